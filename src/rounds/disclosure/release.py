@@ -1,0 +1,63 @@
+"""`Released`: what may leave a site, made here and nowhere else."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from rounds.disclosure.bounded import QUANTITIES, bounded_problem, bounded_schema
+from rounds.disclosure.policy import Policy, apply_policy
+from rounds.errors import DisclosureRefusal
+from rounds.measures.counts import Count
+from rounds.measures.definitions import MeasureRef
+from rounds.measures.strata import Stratum
+
+
+class _Seal:
+    """Proof that a value was made in this module."""
+
+
+_SEAL: Final = _Seal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Counts of one measure after disclosure control. Only `release` makes one."""
+
+    measure: MeasureRef
+    policy: Policy
+    strata: tuple[Stratum, ...]
+    cells: pl.DataFrame
+    """Columns as in `bounded_schema`."""
+    seal: _Seal = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise DisclosureRefusal("only disclosure control may make a release; call rounds.disclosure.release")
+        problem = bounded_problem(self.cells, self.strata)
+        if problem:
+            raise DisclosureRefusal(f"{self.measure}: the release is refused because {problem}")
+
+
+def release(count: Count, *, policy: Policy, already_public: bool) -> Released:
+    """Return what a policy lets leave of a count.
+
+    Args:
+        count: exact counts of one measure.
+        policy: the site's own rule.
+        already_public: whether the counts come from published aggregates rather than from records.
+
+    Raises:
+        DisclosureRefusal: if `open` is asked for anything that is not public already.
+    """
+    if policy is Policy.OPEN and not already_public:
+        raise DisclosureRefusal(
+            f"{count.measure}: policy `open` is only for data that are already public; "
+            "choose `hes` in site.yaml for counts made from records"
+        )
+    keys = ["member", "period", *map(str, count.strata)]
+    expressions = [
+        expression for quantity in QUANTITIES for expression in apply_policy(pl.col(quantity), policy, name=quantity)
+    ]
+    cells = count.cells.select(*keys, *expressions).cast(dict(bounded_schema(count.strata)))  # type: ignore[arg-type]
+    return Released(measure=count.measure, policy=policy, strata=count.strata, cells=cells, seal=_SEAL)

@@ -1,0 +1,60 @@
+"""The errors Rounds raises: one subclass per thing a caller can act on.
+
+A message says what happened, where (file, row, column, site, measure, period) and what to do next. It never carries
+a patient's values.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns to the shell."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    CHECK_FAILED = 3
+    PARTIAL = 4
+    DISCLOSURE_REFUSAL = 5
+
+
+class RoundsError(Exception):
+    """Something went wrong that its reader can put right. The base of every error below."""
+
+    exit_code: ExitCode = ExitCode.ERROR
+
+
+class DefinitionError(RoundsError):
+    """A definition (network, round, measure, code list, policy, mapping) cannot be read as what it should be."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class RecordsError(RoundsError):
+    """A site's records are missing, broken or contradict themselves."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class PublishedDataError(RoundsError):
+    """A file of published aggregates cannot be read as its mapping says."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class MessageError(RoundsError):
+    """A message is not what it claims: tampered, replayed, expired, misaddressed or of an unknown version."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class DisclosureRefusal(RoundsError):
+    """Something may not leave a site. The refusal does not depend on the data."""
+
+    exit_code = ExitCode.DISCLOSURE_REFUSAL
+
+
+class SitesMissing(RoundsError):
+    """Some sites did not answer, so the round is partial."""
+
+    exit_code = ExitCode.PARTIAL

@@ -1,0 +1,1 @@
+"""Carrying: signed, versioned messages in a folder."""

@@ -1,0 +1,1 @@
+"""What the network learns: variation, spread and impact. Pure functions of arrays, independent of each other."""

@@ -1,0 +1,67 @@
+"""Did it work, and for how many: the result of a staggered difference-in-differences."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Counts per site and period with what is known of each. Matrices have shape (sites, periods)."""
+
+    sites: tuple[str, ...]
+    lower: Matrix
+    """smallest possible count of events, >= 0"""
+    upper: Matrix
+    """largest possible count of events; equal to `lower` where the count is exact; NaN in both where it is missing"""
+    exposure: Matrix
+    """denominators, > 0 wherever a count is there"""
+    treated: NDArray[np.bool_]
+    """the innovation is in effect in that whole period"""
+    excluded: NDArray[np.bool_]
+    """left out of the fit: the periods between going live and being embedded, and periods after stopping"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its 95 % confidence interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What the innovation did where it was in effect."""
+
+    rate_ratio: Interval
+    """observed over counterfactual events in treated site-periods"""
+    avoided: Interval
+    """expected events avoided (counterfactual - with the innovation), summed over treated site-periods"""
+    dispersion: float
+    """negative-binomial alpha; 0 is Poisson"""
+    counterfactual: Matrix
+    """expected events without the innovation, shape (sites, periods); NaN where the panel is empty or excluded"""
+    treated_sites: int
+    treated_periods: int
+    """site-periods with the innovation in effect"""
+    comparison_sites: int
+    """sites that contribute at least one period without the innovation"""
+    withheld_share: float
+    """share of the site-periods used whose count is known only between bounds"""
+    method: str
+    """name@version of the estimator"""
+    assumes: str
+    """what must hold for the estimate to mean what it says, in words"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoEffect:
+    """Why the data cannot say whether the innovation worked, and what would be needed."""
+
+    reason: str

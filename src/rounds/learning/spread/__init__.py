@@ -1,0 +1,1 @@
+"""What spreads: dated adoption, its curve and its coverage of the membership."""

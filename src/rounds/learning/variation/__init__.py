@@ -1,0 +1,1 @@
+"""Where care varies: over time (XmR charts) and between sites (funnel plots)."""

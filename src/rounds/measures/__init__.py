@@ -1,0 +1,1 @@
+"""The declared question: measures, code lists, periods and strata. Data, never code."""

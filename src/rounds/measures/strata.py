@@ -1,0 +1,43 @@
+"""Strata: the coarse, registered groups a count may be split by."""
+
+from enum import StrEnum
+
+
+class Stratum(StrEnum):
+    """A way to split a count."""
+
+    AGE_BAND = "age_band"
+    SEX = "sex"
+
+
+AGE_BANDS: tuple[tuple[str, int, int], ...] = (
+    ("0-17", 0, 17),
+    ("18-39", 18, 39),
+    ("40-59", 40, 59),
+    ("60-79", 60, 79),
+    ("80+", 80, 150),
+)
+"""Label, youngest and oldest age in years, both included."""
+
+SEX_BY_CONCEPT: dict[int, str] = {8532: "female", 8507: "male"}
+"""OMOP gender concepts that have a level of their own; 0, 8521 and 8551 are counted as `unknown`."""
+
+UNKNOWN_SEX_CONCEPTS: frozenset[int] = frozenset({0, 8521, 8551, 8570})
+
+LEVELS: dict[Stratum, tuple[str, ...]] = {
+    Stratum.AGE_BAND: tuple(label for label, _, _ in AGE_BANDS),
+    Stratum.SEX: ("female", "male", "unknown"),
+}
+"""Every level of every stratum. A count carries all of them, so that its shape says nothing about the patients."""
+
+
+def age_band(age_years: int) -> str:
+    """Return the band of an age. Ages below 0 or above 150 are a records error, found before anything is counted.
+
+    >>> age_band(40)
+    '40-59'
+    """
+    for label, youngest, oldest in AGE_BANDS:
+        if youngest <= age_years <= oldest:
+            return label
+    raise ValueError("an age outside 0-150 has no age band")

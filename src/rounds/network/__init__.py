@@ -1,0 +1,1 @@
+"""Who belongs, since when, and where. Pure: no files, no clocks."""

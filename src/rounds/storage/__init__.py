@@ -1,0 +1,1 @@
+"""Files on disk: atomic writes, steps addressed by their inputs, definitions read from YAML and CSV."""
