@@ -1,0 +1,266 @@
+"""Reads one YAML definition into a Pydantic model, or says in one message everything that is wrong with the file.
+
+Definitions are written by clinicians and analysts, so a refusal names the file, the line, the column and the nearest
+valid word. YAML 1.2, plain data only: no tags, no anchors, no duplicate keys, one document a file.
+"""
+
+import json
+import re
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, MappingNode, Node, SequenceNode
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from rounds.errors import DefinitionError
+
+
+class Definition(BaseModel):
+    """What every model of a YAML file builds on: strict types, no unknown fields, unchangeable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+Step = int | str
+
+_MAX_BYTES = 1_000_000
+"""A definition is a page or two; a megabyte is something else put in its place."""
+
+_WHAT_A_TYPE_IS = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping (`name: value`)",
+    "model_type": "a mapping (`name: value`)",
+    "date_type": "a date such as 2024-01-31",
+    "date_parsing": "a date such as 2024-01-31",
+    "date_from_datetime_parsing": "a date such as 2024-01-31",
+    "none_required": "empty",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where in the file something stands, counted from 1."""
+
+    line: int
+    column: int
+
+
+def read_yaml(path: Path, model: type[M]) -> M:
+    """Return the definition in a YAML file.
+
+    Lists may fill tuples and words may fill enums; nothing else is converted. Unknown fields are refused whatever the
+    model says.
+
+    Args:
+        path: the file, UTF-8.
+        model: what the file should be; see `Definition`.
+
+    Raises:
+        DefinitionError: one line for each problem, naming file, line, column, field and the nearest valid word.
+    """
+    text = _read_text(path)
+    root, data = _parse(path, text)
+    if root is None or data is None:
+        raise DefinitionError(f"{path}: the file is empty; it needs {_list_of(_required(model))}")
+    if not isinstance(root, MappingNode):
+        raise DefinitionError(
+            f"{path} {_where(_place(root))}: the file must be a mapping (`name: value` on each line), "
+            f"not {_kind_of(root)}; it needs {_list_of(_required(model))}"
+        )
+    try:
+        plain = json.dumps(_plain(data), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"{path}: only text, numbers, dates, lists and mappings belong here ({error})") from error
+    try:
+        return model.model_validate_json(plain, strict=True, extra="forbid")
+    except DefinitionError as error:
+        raise DefinitionError(f"{path}: {error}") from error
+    except ValidationError as error:
+        found = sorted(
+            ((_locate(root, problem), _explain(problem, model)) for problem in error.errors(include_url=False)),
+            key=lambda pair: (pair[0].line, pair[0].column),
+        )
+        lines = dict.fromkeys(f"{path} {_where(place)}: {words}" for place, words in found)
+        raise DefinitionError("\n".join(lines)) from error
+
+
+def nearest(word: str, valid: Iterator[str] | tuple[str, ...] | list[str]) -> str:
+    """Return "; did you mean `x`?" for the valid word nearest to a wrong one, or the list of valid words.
+
+    >>> nearest("measurs", ("measures", "members"))
+    '; did you mean `measures`?'
+    >>> nearest("zebra", ("measures", "members"))
+    '; choose one of `measures`, `members`'
+    """
+    words = sorted(set(valid))
+    close = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; choose {_list_of(words, one=True)}" if words else ""
+
+
+def _read_text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        others = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        hint = nearest(path.name, others) if others else "; create it"
+        raise DefinitionError(f"{path}: there is no such file{hint}") from error
+    except OSError as error:
+        raise DefinitionError(f"{path}: the file cannot be read ({error.strerror}); check what it is") from error
+    if len(raw) > _MAX_BYTES:
+        raise DefinitionError(f"{path}: {len(raw):,} bytes is too long for a definition; is it another file?")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        raise DefinitionError(
+            f"{path} line {line} column {column}: the file is not UTF-8; save it again with the encoding UTF-8"
+        ) from error
+
+
+def _parse(path: Path, text: str) -> tuple[Node | None, Any]:
+    """Return the tree (for places) and the data (for values) of a text."""
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            if isinstance(event, AliasEvent):
+                place = _Place(line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+                raise DefinitionError(f"{path} {_where(place)}: aliases (`*name`) are refused; write the value out")
+        return YAML(typ="safe", pure=True).compose(text), YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" {_where(_Place(line=mark.line + 1, column=mark.column + 1))}" if mark else ""
+        raise DefinitionError(f"{path}{where}: {_plain_problem(error.problem)}") from error
+    except (YAMLError, ValueError) as error:
+        raise DefinitionError(f"{path}: this is not YAML ({str(error).splitlines()[0]})") from error
+
+
+def _plain_problem(problem: str | None) -> str:
+    twice = re.match(r'found duplicate key "(.*?)" with', problem or "")
+    if twice:
+        return f"field `{twice[1]}` is written twice; keep one"
+    if problem and "could not determine a constructor" in problem:
+        return f"tags (`!name`) are refused; write plain text, numbers, lists and mappings ({problem})"
+    return f"this is not YAML: {problem}; check the indentation, colons, quotes and brackets near here"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {(key.isoformat() if isinstance(key, date) else key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _locate(root: Node, problem: ErrorDetails) -> _Place:
+    """Return the place of a problem: its key if there is one, else the nearest thing around it."""
+    place, node = _place(root), root
+    for step in problem["loc"]:
+        found = _child(node, step)
+        if found is not None:
+            key, node = found
+            place = _place(key)
+    return place
+
+
+def _child(node: Node, step: Step) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if str(key.value) == str(step):
+                return key, value
+    if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None  # the name of a choice in a union, which is not in the file
+
+
+def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    field = str(problem["loc"][-1]) if problem["loc"] else ""
+    kind, context = problem["type"], problem.get("ctx", {})
+    name = ".".join(str(step) for step in problem["loc"] if isinstance(step, str)) or "the file"
+    valid = _fields_at(model, problem["loc"][:-1])
+    if kind == "extra_forbidden":
+        # In a union a field may be right for one choice and wrong for another: then no word is nearer.
+        return f"unknown field `{field}`{' here' if field in valid else nearest(field, valid)}"
+    if kind == "missing":
+        return f"field `{field}` is missing; add it"
+    given = problem["input"]
+    if kind in ("enum", "literal_error"):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        return f"`{name}` cannot be `{given}`{nearest(str(given), choices)}"
+    if kind in _WHAT_A_TYPE_IS:
+        shown = "empty" if given is None else f"`{given}`" if isinstance(given, str | int | float) else "what is here"
+        return f"`{name}` must be {_WHAT_A_TYPE_IS[kind]}, not {shown}"
+    words = str(context["error"]) if "error" in context else problem["msg"]
+    return f"`{name}`: {words[:1].lower() + words[1:]}"
+
+
+def _fields_at(model: type[BaseModel], steps: tuple[Step, ...]) -> list[str]:
+    """Return the names a mapping may have at a place, over every choice the types allow there."""
+    found: list[Any] = [model]
+    for step in steps:
+        inner = [item for kind in found for item in _inside(kind, step)]
+        found = inner or found
+    models = [kind for kind in (part for item in found for part in _parts(item)) if _is_model(kind)]
+    return [info.alias or name for kind in models for name, info in kind.model_fields.items()]
+
+
+def _inside(kind: Any, step: Step) -> Iterator[Any]:
+    for part in _parts(kind):
+        if _is_model(part):
+            yield from (info.annotation for name, info in part.model_fields.items() if step in (name, info.alias))
+        elif get_origin(part) in (list, tuple, dict):
+            yield from get_args(part)[-1:] if get_origin(part) is dict else get_args(part)[:1]
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    if get_origin(kind) in (Union, types.UnionType):
+        for part in get_args(kind):
+            yield from _parts(part)
+    elif get_origin(kind) is Annotated:
+        yield from _parts(get_args(kind)[0])
+    else:
+        yield kind
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _required(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items() if info.is_required()]
+
+
+def _list_of(words: list[str], *, one: bool = False) -> str:
+    quoted = ", ".join(f"`{word}`" for word in words)
+    return f"one of {quoted}" if one and len(words) > 1 else quoted or "nothing"
+
+
+def _kind_of(node: Node) -> str:
+    return "a list" if isinstance(node, SequenceNode) else "a single value"
+
+
+def _place(node: Node) -> _Place:
+    return _Place(line=node.start_mark.line + 1, column=node.start_mark.column + 1)
+
+
+def _where(place: _Place) -> str:
+    return f"line {place.line} column {place.column}"
