@@ -1,0 +1,24 @@
+"""A folder as the carrier: the same bytes on a disk, a USB stick or an SFTP drop."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rounds.storage.atomic import write_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeFolder:
+    """Where messages lie: `<round>/requests/<site>.json` and `<round>/replies/<site>.json`."""
+
+    path: Path
+
+    def request_path(self, round_id: str, site: str) -> Path:
+        return self.path / round_id / "requests" / f"{site}.json"
+
+    def reply_path(self, round_id: str, site: str) -> Path:
+        return self.path / round_id / "replies" / f"{site}.json"
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Lay a message down, unless the very same bytes lie there already."""
+        if not (path.exists() and path.read_bytes() == content):
+            write_file(path, content)

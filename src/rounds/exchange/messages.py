@@ -1,0 +1,258 @@
+"""Messages: versioned, signed, addressed and dated. The only form in which anything travels.
+
+A request carries the names of measures; a reply carries `Released` tables. There is no way to encode anything else.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rounds.disclosure.release import Released
+from rounds.errors import MessageError
+from rounds.exchange.signing import PublicKey, SigningKey
+from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
+from rounds.measures.definitions import MeasureRef
+
+FORMAT_VERSION = 1
+CENTRE = "centre"
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WireMeasure(_Wire):
+    id: str
+    version: int
+    digest: str
+
+    def ref(self) -> MeasureRef:
+        return MeasureRef(id=self.id, version=self.version, digest=self.digest)
+
+
+class RequestBody(_Wire):
+    """What the centre asks: registered measures over a span of days. Never code."""
+
+    kind: Literal["request"] = "request"
+    first: str
+    last: str
+    measures: list[WireMeasure]
+
+
+class ReplyBody(_Wire):
+    """What a site lets leave."""
+
+    kind: Literal["reply"] = "reply"
+    answers: str
+    """digest of the request that this answers"""
+    tables: list[WireTable]
+
+
+class _Envelope(_Wire):
+    format: Literal["rounds-message"]
+    version: int
+    round_id: str
+    sender: str
+    recipient: str
+    issued: str
+    expires: str
+    body: Annotated[RequestBody | ReplyBody, Field(discriminator="kind")]
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A verified request."""
+
+    round_id: str
+    site: str
+    first: date
+    last: date
+    measures: tuple[MeasureRef, ...]
+    issued: date
+    expires: date
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A verified reply. Its tables are `Received`, whatever they were where they came from."""
+
+    round_id: str
+    site: str
+    answers: str
+    tables: tuple[ReceivedTable, ...]
+    digest: str
+
+
+def encode_request(
+    *,
+    round_id: str,
+    site: str,
+    span: tuple[date, date],
+    measures: Sequence[MeasureRef],
+    valid: tuple[date, date],
+    key: SigningKey,
+) -> bytes:
+    """Return a signed request.
+
+    Args:
+        round_id: the round it belongs to.
+        site: whom it is for.
+        span: first and last day that may be counted.
+        measures: what is asked, by id, version and digest.
+        valid: the day it was issued and the last day on which it may be answered.
+        key: the centre's.
+    """
+    named = [WireMeasure(id=ref.id, version=ref.version, digest=ref.digest) for ref in measures]
+    body = RequestBody(first=span[0].isoformat(), last=span[1].isoformat(), measures=named)
+    return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
+
+
+def encode_reply(request: Request, tables: Sequence[Released], *, today: date, key: SigningKey) -> bytes:
+    """Return a signed reply to a request. It carries releases and nothing else."""
+    body = ReplyBody(answers=request.digest, tables=[wire_table(table) for table in tables])
+    valid = (today, request.expires)
+    return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
+
+
+def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, today: date) -> Request:
+    """Return the request in some bytes, for the site it is addressed to.
+
+    Args:
+        content: the message.
+        source: the file's name, for messages to people.
+        site: who reads.
+        key: the centre's public key.
+        today: to tell an expired request.
+
+    Raises:
+        MessageError: if it is not a message, was changed, is for somebody else, has expired or is of another version.
+    """
+    envelope = _open(content, source=source, sender=CENTRE, recipient=site, key=key)
+    body = envelope.body
+    if not isinstance(body, RequestBody):
+        raise MessageError(f"{source}: a {body.kind} where a request was expected; remove the file")
+    expires = _day(envelope.expires, source)
+    if today > expires:
+        raise MessageError(f"{source}: the request expired on {expires}; ask the centre to issue the round again")
+    return Request(
+        round_id=envelope.round_id,
+        site=site,
+        first=_day(body.first, source),
+        last=_day(body.last, source),
+        measures=tuple(measure.ref() for measure in body.measures),
+        issued=_day(envelope.issued, source),
+        expires=expires,
+        digest=_digest(envelope),
+    )
+
+
+def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answers: str, key: PublicKey) -> Reply:
+    """Return the reply in some bytes, for the centre.
+
+    Args:
+        content: the message.
+        source: the file's name, for messages to people.
+        site: whose reply is expected.
+        round_id: the round it must belong to.
+        answers: digest of the request it must answer.
+        key: the site's public key.
+
+    Raises:
+        MessageError: if it is not a message, was changed, comes from another site, answers another request (a replay)
+            or carries a table that is not properly bounded.
+    """
+    envelope = _open(content, source=source, sender=site, recipient=CENTRE, key=key)
+    body = envelope.body
+    if not isinstance(body, ReplyBody):
+        raise MessageError(f"{source}: a {body.kind} where a reply was expected; remove the file")
+    if envelope.round_id != round_id or body.answers != answers:
+        raise MessageError(
+            f"{source}: a replay: it answers another request (round {envelope.round_id}), not this one of round "
+            f"{round_id}; remove the file and let {site} answer"
+        )
+    tables = tuple(read_table(table, source=source) for table in body.tables)
+    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, digest=_digest(envelope))
+
+
+def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:
+    try:
+        raw = json.loads(content)
+    except ValueError:
+        raise MessageError(f"{source}: not a message (not JSON); copy it again from the sender") from None
+    if not isinstance(raw, dict) or raw.get("format") != "rounds-message":
+        raise MessageError(f"{source}: not a Rounds message; remove the file")
+    if raw.get("version") != FORMAT_VERSION:
+        raise MessageError(
+            f"{source}: message version {raw.get('version')!r}, this program reads {FORMAT_VERSION}; "
+            "update the older side"
+        )
+    try:
+        envelope = _Envelope.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MessageError(
+            f"{source}: field {where}: {first['msg']}; refuse it and ask {sender} to send it again"
+        ) from None
+    if envelope.sender != sender or envelope.recipient != recipient:
+        raise MessageError(
+            f"{source}: from {envelope.sender} to {envelope.recipient}, but expected from {sender} to {recipient}; "
+            "it lies in the wrong place or was copied there"
+        )
+    try:
+        signature = base64.b64decode(envelope.signature, validate=True)
+    except ValueError:
+        signature = b""
+    if not key.verifies(signature, _unsigned(raw)):
+        raise MessageError(
+            f"{source}: the signature of {sender} does not fit: the message was changed after it was signed, or signed "
+            f"by somebody else; remove the file and ask {sender} to send it again"
+        )
+    return envelope
+
+
+def _sign(
+    *,
+    round_id: str,
+    sender: str,
+    recipient: str,
+    valid: tuple[date, date],
+    body: RequestBody | ReplyBody,
+    key: SigningKey,
+) -> bytes:
+    message: dict[str, Any] = {
+        "format": "rounds-message",
+        "version": FORMAT_VERSION,
+        "round_id": round_id,
+        "sender": sender,
+        "recipient": recipient,
+        "issued": valid[0].isoformat(),
+        "expires": valid[1].isoformat(),
+        "body": body.model_dump(mode="json"),
+    }
+    message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
+    return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
+
+
+def _unsigned(message: dict[str, Any]) -> bytes:
+    bare = {name: value for name, value in message.items() if name != "signature"}
+    return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(envelope: _Envelope) -> str:
+    return hashlib.sha256(_unsigned(envelope.model_dump(mode="json"))).hexdigest()
+
+
+def _day(text: str, source: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise MessageError(f"{source}: {text!r} is not a date; ask the sender to send it again") from None

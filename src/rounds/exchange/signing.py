@@ -1,0 +1,100 @@
+"""Ed25519 keys: every party signs with its own and knows the others' by their public keys."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from rounds.errors import MessageError
+from rounds.storage.atomic import write_file, write_private_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """Somebody's public key: what their signatures are checked against."""
+
+    raw: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits in groups of four, short enough to read out over the telephone."""
+        digits = hashlib.sha256(self.raw).hexdigest()[:16]
+        return " ".join(digits[start : start + 4] for start in range(0, 16, 4))
+
+    def verifies(self, signature: bytes, content: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, content)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class SigningKey:
+    """A party's own key. It never leaves the party's folder."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(raw)
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(raw=self._key.public_key().public_bytes_raw())
+
+    def sign(self, content: bytes) -> bytes:
+        return self._key.sign(content)
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.public.fingerprint})"
+
+
+def own_key(folder: Path) -> SigningKey:
+    """Return the key of the party that lives in a folder, made on first use and readable only by its owner."""
+    path = folder / "keys" / "private.key"
+    if not path.exists():
+        write_private_file(path, base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()) + b"\n")
+    return SigningKey(_decode(path))
+
+
+def publish_key(folder: Path, *, party: str, key: PublicKey) -> None:
+    """Lay a public key where the other parties can find it."""
+    write_file(folder / "keys" / f"{party}.pub", base64.b64encode(key.raw) + b"\n")
+
+
+def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
+    """Return a party's public key, pinned the first time it was seen.
+
+    Args:
+        own_folder: the folder of whoever asks; its pinned keys lie in `trust/`.
+        exchange: where parties publish their keys.
+        party: a site's id, or "centre".
+
+    Raises:
+        MessageError: if no key is known, or if the published one is no longer the pinned one.
+    """
+    pinned = own_folder / "trust" / f"{party}.pub"
+    published = exchange / "keys" / f"{party}.pub"
+    if not pinned.exists():
+        if not published.exists():
+            raise MessageError(f"no public key of {party} is known; ask {party} to publish one in {published}")
+        key = PublicKey(raw=_decode(published))
+        write_file(pinned, base64.b64encode(key.raw) + b"\n")
+        return key
+    key = PublicKey(raw=_decode(pinned))
+    if published.exists() and _decode(published) != key.raw:
+        raise MessageError(
+            f"{published} is not the key of {party} that is pinned in {pinned} ({key.fingerprint}); "
+            f"ask {party} by another way whether its key has changed, and only then delete the pinned file"
+        )
+    return key
+
+
+def _decode(path: Path) -> bytes:
+    try:
+        raw = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        raise MessageError(f"{path} is not an Ed25519 key; restore it from a copy")
+    return raw

@@ -1,0 +1,83 @@
+"""Tables on the wire: columns as lists, withheld numbers with their bounds and no value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from rounds.disclosure.bounded import bounded_problem, bounded_schema
+from rounds.disclosure.policy import Policy
+from rounds.disclosure.release import Released
+from rounds.errors import MessageError
+from rounds.measures.definitions import MeasureRef
+from rounds.measures.strata import Stratum
+
+
+class WireTable(BaseModel):
+    """One released measure: its name, the rule that was applied, and columns of equal length."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    measure: str
+    version: int
+    digest: str
+    policy: str
+    strata: list[str]
+    columns: dict[str, list[str | int | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedTable:
+    """What the centre holds of one measure from one site."""
+
+    measure: MeasureRef
+    policy: Policy
+    strata: tuple[Stratum, ...]
+    cells: pl.DataFrame
+    """Columns as in `rounds.disclosure.bounded.bounded_schema`."""
+
+
+def wire_table(released: Released) -> WireTable:
+    """Return a release in the form in which it travels."""
+    text = released.cells.with_columns(pl.col("period").dt.to_string("%Y-%m-%d"))
+    return WireTable(
+        measure=released.measure.id,
+        version=released.measure.version,
+        digest=released.measure.digest,
+        policy=str(released.policy),
+        strata=[str(stratum) for stratum in released.strata],
+        columns=text.to_dict(as_series=False),
+    )
+
+
+def read_table(table: WireTable, *, source: str) -> ReceivedTable:
+    """Return a table that came in a message, having checked that it is bounded.
+
+    Raises:
+        MessageError: if it has unknown strata or policy, other columns, or bounds that contradict themselves.
+    """
+    name = f"{source}: measure {table.measure} v{table.version}"
+    try:
+        strata = tuple(Stratum(stratum) for stratum in table.strata)
+        policy = Policy(table.policy)
+    except ValueError as error:
+        raise MessageError(f"{name}: {error}; update the older side") from None
+    schema = bounded_schema(strata)
+    try:
+        cells = _frame(table.columns, schema)
+    except (pl.exceptions.PolarsError, TypeError, ValueError):
+        raise MessageError(f"{name}: its columns cannot be read; ask the site to send it again") from None
+    problem = bounded_problem(cells, strata)
+    if problem:
+        raise MessageError(f"{name}: {problem}; ask the site to send it again")
+    ref = MeasureRef(id=table.measure, version=table.version, digest=table.digest)
+    return ReceivedTable(measure=ref, policy=policy, strata=strata, cells=cells)
+
+
+def _frame(columns: dict[str, list[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    wire_types: dict[str, Any] = {name: pl.String() if name == "period" else dtype for name, dtype in schema.items()}
+    if set(columns) != set(schema):
+        raise ValueError("other columns than agreed")
+    frame = pl.DataFrame({name: columns[name] for name in schema}, schema=wire_types, strict=True)
+    return frame.with_columns(pl.col("period").str.to_date("%Y-%m-%d"))

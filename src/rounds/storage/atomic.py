@@ -1,0 +1,89 @@
+"""Writes that are whole or absent: a process killed at any point leaves no half-written file or folder behind."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+_PARTIAL = ".partial-"
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees either all of it or the file as it was before.
+
+    Args:
+        path: where it belongs; missing parent folders are made.
+        content: every byte of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)  # noqa: PTH105 - one named call, so that tests can cut the power there
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, such as a private key."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, path)  # noqa: PTH105 - see write_file
+    _sync_folder(path.parent)
+
+
+def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Replace a whole folder by what `fill` writes into an empty one.
+
+    Killed before the swap, the old folder stays; killed during it, no folder stands there and the next call makes it.
+
+    Args:
+        path: the folder to make or replace.
+        fill: writes the content into the empty folder it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        fill(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if path.exists():
+        outgoing = path.with_name(f"{_PARTIAL}{os.getpid()}-old-{path.name}")
+        os.replace(path, outgoing)  # noqa: PTH105 - see write_file
+        os.replace(partial, path)  # noqa: PTH105
+        shutil.rmtree(outgoing)
+    else:
+        os.replace(partial, path)  # noqa: PTH105
+    _sync_folder(path.parent)
+
+
+def remove_partials(folder: Path) -> None:
+    """Delete what killed processes left in a folder's direct children. Call it only under the folder's lock."""
+    if not folder.is_dir():
+        return
+    for leftover in folder.glob(f"{_PARTIAL}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
