@@ -58,6 +58,8 @@ class Effect:
     """name@version of the estimator"""
     assumes: str
     """what must hold for the estimate to mean what it says, in words"""
+    notes: tuple[str, ...] = ()
+    """what was left out of the estimate and why, a sentence each"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

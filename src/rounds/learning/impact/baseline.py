@@ -1,0 +1,203 @@
+"""Rates without the innovation: site and period effects on the log scale, from untreated site-periods alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import minimize_scalar
+
+from rounds.learning.impact.effect import Matrix, Vector
+from rounds.learning.impact.interval_counts import Fit, IntervalCounts
+
+Index = NDArray[np.int64]
+
+_MAX_STEPS = 100
+_STEP_TOLERANCE = 1e-9  # Newton's error after a step this small is far below rounding
+_LEAST_EXPECTED = 1e-7  # expected events of a fitted cell below this: the estimate is running off to zero
+_LEAST_EXTRA_VARIANCE = 1e-3  # relative to Poisson, at the mean count: less than this is none
+_GREATEST_ALPHA = 10.0
+
+
+class NotConverged(ArithmeticError):
+    """The maximum of the likelihood does not exist or was not found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Site-periods as flat arrays of shape (cells,)."""
+
+    site: Index
+    period: Index
+    counts: IntervalCounts
+    log_exposure: Vector
+    shape: tuple[int, int]
+    """sites, periods"""
+
+    def by_site(self, values: Vector) -> Vector:
+        return np.bincount(self.site, values, minlength=self.shape[0])
+
+    def by_period(self, values: Vector) -> Vector:
+        return np.bincount(self.period, values, minlength=self.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """The information matrix of site and period effects, ready to be solved with.
+
+    It is [[S, W], [W', P]] with diagonal S and P. Sites are eliminated, so the only dense matrix is periods x periods:
+    a network has many sites and few periods.
+    """
+
+    site_information: Vector
+    weights: Matrix
+    """shape (sites, free periods)"""
+    free: Index
+    """periods that are estimated; the others are zero by convention or have no data"""
+    schur: tuple[Matrix, bool]
+
+    def solve(self, site_part: Vector, period_part: Vector) -> tuple[Vector, Vector]:
+        """Return the two parts of V g for g = (site_part, period_part), V the inverse information."""
+        scaled = np.divide(
+            site_part, self.site_information, out=np.zeros_like(site_part), where=self.site_information > 0
+        )
+        solved = cho_solve(self.schur, period_part[self.free] - self.weights.T @ scaled)
+        back = self.weights @ solved
+        sites = scaled - np.divide(back, self.site_information, out=np.zeros_like(back), where=self.site_information > 0)
+        periods = np.zeros_like(period_part)
+        periods[self.free] = solved
+        return sites, periods
+
+    def variance_of(self, site_part: Vector, period_part: Vector) -> float:
+        """Return g' V g."""
+        sites, periods = self.solve(site_part, period_part)
+        return float(site_part @ sites + period_part @ periods)
+
+    @property
+    def log_determinant(self) -> float:
+        seen = self.site_information[self.site_information > 0]
+        return float(np.sum(np.log(seen)) + 2.0 * np.sum(np.log(np.diag(self.schur[0]))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The fitted rates without the innovation."""
+
+    site_effects: Vector
+    period_effects: Vector
+    alpha: float
+    loglik: float
+    factor: Factor
+
+    def log_mean(self, cells: Cells) -> Vector:
+        """Return the log of the events expected in `cells` without the innovation."""
+        return self.site_effects[cells.site] + self.period_effects[cells.period] + cells.log_exposure
+
+
+def fit_baseline(
+    cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float
+) -> Baseline:
+    """Return the maximum-likelihood site and period effects at a given over-dispersion, by Newton's method.
+
+    Args:
+        cells: the untreated site-periods.
+        free_periods: the periods with an effect to estimate: all that have data, less one in each connected part.
+        start: site and period effects to start from.
+        alpha: negative-binomial over-dispersion; 0 is Poisson.
+
+    Raises:
+        NotConverged: if there is no maximum or Newton's method does not find it.
+    """
+    log_weights = cells.counts.log_weights(alpha)
+    sites, periods = start
+
+    def evaluate(sites: Vector, periods: Vector) -> Fit:
+        log_mean = sites[cells.site] + periods[cells.period] + cells.log_exposure
+        return cells.counts.evaluate(log_mean, alpha, log_weights)
+
+    now = evaluate(sites, periods)
+    for _ in range(_MAX_STEPS):
+        factor = _factor(cells, free_periods, now.information)
+        site_step, period_step = factor.solve(cells.by_site(now.score), cells.by_period(now.score))
+        largest = max(np.abs(site_step).max(), np.abs(period_step).max())
+        scale = min(1.0, 3.0 / largest) if largest > 0 else 1.0
+        for _ in range(40):
+            following = evaluate(sites + scale * site_step, periods + scale * period_step)
+            if following.loglik >= now.loglik - 1e-9 * abs(now.loglik):
+                break
+            scale /= 2.0
+        else:
+            raise NotConverged
+        sites, periods, now = sites + scale * site_step, periods + scale * period_step, following
+        if scale * largest < _STEP_TOLERANCE:
+            break
+    else:
+        raise NotConverged
+    fitted = sites[cells.site] + periods[cells.period] + cells.log_exposure
+    if fitted.min() < np.log(_LEAST_EXPECTED):
+        raise NotConverged
+    return Baseline(
+        site_effects=sites,
+        period_effects=periods,
+        alpha=alpha,
+        loglik=now.loglik,
+        factor=_factor(cells, free_periods, now.information),
+    )
+
+
+def fit_dispersed_baseline(
+    cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], adjusted: bool = True
+) -> Baseline:
+    """Return the baseline with over-dispersion estimated by (adjusted) profile likelihood; 0 if that is the best.
+
+    Args:
+        cells: the untreated site-periods.
+        free_periods: as in `fit_baseline`.
+        start: as in `fit_baseline`.
+        adjusted: subtract half the log determinant of the information (Cox and Reid 1987). Without it the many site
+            and period effects soak up over-dispersion and intervals come out too narrow.
+
+    Raises:
+        NotConverged: if there is no maximum.
+
+    Source: McCarthy, Chen and Smyth (2012), Nucleic Acids Res 40:4288-4297, for the adjustment in count models.
+    """
+    best = fit_baseline(cells, free_periods=free_periods, start=start, alpha=0.0)
+    poisson = best
+
+    def criterion(baseline: Baseline) -> float:
+        return baseline.loglik - (0.5 * baseline.factor.log_determinant if adjusted else 0.0)
+
+    def loss(log_alpha: float) -> float:
+        nonlocal best
+        fitted = fit_baseline(
+            cells,
+            free_periods=free_periods,
+            start=(best.site_effects, best.period_effects),
+            alpha=float(np.exp(log_alpha)),
+        )
+        if criterion(fitted) > criterion(best):
+            best = fitted
+        return -criterion(fitted)
+
+    least = float(np.log(_LEAST_EXTRA_VARIANCE / np.exp(poisson.log_mean(cells)).mean()))
+    if loss(least) >= -criterion(poisson):
+        return poisson
+    minimize_scalar(loss, bounds=(least, np.log(_GREATEST_ALPHA)), method="bounded", options={"xatol": 1e-4})
+    return best
+
+
+def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
+    # a cell whose interval holds next to no information can come out at a rounding error below zero
+    information = np.maximum(information, 1e-12)
+    weights = np.zeros(cells.shape)
+    weights[cells.site, cells.period] = information
+    site_information, period_information = weights.sum(axis=1), weights.sum(axis=0)
+    weights = weights[:, free_periods]
+    seen = site_information > 0
+    shared = weights[seen].T @ (weights[seen] / site_information[seen, None])
+    try:
+        schur = cho_factor(np.diag(period_information[free_periods]) - shared)
+    except LinAlgError as error:
+        raise NotConverged from error
+    return Factor(site_information=site_information, weights=weights, free=free_periods, schur=schur)

@@ -1,0 +1,224 @@
+"""Staggered difference-in-differences for counts known between bounds, by imputation.
+
+Site and period effects are fitted on site-periods without the innovation; the events to be expected where it was in
+effect follow from them; the rate ratio is what was seen over what was expected. Sites that adopted early never serve
+as a comparison for those that adopted late, which is what misleads two-way fixed effects.
+
+Source: Borusyak, Jaravel and Spiess (2024), Rev Econ Stud 91:3253-3285, for imputation; here with a count likelihood
+on the log scale. The variance is that of two-step M-estimation: Newey and McFadden (1994), Handbook of Econometrics
+4:2111-2245, section 6.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from rounds.learning.impact.baseline import Baseline, Cells, NotConverged, fit_dispersed_baseline
+from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
+from rounds.learning.impact.identification import Mask, Selection, check_panel, select
+from rounds.learning.impact.interval_counts import IntervalCounts
+
+METHOD = "interval-count-imputation-did@1"
+ASSUMES = (
+    "Without the innovation, rates at sites with and without it would have moved by the same factor from period to "
+    "period (parallel trends on the log scale, in all periods); it did nothing before it went live and nothing to "
+    "other sites; counts of a site vary independently from period to period; bounds hold the true count."
+)
+
+_Z95 = 1.959963984540054
+_MAX_STEPS = 100
+
+
+def build_panel(
+    *,
+    sites: Sequence[str],
+    periods: Sequence[tuple[date, date]],
+    lower: Matrix,
+    upper: Matrix,
+    exposure: Matrix,
+    effective_from: Mapping[str, date],
+    live_from: Mapping[str, date],
+    stopped_on: Mapping[str, date],
+) -> Panel:
+    """Return a panel in which each site-period is without the innovation, with it, or in between.
+
+    A period is treated if the innovation was in effect on every day of it. Periods that touch the time from going
+    live to the first treated one, and all that touch the time after stopping, are excluded.
+
+    Args:
+        sites: one name a row.
+        periods: first and last day of each column, both included.
+        lower: smallest possible counts, shape (sites, periods); NaN where missing.
+        upper: largest possible counts, same shape.
+        exposure: denominators, same shape.
+        effective_from: first day the innovation was in effect (embedded), by site; absent if it never was.
+        live_from: first day it went live, by site; the effective day stands in where it is absent.
+        stopped_on: first day it no longer was in effect, by site.
+
+    Raises:
+        ValueError: if shapes differ, a date is of an unknown site, dates of a site contradict each other, or counts do.
+    """
+    known = set(sites)
+    for name, dates in (("effective_from", effective_from), ("live_from", live_from), ("stopped_on", stopped_on)):
+        if strangers := sorted(set(dates) - known):
+            raise ValueError(f"`{name}` has dates of {', '.join(strangers)}, not in the panel")
+    treated = np.zeros((len(sites), len(periods)), dtype=np.bool_)
+    excluded = treated.copy()
+    for row, site in enumerate(sites):
+        effective, stopped = effective_from.get(site), stopped_on.get(site)
+        live = live_from.get(site, effective)
+        if effective is not None and live is not None and live > effective:
+            raise ValueError(f"site {site}: live from {live} but in effect from {effective}, which is earlier")
+        if effective is not None and stopped is not None and stopped <= effective:
+            raise ValueError(f"site {site}: stopped on {stopped}, not after it was in effect ({effective})")
+        for column, (start, end) in enumerate(periods):
+            treated[row, column] = effective is not None and effective <= start and (stopped is None or end < stopped)
+            excluded[row, column] = not treated[row, column] and live is not None and live <= end
+    panel = Panel(
+        sites=tuple(sites), lower=lower, upper=upper, exposure=exposure, treated=treated, excluded=excluded
+    )
+    check_panel(panel)
+    return panel
+
+
+def estimate_effect(panel: Panel) -> Effect | NoEffect:
+    """Return what the innovation did where it was in effect, or why the data cannot say.
+
+    Args:
+        panel: counts with bounds, exposures and treatment, shape (sites, periods).
+
+    Returns:
+        The rate ratio (with the innovation / without), the events avoided, their 95 % confidence intervals and the
+        counterfactual; or the reason why there is no estimate.
+
+    Raises:
+        ValueError: if the panel contradicts itself.
+    """
+    check_panel(panel)
+    selection = select(panel)
+    if isinstance(selection, NoEffect):
+        return selection
+    untreated, treated = _cells(panel, selection.untreated), _cells(panel, selection.treated)
+    try:
+        baseline = fit_dispersed_baseline(
+            untreated, free_periods=selection.free_periods, start=_start(panel, selection.untreated)
+        )
+        ratio = fit_log_ratio(treated, baseline)
+    except NotConverged:
+        return NoEffect(
+            reason="The rates without the innovation cannot be fitted: too few events in too few site-periods without "
+            "it. Add earlier periods or sites, or count over longer periods."
+        )
+    avoided = _avoided(treated, baseline, ratio)
+    return _effect(panel, selection, baseline, ratio, avoided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRatio:
+    """The log rate ratio of treated cells against their counterfactual."""
+
+    estimate: float
+    information: float
+    """of the log ratio alone, the counterfactual held fixed"""
+    site_gradient: Vector
+    """how the score of the log ratio falls with each site effect"""
+    period_gradient: Vector
+    variance: float
+    """with the uncertainty of the counterfactual"""
+
+
+def fit_log_ratio(treated: Cells, baseline: Baseline) -> LogRatio:
+    """Return the log rate ratio that makes the treated cells' intervals most likely, given the baseline.
+
+    Raises:
+        NotConverged: if there is no maximum.
+    """
+    offset = baseline.log_mean(treated)
+    log_weights = treated.counts.log_weights(baseline.alpha)
+    estimate = 0.0
+    now = treated.counts.evaluate(offset, baseline.alpha, log_weights)
+    for _ in range(_MAX_STEPS):
+        information = max(now.information.sum(), 1e-12)
+        step = float(np.clip(now.score.sum() / information, -1.0, 1.0))
+        for _ in range(40):
+            following = treated.counts.evaluate(offset + estimate + step, baseline.alpha, log_weights)
+            if following.loglik >= now.loglik - 1e-9 * abs(now.loglik):
+                break
+            step /= 2.0
+        else:
+            raise NotConverged
+        estimate, now = estimate + step, following
+        if abs(step) < 1e-10:
+            break
+    else:
+        raise NotConverged
+    information = float(now.information.sum())
+    if information <= 0.0:
+        raise NotConverged
+    site_gradient, period_gradient = treated.by_site(now.information), treated.by_period(now.information)
+    return LogRatio(
+        estimate=estimate,
+        information=information,
+        site_gradient=site_gradient,
+        period_gradient=period_gradient,
+        variance=1.0 / information + baseline.factor.variance_of(site_gradient, period_gradient) / information**2,
+    )
+
+
+def _avoided(treated: Cells, baseline: Baseline, ratio: LogRatio) -> Interval:
+    """Return sum mu0 (1 - exp(b)) by the delta method in (site and period effects, treated counts)."""
+    expected = np.exp(baseline.log_mean(treated))
+    total, factor = float(expected.sum()), float(np.exp(ratio.estimate))
+    through_ratio = total * factor / ratio.information
+    variance = through_ratio**2 * ratio.information + baseline.factor.variance_of(
+        (1.0 - factor) * treated.by_site(expected) + through_ratio * ratio.site_gradient,
+        (1.0 - factor) * treated.by_period(expected) + through_ratio * ratio.period_gradient,
+    )
+    estimate, half = total * (1.0 - factor), _Z95 * float(np.sqrt(variance))
+    return Interval(estimate=estimate, lower=estimate - half, upper=estimate + half)
+
+
+def _effect(panel: Panel, selection: Selection, baseline: Baseline, ratio: LogRatio, avoided: Interval) -> Effect:
+    half = _Z95 * float(np.sqrt(ratio.variance))
+    used = selection.untreated | selection.treated
+    known = selection.connected & ~np.isnan(panel.lower) & ~panel.excluded
+    counterfactual = np.full(panel.lower.shape, np.nan)
+    row, column = np.nonzero(known)
+    counterfactual[known] = panel.exposure[known] * np.exp(baseline.site_effects[row] + baseline.period_effects[column])
+    return Effect(
+        rate_ratio=Interval(
+            estimate=float(np.exp(ratio.estimate)),
+            lower=float(np.exp(ratio.estimate - half)),
+            upper=float(np.exp(ratio.estimate + half)),
+        ),
+        avoided=avoided,
+        dispersion=baseline.alpha,
+        counterfactual=counterfactual,
+        treated_sites=int(selection.treated.any(axis=1).sum()),
+        treated_periods=int(selection.treated.sum()),
+        comparison_sites=int(selection.untreated.any(axis=1).sum()),
+        withheld_share=float(np.mean(panel.lower[used] < panel.upper[used])),
+        method=METHOD,
+        assumes=ASSUMES,
+        notes=selection.notes,
+    )
+
+
+def _cells(panel: Panel, mask: Mask) -> Cells:
+    site, period = np.nonzero(mask)
+    return Cells(
+        site=site,
+        period=period,
+        counts=IntervalCounts(panel.lower[mask], panel.upper[mask]),
+        log_exposure=np.log(panel.exposure[mask]),
+        shape=(mask.shape[0], mask.shape[1]),
+    )
+
+
+def _start(panel: Panel, untreated: Mask) -> tuple[Vector, Vector]:
+    events = np.where(untreated, (panel.lower + panel.upper) / 2.0, 0.0).sum(axis=1)
+    exposure = np.where(untreated, panel.exposure, 0.0).sum(axis=1)
+    rate = np.divide(events, exposure, out=np.ones_like(events), where=events > 0)
+    return np.log(rate), np.zeros(untreated.shape[1])

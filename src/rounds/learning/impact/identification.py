@@ -1,0 +1,175 @@
+"""Which site-periods can say something about the effect, and why the others cannot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from rounds.learning.impact.effect import NoEffect, Panel
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The site-periods an estimate uses. Masks have shape (sites, periods)."""
+
+    untreated: Mask
+    treated: Mask
+    free_periods: NDArray[np.int64]
+    """periods with an effect to estimate: all with untreated data, less the first of each connected part"""
+    connected: Mask
+    """site-periods whose counterfactual is identified"""
+    notes: tuple[str, ...]
+
+
+def check_panel(panel: Panel) -> None:
+    """Raise ValueError if a panel contradicts itself, naming the site and the period's position."""
+    shape = panel.lower.shape
+    if len(shape) != 2 or shape[0] != len(panel.sites):
+        raise ValueError(f"a panel of {len(panel.sites)} sites needs matrices of {len(panel.sites)} rows, not {shape}")
+    if len(set(panel.sites)) != len(panel.sites):
+        raise ValueError("a site stands twice in the panel")
+    for name in ("upper", "exposure", "treated", "excluded"):
+        if getattr(panel, name).shape != shape:
+            raise ValueError(f"`{name}` has shape {getattr(panel, name).shape}, `lower` {shape}")
+    missing = np.isnan(panel.lower)
+    low, high = np.where(missing, 0.0, panel.lower), np.where(np.isnan(panel.upper), 0.0, panel.upper)
+    _refuse(panel, missing != np.isnan(panel.upper), "has one bound only; a missing count has NaN in both")
+    _refuse(panel, ~np.isfinite(low) | ~np.isfinite(high), "has a bound that is not finite")
+    _refuse(panel, (low % 1 != 0) | (high % 1 != 0), "has a bound that is not a whole number")
+    _refuse(panel, low < 0, "has a negative count")
+    _refuse(panel, low > high, "has a lower bound above its upper bound")
+    _refuse(panel, ~missing & ~((panel.exposure > 0) & np.isfinite(panel.exposure)), "has a count but no exposure")
+    _refuse(panel, panel.treated & panel.excluded, "is both treated and excluded")
+
+
+def _refuse(panel: Panel, wrong: Mask, problem: str) -> None:
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(f"site {panel.sites[row]}, period {column + 1} {problem}")
+
+
+def select(panel: Panel) -> Selection | NoEffect:
+    """Return the site-periods whose effect is identified, or why there are none.
+
+    Args:
+        panel: a panel that `check_panel` has passed.
+    """
+    observed = ~np.isnan(panel.lower)
+    untreated = observed & ~panel.treated & ~panel.excluded
+    treated = observed & panel.treated
+    if panel.lower.shape[1] < 2:
+        return NoEffect(reason="There is one period only; an effect needs periods before and with the innovation.")
+    if not treated.any():
+        return NoEffect(reason="No site has counts from a period in which the innovation was in effect throughout.")
+    if not untreated.any():
+        return NoEffect(reason="There are no counts from periods without the innovation to compare with.")
+    overlapping = _site_with_overlapping_bounds(panel, untreated | treated)
+    if overlapping is not None:
+        return NoEffect(
+            reason=f"The bounds of {overlapping}'s counts overlap without being equal, so they were added up after "
+            f"disclosure control or made under two policies; have the measure counted and released without strata."
+        )
+    untreated, notes = _without_empty(panel, untreated)
+    parts = _connected_parts(untreated)
+    connected = (parts.site[:, None] == parts.period[None, :]) & (parts.site[:, None] >= 0)
+    usable = treated & connected
+    if not usable.any():
+        return NoEffect(reason=_nothing_usable(treated, untreated))
+    notes += _notes_on_unused(panel, treated, usable, untreated)
+    if not panel.upper[usable].any():
+        return NoEffect(
+            reason="There was not a single event with the innovation in effect: the rate ratio is 0 and its interval "
+            "cannot be computed this way; wait for more periods or show the counts."
+        )
+    return Selection(
+        untreated=untreated, treated=usable, free_periods=parts.free_periods, connected=connected, notes=notes
+    )
+
+
+def _site_with_overlapping_bounds(panel: Panel, used: Mask) -> str | None:
+    """One deterministic rule cuts the whole numbers into disjoint intervals; only then does an interval say exactly
+    "the count lies in here". Sums of withheld strata are not such intervals."""
+    for row, site in enumerate(panel.sites):
+        bounds = np.unique(np.stack([panel.lower[row, used[row]], panel.upper[row, used[row]]], axis=1), axis=0)
+        if np.any(bounds[1:, 0] <= np.maximum.accumulate(bounds[:, 1])[:-1]):
+            return site
+    return None
+
+
+def _without_empty(panel: Panel, untreated: Mask) -> tuple[Mask, tuple[str, ...]]:
+    """Drop sites and periods without a single untreated event: their effect on the log scale is minus infinity."""
+    kept = untreated.copy()
+    events = np.where(untreated, panel.upper, 0.0)
+    while True:
+        empty_sites = kept.any(axis=1) & (np.where(kept, events, 0.0).sum(axis=1) == 0)
+        empty_periods = kept.any(axis=0) & (np.where(kept, events, 0.0).sum(axis=0) == 0)
+        if not (empty_sites.any() or empty_periods.any()):
+            break
+        kept &= ~empty_sites[:, None] & ~empty_periods[None, :]
+    notes = []
+    lost_sites = untreated.any(axis=1) & ~kept.any(axis=1)
+    lost_periods = untreated.any(axis=0) & ~kept.any(axis=0)
+    if lost_sites.any():
+        names = ", ".join(site for site, lost in zip(panel.sites, lost_sites, strict=True) if lost)
+        notes.append(f"Left out because they had no event without the innovation: {names}.")
+    if lost_periods.any():
+        notes.append(f"Left out because no site without the innovation had an event: {_periods(lost_periods.sum())}.")
+    return kept, tuple(notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    site: NDArray[np.int64]
+    """which connected part each site is in; -1 for none"""
+    period: NDArray[np.int64]
+    free_periods: NDArray[np.int64]
+
+
+def _connected_parts(untreated: Mask) -> _Parts:
+    """Sites and periods joined by untreated data. Only within one part can a site's and a period's effect be added."""
+    sites, periods = untreated.shape
+    row, column = np.nonzero(untreated)
+    graph = coo_array((np.ones(len(row)), (row, column + sites)), shape=(sites + periods, sites + periods))
+    _, label = connected_components(graph, directed=False)
+    site = np.where(untreated.any(axis=1), label[:sites], -1)
+    period = np.where(untreated.any(axis=0), label[sites:], -2)
+    _, first = np.unique(period, return_index=True)
+    free = np.setdiff1d(np.flatnonzero(period >= 0), first)
+    return _Parts(site=site.astype(np.int64), period=period.astype(np.int64), free_periods=free.astype(np.int64))
+
+
+def _nothing_usable(treated: Mask, untreated: Mask) -> str:
+    with_past = treated & untreated.any(axis=1)[:, None]
+    if not with_past.any():
+        return (
+            "No site with the innovation has a period with events before it; add earlier periods, so that each site "
+            "can be compared with itself."
+        )
+    return (
+        "In every period with the innovation in effect, no comparable site was still without it (all adopted at "
+        "once, or those that did not adopt had no event); the change cannot be told from what happened everywhere. "
+        "Add sites that have not adopted, or that adopted later."
+    )
+
+
+def _notes_on_unused(panel: Panel, treated: Mask, usable: Mask, untreated: Mask) -> tuple[str, ...]:
+    notes = []
+    without_past = treated.any(axis=1) & ~untreated.any(axis=1)
+    if without_past.any():
+        names = ", ".join(site for site, lost in zip(panel.sites, without_past, strict=True) if lost)
+        notes.append(f"Left out because they have no period with events before the innovation: {names}.")
+    unmatched = treated & ~usable & ~without_past[:, None]
+    if unmatched.any():
+        notes.append(
+            f"Left out because no comparable site was still without the innovation: {unmatched.sum()} site-periods "
+            f"in {_periods(unmatched.any(axis=0).sum())}. The effect and the events avoided are those of the rest."
+        )
+    return tuple(notes)
+
+
+def _periods(number: int) -> str:
+    return "1 period" if number == 1 else f"{number} periods"
