@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, MappingNode, Node, SequenceNode
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -95,10 +95,12 @@ def read_yaml(path: Path, model: type[M]) -> M:
         raise DefinitionError(f"{path}: {error}") from error
     except ValidationError as error:
         found = sorted(
-            ((_locate(root, problem), _explain(problem, model)) for problem in error.errors(include_url=False)),
-            key=lambda pair: (pair[0].line, pair[0].column),
+            ((*_locate(root, problem), problem) for problem in error.errors(include_url=False)),
+            key=lambda found: (found[0].line, found[0].column),
         )
-        lines = dict.fromkeys(f"{path} {_where(place)}: {words}" for place, words in found)
+        lines = dict.fromkeys(
+            f"{path} {_where(place)}: {_explain(problem, name, model)}" for place, name, problem in found
+        )
         raise DefinitionError("\n".join(lines)) from error
 
 
@@ -171,15 +173,16 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _locate(root: Node, problem: ErrorDetails) -> _Place:
-    """Return the place of a problem: its key if there is one, else the nearest thing around it."""
-    place, node = _place(root), root
+def _locate(root: Node, problem: ErrorDetails) -> tuple[_Place, str]:
+    """Return the place and the dotted name of a problem: its key if there is one, else the nearest thing around it."""
+    place, node, names = _place(root), root, []
     for step in problem["loc"]:
         found = _child(node, step)
         if found is not None:
             key, node = found
             place = _place(key)
-    return place
+            names += [step] if isinstance(step, str) else []
+    return place, ".".join(names) or "the file"
 
 
 def _child(node: Node, step: Step) -> tuple[Node, Node] | None:
@@ -192,10 +195,9 @@ def _child(node: Node, step: Step) -> tuple[Node, Node] | None:
     return None  # the name of a choice in a union, which is not in the file
 
 
-def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def _explain(problem: ErrorDetails, name: str, model: type[BaseModel]) -> str:
     field = str(problem["loc"][-1]) if problem["loc"] else ""
     kind, context = problem["type"], problem.get("ctx", {})
-    name = ".".join(str(step) for step in problem["loc"] if isinstance(step, str)) or "the file"
     valid = _fields_at(model, problem["loc"][:-1])
     if kind == "extra_forbidden":
         # In a union a field may be right for one choice and wrong for another: then no word is nearer.
@@ -203,6 +205,14 @@ def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return f"field `{field}` is missing; add it"
     given = problem["input"]
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        tag, choices = (
+            str(context["discriminator"]).strip("'"),
+            re.findall(r"'([^']*)'", str(context.get("expected_tags"))),
+        )
+        if kind == "union_tag_not_found":
+            return f"field `{tag}` is missing; add it"
+        return f"`{tag}` cannot be `{context['tag']}`{nearest(str(context['tag']), choices)}"
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         return f"`{name}` cannot be `{given}`{nearest(str(given), choices)}"
@@ -218,7 +228,8 @@ def _fields_at(model: type[BaseModel], steps: tuple[Step, ...]) -> list[str]:
     found: list[Any] = [model]
     for step in steps:
         inner = [item for kind in found for item in _inside(kind, step)]
-        found = inner or found
+        chosen = [part for kind in found for part in _parts(kind) if _is_choice(part, step)]
+        found = inner or chosen or found
     models = [kind for kind in (part for item in found for part in _parts(item)) if _is_model(kind)]
     return [info.alias or name for kind in models for name, info in kind.model_fields.items()]
 
@@ -237,6 +248,8 @@ def _parts(kind: Any) -> Iterator[Any]:
             yield from _parts(part)
     elif get_origin(kind) is Annotated:
         yield from _parts(get_args(kind)[0])
+    elif _is_model(kind) and issubclass(kind, RootModel):
+        yield from _parts(kind.model_fields["root"].annotation)
     else:
         yield kind
 
@@ -245,8 +258,17 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
+def _is_choice(kind: Any, step: Step) -> bool:
+    """Say whether a word in a union's discriminator, such as `count: visits`, chooses this model."""
+    return _is_model(kind) and any(step in get_args(info.annotation) for info in kind.model_fields.values())
+
+
 def _required(model: type[BaseModel]) -> list[str]:
-    return [info.alias or name for name, info in model.model_fields.items() if info.is_required()]
+    """Return the fields every choice of a model needs."""
+    needs = [
+        [info.alias or name for name, info in kind.model_fields.items() if info.is_required()] for kind in _parts(model)
+    ]
+    return [name for name in needs[0] if all(name in other for other in needs)]
 
 
 def _list_of(words: list[str], *, one: bool = False) -> str:

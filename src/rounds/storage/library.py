@@ -1,0 +1,139 @@
+"""The library: measures, code lists and innovations that people wrote as YAML and other people reviewed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rounds.errors import DefinitionError
+from rounds.measures.definitions import CodeList, Measure
+from rounds.network.innovations import Innovation
+from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
+from rounds.storage.yaml_files import nearest, read_yaml
+
+T = TypeVar("T", CodeList, Measure, Innovation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Every definition that may be asked about, each sorted by id and version."""
+
+    measures: tuple[Measure, ...]
+    code_lists: tuple[CodeList, ...]
+    innovations: tuple[Innovation, ...]
+
+    def measure(self, id: str, version: int) -> Measure:  # noqa: A002  the word the files use
+        """Return a measure.
+
+        Raises:
+            DefinitionError: naming the nearest id, or the versions there are.
+        """
+        same_id = [measure for measure in self.measures if measure.id == id]
+        for measure in same_id:
+            if measure.version == version:
+                return measure
+        if same_id:
+            versions = ", ".join(str(measure.version) for measure in same_id)
+            raise DefinitionError(f"measure {id} has no version {version} in the library; there is version {versions}")
+        raise DefinitionError(
+            f"measure `{id}` is not in the library{nearest(id, [measure.id for measure in self.measures])}"
+        )
+
+    def innovation(self, id: str) -> Innovation:  # noqa: A002  the word the files use
+        """Return an innovation.
+
+        Raises:
+            DefinitionError: naming the nearest id.
+        """
+        for innovation in self.innovations:
+            if innovation.id == id:
+                return innovation
+        ids = [innovation.id for innovation in self.innovations]
+        raise DefinitionError(f"innovation `{id}` is not in the library{nearest(id, ids)}")
+
+
+def read_library(*folders: Path) -> Library:
+    """Return everything in `measures/`, `codelists/` and `innovations/` of some library folders.
+
+    A later folder adds to an earlier one and overrides nothing: the same id and version may come twice only if both say
+    exactly the same. A measure may use a code list of any of the folders.
+
+    Args:
+        folders: library folders, for example `shipped_library_folder()` and a network's own.
+
+    Raises:
+        DefinitionError: one line for each problem, over all files.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise DefinitionError(f"{folder}: there is no such library folder; create it or correct its name")
+    problems: list[str] = []
+    code_lists = _gather(
+        folders, "codelists", lambda path: read_yaml(path, CodeListFile).to_code_list(), _name_of_code_list, problems
+    )
+    _stop_at(problems)
+    measures = _gather(
+        folders,
+        "measures",
+        lambda path: read_yaml(path, MeasureFile).to_measure(code_lists),
+        _name_of_measure,
+        problems,
+    )
+    innovations = _gather(
+        folders, "innovations", lambda path: read_yaml(path, InnovationFile).to_innovation(), _name_of, problems
+    )
+    _stop_at(problems)
+    return Library(measures=measures, code_lists=code_lists, innovations=innovations)
+
+
+def shipped_library_folder() -> Path:
+    """Return the library that comes with Rounds: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "library", package.parents[1] / "library"):
+        if (candidate / "measures").is_dir():
+            return candidate
+    raise DefinitionError(f"the library that ships with Rounds is missing beside {package}; install Rounds again")
+
+
+def _gather(
+    folders: Iterable[Path], kind: str, read: Callable[[Path], T], name: Callable[[T], str], problems: list[str]
+) -> tuple[T, ...]:
+    found: dict[str, tuple[T, Path]] = {}
+    for path in (path for folder in folders for path in _files(folder / kind, problems)):
+        try:
+            item = read(path)
+        except DefinitionError as error:
+            problems.append(str(error))
+            continue
+        before = found.setdefault(name(item), (item, path))
+        if before[0] != item:
+            problems.append(
+                f"{path}: {name(item)} is defined differently in {before[1]}; give the changed one a new version"
+            )
+    return tuple(found[key][0] for key in sorted(found))
+
+
+def _files(folder: Path, problems: list[str]) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    for stray in sorted(folder.iterdir()):
+        if stray.suffix in (".yml", ".json"):
+            problems.append(f"{stray}: definitions end in .yaml; rename or remove this file")
+    return sorted(folder.glob("*.yaml"))
+
+
+def _stop_at(problems: list[str]) -> None:
+    if problems:
+        raise DefinitionError("\n".join(problems))
+
+
+def _name_of_measure(measure: Measure) -> str:
+    return f"measure {measure.id} v{measure.version:04d}"
+
+
+def _name_of_code_list(code_list: CodeList) -> str:
+    return f"code list {code_list.id} v{code_list.version:04d}"
+
+
+def _name_of(innovation: Innovation) -> str:
+    return f"innovation {innovation.id}"
