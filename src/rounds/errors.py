@@ -54,7 +54,9 @@ class DisclosureRefusal(RoundsError):
     exit_code = ExitCode.DISCLOSURE_REFUSAL
 
 
-class SitesMissing(RoundsError):
-    """Some sites did not answer, so the round is partial."""
+class SitesFailed(RoundsError):
+    """Some sites cannot answer. Carries the gravest exit code that a site gave."""
 
-    exit_code = ExitCode.PARTIAL
+    def __init__(self, message: str, *, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

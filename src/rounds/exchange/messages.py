@@ -11,41 +11,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from rounds.disclosure.release import Released
 from rounds.errors import MessageError
+from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
-from rounds.measures.definitions import MeasureRef
 
 FORMAT_VERSION = 1
 CENTRE = "centre"
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class WireMeasure(_Wire):
-    id: str
-    version: int
-    digest: str
-
-    def ref(self) -> MeasureRef:
-        return MeasureRef(id=self.id, version=self.version, digest=self.digest)
-
-
-class RequestBody(_Wire):
-    """What the centre asks: registered measures over a span of days. Never code."""
+class RequestBody(WireQuestion):
+    """What the centre asks. Never code."""
 
     kind: Literal["request"] = "request"
-    first: str
-    last: str
-    measures: list[WireMeasure]
 
 
-class ReplyBody(_Wire):
+class ReplyBody(Wire):
     """What a site lets leave."""
 
     kind: Literal["reply"] = "reply"
@@ -54,7 +38,7 @@ class ReplyBody(_Wire):
     tables: list[WireTable]
 
 
-class _Envelope(_Wire):
+class _Envelope(Wire):
     format: Literal["rounds-message"]
     version: int
     round_id: str
@@ -72,9 +56,7 @@ class Request:
 
     round_id: str
     site: str
-    first: date
-    last: date
-    measures: tuple[MeasureRef, ...]
+    question: Question
     issued: date
     expires: date
     digest: str
@@ -95,8 +77,7 @@ def encode_request(
     *,
     round_id: str,
     site: str,
-    span: tuple[date, date],
-    measures: Sequence[MeasureRef],
+    question: Question,
     valid: tuple[date, date],
     key: SigningKey,
 ) -> bytes:
@@ -105,13 +86,11 @@ def encode_request(
     Args:
         round_id: the round it belongs to.
         site: whom it is for.
-        span: first and last day that may be counted.
-        measures: what is asked, by id, version and digest.
+        question: what is asked.
         valid: the day it was issued and the last day on which it may be answered.
         key: the centre's.
     """
-    named = [WireMeasure(id=ref.id, version=ref.version, digest=ref.digest) for ref in measures]
-    body = RequestBody(first=span[0].isoformat(), last=span[1].isoformat(), measures=named)
+    body = RequestBody(**wire_question(question).model_dump())
     return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
 
 
@@ -139,16 +118,14 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
     body = envelope.body
     if not isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a request was expected; remove the file")
-    expires = _day(envelope.expires, source)
+    expires = read_day(envelope.expires, source)
     if today > expires:
         raise MessageError(f"{source}: the request expired on {expires}; ask the centre to issue the round again")
     return Request(
         round_id=envelope.round_id,
         site=site,
-        first=_day(body.first, source),
-        last=_day(body.last, source),
-        measures=tuple(measure.ref() for measure in body.measures),
-        issued=_day(envelope.issued, source),
+        question=read_question(body, source=source),
+        issued=read_day(envelope.issued, source),
         expires=expires,
         digest=_digest(envelope),
     )
@@ -249,10 +226,3 @@ def _unsigned(message: dict[str, Any]) -> bytes:
 
 def _digest(envelope: _Envelope) -> str:
     return hashlib.sha256(_unsigned(envelope.model_dump(mode="json"))).hexdigest()
-
-
-def _day(text: str, source: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise MessageError(f"{source}: {text!r} is not a date; ask the sender to send it again") from None

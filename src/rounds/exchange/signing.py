@@ -63,7 +63,9 @@ def publish_key(folder: Path, *, party: str, key: PublicKey) -> None:
 
 
 def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
-    """Return a party's public key, pinned the first time it was seen.
+    """Return the public key that a party's messages are checked against: the pinned one, else the published one.
+
+    Call `pin_key` once a message has proved to be good.
 
     Args:
         own_folder: the folder of whoever asks; its pinned keys lie in `trust/`.
@@ -73,14 +75,12 @@ def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
     Raises:
         MessageError: if no key is known, or if the published one is no longer the pinned one.
     """
-    pinned = own_folder / "trust" / f"{party}.pub"
+    pinned = _pinned(own_folder, party)
     published = exchange / "keys" / f"{party}.pub"
     if not pinned.exists():
         if not published.exists():
             raise MessageError(f"no public key of {party} is known; ask {party} to publish one in {published}")
-        key = PublicKey(raw=_decode(published))
-        write_file(pinned, base64.b64encode(key.raw) + b"\n")
-        return key
+        return PublicKey(raw=_decode(published))
     key = PublicKey(raw=_decode(pinned))
     if published.exists() and _decode(published) != key.raw:
         raise MessageError(
@@ -88,6 +88,17 @@ def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
             f"ask {party} by another way whether its key has changed, and only then delete the pinned file"
         )
     return key
+
+
+def pin_key(own_folder: Path, *, party: str, key: PublicKey) -> None:
+    """Remember a party's key, so that another one is refused from now on."""
+    pinned = _pinned(own_folder, party)
+    if not pinned.exists():
+        write_file(pinned, base64.b64encode(key.raw) + b"\n")
+
+
+def _pinned(own_folder: Path, party: str) -> Path:
+    return own_folder / "trust" / f"{party}.pub"
 
 
 def _decode(path: Path) -> bytes:

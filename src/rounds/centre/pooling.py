@@ -1,0 +1,79 @@
+"""Pooling with bounds: a sum over withheld numbers is an interval, never a smaller number."""
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from rounds.disclosure.bounded import QUANTITIES, State
+from rounds.exchange.messages import Reply
+from rounds.measures.definitions import MeasureRef
+
+
+def pooled_cells(replies: Iterable[Reply], measure: MeasureRef) -> pl.DataFrame:
+    """Return every cell of a measure that the sites sent, with a column `site`, in the order of the replies."""
+    tables = [
+        table.cells.with_columns(pl.lit(reply.site).alias("site"))
+        for reply in replies
+        for table in reply.tables
+        if table.measure == measure
+    ]
+    return pl.concat(tables) if tables else pl.DataFrame()
+
+
+def totals(cells: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
+    """Return sums of bounded numbers over all other keys.
+
+    Args:
+        cells: columns as in `rounds.disclosure.bounded.bounded_schema`.
+        by: the key columns to keep; may be empty for one grand total.
+
+    Returns:
+        One row a group, sorted by `by`: for each quantity its state, value, lower and upper. A value is there only if
+        every number in the sum has one; the bounds are the sums of the bounds.
+    """
+    expressions = []
+    for quantity in QUANTITIES:
+        state = pl.col(f"{quantity}_state")
+        withheld, rounded = (state == State.WITHHELD).any(), (state == State.ROUNDED).any()
+        expressions += [
+            pl.when(withheld)
+            .then(pl.lit(State.WITHHELD.value))
+            .when(rounded)
+            .then(pl.lit(State.ROUNDED.value))
+            .otherwise(pl.lit(State.EXACT.value))
+            .alias(f"{quantity}_state"),
+            pl.when(withheld).then(None).otherwise(pl.col(f"{quantity}_value").sum()).alias(f"{quantity}_value"),
+            pl.col(f"{quantity}_lower").sum(),
+            pl.col(f"{quantity}_upper").sum(),
+        ]
+    if not by:
+        return cells.select(expressions)
+    return cells.group_by(list(by), maintain_order=True).agg(expressions).sort(list(by))
+
+
+def withheld_cells(cells: pl.DataFrame) -> int:
+    """Return how many cells hold a number that is withheld."""
+    if not cells.height:
+        return 0
+    return cells.filter(
+        pl.any_horizontal([pl.col(f"{quantity}_state") == State.WITHHELD for quantity in QUANTITIES])
+    ).height
+
+
+def rate_bounds(cells: pl.DataFrame, *, per: int) -> pl.DataFrame:
+    """Add `rate`, `rate_lower` and `rate_upper` to a bounded table.
+
+    The rate is there only where both numbers are. It is per `per` of the denominator; where nobody is in the
+    denominator there is no rate and no bounds. An upper bound is at most `per`, for a numerator is part of its
+    denominator.
+    """
+    value, low, high = (pl.col(f"numerator_{part}") for part in ("value", "lower", "upper"))
+    under, under_low, under_high = (pl.col(f"denominator_{part}") for part in ("value", "lower", "upper"))
+    somebody = under_high > 0
+    return cells.with_columns(
+        pl.when(somebody & (under > 0)).then(value / under * per).alias("rate"),
+        pl.when(somebody).then(low / under_high * per).alias("rate_lower"),
+        pl.when(somebody)
+        .then(pl.min_horizontal(high / pl.max_horizontal(under_low, pl.lit(1)) * per, pl.lit(float(per))))
+        .alias("rate_upper"),
+    )

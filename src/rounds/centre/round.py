@@ -1,0 +1,156 @@
+"""One round: declared, resumable, idempotent. Each step looks at what is there and does only what is missing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from rounds.audit.chain import Action, Event
+from rounds.centre.plan import Plan, SitePlan, make_plan
+from rounds.centre.post import Desk, ask, receive
+from rounds.centre.processes import SiteFailure, answer_sites, check_sites
+from rounds.centre.progress import Progress
+from rounds.centre.publish import inputs_digest, is_published, publish
+from rounds.errors import ExitCode, SitesFailed
+from rounds.exchange.folder import ExchangeFolder
+from rounds.exchange.messages import CENTRE
+from rounds.storage.atomic import remove_partials
+from rounds.storage.audit_log import record
+from rounds.storage.lock import only_one
+from rounds.storage.workspace import RoundDeclaration, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a round."""
+
+    outputs: Path
+    changed: bool
+    """False if everything was there already"""
+    sites_in: tuple[str, ...]
+    failures: tuple[SiteFailure, ...]
+    """sites that are missing, and why"""
+
+
+def run_round(
+    workspace: Workspace, declaration: RoundDeclaration, *, today: date, partial: bool, progress: Progress
+) -> Outcome:
+    """Run a round of a local network to its end, or as much of it as is missing.
+
+    Args:
+        workspace: the network's folder.
+        declaration: the round.
+        today: the date on new messages.
+        partial: go on without the sites that cannot answer; they may join later.
+        progress: told what is being done.
+
+    Raises:
+        SitesFailed: if a site cannot answer and `partial` is off. If a check failed, nothing was written.
+        RoundsError: naming what else is wrong.
+    """
+    plan = make_plan(workspace, declaration)
+    desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    waiting = [site for site in plan.sites if not desk.received_path(plan.round_id, site.site).exists()]
+    failures = _check(waiting, progress)
+    if failures and not partial:
+        raise _sites_failed(failures, plan, wrote="nothing was written")
+    with _own_desk(workspace, desk):
+        ask(desk, plan, today=today)
+        able = [site for site in waiting if site.site not in {failure.site for failure in failures}]
+        if able:
+            progress.step("Counting at the sites", len(able))
+        failures += answer_sites(
+            plan, able, exchange=workspace.exchange, today=today, done=lambda _: progress.advance()
+        )
+        if failures and not partial:
+            raise _sites_failed(failures, plan, wrote="the sites that answered will not be asked again")
+        return _conclude(workspace, desk, plan, failures, today=today, progress=progress)
+
+
+def ask_round(workspace: Workspace, declaration: RoundDeclaration, *, today: date) -> Plan:
+    """Lay a round's requests down for sites that answer in their own time."""
+    plan = make_plan(workspace, declaration)
+    desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    with _own_desk(workspace, desk):
+        ask(desk, plan, today=today)
+    return plan
+
+
+def publish_round(
+    workspace: Workspace, declaration: RoundDeclaration, *, today: date, partial: bool, progress: Progress
+) -> Outcome:
+    """Take in what the sites have answered and publish it.
+
+    Raises:
+        SitesFailed: if a site has not answered and `partial` is off.
+    """
+    plan = make_plan(workspace, declaration)
+    desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    late = tuple(
+        SiteFailure(site=site.site, exit_code=ExitCode.PARTIAL, message=f"site {site.site} has not answered yet")
+        for site in plan.sites
+        if not desk.exchange.reply_path(plan.round_id, site.site).exists()
+        and not desk.received_path(plan.round_id, site.site).exists()
+    )
+    if late and not partial:
+        raise _sites_failed(late, plan, wrote="nothing was published")
+    if not desk.plan_path(plan.round_id).exists():
+        raise SitesFailed(
+            f"round {plan.round_id} has not been asked yet; run `rounds centre ask` first", exit_code=ExitCode.ERROR
+        )
+    with _own_desk(workspace, desk):
+        return _conclude(workspace, desk, plan, late, today=today, progress=progress)
+
+
+def _check(waiting: list[SitePlan], progress: Progress) -> tuple[SiteFailure, ...]:
+    if not waiting:
+        return ()
+    progress.step("Checking the sites' records", len(waiting))
+    return check_sites(waiting, done=lambda _: progress.advance())
+
+
+def _conclude(
+    workspace: Workspace,
+    desk: Desk,
+    plan: Plan,
+    failures: tuple[SiteFailure, ...],
+    *,
+    today: date,
+    progress: Progress,
+) -> Outcome:
+    replies = receive(desk, plan, membership=workspace.membership, today=today)
+    present = tuple(reply for reply in replies.values() if reply is not None)
+    if not present:
+        raise _sites_failed(failures, plan, wrote="nothing was published")
+    digest = inputs_digest(workspace, plan, present)
+    outputs = workspace.outputs(plan.round_id)
+    changed = not is_published(outputs, digest)
+    if changed:
+        remove_partials(outputs.parent)
+        publish(workspace, plan, replies, inputs=digest, progress=progress)
+        event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
+        record(desk.audit_path, event)
+    return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
+
+
+@contextmanager
+def _own_desk(workspace: Workspace, desk: Desk) -> Iterator[None]:
+    desk.folder.mkdir(parents=True, exist_ok=True)
+    with only_one(desk.folder, doing=f"running a round of {workspace.id}"):
+        for folder in sorted({desk.folder, *desk.folder.rglob("*"), workspace.exchange}):
+            if folder.is_dir():
+                remove_partials(folder)
+        yield
+
+
+def _sites_failed(failures: tuple[SiteFailure, ...], plan: Plan, *, wrote: str) -> SitesFailed:
+    lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.sites)} sites cannot answer; {wrote}:"]
+    for failure in failures:
+        first, *rest = failure.message.splitlines()
+        lines += [f"  {failure.site}: {first}", *(f"    {line}" for line in rest)]
+    lines.append("Put that right and run the round again, or go on without them with --partial.")
+    codes = {failure.exit_code for failure in failures}
+    gravest = ExitCode.DISCLOSURE_REFUSAL if ExitCode.DISCLOSURE_REFUSAL in codes else min(codes)
+    known = gravest if gravest in set(ExitCode) else ExitCode.ERROR
+    return SitesFailed("\n".join(lines), exit_code=ExitCode(known))

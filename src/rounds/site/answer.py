@@ -1,0 +1,172 @@
+"""What a site does with a request: look the measures up, count, release, remember, reply."""
+
+from collections.abc import Callable
+from datetime import date
+
+from rounds.audit.chain import Action, Event
+from rounds.disclosure.release import Released, release
+from rounds.engines import duck
+from rounds.engines.published import count_published
+from rounds.errors import DefinitionError, MessageError
+from rounds.exchange.folder import ExchangeFolder
+from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.question import Question
+from rounds.exchange.signing import own_key, pin_key, publish_key, trusted_key
+from rounds.measures.counts import Count
+from rounds.measures.definitions import Measure, MeasureRef, PublishedQuestion
+from rounds.measures.periods import Period, periods_between
+from rounds.records.omop import Records, open_records
+from rounds.site.folder import RecordsBlock, Site
+from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.storage.atomic import remove_partials
+from rounds.storage.audit_log import record
+from rounds.storage.lock import only_one
+from rounds.storage.published_source import PublishedSource
+
+Progress = Callable[[str], None]
+
+
+def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, progress: Progress) -> bool:
+    """Answer a round's request once: the second time the stored reply is laid down again and nothing is counted.
+
+    Args:
+        site: who answers.
+        exchange: where the request lies and the reply goes.
+        round_id: the round.
+        today: to tell an expired request, and the date on the reply.
+        progress: told what is being done, for people to watch.
+
+    Returns:
+        Whether anything was counted.
+
+    Raises:
+        RoundsError: naming what is wrong; nothing was written then.
+    """
+    with only_one(site.folder, doing="answering a request"):
+        for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
+            remove_partials(folder)
+        request = read_request(site, exchange, round_id=round_id, today=today)
+        stored = read_answer(site.ledger_path(round_id))
+        if stored is not None and stored.request_digest != request.digest:
+            raise MessageError(
+                f"{exchange.request_path(round_id, site.id)}: round {round_id} was answered before with another "
+                "request under the same id; the centre must use a new round id"
+            )
+        counted = stored is None
+        if stored is None:
+            tables = count_and_release(site, request.question, progress=progress)
+            pin_key(site.folder, party=CENTRE, key=trusted_key(site.folder, exchange.path, party=CENTRE))
+            key = own_key(site.folder)
+            publish_key(exchange.path, party=site.id, key=key.public)
+            reply = encode_reply(request, tables, today=today, key=key)
+            stored = Answer(request_digest=request.digest, reply=reply)
+            write_answer(site.ledger_path(round_id), stored)
+        event = Event(
+            action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=request.issued
+        )
+        record(site.audit_path, event)
+        exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
+        return counted
+
+
+def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date) -> Request:
+    """Return the round's request to this site, verified.
+
+    Raises:
+        MessageError: if there is none, or it is not what it claims.
+    """
+    path = exchange.request_path(round_id, site.id)
+    if not path.exists():
+        raise MessageError(
+            f"{path} is missing: the centre has not asked {site.id} for round {round_id}; run the centre first"
+        )
+    key = trusted_key(site.folder, exchange.path, party=CENTRE)
+    request = decode_request(path.read_bytes(), source=str(path), site=site.id, key=key, today=today)
+    if request.round_id != round_id:
+        raise MessageError(f"{path}: a replay: it belongs to round {request.round_id}, not {round_id}; remove the file")
+    return request
+
+
+def check(site: Site, question: Question) -> None:
+    """Raise if the site could not answer: broken records, unknown measures, unknown codes. Writes nothing.
+
+    Args:
+        site: who would answer.
+        question: what it would be asked.
+
+    Raises:
+        RoundsError: naming everything that is wrong.
+    """
+    measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    if isinstance(site.source, PublishedSource):
+        for measure in measures:
+            _count_published(measure, site.source, question)
+        return
+    records = _open(site, site.source, question)
+    for measure in measures:
+        _refuse_published(site, measure)
+        duck.prepare(measure, records)
+
+
+def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
+    """Return what the site's policy lets leave for every measure of a question."""
+    count = _counter(site, question)
+    released = []
+    for number, ref in enumerate(question.measures, start=1):
+        progress(f"{site.id}: {ref.id} ({number} of {len(question.measures)})")
+        counted = count(_own_measure(site, ref))
+        released.append(release(counted, policy=site.policy, already_public=site.already_public))
+    return tuple(released)
+
+
+def _counter(site: Site, question: Question) -> Callable[[Measure], Count]:
+    source = site.source
+    if isinstance(source, PublishedSource):
+        return lambda measure: _count_published(measure, source, question)
+    records, member = _open(site, source, question), source.member
+
+    def count(measure: Measure) -> Count:
+        _refuse_published(site, measure)
+        return duck.count(measure, records, member=member, periods=_periods(measure, question))
+
+    return count
+
+
+def _count_published(measure: Measure, source: PublishedSource, question: Question) -> Count:
+    periods = _periods(measure, question)
+    return count_published(measure, source, member_codes=question.members, periods=periods)
+
+
+def _periods(measure: Measure, question: Question) -> tuple[Period, ...]:
+    return periods_between(grain=measure.grain, first=question.first, last=question.last)
+
+
+def _refuse_published(site: Site, measure: Measure) -> None:
+    if isinstance(measure.question, PublishedQuestion):
+        raise DefinitionError(
+            f"site {site.id}: measure {measure.ref} is about published data, but this site holds records; "
+            "name the sites that are asked for it under `sites` in the round's file"
+        )
+
+
+def _own_measure(site: Site, ref: MeasureRef) -> Measure:
+    measure = site.library.measure(ref.id, ref.version)
+    if measure.digest != ref.digest:
+        raise MessageError(
+            f"site {site.id}: measure {ref} means something else here than at the centre (digest "
+            f"{measure.digest[:12]}, asked {ref.digest[:12]}); bring both libraries to the same version"
+        )
+    return measure
+
+
+def _open(site: Site, source: RecordsBlock, question: Question) -> Records:
+    if source.member not in question.members:
+        raise DefinitionError(
+            f"site {site.id}: its member {source.member} is not in the network's members.csv; correct one of the two"
+        )
+    return open_records(
+        site.folder / source.folder,
+        site=site.id,
+        outside_observation=source.outside_observation,
+        as_of=question.as_of,
+    )

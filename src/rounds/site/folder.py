@@ -1,0 +1,76 @@
+"""A site's folder: its settings, its records, its ledger, its keys."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rounds.disclosure.policy import Policy
+from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.storage.library import Library, read_library, shipped_library_folder
+from rounds.storage.published_source import PublishedBlock, PublishedSource
+from rounds.storage.yaml_files import Definition, read_yaml
+
+
+class RecordsBlock(Definition):
+    """Where a site's OMOP records lie, and for which member they were made."""
+
+    member: str
+    folder: str = "records"
+    outside_observation: Literal["refuse", "exclude"] = "refuse"
+
+
+class _SiteFile(Definition):
+    site: str
+    policy: Policy
+    records: RecordsBlock | None = None
+    published: PublishedBlock | None = None
+    library: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A site as its own settings describe it."""
+
+    id: str
+    folder: Path
+    policy: Policy
+    source: RecordsBlock | PublishedSource
+    library: Library
+
+    @property
+    def already_public(self) -> bool:
+        return isinstance(self.source, PublishedSource)
+
+    @property
+    def audit_path(self) -> Path:
+        return self.folder / "audit.jsonl"
+
+    def ledger_path(self, round_id: str) -> Path:
+        return self.folder / "ledger" / f"{round_id}.json"
+
+
+def read_site(folder: Path) -> Site:
+    """Return the site that lives in a folder.
+
+    Raises:
+        DefinitionError: if site.yaml is missing or wrong.
+        DisclosureRefusal: if the policy is weaker than its source allows.
+    """
+    path = folder / "site.yaml"
+    file = read_yaml(path, _SiteFile)
+    source = _source(file, path)
+    if file.policy is Policy.OPEN and isinstance(source, RecordsBlock):
+        raise DisclosureRefusal(f"{path}: policy `open` is only for published data; choose `hes` for records")
+    own = folder / file.library if file.library else folder / "library"
+    if file.library and not own.is_dir():
+        raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
+    library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []))
+    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
+
+
+def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:
+    if file.records is not None and file.published is None:
+        return file.records
+    if file.published is not None and file.records is None:
+        return file.published.source(path.parent)
+    raise DefinitionError(f"{path}: give either `records` or `published`, one of the two")

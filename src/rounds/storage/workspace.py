@@ -1,0 +1,200 @@
+"""A network's folder: what `network.yaml` and `rounds/*.yaml` say, parsed once into our own types."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from rounds.errors import DefinitionError
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.network.members import Membership
+from rounds.storage.library import Library, read_library, shipped_library_folder
+from rounds.storage.members import read_adoptions, read_membership
+from rounds.storage.yaml_files import Definition, nearest, read_yaml
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+
+
+class SiteEntry(Definition):
+    id: Identifier
+    folder: str
+
+
+class _CentreEntry(Definition):
+    folder: str = "centre"
+
+
+class _NetworkFile(Definition):
+    id: Identifier
+    name: str
+    sites: list[SiteEntry] = Field(min_length=1)
+    centre: _CentreEntry = _CentreEntry()
+    exchange: str = "exchange"
+
+
+class _RoundMeasure(Definition):
+    id: str
+    version: int
+    sites: list[str] | None = None
+
+
+class _Programme(Definition):
+    innovation: str
+    outcome: str
+    stage: Stage = Stage.EMBEDDED
+
+
+class _RoundFile(Definition):
+    id: Identifier
+    title: str
+    as_of: date
+    first: date
+    last: date
+    measures: list[_RoundMeasure] = Field(min_length=1)
+    programmes: list[_Programme] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedMeasure:
+    """A measure of a round and the sites that are asked for it."""
+
+    id: str
+    version: int
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """An innovation being spread and the measure that shows whether it worked."""
+
+    innovation: str
+    outcome: str
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundDeclaration:
+    """One turn of the cycle as it is declared: what is asked of whom, over which days."""
+
+    id: str
+    title: str
+    as_of: date
+    first: date
+    last: date
+    measures: tuple[AskedMeasure, ...]
+    programmes: tuple[Programme, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A network's folder, read and checked."""
+
+    folder: Path
+    id: str
+    name: str
+    sites: tuple[SiteEntry, ...]
+    centre: Path
+    exchange: Path
+    membership: Membership
+    adoptions: tuple[AdoptionEvent, ...]
+    library: Library
+    rounds: tuple[RoundDeclaration, ...]
+
+    def site_folder(self, site: SiteEntry) -> Path:
+        return self.folder / site.folder
+
+    def outputs(self, round_id: str) -> Path:
+        return self.folder / "outputs" / round_id
+
+    def round(self, round_id: str | None) -> RoundDeclaration:
+        """Return a round by its id, or the only one there is.
+
+        Raises:
+            DefinitionError: if there is no such round, or several and none is named.
+        """
+        ids = [declared.id for declared in self.rounds]
+        if round_id is None:
+            if len(self.rounds) == 1:
+                return self.rounds[0]
+            raise DefinitionError(f"{self.folder / 'rounds'} holds {len(ids)} rounds; name one of {', '.join(ids)}")
+        for declared in self.rounds:
+            if declared.id == round_id:
+                return declared
+        raise DefinitionError(f"no round `{round_id}` in {self.folder / 'rounds'}{nearest(round_id, ids)}")
+
+
+def read_workspace(folder: Path) -> Workspace:
+    """Return a network's folder, parsed and checked.
+
+    Raises:
+        DefinitionError: naming file, line and column, if anything in it cannot be read as what it should be.
+    """
+    path = folder / "network.yaml"
+    if not path.exists():
+        raise DefinitionError(f"{path} is missing; name a network's folder, or make one with `rounds demo FOLDER`")
+    network = read_yaml(path, _NetworkFile)
+    _refuse_twice(path, "site", [site.id for site in network.sites])
+    _refuse_twice(path, "site folder", [site.folder for site in network.sites])
+    membership = read_membership(folder / "members.csv")
+    adoptions_file = folder / "adoptions.csv"
+    own_library = folder / "library"
+    library = read_library(shipped_library_folder(), *([own_library] if own_library.is_dir() else []))
+    site_ids = tuple(site.id for site in network.sites)
+    round_files = sorted((folder / "rounds").glob("*.yaml"))
+    if not round_files:
+        raise DefinitionError(f"{folder / 'rounds'} holds no round; write rounds/<id>.yaml")
+    declared = tuple(_read_round(file, site_ids, library) for file in round_files)
+    _refuse_twice(folder / "rounds", "round", [one.id for one in declared])
+    return Workspace(
+        folder=folder,
+        id=network.id,
+        name=network.name,
+        sites=tuple(network.sites),
+        centre=folder / network.centre.folder,
+        exchange=folder / network.exchange,
+        membership=membership,
+        adoptions=read_adoptions(adoptions_file, membership=membership) if adoptions_file.exists() else (),
+        library=library,
+        rounds=declared,
+    )
+
+
+def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> RoundDeclaration:
+    file = read_yaml(path, _RoundFile)
+    if not file.first <= file.last <= file.as_of:
+        raise DefinitionError(f"{path}: first ({file.first}), last ({file.last}) and as_of ({file.as_of}) must be in order")
+    _refuse_twice(path, "measure", [measure.id for measure in file.measures])
+    for measure in file.measures:
+        library.measure(measure.id, measure.version)
+        for site in measure.sites or ():
+            if site not in site_ids:
+                raise DefinitionError(f"{path}: measure {measure.id}: no site `{site}`{nearest(site, list(site_ids))}")
+    measure_ids = [measure.id for measure in file.measures]
+    programmes = []
+    for programme in file.programmes:
+        library.innovation(programme.innovation)
+        if programme.outcome not in measure_ids:
+            hint = nearest(programme.outcome, measure_ids)
+            raise DefinitionError(f"{path}: programme {programme.innovation}: the round does not ask for its outcome "
+                                  f"`{programme.outcome}`{hint}")
+        programmes.append(Programme(innovation=programme.innovation, outcome=programme.outcome, stage=programme.stage))
+    return RoundDeclaration(
+        id=file.id,
+        title=file.title,
+        as_of=file.as_of,
+        first=file.first,
+        last=file.last,
+        measures=tuple(
+            AskedMeasure(id=measure.id, version=measure.version, sites=tuple(measure.sites or site_ids))
+            for measure in file.measures
+        ),
+        programmes=tuple(programmes),
+    )
+
+
+def _refuse_twice(path: Path, what: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise DefinitionError(f"{path}: {what} `{value}` is listed twice; keep one")
