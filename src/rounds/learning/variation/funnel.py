@@ -1,4 +1,9 @@
-"""Funnel plots of proportions and rates between organisations, with over-dispersion."""
+"""Funnel plots of proportions and rates between organisations, with over-dispersion.
+
+Each kind has a scale on which an organisation's sampling variance is 1 / 4n: the arcsine of the root of a proportion
+(n = denominator) and the root of a ratio to what is expected (n = expected events). Over-dispersion is judged, and
+limits are drawn, on that scale and carried back.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+
+Z95 = 1.959964
+Z998 = 3.090232
+"""Normal quantiles, rounded as FunnelPlotR rounds them, so that limits can be compared with its own to 1e-8."""
+WINSORISED_SHARE = 0.1
+"""The share of organisations at each end whose z-scores are pulled in before over-dispersion is measured."""
 
 
 class Outlier(StrEnum):
@@ -20,6 +31,16 @@ class Outlier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunnelLimits:
+    """Limits at some denominators, for drawing. Arrays have the shape of those denominators."""
+
+    lower95: Vector
+    upper95: Vector
+    lower998: Vector
+    upper998: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
     """Proportions (or rates) of organisations against their size. Arrays have shape (organisations,)."""
 
@@ -28,9 +49,9 @@ class Funnel:
     centre: float
     """the network's proportion: sum of numerators / sum of denominators"""
     phi: float
-    """over-dispersion ratio; 1 or less means none"""
+    """over-dispersion ratio: the mean squared winsorised z-score; 1 or less means none. Told even when unused"""
     tau2: float
-    """between-organisation variance on the transformed scale"""
+    """between-organisation variance on the transformed scale; 0 where there is none or it was not asked for"""
     lower95: Vector
     upper95: Vector
     lower998: Vector
@@ -38,3 +59,165 @@ class Funnel:
     """limits at each organisation's own denominator, over-dispersion included when tau2 > 0"""
     outliers: tuple[Outlier, ...]
     """status judged from the value and the over-dispersed limits"""
+
+
+def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersion: bool = True) -> Funnel:
+    """Return each organisation's proportion against the network's, with its limits and status.
+
+    Args:
+        numerators: shape (organisations,), each from 0 to its denominator; may be rounded.
+        denominators: shape (organisations,), each > 0.
+        overdispersion: widen the limits by the variance between organisations that chance does not explain.
+
+    Returns:
+        The funnel. With equal proportions everywhere, or all 0 or all 1, there is no over-dispersion and nobody is an
+        outlier.
+
+    Raises:
+        ValueError: if shapes differ, there are fewer than two organisations, or a count is missing, infinite or
+            impossible. Leave an organisation out whose count is withheld, and say so beside the funnel.
+
+    Source: Spiegelhalter (2005), Stat Med 24:1185-1202, section 3; Spiegelhalter et al. (2012), J R Stat Soc A
+        175:1-47; FunnelPlotR 0.6.0, data type "PR".
+
+    >>> deaths, admissions = np.array([10.0, 12, 60]), np.array([100.0, 110, 200])
+    >>> plain = funnel_proportions(numerators=deaths, denominators=admissions, overdispersion=False)
+    >>> [status.value for status in plain.outliers]
+    ['low_95', 'low_95', 'high_99.8']
+    """
+    _check(numerators, denominators)
+    if (numerators > denominators).any():
+        at = int(np.argmax(numerators > denominators))
+        raise ValueError(f"organisation {at + 1} has a numerator above its denominator: a proportion is at most 1")
+    centre = float(numerators.sum() / denominators.sum())
+    values = numerators / denominators
+    z_scores = 2 * np.sqrt(denominators) * (np.arcsin(np.sqrt(values)) - np.arcsin(np.sqrt(centre)))
+    phi, tau2 = _dispersion(z_scores, denominators)
+    tau2 = tau2 if overdispersion else 0.0
+    limits = proportion_limits(centre=centre, tau2=tau2, denominators=denominators)
+    return _funnel(values, denominators, centre, phi, tau2, limits)
+
+
+def funnel_rates(*, events: Vector, person_time: Vector, overdispersion: bool = True) -> Funnel:
+    """Return each organisation's rate of events against the network's, with its limits and status.
+
+    Args:
+        events: shape (organisations,), each >= 0; may exceed the person-time, whose unit is the caller's.
+        person_time: shape (organisations,), each > 0. It stands in the funnel as `denominators`.
+        overdispersion: as in `funnel_proportions`.
+
+    Raises:
+        ValueError: as in `funnel_proportions`, and if no organisation has an event.
+
+    Source: Spiegelhalter (2005), section 3; the square-root method of the Care Quality Commission in FunnelPlotR 0.6.0
+        (data type "SR") with the network's rate as what is expected. FunnelPlotR draws the limits of the root and
+        judges the ratio itself by them; we square them first.
+
+    >>> falls, bed_days = np.array([5.0, 6, 30]), np.array([1000.0, 1100, 1500])
+    >>> plain = funnel_rates(events=falls, person_time=bed_days, overdispersion=False)
+    >>> [status.value for status in plain.outliers]
+    ['low_95', 'low_95', 'high_95']
+    """
+    _check(events, person_time)
+    centre = float(events.sum() / person_time.sum())
+    if centre == 0:
+        raise ValueError("no organisation has an event, so there is no rate to compare with")
+    expected = centre * person_time
+    phi, tau2 = _dispersion(2 * (np.sqrt(events) - np.sqrt(expected)), expected)
+    tau2 = tau2 if overdispersion else 0.0
+    limits = rate_limits(centre=centre, tau2=tau2, person_time=person_time)
+    return _funnel(events / person_time, person_time, centre, phi, tau2, limits)
+
+
+def proportion_limits(*, centre: float, tau2: float, denominators: Vector) -> FunnelLimits:
+    """Return limits for a proportion at any denominators, for the funnel's curves.
+
+    Args:
+        centre: the network's proportion, 0 to 1.
+        tau2: as in `Funnel`.
+        denominators: each > 0, any shape.
+    """
+    spread = np.sqrt(1 / (4 * denominators) + tau2)
+    middle = np.arcsin(np.sqrt(centre))
+
+    def at(z: float) -> Vector:
+        # Beyond 0 and a right angle the sine turns back, and a limit with it. There the limit is 0 or 1.
+        return np.asarray(np.sin(np.clip(middle + z * spread, 0, np.pi / 2)) ** 2, dtype=np.float64)
+
+    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
+
+
+def rate_limits(*, centre: float, tau2: float, person_time: Vector) -> FunnelLimits:
+    """Return limits for a rate at any person-time, for the funnel's curves.
+
+    Args:
+        centre: the network's rate, > 0.
+        tau2: as in `Funnel`.
+        person_time: each > 0, any shape.
+    """
+    spread = np.sqrt(1 / (4 * centre * person_time) + tau2)
+
+    def at(z: float) -> Vector:
+        return np.asarray(centre * np.maximum(1 + z * spread, 0) ** 2, dtype=np.float64)
+
+    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
+
+
+def _check(numerators: Vector, denominators: Vector) -> None:
+    if numerators.ndim != 1 or numerators.shape != denominators.shape:
+        raise ValueError(f"shapes {numerators.shape} and {denominators.shape}: give one of each per organisation")
+    if len(numerators) < 2:
+        raise ValueError("a funnel compares organisations: give at least two")
+    for bad, problem in (
+        (~np.isfinite(numerators) | ~np.isfinite(denominators), "has no finite count: leave it out and say so"),
+        (denominators <= 0, "has nobody in its denominator: leave it out and say so"),
+        (numerators < 0, "has a numerator below 0"),
+    ):
+        if bad.any():
+            raise ValueError(f"organisation {int(np.argmax(bad)) + 1} {problem}")
+
+
+def _dispersion(z_scores: Vector, sizes: Vector) -> tuple[float, float]:
+    """Return phi and tau2 from z-scores whose squared standard errors are 1 / 4n.
+
+    tau2 is DerSimonian and Laird's, with n x phi for their Q.
+    """
+    low, high = np.quantile(z_scores, [WINSORISED_SHARE, 1 - WINSORISED_SHARE])
+    n = len(z_scores)
+    phi = float(np.mean(np.clip(z_scores, low, high) ** 2))
+    weights = 4 * sizes
+    excess = n * phi - (n - 1)
+    return phi, max(0.0, float(excess / (weights.sum() - (weights**2).sum() / weights.sum())))
+
+
+def _funnel(
+    values: Vector, denominators: Vector, centre: float, phi: float, tau2: float, limits: FunnelLimits
+) -> Funnel:
+    return Funnel(
+        values=values,
+        denominators=denominators,
+        centre=centre,
+        phi=phi,
+        tau2=tau2,
+        lower95=limits.lower95,
+        upper95=limits.upper95,
+        lower998=limits.lower998,
+        upper998=limits.upper998,
+        outliers=_outliers(values, limits),
+    )
+
+
+def _outliers(values: Vector, limits: FunnelLimits) -> tuple[Outlier, ...]:
+    """Return where each value lies. A value on a limit is inside it."""
+    status = np.select(
+        [
+            values > limits.upper998,
+            values > limits.upper95,
+            values < limits.lower998,
+            values < limits.lower95,
+        ],
+        [0, 1, 4, 3],
+        default=2,
+    )
+    order = tuple(Outlier)
+    return tuple(order[at] for at in status.tolist())
