@@ -1,0 +1,1 @@
+"""Invented networks whose truth is known: what a round must find again."""
