@@ -1,0 +1,188 @@
+# ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
+"""Opens a site's folder of OMOP tables (CDM 5.3 or 5.4), as Parquet or CSV, after checking it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+
+from rounds.errors import RecordsError
+from rounds.records.quality import QualityReport, Source, check_values, people_problem
+from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast
+
+OutsideObservation = Literal["refuse", "exclude"]
+
+_FORMATS: Final = (".parquet", ".csv")
+_DEFAULT_MEMORY: Final = "2GB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """A site's tables, checked and ready to be counted. Made by `open_records`."""
+
+    site: str
+    folder: Path
+    sources: tuple[Source, ...]
+    quality: QualityReport
+
+    def has(self, table: str) -> bool:
+        return any(source.table.name == table for source in self.sources)
+
+    def file_of(self, table: str) -> str:
+        """Return the name of a table's file, or the one it should have."""
+        return next((source.path.name for source in self.sources if source.table.name == table), f"{table}.parquet")
+
+    @contextmanager
+    def connect(self, *, threads: int = 2, memory_limit: str = _DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a private DuckDB with one typed view for each table; what it spills to disk is removed at the end.
+
+        Args:
+            threads: at most this many.
+            memory_limit: as DuckDB writes it, such as "2GB"; beyond it DuckDB spills.
+        """
+        with _private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
+            _create_views(connection, self.sources)
+            yield connection
+
+
+def open_records(
+    folder: Path, *, site: str, as_of: date, outside_observation: OutsideObservation = "refuse"
+) -> Records:
+    """Return a site's records, checked in one pass over each table.
+
+    `person` and `observation_period` must be there; another table is required once a measure needs it. Rows outside the
+    person's observation are refused, or with `exclude` left to each measure's own observation rule and counted in the
+    quality report. `exclude` also leaves out observation periods of people who are not in `person`, and people with an
+    impossible year of birth who were never observed: neither can be in any denominator. Everything else that
+    contradicts itself is always refused.
+
+    Args:
+        folder: where the tables lie, one Parquet or CSV file each, named after the table.
+        site: the site's id, for messages.
+        as_of: the day the records are meant to reach; nobody can be born in a later year.
+        outside_observation: what to do with rows outside observation, as in site.yaml.
+
+    Raises:
+        RecordsError: one line for each problem, naming site, file, column and row, and what to do.
+    """
+    if outside_observation not in ("refuse", "exclude"):
+        raise RecordsError(
+            f"site {site}: `outside_observation` is `refuse` or `exclude`, not `{outside_observation}`; "
+            "correct site.yaml"
+        )
+    if not folder.is_dir():
+        raise RecordsError(f"site {site}: there is no folder {folder}; correct `records.folder` in site.yaml")
+    files, problems = _find_files(folder, site=site)
+    with _private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
+        sources = []
+        for name, path in files.items():
+            opened = _open_source(connection, TABLES[name], path, site=site)
+            if isinstance(opened, Source):
+                sources.append(opened)
+            else:
+                problems += opened
+        found = tuple(sources)
+        _create_views(connection, found)
+        try:
+            wrong, quality = check_values(
+                connection, found, site=site, exclude=outside_observation == "exclude", as_of=as_of
+            )
+        except duckdb.Error as error:
+            raise RecordsError(
+                f"site {site}: {folder} cannot be read; check the disk and the export ({type(error).__name__})"
+            ) from None
+    problems += wrong
+    if not problems:
+        few = people_problem(quality.people, site=site, file=files[PERSON.name].name)
+        problems += [few] if few else []
+    if problems:
+        raise RecordsError("\n".join(problems))
+    return Records(site=site, folder=folder, sources=found, quality=quality)
+
+
+def _find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
+    files: dict[str, Path] = {}
+    problems = []
+    for path in sorted(folder.iterdir()):
+        name = path.stem.lower()
+        if path.suffix.lower() not in _FORMATS or name not in TABLES:
+            continue
+        if name in files:
+            problems.append(f"site {site}: {files[name].name} and {path.name} are the same table; remove one")
+        files[name] = path
+    for name in REQUIRED:
+        if name not in files:
+            problems.append(
+                f"site {site}: {name}.parquet is missing from {folder}; every site needs the tables "
+                f"{' and '.join(REQUIRED)}"
+            )
+    return files, problems
+
+
+def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, *, site: str) -> Source | list[str]:
+    """Return a table's source, or everything wrong with its columns."""
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(path)}").fetchall()
+    except (duckdb.Error, UnicodeDecodeError):
+        what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV with a header row, in UTF-8"
+        return [f"site {site}: {path.name}: the file is not complete {what} (truncated?); export it again"]
+    found = {row[0].lower(): (row[0], row[1]) for row in described}
+    problems = []
+    casts = {}
+    for name, target in table.columns:
+        if name not in found:
+            problems.append(f"site {site}: {path.name}: column `{name}` is missing; add it to the export")
+            continue
+        column, source_type = found[name]
+        cast = lossless_cast(column, source_type, target)
+        if cast is None:
+            problems.append(
+                f"site {site}: {path.name}, column `{name}`: the type {source_type} cannot become {target.value} "
+                "without losing something; correct the export"
+            )
+            continue
+        casts[name] = (column, cast)
+    if problems:
+        return problems
+    select = ", ".join(f'{cast} AS "{name}"' for name, (_, cast) in casts.items())
+    wrong = ", ".join(
+        f'"{column}" IS NOT NULL AND ({cast}) IS NULL AS "{name} is wrong"' for name, (column, cast) in casts.items()
+    )
+    scan = file_scan(path)
+    return Source(
+        table=table,
+        path=path,
+        select=f"SELECT {select} FROM {scan}",
+        checked=f"SELECT {select}, {wrong}, row_number FROM {scan}",
+    )
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...]) -> None:
+    for source in sources:
+        connection.execute(f'CREATE OR REPLACE VIEW "{source.table.name}" AS {source.select}')
+
+
+@contextmanager
+def _private_duckdb(*, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    # Patients' rows may spill to disk: into a folder only this user can read, gone when the block ends. No extension is
+    # fetched, so that counting opens no connection to the outside.
+    with (
+        tempfile.TemporaryDirectory(prefix="rounds-") as spill,
+        duckdb.connect(
+            config={
+                "threads": threads,
+                "memory_limit": memory_limit,
+                "temp_directory": spill,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "preserve_insertion_order": True,
+            }
+        ) as connection,
+    ):
+        connection.execute("SET lock_configuration = true")
+        yield connection

@@ -1,0 +1,259 @@
+# ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
+"""Checks a site's tables once, before anything is counted. Its findings name rows and columns, never their values."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from rounds.measures.strata import SEX_BY_CONCEPT, UNKNOWN_SEX_CONCEPTS
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Table
+
+MINIMUM_PEOPLE: Final = 10
+"""A site with fewer people is refused: whatever is counted there describes one of a handful, however it is rounded."""
+
+EARLIEST_YEAR_OF_BIRTH: Final = 1900
+
+OLDEST_AGE: Final = 150
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One table of a site: its file and the SQL that reads it, typed."""
+
+    table: Table
+    path: Path
+    select: str
+    """Columns as declared in the table; empty where the file's value does not fit the type."""
+    checked: str
+    """The same with `row_number` and, for each column, `<column> is wrong`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Rows that `outside_observation: exclude` keeps out of what is counted."""
+
+    file: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """What a site's owner should know about the records. It stays at the site: its counts are exact."""
+
+    site: str
+    people: int
+    left_out: tuple[LeftOut, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.site}: {self.people:,} people"]
+        lines += [f"{self.site}: {item.file}: rows left out: {item.rows:,}, {item.reason}" for item in self.left_out]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """A condition that no row may meet."""
+
+    condition: str
+    problem: str
+    remedy: str
+    column: str | None = None
+    reason_left_out: str | None = None
+    """Why such rows are left out, if the site's settings say so; else they are refused."""
+
+
+def check_values(
+    connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], *, site: str, exclude: bool, as_of: date
+) -> tuple[list[str], QualityReport]:
+    """Return everything wrong with the rows of a site's tables, and what is left out of them.
+
+    Each table is read once.
+
+    Args:
+        connection: has `person` and `observation_period` as typed views, unless they could not be opened.
+        sources: the tables that could be opened.
+        site: the site's id, for messages.
+        exclude: whether rows outside observation are left out instead of refused.
+        as_of: the day the records are meant to reach.
+    """
+    names = {source.table.name for source in sources}
+    problems: list[str] = []
+    left_out: list[LeftOut] = []
+    if PERSON.name in names:
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE known AS SELECT person_id, min(year_of_birth) AS year_of_birth "
+            "FROM person WHERE person_id IS NOT NULL GROUP BY person_id"
+        )
+    for source in sources:
+        rules = _rules(source.table, names, as_of=as_of)
+        try:
+            found = _apply(connection, source, rules, joined=PERSON.name in names)
+        except duckdb.Error:
+            # DuckDB's own words may repeat a value, so they are not passed on.
+            problems.append(
+                f"site {site}: {source.path.name}: the file is damaged part of the way through; export it again"
+            )
+            continue
+        for rule, rows, first in found:
+            if rule.reason_left_out and exclude:
+                left_out.append(LeftOut(file=source.path.name, reason=rule.reason_left_out, rows=rows))
+            else:
+                where = f"{source.path.name}, column `{rule.column}`" if rule.column else source.path.name
+                problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, first)}; {rule.remedy}")
+    people = _number_of_people(connection) if PERSON.name in names and not problems else 0
+    return problems, QualityReport(site=site, people=people, left_out=tuple(left_out))
+
+
+def people_problem(people: int, *, site: str, file: str) -> str | None:
+    """Return why a site has too few people to be counted, if it has."""
+    if people == 0:
+        return f"site {site}: {file} has no rows: the site is empty; check the export, or leave the site out"
+    if people < MINIMUM_PEOPLE:
+        return (
+            f"site {site}: {file} has fewer than {MINIMUM_PEOPLE} people, and counts of so few would describe "
+            "persons; join the site with another, or leave it out"
+        )
+    return None
+
+
+def _number_of_people(connection: duckdb.DuckDBPyConnection) -> int:
+    ((people,),) = connection.execute("SELECT count(*) FROM known").fetchall()
+    return int(people)
+
+
+def _rows(rows: int, first: int) -> str:
+    return f"row {first}" if rows == 1 else f"{rows:,} rows, the first is row {first}"
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection, source: Source, rules: list[_Rule], *, joined: bool
+) -> list[tuple[_Rule, int, int]]:
+    key = source.table.key
+    again = f'count(*) OVER (PARTITION BY t."{key}")' if key else "1"
+    person = "LEFT JOIN known ON known.person_id = t.person_id" if joined and _has_person(source.table) else ""
+    known = "known.person_id AS known_id, known.year_of_birth AS born" if person else "NULL AS known_id, NULL AS born"
+    rows = f"SELECT t.*, {known}, {again} AS copies FROM ({source.checked}) t {person}"
+    broken = ", ".join(f"({rule.condition}) AS rule_{number}" for number, rule in enumerate(rules))
+    counted = ", ".join(
+        f"count(*) FILTER (WHERE rule_{number}), min(row_number) FILTER (WHERE rule_{number})"
+        for number in range(len(rules))
+    )
+    (row,) = connection.execute(f"SELECT {counted} FROM (SELECT row_number, {broken} FROM ({rows}) t)").fetchall()
+    return [(rule, row[2 * i], row[2 * i + 1]) for i, rule in enumerate(rules) if row[2 * i]]
+
+
+def _has_person(table: Table) -> bool:
+    return any(name == "person_id" for name, _ in table.columns)
+
+
+def _rules(table: Table, names: set[str], *, as_of: date) -> list[_Rule]:
+    rules = [rule for name, kind in table.columns for rule in _column_rules(name, kind.value)]
+    if table.key:
+        rules.append(
+            _Rule(
+                condition=f't."{table.key}" IS NOT NULL AND copies > 1',
+                column=table.key,
+                problem="the same id stands in more than one row",
+                remedy="keep one row for each",
+            )
+        )
+    if table.start and table.end:
+        rules.append(
+            _Rule(
+                condition=f't."{table.end}" < t."{table.start}"',
+                column=table.end,
+                problem="the end is before the start",
+                remedy="correct the dates in the export",
+            )
+        )
+    if table.name == PERSON.name:
+        rules += _person_rules(observed=OBSERVATION_PERIOD.name in names, as_of=as_of)
+    if PERSON.name in names and table.name != PERSON.name and _has_person(table):
+        rules += _life_rules(table)
+        if table.is_event and OBSERVATION_PERIOD.name in names:
+            rules.append(_outside_rule(table))
+    return rules
+
+
+def _column_rules(name: str, kind: str) -> list[_Rule]:
+    wanted = {"BIGINT": "whole number", "DATE": "date (YYYY-MM-DD, no time of day)", "VARCHAR": "text"}[kind]
+    return [
+        _Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export"),
+        _Rule(
+            condition=f't."{name}" IS NULL AND NOT t."{name} is wrong"',
+            column=name,
+            problem="empty",
+            remedy="OMOP requires it; fill it in"
+            + (" (for a stay that goes on, the day of the export)" if name == VISIT_OCCURRENCE.end else "")
+            + (" (0 where nothing fits)" if name.endswith("concept_id") else ""),
+        ),
+    ]
+
+
+def _person_rules(*, observed: bool, as_of: date) -> list[_Rule]:
+    sexes = sorted({*SEX_BY_CONCEPT, *UNKNOWN_SEX_CONCEPTS})
+    impossible = f"t.year_of_birth NOT BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
+    has_observation = "EXISTS (FROM observation_period o WHERE o.person_id = t.person_id)" if observed else "true"
+    year = _Rule(
+        condition=f"{impossible} AND {has_observation}",
+        column="year_of_birth",
+        problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}",
+        remedy="correct it or remove the person from every table",
+    )
+    # Somebody never observed is in no denominator, so their year of birth can be left alone.
+    never_observed = _Rule(
+        condition=f"{impossible} AND NOT {has_observation}",
+        column="year_of_birth",
+        problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}, of somebody never observed",
+        remedy="correct it, or set `outside_observation: exclude` in site.yaml to leave such people out",
+        reason_left_out="people with an impossible year of birth who were never observed",
+    )
+    sex = _Rule(
+        condition=f"t.gender_concept_id NOT IN ({', '.join(map(str, sexes))})",
+        column="gender_concept_id",
+        problem="an unknown gender concept",
+        remedy=f"map it to one of {', '.join(map(str, sexes))} (0 is unknown)",
+    )
+    return [year, never_observed, sex]
+
+
+def _life_rules(table: Table) -> list[_Rule]:
+    unknown = _Rule(
+        condition="t.person_id IS NOT NULL AND known_id IS NULL",
+        column="person_id",
+        problem="a person who is not in the person table",
+        remedy="export both tables on the same day"
+        if table.is_event
+        else "export both tables on the same day, or set `outside_observation: exclude` in site.yaml to leave them out",
+        reason_left_out=None if table.is_event else "observation periods of people who are not in the person table",
+    )
+    if table.name not in (OBSERVATION_PERIOD.name, VISIT_OCCURRENCE.name):
+        return [unknown]
+    ends = table.end if table.name == OBSERVATION_PERIOD.name else table.start
+    age = _Rule(
+        condition=f'born BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND 9999 AND (year(t."{table.start}") < born '
+        f'OR year(t."{ends}") > born + {OLDEST_AGE})',
+        column=table.start,
+        problem=f"the person would be younger than 0 or older than {OLDEST_AGE}",
+        remedy="correct these dates or the year of birth",
+    )
+    return [unknown, age]
+
+
+def _outside_rule(table: Table) -> _Rule:
+    inside = (
+        f'EXISTS (FROM observation_period o WHERE o.person_id = t.person_id AND t."{table.start}" '
+        "BETWEEN o.observation_period_start_date AND o.observation_period_end_date)"
+    )
+    return _Rule(
+        condition=f'known_id IS NOT NULL AND t."{table.start}" IS NOT NULL AND NOT {inside}',
+        column=table.start,
+        problem="dated outside the person's observation periods",
+        remedy="correct the export, or set `outside_observation: exclude` in site.yaml to leave such rows out",
+        reason_left_out="dated outside the person's observation periods (a measure that says "
+        "`inside_observation: false` still counts them)",
+    )
