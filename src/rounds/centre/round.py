@@ -68,6 +68,19 @@ def run_round(
         return _conclude(workspace, desk, plan, failures, today=today, progress=progress)
 
 
+def check_round(workspace: Workspace, declaration: RoundDeclaration, *, progress: Progress) -> tuple[str, ...]:
+    """Return the ids of the round's sites, having made sure that all of them can answer. Writes nothing.
+
+    Raises:
+        SitesFailed: naming every site that cannot answer, and why.
+    """
+    plan = make_plan(workspace, declaration)
+    failures = _check(list(plan.sites), progress)
+    if failures:
+        raise _sites_failed(failures, plan, wrote="nothing was written")
+    return tuple(site.site for site in plan.sites)
+
+
 def ask_round(workspace: Workspace, declaration: RoundDeclaration, *, today: date) -> Plan:
     """Lay a round's requests down for sites that answer in their own time."""
     plan = make_plan(workspace, declaration)

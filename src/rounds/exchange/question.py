@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rounds.errors import MessageError
 from rounds.measures.definitions import MeasureRef
@@ -68,6 +68,20 @@ def read_question(wire: WireQuestion, *, source: str) -> Question:
         measures=tuple(MeasureRef(id=one.id, version=one.version, digest=one.digest) for one in wire.measures),
         members=tuple(wire.members),
     )
+
+
+def parse_question(text: str, *, source: str) -> Question:
+    """Return a question that stands alone, outside any message, as a site is shown it before it is asked.
+
+    Raises:
+        MessageError: if it cannot be read.
+    """
+    try:
+        wire = WireQuestion.model_validate_json(text)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise MessageError(f"{source}: not a question: {where or 'the whole'} is wrong; write it anew") from None
+    return read_question(wire, source=source)
 
 
 def read_day(text: str, source: str) -> date:

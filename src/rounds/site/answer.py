@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from datetime import date
 
+import polars as pl
+
 from rounds.audit.chain import Action, Event
+from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.published import count_published
@@ -85,6 +88,26 @@ def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: 
     if request.round_id != round_id:
         raise MessageError(f"{path}: a replay: it belongs to round {request.round_id}, not {round_id}; remove the file")
     return request
+
+
+def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date) -> tuple[str, ...]:
+    """Return in plain words what would leave if the site answered now. Writes nothing.
+
+    Raises:
+        RoundsError: naming why the site could not answer.
+    """
+    request = read_request(site, exchange, round_id=round_id, today=today)
+    lines = [
+        f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
+        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
+    ]
+    for table in count_and_release(site, request.question, progress=lambda _: None):
+        withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
+        lines += [
+            f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld (1 to 7).",
+            *(f"  {line}" for line in table.cells.write_csv().splitlines()),
+        ]
+    return tuple(lines)
 
 
 def check(site: Site, question: Question) -> None:

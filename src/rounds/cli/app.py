@@ -1,0 +1,81 @@
+"""The `rounds` command: its options, its sub-commands and its outermost net."""
+
+import secrets
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from rounds import __version__
+from rounds.cli import centre, demo, library, site
+from rounds.cli.terminal import Terminal
+from rounds.errors import ExitCode, RoundsError
+
+app = typer.Typer(
+    name="rounds",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Rounds runs learning health networks: count at each site, disclose safely, pool, learn, feed back.",
+    epilog="[bold]Start here:[/bold] rounds demo my-network   |   "
+    "Exit codes: 0 ok, 1 error, 2 usage, 3 check failed, 4 partial, 5 disclosure refusal",
+)
+app.add_typer(site.app, name="site")
+app.add_typer(centre.app, name="centre")
+app.command()(demo.demo)
+app.command()(centre.run)
+app.command()(centre.check)
+app.command()(centre.status)
+app.command()(centre.audit)
+app.command()(library.measures)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rounds {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    version: Annotated[  # noqa: ARG001 - Typer calls the callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    context.obj = Terminal(quiet=quiet, json=json)
+
+
+def main() -> None:
+    """Run the command line. Every expected failure is one message on stderr and a documented exit code."""
+    try:
+        app()
+    except RoundsError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or 'the system refused'}; make room or give access, then run it again")
+        sys.exit(ExitCode.ERROR)
+    except Exception as error:  # noqa: BLE001 - the outermost net: what nobody foresaw must not print a patient's values
+        incident = secrets.token_hex(4)
+        _complain(
+            f"something went wrong that Rounds did not foresee (incident {incident}, {type(error).__name__} in "
+            f"{_innermost(error)}); the records and the round are as they were. Please report it with this line."
+        )
+        sys.exit(ExitCode.ERROR)
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"rounds: {message}\n")
+
+
+def _innermost(error: Exception) -> str:
+    """Return file, line and function, never the values: exception texts of libraries can quote the data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "rounds" in frame.filename] or list(frames)
+    last = ours[-1]
+    return f"{last.filename.rsplit('/rounds/', 1)[-1]}:{last.lineno} {last.name}"

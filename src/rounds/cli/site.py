@@ -1,0 +1,86 @@
+"""The site's half of the command line: everything here runs inside a member's secure data facility."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rounds.cli.centre import Today, day_of
+from rounds.cli.terminal import terminal_of
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="What a site does: check its records, preview, answer."
+)
+
+SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
+Exchange = Annotated[Path, typer.Option("--exchange", help="The folder in which messages lie.")]
+RoundId = Annotated[str, typer.Option("--round", help="The round's id.")]
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    folder: SiteFolder,
+    question: Annotated[str, typer.Option("--question", help="A file with the question, or - for standard input.")],
+) -> None:
+    """Check whether the site could answer a question, and write nothing.
+
+    [bold]Example[/bold]
+
+    rounds site check sites/hospital-01 --question question.json
+    """
+    from rounds.exchange.question import parse_question
+    from rounds.site.answer import check as check_site
+    from rounds.site.folder import read_site
+
+    text = sys.stdin.read() if question == "-" else Path(question).read_text(encoding="utf-8")
+    site = read_site(folder)
+    check_site(site, parse_question(text, source=question))
+    terminal_of(context).result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
+
+
+@app.command()
+def preview(
+    context: typer.Context, folder: SiteFolder, exchange: Exchange, round_id: RoundId, today: Today = None
+) -> None:
+    """Show in plain words what would leave the site if it answered a round's request now. Nothing leaves.
+
+    [bold]Example[/bold]
+
+    rounds site preview sites/hospital-01 --exchange exchange --round 2025-h1
+    """
+    from rounds.exchange.folder import ExchangeFolder
+    from rounds.site.answer import preview as preview_answer
+    from rounds.site.folder import read_site
+
+    site = read_site(folder)
+    shown = preview_answer(site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today))
+    terminal_of(context).result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
+
+
+@app.command()
+def answer(
+    context: typer.Context, folder: SiteFolder, exchange: Exchange, round_id: RoundId, today: Today = None
+) -> None:
+    """Count what a round asks for, apply the site's policy and lay the signed reply into the exchange folder.
+
+    The second time the stored reply is laid down again; nothing is counted twice.
+
+    [bold]Example[/bold]
+
+    rounds site answer sites/hospital-01 --exchange exchange --round 2025-h1
+    """
+    from rounds.exchange.folder import ExchangeFolder
+    from rounds.site.answer import answer as answer_request
+    from rounds.site.folder import read_site
+
+    terminal = terminal_of(context)
+    site = read_site(folder)
+    counted = answer_request(
+        site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today), progress=terminal.say
+    )
+    text = (
+        f"{site.id} has answered round {round_id}." if counted else f"{site.id} had answered round {round_id} before."
+    )
+    terminal.result({"site": site.id, "round": round_id, "counted": counted}, text=text)

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Everything a developer or the build does, in one list. Needs nothing but Python 3.11: `python3 tasks.py demo`.
+
+Each task sets up what it needs in `.venv` first; a second call finds it there.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+UV = "uv==0.13.9"
+
+
+def setup(*, dev: bool) -> None:
+    """Make .venv with the locked dependencies, for running or for developing too."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - people start this file with whatever Python they have
+        sys.exit(f"Rounds needs Python 3.11 or later; this is {sys.version.split()[0]}. Run tasks.py with a newer one.")
+    lock = ROOT / "requirements" / ("dev.txt" if dev else "run.txt")
+    stamps = [VENV / "dev.stamp"] if dev else [VENV / "dev.stamp", VENV / "run.stamp"]
+    if any(stamp.exists() and stamp.read_text() == _fingerprint() for stamp in stamps):
+        return
+    print(f"Setting up {VENV} …", file=sys.stderr, flush=True)
+    _make_venv()
+    _run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
+    uv = [PYTHON, "-m", "uv", "pip"]
+    _run(*uv, "install", "--quiet", "--require-hashes", "--requirement", lock)
+    _run(*uv, "install", "--quiet", "--no-deps", "--editable", ROOT)
+    stamps[-1].write_text(_fingerprint())
+
+
+def demo(arguments: list[str]) -> None:
+    """Make the demo network in ./demo and run a round of it."""
+    setup(dev=False)
+    _run(VENV / "bin" / "rounds", "demo", *(arguments or ["demo"]))
+
+
+def check(_: list[str]) -> None:
+    """Lint, types, import contracts. Changes nothing and reports every failure."""
+    setup(dev=True)
+    python = ["src", "tests", "benchmarks", "examples", "docs", "tasks.py"]
+    commands = [
+        ["ruff", "format", "--check", "--quiet", *python],
+        ["ruff", "check", "--quiet", *python],
+        ["mypy"],
+        ["lint-imports", "--no-cache"],
+    ]
+    failed = [command for command in commands if _try(VENV / "bin" / command[0], *command[1:]) != 0]
+    failed += [["docs"]] if _try(PYTHON, "docs/generate.py", "--check") != 0 else []
+    if failed:
+        sys.exit("failed: " + "; ".join(" ".join(command) for command in failed))
+
+
+def fix(_: list[str]) -> None:
+    """Format the code and mend what the linter can mend."""
+    setup(dev=True)
+    _run(VENV / "bin" / "ruff", "check", "--fix", "--quiet", ".")
+    _run(VENV / "bin" / "ruff", "format", "--quiet", ".")
+
+
+def test(arguments: list[str]) -> None:
+    """Run the tests; arguments go to pytest."""
+    setup(dev=True)
+    _browser()
+    _run(PYTHON, "-m", "pytest", "-n", str(os.cpu_count() or 1), *arguments)
+
+
+def docs(arguments: list[str]) -> None:
+    """Write the generated parts of docs/ and the pictures of the README anew."""
+    setup(dev=True)
+    _run(PYTHON, "docs/generate.py", *arguments)
+
+
+def bench(arguments: list[str]) -> None:
+    """Run the benchmarks; name some of benchmarks/*.py, or all run."""
+    setup(dev=True)
+    names = arguments or sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    for name in names:
+        print(f"== {name}", flush=True)
+        _run(PYTHON, ROOT / "benchmarks" / f"{name}.py")
+
+
+def lock(arguments: list[str]) -> None:
+    """Lock the dependencies anew, with hashes."""
+    setup(dev=True)
+    compiled = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--python-version", "3.11"]
+    source = ["pyproject.toml", "--extra", "site", "--extra", "centre"]
+    dev_lock, run_lock = "requirements/dev.txt", "requirements/run.txt"
+    _run(PYTHON, "-m", *compiled, *source, "--group", "dev", *arguments, "--output-file", dev_lock)
+    _run(PYTHON, "-m", *compiled, *source, "--constraint", dev_lock, "--output-file", run_lock)
+
+
+TASKS = {
+    "demo": demo,
+    "setup": lambda _: setup(dev=True),
+    "check": check,
+    "fix": fix,
+    "test": test,
+    "docs": docs,
+    "bench": bench,
+    "lock": lock,
+}
+
+
+def _fingerprint() -> str:
+    """What .venv depends on: the locks, the project file and where the checkout lies."""
+    files = [ROOT / "requirements" / "dev.txt", ROOT / "requirements" / "run.txt", ROOT / "pyproject.toml"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files) + str(ROOT).encode()).hexdigest()
+
+
+def _make_venv() -> None:
+    """Make .venv with pip in it; a Debian Python without ensurepip needs one package more."""
+    if PYTHON.exists() and _try(PYTHON, "-m", "pip", "--version", quiet=True) == 0:
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    if _try(sys.executable, "-c", "import ensurepip", quiet=True) != 0:
+        _debian("python3-venv", why="this Python cannot make virtual environments")
+    _run(sys.executable, "-m", "venv", VENV)
+
+
+def _browser() -> None:
+    """The browser tests look at the pages in Chromium; get it where that is possible."""
+    if (
+        not (shutil.which("chromium") and shutil.which("chromedriver"))
+        and os.geteuid() == 0
+        and shutil.which("apt-get")
+    ):
+        _debian("chromium", "chromium-driver", why="the page tests need a browser")
+
+
+def _debian(*packages: str, why: str) -> None:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        sys.exit(
+            f"{why}: install {' and '.join(packages)} first, for example: sudo apt-get install {' '.join(packages)}"
+        )
+    print(f"Installing {' and '.join(packages)}: {why} …", file=sys.stderr, flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+    ):
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _run(*command: object) -> None:
+    code = _try(*command)
+    if code:
+        sys.exit(code)
+
+
+def _try(*command: object, quiet: bool = False) -> int:
+    sink = subprocess.DEVNULL if quiet else None
+    return subprocess.run([str(part) for part in command], cwd=ROOT, check=False, stdout=sink, stderr=sink).returncode
+
+
+def main() -> None:
+    listed = "\n".join(f"  {name:<8}{(task.__doc__ or setup.__doc__ or '').strip()}" for name, task in TASKS.items())
+    parser = argparse.ArgumentParser(
+        description="Tasks:\n" + listed, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=TASKS)
+    task, arguments = parser.parse_known_args()
+    TASKS[task.task](arguments)
+
+
+if __name__ == "__main__":
+    main()
