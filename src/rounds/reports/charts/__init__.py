@@ -1,0 +1,1 @@
+"""Charts: Vega-Lite dictionaries made by functions, and their rendering to SVG."""

@@ -1,0 +1,68 @@
+"""Impact: what was counted against what was expected without the innovation."""
+
+from dataclasses import dataclass
+
+from rounds.reports.charts.theme import BLUE, ORANGE, Spec, from_zero, spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactPoint:
+    """One period: the pooled rate where the innovation is in effect."""
+
+    label: str
+    lower: float
+    upper: float
+    expected: float | None
+    sites: int
+
+
+def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expected_label: str, title: str) -> Spec:
+    """Return counted and expected rates; the counted ones as a band where they are known only between bounds.
+
+    Args:
+        points: in order of time; may be empty when the innovation is in effect nowhere.
+        observed_label: of the counted band.
+        expected_label: of the counterfactual line.
+        title: what the vertical axis shows.
+    """
+    expected = [{"period": point.label, "value": point.expected, "line": expected_label} for point in points]
+    expected = [row for row in expected if row["value"] is not None]
+    counted = [
+        {"period": point.label, "lower": point.lower, "upper": point.upper, "value": (point.lower + point.upper) / 2, "line": observed_label}
+        for point in points
+    ]
+    labels = [observed_label, *([expected_label] if expected else [])]
+    heights = [end for point in points for end in (point.lower, point.upper, point.expected) if end is not None]
+    across = {
+        "field": "period",
+        "type": "ordinal",
+        "sort": None,
+        "title": None,
+        "scale": {"type": "point", "domain": [point.label for point in points] or ["no period yet"], "padding": 0.5},
+    }
+    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
+    colour = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": [BLUE, ORANGE]}}
+    shape = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": ["circle", "diamond"]}}
+    layers: list[Spec] = [
+        {
+            "data": {"values": counted},
+            "mark": {"type": "bar", "width": 5, "color": BLUE, "opacity": 0.35},
+            "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
+        },
+        {
+            "data": {"values": expected},
+            "mark": {"type": "line", "color": ORANGE, "strokeWidth": 2, "strokeDash": [6, 3]},
+            "encoding": {"x": across, "y": axis},
+        },
+        {
+            "data": {"values": counted},
+            "mark": {"type": "line", "color": BLUE, "strokeWidth": 2},
+            "encoding": {"x": across, "y": axis},
+        },
+        {
+            "data": {"values": [*counted, *expected]},
+            "mark": {"type": "point", "stroke": None},
+            "encoding": {"x": across, "y": axis, "color": colour, "shape": shape},
+        },
+    ]
+    return spec(title=title, layers=layers)

@@ -1,0 +1,73 @@
+"""The network's total as a band from its lowest to its highest possible value."""
+
+from dataclasses import dataclass
+
+from rounds.reports.charts.theme import BLUE, INK, Spec, from_zero, spec
+
+EXACT, BAND = "Network total", "Lowest to highest possible total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledPoint:
+    """One period's total: a value if nothing in it is withheld, and its bounds."""
+
+    label: str
+    value: float | None
+    bounds: tuple[float, float]
+
+
+def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str) -> Spec:
+    """Return the band of bounds with a point wherever the total is known.
+
+    Args:
+        points: in order of time.
+        target: drawn as a dotted line if there is one.
+        title: what the vertical axis shows.
+    """
+    bands = [{"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": BAND} for point in points]
+    exact = [{"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None]
+    heights = [end for point in points for end in point.bounds] + ([target] if target is not None else [])
+    across = {
+        "field": "period",
+        "type": "ordinal",
+        "sort": None,
+        "title": None,
+        "scale": {"type": "point", "domain": [point.label for point in points], "padding": 0.5},
+    }
+    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
+    present = [name for name, rows in ((EXACT, exact), (BAND, bands)) if rows]
+    colour = {"field": "kind", "type": "nominal", "scale": {"domain": present, "range": [BLUE] * len(present)}}
+    shape = {
+        "field": "kind",
+        "type": "nominal",
+        "scale": {"domain": present, "range": [{EXACT: "circle", BAND: "stroke"}[name] for name in present]},
+    }
+    layers: list[Spec] = [
+        {
+            "data": {"values": bands},
+            "mark": {"type": "bar", "width": 6, "color": BLUE, "opacity": 0.35},
+            "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
+        },
+        {
+            "data": {"values": exact},
+            "mark": {"type": "point", "stroke": None},
+            "encoding": {"x": across, "y": axis, "color": colour, "shape": shape},
+        },
+    ]
+    if target is not None:
+        layers.append(
+            {
+                "data": {"values": [{"y": target, "line": "Target"}]},
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
+                "encoding": {
+                    "y": {**axis, "field": "y"},
+                    "strokeDash": {
+                        "field": "line",
+                        "type": "nominal",
+                        "scale": {"domain": ["Target"], "range": [[2, 3]]},
+                        "legend": {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeColor": INK},
+                    },
+                },
+            }
+        )
+    return spec(title=title, layers=layers)

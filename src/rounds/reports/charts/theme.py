@@ -1,0 +1,105 @@
+"""Colours, shapes and sizes: one look for every chart, readable without colour and on a phone."""
+
+import copy
+import textwrap
+from dataclasses import dataclass
+from typing import Any, Final
+
+Spec = dict[str, Any]
+
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
+GREY: Final = "#4c6272"
+BLUE: Final = "#0072c6"
+ORANGE: Final = "#c2500a"
+INK: Final = "#212b32"
+PALE: Final = "#d8dde0"
+FONT: Final = "Arial, Helvetica, Liberation Sans, sans-serif"
+
+WITHHELD_LABEL: Final = "Withheld: lowest to highest possible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How large a chart is drawn for one place. Sizes in CSS pixels."""
+
+    name: str
+    width: int
+    height: int
+    font: int
+    point: int
+    """area of a point"""
+    title_chars: int
+    """how many characters of a title fit a line"""
+    legend_columns: int
+    ticks: int
+
+
+WEB: Final = Profile(name="web", width=800, height=380, font=14, point=80, title_chars=96, legend_columns=4, ticks=6)
+MOBILE: Final = Profile(name="mobile", width=340, height=320, font=12, point=34, title_chars=48, legend_columns=1, ticks=5)
+
+
+def spec(*, title: str, layers: list[Spec], height_factor: float = 1.0) -> Spec:
+    """Return a layered chart in the web size. `height_factor` makes room for charts with many rows."""
+    plain: Spec = {
+        "$schema": SCHEMA,
+        "usermeta": {"title": title, "height_factor": height_factor},
+        "layer": layers,
+    }
+    return sized(plain, WEB)
+
+
+def sized(chart: Spec, profile: Profile) -> Spec:
+    """Return the same chart for another place: everything that depends on size lives here, so it can be applied again."""
+    found = copy.deepcopy(chart)
+    meta = found["usermeta"]
+    found["width"] = profile.width
+    found["height"] = round(profile.height * meta["height_factor"])
+    found["autosize"] = {"type": "fit", "contains": "padding"}
+    found["padding"] = {"left": 4, "right": 12, "top": 4, "bottom": 4}
+    found["background"] = "white"
+    found["title"] = {"text": textwrap.wrap(meta["title"], profile.title_chars), "anchor": "start", "frame": "bounds"}
+    found["config"] = _config(profile)
+    return found
+
+
+def _config(profile: Profile) -> Spec:
+    return {
+        "aria": False,
+        "font": FONT,
+        "title": {"fontSize": profile.font, "fontWeight": "bold", "color": INK, "offset": 10, "lineHeight": profile.font + 4},
+        "axis": {
+            "labelFontSize": profile.font - 1,
+            "titleFontSize": profile.font - 1,
+            "titleFontWeight": "normal",
+            "labelColor": INK,
+            "titleColor": INK,
+            "gridColor": "#e8edee",
+            "domainColor": GREY,
+            "tickColor": GREY,
+            "labelLimit": profile.width // 3,
+        },
+        "axisX": {"labelAngle": 0, "labelOverlap": "greedy", "labelSeparation": 8, "grid": False},
+        "axisY": {"tickCount": profile.ticks},
+        "axisXQuantitative": {"tickCount": profile.ticks},
+        "legend": {
+            "orient": "bottom",
+            "direction": "horizontal",
+            "columns": profile.legend_columns,
+            "labelFontSize": profile.font - 1,
+            "labelColor": INK,
+            "labelLimit": profile.width - 60,
+            "title": None,
+            "offset": 6,
+            "columnPadding": 14,
+            "symbolStrokeWidth": 2,
+            "layout": {"bottom": {"direction": "vertical", "margin": 2, "anchor": "start"}},
+        },
+        "point": {"filled": True, "size": profile.point, "opacity": 1},
+        "view": {"stroke": None},
+        "bar": {"discreteBandSize": 8},
+    }
+
+
+def from_zero(values: list[float]) -> bool:
+    """Return whether an axis should start at 0: yes unless all values lie far from it."""
+    return not values or min(values) <= 0.4 * max(values)

@@ -1,0 +1,61 @@
+"""The columns that every table of observed rates shares, and what is said about withheld numbers."""
+
+from rounds.measures.definitions import Measure
+from rounds.reports.content.observed import Observed
+from rounds.reports.content.wording import plural, rate_unit
+from rounds.reports.insight import Cell, Mark
+
+
+def rate_columns(measure: Measure) -> tuple[str, ...]:
+    """Return the headings of `rate_cells`."""
+    unit = measure.unit.capitalize()
+    return (
+        f"Rate ({rate_unit(measure)})",
+        "Rate, lowest possible",
+        "Rate, highest possible",
+        "Events",
+        "Events, lowest possible",
+        "Events, highest possible",
+        unit,
+        f"{unit}, lowest possible",
+        f"{unit}, highest possible",
+    )
+
+
+def rate_cells(observed: Observed | None, measure: Measure) -> tuple[Cell, ...]:
+    """Return one row of numbers: withheld ones as `[c]` beside their bounds, absent ones as `[x]`."""
+    if observed is None:
+        return (Mark.NOT_AVAILABLE,) * 9
+    top, bottom = observed.numerator, observed.denominator
+    lower, upper = observed.rate_bounds(measure.per)
+    rate = observed.rate(measure.per)
+    empty = bottom.upper == 0
+    shown: Cell = Mark.NOT_APPLICABLE if empty else Mark.WITHHELD if rate is None else tidy(rate)
+    bounds: tuple[Cell, Cell] = (Mark.NOT_APPLICABLE,) * 2 if empty else (tidy(lower), tidy(upper))
+    return (shown, *bounds, top.cell, top.lower, top.upper, bottom.cell, bottom.lower, bottom.upper)
+
+
+def tidy(value: float) -> float:
+    """Return a number without the noise of its last binary digits, so that the same input always makes the same file."""
+    return float(f"{value:.6g}")
+
+
+def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str, ...]:
+    """Return what a reader must know about numbers that are not shown, if there are any."""
+    withheld = sum(item is not None and item.withheld for item in observed)
+    missing = sum(item is None for item in observed)
+    notes = []
+    if withheld:
+        notes.append(
+            f"{plural(withheld, noun)} of {len(observed)} withheld to protect patients. Withheld is not zero: the chart draws a bar "
+            "from the lowest to the highest possible value, and the table gives both."
+        )
+    if missing:
+        notes.append(f"No number was received for {plural(missing, noun)} of {len(observed)}.")
+    if any(
+        item is not None and known.value is not None and known.lower < known.upper
+        for item in observed
+        for known in ((item.numerator, item.denominator) if item else ())
+    ):
+        notes.append("Counts are rounded before they leave a site; the table gives the lowest and highest possible true value.")
+    return tuple(notes)

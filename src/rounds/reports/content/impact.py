@@ -1,0 +1,329 @@
+"""Did it work, and for how many? From a difference-in-differences and its placebo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.measures.definitions import Better, Measure
+from rounds.network.members import Membership
+from rounds.reports.charts.impact import ImpactPoint, impact_chart
+from rounds.reports.content.cells import tidy
+from rounds.reports.content.wording import (
+    NETWORK,
+    better_words,
+    inline,
+    number,
+    plural,
+    quoted,
+    rate_unit,
+    slug,
+)
+from rounds.reports.insight import (
+    Action,
+    Benefit,
+    Cell,
+    Certainty,
+    Confidence,
+    Direction,
+    Estimate,
+    Insight,
+    Kind,
+    Mark,
+    Provenance,
+    Table,
+)
+
+CI = "95% confidence interval"
+FEW_SITES = 4
+SOME_WITHHELD, MUCH_WITHHELD = 0.1, 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What an estimate lets us say."""
+
+    statement: str
+    direction: Direction
+    level: Certainty
+    because: str
+
+
+def impact(
+    *,
+    effect: Effect | NoEffect,
+    placebo: Effect | NoEffect | None,
+    panel: Panel,
+    periods: tuple[str, ...],
+    innovation: str,
+    innovation_title: str,
+    measure: Measure,
+    membership: Membership,
+    provenance: Provenance,
+    stage_words: str = "embedded",
+) -> Insight:
+    """Return what an innovation did to a measure where it is in effect, or why that cannot be said.
+
+    Args:
+        effect: the estimate, or the reason that there is none.
+        placebo: the same estimate at a time or for an outcome where nothing should be found; None if not tried.
+        panel: the counts that the estimate used, shape (sites, periods).
+        periods: labels of the panel's periods.
+        innovation: its identifier.
+        innovation_title: as the library names it; it is quoted.
+        measure: the outcome.
+        membership: to name the sites.
+        provenance: where the numbers come from.
+        stage_words: when it counts as in effect: "embedded" or "live".
+    """
+    title = quoted(innovation_title)
+    in_effect = f"where {title} is {stage_words}"
+    if isinstance(effect, NoEffect):
+        reading = _no_reading(effect, in_effect, measure)
+        estimate, method = _counted(panel), "none"
+        sites: tuple[str, ...] = ()
+    else:
+        reading = _reading(effect, placebo, in_effect, measure)
+        estimate, method = _ratio(effect), effect.method
+        sites = tuple(membership.name_of(code) for code, used in zip(panel.sites, panel.treated.any(axis=1), strict=True) if used)
+    chart_title = f"{measure.title}, {rate_unit(measure)}, {in_effect} ({better_words(measure.better)})"
+    return Insight(
+        id=slug(Kind.IMPACT, innovation, measure.id, NETWORK),
+        kind=Kind.IMPACT,
+        statement=reading.statement,
+        direction=reading.direction,
+        scope=NETWORK,
+        scope_name="the network",
+        measure=str(measure.ref),
+        measure_title=measure.title,
+        innovation=innovation,
+        certainty=Confidence(level=reading.level, because=reading.because, estimate=estimate, method=method),
+        comparator=_comparator(effect, in_effect),
+        benefit=_benefit(effect, reading, title, measure),
+        chart=impact_chart(
+            points=_points(effect, panel, periods, measure),
+            observed_label="Counted (lowest to highest possible)",
+            expected_label="Expected without it",
+            title=chart_title,
+        ),
+        alt_text=(
+            f"Chart of {inline(measure.title)} {in_effect}, as counted and as expected without it, from {periods[0]} to {periods[-1]}. "
+            f"{reading.statement}"
+        ),
+        table=_table(effect, placebo, panel, periods, measure),
+        action=_action(reading, title, measure),
+        provenance=provenance,
+        notes=_notes(effect, placebo, sites, measure),
+    )
+
+
+def _excludes_one(effect: Effect) -> bool:
+    return effect.rate_ratio.lower > 1 or effect.rate_ratio.upper < 1
+
+
+def _reading(effect: Effect, placebo: Effect | NoEffect | None, in_effect: str, measure: Measure) -> _Reading:
+    level, because = _certainty(effect, placebo)
+    ratio = effect.rate_ratio
+    if not _excludes_one(effect):
+        statement = (
+            f"{measure.title}: no clear change {in_effect} (95% CI {_change(ratio.lower)} to {_change(ratio.upper)})."
+        )
+        return _Reading(statement=statement, direction=Direction.NO_CHANGE, level=level, because=because)
+    fell = ratio.upper < 1
+    ends = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
+    verb = ("fell" if fell else "rose") if level is not Certainty.LOW else ("may have fallen" if fell else "may have risen")
+    low, high = sorted((abs(effect.avoided.lower), abs(effect.avoided.upper)))
+    if effect.avoided.lower < 0 < effect.avoided.upper:
+        count = "; how many events that is cannot be told"
+    else:
+        count = (
+            f": about {_count(abs(effect.avoided.estimate))} ({_count(low)} to {_count(high)}) "
+            f"{'fewer' if fell else 'more'} than expected without it"
+        )
+    statement = (
+        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% to {ends[1]:.0f}%) {in_effect}{count}."
+    )
+    direction = {
+        Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
+        Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
+        Better.NEITHER: Direction.NEUTRAL,
+    }[measure.better]
+    return _Reading(statement=statement, direction=direction, level=level, because=because)
+
+
+def _no_reading(effect: NoEffect, in_effect: str, measure: Measure) -> _Reading:
+    return _Reading(
+        statement=f"It cannot be said yet whether {inline(measure.title)} changed {in_effect}.",
+        direction=Direction.NEUTRAL,
+        level=Certainty.LOW,
+        because=effect.reason.rstrip(".") + ".",
+    )
+
+
+def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certainty, str]:
+    """Return how sure we are and why: the interval, the placebo, what is withheld and how many sites there are."""
+    reasons, doubts, grave = [], 0, 0
+    if _excludes_one(effect):
+        reasons.append("the interval excludes no change")
+    else:
+        reasons.append("the interval includes no change")
+        doubts += 1
+        grave += effect.rate_ratio.lower < 0.8 or effect.rate_ratio.upper > 1.25
+    match placebo:
+        case None:
+            reasons.append("no placebo was tried")
+            doubts += 1
+        case NoEffect():
+            reasons.append(f"the placebo could not be tried ({placebo.reason.rstrip('.')})")
+            doubts += 1
+        case Effect() if _excludes_one(placebo):
+            reasons.append(
+                f"the placebo found a change where there should be none (rate ratio {_ratio_words(placebo)}), so something else may be at work"
+            )
+            grave += 1
+        case Effect():
+            reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
+    if effect.withheld_share > 0:
+        reasons.append(f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the interval allows for")
+        doubts += effect.withheld_share > SOME_WITHHELD
+        grave += effect.withheld_share > MUCH_WITHHELD
+    reasons.append(
+        f"{plural(effect.treated_sites, 'site')} with it, {effect.comparison_sites} with time without it to compare"
+    )
+    doubts += effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES
+    level = Certainty.LOW if grave else Certainty.MODERATE if doubts else Certainty.HIGH
+    sentence = "; ".join(reasons)
+    return level, f"{sentence}. It rests on this: {effect.assumes.rstrip('.')}."
+
+
+def _ratio_words(effect: Effect) -> str:
+    ratio = effect.rate_ratio
+    return f"{ratio.estimate:.2f}, 95% CI {ratio.lower:.2f} to {ratio.upper:.2f}"
+
+
+def _change(ratio: float) -> str:
+    change = round(100 * (ratio - 1))
+    return f"{abs(change)}% {'fewer' if change < 0 else 'more'}" if change else "no change"
+
+
+def _count(value: float) -> str:
+    """Return a count no finer than its uncertainty deserves: two or three significant digits."""
+    if value < 20:
+        return f"{value:.0f}"
+    return f"{round(value, -1):,.0f}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
+
+
+def _ratio(effect: Effect) -> Estimate:
+    ratio = effect.rate_ratio
+    return Estimate(value=ratio.estimate, lower=ratio.lower, upper=ratio.upper, interval=CI, unit="rate ratio (1 is no change)")
+
+
+def _counted(panel: Panel) -> Estimate:
+    """Return what is known without an estimate: the events counted while it was in effect."""
+    used = panel.treated & ~panel.excluded
+    lower, upper = (float(np.nansum(np.where(used, bound, np.nan))) for bound in (panel.lower, panel.upper))
+    return Estimate(
+        value=lower if lower == upper else None,
+        lower=lower,
+        upper=upper,
+        interval="lowest to highest possible; not an effect",
+        unit="events counted while it was in effect",
+    )
+
+
+def _comparator(effect: Effect | NoEffect, in_effect: str) -> str | None:
+    if isinstance(effect, NoEffect):
+        return None
+    return f"What was counted {in_effect} against what was expected there without it, from the same sites before and the others meanwhile."
+
+
+def _benefit(effect: Effect | NoEffect, reading: _Reading, title: str, measure: Measure) -> Benefit | None:
+    """Return the events avoided (or gained) where the estimate says it got better; a possible harm is no benefit."""
+    if isinstance(effect, NoEffect) or reading.direction is not Direction.BETTER:
+        return None
+    sign = -1 if measure.better is Better.HIGHER else 1
+    ends = sorted((sign * effect.avoided.lower, sign * effect.avoided.upper))
+    unit = f"events {'gained' if sign < 0 else 'avoided'} ({inline(measure.title)})"
+    return Benefit(
+        patients=Estimate(value=sign * effect.avoided.estimate, lower=ends[0], upper=ends[1], interval=CI, unit=unit),
+        counterfactual=f"what would have been expected in the same {plural(effect.treated_periods, 'site-period')} without {title}",
+    )
+
+
+def _points(
+    effect: Effect | NoEffect, panel: Panel, periods: tuple[str, ...], measure: Measure
+) -> tuple[ImpactPoint, ...]:
+    """Return, per period, the pooled rate of the sites where it was in effect, with and without it."""
+    found = []
+    used = panel.treated & ~panel.excluded & ~np.isnan(panel.lower)
+    for index, label in enumerate(periods):
+        rows = used[:, index]
+        if not rows.any():
+            continue
+        exposure = float(panel.exposure[rows, index].sum())
+        expected = None
+        if isinstance(effect, Effect):
+            expected = tidy(measure.per * float(np.nansum(effect.counterfactual[rows, index])) / exposure)
+        found.append(
+            ImpactPoint(
+                label=label,
+                lower=tidy(measure.per * float(panel.lower[rows, index].sum()) / exposure),
+                upper=tidy(measure.per * float(panel.upper[rows, index].sum()) / exposure),
+                expected=expected,
+                sites=int(rows.sum()),
+            )
+        )
+    return tuple(found)
+
+
+def _table(
+    effect: Effect | NoEffect, placebo: Effect | NoEffect | None, panel: Panel, periods: tuple[str, ...], measure: Measure
+) -> Table:
+    rate = rate_unit(measure)
+    rows: list[tuple[Cell, ...]] = [
+        ("Rate ratio", "all", *_interval_cells(effect, "rate_ratio"), "1 is no change"),
+        ("Events avoided", "all", *_interval_cells(effect, "avoided"), "below 0: more events than expected"),
+        ("Placebo rate ratio", "all", *_interval_cells(placebo, "rate_ratio"), "should include 1"),
+    ]
+    for point in _points(effect, panel, periods, measure):
+        exact = point.lower == point.upper
+        counted: Cell = point.lower if exact else Mark.WITHHELD
+        rows.append(("Counted", point.label, counted, point.lower, point.upper, f"{rate}, {plural(point.sites, 'site')}"))
+        if point.expected is not None:
+            rows.append(("Expected without it", point.label, point.expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, rate))
+    return Table(columns=("What", "Period", "Value", "Lower", "Upper", "Unit or remark"), rows=tuple(rows))
+
+
+def _interval_cells(effect: Effect | NoEffect | None, which: str) -> tuple[Cell, Cell, Cell]:
+    if not isinstance(effect, Effect):
+        return (Mark.NOT_AVAILABLE,) * 3
+    interval = effect.rate_ratio if which == "rate_ratio" else effect.avoided
+    return tidy(interval.estimate), tidy(interval.lower), tidy(interval.upper)
+
+
+def _action(reading: _Reading, title: str, measure: Measure) -> Action:
+    if reading.direction is Direction.BETTER and reading.level is not Certainty.LOW:
+        text = f"Carry on spreading {title}, and keep measuring."
+        return Action(text=text, owner_role="Commissioner")
+    if reading.direction is Direction.WORSE:
+        text = f"Pause before spreading {title} further and find out why {inline(measure.title)} got worse."
+        return Action(text=text, owner_role="Programme board")
+    return Action(text=f"Do not claim a benefit for {title} yet; look again next round.", owner_role="Programme board")
+
+
+def _notes(
+    effect: Effect | NoEffect, placebo: Effect | NoEffect | None, sites: tuple[str, ...], measure: Measure
+) -> tuple[str, ...]:
+    notes = [f"For {inline(measure.title)}, {better_words(measure.better)}."]
+    if isinstance(effect, NoEffect):
+        return (*notes, "No estimate means that we do not know; it does not mean that there was no effect.")
+    notes.append(f"In effect at {', '.join(sites)}: {plural(effect.treated_periods, 'site-period')}.")
+    if effect.withheld_share:
+        notes.append(
+            f"{100 * effect.withheld_share:.0f}% of the counts used are withheld or rounded; the chart draws their lowest to highest possible value."
+        )
+    notes += effect.notes
+    if isinstance(placebo, Effect):
+        notes.append("The placebo asks the same question where the answer should be no change.")
+    notes.append(f"Events are counted, not people: one patient may have several. Dispersion {number(effect.dispersion)}.")
+    return tuple(notes)

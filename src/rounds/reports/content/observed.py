@@ -1,0 +1,118 @@
+"""Observed counts as they may be shown: a value where there is one, and always its bounds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+import polars as pl
+
+from rounds.disclosure.bounded import State
+from rounds.reports.insight import Cell, Mark
+
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a count: `value` is None exactly when it is withheld, `lower` and `upper` always hold."""
+
+    value: int | None
+    lower: int
+    upper: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lower <= self.upper:
+            raise ValueError(f"bounds must satisfy 0 <= lower <= upper, not {self.lower} and {self.upper}")
+        if self.value is not None and not self.lower <= self.value <= self.upper:
+            raise ValueError(f"the value {self.value} lies outside its bounds {self.lower} to {self.upper}")
+
+    @classmethod
+    def exactly(cls, value: int) -> "Known":
+        return cls(value=value, lower=value, upper=value)
+
+    @property
+    def cell(self) -> Cell:
+        """What a table shows for it."""
+        return Mark.WITHHELD if self.value is None else self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A numerator and its denominator in one period, member or stratum."""
+
+    numerator: Known
+    denominator: Known
+
+    @property
+    def withheld(self) -> bool:
+        return self.numerator.value is None or self.denominator.value is None
+
+    def rate(self, per: int) -> float | None:
+        """Return the rate per `per`, or None where it is withheld or its denominator is 0."""
+        top, bottom = self.numerator.value, self.denominator.value
+        return None if top is None or not bottom else min(per * top / bottom, float(per))
+
+    def rate_bounds(self, per: int) -> tuple[float, float]:
+        """Return the lowest and the highest rate per `per` that the bounds allow: a numerator is never above its denominator."""
+        if self.denominator.upper == 0:
+            return 0.0, float(per)
+        lowest = per * self.numerator.lower / self.denominator.upper
+        highest = per * self.numerator.upper / self.denominator.lower if self.denominator.lower else float(per)
+        return min(lowest, float(per)), min(highest, float(per))
+
+    def interval95(self, per: int) -> tuple[float, float]:
+        """Return a 95 % interval per `per` that holds whatever the true count between the bounds is.
+
+        Source: Wilson (1927), J Am Stat Assoc 22:209-212, evaluated at both ends of the bounds.
+        """
+        if self.denominator.upper == 0:
+            return 0.0, float(per)
+        size = max(self.denominator.lower, 1)
+        lowest, highest = (rate / per for rate in self.rate_bounds(per))
+        return per * _wilson(lowest, size)[0], per * _wilson(highest, size)[1]
+
+
+def _wilson(proportion: float, size: int) -> tuple[float, float]:
+    squeeze = 1 + Z95**2 / size
+    middle = (proportion + Z95**2 / (2 * size)) / squeeze
+    half = Z95 * sqrt(proportion * (1 - proportion) / size + Z95**2 / (4 * size**2)) / squeeze
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def total(parts: Iterable[Observed]) -> Observed:
+    """Return the sum of several: its bounds are the sums of the bounds, and it has a value only if every part has.
+
+    >>> part = Observed(numerator=Known(value=None, lower=1, upper=7), denominator=Known.exactly(100))
+    >>> total([part, part]).rate_bounds(1000)
+    (10.0, 70.0)
+    """
+    found = list(parts)
+    return Observed(
+        numerator=_sum([part.numerator for part in found]),
+        denominator=_sum([part.denominator for part in found]),
+    )
+
+
+def _sum(parts: list[Known]) -> Known:
+    values = [part.value for part in parts if part.value is not None]
+    return Known(
+        value=sum(values) if len(values) == len(parts) else None,
+        lower=sum(part.lower for part in parts),
+        upper=sum(part.upper for part in parts),
+    )
+
+
+def observed_from_cells(cells: pl.DataFrame) -> tuple[Observed, ...]:
+    """Return one `Observed` a row of a table whose columns are those of `rounds.disclosure.bounded.bounded_schema`."""
+    found = []
+    for row in cells.iter_rows(named=True):
+        pair = {}
+        for quantity in ("numerator", "denominator"):
+            withheld = row[f"{quantity}_state"] == State.WITHHELD
+            pair[quantity] = Known(
+                value=None if withheld else row[f"{quantity}_value"],
+                lower=row[f"{quantity}_lower"],
+                upper=row[f"{quantity}_upper"],
+            )
+        found.append(Observed(**pair))
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""Who like me does better, and what do they use?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rounds.measures.definitions import Better, Measure
+from rounds.network.members import Membership
+from rounds.reports.content.observed import Observed
+from rounds.reports.content.wording import rate_between, rate_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A member of the same kind that clearly does better."""
+
+    ods_code: str
+    name: str
+    observed: Observed
+    over: str
+    """the time the rate covers, in words: "the last 12 months" """
+    innovation: str | None = None
+    innovation_title: str | None = None
+    stage: str = "embedded"
+
+    def rate_words(self, measure: Measure) -> str:
+        rate = self.observed.rate(measure.per)
+        if rate is not None:
+            return rate_text(rate, measure)
+        return rate_between(*self.observed.rate_bounds(measure.per), measure)
+
+
+def better_peer(
+    *,
+    member: str,
+    totals: Mapping[str, Observed],
+    measure: Measure,
+    membership: Membership,
+    over: str,
+    embedded: Mapping[str, tuple[str, str]] | None = None,
+) -> Peer | None:
+    """Return the member of the same kind that most surely does better, or None.
+
+    Its whole 95 % interval, withholding bounds included, must lie on the better side of this member's. Of those that qualify, one that
+    has embedded an innovation comes first, because it has something to pass on; then the one whose worst case is best.
+
+    Args:
+        member: an ODS code.
+        totals: counts over the same recent periods, by ODS code.
+        measure: what is counted; with `better: neither` nobody does better.
+        membership: to know each member's kind and name.
+        over: the time covered, in words.
+        embedded: (innovation id, title) by ODS code, of members that have embedded one.
+    """
+    mine = totals.get(member)
+    if mine is None or measure.better is Better.NEITHER:
+        return None
+    kinds = {item.ods_code: item.kind for item in membership.members}
+    sign = 1.0 if measure.better is Better.LOWER else -1.0
+    my_best = sign * mine.interval95(measure.per)[0 if sign > 0 else 1]
+    found = []
+    for code, theirs in sorted(totals.items()):
+        if code == member or kinds.get(code) != kinds.get(member) or theirs.denominator.lower == 0:
+            continue
+        worst = sign * theirs.interval95(measure.per)[1 if sign > 0 else 0]
+        if worst < my_best:
+            found.append((code not in (embedded or {}), worst, code))
+    if not found:
+        return None
+    code = min(found)[2]
+    innovation, title = (embedded or {}).get(code, (None, None))
+    return Peer(
+        ods_code=code,
+        name=membership.name_of(code),
+        observed=totals[code],
+        over=over,
+        innovation=innovation,
+        innovation_title=title,
+    )

@@ -1,0 +1,126 @@
+"""How far has an innovation spread? Coverage now, a year ago, and along the curve."""
+
+from datetime import date
+
+from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
+from rounds.network.members import Membership
+from rounds.reports.charts.adoption import CoveragePoint, adoption_chart
+from rounds.reports.content.wording import NETWORK, listing, quoted, slug
+from rounds.reports.insight import (
+    Action,
+    Certainty,
+    Confidence,
+    Direction,
+    Estimate,
+    Insight,
+    Kind,
+    Provenance,
+    Table,
+)
+
+STAGE_WORDS = {
+    Stage.AWARE: "know of",
+    Stage.PLANNED: "plan",
+    Stage.IN_PROGRESS: "are introducing",
+    Stage.LIVE: "use",
+    Stage.EMBEDDED: "have embedded",
+    Stage.STOPPED: "have stopped",
+}
+
+
+def spread(
+    *,
+    curve: AdoptionCurve,
+    now: Coverage,
+    innovation_title: str,
+    member_noun: str,
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return how many members are at a stage of an innovation or beyond, and who is not.
+
+    Args:
+        curve: coverage at the end of each period, in order.
+        now: coverage on the day the statement is about.
+        innovation_title: as the library names it: "Recognise and respond to deterioration". It is quoted.
+        member_noun: what the members are, in the plural: "hospitals".
+        membership: to name those not there yet.
+        provenance: where the numbers come from.
+    """
+    title = quoted(innovation_title)
+    before = _a_year_before(curve, now.day)
+    done = STAGE_WORDS[curve.stage]
+    change, direction = _change(before, now)
+    statement = f"{now.adopted} of {now.members} {member_noun} {done} {title}{change}."
+    missing = [membership.name_of(code) for code in now.not_yet]
+    unit = f"{member_noun} that {done} it"
+    return Insight(
+        id=slug(Kind.SPREAD, curve.innovation, curve.stage, NETWORK),
+        kind=Kind.SPREAD,
+        statement=statement,
+        direction=direction,
+        scope=NETWORK,
+        scope_name="the network",
+        measure=curve.innovation,
+        measure_title=innovation_title,
+        innovation=curve.innovation,
+        certainty=Confidence(
+            level=Certainty.HIGH,
+            because=(
+                f"counted from dated adoption records against the membership on {_day(now.day)}, not estimated. A member without a "
+                "record counts as not there yet; how well it is used is not measured here."
+            ),
+            estimate=Estimate(value=now.adopted, lower=now.adopted, upper=now.adopted, interval="complete count", unit=unit),
+            method="coverage@1",
+        ),
+        comparator=f"A year before: {before.adopted} of {before.members}." if before else None,
+        benefit=None,
+        chart=adoption_chart(
+            points=tuple(CoveragePoint(day=point.day, adopted=point.adopted, members=point.members) for point in curve.points),
+            adopted_label=f"{member_noun} that {done} it",
+            members_label=f"all {member_noun}",
+            title=f"{member_noun.capitalize()} that {done} {title}",
+        ),
+        alt_text=(
+            f"Step chart of the number of {member_noun} that {done} {title} out of all {member_noun}, from "
+            f"{_day(curve.points[0].day)} to {_day(curve.points[-1].day)}. {statement}"
+        ),
+        table=Table(
+            columns=("Day", f"{member_noun.capitalize()} that {done} it", f"All {member_noun}", "Per cent"),
+            rows=tuple(
+                (point.day, point.adopted, point.members, round(100 * point.adopted / point.members, 1) if point.members else 0.0)
+                for point in curve.points
+            ),
+        ),
+        action=Action(
+            text=f"Offer help with {title} to {listing(missing)}.", owner_role="Programme manager"
+        )
+        if missing
+        else None,
+        provenance=provenance,
+        notes=(
+            f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
+            f"Counts members at stage \"{curve.stage.replace('_', ' ')}\" or beyond on each day; one that has stopped is not counted.",
+        ),
+    )
+
+
+def _a_year_before(curve: AdoptionCurve, day: date) -> Coverage | None:
+    then = date(day.year - 1, day.month, min(day.day, 28))
+    earlier = [point for point in curve.points if point.day <= then]
+    return earlier[-1] if earlier and (then - earlier[-1].day).days <= 100 else None
+
+
+def _change(before: Coverage | None, now: Coverage) -> tuple[str, Direction]:
+    if before is None:
+        return "", Direction.NEUTRAL
+    base = f"{before.adopted}" if before.members == now.members else f"{before.adopted} of {before.members}"
+    if now.adopted > before.adopted:
+        return f", up from {base} a year ago", Direction.BETTER
+    if now.adopted < before.adopted:
+        return f", down from {base} a year ago", Direction.WORSE
+    return ", the same number as a year ago", Direction.NO_CHANGE
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"

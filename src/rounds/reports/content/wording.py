@@ -1,0 +1,125 @@
+"""How numbers, names and measures are written in a sentence."""
+
+import re
+from collections.abc import Sequence
+
+from rounds.errors import RoundsError
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.periods import Grain
+from rounds.network.members import Membership
+
+NETWORK = "network"
+"""The scope of a statement about everybody."""
+
+
+def number(value: float) -> str:
+    """Return a number with as many decimals as a reader can use.
+
+    >>> number(0.1234), number(1.934), number(45.67), number(12345.6)
+    ('0.12', '1.93', '45.7', '12,346')
+    """
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    if size >= 0.1:
+        return f"{value:.2f}"
+    return f"{value:.2g}"
+
+
+def rate_text(value: float, measure: Measure) -> str:
+    """Return a rate with its unit: "93.4%" or "1.93 per 1,000 admissions"."""
+    return f"{number(value)}{rate_suffix(measure)}"
+
+
+def rate_range(lower: float, upper: float, measure: Measure) -> str:
+    """Return two rates and their unit: "91% to 93%" or "1.2 to 1.9 per 1,000 admissions"."""
+    if measure.per == 100:
+        return f"{number(lower)}% to {number(upper)}%"
+    return f"{number(lower)} to {number(upper)}{rate_suffix(measure)}"
+
+
+def rate_between(lower: float, upper: float, measure: Measure) -> str:
+    """Return two bounds in a sentence: "between 1.2 and 1.9 per 1,000 admissions"."""
+    percent = "%" if measure.per == 100 else ""
+    return f"between {number(lower)}{percent} and {number(upper)}{rate_suffix(measure)}"
+
+
+def quoted(title: str) -> str:
+    """Return an innovation's title as it stands in a sentence: titles are often sentences themselves."""
+    return f"“{title}”"
+
+
+def rate_suffix(measure: Measure) -> str:
+    return "%" if measure.per == 100 else f" {rate_unit(measure)}"
+
+
+def rate_unit(measure: Measure) -> str:
+    """Return the unit of a measure's rate: "% of admissions", "per 1,000 admissions"."""
+    return f"% of {measure.unit}" if measure.per == 100 else f"per {measure.per:,} {measure.unit}"
+
+
+def better_words(better: Better) -> str:
+    """Return which way is better, in words."""
+    match better:
+        case Better.HIGHER:
+            return "higher is better"
+        case Better.LOWER:
+            return "lower is better"
+        case Better.NEITHER:
+            return "neither higher nor lower is better"
+
+
+def inline(title: str) -> str:
+    """Return a title as it stands inside a sentence; names that start with two capitals or a sign keep theirs.
+
+    >>> inline("Cardiac arrests"), inline("A&E waits"), inline("NEWS2 scores")
+    ('cardiac arrests', 'A&E waits', 'NEWS2 scores')
+    """
+    return title[0].lower() + title[1:] if re.match(r"[A-Z][a-z]", title) else title
+
+
+def listing(names: Sequence[str], *, limit: int = 5) -> str:
+    """Return names as a reader expects them: "A, B and C", or the first few "and 4 more".
+
+    >>> listing(["A", "B", "C"]), listing(["A", "B", "C", "D"], limit=2)
+    ('A, B and C', 'A, B and 2 more')
+    """
+    if len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def slug(*parts: str) -> str:
+    """Return a stable identifier made of lower-case letters, digits and hyphens.
+
+    >>> slug("over time", "cardiac_arrests", "RX1")
+    'over-time-cardiac-arrests-rx1'
+    """
+    found = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
+    if not found:
+        raise RoundsError(f"{parts!r} has no letter or digit to make an identifier of")
+    return found
+
+
+def grain_noun(grain: Grain) -> str:
+    return "period" if grain is Grain.ALL else str(grain)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> plural(1, "month"), plural(3, "month")
+    ('1 month', '3 months')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def scope_name(member: str, membership: Membership) -> str:
+    return "the network" if member == NETWORK else membership.name_of(member)
+
+
+def where(member: str, membership: Membership) -> str:
+    """Return "at Northfield Hospital" or "across the network"."""
+    return "across the network" if member == NETWORK else f"at {membership.name_of(member)}"

@@ -1,0 +1,55 @@
+"""The report: everything one round has to say, and nothing about how it is shown."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from rounds.errors import RoundsError
+from rounds.measures.definitions import Measure
+from rounds.network.members import Membership
+from rounds.reports.insight import Insight, Provenance
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("Bounds", "The lowest and the highest value that a number can have, given what is withheld or rounded."),
+    ("Confidence interval", "A range made by a method that holds the true value 95 times in 100, if its assumptions hold."),
+    ("Control chart (SPC)", "A chart over time whose limits show how far a stable process moves by chance."),
+    ("Embedded", "An innovation is part of everyday work, not only switched on."),
+    ("Funnel plot", "Organisations against their size, with limits that show how far chance and ordinary differences move them."),
+    ("Measure", "A numerator over a denominator, defined once, reviewed and versioned, and counted the same way at every site."),
+    ("Member", "An organisation that belongs to the network."),
+    ("Placebo", "The same analysis where no effect can be; finding one there casts doubt on the real one."),
+    ("Round", "One turn of the learning cycle: count at each site, protect, pool, learn, feed back."),
+    ("Site", "A member's secure data facility. Records never leave it."),
+    ("Withheld", "A count too small to show without risk to a patient. It is not zero, and its bounds are given."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One round's insights with what is needed to name and explain them."""
+
+    network_name: str
+    round_id: str
+    round_title: str
+    as_of: date
+    insights: tuple[Insight, ...]
+    membership: Membership
+    provenance: Provenance
+    measures: tuple[Measure, ...] = ()
+    """definitions of the measures the insights are about"""
+    glossary: tuple[tuple[str, str], ...] = GLOSSARY
+    """(term, meaning), sorted"""
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for insight in self.insights:
+            if insight.id in seen:
+                raise RoundsError(f"insight {insight.id} is in round {self.round_id} twice; an id names one statement")
+            seen.add(insight.id)
+            if insight.provenance.round_id != self.round_id:
+                raise RoundsError(
+                    f"insight {insight.id} belongs to round {insight.provenance.round_id}, not to {self.round_id}"
+                )
+
+    def measure_of(self, insight: Insight) -> Measure | None:
+        """Return the definition behind an insight; None for one about spread alone."""
+        return next((measure for measure in self.measures if str(measure.ref) == insight.measure), None)
