@@ -49,6 +49,7 @@ class Stream(IntEnum):
     HOSPITALS = 0
     ARRESTS = 1
     RECORDS = 2
+    ADOPTIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,168 @@
+"""Writes an invented network's folder: its definitions, its sites' records, and the truth a round must find."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from rounds.errors import DefinitionError
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.records.synthetic.arrests import Arrests, draw_arrests
+from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
+from rounds.records.synthetic.tables import site_tables
+from rounds.storage.atomic import write_file, write_folder
+
+Progress = Callable[[int, int], None]
+"""Told how many sites are written, and of how many."""
+
+INNOVATION: Final = "deterioration-programme"
+OUTCOME: Final = "cardiac-arrests"
+MEASURES: Final = ((OUTCOME, 1), ("in-hospital-deaths", 1), ("observations-on-admission", 1), ("outreach-reviews", 1))
+AVOIDED_MEANS: Final = (
+    "arrests that would have happened without the programme less those that did, summed over the hospital-months in "
+    "which it was embedded from the first day; expected: given the admissions; realised: as it was drawn"
+)
+
+_DAYS_TO_AS_OF: Final = 14
+
+
+def write_demo_network(folder: Path, *, plan: SyntheticNetwork, progress: Progress) -> None:
+    """Write the folder of an invented network with known truth, whole or not at all. The same plan, the same network.
+
+    Args:
+        folder: where to; it must not exist or be empty.
+        plan: what is laid down, the seed included.
+        progress: called once a site is written.
+
+    Raises:
+        DefinitionError: if something is in the folder already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DefinitionError(f"{folder} is not empty, and nothing in it is overwritten; name a new folder")
+    arrests = draw_arrests(plan)
+
+    def fill(partial: Path) -> None:
+        for path, text in _definitions(arrests).items():
+            write_file(partial / path, text.encode())
+        for hospital in arrests.hospitals:
+            records = partial / "sites" / hospital.site / "records"
+            records.mkdir(parents=True)
+            for name, table in site_tables(arrests, hospital=hospital.number).items():
+                table.write_parquet(records / f"{name}.parquet", compression="zstd", compression_level=1)
+            progress(hospital.number + 1, len(arrests.hospitals))
+
+    write_folder(folder, fill)
+
+
+def draw_adoptions(arrests: Arrests) -> tuple[AdoptionEvent, ...]:
+    """Return when each hospital reached each stage. Those that never go live became aware late, and some planned."""
+    plan = arrests.plan
+    rng = plan.generator(Stream.ADOPTIONS)
+    events = []
+    waiting = 0
+    for hospital in arrests.hospitals:
+        before = rng.integers([200, 90, 30], [420, 151, 61])
+        late = rng.integers([200, 20], [330, 120])
+        if hospital.live is not None and hospital.embedded is not None:
+            days = {
+                Stage.AWARE: max(hospital.joined, hospital.live - timedelta(days=int(before[0]))),
+                Stage.PLANNED: hospital.live - timedelta(days=int(before[1])),
+                Stage.IN_PROGRESS: hospital.live - timedelta(days=int(before[2])),
+                Stage.LIVE: hospital.live,
+                Stage.EMBEDDED: hospital.embedded,
+            }
+        else:
+            days = {Stage.AWARE: plan.last_day - timedelta(days=int(late[0]))}
+            if waiting % 3:
+                days[Stage.PLANNED] = plan.last_day - timedelta(days=int(late[1]))
+            waiting += 1
+        events += [
+            AdoptionEvent(ods_code=hospital.ods_code, innovation=INNOVATION, stage=stage, day=day)
+            for stage, day in days.items()
+        ]
+    return tuple(events)
+
+
+def _definitions(arrests: Arrests) -> dict[str, str]:
+    """Every text file of the network, by its path."""
+    plan = arrests.plan
+    round_id = f"{plan.last_day:%Y-%m}"
+    return {
+        "network.yaml": _network_yaml(arrests.hospitals),
+        "members.csv": _csv(
+            ("ods_code", "name", "kind", "region", "joined", "left"),
+            [(h.ods_code, h.name, "acute hospital", h.region, h.joined.isoformat(), "") for h in arrests.hospitals],
+        ),
+        "adoptions.csv": _csv(
+            ("ods_code", "innovation", "stage", "date"),
+            [(e.ods_code, e.innovation, e.stage.value, e.day.isoformat()) for e in draw_adoptions(arrests)],
+        ),
+        f"rounds/{round_id}.yaml": _round_yaml(plan, round_id),
+        "truth.json": json.dumps(truth(arrests), indent=2) + "\n",
+        **{f"sites/{hospital.site}/site.yaml": _site_yaml(hospital) for hospital in arrests.hospitals},
+    }
+
+
+def truth(arrests: Arrests) -> dict[str, object]:
+    """Return what a round should find, as it stands in truth.json."""
+    expected, realised = arrests.expected_avoided, arrests.realised_avoided
+    return {
+        "seed": arrests.plan.seed,
+        "innovation": INNOVATION,
+        "outcome": OUTCOME,
+        "rate_ratio": arrests.plan.rate_ratio,
+        "avoided_means": AVOIDED_MEANS,
+        "expected_avoided": round(float(expected.sum()), 3),
+        "realised_avoided": int(realised.sum()),
+        "treated_site_months": int(arrests.treated.sum()),
+        "sites": [
+            {
+                "site": hospital.site,
+                "ods_code": hospital.ods_code,
+                "live": hospital.live.isoformat() if hospital.live else None,
+                "embedded": hospital.embedded.isoformat() if hospital.embedded else None,
+                "arrests_per_1000_without": round(hospital.arrests_per_1000, 4),
+                "admissions": int(arrests.admissions[row].sum()),
+                "arrests": int(arrests.events[row].sum()),
+                "treated_months": int(arrests.treated[row].sum()),
+                "expected_avoided": round(float(expected[row].sum()), 3),
+                "realised_avoided": int(realised[row].sum()),
+            }
+            for row, hospital in enumerate(arrests.hospitals)
+        ],
+    }
+
+
+def _network_yaml(hospitals: tuple[Hospital, ...]) -> str:
+    sites = "".join(f"  - {{id: {hospital.site}, folder: sites/{hospital.site}}}\n" for hospital in hospitals)
+    return (
+        "# An invented network: no hospital, patient or event in it is real.\n"
+        "id: demo\nname: Three Rivers demonstration network\n"
+        f"sites:\n{sites}centre: {{folder: centre}}\nexchange: exchange\n"
+    )
+
+
+def _site_yaml(hospital: Hospital) -> str:
+    return (
+        f"# {hospital.name} (invented)\nsite: {hospital.site}\npolicy: hes\n"
+        f"records: {{member: {hospital.ods_code}, folder: records, outside_observation: refuse}}\n"
+    )
+
+
+def _round_yaml(plan: SyntheticNetwork, round_id: str) -> str:
+    measures = "".join(f"  - {{id: {measure}, version: {version}}}\n" for measure, version in MEASURES)
+    return (
+        f'id: "{round_id}"\ntitle: Deterioration programme, {plan.first_month:%B %Y} to {plan.last_day:%B %Y}\n'
+        f"as_of: {plan.last_day + timedelta(days=_DAYS_TO_AS_OF)}\nfirst: {plan.first_month}\nlast: {plan.last_day}\n"
+        f"measures:\n{measures}"
+        f"programmes:\n  - {{innovation: {INNOVATION}, outcome: {OUTCOME}, stage: {Stage.EMBEDDED}}}\n"
+    )
+
+
+def _csv(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
