@@ -1,0 +1,121 @@
+"""What a careful reader of a chart must know: the rules used, how often they cry wolf, and how little they rest on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rounds.learning.variation.funnel import Funnel
+from rounds.learning.variation.xmr import XmrChart
+
+TRIAL_POINTS = 13
+"""With fewer points NHSRplotthedots calls limits trial limits, which each new point will move."""
+POINTS_TO_INTERPRET = 10
+"""With fewer points NHS guidance asks to read nothing into a chart."""
+SPARSE = 10
+"""With fewer expected events than this, the arcsine's lower limits flag chance too often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FalseAlarms:
+    """How often the NHS rules flag a process in which nothing changes."""
+
+    process: str
+    any_point: tuple[float, ...]
+    """share of charts with at least one flagged point, for each of `FALSE_ALARM_POINTS`"""
+    latest_point: tuple[float, ...]
+    """share of charts whose latest point, and so whose icon, is flagged"""
+
+
+FALSE_ALARM_POINTS = (12, 24, 36, 48, 60)
+"""Points on the chart, for each column of `FALSE_ALARM_RATES`."""
+
+FALSE_ALARM_RATES: tuple[FalseAlarms, ...] = (
+    FalseAlarms(
+        process="independent, normal",
+        any_point=(0.07, 0.19, 0.29, 0.39, 0.47),
+        latest_point=(0.014, 0.015, 0.018, 0.018, 0.019),
+    ),
+    FalseAlarms(
+        process="each month resembles the last (autocorrelation 0.4)",
+        any_point=(0.23, 0.58, 0.78, 0.89, 0.94),
+        latest_point=(0.055, 0.085, 0.091, 0.096, 0.10),
+    ),
+    FalseAlarms(
+        process="seasonal (a yearly wave as high as one standard deviation)",
+        any_point=(0.24, 0.50, 0.68, 0.79, 0.86),
+        latest_point=(0.048, 0.051, 0.050, 0.049, 0.050),
+    ),
+    FalseAlarms(
+        process="small counts (Poisson, mean 3)",
+        any_point=(0.11, 0.28, 0.42, 0.54, 0.64),
+        latest_point=(0.023, 0.025, 0.028, 0.030, 0.031),
+    ),
+)
+"""Simulated with screening, 40,000 series each; the reference tests simulate them again."""
+
+
+def chart_notes(chart: XmrChart, *, screen: bool = True) -> tuple[str, ...]:
+    """Return the notes that belong beside an XmR chart, whole sentences in the order to read them.
+
+    Args:
+        chart: the chart.
+        screen: how it was made; see `xmr_chart`.
+    """
+    if chart.no_limits is not None:
+        return (chart.no_limits,)
+    points = len(chart.values)
+    screening = (
+        "moving ranges of 3.267 times their mean or more are left out of the limits"
+        if screen
+        else "no moving range is left out of the limits"
+    )
+    notes = [
+        "Rules: NHS Making Data Count (a point outside the limits, 7 in a row on one side of the mean, 7 in a row "
+        f"rising or falling, 2 of 3 near a limit); {screening}.",
+        _false_alarm_note(points),
+    ]
+    if points < POINTS_TO_INTERPRET:
+        notes.append(f"The chart has {points} points; with fewer than {POINTS_TO_INTERPRET}, read nothing into it yet.")
+    elif points < TRIAL_POINTS:
+        notes.append(f"The chart has {points} points; its limits are trial limits and will move with each new point.")
+    return tuple(notes)
+
+
+def _false_alarm_note(points: int) -> str:
+    at = int(np.argmin([abs(points - tabulated) for tabulated in FALSE_ALARM_POINTS]))
+    steady, carried = FALSE_ALARM_RATES[0], FALSE_ALARM_RATES[1]
+    return (
+        f"False alarms: where nothing changes, these rules still flag at least one point in {steady.any_point[at]:.0%} "
+        f"of charts of {FALSE_ALARM_POINTS[at]} points and the latest point in {steady.latest_point[at]:.0%}; where "
+        f"each period resembles the last, in {carried.any_point[at]:.0%} and {carried.latest_point[at]:.0%}."
+    )
+
+
+def funnel_notes(funnel: Funnel, *, rates: bool = False) -> tuple[str, ...]:
+    """Return the notes that belong beside a funnel plot, whole sentences in the order to read them.
+
+    Args:
+        funnel: the funnel.
+        rates: it comes from `funnel_rates`, so that its values have no upper end.
+    """
+    count = len(funnel.values)
+    widened = (
+        f"the limits are widened for over-dispersion (ratio {funnel.phi:.1f})"
+        if funnel.tau2 > 0
+        else f"the limits are not widened for over-dispersion (ratio {funnel.phi:.1f})"
+    )
+    notes = [
+        f"Limits: 95% and 99.8%; {widened}.",
+        f"By chance alone about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% limits and "
+        f"{count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a verdict.",
+    ]
+    fewest_expected = funnel.centre * funnel.denominators
+    if not rates:
+        fewest_expected = np.minimum(fewest_expected, (1 - funnel.centre) * funnel.denominators)
+    sparse = int((fewest_expected < SPARSE).sum())
+    if sparse:
+        notes.append(
+            f"Fewer than {SPARSE} events are expected at {sparse} of {count} organisations; there the limits are "
+            "rough and flag chance too often."
+        )
+    return tuple(notes)
