@@ -14,9 +14,8 @@ from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Event, VisitQuestion
 from rounds.records.omop import open_records
-from rounds.records.synthetic.arrests import Arrests, draw_arrests
-from rounds.records.synthetic.network import INNOVATION, MEASURES, truth, write_demo_network
-from rounds.records.synthetic.plan import SyntheticNetwork
+from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests, write_demo_network
+from rounds.records.synthetic.network import INNOVATION, MEASURES, truth
 from rounds.records.synthetic.tables import (
     BEDSIDE_REVIEW,
     CARDIAC_ARREST,
@@ -28,8 +27,18 @@ from rounds.storage.library import read_library, shipped_library_folder
 from rounds.storage.workspace import read_workspace
 
 
-def unwatched(done: int, total: int) -> None:
-    """Nobody looks."""
+class Watcher:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.advanced = 0
+
+    def step(self, title: str, total: int) -> None:
+        self.steps.append(total)
+
+    def advance(self) -> None:
+        self.advanced += 1
 
 
 SMALL = SyntheticNetwork(seed=7, hospitals=3, adopters=2, months=24, admissions=(250, 400))
@@ -43,7 +52,7 @@ def small() -> Arrests:
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "network"
-    write_demo_network(folder, plan=SMALL, progress=unwatched)
+    write_demo_network(folder, plan=SMALL, progress=Watcher())
     return folder
 
 
@@ -209,14 +218,14 @@ def test_observations_and_reviews_rise_on_going_live() -> None:
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(DefinitionError, match="not empty"):
-        write_demo_network(tmp_path, plan=SMALL, progress=unwatched)
+        write_demo_network(tmp_path, plan=SMALL, progress=Watcher())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_progress_is_told_of_every_site(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    write_demo_network(tmp_path / "new", plan=SMALL, progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    watcher = Watcher()
+    write_demo_network(tmp_path / "new", plan=SMALL, progress=watcher)
+    assert (watcher.steps, watcher.advanced) == ([3], 3)
 
 
 @pytest.mark.parametrize(

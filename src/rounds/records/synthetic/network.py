@@ -3,10 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -15,8 +14,16 @@ from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
 from rounds.records.synthetic.tables import site_tables
 from rounds.storage.atomic import write_file, write_folder
 
-Progress = Callable[[int, int], None]
-"""Told how many sites are written, and of how many."""
+
+class Progress(Protocol):
+    """Told what is being done, for people to watch."""
+
+    def step(self, title: str, total: int) -> None:
+        """Something begins that has so many parts."""
+
+    def advance(self) -> None:
+        """One part of it is done."""
+
 
 INNOVATION: Final = "deterioration-programme"
 OUTCOME: Final = "cardiac-arrests"
@@ -35,7 +42,7 @@ def write_demo_network(folder: Path, *, plan: SyntheticNetwork, progress: Progre
     Args:
         folder: where to; it must not exist or be empty.
         plan: what is laid down, the seed included.
-        progress: called once a site is written.
+        progress: told of every site that is written.
 
     Raises:
         DefinitionError: if something is in the folder already.
@@ -43,6 +50,7 @@ def write_demo_network(folder: Path, *, plan: SyntheticNetwork, progress: Progre
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DefinitionError(f"{folder} is not empty, and nothing in it is overwritten; name a new folder")
     arrests = draw_arrests(plan)
+    progress.step("Writing invented records", len(arrests.hospitals))
 
     def fill(partial: Path) -> None:
         for path, text in _definitions(arrests).items():
@@ -52,7 +60,7 @@ def write_demo_network(folder: Path, *, plan: SyntheticNetwork, progress: Progre
             records.mkdir(parents=True)
             for name, table in site_tables(arrests, hospital=hospital.number).items():
                 table.write_parquet(records / f"{name}.parquet", compression="zstd", compression_level=1)
-            progress(hospital.number + 1, len(arrests.hospitals))
+            progress.advance()
 
     write_folder(folder, fill)
 
