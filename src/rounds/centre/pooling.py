@@ -58,22 +58,3 @@ def withheld_cells(cells: pl.DataFrame) -> int:
     return cells.filter(
         pl.any_horizontal([pl.col(f"{quantity}_state") == State.WITHHELD for quantity in QUANTITIES])
     ).height
-
-
-def rate_bounds(cells: pl.DataFrame, *, per: int) -> pl.DataFrame:
-    """Add `rate`, `rate_lower` and `rate_upper` to a bounded table.
-
-    The rate is there only where both numbers are. It is per `per` of the denominator; where nobody is in the
-    denominator there is no rate and no bounds. An upper bound is at most `per`, for a numerator is part of its
-    denominator.
-    """
-    value, low, high = (pl.col(f"numerator_{part}") for part in ("value", "lower", "upper"))
-    under, under_low, under_high = (pl.col(f"denominator_{part}") for part in ("value", "lower", "upper"))
-    somebody = under_high > 0
-    return cells.with_columns(
-        pl.when(somebody & (under > 0)).then(value / under * per).alias("rate"),
-        pl.when(somebody).then(low / under_high * per).alias("rate_lower"),
-        pl.when(somebody)
-        .then(pl.min_horizontal(high / pl.max_horizontal(under_low, pl.lit(1)) * per, pl.lit(float(per))))
-        .alias("rate_upper"),
-    )

@@ -1,0 +1,208 @@
+"""From what was received to what is said of one measure: over time, between members, between groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rounds.centre.pooling import pooled_cells, totals
+from rounds.disclosure.bounded import State
+from rounds.exchange.messages import Reply
+from rounds.learning.variation.funnel import funnel_proportions
+from rounds.learning.variation.xmr import xmr_chart
+from rounds.measures.definitions import Measure
+from rounds.measures.periods import Grain, Period, period_label, periods_between
+from rounds.measures.strata import LEVELS
+from rounds.network.members import Membership
+from rounds.reports.content.between_sites import between_sites
+from rounds.reports.content.equity import equity
+from rounds.reports.content.observed import Observed, observed_from_cells
+from rounds.reports.content.over_time import over_time
+from rounds.reports.content.peers import Peer, better_peer
+from rounds.reports.content.pooled import pooled
+from rounds.reports.insight import Insight, Provenance
+
+FEWEST_PERIODS_FOR_A_CHART = 3
+FEWEST_MEMBERS_FOR_A_FUNNEL = 3
+RECENT = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledMeasure:
+    """One measure, from all sites that answered."""
+
+    measure: Measure
+    periods: tuple[Period, ...]
+    cells: pl.DataFrame
+    """every received cell, with its `site`"""
+    series: pl.DataFrame
+    """bounded totals by member and period"""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(period_label(period.start, self.measure.grain) for period in self.periods)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(self.series["member"].unique().sort())
+
+    @property
+    def recent(self) -> tuple[Period, ...]:
+        """The periods of the last twelve months counted, or the one there is."""
+        last = self.periods[-1].end
+        return tuple(period for period in self.periods if period.start > last - RECENT) or self.periods[-1:]
+
+    @property
+    def recent_words(self) -> str:
+        """The recent periods in words."""
+        if self.measure.grain is Grain.ALL:
+            return f"{self.periods[0].start.year} to {self.periods[-1].end.year}"
+        first, last = (period_label(period.start, self.measure.grain) for period in (self.recent[0], self.recent[-1]))
+        return first if first == last else f"{first} to {last}"
+
+    def in_recent(self, cells: pl.DataFrame) -> pl.DataFrame:
+        return cells.filter(pl.col("period").is_in([period.start for period in self.recent]))
+
+
+def pool_measure(replies: Sequence[Reply], measure: Measure, *, first: date, last: date) -> PooledMeasure | None:
+    """Return a measure pooled over the sites that answered it, or None if none did or nothing was in their answers."""
+    cells = pooled_cells(replies, measure.ref)
+    if not cells.height:
+        return None
+    return PooledMeasure(
+        measure=measure,
+        periods=periods_between(grain=measure.grain, first=first, last=last),
+        cells=cells,
+        series=totals(cells, by=["member", "period"]),
+    )
+
+
+def variation_insights(
+    found: PooledMeasure,
+    *,
+    membership: Membership,
+    provenance: Provenance,
+    embedded: dict[str, tuple[str, str]],
+) -> tuple[Insight, ...]:
+    """Return what a measure says over time, between members and between groups.
+
+    Args:
+        found: the pooled measure.
+        membership: to name the members.
+        provenance: where the numbers come from.
+        embedded: (innovation id, title) by ODS code, of members that have embedded one.
+    """
+    said = [_pooled_insight(found, membership, provenance)]
+    if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART:
+        said += _over_time_insights(found, membership, provenance, embedded)
+    said += _between_sites_insight(found, membership, provenance)
+    said += _equity_insights(found, membership, provenance)
+    return tuple(said)
+
+
+def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> Insight:
+    sums = totals(found.cells, by=["period"])
+    by_period = dict(zip(sums["period"], observed_from_cells(sums), strict=True))
+    sites = dict(found.cells.group_by("period").agg(pl.col("site").n_unique()).iter_rows())
+    return pooled(
+        periods=found.labels,
+        observed=tuple(by_period.get(period.start) for period in found.periods),
+        sites=tuple(sites.get(period.start, 0) for period in found.periods),
+        measure=found.measure,
+        membership=membership,
+        provenance=provenance,
+    )
+
+
+def _over_time_insights(
+    found: PooledMeasure, membership: Membership, provenance: Provenance, embedded: dict[str, tuple[str, str]]
+) -> list[Insight]:
+    recent = totals(found.in_recent(found.series), by=["member"])
+    recent_totals = dict(zip(recent["member"], observed_from_cells(recent), strict=True))
+    said = []
+    for member in found.members:
+        observed = _member_series(found, member)
+        present = [index for index, item in enumerate(observed) if item is not None]
+        span = slice(present[0], present[-1] + 1)
+        values, withheld = _rates(observed[span], found.measure)
+        chart = xmr_chart(values=values, better=found.measure.better, target=found.measure.target, withheld=withheld)
+        peer: Peer | None = better_peer(
+            member=member,
+            totals=recent_totals,
+            measure=found.measure,
+            membership=membership,
+            over=found.recent_words,
+            embedded=embedded,
+        )
+        said.append(
+            over_time(
+                chart=chart,
+                periods=found.labels[span],
+                observed=observed[span],
+                member=member,
+                measure=found.measure,
+                membership=membership,
+                provenance=provenance,
+                peer=peer,
+            )
+        )
+    return said
+
+
+def _member_series(found: PooledMeasure, member: str) -> tuple[Observed | None, ...]:
+    rows = found.series.filter(pl.col("member") == member)
+    by_period = dict(zip(rows["period"], observed_from_cells(rows), strict=True))
+    return tuple(by_period.get(period.start) for period in found.periods)
+
+
+def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    rates = [item.rate(measure.per) if item else None for item in observed]
+    values = np.array([np.nan if rate is None else rate for rate in rates])
+    withheld = np.array([item is not None and item.withheld for item in observed])
+    return values, withheld
+
+
+def _between_sites_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
+    sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
+    known = sums.filter((pl.col("numerator_state") != State.WITHHELD) & (pl.col("denominator_state") != State.WITHHELD))
+    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
+        return []
+    funnel = funnel_proportions(
+        numerators=known["numerator_value"].to_numpy().astype(float),
+        denominators=known["denominator_value"].to_numpy().astype(float),
+    )
+    return [
+        between_sites(
+            funnel=funnel,
+            members=tuple(known["member"]),
+            observed=observed_from_cells(known),
+            over=found.recent_words,
+            measure=found.measure,
+            membership=membership,
+            provenance=provenance,
+        )
+    ]
+
+
+def _equity_insights(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
+    said = []
+    for stratum in found.measure.strata:
+        sums = totals(found.in_recent(found.cells), by=[str(stratum)])
+        by_level = dict(zip(sums[str(stratum)], observed_from_cells(sums), strict=True))
+        groups = {level: by_level[level] for level in LEVELS[stratum] if level in by_level}
+        if any(group.denominator.upper for group in groups.values()):
+            said.append(
+                equity(
+                    groups=groups,
+                    stratum=stratum,
+                    over=found.recent_words,
+                    member="network",
+                    measure=found.measure,
+                    membership=membership,
+                    provenance=provenance,
+                )
+            )
+    return said

@@ -1,0 +1,123 @@
+"""An innovation being spread: how far it has got, and whether it worked where it is used."""
+
+from datetime import date
+
+import numpy as np
+
+from rounds.centre.learn import PooledMeasure
+from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.effect import NoEffect, Panel
+from rounds.learning.impact.placebo import placebo
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.learning.spread.coverage import adoption_curve, coverage, first_reached, stage_reached, stopped_on
+from rounds.network.innovations import Innovation
+from rounds.network.members import Membership
+from rounds.reports.content.impact import impact
+from rounds.reports.content.spread import spread
+from rounds.reports.insight import Insight, Provenance
+from rounds.storage.workspace import Programme
+
+PLACEBO_LEAD_PERIODS = 6
+
+
+def embedded_innovations(
+    events: tuple[AdoptionEvent, ...], innovations: tuple[Innovation, ...], *, as_of: date
+) -> dict[str, tuple[str, str]]:
+    """Return, by ODS code, the (id, title) of an innovation that the member has embedded by a day."""
+    found: dict[str, tuple[str, str]] = {}
+    for innovation in innovations:
+        for member in stage_reached(events, Stage.EMBEDDED, as_of, innovation=innovation.id):
+            found.setdefault(member, (innovation.id, innovation.title))
+    return found
+
+
+def spread_insight(
+    programme: Programme,
+    innovation: Innovation,
+    *,
+    events: tuple[AdoptionEvent, ...],
+    days: tuple[date, ...],
+    as_of: date,
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return how far an innovation has spread.
+
+    Args:
+        programme: says which stage counts as adopted.
+        innovation: what is being spread.
+        events: everybody's adoption events.
+        days: the ends of the periods of the curve.
+        as_of: the day the statement is about.
+        membership: who belonged on each day.
+        provenance: where the numbers come from.
+    """
+
+    def members_on(day: date) -> tuple[str, ...]:
+        return tuple(member.ods_code for member in membership.on(day))
+
+    kinds = sorted({member.kind for member in membership.members})
+    return spread(
+        curve=adoption_curve(events, innovation=innovation.id, stage=programme.stage, days=days, members_on=members_on),
+        now=coverage(
+            events, innovation=innovation.id, stage=programme.stage, day=as_of, members_on_day=members_on(as_of)
+        ),
+        innovation_title=innovation.title,
+        member_noun=f"{kinds[0]}s" if len(kinds) == 1 else "members",
+        membership=membership,
+        provenance=provenance,
+    )
+
+
+def impact_insight(
+    programme: Programme,
+    innovation: Innovation,
+    *,
+    outcome: PooledMeasure,
+    events: tuple[AdoptionEvent, ...],
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return whether an innovation worked where it is used, and for how many; or why the data cannot say."""
+    panel = impact_panel(programme, outcome=outcome, events=events)
+    effect = estimate_effect(panel)
+    falsified = None if isinstance(effect, NoEffect) else placebo(panel, lead=PLACEBO_LEAD_PERIODS)
+    return impact(
+        effect=effect,
+        placebo=falsified,
+        panel=panel,
+        periods=outcome.labels,
+        innovation=innovation.id,
+        innovation_title=innovation.title,
+        measure=outcome.measure,
+        membership=membership,
+        provenance=provenance,
+        stage_words=str(programme.stage).replace("_", " "),
+    )
+
+
+def impact_panel(programme: Programme, *, outcome: PooledMeasure, events: tuple[AdoptionEvent, ...]) -> Panel:
+    """Return the outcome's bounded counts by member and period, with who used the innovation when.
+
+    A denominator that is withheld or empty leaves its member-period out: there is no exposure to speak of.
+    """
+    members, starts = outcome.members, [period.start for period in outcome.periods]
+    shape = (len(members), len(starts))
+    lower, upper, exposure = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    row_of = {member: row for row, member in enumerate(members)}
+    column_of = {start: column for column, start in enumerate(starts)}
+    for cell in outcome.series.iter_rows(named=True):
+        at = row_of[cell["member"]], column_of[cell["period"]]
+        if cell["denominator_value"]:
+            lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
+            exposure[at] = cell["denominator_value"]
+    return build_panel(
+        sites=members,
+        periods=[(period.start, period.end) for period in outcome.periods],
+        lower=lower,
+        upper=upper,
+        exposure=exposure,
+        effective_from=first_reached(events, programme.innovation, programme.stage),
+        live_from=first_reached(events, programme.innovation, Stage.LIVE),
+        stopped_on=stopped_on(events, programme.innovation, programme.stage),
+    )

@@ -1,0 +1,125 @@
+"""Publishing: one report from everything received, rendered into a folder that appears in one piece."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from rounds import __version__
+from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
+from rounds.centre.plan import Plan
+from rounds.centre.pooling import withheld_cells
+from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
+from rounds.centre.progress import Progress
+from rounds.exchange.messages import Reply
+from rounds.network.members import Membership
+from rounds.reports.excel import write_workbook
+from rounds.reports.insight import Insight, Provenance
+from rounds.reports.json_file import insights_json
+from rounds.reports.pages import write_pages
+from rounds.reports.report import Report
+from rounds.storage.atomic import write_folder
+from rounds.storage.workspace import Workspace
+
+_STAMP = "round.json"
+
+
+class _About(TypedDict):
+    membership: Membership
+    provenance: Provenance
+
+
+def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply]) -> str:
+    """Return the SHA-256 of everything that decides what is published."""
+    known = plan.declaration.as_of
+    inputs = {
+        "plan": plan.digest,
+        "replies": {reply.site: reply.digest for reply in replies},
+        "title": plan.declaration.title,
+        "network": workspace.name,
+        "programmes": [repr(programme) for programme in plan.declaration.programmes],
+        "members": [repr(member) for member in workspace.membership.members],
+        "adoptions": [repr(event) for event in workspace.adoptions if event.day <= known],
+        "measures": [repr(measure) for measure in plan.measures],
+        "innovations": [repr(innovation) for innovation in workspace.library.innovations],
+        "code": __version__,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def is_published(outputs: Path, inputs: str) -> bool:
+    """Return whether a folder of outputs was made from just these inputs."""
+    stamp = outputs / _STAMP
+    return stamp.exists() and json.loads(stamp.read_bytes())["inputs"] == inputs
+
+
+def publish(
+    workspace: Workspace, plan: Plan, replies: dict[str, Reply | None], *, inputs: str, progress: Progress
+) -> None:
+    """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there."""
+    report = make_report(workspace, plan, replies, progress=progress)
+
+    def fill(folder: Path) -> None:
+        write_pages(folder, report=report, progress=progress)
+        write_workbook(folder / "insights.xlsx", report)
+        (folder / "insights.json").write_bytes(insights_json(report))
+        stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
+        (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+
+    write_folder(workspace.outputs(plan.round_id), fill)
+
+
+def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | None], *, progress: Progress) -> Report:
+    """Return everything a round has to say."""
+    present = [reply for reply in replies.values() if reply is not None]
+    declared = plan.declaration
+    found: dict[str, PooledMeasure] = {}
+    for measure in plan.measures:
+        one = pool_measure(present, measure, first=declared.first, last=declared.last)
+        if one is not None:
+            found[measure.id] = one
+    progress.step("Looking for variation", len(found) + len(declared.programmes))
+    events = tuple(event for event in workspace.adoptions if event.day <= declared.as_of)
+    embedded = embedded_innovations(events, workspace.library.innovations, as_of=declared.as_of)
+    insights: list[Insight] = []
+    for one in found.values():
+        provenance = _provenance(plan, replies, one)
+        insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
+        progress.advance()
+    for programme in declared.programmes:
+        if programme.outcome in found:
+            outcome = found[programme.outcome]
+            innovation = workspace.library.innovation(programme.innovation)
+            about: _About = {"membership": workspace.membership, "provenance": _provenance(plan, replies, outcome)}
+            ends = tuple(period.end for period in outcome.periods)
+            insights.append(
+                spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
+            )
+            insights.append(impact_insight(programme, innovation, outcome=outcome, events=events, **about))
+        progress.advance()
+    return Report(
+        network_name=workspace.name,
+        round_id=plan.round_id,
+        round_title=declared.title,
+        as_of=declared.as_of,
+        insights=tuple(insights),
+        membership=workspace.membership,
+        provenance=_provenance(plan, replies, *found.values()),
+        measures=tuple(one.measure for one in found.values()),
+    )
+
+
+def _provenance(plan: Plan, replies: dict[str, Reply | None], *found: PooledMeasure) -> Provenance:
+    measures = {one.measure.ref for one in found}
+    asked = [site.site for site in plan.sites if measures & set(site.question.measures)]
+    return Provenance(
+        round_id=plan.round_id,
+        plan_digest=plan.digest,
+        sites_in=tuple(site for site in asked if replies[site] is not None),
+        sites_out=tuple(site for site in asked if replies[site] is None),
+        withheld_cells=sum(withheld_cells(one.cells) for one in found),
+        total_cells=sum(one.cells.height for one in found),
+        code_version=__version__,
+        data_as_of=plan.declaration.as_of,
+    )

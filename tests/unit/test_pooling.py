@@ -1,0 +1,50 @@
+"""Pooling with bounds: sums and rates of withheld numbers are intervals."""
+
+from datetime import date
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rounds.centre.pooling import totals, withheld_cells
+from rounds.disclosure.bounded import State
+from rounds.disclosure.policy import Policy
+from rounds.disclosure.release import release
+from rounds.measures.counts import Count, count_schema
+from rounds.measures.definitions import MeasureRef
+
+REF = MeasureRef(id="m", version=1, digest="0" * 64)
+
+
+def _cells(numerators: list[int], policy: Policy = Policy.HES) -> pl.DataFrame:
+    cells = {
+        "member": [f"M{row:03}" for row in range(len(numerators))],
+        "period": [date(2025, 1, 1)] * len(numerators),
+        "numerator": numerators,
+        "denominator": [5_000] * len(numerators),
+    }
+    count = Count(measure=REF, strata=(), cells=pl.DataFrame(cells, schema=count_schema(())))
+    return release(count, policy=policy, already_public=policy is Policy.OPEN).cells
+
+
+def test_a_sum_with_a_withheld_number_has_no_value_but_bounds() -> None:
+    row = totals(_cells([3, 20, 0]), by=["period"]).row(0, named=True)
+    assert (row["numerator_state"], row["numerator_value"]) == (State.WITHHELD, None)
+    assert (row["numerator_lower"], row["numerator_upper"]) == (1 + 18, 7 + 22)
+
+
+def test_a_sum_of_rounded_numbers_is_rounded() -> None:
+    row = totals(_cells([11, 20]), by=["period"]).row(0, named=True)
+    assert (row["numerator_state"], row["numerator_value"]) == (State.ROUNDED, 30)
+
+
+def test_a_sum_of_exact_numbers_is_exact() -> None:
+    row = totals(_cells([3, 4], Policy.OPEN), by=["period"]).row(0, named=True)
+    assert (row["numerator_state"], row["numerator_value"], row["numerator_lower"]) == (State.EXACT, 7, 7)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=30))
+def test_the_true_total_lies_in_the_bounds(numerators: list[int]) -> None:
+    row = totals(_cells(numerators), by=["period"]).row(0, named=True)
+    assert row["numerator_lower"] <= sum(numerators) <= row["numerator_upper"]
+    assert withheld_cells(_cells(numerators)) == sum(1 <= one <= 7 for one in numerators)
