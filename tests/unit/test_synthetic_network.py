@@ -31,11 +31,11 @@ class Watcher:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
-        self.steps: list[int] = []
+        self.steps: list[tuple[str, int]] = []
         self.advanced = 0
 
     def step(self, title: str, total: int) -> None:
-        self.steps.append(total)
+        self.steps.append((title, total))
 
     def advance(self) -> None:
         self.advanced += 1
@@ -225,7 +225,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 def test_progress_is_told_of_every_site(tmp_path: Path) -> None:
     watcher = Watcher()
     write_demo_network(tmp_path / "new", plan=SMALL, progress=watcher)
-    assert (watcher.steps, watcher.advanced) == ([3], 3)
+    assert (watcher.steps, watcher.advanced) == ([("Writing invented records", 3)], 3)
 
 
 @pytest.mark.parametrize(
