@@ -31,8 +31,13 @@ class Prepared:
     """Concepts of the denominator's visits; None if people are counted."""
 
 
-def prepare(measure: Measure, records: Records) -> Prepared:
+def prepare(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Records) -> Prepared:
     """Return what is to be counted at a site, or refuse.
+
+    Args:
+        connection: from `records.connect()`.
+        measure: about people or visits.
+        records: the site's.
 
     Raises:
         RecordsError: one line for each problem: a table the measure needs is missing, a concept is not in the site's
@@ -50,17 +55,16 @@ def prepare(measure: Measure, records: Records) -> Prepared:
         for table in _tables(question)
         if not records.has(table)
     ]
-    with records.connect() as connection:
-        for codes in _code_lists(question):
-            problems += _code_problems(connection, codes, measure, records)
-        if problems:
-            raise RecordsError("\n".join(problems))
-        event_codes = question.numerator.codes
-        return Prepared(
-            question=question,
-            events=None if event_codes is None else _concepts(connection, event_codes),
-            visits=_concepts(connection, question.visits) if isinstance(question, VisitQuestion) else None,
-        )
+    for codes in _code_lists(question):
+        problems += _code_problems(connection, codes, measure, records)
+    if problems:
+        raise RecordsError("\n".join(problems))
+    event_codes = question.numerator.codes
+    return Prepared(
+        question=question,
+        events=None if event_codes is None else _concepts(connection, event_codes),
+        visits=_concepts(connection, question.visits) if isinstance(question, VisitQuestion) else None,
+    )
 
 
 def _tables(question: PersonQuestion | VisitQuestion) -> Iterator[str]:

@@ -24,7 +24,8 @@ MEMORY_LIMIT: Final = "2GB"
 
 def prepare(measure: Measure, records: Records) -> Prepared:
     """Return what is to be counted at a site, or raise `RecordsError` as `count` would. Counts nothing."""
-    return codes.prepare(measure, records)
+    with records.connect(threads=THREADS, memory_limit=MEMORY_LIMIT) as connection:
+        return codes.prepare(connection, measure, records)
 
 
 def count(
@@ -51,10 +52,9 @@ def count(
         ValueError: if the periods are not as above.
     """
     check_periods(measure, periods)
-    prepared = prepare(measure, records)
-    sql = count_sql(prepared, measure.strata, periods)
     with records.connect(threads=threads, memory_limit=memory_limit) as connection:
-        rows = connection.execute(sql).fetchall()
+        prepared = codes.prepare(connection, measure, records)
+        rows = connection.execute(count_sql(prepared, measure.strata, periods)).fetchall()
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
     for number, *levels, numerator, denominator in rows:

@@ -51,10 +51,12 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
         ValueError: if the periods are not as above.
     """
     check_periods(measure, periods)
-    prepared = prepare(measure, records)
+    with records.connect() as connection:
+        prepared = prepare(connection, measure, records)
+        people = _people(connection, prepared)
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
-    for person in _people(prepared, records):
+    for person in people:
         for cell, happened in _cells(person, prepared.question, measure.strata, periods):
             denominators[cell] += 1
             numerators[cell] += happened
@@ -96,27 +98,26 @@ def _levels(person: _Person, day: date, strata: tuple[Stratum, ...]) -> tuple[st
     return tuple(level[stratum]() for stratum in strata)
 
 
-def _people(prepared: Prepared, records: Records) -> Iterable[_Person]:
-    with records.connect() as connection:
-        people = {
-            person_id: _Person(
-                sex=SEX_BY_CONCEPT.get(gender, "unknown"), year_of_birth=born, observed=[], events=[], visits=[]
-            )
-            for person_id, gender, born in _rows(connection, "person", "person_id, gender_concept_id, year_of_birth")
-        }
-        spans = "person_id, observation_period_start_date, observation_period_end_date"
-        for person_id, start, end in _rows(connection, "observation_period", spans):
-            if person_id in people:
-                people[person_id].observed.append((start, end))
-        table = EVENT_TABLES[prepared.question.numerator.table]
-        for person_id, concept, day in _rows(connection, table.name, f"person_id, {table.concept}, {table.start}"):
-            if person_id in people and (prepared.events is None or concept in prepared.events):
-                people[person_id].events.append(day)
-        if prepared.visits is not None:
-            columns = "person_id, visit_concept_id, visit_start_date, visit_end_date"
-            for person_id, concept, start, end in _rows(connection, "visit_occurrence", columns):
-                if person_id in people and concept in prepared.visits:
-                    people[person_id].visits.append((start, end))
+def _people(connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> Iterable[_Person]:
+    people = {
+        person_id: _Person(
+            sex=SEX_BY_CONCEPT.get(gender, "unknown"), year_of_birth=born, observed=[], events=[], visits=[]
+        )
+        for person_id, gender, born in _rows(connection, "person", "person_id, gender_concept_id, year_of_birth")
+    }
+    spans = "person_id, observation_period_start_date, observation_period_end_date"
+    for person_id, start, end in _rows(connection, "observation_period", spans):
+        if person_id in people:
+            people[person_id].observed.append((start, end))
+    table = EVENT_TABLES[prepared.question.numerator.table]
+    for person_id, concept, day in _rows(connection, table.name, f"person_id, {table.concept}, {table.start}"):
+        if person_id in people and (prepared.events is None or concept in prepared.events):
+            people[person_id].events.append(day)
+    if prepared.visits is not None:
+        columns = "person_id, visit_concept_id, visit_start_date, visit_end_date"
+        for person_id, concept, start, end in _rows(connection, "visit_occurrence", columns):
+            if person_id in people and concept in prepared.visits:
+                people[person_id].visits.append((start, end))
     return people.values()
 
 
