@@ -35,10 +35,10 @@ class Cells:
     """sites, periods"""
 
     def by_site(self, values: Vector) -> Vector:
-        return np.bincount(self.site, values, minlength=self.shape[0])
+        return np.bincount(self.site, values, minlength=self.shape[0]).astype(np.float64)
 
     def by_period(self, values: Vector) -> Vector:
-        return np.bincount(self.period, values, minlength=self.shape[1])
+        return np.bincount(self.period, values, minlength=self.shape[1]).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,9 @@ class Factor:
         )
         solved = cho_solve(self.schur, period_part[self.free] - self.weights.T @ scaled)
         back = self.weights @ solved
-        sites = scaled - np.divide(back, self.site_information, out=np.zeros_like(back), where=self.site_information > 0)
+        sites = scaled - np.divide(
+            back, self.site_information, out=np.zeros_like(back), where=self.site_information > 0
+        )
         periods = np.zeros_like(period_part)
         periods[self.free] = solved
         return sites, periods
@@ -94,9 +96,7 @@ class Baseline:
         return self.site_effects[cells.site] + self.period_effects[cells.period] + cells.log_exposure
 
 
-def fit_baseline(
-    cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float
-) -> Baseline:
+def fit_baseline(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float) -> Baseline:
     """Return the maximum-likelihood site and period effects at a given over-dispersion, by Newton's method.
 
     Args:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from scipy.optimize import brentq
 
 from rounds.learning.impact.baseline import Baseline, Cells, NotConverged, fit_dispersed_baseline
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
@@ -28,7 +29,7 @@ ASSUMES = (
 )
 
 _Z95 = 1.959963984540054
-_MAX_STEPS = 100
+_WIDEST_LOG_RATIO = 16.0
 
 
 def build_panel(
@@ -76,9 +77,7 @@ def build_panel(
         for column, (start, end) in enumerate(periods):
             treated[row, column] = effective is not None and effective <= start and (stopped is None or end < stopped)
             excluded[row, column] = not treated[row, column] and live is not None and live <= end
-    panel = Panel(
-        sites=tuple(sites), lower=lower, upper=upper, exposure=exposure, treated=treated, excluded=excluded
-    )
+    panel = Panel(sites=tuple(sites), lower=lower, upper=upper, exposure=exposure, treated=treated, excluded=excluded)
     check_panel(panel)
     return panel
 
@@ -117,53 +116,53 @@ def estimate_effect(panel: Panel) -> Effect | NoEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRatio:
-    """The log rate ratio of treated cells against their counterfactual."""
+    """The log of events with the innovation over events expected without it, in treated cells."""
 
     estimate: float
-    information: float
-    """of the log ratio alone, the counterfactual held fixed"""
+    own_variance: float
+    """with the counterfactual held fixed"""
     site_gradient: Vector
-    """how the score of the log ratio falls with each site effect"""
+    """how much the estimate falls with each site effect"""
     period_gradient: Vector
     variance: float
     """with the uncertainty of the counterfactual"""
 
 
 def fit_log_ratio(treated: Cells, baseline: Baseline) -> LogRatio:
-    """Return the log rate ratio that makes the treated cells' intervals most likely, given the baseline.
+    """Return the log rate ratio at which treated events, as far as their bounds tell, equal those expected.
+
+    It solves sum E[Y | bounds] = sum mu. With exact counts that is log(sum Y / sum mu0); for Poisson counts it is the
+    maximum of the likelihood. For over-dispersed counts the likelihood would weigh each cell's own ratio instead, and
+    a mean of ratios to uncertain counterfactuals is biased upwards (2.4 % in one simulation with alpha = 0.1).
 
     Raises:
-        NotConverged: if there is no maximum.
+        NotConverged: if there is no solution.
     """
     offset = baseline.log_mean(treated)
     log_weights = treated.counts.log_weights(baseline.alpha)
-    estimate = 0.0
-    now = treated.counts.evaluate(offset, baseline.alpha, log_weights)
-    for _ in range(_MAX_STEPS):
-        information = max(now.information.sum(), 1e-12)
-        step = float(np.clip(now.score.sum() / information, -1.0, 1.0))
-        for _ in range(40):
-            following = treated.counts.evaluate(offset + estimate + step, baseline.alpha, log_weights)
-            if following.loglik >= now.loglik - 1e-9 * abs(now.loglik):
-                break
-            step /= 2.0
-        else:
+
+    def excess(log_ratio: float) -> float:
+        return float(treated.counts.evaluate(offset + log_ratio, baseline.alpha, log_weights).residual.sum())
+
+    reach = 1.0
+    while not excess(-reach) > 0.0 > excess(reach):
+        reach *= 2.0
+        if reach > _WIDEST_LOG_RATIO:
             raise NotConverged
-        estimate, now = estimate + step, following
-        if abs(step) < 1e-10:
-            break
-    else:
+    estimate = float(brentq(excess, -reach, reach, xtol=1e-13))
+    fit = treated.counts.evaluate(offset + estimate, baseline.alpha, log_weights)
+    slope = float(fit.residual_slope.sum())
+    if slope <= 0.0:
         raise NotConverged
-    information = float(now.information.sum())
-    if information <= 0.0:
-        raise NotConverged
-    site_gradient, period_gradient = treated.by_site(now.information), treated.by_period(now.information)
+    own_variance = float(fit.residual_variance.sum()) / slope**2
+    site_gradient, period_gradient = treated.by_site(fit.residual_slope), treated.by_period(fit.residual_slope)
+    site_gradient, period_gradient = site_gradient / slope, period_gradient / slope
     return LogRatio(
         estimate=estimate,
-        information=information,
+        own_variance=own_variance,
         site_gradient=site_gradient,
         period_gradient=period_gradient,
-        variance=1.0 / information + baseline.factor.variance_of(site_gradient, period_gradient) / information**2,
+        variance=own_variance + baseline.factor.variance_of(site_gradient, period_gradient),
     )
 
 
@@ -171,10 +170,9 @@ def _avoided(treated: Cells, baseline: Baseline, ratio: LogRatio) -> Interval:
     """Return sum mu0 (1 - exp(b)) by the delta method in (site and period effects, treated counts)."""
     expected = np.exp(baseline.log_mean(treated))
     total, factor = float(expected.sum()), float(np.exp(ratio.estimate))
-    through_ratio = total * factor / ratio.information
-    variance = through_ratio**2 * ratio.information + baseline.factor.variance_of(
-        (1.0 - factor) * treated.by_site(expected) + through_ratio * ratio.site_gradient,
-        (1.0 - factor) * treated.by_period(expected) + through_ratio * ratio.period_gradient,
+    variance = (total * factor) ** 2 * ratio.own_variance + baseline.factor.variance_of(
+        (1.0 - factor) * treated.by_site(expected) + total * factor * ratio.site_gradient,
+        (1.0 - factor) * treated.by_period(expected) + total * factor * ratio.period_gradient,
     )
     estimate, half = total * (1.0 - factor), _Z95 * float(np.sqrt(variance))
     return Interval(estimate=estimate, lower=estimate - half, upper=estimate + half)

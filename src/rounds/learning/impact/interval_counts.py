@@ -21,6 +21,12 @@ class Fit:
     score: Vector
     information: Vector
     """minus the second derivative"""
+    residual: Vector
+    """events expected given the interval, less events expected"""
+    residual_slope: Vector
+    """how fast the residual falls with log mu"""
+    residual_variance: Vector
+    """an estimate of the residual's variance; equal to the slope when alpha is 0"""
 
 
 class IntervalCounts:
@@ -39,7 +45,9 @@ class IntervalCounts:
         widths = (upper - lower).astype(np.int64) + 1
         self._first: NDArray[np.int64] = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
         self._cell: NDArray[np.int64] = np.repeat(np.arange(self.size), widths)
-        self._k: NDArray[np.int64] = np.arange(len(self._cell)) - self._first[self._cell] + lower.astype(np.int64)[self._cell]
+        self._k: NDArray[np.int64] = (
+            np.arange(len(self._cell)) - self._first[self._cell] + lower.astype(np.int64)[self._cell]
+        )
         self._log_factorial: Vector = gammaln(self._k + 1.0)
         self._table_size = int(self._k.max(initial=0)) + 1
 
@@ -59,7 +67,7 @@ class IntervalCounts:
         """Return log-likelihood, score and information at the given log means.
 
         With E and V the mean and variance of Y given its interval and c = 1 + alpha mu:
-        score = (E - mu) / c, information = (mu (1 + alpha E) - V) / c^2.
+        score = (E - mu) / c, information = (mu (1 + alpha E) - V) / c^2. The residual E - mu falls by mu - V / c.
 
         Args:
             log_mean: shape (cells,).
@@ -76,8 +84,12 @@ class IntervalCounts:
         expected = np.add.reduceat(parts * self._k, self._first) / total
         variance = np.add.reduceat(parts * (self._k - expected[self._cell]) ** 2, self._first) / total
         log_zero = -mean if alpha == 0.0 else -log_c / alpha
+        spread = mean * (1.0 + alpha * expected) - variance
         return Fit(
             loglik=float(np.sum(highest + np.log(total) + log_zero)),
             score=(expected - mean) / c,
-            information=(mean * (1.0 + alpha * expected) - variance) / c**2,
+            information=spread / c**2,
+            residual=expected - mean,
+            residual_slope=mean - variance / c,
+            residual_variance=spread,
         )

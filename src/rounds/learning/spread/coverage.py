@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
+from itertools import pairwise
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionCurve, AdoptionEvent, Coverage, Stage
@@ -92,7 +93,7 @@ def adoption_curve(
         ValueError: if `stage` is `stopped` or the days do not rise.
         DefinitionError: if a member has two stages of one innovation on one day.
     """
-    if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(days)):
         raise ValueError("the days of an adoption curve must rise")
     events = tuple(events)
     points = tuple(
@@ -151,7 +152,7 @@ def out_of_order(events: Iterable[AdoptionEvent]) -> tuple[str, ...]:
         f"check the dates if it did not fall back"
         for innovation in sorted({event.innovation for event in events})
         for code, history in sorted(_histories(events, innovation).items())
-        for before, after in zip(history, history[1:], strict=False)
+        for before, after in pairwise(history)
         if Stage.STOPPED not in (before.stage, after.stage) and not _at_or_beyond(after.stage, before.stage)
     )
 
