@@ -88,6 +88,18 @@ def test_overdispersion_widens_the_limits_and_plain_limits_still_tell_it() -> No
     assert (widened.lower998 < plain.lower998).all()
 
 
+def test_overdispersion_widens_the_limits_of_rates_too() -> None:
+    events = SIZES * vector(0.1, 0.3, 0.12, 0.25, 0.08, 0.2)
+    widened = funnel_rates(events=events, person_time=SIZES)
+    plain = funnel_rates(events=events, person_time=SIZES, overdispersion=False)
+    assert widened.phi == plain.phi > 1
+    assert widened.tau2 > 0
+    assert plain.tau2 == 0
+    assert (widened.upper95 > plain.upper95).all()
+    assert plain.outliers[-2] is Outlier.LOW_998
+    assert widened.outliers[-2] is Outlier.INSIDE
+
+
 @pytest.mark.parametrize("tau2", [0.0, 0.002, 0.3])
 def test_limits_narrow_with_size_and_stay_inside_each_other(tau2: float) -> None:
     sizes = np.arange(1.0, 3000.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rounds.learning.variation.notes import chart_notes
+from rounds.learning.variation.rules import limits_of, signals_of
 from rounds.learning.variation.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart, xmr_charts
 from rounds.measures.definitions import Better as MeasureBetter
 
@@ -65,6 +66,13 @@ def test_three_points_are_enough() -> None:
     assert chart.assurance is Assurance.CONSISTENTLY_FAILING
     assert not chart.shift.any()
     assert not chart.trend.any()
+
+
+def test_a_point_on_the_mean_is_found_there_in_spite_of_rounding() -> None:
+    """The sum of 0.1, 0.2 and 0.3 divided by three is not 0.2 in floating point."""
+    values = np.array([[0.1, 0.2, 0.3]])
+    signals = signals_of(values, limits_of(values, screen=True))
+    assert signals.side.tolist() == [[-1, 0, 1]]
 
 
 @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
@@ -145,7 +153,7 @@ def test_the_rules_do_not_depend_on_the_unit(shape: str) -> None:
 
 @pytest.mark.parametrize(
     ("points", "says"),
-    [(9, "fewer than 10, read nothing into it"), (12, "trial limits"), (13, None), (24, None)],
+    [(9, "fewer than 10, read nothing into it"), (10, "trial limits"), (12, "trial limits"), (13, None), (24, None)],
 )
 def test_notes_say_how_little_a_short_chart_rests_on(points: int, says: str | None) -> None:
     notes = chart_notes(xmr_chart(values=np.resize(STEADY, points), better="lower"))
