@@ -41,7 +41,11 @@ INNOVATION_TITLE = "Recognise and respond to deterioration"
 MEMBERSHIP = Membership(
     members=tuple(
         Member(
-            ods_code=code, name=name, kind="hospital", region=("North", "Mid", "South")[index % 3], joined=date(2020, 1, 1)
+            ods_code=code,
+            name=name,
+            kind="hospital",
+            region=("North", "Mid", "South")[index % 3],
+            joined=date(2020, 1, 1),
         )
         for index, (code, name) in enumerate(zip(CODES, NAMES, strict=True))
     )
@@ -86,7 +90,11 @@ def measure(
 
 ARRESTS = measure()
 OBSERVATIONS = measure(
-    id="observations-on-admission", title="Admissions with a respiratory rate recorded", better=Better.HIGHER, per=100, target=95
+    id="observations-on-admission",
+    title="Admissions with a respiratory rate recorded",
+    better=Better.HIGHER,
+    per=100,
+    target=95,
 )
 WAITS = measure(id="ae-over-4-hours", title="A&E attendances over four hours", per=100, unit="attendances", target=5)
 ADMITTED = measure(id="people-admitted", title="People admitted to hospital", better=Better.NEITHER, unit="people")
@@ -108,7 +116,8 @@ def exactly(top: int, bottom: int) -> Observed:
 
 def released(tops: np.ndarray, bottoms: np.ndarray) -> tuple[Observed, ...]:
     return tuple(
-        Observed(numerator=hes(int(top)), denominator=hes(int(bottom))) for top, bottom in zip(tops, bottoms, strict=True)
+        Observed(numerator=hes(int(top)), denominator=hes(int(bottom)))
+        for top, bottom in zip(tops, bottoms, strict=True)
     )
 
 
@@ -122,7 +131,12 @@ def chart_of(observed: tuple[Observed | None, ...], of: Measure):
 def counts(seed: int = 7) -> dict[str, dict[str, tuple[Observed, ...]]]:
     """Released counts by measure and member."""
     rng = np.random.default_rng(seed)
-    found: dict[str, dict[str, tuple[Observed, ...]]] = {ARRESTS.id: {}, OBSERVATIONS.id: {}, WAITS.id: {}, ADMITTED.id: {}}
+    found: dict[str, dict[str, tuple[Observed, ...]]] = {
+        ARRESTS.id: {},
+        OBSERVATIONS.id: {},
+        WAITS.id: {},
+        ADMITTED.id: {},
+    }
     for index, code in enumerate(CODES):
         size = 3000 + 700 * index
         live = 10 + 2 * (index % 9) if index < 12 else 99
@@ -136,7 +150,9 @@ def counts(seed: int = 7) -> dict[str, dict[str, tuple[Observed, ...]]]:
         arrivals = rng.poisson(3 * size, 36)
         found[WAITS.id][code] = released(rng.binomial(arrivals, np.clip(waits, 0.01, 1)), arrivals)
         people = rng.poisson(20 * size, 36)
-        found[ADMITTED.id][code] = released(rng.binomial(people, 0.05 + (0.01 if index == 3 else 0) * (np.arange(36) > 27)), people)
+        found[ADMITTED.id][code] = released(
+            rng.binomial(people, 0.05 + (0.01 if index == 3 else 0) * (np.arange(36) > 27)), people
+        )
     return found
 
 
@@ -199,7 +215,12 @@ def insights() -> tuple[Insight, ...]:
         year = {code: total(series[code][-12:]) for code in CODES}
         for code in CODES:
             peer = better_peer(
-                member=code, totals=year, measure=of, membership=MEMBERSHIP, over="the last 12 months", embedded=embedded
+                member=code,
+                totals=year,
+                measure=of,
+                membership=MEMBERSHIP,
+                over="the last 12 months",
+                embedded=embedded if of in (ARRESTS, OBSERVATIONS) else None,
             )
             found.append(
                 over_time(
@@ -232,12 +253,13 @@ def insights() -> tuple[Insight, ...]:
         sums = tuple(total(series[code][index] for code in CODES) for index in range(36))
         found.append(pooled(periods=PERIODS, observed=sums, sites=(15,) * 36, measure=of, **names))
     found.append(
-        spread(
-            curve=points, now=points.points[-1], innovation_title=INNOVATION_TITLE, member_noun="hospitals", **names
-        )
+        spread(curve=points, now=points.points[-1], innovation_title=INNOVATION_TITLE, member_noun="hospitals", **names)
     )
     arrests = panel(everything[ARRESTS.id])
-    for of, result in ((ARRESTS, effect(arrests)), (OBSERVATIONS, NoEffect(reason="every site started in the same month"))):
+    for of, result in (
+        (ARRESTS, effect(arrests)),
+        (OBSERVATIONS, NoEffect(reason="every site started in the same month")),
+    ):
         found.append(
             impact(
                 effect=result,
@@ -250,10 +272,17 @@ def insights() -> tuple[Insight, ...]:
                 **names,
             )
         )
-    bands = {"18-39": exactly(40, 30000), "40-59": exactly(90, 32000), "60-79": exactly(300, 41000), "80+": exactly(380, 30000)}
+    bands = {
+        "18-39": exactly(40, 30000),
+        "40-59": exactly(90, 32000),
+        "60-79": exactly(300, 41000),
+        "80+": exactly(380, 30000),
+    }
     bands["0-17"] = Observed(numerator=Known(value=None, lower=1, upper=7), denominator=Known.exactly(9000))
     found.append(
-        equity(groups=bands, stratum=Stratum.AGE_BAND, over="Jan to Dec 2024", member="network", measure=ARRESTS, **names)
+        equity(
+            groups=bands, stratum=Stratum.AGE_BAND, over="Jan to Dec 2024", member="network", measure=ARRESTS, **names
+        )
     )
     return tuple(found)
 

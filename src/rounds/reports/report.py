@@ -10,11 +10,20 @@ from rounds.reports.insight import Insight, Provenance
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Bounds", "The lowest and the highest value that a number can have, given what is withheld or rounded."),
-    ("Confidence interval", "A range made by a method that holds the true value 95 times in 100, if its assumptions hold."),
+    (
+        "Confidence interval",
+        "A range made by a method that holds the true value 95 times in 100, if its assumptions hold.",
+    ),
     ("Control chart (SPC)", "A chart over time whose limits show how far a stable process moves by chance."),
     ("Embedded", "An innovation is part of everyday work, not only switched on."),
-    ("Funnel plot", "Organisations against their size, with limits that show how far chance and ordinary differences move them."),
-    ("Measure", "A numerator over a denominator, defined once, reviewed and versioned, and counted the same way at every site."),
+    (
+        "Funnel plot",
+        "Organisations against their size, with limits that show how far chance and ordinary differences move them.",
+    ),
+    (
+        "Measure",
+        "A numerator over a denominator, defined once, reviewed and versioned, and counted the same way at every site.",
+    ),
     ("Member", "An organisation that belongs to the network."),
     ("Placebo", "The same analysis where no effect can be; finding one there casts doubt on the real one."),
     ("Round", "One turn of the learning cycle: count at each site, protect, pool, learn, feed back."),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, WITHHELD_LABEL, Spec, from_zero, spec
+from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, WITHHELD_LABEL, Spec, spec, value_axis
 
 INSIDE, PERHAPS, FAR = "Inside the limits", "Outside the 95% limits", "Outside the 99.8% limits"
 
@@ -33,16 +33,24 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
     states = [(INSIDE, GREY, "circle"), (PERHAPS, BLUE, "triangle"), (FAR, ORANGE, "diamond")]
     ordered = sorted(sites, key=lambda site: site.size)
     points = [
-        {"size": site.size, "value": site.value, "state": FAR if site.far_outside else PERHAPS if site.outside else INSIDE}
+        {
+            "size": site.size,
+            "value": site.value,
+            "state": FAR if site.far_outside else PERHAPS if site.outside else INSIDE,
+        }
         for site in ordered
         if site.value is not None
     ]
-    bars = [{"size": site.size, "lower": site.bounds[0], "upper": site.bounds[1]} for site in ordered if site.value is None]
+    bars = [
+        {"size": site.size, "lower": site.bounds[0], "upper": site.bounds[1]} for site in ordered if site.value is None
+    ]
     present = [state for state in states if any(point["state"] == state[0] for point in points)]
     if bars:
         present.append((WITHHELD_LABEL, PALE, "square"))
     labels = [label for label, _, _ in present]
-    heights = [end for site in sites for end in (*site.limits998, *((site.value,) if site.value is not None else site.bounds))]
+    heights = [
+        end for site in sites for end in (*site.limits998, *((site.value,) if site.value is not None else site.bounds))
+    ]
     across = {
         "field": "size",
         "type": "quantitative",
@@ -50,13 +58,13 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
         "scale": {"zero": False, "nice": True, "padding": 10},
         "axis": {"format": "~s" if max(site.size for site in sites) >= 100_000 else ","},
     }
-    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
+    axis = value_axis(heights)
     layers: list[Spec] = [_limits(ordered, across, axis), _centre(centre, axis)]
     if bars:
         layers.append(
             {
                 "data": {"values": bars},
-                "mark": {"type": "rule", "color": GREY, "strokeWidth": 5, "opacity": 0.55},
+                "mark": {"type": "rule", "color": PALE, "strokeWidth": 5},
                 "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
             }
         )
@@ -67,8 +75,16 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
             "encoding": {
                 "x": across,
                 "y": axis,
-                "color": {"field": "state", "type": "nominal", "scale": {"domain": labels, "range": [c for _, c, _ in present]}},
-                "shape": {"field": "state", "type": "nominal", "scale": {"domain": labels, "range": [s for _, _, s in present]}},
+                "color": {
+                    "field": "state",
+                    "type": "nominal",
+                    "scale": {"domain": labels, "range": [c for _, c, _ in present]},
+                },
+                "shape": {
+                    "field": "state",
+                    "type": "nominal",
+                    "scale": {"domain": labels, "range": [s for _, _, s in present]},
+                },
             },
         }
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, ORANGE, Spec, from_zero, spec
+from rounds.reports.charts.theme import BLUE, ORANGE, Spec, across_periods, spec, value_axis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +28,32 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
     expected = [{"period": point.label, "value": point.expected, "line": expected_label} for point in points]
     expected = [row for row in expected if row["value"] is not None]
     counted = [
-        {"period": point.label, "lower": point.lower, "upper": point.upper, "value": (point.lower + point.upper) / 2, "line": observed_label}
+        {
+            "period": point.label,
+            "lower": point.lower,
+            "upper": point.upper,
+            "value": point.lower,
+            "line": observed_label,
+        }
         for point in points
     ]
     labels = [observed_label, *([expected_label] if expected else [])]
     heights = [end for point in points for end in (point.lower, point.upper, point.expected) if end is not None]
-    across = {
-        "field": "period",
-        "type": "ordinal",
-        "sort": None,
-        "title": None,
-        "scale": {"type": "point", "domain": [point.label for point in points] or ["no period yet"], "padding": 0.5},
-    }
-    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
+    across = across_periods([point.label for point in points] or ["no period yet"])
+    axis = value_axis(heights)
     colour = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": [BLUE, ORANGE]}}
-    shape = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": ["circle", "diamond"]}}
+    shape = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": ["square", "diamond"]}}
+    exact = [row for row in counted if row["lower"] == row["upper"]]
     layers: list[Spec] = [
         {
             "data": {"values": counted},
-            "mark": {"type": "bar", "width": 5, "color": BLUE, "opacity": 0.35},
-            "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
+            "mark": {"type": "area", "color": BLUE, "opacity": 0.3, "line": {"color": BLUE, "strokeWidth": 1.5}},
+            "encoding": {"x": across, "y": {**axis, "field": "upper"}, "y2": {"field": "lower"}},
+        },
+        {
+            "data": {"values": counted},
+            "mark": {"type": "line", "color": BLUE, "strokeWidth": 1.5},
+            "encoding": {"x": across, "y": {**axis, "field": "lower"}},
         },
         {
             "data": {"values": expected},
@@ -55,12 +61,7 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
             "encoding": {"x": across, "y": axis},
         },
         {
-            "data": {"values": counted},
-            "mark": {"type": "line", "color": BLUE, "strokeWidth": 2},
-            "encoding": {"x": across, "y": axis},
-        },
-        {
-            "data": {"values": [*counted, *expected]},
+            "data": {"values": [*exact, *expected]},
             "mark": {"type": "point", "stroke": None},
             "encoding": {"x": across, "y": axis, "color": colour, "shape": shape},
         },

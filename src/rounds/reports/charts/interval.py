@@ -26,13 +26,29 @@ def interval_chart(*, rows: tuple[IntervalRow, ...], title: str, no_difference: 
     """
     shown, hidden = "Rate with 95% interval", "Withheld: interval only"
     values = [
-        {"group": row.label, "value": row.value, "lower": row.lower, "upper": row.upper, "kind": hidden if row.withheld else shown}
+        {
+            "group": row.label,
+            "value": row.value,
+            "lower": row.lower,
+            "upper": row.upper,
+            "kind": hidden if row.withheld else shown,
+        }
         for row in rows
     ]
-    present = [state for state in ((shown, BLUE, "circle"), (hidden, GREY, "square")) if any(v["kind"] == state[0] for v in values)]
+    present = [
+        state
+        for state in ((shown, BLUE, "circle"), (hidden, GREY, "square"))
+        if any(v["kind"] == state[0] for v in values)
+    ]
     labels = [label for label, _, _ in present]
     down = {"field": "group", "type": "nominal", "sort": None, "title": None, "axis": {"grid": False}}
-    across = {"field": "lower", "type": "quantitative", "title": None, "scale": {"zero": True, "nice": True}, "axis": {"grid": True}}
+    across = {
+        "field": "lower",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"zero": True, "nice": True},
+        "axis": {"grid": True},
+    }
     colour = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": [c for _, c, _ in present]}}
     shape = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": [s for _, _, s in present]}}
     layers: list[Spec] = [

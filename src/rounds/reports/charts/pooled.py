@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, INK, Spec, from_zero, spec
+from rounds.reports.charts.theme import BLUE, INK, PALE, Spec, across_periods, spec, value_axis
 
 EXACT, BAND = "Network total", "Lowest to highest possible total"
 
@@ -24,28 +24,30 @@ def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title
         target: drawn as a dotted line if there is one.
         title: what the vertical axis shows.
     """
-    bands = [{"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": BAND} for point in points]
-    exact = [{"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None]
+    bands = [
+        {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": BAND} for point in points
+    ]
+    exact = [
+        {"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None
+    ]
     heights = [end for point in points for end in point.bounds] + ([target] if target is not None else [])
-    across = {
-        "field": "period",
-        "type": "ordinal",
-        "sort": None,
-        "title": None,
-        "scale": {"type": "point", "domain": [point.label for point in points], "padding": 0.5},
-    }
-    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
+    across = across_periods([point.label for point in points])
+    axis = value_axis(heights)
     present = [name for name, rows in ((EXACT, exact), (BAND, bands)) if rows]
-    colour = {"field": "kind", "type": "nominal", "scale": {"domain": present, "range": [BLUE] * len(present)}}
+    colour = {
+        "field": "kind",
+        "type": "nominal",
+        "scale": {"domain": present, "range": [{EXACT: BLUE, BAND: PALE}[name] for name in present]},
+    }
     shape = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [{EXACT: "circle", BAND: "stroke"}[name] for name in present]},
+        "scale": {"domain": present, "range": [{EXACT: "circle", BAND: "square"}[name] for name in present]},
     }
     layers: list[Spec] = [
         {
             "data": {"values": bands},
-            "mark": {"type": "bar", "width": 6, "color": BLUE, "opacity": 0.35},
+            "mark": {"type": "bar", "width": 6, "color": PALE},
             "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
         },
         {

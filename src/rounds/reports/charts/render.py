@@ -86,4 +86,6 @@ def accessible(svg: str, *, key: str, name: str, description: str) -> Markup:
 
 def _quiet(body: str) -> str:
     """Return the drawing without the roles and classes Vega gives its groups: the whole chart is one image."""
-    return re.sub(r"<[a-z][^<>]*>", lambda tag: re.sub(r' (?:role|class|aria-[a-z]+|pointer-events)="[^"]*"', "", tag[0]), body)
+    return re.sub(
+        r"<[a-z][^<>]*>", lambda tag: re.sub(r' (?:role|class|aria-[a-z]+|pointer-events)="[^"]*"', "", tag[0]), body
+    )

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, WITHHELD_LABEL, Spec, from_zero, spec
+from rounds.reports.charts.theme import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    WITHHELD_LABEL,
+    Spec,
+    across_periods,
+    spec,
+    value_axis,
+)
 
 VARIATIONS = {
     "not_judged": ("Rate", GREY, "circle"),
@@ -42,10 +53,7 @@ def spc_chart(
         target: drawn as its own line if there is one.
         title: what the vertical axis shows, with its unit and which way is better.
     """
-    rows = [
-        {"period": point.label, "value": point.value, "state": VARIATIONS[point.variation][0]}
-        for point in points
-    ]
+    rows = [{"period": point.label, "value": point.value, "state": VARIATIONS[point.variation][0]} for point in points]
     bars = [
         {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "state": WITHHELD_LABEL}
         for point in points
@@ -54,15 +62,13 @@ def spc_chart(
     lines = _lines(mean, limits, target)
     heights = [float(row["y"]) for row in lines] + [point.value for point in points if point.value is not None]
     heights += [end for point in points for end in point.bounds or ()]
-    axis = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": from_zero(heights), "nice": True}}
-    across = {
-        "field": "period",
-        "type": "ordinal",
-        "sort": None,
-        "title": None,
-        "scale": {"type": "point", "domain": [point.label for point in points], "padding": 0.5},
-    }
-    present = [state for state in VARIATIONS.values() if any(row["state"] == state[0] and row["value"] is not None for row in rows)]
+    axis = value_axis(heights)
+    across = across_periods([point.label for point in points])
+    present = [
+        state
+        for state in VARIATIONS.values()
+        if any(row["state"] == state[0] and row["value"] is not None for row in rows)
+    ]
     if bars:
         present.append((WITHHELD_LABEL, PALE, "square"))
     labels = [label for label, _, _ in present]
@@ -71,7 +77,7 @@ def spc_chart(
         layers.append(
             {
                 "data": {"values": bars},
-                "mark": {"type": "bar", "width": 7, "fill": PALE, "stroke": GREY, "strokeWidth": 1},
+                "mark": {"type": "bar", "width": 5, "color": PALE},
                 "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
             }
         )
@@ -105,7 +111,9 @@ def spc_chart(
     return spec(title=title, layers=layers)
 
 
-def _lines(mean: float | None, limits: tuple[float, float] | None, target: float | None) -> list[dict[str, str | float]]:
+def _lines(
+    mean: float | None, limits: tuple[float, float] | None, target: float | None
+) -> list[dict[str, str | float]]:
     found: list[dict[str, str | float]] = []
     if mean is not None:
         found.append({"line": "Mean", "y": mean})

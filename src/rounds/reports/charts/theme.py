@@ -12,7 +12,8 @@ GREY: Final = "#4c6272"
 BLUE: Final = "#0072c6"
 ORANGE: Final = "#c2500a"
 INK: Final = "#212b32"
-PALE: Final = "#d8dde0"
+PALE: Final = "#84939f"
+"""for what is withheld: lighter than any value, and still 3:1 against white"""
 FONT: Final = "Arial, Helvetica, Liberation Sans, sans-serif"
 
 WITHHELD_LABEL: Final = "Withheld: lowest to highest possible"
@@ -32,10 +33,16 @@ class Profile:
     """how many characters of a title fit a line"""
     legend_columns: int
     ticks: int
+    period_labels: int
+    """how many period labels fit side by side"""
 
 
-WEB: Final = Profile(name="web", width=800, height=380, font=14, point=80, title_chars=96, legend_columns=4, ticks=6)
-MOBILE: Final = Profile(name="mobile", width=340, height=320, font=12, point=34, title_chars=48, legend_columns=1, ticks=5)
+WEB: Final = Profile(
+    name="web", width=800, height=380, font=14, point=80, title_chars=96, legend_columns=4, ticks=6, period_labels=9
+)
+MOBILE: Final = Profile(
+    name="mobile", width=340, height=320, font=12, point=34, title_chars=48, legend_columns=1, ticks=5, period_labels=4
+)
 
 
 def spec(*, title: str, layers: list[Spec], height_factor: float = 1.0) -> Spec:
@@ -55,18 +62,62 @@ def sized(chart: Spec, profile: Profile) -> Spec:
     found["width"] = profile.width
     found["height"] = round(profile.height * meta["height_factor"])
     found["autosize"] = {"type": "fit", "contains": "padding"}
-    found["padding"] = {"left": 4, "right": 12, "top": 4, "bottom": 4}
+    found["padding"] = {"left": 4, "right": 26, "top": 4, "bottom": 4}
     found["background"] = "white"
     found["title"] = {"text": textwrap.wrap(meta["title"], profile.title_chars), "anchor": "start", "frame": "bounds"}
     found["config"] = _config(profile)
+    for layer in found["layer"]:
+        across = layer["encoding"].get("x", {})
+        if across.get("scale", {}).get("type") == "point":
+            across["axis"] = {"values": thinned(across["scale"]["domain"], profile.period_labels)}
     return found
+
+
+def thinned(labels: list[str], most: int) -> list[str]:
+    """Return every 2nd, 3rd, 6th or 12th label, so that they fit and fall on the same months or quarters.
+
+    >>> thinned(["Jan", "Feb", "Mar", "Apr", "May", "Jun"], 2)
+    ['Jan', 'Apr']
+    """
+    step = next(step for step in (1, 2, 3, 6, *range(12, len(labels) + 13, 12)) if len(labels) <= step * most)
+    return labels[::step]
+
+
+def across_periods(labels: list[str]) -> Spec:
+    """Return a horizontal axis of periods in the order given."""
+    return {
+        "field": "period",
+        "type": "ordinal",
+        "sort": None,
+        "title": None,
+        "scale": {"type": "point", "domain": labels, "padding": 0.5},
+    }
+
+
+def value_axis(heights: list[float]) -> Spec:
+    """Return a vertical axis that holds every height with a little room; it starts at 0 unless all lie far from it."""
+    lowest, highest = min(heights, default=0.0), max(heights, default=1.0)
+    room = 0.08 * (highest - lowest) or 0.1 * highest or 1.0
+    bottom = 0.0 if from_zero(heights) else lowest - room
+    return {
+        "field": "value",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [bottom, highest + room], "zero": False, "nice": True},
+    }
 
 
 def _config(profile: Profile) -> Spec:
     return {
         "aria": False,
         "font": FONT,
-        "title": {"fontSize": profile.font, "fontWeight": "bold", "color": INK, "offset": 10, "lineHeight": profile.font + 4},
+        "title": {
+            "fontSize": profile.font,
+            "fontWeight": "bold",
+            "color": INK,
+            "offset": 10,
+            "lineHeight": profile.font + 4,
+        },
         "axis": {
             "labelFontSize": profile.font - 1,
             "titleFontSize": profile.font - 1,

@@ -171,10 +171,15 @@ def _confidence(
     unsure = sum(not item.certain for item in verdicts)
     withheld = sum(item.withheld for item in observed)
     if unsure:
-        level, because = Certainty.LOW, f"{unsure} of {plural(len(verdicts), 'organisation')} cannot be judged from withheld numbers."
+        level, because = (
+            Certainty.LOW,
+            f"{unsure} of {plural(len(verdicts), 'organisation')} cannot be judged from withheld numbers.",
+        )
     elif withheld or len(verdicts) < 10:
         level = Certainty.MODERATE
-        because = f"{plural(len(verdicts), 'organisation')}, {withheld} with withheld numbers; not adjusted for case mix."
+        because = (
+            f"{plural(len(verdicts), 'organisation')}, {withheld} with withheld numbers; not adjusted for case mix."
+        )
     else:
         level = Certainty.MODERATE
         because = f"all {plural(len(verdicts), 'organisation')} have numbers; over-dispersion is allowed for, case mix is not adjusted for."
@@ -199,7 +204,11 @@ def _dispersion_note(funnel: Funnel) -> tuple[str, ...]:
 
 
 def _sites(
-    funnel: Funnel, verdicts: tuple[_Verdict, ...], observed: tuple[Observed, ...], measure: Measure, membership: Membership
+    funnel: Funnel,
+    verdicts: tuple[_Verdict, ...],
+    observed: tuple[Observed, ...],
+    measure: Measure,
+    membership: Membership,
 ) -> tuple[FunnelSite, ...]:
     per = measure.per
     return tuple(
@@ -218,7 +227,11 @@ def _sites(
 
 
 def _table(
-    funnel: Funnel, verdicts: tuple[_Verdict, ...], observed: tuple[Observed, ...], measure: Measure, membership: Membership
+    funnel: Funnel,
+    verdicts: tuple[_Verdict, ...],
+    observed: tuple[Observed, ...],
+    measure: Measure,
+    membership: Membership,
 ) -> Table:
     names = [membership.name_of(item.code) for item in verdicts]
     order = sorted(range(len(verdicts)), key=lambda index: names[index])
@@ -245,4 +258,3 @@ def _table(
             for index in order
         ),
     )
-

@@ -57,5 +57,7 @@ def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str
         for item in observed
         for known in ((item.numerator, item.denominator) if item else ())
     ):
-        notes.append("Counts are rounded before they leave a site; the table gives the lowest and highest possible true value.")
+        notes.append(
+            "Counts are rounded before they leave a site; the table gives the lowest and highest possible true value."
+        )
     return tuple(notes)

@@ -79,7 +79,11 @@ def equity(
                 f"{withheld} of {len(rows)} withheld; the groups may differ in more than {WORDS[stratum]}."
             ),
             estimate=Estimate(
-                value=None, lower=lower, upper=upper, interval="95% intervals of all groups, bounds included", unit=rate_unit(measure)
+                value=None,
+                lower=lower,
+                upper=upper,
+                interval="95% intervals of all groups, bounds included",
+                unit=rate_unit(measure),
             ),
             method="wilson-bounds@1",
         ),
@@ -88,7 +92,11 @@ def equity(
         chart=interval_chart(
             rows=tuple(
                 IntervalRow(
-                    label=level, value=item.rate(measure.per), lower=intervals[level][0], upper=intervals[level][1], withheld=item.withheld
+                    label=level,
+                    value=item.rate(measure.per),
+                    lower=intervals[level][0],
+                    upper=intervals[level][1],
+                    withheld=item.withheld,
                 )
                 for level, item in rows.items()
             ),
@@ -98,7 +106,8 @@ def equity(
         table=Table(
             columns=(WORDS[stratum].capitalize(), *rate_columns(measure), "95% interval, lower", "95% interval, upper"),
             rows=tuple(
-                (level, *rate_cells(item, measure), *(tidy(end) for end in intervals[level])) for level, item in rows.items()
+                (level, *rate_cells(item, measure), *(tidy(end) for end in intervals[level]))
+                for level, item in rows.items()
             ),
         ),
         action=None,
@@ -111,7 +120,11 @@ def equity(
 
 
 def _statement(
-    intervals: Mapping[str, tuple[float, float]], stratum: Stratum, member: str, measure: Measure, membership: Membership
+    intervals: Mapping[str, tuple[float, float]],
+    stratum: Stratum,
+    member: str,
+    measure: Measure,
+    membership: Membership,
 ) -> tuple[str, bool]:
     """Return the sentence, and whether the extremes are clearly apart."""
     place = where(member, membership)

@@ -85,7 +85,9 @@ def impact(
     else:
         reading = _reading(effect, placebo, in_effect, measure)
         estimate, method = _ratio(effect), effect.method
-        sites = tuple(membership.name_of(code) for code, used in zip(panel.sites, panel.treated.any(axis=1), strict=True) if used)
+        sites = tuple(
+            membership.name_of(code) for code, used in zip(panel.sites, panel.treated.any(axis=1), strict=True) if used
+        )
     chart_title = f"{measure.title}, {rate_unit(measure)}, {in_effect} ({better_words(measure.better)})"
     return Insight(
         id=slug(Kind.IMPACT, innovation, measure.id, NETWORK),
@@ -131,7 +133,11 @@ def _reading(effect: Effect, placebo: Effect | NoEffect | None, in_effect: str, 
         return _Reading(statement=statement, direction=Direction.NO_CHANGE, level=level, because=because)
     fell = ratio.upper < 1
     ends = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
-    verb = ("fell" if fell else "rose") if level is not Certainty.LOW else ("may have fallen" if fell else "may have risen")
+    verb = (
+        ("fell" if fell else "rose")
+        if level is not Certainty.LOW
+        else ("may have fallen" if fell else "may have risen")
+    )
     low, high = sorted((abs(effect.avoided.lower), abs(effect.avoided.upper)))
     if effect.avoided.lower < 0 < effect.avoided.upper:
         count = "; how many events that is cannot be told"
@@ -140,9 +146,7 @@ def _reading(effect: Effect, placebo: Effect | NoEffect | None, in_effect: str, 
             f": about {_count(abs(effect.avoided.estimate))} ({_count(low)} to {_count(high)}) "
             f"{'fewer' if fell else 'more'} than expected without it"
         )
-    statement = (
-        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% to {ends[1]:.0f}%) {in_effect}{count}."
-    )
+    statement = f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% to {ends[1]:.0f}%) {in_effect}{count}."
     direction = {
         Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
         Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
@@ -184,7 +188,9 @@ def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certa
         case Effect():
             reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
     if effect.withheld_share > 0:
-        reasons.append(f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the interval allows for")
+        reasons.append(
+            f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the interval allows for"
+        )
         doubts += effect.withheld_share > SOME_WITHHELD
         grave += effect.withheld_share > MUCH_WITHHELD
     reasons.append(
@@ -215,7 +221,9 @@ def _count(value: float) -> str:
 
 def _ratio(effect: Effect) -> Estimate:
     ratio = effect.rate_ratio
-    return Estimate(value=ratio.estimate, lower=ratio.lower, upper=ratio.upper, interval=CI, unit="rate ratio (1 is no change)")
+    return Estimate(
+        value=ratio.estimate, lower=ratio.lower, upper=ratio.upper, interval=CI, unit="rate ratio (1 is no change)"
+    )
 
 
 def _counted(panel: Panel) -> Estimate:
@@ -277,7 +285,11 @@ def _points(
 
 
 def _table(
-    effect: Effect | NoEffect, placebo: Effect | NoEffect | None, panel: Panel, periods: tuple[str, ...], measure: Measure
+    effect: Effect | NoEffect,
+    placebo: Effect | NoEffect | None,
+    panel: Panel,
+    periods: tuple[str, ...],
+    measure: Measure,
 ) -> Table:
     rate = rate_unit(measure)
     rows: list[tuple[Cell, ...]] = [
@@ -288,9 +300,13 @@ def _table(
     for point in _points(effect, panel, periods, measure):
         exact = point.lower == point.upper
         counted: Cell = point.lower if exact else Mark.WITHHELD
-        rows.append(("Counted", point.label, counted, point.lower, point.upper, f"{rate}, {plural(point.sites, 'site')}"))
+        rows.append(
+            ("Counted", point.label, counted, point.lower, point.upper, f"{rate}, {plural(point.sites, 'site')}")
+        )
         if point.expected is not None:
-            rows.append(("Expected without it", point.label, point.expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, rate))
+            rows.append(
+                ("Expected without it", point.label, point.expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, rate)
+            )
     return Table(columns=("What", "Period", "Value", "Lower", "Upper", "Unit or remark"), rows=tuple(rows))
 
 
@@ -325,5 +341,7 @@ def _notes(
     notes += effect.notes
     if isinstance(placebo, Effect):
         notes.append("The placebo asks the same question where the answer should be no change.")
-    notes.append(f"Events are counted, not people: one patient may have several. Dispersion {number(effect.dispersion)}.")
+    notes.append(
+        f"Events are counted, not people: one patient may have several. Dispersion {number(effect.dispersion)}."
+    )
     return tuple(notes)

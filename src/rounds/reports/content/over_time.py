@@ -116,7 +116,9 @@ def over_time(
         table=_table(chart, periods, observed, measure),
         action=_action(chart, periods, measure, peer),
         provenance=provenance,
-        icons=tuple(str(icon) for icon in (chart.variation, chart.assurance) if icon and icon is not Assurance.NO_TARGET),
+        icons=tuple(
+            str(icon) for icon in (chart.variation, chart.assurance) if icon and icon is not Assurance.NO_TARGET
+        ),
         notes=(*notes, *withheld_note(observed, grain_noun(measure.grain))),
     )
 
@@ -146,16 +148,24 @@ def _signal(
     noun = grain_noun(measure.grain)
     if latest is None or limits is None or chart.mean is None or chart.variation is None:
         because = (chart.no_limits or f"no {noun} has a number that may be shown").rstrip(".")
-        return _Signal(f"{subject}: {_level(observed, measure)}; it cannot be told whether that changed.", Certainty.LOW, because + ".")
+        return _Signal(
+            f"{subject}: {_level(observed, measure)}; it cannot be told whether that changed.",
+            Certainty.LOW,
+            because + ".",
+        )
     value = rate_text(float(chart.values[latest]), measure)
     usual = rate_range(*limits, measure)
     gaps = sum(item is None or item.withheld for item in observed[max(0, latest - 6) :])
     shown = int(np.count_nonzero(~np.isnan(chart.values)))
     if chart.variation is Variation.COMMON_CAUSE:
         level = Certainty.LOW if shown < FEW_POINTS or gaps > 2 else Certainty.MODERATE
-        because = f"{plural(shown, noun)} with a number; none of the rules flags the latest. A small change could be missed."
+        because = (
+            f"{plural(shown, noun)} with a number; none of the rules flags the latest. A small change could be missed."
+        )
         return _Signal(
-            f"{subject}: no clear change; {value} in {periods[latest]} is within its usual range ({usual}).", level, because
+            f"{subject}: no clear change; {value} in {periods[latest]} is within its usual range ({usual}).",
+            level,
+            because,
         )
     finding, strong, because = _finding(chart, latest, measure)
     sure = strong and shown >= FEW_POINTS and not gaps
@@ -250,7 +260,9 @@ def _estimate(chart: XmrChart, observed: tuple[Observed | None, ...], measure: M
     last = next((item for item in reversed(observed) if item is not None), None)
     lower, upper = last.rate_bounds(measure.per) if last else (0.0, float(measure.per))
     value = last.rate(measure.per) if last else None
-    return Estimate(value=value, lower=lower, upper=upper, interval="lowest to highest possible", unit=rate_unit(measure))
+    return Estimate(
+        value=value, lower=lower, upper=upper, interval="lowest to highest possible", unit=rate_unit(measure)
+    )
 
 
 def _comparator(peer: Peer | None, measure: Measure) -> str | None:
@@ -275,10 +287,19 @@ def _action(chart: XmrChart, periods: tuple[str, ...], measure: Measure, peer: P
     latest = _latest(chart)
     if chart.variation is Variation.CONCERN and latest is not None:
         first = latest - (_run_length(chart, latest) - 1 if chart.shift[latest] else 0)
-        ask = f" Ask {peer.name} what it does" + (f" with {quoted(peer.innovation_title)}." if peer.innovation_title else ".") if peer else ""
-        return Action(text=f"With the team, find what changed around {periods[max(0, first)]}.{ask}", owner_role="Service lead")
+        ask = (
+            f" Ask {peer.name} what it does"
+            + (f" with {quoted(peer.innovation_title)}." if peer.innovation_title else ".")
+            if peer
+            else ""
+        )
+        return Action(
+            text=f"With the team, find what changed around {periods[max(0, first)]}.{ask}", owner_role="Service lead"
+        )
     if chart.variation is Variation.IMPROVEMENT:
-        return Action(text="Write down what was done differently and share it with the network.", owner_role="Service lead")
+        return Action(
+            text="Write down what was done differently and share it with the network.", owner_role="Service lead"
+        )
     if chart.assurance is Assurance.CONSISTENTLY_FAILING:
         ask = f" Ask {peer.name} what it does." if peer else ""
         return Action(
@@ -334,10 +355,14 @@ def _alt_text(
     chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure, signal: _Signal
 ) -> str:
     limits = _limits(chart, measure)
-    parts = [f"Control chart of {inline(measure.title)} from {periods[0]} to {periods[-1]}, {better_words(measure.better)}."]
+    parts = [
+        f"Control chart of {inline(measure.title)} from {periods[0]} to {periods[-1]}, {better_words(measure.better)}."
+    ]
     if limits and chart.mean is not None:
         parts.append(f"Mean {rate_text(chart.mean, measure)}, limits {rate_range(*limits, measure)}.")
     withheld = sum(item is not None and item.withheld for item in observed)
     if withheld:
-        parts.append(f"{withheld} of {len(observed)} points are withheld and drawn as a bar from lowest to highest possible value.")
+        parts.append(
+            f"{withheld} of {len(observed)} points are withheld and drawn as a bar from lowest to highest possible value."
+        )
     return " ".join([*parts, signal.sentence])

@@ -41,7 +41,8 @@ def better_peer(
     """Return the member of the same kind that most surely does better, or None.
 
     Its whole 95 % interval, withholding bounds included, must lie on the better side of this member's. Of those that qualify, one that
-    has embedded an innovation comes first, because it has something to pass on; then the one whose worst case is best.
+    has embedded an innovation which this member has not comes first, because it has something to pass on; then the one whose worst
+    case is best.
 
     Args:
         member: an ODS code.
@@ -49,7 +50,7 @@ def better_peer(
         measure: what is counted; with `better: neither` nobody does better.
         membership: to know each member's kind and name.
         over: the time covered, in words.
-        embedded: (innovation id, title) by ODS code, of members that have embedded one.
+        embedded: (innovation id, title) by ODS code, of members that have embedded one that is meant to improve this measure.
     """
     mine = totals.get(member)
     if mine is None or measure.better is Better.NEITHER:
@@ -57,17 +58,18 @@ def better_peer(
     kinds = {item.ods_code: item.kind for item in membership.members}
     sign = 1.0 if measure.better is Better.LOWER else -1.0
     my_best = sign * mine.interval95(measure.per)[0 if sign > 0 else 1]
+    offers = {code: offer for code, offer in (embedded or {}).items() if offer != (embedded or {}).get(member)}
     found = []
     for code, theirs in sorted(totals.items()):
         if code == member or kinds.get(code) != kinds.get(member) or theirs.denominator.lower == 0:
             continue
         worst = sign * theirs.interval95(measure.per)[1 if sign > 0 else 0]
         if worst < my_best:
-            found.append((code not in (embedded or {}), worst, code))
+            found.append((code not in offers, worst, code))
     if not found:
         return None
     code = min(found)[2]
-    innovation, title = (embedded or {}).get(code, (None, None))
+    innovation, title = offers.get(code, (None, None))
     return Peer(
         ods_code=code,
         name=membership.name_of(code),

@@ -58,9 +58,7 @@ def pooled(
     lower, upper = latest.rate_bounds(measure.per)
     value = latest.rate(measure.per)
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
-    statement = (
-        f"{measure.title} across {plural(sites[last], 'site')}: {level} in {periods[last]} ({better_words(measure.better)})."
-    )
+    statement = f"{measure.title} across {plural(sites[last], 'site')}: {level} in {periods[last]} ({better_words(measure.better)})."
     return Insight(
         id=slug("pooled", measure.id, NETWORK),
         kind=Kind.OVER_TIME,
@@ -89,7 +87,8 @@ def pooled(
         table=Table(
             columns=("Period", "Sites", *rate_columns(measure)),
             rows=tuple(
-                (label, count, *rate_cells(item, measure)) for label, count, item in zip(periods, sites, observed, strict=True)
+                (label, count, *rate_cells(item, measure))
+                for label, count, item in zip(periods, sites, observed, strict=True)
             ),
         ),
         action=None,
@@ -111,12 +110,19 @@ def _confidence(latest: Observed, sites: tuple[int, ...], last: int, measure: Me
     else:
         level, because = Certainty.LOW, "so many counts are withheld that the total is only roughly known"
     if sites[last] < max(sites):
-        level, because = Certainty.LOW, f"{because}; {max(sites) - sites[last]} of {max(sites)} sites are not in the latest total"
+        level, because = (
+            Certainty.LOW,
+            f"{because}; {max(sites) - sites[last]} of {max(sites)} sites are not in the latest total",
+        )
     return Confidence(
         level=level,
         because=f"{because}. It says what was counted, and nothing about change.",
         estimate=Estimate(
-            value=latest.rate(measure.per), lower=lower, upper=upper, interval="lowest to highest possible", unit=rate_unit(measure)
+            value=latest.rate(measure.per),
+            lower=lower,
+            upper=upper,
+            interval="lowest to highest possible",
+            unit=rate_unit(measure),
         ),
         method="pooled-bounds@1",
     )

@@ -70,13 +70,17 @@ def spread(
                 f"counted from dated adoption records against the membership on {_day(now.day)}, not estimated. A member without a "
                 "record counts as not there yet; how well it is used is not measured here."
             ),
-            estimate=Estimate(value=now.adopted, lower=now.adopted, upper=now.adopted, interval="complete count", unit=unit),
+            estimate=Estimate(
+                value=now.adopted, lower=now.adopted, upper=now.adopted, interval="complete count", unit=unit
+            ),
             method="coverage@1",
         ),
         comparator=f"A year before: {before.adopted} of {before.members}." if before else None,
         benefit=None,
         chart=adoption_chart(
-            points=tuple(CoveragePoint(day=point.day, adopted=point.adopted, members=point.members) for point in curve.points),
+            points=tuple(
+                CoveragePoint(day=point.day, adopted=point.adopted, members=point.members) for point in curve.points
+            ),
             adopted_label=f"{member_noun} that {done} it",
             members_label=f"all {member_noun}",
             title=f"{member_noun.capitalize()} that {done} {title}",
@@ -88,19 +92,22 @@ def spread(
         table=Table(
             columns=("Day", f"{member_noun.capitalize()} that {done} it", f"All {member_noun}", "Per cent"),
             rows=tuple(
-                (point.day, point.adopted, point.members, round(100 * point.adopted / point.members, 1) if point.members else 0.0)
+                (
+                    point.day,
+                    point.adopted,
+                    point.members,
+                    round(100 * point.adopted / point.members, 1) if point.members else 0.0,
+                )
                 for point in curve.points
             ),
         ),
-        action=Action(
-            text=f"Offer help with {title} to {listing(missing)}.", owner_role="Programme manager"
-        )
+        action=Action(text=f"Offer help with {title} to {listing(missing)}.", owner_role="Programme manager")
         if missing
         else None,
         provenance=provenance,
         notes=(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
-            f"Counts members at stage \"{curve.stage.replace('_', ' ')}\" or beyond on each day; one that has stopped is not counted.",
+            f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has stopped is not counted.',
         ),
     )
 
