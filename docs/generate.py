@@ -1,0 +1,156 @@
+"""Writes the parts of docs/ that are made from the code: the commands, the measures and the README's pictures.
+
+`python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo and
+photographs its pages with Chromium.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import typer.main
+
+from rounds.cli.app import app
+from rounds.measures.definitions import Event, Measure, PersonQuestion, PublishedQuestion, VisitQuestion
+from rounds.storage.library import read_library, shipped_library_folder
+
+DOCS = Path(__file__).resolve().parent
+PICTURES = {
+    "impact.png": ("policy-maker.html", 1180, 1500),
+    "grid.png": ("service-manager.html", 1180, 1100),
+    "chart.png": ("organisations/zz5.html", 1180, 1250),
+    "phone.png": ("practitioner.html", 390, 1100),
+}
+
+
+def commands_page() -> str:
+    """Return every command with its own help."""
+    parts = ["# Commands\n\nGenerated from the program's own help by `make docs`.\n"]
+    for path, command in _commands(typer.main.get_command(app), ("rounds",)):
+        parts.append(f"## `{' '.join(path)}`\n")
+        help_text = (command.help or "").replace("[bold]", "**").replace("[/bold]", "**")
+        parts.append(help_text.strip() + "\n")
+        options = [option for option in command.params if not getattr(option, "hidden", False)]
+        if options:
+            rows = [f"| {_name(option)} | {getattr(option, 'help', None) or ''} |" for option in options]
+            parts.append("| | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def measures_page() -> str:
+    """Return every measure of the shipped library in words."""
+    library = read_library(shipped_library_folder())
+    parts = ["# Measures\n\nGenerated from `library/` by `make docs`.\n"]
+    for measure in library.measures:
+        parts.append(f"## {measure.title}\n\n{measure.description}\n\n| | |\n|---|---|")
+        parts.append("\n".join(f"| {name} | {value} |" for name, value in _facts(measure)) + "\n")
+    parts.append("# Code lists\n")
+    parts.append("| code list | version | concepts | descendants |\n|---|---|---|---|")
+    for codes in library.code_lists:
+        named = ", ".join(f"{concept_id} {name}" for concept_id, name in codes.concepts)
+        parts.append(f"| {codes.title} (`{codes.id}`) | {codes.version} | {named} | {_yes(codes.descendants)} |")
+    return "\n".join(parts) + "\n"
+
+
+def _facts(measure: Measure) -> list[tuple[str, str]]:
+    facts = [("id and version", f"`{measure.id}` {measure.version}"), ("counted", _question(measure))]
+    if not isinstance(measure.question, PublishedQuestion):
+        facts.append(("numerator", _event(measure.question.numerator)))
+    return [
+        *facts,
+        ("shown", f"per {measure.per:,} {measure.unit}, each {measure.grain}".replace("each all", "over all dates")),
+        ("strata", ", ".join(measure.strata).replace("_", " ") or "none"),
+        ("better", str(measure.better)),
+        ("target", "none" if measure.target is None else f"{measure.target:g}"),
+        ("written, reviewed", f"{measure.author}; {measure.reviewer}; next review {measure.next_review}"),
+        ("digest", f"`{measure.digest[:16]}`"),
+    ]
+
+
+def _question(measure: Measure) -> str:
+    match measure.question:
+        case PersonQuestion():
+            return "people observed on at least one day of the period"
+        case VisitQuestion(visits=visits):
+            return f"visits ({visits.title}) that started in the period"
+        case PublishedQuestion(numerator=numerator, denominator=denominator):
+            return f"{numerator} / {denominator}, as published"
+
+
+def _event(event: Event) -> str:
+    words = [f"{'first ' if event.first else ''}{event.table.replace('_', ' ')}"]
+    words += [event.codes.title] if event.codes else []
+    words += ["inside observation"] if event.observed else ["observed or not"]
+    words += [f"aged {event.age_min} or more on the day"] if event.age_min is not None else []
+    words += [f"aged {event.age_max} or less on the day"] if event.age_max is not None else []
+    return ", ".join(words)
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group) or hasattr(command, "commands"):
+        found = [(path, command)]
+        for name, inner in command.commands.items():
+            found += _commands(inner, (*path, name))
+        return found
+    return [(path, command)]
+
+
+def _name(option: click.Parameter) -> str:
+    return ", ".join(f"`{name}`" for name in option.opts) if option.param_type_name == "option" else f"`{option.name}`"
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+PAGES = {"commands.md": commands_page, "measures.md": measures_page}
+
+
+def take_pictures() -> None:
+    """Run the demo in a folder of its own and photograph some of its pages."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        sys.exit("no chromium: install it to take the pictures")
+    with tempfile.TemporaryDirectory() as scratch:
+        network = Path(scratch) / "demo"
+        subprocess.run([sys.executable, "-m", "rounds", "demo", str(network)], check=True)
+        outputs = next((network / "outputs").iterdir())
+        (DOCS / "pictures").mkdir(exist_ok=True)
+        for name, (page, width, height) in PICTURES.items():
+            flags = [
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+                f"--user-data-dir={scratch}/profile",
+                f"--window-size={width},{height}",
+            ]
+            shot = f"--screenshot={DOCS / 'pictures' / name}"
+            subprocess.run([browser, *flags, shot, (outputs / page).as_uri()], check=True, capture_output=True)
+
+
+def main() -> None:
+    if "--pictures" in sys.argv:
+        take_pictures()
+        return
+    stale = []
+    for name, make in PAGES.items():
+        path, text = DOCS / name, make()
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+    if stale:
+        sys.exit(f"docs/{', docs/'.join(stale)} no longer tell the truth; run `make docs`")
+
+
+if __name__ == "__main__":
+    main()
