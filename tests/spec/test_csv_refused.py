@@ -45,11 +45,12 @@ def test_harmless_differences_are_read(tmp_path: Path, content: str | bytes) -> 
     [
         ("name,total,day\nZoë,1234,2024-03-31\n".encode("latin-1"), CsvDialect(encoding=Encoding.LATIN_1)),
         ('name,total,day\nZoë,"1,234",2024-03-31\n', CsvDialect(thousands=",")),
+        ('name,total,day\nZoë,"1,234.00",2024-03-31\n', CsvDialect(thousands=",")),
         ("name,total,day\nZoë,1\u202f234,2024-03-31\n", CsvDialect(thousands=" ")),
         ("name,total,day\nZoë,1.234,2024-03-31\n", CsvDialect(thousands=".")),
         ("name,total,day\nZoë,1234,31/03/2024\n", CsvDialect(date_format="%d/%m/%Y")),
     ],
-    ids=["latin-1", "comma", "thin space", "point", "date format"],
+    ids=["latin-1", "comma", "comma and pence", "thin space", "point", "date format"],
 )
 def test_what_is_declared_is_read(tmp_path: Path, content: str | bytes, dialect: CsvDialect) -> None:
     assert read(tmp_path, content, dialect).to_dict(as_series=False) == EXPECTED
@@ -78,6 +79,12 @@ REFUSED = {
         ["line 4", "column name", "latin-1"],
     ),
     "latin-1 header": (b"name,t\xf6tal,day\n", ["line 1", "column 2", "latin-1"]),
+    "latin-1 after a byte-order mark": (
+        b"\xef\xbb\xbf" + HEADER.encode() + b"Zo\xeb,1,2024-01-01\n",
+        ["line 2, column name:", "latin-1"],
+    ),
+    "latin-1 after an endless cell": (b'name\n"' + b"a" * 200_000 + b"\xeb", ["line 2", "latin-1"]),
+    "workbook": (b"PK\x03\x04" + bytes(20), ["Excel workbook", "CSV UTF-8"]),
     "utf-16": (HEADER.encode("utf-16"), ["CSV UTF-8"]),
     "thousands": (HEADER + 'a,"1,234",2024-01-01\n', ["line 2", "column total", 'thousands: ","', "digits only"]),
     "thousands unquoted": (HEADER + "a,1,234,2024-01-01\n", ["line 2", "4 cells", "header 3", "thousands"]),

@@ -29,6 +29,7 @@ _LARGEST_COUNT: Final = 10**15
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " "})
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
+_WORKBOOK_MARK: Final = b"PK\x03\x04"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -144,18 +145,20 @@ def _text(path: Path, dialect: CsvDialect, error: type[RoundsError]) -> str:
         raise error(f"{path.name}: there is no such file in {path.parent}; put it there") from None
     except OSError as problem:
         raise error(f"{path.name}: the file cannot be opened ({problem.strerror})") from None
+    if raw.startswith(_WORKBOOK_MARK):
+        raise error(f'{path.name}: this is an Excel workbook, whatever its name; save it as "CSV UTF-8"')
     if raw.startswith(_UTF16_MARKS) or b"\0" in raw:
         raise error(f'{path.name}: this is not a CSV in UTF-8 (perhaps "Unicode text"); save it as "CSV UTF-8"')
+    raw = raw.removeprefix(_UTF8_MARK)
     try:
-        text = raw.removeprefix(_UTF8_MARK).decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
-        bad = problem.start + (len(_UTF8_MARK) if raw.startswith(_UTF8_MARK) else 0)
         if dialect.encoding is Encoding.LATIN_1:
             return _latin1_text(raw, path, error)
+        place = _place_of_byte(raw, problem.start, path.name)
         raise error(
-            f"{_place_of_byte(raw, bad, path.name)}: a letter is not in UTF-8, so the file may be Latin-1; save it "
-            'as "CSV UTF-8"'
-            + (f" or declare `encoding: latin-1` in {dialect.declared_in}" if dialect.declared_in else "")
+            f'{place}: a letter is not in UTF-8, so the file may be Latin-1; save it as "CSV UTF-8"'
+            + _or_declare("encoding: latin-1", dialect)
         ) from None
     if dialect.encoding is Encoding.LATIN_1 and not raw.isascii():
         raise error(f"{path.name}: `encoding: latin-1` is declared, but the file is in UTF-8; remove the declaration")
@@ -176,9 +179,12 @@ def _place_of_byte(raw: bytes, offset: int, name: str) -> str:
     reader = csv.reader(io.StringIO(raw[:offset].decode("latin-1") + "?", newline=""))
     header: list[str] = []
     line, row, next_line = 1, [""], 1
-    for cells in reader:
-        row, line, next_line = cells, next_line, reader.line_num + 1
-        header = header or row
+    try:
+        for cells in reader:
+            row, line, next_line = cells, next_line, reader.line_num + 1
+            header = header or row
+    except csv.Error:
+        return f"{name}, line {next_line}"
     column = header[len(row) - 1].strip() if header is not row and len(row) <= len(header) else ""
     return f"{name}, line {line}, column {column or len(row)}"
 
@@ -242,7 +248,7 @@ def _or_declare(what: str, dialect: CsvDialect) -> str:
 
 def _count(cell: str, dialect: CsvDialect) -> int:
     mark = dialect.thousands
-    if mark is not None and re.fullmatch(rf"[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+", cell):
+    if mark is not None and re.fullmatch(rf"[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+(\.0{{1,2}})?", cell):
         cell = cell.replace(mark, "")
     if re.fullmatch(r"[0-9]+(\.0{1,2})?", cell):
         number = int(cell.partition(".")[0])
