@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+
 from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.learning.variation.funnel import funnel_proportions
@@ -11,8 +12,10 @@ from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Better, Measure, PublishedQuestion
 from rounds.measures.periods import Grain, period_label
 from rounds.measures.strata import Stratum
+from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.network.members import Member, Membership
 from rounds.reports.content import (
+    Evaluation,
     Known,
     Observed,
     better_peer,
@@ -30,13 +33,22 @@ from rounds.reports.report import Report
 NAMES = (
     "Northfield Hospital", "St Agnes' Infirmary", "Westmere General", "Eastbrook & District", "Kingsholm Royal",
     "Ashdown Hospital", "Millwater General", "Harrow Vale Hospital", "The Countess of Thornbury Memorial Hospital",
-    "Larkspur Infirmary", "Penhallow General", "Redcliffe Hospital", "Sandwick Royal", "Tolland Hospital", "Upton General",
+    "Larkspur Infirmary", "Penhallow General", "Redcliffe Hospital", "Sandwick Royal", "Tolland Hospital",
+    "Upton General",
 )  # fmt: skip
 CODES = tuple(f"RX{index:02d}" for index in range(1, 16))
 MONTHS = tuple(date(2022 + index // 12, index % 12 + 1, 1) for index in range(36))
 PERIODS = tuple(period_label(month, Grain.MONTH) for month in MONTHS)
-INNOVATION = "deterioration-programme"
-INNOVATION_TITLE = "Recognise and respond to deterioration"
+INNOVATION = Innovation(
+    id="deterioration-programme",
+    title="Recognise and respond to deterioration",
+    description="Observations, a score and a team that comes.",
+    stage=EvidenceStage.ADOPTION,
+    owner="Patient safety collaborative",
+    author="A. Author",
+    reviewer="B. Reviewer",
+    next_review=date(2027, 6, 30),
+)
 
 MEMBERSHIP = Membership(
     members=tuple(
@@ -63,7 +75,7 @@ PROVENANCE = Provenance(
 
 
 def measure(
-    id: str = "cardiac-arrests",
+    name: str = "cardiac-arrests",
     title: str = "Cardiac arrests in hospital",
     better: Better = Better.LOWER,
     per: int = 1000,
@@ -71,7 +83,7 @@ def measure(
     target: float | None = None,
 ) -> Measure:
     return Measure(
-        id=id,
+        id=name,
         version=1,
         title=title,
         description=f"{title}, counted as the library says.",
@@ -90,14 +102,14 @@ def measure(
 
 ARRESTS = measure()
 OBSERVATIONS = measure(
-    id="observations-on-admission",
+    name="observations-on-admission",
     title="Admissions with a respiratory rate recorded",
     better=Better.HIGHER,
     per=100,
     target=95,
 )
-WAITS = measure(id="ae-over-4-hours", title="A&E attendances over four hours", per=100, unit="attendances", target=5)
-ADMITTED = measure(id="people-admitted", title="People admitted to hospital", better=Better.NEITHER, unit="people")
+WAITS = measure(name="ae-over-4-hours", title="A&E attendances over four hours", per=100, unit="attendances", target=5)
+ADMITTED = measure(name="people-admitted", title="People admitted to hospital", better=Better.NEITHER, unit="people")
 
 
 def hes(count: int) -> Known:
@@ -163,7 +175,7 @@ def curve() -> AdoptionCurve:
         points.append(
             Coverage(day=month, adopted=len(there), members=15, not_yet=tuple(sorted(set(CODES) - set(there))))
         )
-    return AdoptionCurve(innovation=INNOVATION, stage=Stage.EMBEDDED, points=tuple(points))
+    return AdoptionCurve(innovation=INNOVATION.id, stage=Stage.EMBEDDED, points=tuple(points))
 
 
 def panel(series: dict[str, tuple[Observed, ...]]) -> Panel:
@@ -208,7 +220,7 @@ def insights() -> tuple[Insight, ...]:
     found: list[Insight] = []
     everything = counts()
     points = curve()
-    embedded = {code: (INNOVATION, INNOVATION_TITLE) for code in set(CODES) - set(points.points[-1].not_yet)}
+    embedded = dict.fromkeys(set(CODES) - set(points.points[-1].not_yet), INNOVATION)
     names = {"membership": MEMBERSHIP, "provenance": PROVENANCE}
     for of in (ARRESTS, OBSERVATIONS, WAITS, ADMITTED):
         series = everything[of.id]
@@ -251,10 +263,8 @@ def insights() -> tuple[Insight, ...]:
             )
         )
         sums = tuple(total(series[code][index] for code in CODES) for index in range(36))
-        found.append(pooled(periods=PERIODS, observed=sums, sites=(15,) * 36, measure=of, **names))
-    found.append(
-        spread(curve=points, now=points.points[-1], innovation_title=INNOVATION_TITLE, member_noun="hospitals", **names)
-    )
+        found.append(pooled(periods=PERIODS, observed=sums, sites=(15,) * 36, measure=of, provenance=PROVENANCE))
+    found.append(spread(curve=points, now=points.points[-1], innovation=INNOVATION, member_noun="hospitals", **names))
     arrests = panel(everything[ARRESTS.id])
     for of, result in (
         (ARRESTS, effect(arrests)),
@@ -262,12 +272,14 @@ def insights() -> tuple[Insight, ...]:
     ):
         found.append(
             impact(
-                effect=result,
-                placebo=placebo(arrests),
-                panel=arrests if of is ARRESTS else panel(everything[of.id]),
-                periods=PERIODS,
+                evaluation=Evaluation(
+                    effect=result,
+                    placebo=placebo(arrests),
+                    panel=arrests if of is ARRESTS else panel(everything[of.id]),
+                    periods=PERIODS,
+                ),
                 innovation=INNOVATION,
-                innovation_title=INNOVATION_TITLE,
+                stage=Stage.EMBEDDED,
                 measure=of,
                 **names,
             )

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from rounds.errors import RoundsError
 from rounds.reports.charts.theme import Profile, Spec, sized
 
-MANY = 60
-"""From this many charts on, a second process pays for its start."""
+MANY = 200
+"""From this many charts on, further processes pay for their start."""
 
 
 def spec_hash(spec: Spec) -> str:

@@ -56,7 +56,7 @@ def spec(*, title: str, layers: list[Spec], height_factor: float = 1.0) -> Spec:
 
 
 def sized(chart: Spec, profile: Profile) -> Spec:
-    """Return the same chart for another place: everything that depends on size lives here, so it can be applied again."""
+    """Return the same chart for another place. All that depends on size lives here, so it can be applied again."""
     found = copy.deepcopy(chart)
     meta = found["usermeta"]
     found["width"] = profile.width

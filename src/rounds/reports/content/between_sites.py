@@ -32,10 +32,14 @@ from rounds.reports.insight import (
 )
 
 LIMITS_NOTE = (
-    "Limits at 95% and 99.8%, widened for the differences that organisations have anyway (over-dispersion). In a network without any real "
-    "difference about 1 organisation in 20 lies outside the 95% limits, and 1 in 500 outside the 99.8% limits."
+    "Limits at 95% and 99.8%, widened for the differences that organisations have anyway (over-dispersion). "
+    "In a network without any real difference about 1 organisation in 20 lies outside the 95% limits, "
+    "and 1 in 500 outside the 99.8% limits."
 )
-PROMPT_NOTE = "A funnel plot is a prompt to ask why, not a verdict: case mix, coding and how services are organised all play a part."
+PROMPT_NOTE = (
+    "A funnel plot is a prompt to ask why, not a verdict: case mix, coding and how services are organised "
+    "all play a part."
+)
 WORDS = {
     Outlier.HIGH_998: "higher (outside 99.8% limits)",
     Outlier.HIGH_95: "perhaps higher (outside 95% limits)",
@@ -96,7 +100,11 @@ def between_sites(
         measure_title=measure.title,
         innovation=None,
         certainty=_confidence(funnel, verdicts, observed, measure),
-        comparator=f"Each organisation is compared with the network's {rate_text(measure.per * funnel.centre, measure)} over {over}.",
+        comparator=f"Each organisation is compared with the network's "
+        f""
+        f""
+        f""
+        f"{rate_text(measure.per * funnel.centre, measure)} over {over}.",
         benefit=None,
         chart=funnel_chart(
             sites=_sites(funnel, verdicts, observed, measure, membership),
@@ -105,12 +113,20 @@ def between_sites(
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
         ),
         alt_text=(
-            f"Funnel plot of {inline(measure.title)} for {plural(len(members), 'organisation')} against their size, with 95% and 99.8% "
+            f"Funnel plot of {inline(measure.title)} for {plural(len(members), 'organisation')} against "
+            f""
+            f""
+            f""
+            f"their size, with 95% and 99.8% "
             f"limits around {rate_text(measure.per * funnel.centre, measure)}. {statement}"
         ),
         table=_table(funnel, verdicts, observed, measure, membership),
         action=Action(
-            text=f"Ask {listing([membership.name_of(item.code) for item in far])} what lies behind the difference: data first, then patients, then care.",
+            text=f"Ask {listing([membership.name_of(item.code) for item in far])} what lies behind the "
+            f""
+            f""
+            f""
+            f"difference: data first, then patients, then care.",
             owner_role="Network clinical lead",
         )
         if far
@@ -160,7 +176,11 @@ def _statement(
             named = listing([membership.name_of(item.code) for item in group], limit=3)
             parts.append(f"{len(group)} {word} ({named})" if len(group) <= 3 else f"{len(group)} {word}")
     return (
-        f"{measure.title}: {len(high) + len(low)} of {plural(len(verdicts), 'organisation')} differ from the network's {centre} by more than "
+        f"{measure.title}: {len(high) + len(low)} of {plural(len(verdicts), 'organisation')} differ from "
+        f""
+        f""
+        f""
+        f"the network's {centre} by more than "
         f"chance and ordinary differences explain, {' and '.join(parts)}{tail}."
     ), (*high, *low)
 
@@ -182,7 +202,13 @@ def _confidence(
         )
     else:
         level = Certainty.MODERATE
-        because = f"all {plural(len(verdicts), 'organisation')} have numbers; over-dispersion is allowed for, case mix is not adjusted for."
+        because = (
+            f"all {plural(len(verdicts), 'organisation')} have numbers; over-dispersion is allowed "
+            f""
+            f""
+            f""
+            f"for, case mix is not adjusted for."
+        )
     lows, highs = zip(*(item.rate_bounds(measure.per) for item in observed), strict=True)
     estimate = Estimate(
         value=measure.per * funnel.centre,
@@ -197,7 +223,11 @@ def _confidence(
 def _dispersion_note(funnel: Funnel) -> tuple[str, ...]:
     if funnel.phi > 1:
         return (
-            f"Over-dispersion: organisations vary {number(funnel.phi)} times as much as chance alone would make them (phi); "
+            f"Over-dispersion: organisations vary {number(funnel.phi)} times as much as chance alone would "
+            f""
+            f""
+            f""
+            f"make them (phi); "
             f"the limits allow for it (tau squared {number(funnel.tau2)}).",
         )
     return ("No over-dispersion: organisations vary no more than chance makes them.",)

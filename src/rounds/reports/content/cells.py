@@ -36,7 +36,7 @@ def rate_cells(observed: Observed | None, measure: Measure) -> tuple[Cell, ...]:
 
 
 def tidy(value: float) -> float:
-    """Return a number without the noise of its last binary digits, so that the same input always makes the same file."""
+    """Return a number without the noise of its last binary digits: the same input makes the same file."""
     return float(f"{value:.6g}")
 
 
@@ -47,7 +47,11 @@ def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str
     notes = []
     if withheld:
         notes.append(
-            f"{plural(withheld, noun)} of {len(observed)} withheld to protect patients. Withheld is not zero: the chart draws a bar "
+            f"{plural(withheld, noun)} of {len(observed)} withheld to protect patients. Withheld is not "
+            f""
+            f""
+            f""
+            f"zero: the chart draws a bar "
             "from the lowest to the highest possible value, and the table gives both."
         )
     if missing:

@@ -113,7 +113,11 @@ def equity(
         action=None,
         provenance=provenance,
         notes=(
-            "Crude rates: not standardised. Intervals are 95% (Wilson) and cover every value that withheld counts allow.",
+            "Crude rates: not standardised. Intervals are 95% (Wilson) and cover every value that withheld "
+            ""
+            ""
+            ""
+            "counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),
     )
@@ -131,6 +135,12 @@ def _statement(
     highest = max(intervals, key=lambda level: intervals[level][0])
     lowest = min(intervals, key=lambda level: intervals[level][1])
     if intervals[highest][0] > intervals[lowest][1]:
-        names = f"{highest} ({rate_range(*intervals[highest], measure)}) than for {lowest} ({rate_range(*intervals[lowest], measure)})"
+        names = (
+            f"{highest} ({rate_range(*intervals[highest], measure)}) than for {lowest} "
+            f""
+            f""
+            f""
+            f"({rate_range(*intervals[lowest], measure)})"
+        )
         return f"{measure.title} {place} by {WORDS[stratum]}: higher for {names}.", True
     return f"{measure.title} {place}: no clear difference by {WORDS[stratum]}.", False

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Better, Measure
+from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.impact import ImpactPoint, impact_chart
 from rounds.reports.content.cells import tidy
@@ -35,6 +37,14 @@ from rounds.reports.insight import (
 )
 
 CI = "95% confidence interval"
+STAGE_WORDS = {
+    Stage.AWARE: "known",
+    Stage.PLANNED: "planned",
+    Stage.IN_PROGRESS: "being introduced",
+    Stage.LIVE: "live",
+    Stage.EMBEDDED: "embedded",
+    Stage.STOPPED: "stopped",
+}
 FEW_SITES = 4
 SOME_WITHHELD, MUCH_WITHHELD = 0.1, 0.4
 
@@ -49,35 +59,47 @@ class _Reading:
     because: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a difference-in-differences found, and what it looked at."""
+
+    effect: Effect | NoEffect
+    placebo: Effect | NoEffect | None
+    """the same estimate where nothing should be found; None if not tried"""
+    panel: Panel
+    periods: tuple[str, ...]
+    """labels of the panel's periods"""
+
+    def __post_init__(self) -> None:
+        if self.panel.lower.shape != (len(self.panel.sites), len(self.periods)):
+            raise ValueError(
+                f"the panel has shape {self.panel.lower.shape}, but there are {len(self.panel.sites)} sites and "
+                f"{len(self.periods)} period labels"
+            )
+
+
 def impact(
     *,
-    effect: Effect | NoEffect,
-    placebo: Effect | NoEffect | None,
-    panel: Panel,
-    periods: tuple[str, ...],
-    innovation: str,
-    innovation_title: str,
+    evaluation: Evaluation,
+    innovation: Innovation,
+    stage: Stage,
     measure: Measure,
     membership: Membership,
     provenance: Provenance,
-    stage_words: str = "embedded",
 ) -> Insight:
     """Return what an innovation did to a measure where it is in effect, or why that cannot be said.
 
     Args:
-        effect: the estimate, or the reason that there is none.
-        placebo: the same estimate at a time or for an outcome where nothing should be found; None if not tried.
-        panel: the counts that the estimate used, shape (sites, periods).
-        periods: labels of the panel's periods.
-        innovation: its identifier.
-        innovation_title: as the library names it; it is quoted.
+        evaluation: the estimate with its placebo, or the reason that there is none.
+        innovation: what was introduced; its title is quoted.
+        stage: the stage from which it counts as in effect.
         measure: the outcome.
         membership: to name the sites.
         provenance: where the numbers come from.
-        stage_words: when it counts as in effect: "embedded" or "live".
     """
-    title = quoted(innovation_title)
-    in_effect = f"where {title} is {stage_words}"
+    effect, placebo, panel, periods = evaluation.effect, evaluation.placebo, evaluation.panel, evaluation.periods
+    title = quoted(innovation.title)
+    in_effect = f"where {title} is {STAGE_WORDS[stage]}"
     if isinstance(effect, NoEffect):
         reading = _no_reading(effect, in_effect, measure)
         estimate, method = _counted(panel), "none"
@@ -86,11 +108,11 @@ def impact(
         reading = _reading(effect, placebo, in_effect, measure)
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
-            membership.name_of(code) for code, used in zip(panel.sites, panel.treated.any(axis=1), strict=True) if used
+            membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
         )
     chart_title = f"{measure.title}, {rate_unit(measure)}, {in_effect} ({better_words(measure.better)})"
     return Insight(
-        id=slug(Kind.IMPACT, innovation, measure.id, NETWORK),
+        id=slug(Kind.IMPACT, innovation.id, measure.id, NETWORK),
         kind=Kind.IMPACT,
         statement=reading.statement,
         direction=reading.direction,
@@ -98,7 +120,7 @@ def impact(
         scope_name="the network",
         measure=str(measure.ref),
         measure_title=measure.title,
-        innovation=innovation,
+        innovation=innovation.id,
         certainty=Confidence(level=reading.level, because=reading.because, estimate=estimate, method=method),
         comparator=_comparator(effect, in_effect),
         benefit=_benefit(effect, reading, title, measure),
@@ -109,7 +131,8 @@ def impact(
             title=chart_title,
         ),
         alt_text=(
-            f"Chart of {inline(measure.title)} {in_effect}, as counted and as expected without it, from {periods[0]} to {periods[-1]}. "
+            f"Chart of {inline(measure.title)} {in_effect}, as counted and as expected without it, "
+            f"from {periods[0]} to {periods[-1]}. "
             f"{reading.statement}"
         ),
         table=_table(effect, placebo, panel, periods, measure),
@@ -146,7 +169,13 @@ def _reading(effect: Effect, placebo: Effect | NoEffect | None, in_effect: str, 
             f": about {_count(abs(effect.avoided.estimate))} ({_count(low)} to {_count(high)}) "
             f"{'fewer' if fell else 'more'} than expected without it"
         )
-    statement = f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% to {ends[1]:.0f}%) {in_effect}{count}."
+    statement = (
+        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% "
+        f""
+        f""
+        f""
+        f"to {ends[1]:.0f}%) {in_effect}{count}."
+    )
     direction = {
         Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
         Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
@@ -182,14 +211,22 @@ def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certa
             doubts += 1
         case Effect() if _excludes_one(placebo):
             reasons.append(
-                f"the placebo found a change where there should be none (rate ratio {_ratio_words(placebo)}), so something else may be at work"
+                f"the placebo found a change where there should be none (rate ratio "
+                f""
+                f""
+                f""
+                f"{_ratio_words(placebo)}), so something else may be at work"
             )
             grave += 1
         case Effect():
             reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
     if effect.withheld_share > 0:
         reasons.append(
-            f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the interval allows for"
+            f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the "
+            f""
+            f""
+            f""
+            f"interval allows for"
         )
         doubts += effect.withheld_share > SOME_WITHHELD
         grave += effect.withheld_share > MUCH_WITHHELD
@@ -242,7 +279,13 @@ def _counted(panel: Panel) -> Estimate:
 def _comparator(effect: Effect | NoEffect, in_effect: str) -> str | None:
     if isinstance(effect, NoEffect):
         return None
-    return f"What was counted {in_effect} against what was expected there without it, from the same sites before and the others meanwhile."
+    return (
+        f"What was counted {in_effect} against what was expected there without it, from the same sites "
+        f""
+        f""
+        f""
+        f"before and the others meanwhile."
+    )
 
 
 def _benefit(effect: Effect | NoEffect, reading: _Reading, title: str, measure: Measure) -> Benefit | None:
@@ -254,7 +297,11 @@ def _benefit(effect: Effect | NoEffect, reading: _Reading, title: str, measure: 
     unit = f"events {'gained' if sign < 0 else 'avoided'} ({inline(measure.title)})"
     return Benefit(
         patients=Estimate(value=sign * effect.avoided.estimate, lower=ends[0], upper=ends[1], interval=CI, unit=unit),
-        counterfactual=f"what would have been expected in the same {plural(effect.treated_periods, 'site-period')} without {title}",
+        counterfactual=f"what would have been expected in the same "
+        f""
+        f""
+        f""
+        f"{plural(effect.treated_periods, 'site-period')} without {title}",
     )
 
 
@@ -336,7 +383,11 @@ def _notes(
     notes.append(f"In effect at {', '.join(sites)}: {plural(effect.treated_periods, 'site-period')}.")
     if effect.withheld_share:
         notes.append(
-            f"{100 * effect.withheld_share:.0f}% of the counts used are withheld or rounded; the chart draws their lowest to highest possible value."
+            f"{100 * effect.withheld_share:.0f}% of the counts used are withheld or rounded; the chart "
+            f""
+            f""
+            f""
+            f"draws their lowest to highest possible value."
         )
     notes += effect.notes
     if isinstance(placebo, Effect):

@@ -53,7 +53,10 @@ class Observed:
         return None if top is None or not bottom else min(per * top / bottom, float(per))
 
     def rate_bounds(self, per: int) -> tuple[float, float]:
-        """Return the lowest and the highest rate per `per` that the bounds allow: a numerator is never above its denominator."""
+        """Return the lowest and highest rate per `per` that the bounds allow.
+
+        A numerator never exceeds its denominator, so no rate exceeds `per`.
+        """
         if self.denominator.upper == 0:
             return 0.0, float(per)
         lowest = per * self.numerator.lower / self.denominator.upper

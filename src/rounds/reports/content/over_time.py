@@ -39,11 +39,19 @@ from rounds.reports.insight import (
 )
 
 RULES = (
-    "Rules: a point outside the limits, seven in a row on one side of the mean, seven in a row rising or falling, two of three near a "
+    "Rules: a point outside the limits, seven in a row on one side of the mean, seven in a row rising or "
+    ""
+    ""
+    ""
+    "falling, two of three near a "
     "limit. Limits are the mean plus or minus 2.66 times the mean moving range."
 )
 FALSE_ALARMS = (
-    "False alarms: without any real change, the latest point is flagged on about 2 charts in 100, and on about 8 in 100 if "
+    "False alarms: without any real change, the latest point is flagged on about 2 charts in 100, and on "
+    ""
+    ""
+    ""
+    "about 8 in 100 if "
     "neighbouring points resemble each other."
 )
 FEW_POINTS = 20
@@ -99,7 +107,7 @@ def over_time(
         scope_name=scope_name(member, membership),
         measure=str(measure.ref),
         measure_title=measure.title,
-        innovation=peer.innovation if peer else None,
+        innovation=peer.innovation.id if peer and peer.innovation else None,
         certainty=Confidence(
             level=signal.level, because=signal.because, estimate=_estimate(chart, observed, measure), method="xmr-nhs@1"
         ),
@@ -189,7 +197,13 @@ def _level(observed: tuple[Observed | None, ...], measure: Measure) -> str:
     rate = together.rate(measure.per)
     if rate is not None:
         return f"{rate_text(rate, measure)} over {plural(len(known), grain_noun(measure.grain))}"
-    return f"{rate_between(*together.rate_bounds(measure.per), measure)} over {plural(len(known), grain_noun(measure.grain))}"
+    return (
+        f"{rate_between(*together.rate_bounds(measure.per), measure)} over "
+        f""
+        f""
+        f""
+        f"{plural(len(known), grain_noun(measure.grain))}"
+    )
 
 
 def _change(variation: Variation, *, sure: bool) -> str:
@@ -268,7 +282,7 @@ def _estimate(chart: XmrChart, observed: tuple[Observed | None, ...], measure: M
 def _comparator(peer: Peer | None, measure: Measure) -> str | None:
     if peer is None:
         return None if measure.target is None else f"The network's target is {rate_text(measure.target, measure)}."
-    used = f" It has {peer.stage} {quoted(peer.innovation_title)}." if peer.innovation_title else ""
+    used = f" It has embedded {quoted(peer.innovation.title)}." if peer.innovation else ""
     return f"{peer.name} does better: {peer.rate_words(measure)} over {peer.over}.{used}"
 
 
@@ -288,8 +302,7 @@ def _action(chart: XmrChart, periods: tuple[str, ...], measure: Measure, peer: P
     if chart.variation is Variation.CONCERN and latest is not None:
         first = latest - (_run_length(chart, latest) - 1 if chart.shift[latest] else 0)
         ask = (
-            f" Ask {peer.name} what it does"
-            + (f" with {quoted(peer.innovation_title)}." if peer.innovation_title else ".")
+            f" Ask {peer.name} what it does" + (f" with {quoted(peer.innovation.title)}." if peer.innovation else ".")
             if peer
             else ""
         )
@@ -307,7 +320,7 @@ def _action(chart: XmrChart, periods: tuple[str, ...], measure: Measure, peer: P
             owner_role="Service manager",
         )
     if peer is not None:
-        with_what = f" with {quoted(peer.innovation_title)}" if peer.innovation_title else ""
+        with_what = f" with {quoted(peer.innovation.title)}" if peer.innovation else ""
         return Action(text=f"Ask {peer.name} what it does{with_what}.", owner_role="Service lead")
     return None
 
@@ -363,6 +376,10 @@ def _alt_text(
     withheld = sum(item is not None and item.withheld for item in observed)
     if withheld:
         parts.append(
-            f"{withheld} of {len(observed)} points are withheld and drawn as a bar from lowest to highest possible value."
+            f"{withheld} of {len(observed)} points are withheld and drawn as a bar from lowest to highest "
+            f""
+            f""
+            f""
+            f"possible value."
         )
     return " ".join([*parts, signal.sentence])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rounds.measures.definitions import Better, Measure
+from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.wording import rate_between, rate_text
@@ -18,9 +19,8 @@ class Peer:
     observed: Observed
     over: str
     """the time the rate covers, in words: "the last 12 months" """
-    innovation: str | None = None
-    innovation_title: str | None = None
-    stage: str = "embedded"
+    innovation: Innovation | None = None
+    """one that it has embedded and the member in question has not"""
 
     def rate_words(self, measure: Measure) -> str:
         rate = self.observed.rate(measure.per)
@@ -36,13 +36,13 @@ def better_peer(
     measure: Measure,
     membership: Membership,
     over: str,
-    embedded: Mapping[str, tuple[str, str]] | None = None,
+    embedded: Mapping[str, Innovation] | None = None,
 ) -> Peer | None:
     """Return the member of the same kind that most surely does better, or None.
 
-    Its whole 95 % interval, withholding bounds included, must lie on the better side of this member's. Of those that qualify, one that
-    has embedded an innovation which this member has not comes first, because it has something to pass on; then the one whose worst
-    case is best.
+    Its whole 95 % interval, withholding bounds included, must lie on the better side of this member's. Of those that
+    qualify, one that has embedded an innovation which this member has not comes first, because it has something to pass
+    on; then the one whose worst case is best.
 
     Args:
         member: an ODS code.
@@ -50,7 +50,7 @@ def better_peer(
         measure: what is counted; with `better: neither` nobody does better.
         membership: to know each member's kind and name.
         over: the time covered, in words.
-        embedded: (innovation id, title) by ODS code, of members that have embedded one that is meant to improve this measure.
+        embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
     """
     mine = totals.get(member)
     if mine is None or measure.better is Better.NEITHER:
@@ -69,12 +69,10 @@ def better_peer(
     if not found:
         return None
     code = min(found)[2]
-    innovation, title = offers.get(code, (None, None))
     return Peer(
         ods_code=code,
         name=membership.name_of(code),
         observed=totals[code],
         over=over,
-        innovation=innovation,
-        innovation_title=title,
+        innovation=offers.get(code),
     )

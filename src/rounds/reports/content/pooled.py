@@ -1,7 +1,6 @@
 """How is the network as a whole? Totals as bounds, period by period."""
 
 from rounds.measures.definitions import Measure
-from rounds.network.members import Membership
 from rounds.reports.charts.pooled import PooledPoint, pooled_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
 from rounds.reports.content.observed import Observed
@@ -34,7 +33,6 @@ def pooled(
     observed: tuple[Observed | None, ...],
     sites: tuple[int, ...],
     measure: Measure,
-    membership: Membership,
     provenance: Provenance,
 ) -> Insight:
     """Return the network's total, with the bounds that withheld counts leave.
@@ -44,7 +42,6 @@ def pooled(
         observed: the network's sum in each period; None where no site answered.
         sites: how many sites are in each period's sum.
         measure: what is counted.
-        membership: to say how many members there are.
         provenance: where the numbers come from.
 
     Raises:
@@ -58,7 +55,13 @@ def pooled(
     lower, upper = latest.rate_bounds(measure.per)
     value = latest.rate(measure.per)
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
-    statement = f"{measure.title} across {plural(sites[last], 'site')}: {level} in {periods[last]} ({better_words(measure.better)})."
+    statement = (
+        f"{measure.title} across {plural(sites[last], 'site')}: {level} in {periods[last]} "
+        f""
+        f""
+        f""
+        f"({better_words(measure.better)})."
+    )
     return Insight(
         id=slug("pooled", measure.id, NETWORK),
         kind=Kind.OVER_TIME,
@@ -82,7 +85,11 @@ def pooled(
             title=f"{measure.title}, {rate_unit(measure)}, whole network ({better_words(measure.better)})",
         ),
         alt_text=(
-            f"Band from the lowest to the highest possible network rate of {inline(measure.title)}, {periods[0]} to {periods[-1]}. {statement}"
+            f"Band from the lowest to the highest possible network rate of {inline(measure.title)}, "
+            f""
+            f""
+            f""
+            f"{periods[0]} to {periods[-1]}. {statement}"
         ),
         table=Table(
             columns=("Period", "Sites", *rate_columns(measure)),
@@ -94,7 +101,11 @@ def pooled(
         action=None,
         provenance=provenance,
         notes=(
-            "The band holds every value that the withheld and rounded counts allow. It shows what is not known, not chance.",
+            "The band holds every value that the withheld and rounded counts allow. It shows what is not "
+            ""
+            ""
+            ""
+            "known, not chance.",
             *withheld_note(observed, grain_noun(measure.grain)),
         ),
     )

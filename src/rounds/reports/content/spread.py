@@ -3,6 +3,7 @@
 from datetime import date
 
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
+from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.adoption import CoveragePoint, adoption_chart
 from rounds.reports.content.wording import NETWORK, listing, quoted, slug
@@ -32,7 +33,7 @@ def spread(
     *,
     curve: AdoptionCurve,
     now: Coverage,
-    innovation_title: str,
+    innovation: Innovation,
     member_noun: str,
     membership: Membership,
     provenance: Provenance,
@@ -42,12 +43,12 @@ def spread(
     Args:
         curve: coverage at the end of each period, in order.
         now: coverage on the day the statement is about.
-        innovation_title: as the library names it: "Recognise and respond to deterioration". It is quoted.
+        innovation: what spreads; its title is quoted.
         member_noun: what the members are, in the plural: "hospitals".
         membership: to name those not there yet.
         provenance: where the numbers come from.
     """
-    title = quoted(innovation_title)
+    title = quoted(innovation.title)
     before = _a_year_before(curve, now.day)
     done = STAGE_WORDS[curve.stage]
     change, direction = _change(before, now)
@@ -62,12 +63,16 @@ def spread(
         scope=NETWORK,
         scope_name="the network",
         measure=curve.innovation,
-        measure_title=innovation_title,
+        measure_title=innovation.title,
         innovation=curve.innovation,
         certainty=Confidence(
             level=Certainty.HIGH,
             because=(
-                f"counted from dated adoption records against the membership on {_day(now.day)}, not estimated. A member without a "
+                f"counted from dated adoption records against the membership on {_day(now.day)}, not "
+                f""
+                f""
+                f""
+                f"estimated. A member without a "
                 "record counts as not there yet; how well it is used is not measured here."
             ),
             estimate=Estimate(
@@ -107,7 +112,11 @@ def spread(
         provenance=provenance,
         notes=(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
-            f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has stopped is not counted.',
+            f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has '
+            f""
+            f""
+            f""
+            f"stopped is not counted.",
         ),
     )
 

@@ -53,7 +53,7 @@ def home_path(insight: Insight) -> str:
 
 
 def measure_key(insight: Insight) -> str:
-    """Return the identifier that names an insight's measure page: its measure without the version, or its innovation."""
+    """Return what names an insight's measure page: its measure without the version, or its innovation."""
     return insight.measure.split(" ")[0]
 
 
@@ -108,7 +108,7 @@ def _extra(section: Section, report: Report, chosen: tuple[Insight, ...]) -> dic
     """Return what a section's layout needs beyond its insights."""
     match section.layout:
         case Layout.ICON_TABLE:
-            return icon_table(report, chosen)
+            return icon_table(chosen)
         case Layout.ORGANISATIONS:
             return {"organisations": _organisation_links(report)}
         case Layout.REGIONS:
@@ -122,7 +122,7 @@ def _extra(section: Section, report: Report, chosen: tuple[Insight, ...]) -> dic
             return {}
 
 
-def icon_table(report: Report, insights: tuple[Insight, ...]) -> dict[str, Any]:
+def icon_table(insights: tuple[Insight, ...]) -> dict[str, Any]:
     """Return the icon table: measures as columns, and a row of insights (or None) for each organisation, by name."""
     titles = dict(sorted({measure_key(i): i.measure_title for i in insights}.items(), key=lambda item: item[1]))
     found = {(i.scope, measure_key(i)): i for i in insights}

@@ -172,7 +172,7 @@ _CERTAINTIES = tuple(Certainty)
 
 
 def rank(insight: Insight) -> tuple[int, int, bool, str]:
-    """Return where an insight stands among others: what got worse first, then what is surest, then what offers a peer."""
+    """Return where an insight stands among others: worse first, then the surest, then those that offer a peer."""
     return (
         _DIRECTIONS.index(insight.direction),
         _CERTAINTIES.index(insight.certainty.level),

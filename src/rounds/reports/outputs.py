@@ -1,0 +1,24 @@
+"""Everything a round hands out, in one folder."""
+
+from pathlib import Path
+
+from rounds.reports.excel import write_workbook
+from rounds.reports.json_file import insights_json
+from rounds.reports.pages import write_pages
+from rounds.reports.report import Report
+
+WORKBOOK = "insights.xlsx"
+JSON = "insights.json"
+
+
+def write_outputs(folder: Path, *, report: Report) -> tuple[Path, ...]:
+    """Write a report's pages, workbook and JSON file, and return what was written. The same report gives the same bytes.
+
+    Args:
+        folder: an existing, empty folder, which the caller swaps in when all is written.
+        report: what to write.
+    """
+    (folder / JSON).write_bytes(insights_json(report))
+    write_workbook(folder / WORKBOOK, report)
+    downloads = ((WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)"))
+    return (*write_pages(folder, report=report, downloads=downloads), folder / WORKBOOK, folder / JSON)
