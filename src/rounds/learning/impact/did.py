@@ -187,7 +187,7 @@ def _avoided(treated: Cells, baseline: Baseline, ratio: LogRatio) -> Interval:
 
 
 def _widening(untreated: Cells, treated: Cells, baseline: Baseline, ratio: LogRatio) -> float:
-    """Return by how much intervals must widen because sites differ more than counting leaves room for; 1 if they do not.
+    """Return the factor by which intervals widen because sites differ more than counting explains; 1 if they do not.
 
     Sites whose rates wander slowly, or in which the innovation works unequally, are not seen in the scatter of single
     counts. The variance between sites' influences on the estimate sees them; where it is larger than a chi-squared

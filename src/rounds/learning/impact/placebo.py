@@ -34,6 +34,7 @@ def placebo(panel: Panel, *, lead: int = 6) -> Effect | NoEffect:
     if not pretended.any():
         return NoEffect(reason="No site adopts after the first period, so there is no time before to pretend in.")
     found = estimate_effect(replace(panel, treated=pretended, excluded=touched))
+    shift = "1 period" if lead == 1 else f"{lead} periods"
     if isinstance(found, NoEffect):
-        return NoEffect(reason=f"Pretending {lead} periods earlier: {found.reason}")
-    return replace(found, method=f"{found.method}; placebo {lead} periods earlier")
+        return NoEffect(reason=f"Pretending {shift} earlier: {found.reason}")
+    return replace(found, method=f"{found.method}; placebo {shift} earlier")
