@@ -23,6 +23,10 @@ from rounds.storage.atomic import write_folder
 from rounds.storage.workspace import Workspace
 
 _STAMP = "round.json"
+_DOWNLOADS = (
+    ("insights.xlsx", "Excel workbook with every table"),
+    ("insights.json", "the same insights for programs"),
+)
 
 
 class _About(TypedDict):
@@ -61,7 +65,7 @@ def publish(
     report = make_report(workspace, plan, replies, progress=progress)
 
     def fill(folder: Path) -> None:
-        write_pages(folder, report=report, progress=progress)
+        write_pages(folder, report=report, downloads=_DOWNLOADS)
         write_workbook(folder / "insights.xlsx", report)
         (folder / "insights.json").write_bytes(insights_json(report))
         stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}

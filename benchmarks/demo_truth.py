@@ -1,0 +1,117 @@
+"""Does a round of the demo network find what was planted in it? The demo's own law, disclosure control and estimator.
+
+For each seed: the admissions and arrests that `rounds demo` would write as records, counted per hospital and month,
+released under the `hes` policy, pooled and estimated by the functions that a round runs. Prints how often the intervals
+hold the planted rate ratio and the expected number of arrests avoided, and how far off the estimates are.
+
+    python benchmarks/demo_truth.py [seeds]
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooling import totals
+from rounds.centre.programmes import PLACEBO_LEAD_PERIODS, impact_panel
+from rounds.disclosure.policy import Policy
+from rounds.disclosure.release import release
+from rounds.learning.impact.did import estimate_effect
+from rounds.learning.impact.effect import Effect
+from rounds.learning.impact.placebo import placebo
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.counts import Count, count_schema
+from rounds.measures.periods import Grain, periods_between
+from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
+from rounds.storage.library import read_library, shipped_library_folder
+from rounds.storage.workspace import Programme
+
+MEASURE = read_library(shipped_library_folder()).measure("cardiac-arrests", 1)
+PROGRAMME = Programme(innovation="deterioration-programme", outcome="cardiac-arrests", stage=Stage.EMBEDDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one seed's round said, against what was planted."""
+
+    ratio_held: bool
+    avoided_held: bool
+    placebo_held: bool
+    log_ratio_error: float
+    avoided_error: float
+    """(estimate - truth) / truth"""
+    withheld: float
+
+
+def pooled(arrests: Arrests, *, policy: Policy = Policy.HES) -> PooledMeasure:
+    """Return the demo's arrests as the centre would hold them."""
+    plan = arrests.plan
+    rows = [
+        (hospital.ods_code, start, int(events), int(admissions))
+        for hospital, events_row, admissions_row in zip(
+            arrests.hospitals, arrests.events, arrests.admissions, strict=True
+        )
+        for start, events, admissions in zip(plan.month_starts[:-1], events_row, admissions_row, strict=True)
+    ]
+    cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
+    released = release(
+        Count(measure=MEASURE.ref, strata=(), cells=cells), policy=policy, already_public=policy is Policy.OPEN
+    )
+    return PooledMeasure(
+        measure=MEASURE,
+        periods=periods_between(grain=Grain.MONTH, first=plan.first_month, last=plan.last_day),
+        cells=released.cells,
+        series=totals(released.cells, by=["member", "period"]),
+    )
+
+
+def adoption(arrests: Arrests) -> tuple[AdoptionEvent, ...]:
+    """Return when each hospital went live and embedded the programme."""
+    return tuple(
+        AdoptionEvent(ods_code=hospital.ods_code, innovation=PROGRAMME.innovation, stage=stage, day=day)
+        for hospital in arrests.hospitals
+        for stage, day in ((Stage.LIVE, hospital.live), (Stage.EMBEDDED, hospital.embedded))
+        if day is not None
+    )
+
+
+def one_seed(seed: int) -> Found:
+    """Return what the round of one seed finds."""
+    arrests = draw_arrests(SyntheticNetwork(seed=seed))
+    panel = impact_panel(PROGRAMME, outcome=pooled(arrests), events=adoption(arrests))
+    effect, falsified = estimate_effect(panel), placebo(panel, lead=PLACEBO_LEAD_PERIODS)
+    assert isinstance(effect, Effect)
+    assert isinstance(falsified, Effect)
+    truth, avoided = arrests.plan.rate_ratio, float(arrests.expected_avoided.sum())
+    return Found(
+        ratio_held=effect.rate_ratio.lower <= truth <= effect.rate_ratio.upper,
+        avoided_held=effect.avoided.lower <= avoided <= effect.avoided.upper,
+        placebo_held=falsified.rate_ratio.lower <= 1 <= falsified.rate_ratio.upper,
+        log_ratio_error=float(np.log(effect.rate_ratio.estimate / truth)),
+        avoided_error=effect.avoided.estimate / avoided - 1,
+        withheld=effect.withheld_share,
+    )
+
+
+def main() -> None:
+    """Print the coverage over many seeds."""
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    with ProcessPoolExecutor() as pool:
+        found = list(pool.map(one_seed, range(1, seeds + 1), chunksize=5))
+    print(f"{seeds} seeds; {np.mean([one.withheld for one in found]):.0%} of the site-months known between bounds only")
+    for name, held in (
+        ("rate ratio", [one.ratio_held for one in found]),
+        ("arrests avoided", [one.avoided_held for one in found]),
+        ("placebo holds 1", [one.placebo_held for one in found]),
+    ):
+        print(f"{name:<18} 95 % interval holds the truth in {np.mean(held):.1%} of seeds")
+    errors = np.array([one.log_ratio_error for one in found])
+    print(f"log rate ratio     mean error {errors.mean():+.4f} (standard error {errors.std() / seeds**0.5:.4f})")
+    print(f"arrests avoided    mean relative error {np.mean([one.avoided_error for one in found]):+.1%}")
+
+
+if __name__ == "__main__":
+    main()
