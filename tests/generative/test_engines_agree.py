@@ -44,7 +44,15 @@ OPTIONS = frozenset(
 )
 """What a run has to have met; anything a measure can say belongs here."""
 
-DAYS = st.integers(0, (LAST - FIRST).days + 60).map(lambda days: FIRST - timedelta(days=30) + timedelta(days=days))
+ANY_DAY = st.integers(-30, (LAST - FIRST).days + 30).map(lambda days: FIRST + timedelta(days=days))
+EDGES = [
+    date(2019, 12, 31),
+    date(2020, 1, 1),
+    date(2020, 6, 30),
+    date(2020, 7, 1),
+    date(2020, 12, 31),
+    date(2021, 1, 1),
+]
 PEOPLE = range(1, 5)
 
 
@@ -61,7 +69,7 @@ class Site:
 def sites(draw: st.DrawFn) -> Site:
     who = st.sampled_from(PEOPLE)
     # Few days, so that events meet visits, ends of observation and one another.
-    days = st.sampled_from(draw(st.lists(DAYS, min_size=4, max_size=12, unique=True)))
+    days = st.sampled_from([*draw(st.lists(ANY_DAY, min_size=3, max_size=8, unique=True)), *EDGES])
     spans = st.tuples(days, days).map(sorted)
     born = draw(st.lists(st.integers(1938, 2019), min_size=len(PEOPLE), max_size=len(PEOPLE)))
     sexes = draw(st.lists(st.sampled_from((8532, 8507, 0, 8551)), min_size=len(PEOPLE), max_size=len(PEOPLE)))

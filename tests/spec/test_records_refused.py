@@ -195,6 +195,43 @@ def test_a_parquet_file_damaged_inside(tmp_path: Path) -> None:
     assert _problems(tmp_path) == ["drug_era.parquet: the file is damaged part of the way through; export it again"]
 
 
+def test_a_csv_may_have_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write_site(tmp_path, fmt="csv", **GOOD) / "drug_era.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert open_site(tmp_path).has("drug_era")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            b"person_id,drug_concept_id,drug_era_start_date,note\n71234567,11,2021-03-04,caf\xe9\n",
+            "drug_era.csv: the file is not complete CSV with a header row, in UTF-8 (truncated?); export it again",
+            id="Latin-1",
+        ),
+        pytest.param(
+            b"person_id,drug_concept_id,drug_era_start_date\n71234567,11,2021-03-04\n71234567,11\n",
+            "drug_era.csv: the file is not complete CSV with a header row, in UTF-8 (truncated?); export it again",
+            id="a short row",
+        ),
+        pytest.param(
+            b'person_id,drug_concept_id,drug_era_start_date\n71234567,"1,112,807",2021-03-04\n',
+            "drug_era.csv, column `drug_concept_id`: not a whole number: row 1; correct the export",
+            id="thousands separators",
+        ),
+        pytest.param(
+            b"person_id;drug_concept_id;drug_era_start_date\n71234567;11;2021-03-04\n",
+            "drug_era.csv: column `person_id` is missing; add it to the export",
+            id="semicolons",
+        ),
+        pytest.param(b"", "drug_era.csv: column `person_id` is missing; add it to the export", id="nothing"),
+    ],
+)
+def test_a_wrong_csv(tmp_path: Path, text: bytes, expected: str) -> None:
+    (write_site(tmp_path, fmt="csv", **GOOD) / "drug_era.csv").write_bytes(text)
+    assert _problems(tmp_path)[0] == expected
+
+
 def test_a_duplicate_person(tmp_path: Path) -> None:
     write_site(tmp_path, **{**GOOD, "person": f"{ONE} female 1951\n{TWO} female 1951\n{ONE} female 1951"})
     assert _problems(tmp_path) == [
@@ -378,7 +415,8 @@ def test_an_unknown_code_names_the_nearest(count: Engine, tmp_path: Path) -> Non
     write_site(tmp_path, **GOOD, concept=[(12, "Drugs"), (13, "Something else")])
     assert _refusals(count, tmp_path, people_measure(drug_event())) == [
         "measure example v1, code list drug v1: concept 11 (Drug) is not in concept.parquet, whose nearest name is "
-        "Drugs (12); bring the site's vocabulary up to date, correct the code list, or leave this site out of the measure"
+        "Drugs (12); bring the site's vocabulary up to date, correct the code list, or leave this site out of the "
+        "measure"
     ]
 
 

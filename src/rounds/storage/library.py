@@ -12,6 +12,7 @@ from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFi
 from rounds.storage.yaml_files import nearest, read_yaml
 
 T = TypeVar("T", CodeList, Measure, Innovation)
+F = TypeVar("F", CodeListFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +69,10 @@ def read_library(*folders: Path) -> Library:
         if not folder.is_dir():
             raise DefinitionError(f"{folder}: there is no such library folder; create it or correct its name")
     problems: list[str] = []
-    code_lists = _gather(
-        folders, "codelists", lambda path: read_yaml(path, CodeListFile).to_code_list(), _name_of_code_list, problems
-    )
+    code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
     _stop_at(problems)
-    measures = _gather(
-        folders,
-        "measures",
-        lambda path: read_yaml(path, MeasureFile).to_measure(code_lists),
-        _name_of_measure,
-        problems,
-    )
-    innovations = _gather(
-        folders, "innovations", lambda path: read_yaml(path, InnovationFile).to_innovation(), _name_of, problems
-    )
+    measures = _gather(folders, "measures", MeasureFile, lambda file: file.to_measure(code_lists), problems)
+    innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
     return Library(measures=measures, code_lists=code_lists, innovations=innovations)
 
@@ -96,21 +87,25 @@ def shipped_library_folder() -> Path:
 
 
 def _gather(
-    folders: Iterable[Path], kind: str, read: Callable[[Path], T], name: Callable[[T], str], problems: list[str]
+    folders: Iterable[Path], kind: str, model: type[F], convert: Callable[[F], T], problems: list[str]
 ) -> tuple[T, ...]:
     found: dict[str, tuple[T, Path]] = {}
     for path in (path for folder in folders for path in _files(folder / kind, problems)):
         try:
-            item = read(path)
+            file = read_yaml(path, model)
         except DefinitionError as error:
             problems.append(str(error))
             continue
-        before = found.setdefault(name(item), (item, path))
-        if before[0] != item:
-            problems.append(
-                f"{path}: {name(item)} is defined differently in {before[1]}; give the changed one a new version"
-            )
-    return tuple(found[key][0] for key in sorted(found))
+        try:
+            item = convert(file)
+        except DefinitionError as error:
+            problems.append(f"{path}: {error}")
+            continue
+        name = _name_of(item)
+        first, where = found.setdefault(name, (item, path))
+        if first != item:
+            problems.append(f"{path}: {name} is defined differently in {where}; give the changed one a new version")
+    return tuple(item for item, _ in sorted(found.values(), key=lambda pair: _order_of(pair[0])))
 
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
@@ -127,13 +122,15 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of_measure(measure: Measure) -> str:
-    return f"measure {measure.id} v{measure.version:04d}"
+def _name_of(item: CodeList | Measure | Innovation) -> str:
+    match item:
+        case Measure():
+            return f"measure {item.id} v{item.version}"
+        case CodeList():
+            return f"code list {item.id} v{item.version}"
+        case Innovation():
+            return f"innovation {item.id}"
 
 
-def _name_of_code_list(code_list: CodeList) -> str:
-    return f"code list {code_list.id} v{code_list.version:04d}"
-
-
-def _name_of(innovation: Innovation) -> str:
-    return f"innovation {innovation.id}"
+def _order_of(item: CodeList | Measure | Innovation) -> tuple[str, int]:
+    return (item.id, 0 if isinstance(item, Innovation) else item.version)

@@ -142,12 +142,15 @@ def _read_text(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> tuple[Node | None, Any]:
     """Return the tree (for places) and the data (for values) of a text."""
+    yaml = YAML(typ="safe", pure=True)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        # An alias needs an anchor, so a text without `&` needs no second look.
+        for event in yaml.parse(text) if "&" in text else ():
             if isinstance(event, AliasEvent):
                 place = _Place(line=event.start_mark.line + 1, column=event.start_mark.column + 1)
                 raise DefinitionError(f"{path} {_where(place)}: aliases (`*name`) are refused; write the value out")
-        return YAML(typ="safe", pure=True).compose(text), YAML(typ="safe", pure=True).load(text)
+        root = yaml.compose(text)
+        return root, None if root is None else yaml.constructor.construct_document(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" {_where(_Place(line=mark.line + 1, column=mark.column + 1))}" if mark else ""

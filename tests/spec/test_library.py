@@ -1,0 +1,270 @@
+"""The shipped library can be read, and what a person reads when a definition in it is wrong."""
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from rounds.errors import DefinitionError
+from rounds.measures.definitions import EventTable, PersonQuestion, PublishedQuestion, VisitQuestion
+from rounds.measures.periods import Grain
+from rounds.network.innovations import EvidenceStage
+from rounds.storage.library import Library, read_library, shipped_library_folder
+
+SHIPPED = shipped_library_folder()
+
+CODES = """\
+id: {id}
+version: {version}
+title: Celecoxib
+descendants: false
+concepts: {{1118084: celecoxib}}
+author: A
+reviewer: B
+next_review: 2030-01-01
+"""
+
+MEASURE = """\
+id: users
+version: 1
+title: Users
+description: Who uses it.
+count: people
+numerator: {event: drug_era, codes: pain-killer}
+grain: year
+strata: [sex]
+per: 100
+unit: people
+better: lower
+author: A
+reviewer: B
+next_review: 2030-01-01
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for kind in ("measures", "codelists", "innovations"):
+        (tmp_path / "library" / kind).mkdir(parents=True)
+    own = tmp_path / "library"
+    (own / "codelists" / "pain-killer.yaml").write_text(CODES.format(id="pain-killer", version=1))
+    (own / "measures" / "users.yaml").write_text(MEASURE)
+    return own
+
+
+def _problems(*folders: Path) -> list[str]:
+    with pytest.raises(DefinitionError) as caught:
+        read_library(*folders)
+    return [line.replace(f"{folders[-1]}/", "") for line in str(caught.value).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Library:
+    return read_library(SHIPPED)
+
+
+def test_what_is_shipped(shipped: Library) -> None:
+    from_records = [item for item in shipped.measures if not isinstance(item.question, PublishedQuestion)]
+    assert len([item for item in from_records if item.strata]) >= 8
+    assert {item.id for item in shipped.measures} >= {
+        "cardiac-arrests",
+        "in-hospital-deaths",
+        "observations-on-admission",
+        "outreach-reviews",
+        "ae-over-4-hours",
+        "ae-type1-over-4-hours",
+    }
+    assert shipped.innovation("deterioration-programme").stage is EvidenceStage.ADOPTION
+
+
+def test_everything_shipped_is_named_after_its_file_and_explained(shipped: Library) -> None:
+    files = {path.stem for path in (SHIPPED / "measures").glob("*.yaml")}
+    assert {item.id for item in shipped.measures} == files
+    assert {item.id for item in shipped.code_lists} == {path.stem for path in (SHIPPED / "codelists").glob("*.yaml")}
+    for item in shipped.measures:
+        assert item.description.endswith((".", "?"))
+        assert item.next_review > date(2026, 1, 1)
+
+
+def test_a_measure_says_what_its_file_says(shipped: Library) -> None:
+    over_40 = shipped.measure("celecoxib-over-40-ever", 1).question
+    assert isinstance(over_40, PersonQuestion)
+    event = over_40.numerator
+    assert event.table is EventTable.DRUG_ERA
+    assert event.codes is not None
+    assert event.codes.concept_ids == (1118084,)
+    assert (event.first, event.observed, event.age_min, event.age_max) == (True, True, 41, None)
+    deaths = shipped.measure("in-hospital-deaths", 1)
+    assert isinstance(deaths.question, VisitQuestion)
+    assert deaths.question.numerator.codes is None
+    assert deaths.question.visits.concept_ids == (9201,)
+    assert deaths.grain is Grain.QUARTER
+    assert shipped.measure("ae-over-4-hours", 1).target == 5.0
+
+
+def test_a_network_adds_its_own(folder: Path) -> None:
+    both = read_library(SHIPPED, folder)
+    assert both.measure("users", 1).question != both.measure("celecoxib-ever", 1).question
+    assert len(both.measures) == len(read_library(SHIPPED).measures) + 1
+
+
+def test_the_same_definition_twice_is_one(folder: Path, shipped: Library) -> None:
+    shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
+    assert len(read_library(SHIPPED, folder).measures) == len(shipped.measures) + 1
+
+
+def test_a_changed_definition_needs_a_new_version(folder: Path) -> None:
+    text = (SHIPPED / "measures" / "celecoxib-ever.yaml").read_text()
+    (folder / "measures" / "mine.yaml").write_text(text.replace("which: first", "which: any"))
+    (problem,) = _problems(SHIPPED, folder)
+    assert problem.startswith("measures/mine.yaml: measure celecoxib-ever v1 is defined differently in ")
+    assert problem.endswith("; give the changed one a new version")
+    (folder / "measures" / "mine.yaml").write_text(
+        text.replace("which: first", "which: any").replace("version: 1", "version: 2")
+    )
+    assert read_library(SHIPPED, folder).measure("celecoxib-ever", 2).digest != (
+        read_library(SHIPPED).measure("celecoxib-ever", 1).digest
+    )
+
+
+def test_words_are_part_of_a_definition_too(folder: Path) -> None:
+    text = (SHIPPED / "measures" / "cardiac-arrests.yaml").read_text()
+    (folder / "measures" / "mine.yaml").write_text(text.replace("better: lower", "better: higher"))
+    assert "is defined differently" in _problems(SHIPPED, folder)[0]
+
+
+def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
+    with pytest.raises(DefinitionError, match="`cardiac-arests` is not in the library; did you mean `cardiac-arrests`"):
+        shipped.measure("cardiac-arests", 1)
+    with pytest.raises(DefinitionError, match="has no version 3 in the library; there is version 1"):
+        shipped.measure("cardiac-arrests", 3)
+    with pytest.raises(DefinitionError, match="did you mean `deterioration-programme`"):
+        shipped.innovation("deterioration-program")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(
+            "codes: pain-killer",
+            "codes: pain-kiler",
+            ["measures/users.yaml: there is no code list `pain-kiler`; did you mean `pain-killer`?"],
+            id="unknown code list",
+        ),
+        pytest.param(
+            "event: drug_era",
+            "event: drug_eras",
+            ["measures/users.yaml line 6 column 13: `numerator.event` cannot be `drug_eras`; did you mean `drug_era`?"],
+            id="unknown table",
+        ),
+        pytest.param(
+            "codes: pain-killer}",
+            "codes: pain-killer, whcih: first}",
+            ["measures/users.yaml line 6 column 50: unknown field `whcih`; did you mean `which`?"],
+            id="typo in the event",
+        ),
+        pytest.param(
+            "strata: [sex]",
+            "stratum: [sex]",
+            ["measures/users.yaml line 8 column 1: unknown field `stratum`; did you mean `strata`?"],
+            id="typo in the measure",
+        ),
+        pytest.param(
+            "strata: [sex]",
+            "strata: [sex, age]",
+            [
+                "measures/users.yaml line 8 column 15: `strata` cannot be `age`; choose one of `age_band`, `sex`",
+            ],
+            id="unknown stratum",
+        ),
+        pytest.param(
+            "count: people",
+            "count: persons",
+            [
+                "measures/users.yaml line 1 column 1: `count` cannot be `persons`; "
+                "choose one of `people`, `published`, `visits`"
+            ],
+            id="unknown kind",
+        ),
+        pytest.param(
+            "count: people\n",
+            "",
+            ["measures/users.yaml line 1 column 1: field `count` is missing; add it"],
+            id="no kind",
+        ),
+        pytest.param(
+            "count: people",
+            "count: visits",
+            ["measures/users.yaml line 1 column 1: field `visits` is missing; add it"],
+            id="no visits",
+        ),
+        pytest.param(
+            "event: drug_era, codes: pain-killer",
+            "event: death, codes: pain-killer",
+            ["measures/users.yaml: every event needs a code list, except a death, which has none"],
+            id="a death with codes",
+        ),
+        pytest.param(
+            "grain: year\nstrata: [sex]",
+            "grain: all\nstrata: [age_band]",
+            ["measures/users.yaml: measure users: a person has no one age over all dates; remove `age_band`"],
+            id="one age over all dates",
+        ),
+        pytest.param(
+            "reviewer: B",
+            "reviewer: A",
+            ["measures/users.yaml: measure users: the reviewer must be somebody other than the author"],
+            id="own reviewer",
+        ),
+        pytest.param(
+            "next_review: 2030-01-01",
+            "next_review: soon",
+            ["measures/users.yaml line 14 column 1: `next_review` must be a date such as 2024-01-31, not `soon`"],
+            id="no date",
+        ),
+    ],
+)
+def test_a_wrong_measure(folder: Path, old: str, new: str, expected: list[str]) -> None:
+    assert old in MEASURE
+    (folder / "measures" / "users.yaml").write_text(MEASURE.replace(old, new))
+    assert _problems(folder) == expected
+
+
+def test_a_code_list_with_two_versions_is_named_with_its_version(folder: Path) -> None:
+    (folder / "codelists" / "two.yaml").write_text(CODES.format(id="pain-killer", version=2))
+    assert _problems(folder) == [
+        "measures/users.yaml: code list `pain-killer` has several versions; write one of pain-killer v1, pain-killer v2"
+    ]
+    (folder / "measures" / "users.yaml").write_text(MEASURE.replace("pain-killer", "pain-killer v2"))
+    question = read_library(folder).measure("users", 1).question
+    assert isinstance(question, PersonQuestion)
+    assert question.numerator.codes is not None
+    assert question.numerator.codes.version == 2
+
+
+def test_problems_of_all_files_are_reported_at_once(folder: Path) -> None:
+    (folder / "measures" / "users.yaml").write_text(MEASURE.replace("grain: year", "grian: year"))
+    (folder / "innovations" / "new.yaml").write_text("id: new\n")
+    (folder / "measures" / "other.yml").write_text(MEASURE)
+    problems = _problems(folder)
+    assert any(line.startswith("measures/users.yaml") for line in problems)
+    assert any(line.startswith("innovations/new.yaml") for line in problems)
+    assert "measures/other.yml: definitions end in .yaml; rename or remove this file" in problems
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="there is no such library folder"):
+        read_library(tmp_path / "libary")
+
+
+def test_the_digest_follows_the_codes_and_not_the_words(shipped: Library) -> None:
+    measure = shipped.measure("celecoxib-ever", 1)
+    assert replace(measure, title="Another title").digest == measure.digest
+    question = measure.question
+    assert isinstance(question, PersonQuestion)
+    assert question.numerator.codes is not None
+    other = replace(question.numerator.codes, concepts=((1, "x"),))
+    changed = replace(measure, question=replace(question, numerator=replace(question.numerator, codes=other)))
+    assert changed.digest != measure.digest
