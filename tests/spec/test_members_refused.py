@@ -103,3 +103,10 @@ def test_adoptions_are_refused(tmp_path: Path, rows: str, words: list[str]) -> N
         adoptions(tmp_path, rows)
     for word in ["adoptions.csv", *words]:
         assert word in str(refusal.value)
+
+
+def test_an_innovation_that_is_not_in_the_library_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "adoptions.csv"
+    path.write_text(ADOPTIONS + "ZZ1,early-warming,live,2021-03-01\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r'line 2: no innovation "early-warming".*"early-warning"'):
+        read_adoptions(path, membership=MEMBERSHIP, innovations={"early-warning"})

@@ -1,6 +1,7 @@
 """members.csv and adoptions.csv: who belongs, since when, and who uses what."""
 
 import re
+from collections.abc import Collection
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -51,16 +52,19 @@ class _Written(NamedTuple):
     event: AdoptionEvent
 
 
-def read_adoptions(path: Path, *, membership: Membership) -> tuple[AdoptionEvent, ...]:
+def read_adoptions(
+    path: Path, *, membership: Membership, innovations: Collection[str] | None = None
+) -> tuple[AdoptionEvent, ...]:
     """Return the adoption events written in an adoptions.csv, in the order of the file.
 
     Args:
         path: a CSV with the columns ods_code, innovation, stage and date. It may have no rows.
         membership: the organisations that may adopt, and since when.
+        innovations: ids of the innovations there are; without them only the way an id is written is checked.
 
     Raises:
-        DefinitionError: naming file, line and what to correct: an unknown organisation or stage, a day outside the
-            membership, a stage reached twice, stages that run backwards with no `stopped` between them.
+        DefinitionError: naming file, line and what to correct: an unknown organisation, innovation or stage, a
+            day outside the membership, a stage reached twice, stages that run backwards with no `stopped` between them.
     """
     columns = {
         "ods_code": ColumnType.TEXT,
@@ -80,6 +84,10 @@ def read_adoptions(path: Path, *, membership: Membership) -> tuple[AdoptionEvent
         if not _INNOVATION.fullmatch(innovation):
             raise DefinitionError(
                 f'{where}: "{innovation}" is not the id of an innovation; use small letters, digits and hyphens'
+            )
+        if innovations is not None and innovation not in innovations:
+            raise DefinitionError(
+                f'{where}: no innovation "{innovation}" in the library; {did_you_mean(innovation, innovations)}'
             )
         if stage not in list(Stage):
             raise DefinitionError(f'{where}: unknown stage "{stage}"; {did_you_mean(stage, list(Stage))}')
