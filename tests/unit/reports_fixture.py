@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 import numpy as np
 
@@ -216,6 +217,7 @@ def placebo(of: Panel, ratio: tuple[float, float, float] = (1.02, 0.93, 1.12)) -
     return replace(effect(of), rate_ratio=Interval(estimate=ratio[0], lower=ratio[1], upper=ratio[2]))
 
 
+@cache
 def insights() -> tuple[Insight, ...]:
     found: list[Insight] = []
     everything = counts()
@@ -299,13 +301,15 @@ def insights() -> tuple[Insight, ...]:
     return tuple(found)
 
 
-def report() -> Report:
+def report(members: int = 15) -> Report:
+    """Return a report; with fewer members only their own insights and those of the network are in it."""
+    chosen = {"network", *CODES[:members]}
     return Report(
         network_name="Northern Deterioration Network",
         round_id="2025-q1",
         round_title="First quarter of 2025",
         as_of=date(2025, 1, 31),
-        insights=insights(),
+        insights=tuple(insight for insight in insights() if insight.scope in chosen),
         membership=MEMBERSHIP,
         provenance=PROVENANCE,
         measures=(ARRESTS, OBSERVATIONS, WAITS, ADMITTED),

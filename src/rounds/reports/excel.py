@@ -147,7 +147,7 @@ def sheet_names(titles: Iterable[str]) -> list[str]:
     """Return a unique sheet name of at most 31 letters, digits and hyphens for each title.
 
     >>> sheet_names(["Over time: A&E attendances over four hours", "Over time: A&E attendances over four hours, all"])
-    ['over-time-a-e-attendances-over', 'over-time-a-e-attendances-ov-2']
+    ['over-time-a-e-attendances-over', 'over-time-a-e-attendances-ove-2']
     """
     found: list[str] = []
     for title in titles:

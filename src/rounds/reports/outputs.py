@@ -12,7 +12,9 @@ JSON = "insights.json"
 
 
 def write_outputs(folder: Path, *, report: Report) -> tuple[Path, ...]:
-    """Write a report's pages, workbook and JSON file, and return what was written. The same report gives the same bytes.
+    """Write a report's pages, workbook and JSON file, and return what was written.
+
+    The same report gives the same bytes.
 
     Args:
         folder: an existing, empty folder, which the caller swaps in when all is written.

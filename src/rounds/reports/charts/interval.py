@@ -24,7 +24,7 @@ def interval_chart(*, rows: tuple[IntervalRow, ...], title: str, no_difference: 
         title: what the horizontal axis shows.
         no_difference: where to draw a reference line, such as 1 for ratios.
     """
-    shown, hidden = "Rate with 95% interval", "Withheld: interval only"
+    shown, hidden = "Rate, 95% interval", "Withheld: interval"
     values = [
         {
             "group": row.label,

@@ -118,14 +118,14 @@ def _lines(
     if mean is not None:
         found.append({"line": "Mean", "y": mean})
     if limits is not None:
-        found += [{"line": "Limits of usual variation", "y": limit} for limit in limits]
+        found += [{"line": "Usual limits", "y": limit} for limit in limits]
     if target is not None:
         found.append({"line": "Target", "y": target})
     return found
 
 
 def _rules(lines: list[dict[str, str | float]], axis: Spec) -> Spec:
-    dashes = {"Mean": [1, 0], "Limits of usual variation": [6, 4], "Target": [2, 3]}
+    dashes = {"Mean": [1, 0], "Usual limits": [6, 4], "Target": [2, 3]}
     names = [name for name in dashes if any(row["line"] == name for row in lines)]
     return {
         "data": {"values": lines},

@@ -16,7 +16,7 @@ PALE: Final = "#84939f"
 """for what is withheld: lighter than any value, and still 3:1 against white"""
 FONT: Final = "Arial, Helvetica, Liberation Sans, sans-serif"
 
-WITHHELD_LABEL: Final = "Withheld: lowest to highest possible"
+WITHHELD_LABEL: Final = "Withheld: possible range"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ WEB: Final = Profile(
     name="web", width=800, height=380, font=14, point=80, title_chars=96, legend_columns=4, ticks=6, period_labels=9
 )
 MOBILE: Final = Profile(
-    name="mobile", width=340, height=320, font=12, point=34, title_chars=48, legend_columns=1, ticks=5, period_labels=4
+    name="mobile", width=340, height=330, font=13, point=34, title_chars=44, legend_columns=2, ticks=5, period_labels=4
 )
 
 

@@ -126,8 +126,8 @@ def impact(
         benefit=_benefit(effect, reading, title, measure),
         chart=impact_chart(
             points=_points(effect, panel, periods, measure),
-            observed_label="Counted (lowest to highest possible)",
-            expected_label="Expected without it",
+            observed_label="Counted: possible range",
+            expected_label="Expected without",
             title=chart_title,
         ),
         alt_text=(

@@ -72,7 +72,8 @@ class Observed:
             return 0.0, float(per)
         size = max(self.denominator.lower, 1)
         lowest, highest = (rate / per for rate in self.rate_bounds(per))
-        return per * _wilson(lowest, size)[0], per * _wilson(highest, size)[1]
+        # At 0 and 1 the formula is off by the last binary digit, on the wrong side.
+        return per * min(lowest, _wilson(lowest, size)[0]), per * max(highest, _wilson(highest, size)[1])
 
 
 def _wilson(proportion: float, size: int) -> tuple[float, float]:

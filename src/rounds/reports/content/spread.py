@@ -1,6 +1,6 @@
 """How far has an innovation spread? Coverage now, a year ago, and along the curve."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.network.innovations import Innovation
@@ -18,6 +18,8 @@ from rounds.reports.insight import (
     Provenance,
     Table,
 )
+
+HALF_A_QUARTER = timedelta(days=46)
 
 STAGE_WORDS = {
     Stage.AWARE: "know of",
@@ -122,9 +124,10 @@ def spread(
 
 
 def _a_year_before(curve: AdoptionCurve, day: date) -> Coverage | None:
-    then = date(day.year - 1, day.month, min(day.day, 28))
-    earlier = [point for point in curve.points if point.day <= then]
-    return earlier[-1] if earlier and (then - earlier[-1].day).days <= 100 else None
+    """Return the point of the curve nearest to a year earlier, if one is near: a curve may be monthly or quarterly."""
+    then = date(day.year - 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day)
+    nearest = min(curve.points, key=lambda point: abs(point.day - then), default=None)
+    return nearest if nearest is not None and abs(nearest.day - then) <= HALF_A_QUARTER else None
 
 
 def _change(before: Coverage | None, now: Coverage) -> tuple[str, Direction]:

@@ -1,0 +1,175 @@
+"""The pages in a real browser: they reflow, they have names, and they ask nobody for anything."""
+
+import functools
+import http.server
+import importlib.util
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("selenium", reason="selenium is not installed; it comes with the development dependencies")
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from rounds.reports.outputs import write_outputs
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (BROWSER and DRIVER),
+        reason="chromium or chromedriver is not installed (apt-get install chromium chromium-driver)",
+    ),
+]
+
+
+def fixture_module() -> ModuleType:
+    path = Path(__file__).parents[1] / "unit" / "reports_fixture.py"
+    spec = importlib.util.spec_from_file_location("reports_fixture_for_browser", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the test looks at the browser's own log."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("pages")
+    write_outputs(found, report=fixture_module().report(members=2))
+    return found
+
+
+@pytest.fixture(scope="module")
+def root(folder: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = Options()
+    options.binary_location = str(BROWSER)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    found = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield found
+    found.quit()
+
+
+@pytest.fixture(scope="module")
+def paths(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
+
+
+def widen(browser: webdriver.Chrome, width: int) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_page_scrolls_sideways(browser: webdriver.Chrome, root: str, paths: list[str], width: int) -> None:
+    widen(browser, width)
+    for path in paths:
+        browser.get(root + path)
+        browser.execute_script("document.querySelectorAll('details').forEach(item => { item.open = true; })")
+        found = browser.execute_script("return document.scrollingElement.scrollWidth")
+        assert found <= width, f"{path} is {found} px wide at {width}"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(320, "narrow"), (1280, "wide")])
+def test_one_size_of_each_chart_is_shown(browser: webdriver.Chrome, root: str, width: int, shown: str) -> None:
+    widen(browser, width)
+    browser.get(root + "policy-maker.html")
+    figures = browser.find_elements(By.CSS_SELECTOR, ".figure > div")
+    assert len(figures) == 4
+    visible = [figure.get_attribute("class") for figure in figures if figure.is_displayed()]
+    assert visible == [shown, shown]
+
+
+def test_every_image_link_and_table_has_a_name(browser: webdriver.Chrome, root: str, paths: list[str]) -> None:
+    widen(browser, 1280)
+    named = 0
+    for path in [path for path in paths if path in ("index.html", "service-manager.html") or "/rx01" in path]:
+        browser.get(root + path)
+        browser.execute_script("document.querySelectorAll('details').forEach(item => { item.open = true; })")
+        for element in browser.find_elements(By.CSS_SELECTOR, "svg, a, table, summary, article, nav, [role=region]"):
+            if element.is_displayed():
+                named += 1
+                assert element.accessible_name.strip(), f"{path}: {element.get_attribute('outerHTML')[:120]}"
+    assert named > 50
+
+
+def test_charts_keep_their_letters_readable_on_a_phone(browser: webdriver.Chrome, root: str) -> None:
+    widen(browser, 360)
+    browser.get(root + "practitioner.html")
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('.narrow svg.chart text')].map(t => t.getBoundingClientRect().height)"
+    )
+    assert heights
+    assert min(heights) >= 9
+
+
+def test_the_first_tab_stop_skips_to_the_content(browser: webdriver.Chrome, root: str) -> None:
+    widen(browser, 1280)
+    browser.get(root + "index.html")
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    focused = browser.switch_to.active_element
+    assert focused.text == "Skip to main content"
+    assert focused.rect["x"] >= 0
+    focused.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("id") == "main"
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_nothing_leaves_the_page_and_nothing_is_refused(
+    browser: webdriver.Chrome, root: str, folder: Path, paths: list[str], over: str
+) -> None:
+    start = root if over == "http" else folder.as_uri() + "/"
+    browser.get("about:blank")
+    browser.get_log("performance")
+    browser.get_log("browser")
+    for path in paths:
+        browser.get(start + path)
+        styled = browser.execute_script("return getComputedStyle(document.querySelector('.top')).backgroundColor")
+        assert styled == "rgb(0, 71, 126)", f"{path}: the style sheet did not load"
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
+    assert len(asked) > len(paths)
+    assert [url for url in asked if not url.startswith((start, "data:,"))] == []
+    assert browser.get_log("browser") == []

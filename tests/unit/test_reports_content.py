@@ -1,0 +1,429 @@
+"""What an insight says, and what it must not say."""
+
+import doctest
+import importlib
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+import reports_fixture as given
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from rounds.learning.impact.effect import Effect, Interval, NoEffect
+from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
+from rounds.learning.variation.funnel import funnel_proportions
+from rounds.measures.definitions import Better
+from rounds.measures.strata import Stratum
+from rounds.reports.content import (
+    Evaluation,
+    Known,
+    Observed,
+    better_peer,
+    between_sites,
+    equity,
+    impact,
+    over_time,
+    pooled,
+    spread,
+    total,
+)
+from rounds.reports.insight import Certainty, Direction, Insight, Mark
+
+WHERE = {"membership": given.MEMBERSHIP, "provenance": given.PROVENANCE}
+SIZE = 10_000
+
+
+def series(*tops: int | None, size: int = SIZE) -> tuple[Observed | None, ...]:
+    """Counts in order of time; None where nothing was received."""
+    return tuple(
+        None if top is None else Observed(numerator=given.hes(top), denominator=Known.exactly(size)) for top in tops
+    )
+
+
+def said(observed: tuple[Observed | None, ...], of=given.ARRESTS, **more) -> Insight:
+    return over_time(
+        chart=given.chart_of(observed, of),
+        periods=given.PERIODS[: len(observed)],
+        observed=observed,
+        member="RX01",
+        measure=of,
+        **WHERE,
+        **more,
+    )
+
+
+STEADY = (100, 110, 95, 105, 100, 110, 95, 105, 100, 110, 95, 105, 100, 110, 95, 105, 100, 110, 95, 105)
+
+
+def test_a_long_run_on_the_better_side_is_an_improvement() -> None:
+    insight = said(series(*STEADY, 60, 65, 55, 60, 65, 60, 55, 60, 65, 60))
+    assert insight.statement == (
+        "Cardiac arrests in hospital at Northfield Hospital improved: below the mean for 10 months in a row, "
+        "6 per 1,000 admissions in Jun 2024."
+    )
+    assert (insight.direction, insight.certainty.level) == (Direction.BETTER, Certainty.HIGH)
+    assert "improvement" in insight.icons
+
+
+def test_the_same_run_is_a_concern_where_higher_is_better() -> None:
+    insight = said(series(*STEADY, 60, 65, 55, 60, 65, 60, 55, 60, 65, 60), of=given.OBSERVATIONS)
+    assert insight.direction is Direction.WORSE
+    assert " got worse: below the mean" in insight.statement
+    assert insight.action is not None
+    assert "Sep 2023" in insight.action.text  # the first month of the run
+
+
+def test_where_neither_is_better_nothing_improves() -> None:
+    insight = said(series(*STEADY, 60, 65, 55, 60, 65, 60, 55, 60, 65, 60), of=given.ADMITTED)
+    assert insight.direction is Direction.NEUTRAL
+    assert " changed: below the mean" in insight.statement
+    assert "improve" not in insight.statement
+
+
+def test_one_rule_on_few_points_only_may_have_changed() -> None:
+    insight = said(series(*STEADY[:12], 160))
+    assert " may have got worse: unusually high" in insight.statement
+    assert insight.certainty.level is not Certainty.HIGH
+
+
+def test_ordinary_variation_is_no_clear_change_and_asks_for_nothing() -> None:
+    insight = said(series(*STEADY))
+    assert insight.direction is Direction.NO_CHANGE
+    assert ": no clear change; " in insight.statement
+    assert insight.action is None
+    assert "lower is better" in " ".join(insight.notes)
+
+
+def test_withheld_months_leave_bounds_and_no_verdict() -> None:
+    insight = said(series(20, 15, 3, 20, 0, 15))
+    assert "it cannot be told whether that changed" in insight.statement
+    assert insight.icons == ()
+    assert insight.certainty.level is Certainty.LOW
+    row = insight.table.rows[2]
+    assert row[1:7] == (Mark.WITHHELD, 0.1, 0.7, Mark.WITHHELD, 1, 7)
+    assert insight.table.rows[4][1:5] == (0.0, 0.0, 0.0, 0)
+    assert any("Withheld is not zero" in note for note in insight.notes)
+
+
+def test_a_month_nobody_sent_is_not_available() -> None:
+    insight = said(series(20, None, 20))
+    assert set(insight.table.rows[1][1:10]) == {Mark.NOT_AVAILABLE}
+    assert any("No number was received for 1 month of 3" in note for note in insight.notes)
+
+
+def test_nothing_at_all_still_has_an_interval() -> None:
+    insight = said(series(None, None, None))
+    assert "no number was received" in insight.statement
+    assert (insight.certainty.estimate.lower, insight.certainty.estimate.upper) == (0, 1000)
+
+
+def test_series_of_different_lengths_are_refused() -> None:
+    observed = series(*STEADY)
+    with pytest.raises(ValueError, match="differ in length"):
+        over_time(
+            chart=given.chart_of(observed, given.ARRESTS),
+            periods=given.PERIODS[:3],
+            observed=observed,
+            member="RX01",
+            measure=given.ARRESTS,
+            **WHERE,
+        )
+
+
+def year(tops: dict[str, int], size: int = SIZE) -> dict[str, Observed]:
+    return {code: Observed(numerator=given.hes(top), denominator=Known.exactly(size)) for code, top in tops.items()}
+
+
+def peer_of(tops: dict[str, int], of=given.ARRESTS, embedded=None):
+    return better_peer(
+        member="RX01", totals=year(tops), measure=of, membership=given.MEMBERSHIP, over="2024", embedded=embedded
+    )
+
+
+def test_the_peer_is_clearly_better_and_has_something_to_pass_on() -> None:
+    tops = {"RX01": 200, "RX02": 60, "RX03": 80, "RX04": 195}
+    assert peer_of(tops).ods_code == "RX02"
+    found = peer_of(tops, embedded={"RX03": given.INNOVATION})
+    assert (found.ods_code, found.innovation) == ("RX03", given.INNOVATION)
+    shared = peer_of(tops, embedded={"RX03": given.INNOVATION, "RX01": given.INNOVATION})
+    assert (shared.ods_code, shared.innovation) == ("RX02", None)
+
+
+def test_there_is_no_peer_without_a_clear_difference_or_a_direction() -> None:
+    assert peer_of({"RX01": 100, "RX02": 95}) is None
+    assert peer_of({"RX01": 200, "RX02": 20}, of=given.ADMITTED) is None
+    assert peer_of({"RX01": 200, "RX02": 20}, of=given.OBSERVATIONS) is None
+
+
+def test_the_comparator_names_the_peer_and_what_it_used() -> None:
+    peer = peer_of({"RX01": 200, "RX02": 3}, embedded={"RX02": given.INNOVATION})
+    insight = said(series(*STEADY), peer=peer)
+    assert insight.comparator == (
+        "St Agnes' Infirmary does better: between 0.1 and 0.7 per 1,000 admissions over 2024. It has embedded "
+        "“Recognise and respond to deterioration”."
+    ).replace("0.1 ", "0.10 ").replace("0.7 ", "0.70 ")
+    assert insight.innovation == given.INNOVATION.id
+
+
+def funnel_of(tops: list[int], observed: tuple[Observed, ...], sizes: list[int] | None = None) -> Insight:
+    bottoms = np.array(sizes or [SIZE] * len(tops), dtype=float)
+    return between_sites(
+        funnel=funnel_proportions(numerators=np.array(tops, dtype=float), denominators=bottoms, overdispersion=False),
+        members=given.CODES[: len(tops)],
+        observed=observed,
+        over="2024",
+        measure=given.ARRESTS,
+        **WHERE,
+    )
+
+
+def test_a_funnel_names_who_is_far_outside() -> None:
+    tops = [100] * 9 + [220]
+    insight = funnel_of(tops, series(*tops))
+    assert "1 of 10 organisations differ" in insight.statement
+    assert "1 higher (Larkspur Infirmary)" in insight.statement
+    assert insight.direction is Direction.NEUTRAL
+    assert any("not a verdict" in note for note in insight.notes)
+
+
+def test_a_funnel_of_equals_says_so() -> None:
+    tops = [100, 102, 98, 101]
+    assert "no organisation clearly differs" in funnel_of(tops, series(*tops)).statement
+
+
+def test_a_withheld_organisation_is_judged_only_if_its_whole_range_agrees() -> None:
+    tops = [100] * 9 + [4]
+    certain = funnel_of(tops, series(*tops))
+    assert "1 lower (Larkspur Infirmary)" in certain.statement
+    straddling = funnel_of([100] * 9 + [4], series(*tops[:9]) + series(4, size=600), sizes=[SIZE] * 9 + [600])
+    assert "1 cannot be told because numbers are withheld" in straddling.statement
+    assert straddling.certainty.level is Certainty.LOW
+    row = next(row for row in straddling.table.rows if row[0] == "Larkspur Infirmary")
+    assert row[2] is Mark.WITHHELD
+    assert str(row[-1]).startswith("cannot be told")
+
+
+def curve(*points: tuple[date, int, int]) -> AdoptionCurve:
+    return AdoptionCurve(
+        innovation=given.INNOVATION.id,
+        stage=Stage.EMBEDDED,
+        points=tuple(
+            Coverage(day=day, adopted=adopted, members=members, not_yet=given.CODES[adopted:members])
+            for day, adopted, members in points
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence", "direction"),
+    [
+        ((7, 15), (12, 15), "12 of 15 hospitals have embedded {}, up from 7 a year ago.", Direction.BETTER),
+        ((7, 14), (12, 15), "12 of 15 hospitals have embedded {}, up from 7 of 14 a year ago.", Direction.BETTER),
+        ((12, 15), (9, 15), "9 of 15 hospitals have embedded {}, down from 12 a year ago.", Direction.WORSE),
+        ((9, 15), (9, 15), "9 of 15 hospitals have embedded {}, the same number as a year ago.", Direction.NO_CHANGE),
+    ],
+)
+def test_spread_counts_members(before, now, sentence, direction) -> None:
+    points = curve((date(2023, 12, 31), *before), (date(2024, 12, 31), *now))
+    insight = spread(curve=points, now=points.points[-1], innovation=given.INNOVATION, member_noun="hospitals", **WHERE)
+    assert insight.statement == sentence.format("“Recognise and respond to deterioration”")
+    assert insight.direction is direction
+
+
+def test_spread_without_a_past_compares_with_nothing() -> None:
+    points = curve((date(2024, 12, 31), 15, 15))
+    insight = spread(curve=points, now=points.points[-1], innovation=given.INNOVATION, member_noun="hospitals", **WHERE)
+    assert insight.statement == "15 of 15 hospitals have embedded “Recognise and respond to deterioration”."
+    assert insight.action is None
+    assert insight.comparator is None
+
+
+PANEL = given.panel(given.counts()[given.ARRESTS.id])
+
+
+def impact_of(effect: Effect | NoEffect, placebo: Effect | NoEffect | None, of=given.ARRESTS) -> Insight:
+    return impact(
+        evaluation=Evaluation(effect=effect, placebo=placebo, panel=PANEL, periods=given.PERIODS),
+        innovation=given.INNOVATION,
+        stage=Stage.EMBEDDED,
+        measure=of,
+        **WHERE,
+    )
+
+
+def effect_of(ratio: tuple[float, float, float], avoided: tuple[float, float, float], **more) -> Effect:
+    return replace(
+        given.effect(PANEL, ratio=ratio, withheld_share=more.pop("withheld_share", 0.0)),
+        avoided=Interval(estimate=avoided[0], lower=avoided[1], upper=avoided[2]),
+        **more,
+    )
+
+
+CLEAN = given.placebo(PANEL)
+HALVED = effect_of((0.52, 0.45, 0.59), (310, 250, 370))
+
+
+def test_a_clear_effect_with_a_clean_placebo_is_stated_plainly() -> None:
+    insight = impact_of(HALVED, CLEAN)
+    assert insight.statement == (
+        "Cardiac arrests in hospital fell by 48% (95% CI 41% to 55%) where “Recognise and respond to deterioration” is "
+        "embedded: about 310 (250 to 370) fewer than expected without it."
+    )
+    assert (insight.direction, insight.certainty.level) == (Direction.BETTER, Certainty.HIGH)
+    assert insight.benefit is not None
+    assert (insight.benefit.patients.lower, insight.benefit.patients.upper) == (250, 370)
+    assert "parallel" in insight.certainty.because
+
+
+@pytest.mark.parametrize(
+    ("effect", "placebo", "level", "words"),
+    [
+        (HALVED, given.placebo(PANEL, ratio=(0.8, 0.7, 0.9)), Certainty.LOW, "may have fallen by 48%"),
+        (HALVED, None, Certainty.MODERATE, "fell by 48%"),
+        (HALVED, NoEffect(reason="too few periods"), Certainty.MODERATE, "fell by 48%"),
+        (replace(HALVED, withheld_share=0.2), CLEAN, Certainty.MODERATE, "fell by 48%"),
+        (replace(HALVED, withheld_share=0.6), CLEAN, Certainty.LOW, "may have fallen by 48%"),
+        (replace(HALVED, comparison_sites=2), CLEAN, Certainty.MODERATE, "fell by 48%"),
+        (effect_of((0.97, 0.9, 1.04), (30, -40, 100)), CLEAN, Certainty.MODERATE, "no clear change"),
+        (effect_of((0.9, 0.6, 1.4), (30, -90, 150)), CLEAN, Certainty.LOW, "no clear change"),
+    ],
+)
+def test_certainty_follows_interval_placebo_withheld_and_sites(effect, placebo, level, words) -> None:
+    insight = impact_of(effect, placebo)
+    assert insight.certainty.level is level
+    assert words in insight.statement
+
+
+def test_no_clear_change_claims_no_benefit_and_gives_the_range() -> None:
+    insight = impact_of(effect_of((0.97, 0.9, 1.04), (30, -40, 100)), CLEAN)
+    assert "(95% CI 10% fewer to 4% more)" in insight.statement
+    assert insight.benefit is None
+    assert insight.action is not None
+    assert insight.action.text.startswith("Do not claim")
+
+
+def test_harm_is_said() -> None:
+    insight = impact_of(effect_of((1.3, 1.1, 1.5), (-300, -500, -100)), CLEAN)
+    assert "rose by 30% (95% CI 10% to 50%)" in insight.statement
+    assert "about 300 (100 to 500) more than expected" in insight.statement
+    assert insight.direction is Direction.WORSE
+    assert insight.benefit is None
+    assert insight.action is not None
+    assert insight.action.text.startswith("Pause")
+
+
+def test_where_higher_is_better_the_gain_is_positive() -> None:
+    insight = impact_of(effect_of((1.3, 1.1, 1.5), (-300, -500, -100)), CLEAN, of=given.OBSERVATIONS)
+    assert insight.direction is Direction.BETTER
+    assert insight.benefit is not None
+    patients = insight.benefit.patients
+    assert (patients.value, patients.lower, patients.upper) == (300, 100, 500)
+    assert "gained" in patients.unit
+
+
+def test_no_estimate_says_what_cannot_be_said() -> None:
+    insight = impact_of(NoEffect(reason="every site started in the same month"), None)
+    assert insight.statement.startswith("It cannot be said yet whether cardiac arrests in hospital changed")
+    assert insight.certainty.because == "every site started in the same month."
+    assert insight.benefit is None
+    assert insight.table.rows[0][2] is Mark.NOT_AVAILABLE
+    assert any("does not mean that there was no effect" in note for note in insight.notes)
+
+
+def test_an_evaluation_needs_a_label_for_every_period() -> None:
+    with pytest.raises(ValueError, match="period labels"):
+        Evaluation(effect=HALVED, placebo=None, panel=PANEL, periods=given.PERIODS[:-1])
+
+
+def pool(*tops: int | None) -> Insight:
+    observed = series(*tops)
+    return pooled(
+        periods=given.PERIODS[: len(tops)],
+        observed=observed,
+        sites=(15,) * len(tops),
+        measure=given.ARRESTS,
+        provenance=given.PROVENANCE,
+    )
+
+
+def test_a_pooled_rate_is_a_value_or_its_bounds() -> None:
+    assert "across 15 sites: 10 per 1,000 admissions in Feb 2022 (lower is better)." in pool(90, 100).statement
+    assert "across 15 sites: between 0.10 and 0.70 per 1,000 admissions in Feb 2022" in pool(90, 4).statement
+    assert pool(90, 4).certainty.level is Certainty.LOW
+    assert pool(90, 100, None).statement == pool(90, 100).statement
+    with pytest.raises(ValueError, match="hold no number"):
+        pool(None)
+
+
+def groups(**tops: int) -> Insight:
+    levels = {"sex_" + name: top for name, top in tops.items()}
+    return equity(
+        groups={
+            name.removeprefix("sex_"): Observed(numerator=given.hes(top), denominator=Known.exactly(SIZE))
+            for name, top in levels.items()
+        },
+        stratum=Stratum.SEX,
+        over="2024",
+        member="network",
+        measure=given.ARRESTS,
+        **WHERE,
+    )
+
+
+def test_groups_differ_only_if_their_intervals_are_apart() -> None:
+    assert "higher for male" in groups(female=50, male=150).statement
+    assert "no clear difference by sex" in groups(female=100, male=110).statement
+    withheld = groups(female=4, male=150)
+    assert withheld.certainty.level is Certainty.LOW
+    assert withheld.table.rows[0][1] is Mark.WITHHELD
+
+
+COUNTS = st.integers(0, 400)
+
+
+@for_all(st.lists(st.tuples(COUNTS, st.integers(400, 5000)), min_size=1, max_size=12))
+def test_bounds_always_hold_the_truth(pairs: list[tuple[int, int]]) -> None:
+    together = total(Observed(numerator=given.hes(top), denominator=given.hes(bottom)) for top, bottom in pairs)
+    truth = 1000 * sum(top for top, _ in pairs) / sum(bottom for _, bottom in pairs)
+    lower, upper = together.rate_bounds(1000)
+    assert lower <= truth <= upper
+    low, high = together.interval95(1000)
+    assert low <= lower <= upper <= high
+    assert together.withheld == any(1 <= top <= 7 for top, _ in pairs)
+
+
+def test_no_withheld_number_of_any_insight_is_zero_or_blank() -> None:
+    seen = 0
+    for insight in given.report().insights:
+        for row in insight.table.rows:
+            for at, column in enumerate(insight.table.columns):
+                assert row[at] not in ("", None), f"{insight.id}: {column} is blank"
+                if column == "Events" and row[at] is Mark.WITHHELD:
+                    seen += 1
+                    assert (row[at + 1], row[at + 2]) != (0, 0)
+                    assert row[at + 1] <= row[at + 2]
+    assert seen > 100
+
+
+def test_identifiers_are_stable_and_unique() -> None:
+    found = [insight.id for insight in given.report().insights]
+    assert len(set(found)) == len(found)
+    assert "over-time-cardiac-arrests-rx01" in found
+    assert "impact-deterioration-programme-cardiac-arrests-network" in found
+
+
+@pytest.mark.parametrize("module", ["content.wording", "content.observed", "charts.theme", "charts.icons", "excel"])
+def test_examples_in_docstrings_run(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"rounds.reports.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_better_is_always_said() -> None:
+    for insight in given.report().insights:
+        if insight.measure != given.INNOVATION.id:
+            words = " ".join((insight.statement, insight.chart["usermeta"]["title"], *insight.notes))
+            assert "is better" in words, insight.id
+    assert {Better.LOWER, Better.HIGHER, Better.NEITHER} == {of.better for of in given.report().measures}
