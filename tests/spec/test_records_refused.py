@@ -178,6 +178,13 @@ def test_types_that_lose_nothing_are_taken(tmp_path: Path) -> None:
     assert counts[0].cells.equals(counts[2].cells)
 
 
+def test_columns_that_are_not_used_do_no_harm(tmp_path: Path) -> None:
+    write_site(tmp_path, **GOOD)
+    _rewrite(tmp_path, "drug_era", lambda frame: frame.with_columns(row_number=pl.lit("x"), known_id=pl.lit("y")))
+    _rewrite(tmp_path, "drug_era", lambda frame: frame.rename({"person_id": "PERSON_ID"}))
+    assert open_site(tmp_path).has("drug_era")
+
+
 def test_a_truncated_parquet_file(tmp_path: Path) -> None:
     write_site(tmp_path, **GOOD)
     path = tmp_path / "drug_era.parquet"

@@ -158,7 +158,7 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         table=table,
         path=path,
         select=f"SELECT {select} FROM {scan}",
-        checked=f"SELECT {select}, {wrong}, row_number FROM {scan}",
+        checked=f"SELECT {select}, {wrong}, rounds_row FROM {scan}",
     )
 
 

@@ -28,7 +28,7 @@ class Source:
     select: str
     """Columns as declared in the table; empty where the file's value does not fit the type."""
     checked: str
-    """The same with `row_number` and, for each column, `<column> is wrong`."""
+    """The same with `rounds_row` and, for each column, `<column> is wrong`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +139,10 @@ def _apply(
     rows = f"SELECT t.*, {known}, {again} AS copies FROM ({source.checked}) t {person}"
     broken = ", ".join(f"({rule.condition}) AS rule_{number}" for number, rule in enumerate(rules))
     counted = ", ".join(
-        f"count(*) FILTER (WHERE rule_{number}), min(row_number) FILTER (WHERE rule_{number})"
+        f"count(*) FILTER (WHERE rule_{number}), min(rounds_row) FILTER (WHERE rule_{number})"
         for number in range(len(rules))
     )
-    (row,) = connection.execute(f"SELECT {counted} FROM (SELECT row_number, {broken} FROM ({rows}) t)").fetchall()
+    (row,) = connection.execute(f"SELECT {counted} FROM (SELECT rounds_row, {broken} FROM ({rows}) t)").fetchall()
     return [(rule, row[2 * i], row[2 * i + 1]) for i, rule in enumerate(rules) if row[2 * i]]
 
 

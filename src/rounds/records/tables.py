@@ -113,14 +113,14 @@ _EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
 
 
 def file_scan(path: Path) -> str:
-    """Return SQL that reads a Parquet or CSV file with every column and its 1-based data row, `row_number`."""
+    """Return SQL that reads a Parquet or CSV file with every column and its 1-based data row, `rounds_row`."""
     # Brackets keep DuckDB from taking a star in a folder's name for a pattern.
     literal = re.sub(r"([*?\[])", r"[\1]", str(path)).replace("'", "''")
     if path.suffix.lower() == ".parquet":
         scan = f"read_parquet('{literal}', file_row_number = true, hive_partitioning = false)"
-        return f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS row_number FROM {scan})"
+        return f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS rounds_row FROM {scan})"
     scan = f"read_csv('{literal}', header = true, all_varchar = true, delim = ',', hive_partitioning = false)"
-    return f"(SELECT *, row_number() OVER () AS row_number FROM {scan})"
+    return f"(SELECT *, row_number() OVER () AS rounds_row FROM {scan})"
 
 
 def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | None:
