@@ -25,6 +25,7 @@ from rounds.learning.impact.placebo import placebo
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
+from rounds.network.members import Member, Membership
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
 from rounds.storage.library import read_library, shipped_library_folder
 from rounds.storage.workspace import Programme
@@ -78,10 +79,20 @@ def adoption(arrests: Arrests) -> tuple[AdoptionEvent, ...]:
     )
 
 
+def members(arrests: Arrests) -> Membership:
+    """Return the demo's hospitals as members."""
+    return Membership(
+        members=tuple(
+            Member(ods_code=one.ods_code, name=one.name, kind="acute hospital", region=one.region, joined=one.joined)
+            for one in arrests.hospitals
+        )
+    )
+
+
 def one_seed(seed: int) -> Found:
     """Return what the round of one seed finds."""
     arrests = draw_arrests(SyntheticNetwork(seed=seed))
-    panel = impact_panel(PROGRAMME, outcome=pooled(arrests), events=adoption(arrests))
+    panel = impact_panel(PROGRAMME, outcome=pooled(arrests), events=adoption(arrests), membership=members(arrests))
     effect, falsified = estimate_effect(panel), placebo(panel, lead=PLACEBO_LEAD_PERIODS)
     assert isinstance(effect, Effect)
     assert isinstance(falsified, Effect)

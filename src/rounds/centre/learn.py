@@ -1,6 +1,6 @@
 """From what was received to what is said of one measure: over time, between members, between groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,6 +16,7 @@ from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, period_label, periods_between
 from rounds.measures.strata import LEVELS
+from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
@@ -45,9 +46,10 @@ class PooledMeasure:
     def labels(self) -> tuple[str, ...]:
         return tuple(period_label(period.start, self.measure.grain) for period in self.periods)
 
-    @property
-    def members(self) -> tuple[str, ...]:
-        return tuple(self.series["member"].unique().sort())
+    def members(self, membership: Membership) -> tuple[str, ...]:
+        """Return who has numbers, in the order of the membership."""
+        present = set(self.series["member"])
+        return tuple(member.ods_code for member in membership.members if member.ods_code in present)
 
     @property
     def recent(self) -> tuple[Period, ...]:
@@ -85,7 +87,7 @@ def variation_insights(
     *,
     membership: Membership,
     provenance: Provenance,
-    embedded: dict[str, tuple[str, str]],
+    embedded: Mapping[str, Innovation],
 ) -> tuple[Insight, ...]:
     """Return what a measure says over time, between members and between groups.
 
@@ -93,9 +95,9 @@ def variation_insights(
         found: the pooled measure.
         membership: to name the members.
         provenance: where the numbers come from.
-        embedded: (innovation id, title) by ODS code, of members that have embedded one.
+        embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
     """
-    said = [_pooled_insight(found, membership, provenance)]
+    said = [_pooled_insight(found, provenance)]
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART:
         said += _over_time_insights(found, membership, provenance, embedded)
     said += _between_sites_insight(found, membership, provenance)
@@ -103,7 +105,7 @@ def variation_insights(
     return tuple(said)
 
 
-def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> Insight:
+def _pooled_insight(found: PooledMeasure, provenance: Provenance) -> Insight:
     sums = totals(found.cells, by=["period"])
     by_period = dict(zip(sums["period"], observed_from_cells(sums), strict=True))
     sites = dict(found.cells.group_by("period").agg(pl.col("site").n_unique()).iter_rows())
@@ -112,18 +114,17 @@ def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Pr
         observed=tuple(by_period.get(period.start) for period in found.periods),
         sites=tuple(sites.get(period.start, 0) for period in found.periods),
         measure=found.measure,
-        membership=membership,
         provenance=provenance,
     )
 
 
 def _over_time_insights(
-    found: PooledMeasure, membership: Membership, provenance: Provenance, embedded: dict[str, tuple[str, str]]
+    found: PooledMeasure, membership: Membership, provenance: Provenance, embedded: Mapping[str, Innovation]
 ) -> list[Insight]:
     recent = totals(found.in_recent(found.series), by=["member"])
     recent_totals = dict(zip(recent["member"], observed_from_cells(recent), strict=True))
     said = []
-    for member in found.members:
+    for member in found.members(membership):
         observed = _member_series(found, member)
         present = [index for index, item in enumerate(observed) if item is not None]
         span = slice(present[0], present[-1] + 1)

@@ -1,5 +1,6 @@
 """An innovation being spread: how far it has got, and whether it worked where it is used."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -12,22 +13,30 @@ from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import adoption_curve, coverage, first_reached, stage_reached, stopped_on
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
-from rounds.reports.content.impact import impact
+from rounds.reports.content.impact import Evaluation, impact
 from rounds.reports.content.spread import spread
 from rounds.reports.insight import Insight, Provenance
+from rounds.storage.library import Library
 from rounds.storage.workspace import Programme
 
 PLACEBO_LEAD_PERIODS = 6
 
 
 def embedded_innovations(
-    events: tuple[AdoptionEvent, ...], innovations: tuple[Innovation, ...], *, as_of: date
-) -> dict[str, tuple[str, str]]:
-    """Return, by ODS code, the (id, title) of an innovation that the member has embedded by a day."""
-    found: dict[str, tuple[str, str]] = {}
-    for innovation in innovations:
-        for member in stage_reached(events, Stage.EMBEDDED, as_of, innovation=innovation.id):
-            found.setdefault(member, (innovation.id, innovation.title))
+    measure_id: str,
+    programmes: Sequence[Programme],
+    library: Library,
+    *,
+    events: tuple[AdoptionEvent, ...],
+    as_of: date,
+) -> dict[str, Innovation]:
+    """Return, by ODS code, an innovation meant to improve a measure that the member has embedded by a day."""
+    found: dict[str, Innovation] = {}
+    for programme in programmes:
+        if measure_id == programme.outcome or measure_id in programme.improves:
+            innovation = library.innovation(programme.innovation)
+            for member in stage_reached(events, Stage.EMBEDDED, as_of, innovation=innovation.id):
+                found.setdefault(member, innovation)
     return found
 
 
@@ -62,7 +71,7 @@ def spread_insight(
         now=coverage(
             events, innovation=innovation.id, stage=programme.stage, day=as_of, members_on_day=members_on(as_of)
         ),
-        innovation_title=innovation.title,
+        innovation=innovation,
         member_noun=f"{kinds[0]}s" if len(kinds) == 1 else "members",
         membership=membership,
         provenance=provenance,
@@ -79,29 +88,27 @@ def impact_insight(
     provenance: Provenance,
 ) -> Insight:
     """Return whether an innovation worked where it is used, and for how many; or why the data cannot say."""
-    panel = impact_panel(programme, outcome=outcome, events=events)
+    panel = impact_panel(programme, outcome=outcome, events=events, membership=membership)
     effect = estimate_effect(panel)
     falsified = None if isinstance(effect, NoEffect) else placebo(panel, lead=PLACEBO_LEAD_PERIODS)
     return impact(
-        effect=effect,
-        placebo=falsified,
-        panel=panel,
-        periods=outcome.labels,
-        innovation=innovation.id,
-        innovation_title=innovation.title,
+        evaluation=Evaluation(effect=effect, placebo=falsified, panel=panel, periods=outcome.labels),
+        innovation=innovation,
+        stage=programme.stage,
         measure=outcome.measure,
         membership=membership,
         provenance=provenance,
-        stage_words=str(programme.stage).replace("_", " "),
     )
 
 
-def impact_panel(programme: Programme, *, outcome: PooledMeasure, events: tuple[AdoptionEvent, ...]) -> Panel:
+def impact_panel(
+    programme: Programme, *, outcome: PooledMeasure, events: tuple[AdoptionEvent, ...], membership: Membership
+) -> Panel:
     """Return the outcome's bounded counts by member and period, with who used the innovation when.
 
     A denominator that is withheld or empty leaves its member-period out: there is no exposure to speak of.
     """
-    members, starts = outcome.members, [period.start for period in outcome.periods]
+    members, starts = outcome.members(membership), [period.start for period in outcome.periods]
     shape = (len(members), len(starts))
     lower, upper, exposure = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     row_of = {member: row for row, member in enumerate(members)}

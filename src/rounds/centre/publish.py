@@ -14,19 +14,13 @@ from rounds.centre.programmes import embedded_innovations, impact_insight, sprea
 from rounds.centre.progress import Progress
 from rounds.exchange.messages import Reply
 from rounds.network.members import Membership
-from rounds.reports.excel import write_workbook
 from rounds.reports.insight import Insight, Provenance
-from rounds.reports.json_file import insights_json
-from rounds.reports.pages import write_pages
+from rounds.reports.outputs import write_outputs
 from rounds.reports.report import Report
 from rounds.storage.atomic import write_folder
 from rounds.storage.workspace import Workspace
 
 _STAMP = "round.json"
-_DOWNLOADS = (
-    ("insights.xlsx", "Excel workbook with every table"),
-    ("insights.json", "the same insights for programs"),
-)
 
 
 class _About(TypedDict):
@@ -65,9 +59,7 @@ def publish(
     report = make_report(workspace, plan, replies, progress=progress)
 
     def fill(folder: Path) -> None:
-        write_pages(folder, report=report, downloads=_DOWNLOADS)
-        write_workbook(folder / "insights.xlsx", report)
-        (folder / "insights.json").write_bytes(insights_json(report))
+        write_outputs(folder, report=report)
         stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
         (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
 
@@ -85,10 +77,12 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
             found[measure.id] = one
     progress.step("Looking for variation", len(found) + len(declared.programmes))
     events = tuple(event for event in workspace.adoptions if event.day <= declared.as_of)
-    embedded = embedded_innovations(events, workspace.library.innovations, as_of=declared.as_of)
     insights: list[Insight] = []
     for one in found.values():
         provenance = _provenance(plan, replies, one)
+        embedded = embedded_innovations(
+            one.measure.id, declared.programmes, workspace.library, events=events, as_of=declared.as_of
+        )
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
         progress.advance()
     for programme in declared.programmes:

@@ -44,6 +44,7 @@ class _Programme(Definition):
     innovation: str
     outcome: str
     stage: Stage = Stage.EMBEDDED
+    improves: list[str] = Field(default_factory=list)
 
 
 class _RoundFile(Definition):
@@ -72,6 +73,8 @@ class Programme:
     innovation: str
     outcome: str
     stage: Stage
+    improves: tuple[str, ...] = ()
+    """further measures that the innovation is meant to improve"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,6 @@ def read_workspace(folder: Path) -> Workspace:
     _refuse_twice(path, "site", [site.id for site in network.sites])
     _refuse_twice(path, "site folder", [site.folder for site in network.sites])
     membership = read_membership(folder / "members.csv")
-    adoptions_file = folder / "adoptions.csv"
     own_library = folder / "library"
     library = read_library(shipped_library_folder(), *([own_library] if own_library.is_dir() else []))
     site_ids = tuple(site.id for site in network.sites)
@@ -155,7 +157,7 @@ def read_workspace(folder: Path) -> Workspace:
         centre=folder / network.centre.folder,
         exchange=folder / network.exchange,
         membership=membership,
-        adoptions=read_adoptions(adoptions_file, membership=membership) if adoptions_file.exists() else (),
+        adoptions=_read_adoptions(folder / "adoptions.csv", membership, library),
         library=library,
         rounds=declared,
     )
@@ -164,7 +166,9 @@ def read_workspace(folder: Path) -> Workspace:
 def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> RoundDeclaration:
     file = read_yaml(path, _RoundFile)
     if not file.first <= file.last <= file.as_of:
-        raise DefinitionError(f"{path}: first ({file.first}), last ({file.last}) and as_of ({file.as_of}) must be in order")
+        raise DefinitionError(
+            f"{path}: first ({file.first}), last ({file.last}) and as_of ({file.as_of}) must be in order"
+        )
     _refuse_twice(path, "measure", [measure.id for measure in file.measures])
     for measure in file.measures:
         library.measure(measure.id, measure.version)
@@ -175,11 +179,20 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
     programmes = []
     for programme in file.programmes:
         library.innovation(programme.innovation)
-        if programme.outcome not in measure_ids:
-            hint = nearest(programme.outcome, measure_ids)
-            raise DefinitionError(f"{path}: programme {programme.innovation}: the round does not ask for its outcome "
-                                  f"`{programme.outcome}`{hint}")
-        programmes.append(Programme(innovation=programme.innovation, outcome=programme.outcome, stage=programme.stage))
+        for named in (programme.outcome, *programme.improves):
+            if named not in measure_ids:
+                raise DefinitionError(
+                    f"{path}: programme {programme.innovation}: the round does not ask for its measure "
+                    f"`{named}`{nearest(named, measure_ids)}"
+                )
+        programmes.append(
+            Programme(
+                innovation=programme.innovation,
+                outcome=programme.outcome,
+                stage=programme.stage,
+                improves=tuple(programme.improves),
+            )
+        )
     return RoundDeclaration(
         id=file.id,
         title=file.title,
@@ -192,6 +205,13 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
         ),
         programmes=tuple(programmes),
     )
+
+
+def _read_adoptions(path: Path, membership: Membership, library: Library) -> tuple[AdoptionEvent, ...]:
+    if not path.exists():
+        return ()
+    known = [innovation.id for innovation in library.innovations]
+    return read_adoptions(path, membership=membership, innovations=known)
 
 
 def _refuse_twice(path: Path, what: str, values: list[str]) -> None:

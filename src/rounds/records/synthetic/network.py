@@ -27,6 +27,7 @@ class Progress(Protocol):
 
 INNOVATION: Final = "deterioration-programme"
 OUTCOME: Final = "cardiac-arrests"
+IMPROVES: Final = ("observations-on-admission", "outreach-reviews")
 MEASURES: Final = ((OUTCOME, 1), ("in-hospital-deaths", 1), ("observations-on-admission", 1), ("outreach-reviews", 1))
 AVOIDED_MEANS: Final = (
     "arrests that would have happened without the programme less those that did, summed over the hospital-months in "
@@ -166,7 +167,8 @@ def _round_yaml(plan: SyntheticNetwork, round_id: str) -> str:
         f'id: "{round_id}"\ntitle: Deterioration programme, {plan.first_month:%B %Y} to {plan.last_day:%B %Y}\n'
         f"as_of: {plan.last_day + timedelta(days=_DAYS_TO_AS_OF)}\nfirst: {plan.first_month}\nlast: {plan.last_day}\n"
         f"measures:\n{measures}"
-        f"programmes:\n  - {{innovation: {INNOVATION}, outcome: {OUTCOME}, stage: {Stage.EMBEDDED}}}\n"
+        f"programmes:\n  - innovation: {INNOVATION}\n    outcome: {OUTCOME}\n    stage: {Stage.EMBEDDED}\n"
+        f"    improves: [{', '.join(IMPROVES)}]\n"
     )
 
 

@@ -40,7 +40,7 @@ NAMES: Final = (
 _FEWEST_MONTHS: Final = 24
 _MONTHS_BEFORE_FIRST: Final = 7
 _MONTHS_AFTER_LAST: Final = 12
-_ARRESTS_A_MONTH: Final = (3.0, 12.0)
+_ARRESTS_A_MONTH: Final = (4.0, 20.0)
 
 
 class Stream(IntEnum):
@@ -61,7 +61,7 @@ class SyntheticNetwork:
     adopters: int = 12
     first_month: date = date(2022, 4, 1)
     months: int = 36
-    admissions: tuple[int, int] = (600, 2000)
+    admissions: tuple[int, int] = (1200, 4000)
     """fewest and most admissions a month of a hospital, on average"""
     arrests_per_1000: tuple[float, float] = (4.0, 10.0)
     """lowest and highest rate of cardiac arrest per 1,000 admissions of a hospital, without the programme"""
@@ -131,7 +131,7 @@ def draw_hospitals(plan: SyntheticNetwork) -> tuple[Hospital, ...]:
     """Return the hospitals of a plan. Those that adopt are spread over small and large, good and bad.
 
     Sizes are log-uniform and rates log-normal around 6 per 1,000, both inside the plan's limits, with the rate held to
-    where a hospital has 3 to 12 arrests in a mean month if those limits allow it.
+    where a hospital has 4 to 20 arrests in a mean month if those limits allow it.
     """
     rng = plan.generator(Stream.HOSPITALS)
     count = plan.hospitals
