@@ -349,8 +349,8 @@ def pool(*tops: int | None) -> Insight:
 
 
 def test_a_pooled_rate_is_a_value_or_its_bounds() -> None:
-    assert "across 15 sites: 10 per 1,000 admissions in Feb 2022 (lower is better)." in pool(90, 100).statement
-    assert "across 15 sites: between 0.10 and 0.70 per 1,000 admissions in Feb 2022" in pool(90, 4).statement
+    assert "across the network: 10 per 1,000 admissions in Feb 2022 (lower is better)." in pool(90, 100).statement
+    assert "across the network: between 0.10 and 0.70 per 1,000 admissions in Feb 2022" in pool(90, 4).statement
     assert pool(90, 4).certainty.level is Certainty.LOW
     assert pool(90, 100, None).statement == pool(90, 100).statement
     with pytest.raises(ValueError, match="hold no number"):

@@ -2,19 +2,14 @@
 
 import hashlib
 import json
-import multiprocessing
 import re
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 
 import vl_convert
 from markupsafe import Markup
 
 from rounds.errors import RoundsError
 from rounds.reports.charts.theme import Profile, Spec, sized
-
-MANY = 200
-"""From this many charts on, further processes pay for their start."""
 
 
 def spec_hash(spec: Spec) -> str:
@@ -36,10 +31,8 @@ def _render(canonical: str) -> str:
 class SvgCache:
     """Charts drawn in this run, by the hash of what is drawn."""
 
-    def __init__(self, *, processes: int = 1) -> None:
-        """Start empty; with more than one process, many charts are drawn side by side."""
+    def __init__(self) -> None:
         self._drawn: dict[str, str] = {}
-        self._processes = processes
 
     def __len__(self) -> int:
         return len(self._drawn)
@@ -47,13 +40,9 @@ class SvgCache:
     def draw_all(self, wanted: Iterable[tuple[Spec, Profile]]) -> None:
         """Draw every chart that is not drawn yet."""
         specs = {spec_hash(found): _canonical(found) for found in (sized(spec, profile) for spec, profile in wanted)}
-        missing = {key: text for key, text in sorted(specs.items()) if key not in self._drawn}
-        if len(missing) < MANY or self._processes == 1:
-            self._drawn |= {key: _render(text) for key, text in missing.items()}
-            return
-        # A forked copy of a running V8 hangs, so each process starts afresh.
-        with ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-            self._drawn |= dict(zip(missing, pool.map(_render, missing.values(), chunksize=8), strict=True))
+        for key, text in specs.items():
+            if key not in self._drawn:
+                self._drawn[key] = _render(text)
 
     def svg(self, spec: Spec, profile: Profile, *, key: str, name: str, description: str) -> Markup:
         """Return a chart as accessible inline SVG.

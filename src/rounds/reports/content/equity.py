@@ -7,7 +7,7 @@ from rounds.measures.strata import LEVELS, Stratum
 from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
-from rounds.reports.content.observed import Observed
+from rounds.reports.content.observed import Observed, total
 from rounds.reports.content.wording import (
     better_words,
     inline,
@@ -79,10 +79,10 @@ def equity(
                 f"{withheld} of {len(rows)} withheld; the groups may differ in more than {WORDS[stratum]}."
             ),
             estimate=Estimate(
-                value=None,
+                value=total(rows.values()).rate(measure.per),
                 lower=lower,
                 upper=upper,
-                interval="95% intervals of all groups, bounds included",
+                interval="over all groups; 95% intervals of the groups reach from",
                 unit=rate_unit(measure),
             ),
             method="wilson-bounds@1",

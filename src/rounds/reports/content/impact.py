@@ -348,7 +348,14 @@ def _table(
         exact = point.lower == point.upper
         counted: Cell = point.lower if exact else Mark.WITHHELD
         rows.append(
-            ("Counted", point.label, counted, point.lower, point.upper, f"{rate}, {plural(point.sites, 'site')}")
+            (
+                "Counted",
+                point.label,
+                counted,
+                point.lower,
+                point.upper,
+                f"{rate}, {plural(point.sites, 'site')}{'' if exact else '; some counts withheld or rounded'}",
+            )
         )
         if point.expected is not None:
             rows.append(

@@ -13,6 +13,7 @@ from rounds.reports.content.observed import Observed, total
 from rounds.reports.content.peers import Peer
 from rounds.reports.content.wording import (
     better_words,
+    dated,
     grain_noun,
     inline,
     plural,
@@ -171,7 +172,7 @@ def _signal(
             f"{plural(shown, noun)} with a number; none of the rules flags the latest. A small change could be missed."
         )
         return _Signal(
-            f"{subject}: no clear change; {value} in {periods[latest]} is within its usual range ({usual}).",
+            f"{subject}: no clear change; {value} {dated(periods[latest])} is within its usual range ({usual}).",
             level,
             because,
         )
@@ -182,7 +183,7 @@ def _signal(
         reasons.append(f"{plural(gaps, 'recent number')} withheld or missing")
     level = Certainty.HIGH if sure else Certainty.MODERATE if strong or not gaps else Certainty.LOW
     return _Signal(
-        f"{subject} {_change(chart.variation, sure=sure)}: {finding}, {value} in {periods[latest]}.",
+        f"{subject} {_change(chart.variation, sure=sure)}: {finding}, {value} {dated(periods[latest])}.",
         level,
         "; ".join(reasons) + ".",
     )
@@ -337,7 +338,9 @@ def _points(
     return tuple(found)
 
 
-def _signals(chart: XmrChart, index: int) -> str:
+def _signals(chart: XmrChart, index: int) -> str | Mark:
+    if chart.mean is None:
+        return Mark.NOT_AVAILABLE
     flags = {
         "outside limits": chart.outside,
         "shift": chart.shift,

@@ -9,7 +9,6 @@ from rounds.reports.content.wording import (
     better_words,
     grain_noun,
     inline,
-    plural,
     rate_between,
     rate_text,
     rate_unit,
@@ -39,7 +38,7 @@ def pooled(
 
     Args:
         periods: labels in order of time.
-        observed: the network's sum in each period; None where no site answered.
+        observed: the network's sum in each period; None where nothing was received.
         sites: how many sites are in each period's sum.
         measure: what is counted.
         provenance: where the numbers come from.
@@ -55,13 +54,7 @@ def pooled(
     lower, upper = latest.rate_bounds(measure.per)
     value = latest.rate(measure.per)
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
-    statement = (
-        f"{measure.title} across {plural(sites[last], 'site')}: {level} in {periods[last]} "
-        f""
-        f""
-        f""
-        f"({better_words(measure.better)})."
-    )
+    statement = f"{measure.title} across the network: {level} {dated(periods[last])} ({better_words(measure.better)})."
     return Insight(
         id=slug("pooled", measure.id, NETWORK),
         kind=Kind.OVER_TIME,

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
 from rounds.errors import RoundsError
 from rounds.measures.definitions import Better, Measure
-from rounds.measures.periods import Grain
+from rounds.measures.periods import Grain, period_label
 from rounds.network.members import Membership
 
 NETWORK = "network"
@@ -105,6 +106,15 @@ def slug(*parts: str) -> str:
 
 def grain_noun(grain: Grain) -> str:
     return "period" if grain is Grain.ALL else str(grain)
+
+
+def dated(label: str) -> str:
+    """Return a period as it stands in a sentence.
+
+    >>> dated("Mar 2024"), dated("all dates")
+    ('in Mar 2024', 'over all dates')
+    """
+    return f"over {label}" if label == period_label(date.min, Grain.ALL) else f"in {label}"
 
 
 def plural(count: int, noun: str) -> str:

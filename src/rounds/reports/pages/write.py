@@ -35,7 +35,7 @@ def write_pages(
     Returns:
         The files written, in the order of `pages_of`, the style sheet last.
     """
-    drawn = cache if cache is not None else SvgCache(processes=2)
+    drawn = cache if cache is not None else SvgCache()
     pages = pages_of(report)
     drawn.draw_all((insight.chart, profile) for page in pages for insight, profile in page.charts())
     environment = _environment(report, drawn)
