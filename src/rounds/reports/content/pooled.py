@@ -7,6 +7,7 @@ from rounds.reports.content.observed import Observed
 from rounds.reports.content.wording import (
     NETWORK,
     better_words,
+    dated,
     grain_noun,
     inline,
     rate_between,
