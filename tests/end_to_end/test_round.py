@@ -62,7 +62,7 @@ def test_a_finished_round_is_left_alone_and_says_so(finished: Path) -> None:
     before, times = tree(finished), {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     again = rounds("--json", "run", finished, "--today", "2025-05-20")
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["changed"] is False
+    assert json.loads(again.stdout)["rounds"]["2024-12"]["changed"] is False
     assert "was finished already; nothing was done" in rounds("run", finished).stdout
     assert tree(finished) == before
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == times

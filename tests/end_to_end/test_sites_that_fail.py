@@ -94,12 +94,12 @@ def test_a_late_site_joins_without_the_others_doing_anything_again(network: Path
     late.rename(away)
     partial = rounds("--json", "run", folder, "--partial", "--today", TODAY)
     assert partial.returncode == 4, partial.stderr
-    assert json.loads(partial.stdout)["sites_missing"] == ["hospital-03"]
+    assert json.loads(partial.stdout)["rounds"]["2024-12"]["sites_missing"] == ["hospital-03"]
     answered = {name: path for name, path in tree(folder).items() if "hospital-01" in name}
     away.rename(late)
     whole = rounds("--json", "run", folder, "--today", TODAY)
     assert whole.returncode == 0, whole.stderr
-    assert json.loads(whole.stdout)["sites_in"] == ["hospital-01", "hospital-02", "hospital-03"]
+    assert json.loads(whole.stdout)["rounds"]["2024-12"]["sites_in"] == ["hospital-01", "hospital-02", "hospital-03"]
     assert {name: path for name, path in tree(folder).items() if "hospital-01" in name} == answered
 
 

@@ -11,7 +11,7 @@ import reports_fixture as given
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from rounds.learning.impact.effect import Effect, Interval, NoEffect
+from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.learning.variation.funnel import funnel_proportions
 from rounds.measures.definitions import Better
@@ -240,12 +240,21 @@ def test_spread_without_a_past_compares_with_nothing() -> None:
     assert insight.comparator is None
 
 
-PANEL = given.panel(given.counts()[given.ARRESTS.id])
+RELEASED = given.panel(given.counts()[given.ARRESTS.id])
+PANEL = replace(RELEASED, lower=RELEASED.upper)
+"""with every count exact"""
 
 
-def impact_of(effect: Effect | NoEffect, placebo: Effect | NoEffect | None, of=given.ARRESTS) -> Insight:
+def partly_withheld(share: float) -> Panel:
+    hidden = np.arange(PANEL.lower.size).reshape(PANEL.lower.shape) < share * PANEL.lower.size
+    return replace(PANEL, lower=np.where(hidden, 1.0, PANEL.lower), upper=np.where(hidden, 7.0, PANEL.upper))
+
+
+def impact_of(
+    effect: Effect | NoEffect, placebo: Effect | NoEffect | None, of=given.ARRESTS, panel: Panel = PANEL
+) -> Insight:
     return impact(
-        evaluation=Evaluation(effect=effect, placebo=placebo, panel=PANEL, periods=given.PERIODS),
+        evaluation=Evaluation(effect=effect, placebo=placebo, panel=panel, periods=given.PERIODS),
         innovation=given.INNOVATION,
         stage=Stage.EMBEDDED,
         measure=of,
@@ -283,8 +292,6 @@ def test_a_clear_effect_with_a_clean_placebo_is_stated_plainly() -> None:
         (HALVED, given.placebo(PANEL, ratio=(0.8, 0.7, 0.9)), Certainty.LOW, "may have fallen by 48%"),
         (HALVED, None, Certainty.MODERATE, "fell by 48%"),
         (HALVED, NoEffect(reason="too few periods"), Certainty.MODERATE, "fell by 48%"),
-        (replace(HALVED, withheld_share=0.2), CLEAN, Certainty.MODERATE, "fell by 48%"),
-        (replace(HALVED, withheld_share=0.6), CLEAN, Certainty.LOW, "may have fallen by 48%"),
         (replace(HALVED, comparison_sites=2), CLEAN, Certainty.MODERATE, "fell by 48%"),
         (effect_of((0.97, 0.9, 1.04), (30, -40, 100)), CLEAN, Certainty.MODERATE, "no clear change"),
         (effect_of((0.9, 0.6, 1.4), (30, -90, 150)), CLEAN, Certainty.LOW, "no clear change"),
@@ -294,6 +301,17 @@ def test_certainty_follows_interval_placebo_withheld_and_sites(effect, placebo, 
     insight = impact_of(effect, placebo)
     assert insight.certainty.level is level
     assert words in insight.statement
+
+
+@pytest.mark.parametrize(
+    ("share", "level"), [(0.05, Certainty.HIGH), (0.2, Certainty.MODERATE), (0.9, Certainty.MODERATE)]
+)
+def test_withheld_counts_lower_certainty_and_rounded_ones_do_not(share: float, level: Certainty) -> None:
+    insight = impact_of(HALVED, CLEAN, panel=partly_withheld(share))
+    assert insight.certainty.level is level
+    assert f"{100 * share:.0f}% of the counts are withheld" in insight.certainty.because
+    rounded = replace(PANEL, lower=np.maximum(PANEL.upper - 4, PANEL.upper / 2))
+    assert impact_of(HALVED, CLEAN, panel=rounded).certainty.level is Certainty.HIGH
 
 
 def test_no_clear_change_claims_no_benefit_and_gives_the_range() -> None:

@@ -11,7 +11,6 @@ from rounds.centre.plan import Plan, SitePlan, make_plan
 from rounds.centre.post import Desk, ask, receive
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.centre.progress import Progress
-from rounds.centre.publish import inputs_digest, is_published, publish
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE
@@ -133,6 +132,9 @@ def _conclude(
     progress: Progress,
 ) -> Outcome:
     replies = receive(desk, plan, membership=workspace.membership, today=today)
+    # Imported here: most commands never publish, and learning and rendering are slow to load.
+    from rounds.centre.publish import inputs_digest, is_published, publish
+
     present = tuple(reply for reply in replies.values() if reply is not None)
     if not present:
         raise _sites_failed(failures, plan, wrote="nothing was published")

@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="The network's folder, the one that holds network.yaml.")]
-Round = Annotated[str | None, typer.Option("--round", help="The round's id; may be left out if there is only one.")]
+Round = Annotated[str | None, typer.Option("--round", help="The round's id; all rounds if left out.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Go on without the sites that cannot answer (exit code 4).")]
 Today = Annotated[
     str | None, typer.Option("--today", metavar="DATE", help="Act as if today were this day, to make a run repeatable.")
@@ -43,10 +43,11 @@ def run(
 
     terminal = terminal_of(context)
     workspace = read_workspace(folder)
-    declaration = workspace.round(round_id)
+    outcomes = {}
     with terminal.bars() as bars:
-        outcome = run_round(workspace, declaration, today=day_of(today), partial=partial, progress=bars)
-    _tell(terminal, declaration.id, outcome)
+        for declared in workspace.rounds_to_run(round_id):
+            outcomes[declared.id] = run_round(workspace, declared, today=day_of(today), partial=partial, progress=bars)
+    _tell(terminal, outcomes)
 
 
 def check(context: typer.Context, folder: Folder, round_id: Round = None) -> None:
@@ -61,13 +62,14 @@ def check(context: typer.Context, folder: Folder, round_id: Round = None) -> Non
 
     terminal = terminal_of(context)
     workspace = read_workspace(folder)
-    declaration = workspace.round(round_id)
+    able = {}
     with terminal.bars() as bars:
-        sites = check_round(workspace, declaration, progress=bars)
-    terminal.result(
-        {"round": declaration.id, "sites": sites, "ok": True},
-        text=f"Round {declaration.id}: the files are in order and all {len(sites)} sites can answer.",
-    )
+        for declared in workspace.rounds_to_run(round_id):
+            able[declared.id] = check_round(workspace, declared, progress=bars)
+    lines = [
+        f"Round {name}: the files are in order and all {len(sites)} sites can answer." for name, sites in able.items()
+    ]
+    terminal.result({"rounds": able, "ok": True}, text="\n".join(lines))
 
 
 def status(context: typer.Context, folder: Folder, round_id: Round = None) -> None:
@@ -81,11 +83,13 @@ def status(context: typer.Context, folder: Folder, round_id: Round = None) -> No
     from rounds.storage.workspace import read_workspace
 
     workspace = read_workspace(folder)
-    state = round_status(workspace, workspace.round(round_id))
-    lines = [f"Round {state.round_id}: {state.summary}"]
-    lines += [f"  {site}: {where}" for site, where in state.sites]
-    fields = {"round": state.round_id, "published": state.published, "sites": dict(state.sites)}
-    terminal_of(context).result(fields, text="\n".join(lines))
+    states = [round_status(workspace, declared) for declared in workspace.rounds_to_run(round_id)]
+    lines = []
+    for state in states:
+        lines.append(f"Round {state.round_id}: {state.summary}")
+        lines += [f"  {site}: {where}" for site, where in state.sites]
+    fields = {state.round_id: {"published": state.published, "sites": dict(state.sites)} for state in states}
+    terminal_of(context).result({"rounds": fields}, text="\n".join(lines))
 
 
 def audit(context: typer.Context, folder: Folder) -> None:
@@ -117,10 +121,13 @@ def ask(context: typer.Context, folder: Folder, round_id: Round = None, today: T
     from rounds.storage.workspace import read_workspace
 
     workspace = read_workspace(folder)
-    plan = ask_round(workspace, workspace.round(round_id), today=day_of(today))
-    sites = [site.site for site in plan.sites]
-    text = f"Round {plan.round_id}: {len(sites)} requests lie in {workspace.exchange / plan.round_id / 'requests'}."
-    terminal_of(context).result({"round": plan.round_id, "asked": sites}, text=text)
+    lines, asked = [], {}
+    for declared in workspace.rounds_to_run(round_id):
+        plan = ask_round(workspace, declared, today=day_of(today))
+        asked[plan.round_id] = [site.site for site in plan.sites]
+        requests = workspace.exchange / plan.round_id / "requests"
+        lines.append(f"Round {plan.round_id}: {len(plan.sites)} requests lie in {requests}.")
+    terminal_of(context).result({"asked": asked}, text="\n".join(lines))
 
 
 @app.command()
@@ -138,10 +145,13 @@ def publish(
 
     terminal = terminal_of(context)
     workspace = read_workspace(folder)
-    declaration = workspace.round(round_id)
+    outcomes = {}
     with terminal.bars() as bars:
-        outcome = publish_round(workspace, declaration, today=day_of(today), partial=partial, progress=bars)
-    _tell(terminal, declaration.id, outcome)
+        for declared in workspace.rounds_to_run(round_id):
+            outcomes[declared.id] = publish_round(
+                workspace, declared, today=day_of(today), partial=partial, progress=bars
+            )
+    _tell(terminal, outcomes)
 
 
 def day_of(text: str | None) -> date:
@@ -158,27 +168,36 @@ def day_of(text: str | None) -> date:
         raise typer.BadParameter(f"{text!r} is not a date such as 2025-07-01") from None
 
 
-def _tell(terminal: Terminal, round_id: str, outcome: "Outcome") -> None:
+def _tell(terminal: Terminal, outcomes: "dict[str, Outcome]") -> None:
+    lines: list[str] = []
+    for round_id, outcome in outcomes.items():
+        lines += _lines(round_id, outcome)
+        for failure in outcome.failures:
+            terminal.say(f"{failure.site}: {failure.message}")
+    terminal.result({"rounds": {name: _fields(outcome) for name, outcome in outcomes.items()}}, text="\n".join(lines))
+    if any(outcome.failures for outcome in outcomes.values()):
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+def _lines(round_id: str, outcome: "Outcome") -> list[str]:
     folder = outcome.outputs.resolve()
     done = "is done" if outcome.changed else "was finished already; nothing was done"
     lines = [f"Round {round_id} {done}: {len(outcome.sites_in)} sites answered."]
     if outcome.failures:
         lines.append("Missing, the round is partial: " + ", ".join(failure.site for failure in outcome.failures))
-        for failure in outcome.failures:
-            terminal.say(f"  {failure.site}: {failure.message}")
-    lines += [
+    return [
+        *lines,
         f"  Pages to look at:  {(folder / 'index.html').as_uri()}",
         f"  Folder of outputs: {folder}",
         f"  Excel workbook:    {folder / 'insights.xlsx'}",
         f"  For programs:      {folder / 'insights.json'}",
     ]
-    fields = {
-        "round": round_id,
+
+
+def _fields(outcome: "Outcome") -> dict[str, object]:
+    return {
         "changed": outcome.changed,
-        "outputs": folder,
+        "outputs": outcome.outputs,
         "sites_in": outcome.sites_in,
         "sites_missing": [failure.site for failure in outcome.failures],
     }
-    terminal.result(fields, text="\n".join(lines))
-    if outcome.failures:
-        raise typer.Exit(ExitCode.PARTIAL)

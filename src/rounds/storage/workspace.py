@@ -111,20 +111,18 @@ class Workspace:
     def outputs(self, round_id: str) -> Path:
         return self.folder / "outputs" / round_id
 
-    def round(self, round_id: str | None) -> RoundDeclaration:
-        """Return a round by its id, or the only one there is.
+    def rounds_to_run(self, round_id: str | None) -> tuple[RoundDeclaration, ...]:
+        """Return the round of an id, or all rounds in the order of their ids.
 
         Raises:
-            DefinitionError: if there is no such round, or several and none is named.
+            DefinitionError: if there is no such round.
         """
-        ids = [declared.id for declared in self.rounds]
         if round_id is None:
-            if len(self.rounds) == 1:
-                return self.rounds[0]
-            raise DefinitionError(f"{self.folder / 'rounds'} holds {len(ids)} rounds; name one of {', '.join(ids)}")
+            return self.rounds
         for declared in self.rounds:
             if declared.id == round_id:
-                return declared
+                return (declared,)
+        ids = [declared.id for declared in self.rounds]
         raise DefinitionError(f"no round `{round_id}` in {self.folder / 'rounds'}{nearest(round_id, ids)}")
 
 
@@ -147,7 +145,7 @@ def read_workspace(folder: Path) -> Workspace:
     round_files = sorted((folder / "rounds").glob("*.yaml"))
     if not round_files:
         raise DefinitionError(f"{folder / 'rounds'} holds no round; write rounds/<id>.yaml")
-    declared = tuple(_read_round(file, site_ids, library) for file in round_files)
+    declared = sorted((_read_round(file, site_ids, library) for file in round_files), key=lambda one: one.id)
     _refuse_twice(folder / "rounds", "round", [one.id for one in declared])
     return Workspace(
         folder=folder,
@@ -159,7 +157,7 @@ def read_workspace(folder: Path) -> Workspace:
         membership=membership,
         adoptions=_read_adoptions(folder / "adoptions.csv", membership, library),
         library=library,
-        rounds=declared,
+        rounds=tuple(declared),
     )
 
 

@@ -14,7 +14,6 @@ Index = NDArray[np.int64]
 
 _MAX_STEPS = 100
 _STEP_TOLERANCE = 1e-9  # Newton's error after a step this small is far below rounding
-_LEAST_EXPECTED = 1e-7  # expected events of a fitted cell below this: the estimate is running off to zero
 _LEAST_EXTRA_VARIANCE = 1e-3  # relative to Poisson, at the mean count: less than this is none
 _GREATEST_ALPHA = 10.0
 
@@ -132,9 +131,6 @@ def fit_baseline(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vect
         if scale * largest < _STEP_TOLERANCE:
             break
     else:
-        raise NotConverged
-    fitted = sites[cells.site] + periods[cells.period] + cells.log_exposure
-    if fitted.min() < np.log(_LEAST_EXPECTED):
         raise NotConverged
     return Baseline(
         site_effects=sites,

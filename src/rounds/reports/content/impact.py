@@ -46,7 +46,7 @@ STAGE_WORDS = {
     Stage.STOPPED: "stopped",
 }
 FEW_SITES = 4
-SOME_WITHHELD, MUCH_WITHHELD = 0.1, 0.4
+SOME_WITHHELD = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def impact(
         estimate, method = _counted(panel), "none"
         sites: tuple[str, ...] = ()
     else:
-        reading = _reading(effect, placebo, in_effect, measure)
+        reading = _reading(effect, placebo, panel, in_effect, measure)
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
             membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
@@ -146,8 +146,10 @@ def _excludes_one(effect: Effect) -> bool:
     return effect.rate_ratio.lower > 1 or effect.rate_ratio.upper < 1
 
 
-def _reading(effect: Effect, placebo: Effect | NoEffect | None, in_effect: str, measure: Measure) -> _Reading:
-    level, because = _certainty(effect, placebo)
+def _reading(
+    effect: Effect, placebo: Effect | NoEffect | None, panel: Panel, in_effect: str, measure: Measure
+) -> _Reading:
+    level, because = _certainty(effect, placebo, panel)
     ratio = effect.rate_ratio
     if not _excludes_one(effect):
         statement = (
@@ -193,7 +195,7 @@ def _no_reading(effect: NoEffect, in_effect: str, measure: Measure) -> _Reading:
     )
 
 
-def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certainty, str]:
+def _certainty(effect: Effect, placebo: Effect | NoEffect | None, panel: Panel) -> tuple[Certainty, str]:
     """Return how sure we are and why: the interval, the placebo, what is withheld and how many sites there are."""
     reasons, doubts, grave = [], 0, 0
     if _excludes_one(effect):
@@ -220,16 +222,13 @@ def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certa
             grave += 1
         case Effect():
             reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
-    if effect.withheld_share > 0:
+    withheld = withheld_share(panel)
+    if withheld > 0:
         reasons.append(
-            f"{100 * effect.withheld_share:.0f}% of the counts are known only between bounds, which the "
-            f""
-            f""
-            f""
-            f"interval allows for"
+            f"{100 * withheld:.0f}% of the counts are withheld and known only between bounds, which the interval allows for"
         )
-        doubts += effect.withheld_share > SOME_WITHHELD
-        grave += effect.withheld_share > MUCH_WITHHELD
+        # Bounds widen the interval already; what is left to doubt is how counts lie between them.
+        doubts += withheld > SOME_WITHHELD
     reasons.append(
         f"{plural(effect.treated_sites, 'site')} with it, {effect.comparison_sites} with time without it to compare"
     )
@@ -237,6 +236,15 @@ def _certainty(effect: Effect, placebo: Effect | NoEffect | None) -> tuple[Certa
     level = Certainty.LOW if grave else Certainty.MODERATE if doubts else Certainty.HIGH
     sentence = "; ".join(reasons)
     return level, f"{sentence}. It rests on this: {effect.assumes.rstrip('.')}."
+
+
+def withheld_share(panel: Panel) -> float:
+    """Return the share of counts so coarsely known that they must have been withheld, not only rounded.
+
+    That is, whose largest possible count is more than twice the smallest.
+    """
+    used = ~panel.excluded & ~np.isnan(panel.lower)
+    return float(np.mean(panel.upper[used] > 2 * panel.lower[used])) if used.any() else 0.0
 
 
 def _ratio_words(effect: Effect) -> str:
