@@ -247,7 +247,7 @@ def test_the_adjusted_profile_finds_the_over_dispersion_that_the_plain_one_misse
 def test_unequal_sites_widen_the_interval_by_the_variance_between_clusters() -> None:
     """The sandwich of the whole stack of estimating equations (effects, then ratio), summed by site, from dense
     matrices; then Student's t on treated sites - 1 degrees of freedom."""
-    panel = simulated(8, mean=200.0)
+    panel = simulated(9, mean=200.0)
     unequal = panel.lower.copy()
     unequal[:4] = np.where(
         panel.treated[:4], np.round(unequal[:4] * np.array([[0.3], [0.8], [1.3], [0.6]])), unequal[:4]
