@@ -29,6 +29,7 @@ from rounds.reports.content import (
     spread,
     total,
 )
+from rounds.reports.content.signals import signal_of
 from rounds.reports.insight import Certainty, Direction, Insight, Mark
 
 WHERE = {"membership": given.MEMBERSHIP, "provenance": given.PROVENANCE}
@@ -105,6 +106,41 @@ def test_withheld_months_leave_bounds_and_no_verdict() -> None:
     assert row[1:7] == (Mark.WITHHELD, 0.1, 0.7, Mark.WITHHELD, 1, 7)
     assert insight.table.rows[4][1:5] == (0.0, 0.0, 0.0, 0)
     assert any("Withheld is not zero" in note for note in insight.notes)
+
+
+def test_bounds_show_a_change_that_no_withheld_number_can_undo() -> None:
+    insight = said(series(*[100, 3, 110] * 8, *[20, 4, 5] * 4))
+    assert insight.statement == (
+        "Cardiac arrests in hospital at Northfield Hospital improved: between 0.54 and 1.41 per 1,000 admissions "
+        "in the last 12 months, against between 6.58 and 7.72 per 1,000 admissions before."
+    )
+    assert (insight.direction, insight.certainty.level) == (Direction.BETTER, Certainty.MODERATE)
+    assert (insight.certainty.method, insight.icons) == ("last-year-bounds@1", ("improvement",))
+    worse = said(series(*[20, 4, 5] * 8, *[100, 3, 110] * 4))
+    assert worse.direction is Direction.WORSE
+    assert worse.action is not None
+    assert "around Jan 2024" in worse.action.text
+
+
+def test_bounds_that_overlap_show_nothing() -> None:
+    assert "cannot be told" in said(series(*[9, 3] * 12, *[8, 4] * 6)).statement
+    assert "cannot be told" in said(series(*[100, 3] * 5, *[20, 4] * 6)).statement  # too little before
+
+
+def test_bounds_rarely_cry_wolf() -> None:
+    rng = np.random.default_rng(3)
+    false_alarms = 0
+    for _ in range(200):
+        found = signal_of(
+            given.chart_of(observed := series(*rng.poisson(9, 36)), given.ARRESTS),
+            given.PERIODS,
+            observed,
+            "x",
+            given.ARRESTS,
+        )
+        assert found.method == "last-year-bounds@1" or found.variation is None
+        false_alarms += found.variation is not None
+    assert false_alarms <= 3
 
 
 def test_a_month_nobody_sent_is_not_available() -> None:

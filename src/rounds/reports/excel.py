@@ -16,9 +16,6 @@ SHORTHAND = (
     (
         Mark.WITHHELD,
         "Withheld to protect patients. It is not zero; the columns beside it give its lowest and highest "
-        ""
-        ""
-        ""
         "possible value.",
     ),
     (Mark.NOT_AVAILABLE, "Not available: nothing was received, or it could not be worked out."),
@@ -221,9 +218,6 @@ def _sheet(
         1,
         0,
         f"This sheet holds one table of {len(rows)} rows. {Mark.WITHHELD} means withheld, which is not "
-        f""
-        f""
-        f""
         f"zero; see notes.",
     )
     last = FIRST_ROW + max(len(rows), 1)

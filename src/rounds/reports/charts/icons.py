@@ -58,15 +58,9 @@ def icon_svg(name: str, better: Better | None = None) -> Markup:
     size = 13 if found.shape == "triangle" else 15
     return Markup(
         '<svg class="icon" role="img" aria-label="{words}" width="32" height="32" viewBox="0 0 32 32" '
-        ""
-        ""
-        ""
         'focusable="false">'
         '<g fill="{colour}">{shape}</g>'
         '<text x="16" y="{baseline}" text-anchor="middle" font-family="Arial, sans-serif" '
-        ""
-        ""
-        ""
         'font-size="{size}" font-weight="bold" '
         'fill="#ffffff">{letter}</text></svg>'
     ).format(

@@ -101,9 +101,6 @@ def between_sites(
         innovation=None,
         certainty=_confidence(funnel, verdicts, observed, measure),
         comparator=f"Each organisation is compared with the network's "
-        f""
-        f""
-        f""
         f"{rate_text(measure.per * funnel.centre, measure)} over {over}.",
         benefit=None,
         chart=funnel_chart(
@@ -114,18 +111,12 @@ def between_sites(
         ),
         alt_text=(
             f"Funnel plot of {inline(measure.title)} for {plural(len(members), 'organisation')} against "
-            f""
-            f""
-            f""
             f"their size, with 95% and 99.8% "
             f"limits around {rate_text(measure.per * funnel.centre, measure)}. {statement}"
         ),
         table=_table(funnel, verdicts, observed, measure, membership),
         action=Action(
             text=f"Ask {listing([membership.name_of(item.code) for item in far])} what lies behind the "
-            f""
-            f""
-            f""
             f"difference: data first, then patients, then care.",
             owner_role="Network clinical lead",
         )
@@ -177,9 +168,6 @@ def _statement(
             parts.append(f"{len(group)} {word} ({named})" if len(group) <= 3 else f"{len(group)} {word}")
     return (
         f"{measure.title}: {len(high) + len(low)} of {plural(len(verdicts), 'organisation')} differ from "
-        f""
-        f""
-        f""
         f"the network's {centre} by more than "
         f"chance and ordinary differences explain, {' and '.join(parts)}{tail}."
     ), (*high, *low)
@@ -204,9 +192,6 @@ def _confidence(
         level = Certainty.MODERATE
         because = (
             f"all {plural(len(verdicts), 'organisation')} have numbers; over-dispersion is allowed "
-            f""
-            f""
-            f""
             f"for, case mix is not adjusted for."
         )
     lows, highs = zip(*(item.rate_bounds(measure.per) for item in observed), strict=True)
@@ -224,9 +209,6 @@ def _dispersion_note(funnel: Funnel) -> tuple[str, ...]:
     if funnel.phi > 1:
         return (
             f"Over-dispersion: organisations vary {number(funnel.phi)} times as much as chance alone would "
-            f""
-            f""
-            f""
             f"make them (phi); "
             f"the limits allow for it (tau squared {number(funnel.tau2)}).",
         )

@@ -48,9 +48,6 @@ def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str
     if withheld:
         notes.append(
             f"{plural(withheld, noun)} of {len(observed)} withheld to protect patients. Withheld is not "
-            f""
-            f""
-            f""
             f"zero: the chart draws a bar "
             "from the lowest to the highest possible value, and the table gives both."
         )

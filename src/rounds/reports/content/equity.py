@@ -114,9 +114,6 @@ def equity(
         provenance=provenance,
         notes=(
             "Crude rates: not standardised. Intervals are 95% (Wilson) and cover every value that withheld "
-            ""
-            ""
-            ""
             "counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),
@@ -137,9 +134,6 @@ def _statement(
     if intervals[highest][0] > intervals[lowest][1]:
         names = (
             f"{highest} ({rate_range(*intervals[highest], measure)}) than for {lowest} "
-            f""
-            f""
-            f""
             f"({rate_range(*intervals[lowest], measure)})"
         )
         return f"{measure.title} {place} by {WORDS[stratum]}: higher for {names}.", True

@@ -11,6 +11,7 @@ from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.impact import ImpactPoint, impact_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
     NETWORK,
     better_words,
@@ -45,18 +46,6 @@ STAGE_WORDS = {
     Stage.EMBEDDED: "embedded",
     Stage.STOPPED: "stopped",
 }
-FEW_SITES = 4
-SOME_WITHHELD = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What an estimate lets us say."""
-
-    statement: str
-    direction: Direction
-    level: Certainty
-    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +90,11 @@ def impact(
     title = quoted(innovation.title)
     in_effect = f"where {title} is {STAGE_WORDS[stage]}"
     if isinstance(effect, NoEffect):
-        reading = _no_reading(effect, in_effect, measure)
+        reading = no_reading(effect, in_effect, measure)
         estimate, method = _counted(panel), "none"
         sites: tuple[str, ...] = ()
     else:
-        reading = _reading(effect, placebo, panel, in_effect, measure)
+        reading = reading_of(effect, placebo, panel, in_effect, measure)
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
             membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
@@ -142,128 +131,6 @@ def impact(
     )
 
 
-def _excludes_one(effect: Effect) -> bool:
-    return effect.rate_ratio.lower > 1 or effect.rate_ratio.upper < 1
-
-
-def _reading(
-    effect: Effect, placebo: Effect | NoEffect | None, panel: Panel, in_effect: str, measure: Measure
-) -> _Reading:
-    level, because = _certainty(effect, placebo, panel)
-    ratio = effect.rate_ratio
-    if not _excludes_one(effect):
-        statement = (
-            f"{measure.title}: no clear change {in_effect} (95% CI {_change(ratio.lower)} to {_change(ratio.upper)})."
-        )
-        return _Reading(statement=statement, direction=Direction.NO_CHANGE, level=level, because=because)
-    fell = ratio.upper < 1
-    ends = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
-    verb = (
-        ("fell" if fell else "rose")
-        if level is not Certainty.LOW
-        else ("may have fallen" if fell else "may have risen")
-    )
-    low, high = sorted((abs(effect.avoided.lower), abs(effect.avoided.upper)))
-    if effect.avoided.lower < 0 < effect.avoided.upper:
-        count = "; how many events that is cannot be told"
-    else:
-        count = (
-            f": about {_count(abs(effect.avoided.estimate))} ({_count(low)} to {_count(high)}) "
-            f"{'fewer' if fell else 'more'} than expected without it"
-        )
-    statement = (
-        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% "
-        f""
-        f""
-        f""
-        f"to {ends[1]:.0f}%) {in_effect}{count}."
-    )
-    direction = {
-        Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
-        Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
-        Better.NEITHER: Direction.NEUTRAL,
-    }[measure.better]
-    return _Reading(statement=statement, direction=direction, level=level, because=because)
-
-
-def _no_reading(effect: NoEffect, in_effect: str, measure: Measure) -> _Reading:
-    return _Reading(
-        statement=f"It cannot be said yet whether {inline(measure.title)} changed {in_effect}.",
-        direction=Direction.NEUTRAL,
-        level=Certainty.LOW,
-        because=effect.reason.rstrip(".") + ".",
-    )
-
-
-def _certainty(effect: Effect, placebo: Effect | NoEffect | None, panel: Panel) -> tuple[Certainty, str]:
-    """Return how sure we are and why: the interval, the placebo, what is withheld and how many sites there are."""
-    reasons, doubts, grave = [], 0, 0
-    if _excludes_one(effect):
-        reasons.append("the interval excludes no change")
-    else:
-        reasons.append("the interval includes no change")
-        doubts += 1
-        grave += effect.rate_ratio.lower < 0.8 or effect.rate_ratio.upper > 1.25
-    match placebo:
-        case None:
-            reasons.append("no placebo was tried")
-            doubts += 1
-        case NoEffect():
-            reasons.append(f"the placebo could not be tried ({placebo.reason.rstrip('.')})")
-            doubts += 1
-        case Effect() if _excludes_one(placebo):
-            reasons.append(
-                f"the placebo found a change where there should be none (rate ratio "
-                f""
-                f""
-                f""
-                f"{_ratio_words(placebo)}), so something else may be at work"
-            )
-            grave += 1
-        case Effect():
-            reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
-    withheld = withheld_share(panel)
-    if withheld > 0:
-        reasons.append(
-            f"{100 * withheld:.0f}% of the counts are withheld and known only between bounds, which the interval allows for"
-        )
-        # Bounds widen the interval already; what is left to doubt is how counts lie between them.
-        doubts += withheld > SOME_WITHHELD
-    reasons.append(
-        f"{plural(effect.treated_sites, 'site')} with it, {effect.comparison_sites} with time without it to compare"
-    )
-    doubts += effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES
-    level = Certainty.LOW if grave else Certainty.MODERATE if doubts else Certainty.HIGH
-    sentence = "; ".join(reasons)
-    return level, f"{sentence}. It rests on this: {effect.assumes.rstrip('.')}."
-
-
-def withheld_share(panel: Panel) -> float:
-    """Return the share of counts so coarsely known that they must have been withheld, not only rounded.
-
-    That is, whose largest possible count is more than twice the smallest.
-    """
-    used = ~panel.excluded & ~np.isnan(panel.lower)
-    return float(np.mean(panel.upper[used] > 2 * panel.lower[used])) if used.any() else 0.0
-
-
-def _ratio_words(effect: Effect) -> str:
-    ratio = effect.rate_ratio
-    return f"{ratio.estimate:.2f}, 95% CI {ratio.lower:.2f} to {ratio.upper:.2f}"
-
-
-def _change(ratio: float) -> str:
-    change = round(100 * (ratio - 1))
-    return f"{abs(change)}% {'fewer' if change < 0 else 'more'}" if change else "no change"
-
-
-def _count(value: float) -> str:
-    """Return a count no finer than its uncertainty deserves: two or three significant digits."""
-    if value < 20:
-        return f"{value:.0f}"
-    return f"{round(value, -1):,.0f}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
-
-
 def _ratio(effect: Effect) -> Estimate:
     ratio = effect.rate_ratio
     return Estimate(
@@ -289,14 +156,11 @@ def _comparator(effect: Effect | NoEffect, in_effect: str) -> str | None:
         return None
     return (
         f"What was counted {in_effect} against what was expected there without it, from the same sites "
-        f""
-        f""
-        f""
         f"before and the others meanwhile."
     )
 
 
-def _benefit(effect: Effect | NoEffect, reading: _Reading, title: str, measure: Measure) -> Benefit | None:
+def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: Measure) -> Benefit | None:
     """Return the events avoided (or gained) where the estimate says it got better; a possible harm is no benefit."""
     if isinstance(effect, NoEffect) or reading.direction is not Direction.BETTER:
         return None
@@ -306,9 +170,6 @@ def _benefit(effect: Effect | NoEffect, reading: _Reading, title: str, measure: 
     return Benefit(
         patients=Estimate(value=sign * effect.avoided.estimate, lower=ends[0], upper=ends[1], interval=CI, unit=unit),
         counterfactual=f"what would have been expected in the same "
-        f""
-        f""
-        f""
         f"{plural(effect.treated_periods, 'site-period')} without {title}",
     )
 
@@ -379,7 +240,7 @@ def _interval_cells(effect: Effect | NoEffect | None, which: str) -> tuple[Cell,
     return tidy(interval.estimate), tidy(interval.lower), tidy(interval.upper)
 
 
-def _action(reading: _Reading, title: str, measure: Measure) -> Action:
+def _action(reading: Reading, title: str, measure: Measure) -> Action:
     if reading.direction is Direction.BETTER and reading.level is not Certainty.LOW:
         text = f"Carry on spreading {title}, and keep measuring."
         return Action(text=text, owner_role="Commissioner")
@@ -399,9 +260,6 @@ def _notes(
     if effect.withheld_share:
         notes.append(
             f"{100 * effect.withheld_share:.0f}% of the counts used are withheld or rounded; the chart "
-            f""
-            f""
-            f""
             f"draws their lowest to highest possible value."
         )
     notes += effect.notes

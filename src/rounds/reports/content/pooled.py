@@ -80,9 +80,6 @@ def pooled(
         ),
         alt_text=(
             f"Band from the lowest to the highest possible network rate of {inline(measure.title)}, "
-            f""
-            f""
-            f""
             f"{periods[0]} to {periods[-1]}. {statement}"
         ),
         table=Table(
@@ -96,9 +93,6 @@ def pooled(
         provenance=provenance,
         notes=(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
-            ""
-            ""
-            ""
             "known, not chance.",
             *withheld_note(observed, grain_noun(measure.grain)),
         ),

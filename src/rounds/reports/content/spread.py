@@ -71,9 +71,6 @@ def spread(
             level=Certainty.HIGH,
             because=(
                 f"counted from dated adoption records against the membership on {_day(now.day)}, not "
-                f""
-                f""
-                f""
                 f"estimated. A member without a "
                 "record counts as not there yet; how well it is used is not measured here."
             ),
@@ -115,9 +112,6 @@ def spread(
         notes=(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
             f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has '
-            f""
-            f""
-            f""
             f"stopped is not counted.",
         ),
     )

@@ -1,0 +1,230 @@
+"""What a series says: by its limits, or, where numbers are withheld, by its bounds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rounds.learning.variation.xmr import Variation, XmrChart
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.periods import Grain
+from rounds.reports.content.observed import Observed, total
+from rounds.reports.content.wording import dated, grain_noun, plural, rate_between, rate_range, rate_text, rate_unit
+from rounds.reports.insight import Certainty, Estimate
+
+FEW_POINTS = 20
+YEAR = {Grain.MONTH: 12, Grain.QUARTER: 4}
+"""How many periods a year has, for the grains whose last year can be held against the time before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What is said of a series, how sure it is and by which method."""
+
+    sentence: str
+    level: Certainty
+    because: str
+    variation: Variation | None
+    """None where it cannot be told"""
+    since: int | None
+    """the period in which what is said began"""
+    estimate: Estimate
+    method: str = "xmr-nhs@1"
+    notes: tuple[str, ...] = ()
+
+
+def signal_of(
+    chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], subject: str, measure: Measure
+) -> Signal:
+    """Return what a series says.
+
+    Args:
+        chart: its limits and signals.
+        periods: labels, shape (periods,).
+        observed: the counts behind each value, shape (periods,).
+        subject: what the sentence starts with: "Cardiac arrests at Northfield Hospital".
+        measure: what is counted.
+    """
+    latest, limits = latest_shown(chart), limits_shown(chart, measure)
+    if latest is None or limits is None or chart.variation is None:
+        return _without_limits(chart, observed, subject, measure)
+    noun = grain_noun(measure.grain)
+    value = rate_text(float(chart.values[latest]), measure)
+    shown = int(np.count_nonzero(~np.isnan(chart.values)))
+    estimate = Estimate(
+        value=float(chart.values[latest]),
+        lower=limits[0],
+        upper=limits[1],
+        interval="usual range (XmR limits)",
+        unit=rate_unit(measure),
+    )
+    if chart.variation is Variation.COMMON_CAUSE:
+        usual = rate_range(*limits, measure)
+        return Signal(
+            sentence=(
+                f"{subject}: no clear change; {value} {dated(periods[latest])} is within its usual range ({usual})."
+            ),
+            level=Certainty.LOW if shown < FEW_POINTS else Certainty.MODERATE,
+            because=(
+                f"{plural(shown, noun)} with a number; none of the rules flags the latest. "
+                "A small change could be missed."
+            ),
+            variation=chart.variation,
+            since=latest,
+            estimate=estimate,
+        )
+    finding, strong, because = _finding(chart, latest, measure)
+    sure = strong and shown >= FEW_POINTS
+    return Signal(
+        sentence=f"{subject} {_change(chart.variation, sure=sure)}: {finding}, {value} {dated(periods[latest])}.",
+        level=Certainty.HIGH if sure else Certainty.MODERATE,
+        because=f"{because}; {plural(shown, noun)} with a number.",
+        variation=chart.variation,
+        since=latest - (_run_length(chart, latest) - 1 if chart.shift[latest] else 0),
+        estimate=estimate,
+    )
+
+
+def latest_shown(chart: XmrChart) -> int | None:
+    """Return the last period that has a value."""
+    shown = np.flatnonzero(~np.isnan(chart.values))
+    return int(shown[-1]) if shown.size else None
+
+
+def limits_shown(chart: XmrChart, measure: Measure) -> tuple[float, float] | None:
+    """Return the limits that a rate can reach: never below 0, never above everybody."""
+    if chart.lower is None or chart.upper is None:
+        return None
+    return max(0.0, chart.lower), min(float(measure.per), chart.upper)
+
+
+def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:
+    """Return what bounds alone can say: the last year against the time before, if every possible value agrees."""
+    why = (chart.no_limits or f"no {grain_noun(measure.grain)} has a number that may be shown").rstrip(".")
+    year = YEAR.get(measure.grain)
+    start = len(observed) - (year or 0)
+    before, recent = (
+        [item for item in part if item is not None and item.denominator.lower]
+        for part in (observed[:start], observed[start:])
+    )
+    if year and len(recent) == year <= len(before):
+        then, now = total(before).interval95(measure.per), total(recent).interval95(measure.per)
+        if now[1] < then[0] or now[0] > then[1]:
+            return _last_year(then, now, recent, why, start, subject, measure)
+    last = next((item for item in reversed(observed) if item is not None), None)
+    lower, upper = last.rate_bounds(measure.per) if last else (0.0, float(measure.per))
+    return Signal(
+        sentence=f"{subject}: {_level(observed, measure)}; it cannot be told whether that changed.",
+        level=Certainty.LOW,
+        because=f"{why}.",
+        variation=None,
+        since=None,
+        estimate=Estimate(
+            value=last.rate(measure.per) if last else None,
+            lower=lower,
+            upper=upper,
+            interval="lowest to highest possible",
+            unit=rate_unit(measure),
+        ),
+    )
+
+
+def _last_year(
+    then: tuple[float, float],
+    now: tuple[float, float],
+    recent: list[Observed],
+    why: str,
+    since: int,
+    subject: str,
+    measure: Measure,
+) -> Signal:
+    high = now[0] > then[1]
+    variation = {
+        Better.LOWER: Variation.CONCERN if high else Variation.IMPROVEMENT,
+        Better.HIGHER: Variation.IMPROVEMENT if high else Variation.CONCERN,
+        Better.NEITHER: Variation.NEITHER_HIGH if high else Variation.NEITHER_LOW,
+    }[measure.better]
+    span = f"the last {plural(len(recent), grain_noun(measure.grain))}"
+    together = total(recent)
+    return Signal(
+        sentence=(
+            f"{subject} {_change(variation, sure=True)}: {rate_between(*now, measure)} in {span}, "
+            f"against {rate_between(*then, measure)} before."
+        ),
+        level=Certainty.MODERATE,
+        because=(
+            f"the 95% intervals of {span} and of the time before do not overlap, "
+            f"whatever the withheld numbers are. {why}."
+        ),
+        variation=variation,
+        since=since,
+        estimate=Estimate(
+            value=together.rate(measure.per),
+            lower=now[0],
+            upper=now[1],
+            interval=f"95% interval of {span}, bounds included",
+            unit=rate_unit(measure),
+        ),
+        method="last-year-bounds@1",
+        notes=(
+            "Numbers are withheld, so there are no limits. Instead the last year is held against all the time before: "
+            "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds) do not overlap.",
+            "False alarms: fewer than 1 in 100 if counts vary by chance alone; more if they vary beyond chance.",
+        ),
+    )
+
+
+def _level(observed: tuple[Observed | None, ...], measure: Measure) -> str:
+    """Return what is known of the whole series without limits."""
+    known = [item for item in observed if item is not None and item.denominator.upper]
+    if not known:
+        return "no number was received"
+    together = total(known)
+    rate = together.rate(measure.per)
+    if rate is not None:
+        return f"{rate_text(rate, measure)} over {plural(len(known), grain_noun(measure.grain))}"
+    return (
+        f"{rate_between(*together.rate_bounds(measure.per), measure)} over "
+        f"{plural(len(known), grain_noun(measure.grain))}"
+    )
+
+
+def _change(variation: Variation, *, sure: bool) -> str:
+    match variation:
+        case Variation.IMPROVEMENT:
+            return "improved" if sure else "may have improved"
+        case Variation.CONCERN:
+            return "got worse" if sure else "may have got worse"
+        case Variation.NEITHER_HIGH | Variation.NEITHER_LOW:
+            return "changed" if sure else "may have changed"
+        case Variation.COMMON_CAUSE:
+            return "did not change"
+
+
+def _finding(chart: XmrChart, latest: int, measure: Measure) -> tuple[str, bool, str]:
+    """Return what the rules saw in words, whether more than one point or rule says so, and which rules fired."""
+    noun = grain_noun(measure.grain)
+    high = float(chart.values[latest]) > float(chart.mean or 0.0)
+    fired = {
+        "outside the limits": bool(chart.outside[latest]),
+        "seven or more in a row on one side of the mean": bool(chart.shift[latest]),
+        "seven in a row in one direction": bool(chart.trend[latest]),
+        "two of three near a limit": bool(chart.near_limit[latest]),
+    }
+    because = "Rules that flag the latest point: " + ", ".join(rule for rule, hit in fired.items() if hit)
+    strong = sum(fired.values()) > 1 or bool(chart.outside[latest] and latest and chart.outside[latest - 1])
+    if chart.shift[latest]:
+        run = _run_length(chart, latest)
+        return f"{'above' if high else 'below'} the mean for {plural(run, noun)} in a row", strong or run >= 9, because
+    if chart.trend[latest]:
+        rising = float(chart.values[latest]) > float(chart.values[latest - 1])
+        return f"{'rose' if rising else 'fell'} {plural(7, noun)} in a row", strong, because
+    if chart.outside[latest]:
+        return f"unusually {'high' if high else 'low'}", strong, because
+    return f"two of three {noun}s near the {'upper' if high else 'lower'} limit", False, because
+
+
+def _run_length(chart: XmrChart, latest: int) -> int:
+    shown = chart.values[: latest + 1]
+    sides = np.sign(shown[~np.isnan(shown)] - float(chart.mean or 0.0))
+    differs = np.flatnonzero(sides != sides[-1])
+    return int(sides.size - differs[-1] - 1 if differs.size else sides.size)
