@@ -15,7 +15,7 @@ from datetime import date
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import chi2, t
+from scipy.special import chdtri, stdtrit
 
 from rounds.learning.impact.baseline import Baseline, Cells, NotConverged, fit_dispersed_baseline
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
@@ -209,9 +209,9 @@ def _widening(untreated: Cells, treated: Cells, baseline: Baseline, ratio: LogRa
     through_baseline = before.score * (site_part[untreated.site] + period_part[untreated.period])
     influence = treated.by_site(seen.residual) / seen.residual_slope.sum() - untreated.by_site(through_baseline)
     excess = float(np.sum(influence**2)) * sites / (sites - 1) / ratio.variance
-    if excess <= max(1.0, chi2.ppf(0.95, sites - 1) / (sites - 1)):
+    if excess <= max(1.0, chdtri(sites - 1, 0.05) / (sites - 1)):
         return 1.0
-    return float(np.sqrt(excess) * t.ppf(0.975, sites - 1) / _Z95)
+    return float(np.sqrt(excess) * stdtrit(sites - 1, 0.975) / _Z95)
 
 
 def _effect(
