@@ -71,7 +71,9 @@ def sites(draw: st.DrawFn) -> Site:
     # Few days, so that events meet visits, ends of observation and one another.
     days = st.sampled_from([*draw(st.lists(ANY_DAY, min_size=3, max_size=8, unique=True)), *EDGES])
     spans = st.tuples(days, days).map(sorted)
-    born = draw(st.lists(st.integers(1938, 2019), min_size=len(PEOPLE), max_size=len(PEOPLE)))
+    # Years of birth that make ages fall on, and just beside, the limits that `LIMITS` draws.
+    years = st.sampled_from((1938, 1939, 1940, 1979, 1980, 2002, 2003, 2018, 2019))
+    born = draw(st.lists(years, min_size=len(PEOPLE), max_size=len(PEOPLE)))
     sexes = draw(st.lists(st.sampled_from((8532, 8507, 0, 8551)), min_size=len(PEOPLE), max_size=len(PEOPLE)))
     event = st.tuples(who, st.sampled_from((10, 11, 11, 12, 13)), days)
     coded = [table for table in EventTable if table not in (EventTable.DEATH, EventTable.VISIT_OCCURRENCE)]
@@ -85,8 +87,21 @@ def sites(draw: st.DrawFn) -> Site:
     )
 
 
-def ages() -> st.SearchStrategy[int | None]:
-    return st.sampled_from((None, None, None, 0, 1, 17, 18, 40, 41, 80, 82))
+LIMITS = st.sampled_from(
+    (
+        (None, None),
+        (None, None),
+        (None, 17),
+        (None, 41),
+        (None, 82),
+        (18, None),
+        (41, None),
+        (80, None),
+        (17, 40),
+        (2, 80),
+    )
+)
+"""The youngest and oldest age, seldom both, or nearly every numerator would be 0."""
 
 
 @st.composite
@@ -94,15 +109,16 @@ def measures(draw: st.DrawFn, *, people: bool, table: EventTable) -> Measure:
     codes = None if table is EventTable.DEATH else VISIT if table is EventTable.VISIT_OCCURRENCE else PARENT
     if codes is not None and not draw(st.booleans()):
         codes = INPATIENT if codes is VISIT else DRUG
+    (event_min, event_max), (asked_min, asked_max) = draw(LIMITS), draw(LIMITS)
     event = Event(
         table=table,
         codes=codes,
         first=draw(st.booleans()),
         observed=draw(st.booleans()),
-        age_min=draw(ages()),
-        age_max=draw(ages()),
+        age_min=event_min,
+        age_max=event_max,
     )
-    limits = {"age_min": draw(ages()), "age_max": draw(ages())}
+    limits = {"age_min": asked_min, "age_max": asked_max}
     question: PersonQuestion | VisitQuestion
     if people:
         question = PersonQuestion(numerator=event, **limits)
