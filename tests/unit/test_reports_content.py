@@ -83,6 +83,18 @@ def test_where_neither_is_better_nothing_improves() -> None:
     assert "improve" not in insight.statement
 
 
+def test_the_target_is_not_judged_across_a_shift() -> None:
+    near = replace(given.OBSERVATIONS, target=96)
+    steady = [9100 + step for step in STEADY]
+    shifted = said(series(*steady, *[9700 + step for step in STEADY[:10]]), of=near)
+    assert shifted.icons == ("improvement",)
+    assert any("recalculate them" in note for note in shifted.notes)
+    unshifted = said(series(*steady), of=near)
+    assert unshifted.icons == ("common_cause", "consistently_failing")
+    assert unshifted.action is not None
+    assert "target will not be met" in unshifted.action.text
+
+
 def test_one_rule_on_few_points_only_may_have_changed() -> None:
     insight = said(series(*STEADY[:12], 160))
     assert " may have got worse: unusually high" in insight.statement

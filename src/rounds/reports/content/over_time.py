@@ -105,7 +105,7 @@ def over_time(
         action=_action(chart, signal, periods, measure, peer),
         provenance=provenance,
         icons=tuple(
-            str(icon) for icon in (signal.variation, chart.assurance) if icon and icon is not Assurance.NO_TARGET
+            str(icon) for icon in (signal.variation, _assurance(chart)) if icon and icon is not Assurance.NO_TARGET
         ),
         notes=(*notes, *withheld_note(observed, grain_noun(measure.grain))),
     )
@@ -130,9 +130,19 @@ def _comparator(peer: Peer | None, measure: Measure) -> str | None:
     return f"{peer.name} does better: {peer.rate_words(measure)} over {peer.over}.{used}"
 
 
+def _assurance(chart: XmrChart) -> Assurance | None:
+    """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
+    return None if chart.shift.size and chart.shift[-1] else chart.assurance
+
+
 def _target_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
     if measure.target is None or chart.assurance in (None, Assurance.NO_TARGET):
         return ()
+    if _assurance(chart) is None:
+        return (
+            f"Target: {rate_text(measure.target, measure)}. The level has shifted, so limits over the whole series "
+            "do not tell whether the target will be met; recalculate them from the change.",
+        )
     words = {
         Assurance.CONSISTENTLY_PASSING: "is met consistently: it lies outside the usual range, on the right side",
         Assurance.CONSISTENTLY_FAILING: "will not be met unless the process changes: it lies outside the usual range",
@@ -157,7 +167,7 @@ def _action(
         return Action(
             text="Write down what was done differently and share it with the network.", owner_role="Service lead"
         )
-    if chart.assurance is Assurance.CONSISTENTLY_FAILING:
+    if _assurance(chart) is Assurance.CONSISTENTLY_FAILING:
         ask = f" Ask {peer.name} what it does." if peer else ""
         return Action(
             text=f"Change how {inline(measure.title)} is managed: as it runs now the target will not be met.{ask}",
