@@ -118,13 +118,15 @@ def impact_panel(
         if cell["denominator_value"]:
             lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
             exposure[at] = cell["denominator_value"]
+    present = set(members)
+    about = tuple(event for event in events if event.ods_code in present)
     return build_panel(
         sites=members,
         periods=[(period.start, period.end) for period in outcome.periods],
         lower=lower,
         upper=upper,
         exposure=exposure,
-        effective_from=first_reached(events, programme.innovation, programme.stage),
-        live_from=first_reached(events, programme.innovation, Stage.LIVE),
-        stopped_on=stopped_on(events, programme.innovation, programme.stage),
+        effective_from=first_reached(about, programme.innovation, programme.stage),
+        live_from=first_reached(about, programme.innovation, Stage.LIVE),
+        stopped_on=stopped_on(about, programme.innovation, programme.stage),
     )

@@ -153,9 +153,10 @@ def _conclude(
 def _own_desk(workspace: Workspace, desk: Desk) -> Iterator[None]:
     desk.folder.mkdir(parents=True, exist_ok=True)
     with only_one(desk.folder, doing=f"running a round of {workspace.id}"):
-        for folder in sorted({desk.folder, *desk.folder.rglob("*"), workspace.exchange}):
+        for folder in [desk.folder, *desk.folder.rglob("*"), *workspace.exchange.glob("*/requests")]:
             if folder.is_dir():
                 remove_partials(folder)
+        remove_partials(workspace.exchange / "keys", of=f"{CENTRE}.pub")
         yield
 
 

@@ -38,7 +38,7 @@ class Question:
     last: date
     """last day that may be counted, included"""
     as_of: date
-    """the day the records are meant to reach; nothing may be dated later"""
+    """the day the records are meant to reach"""
     measures: tuple[MeasureRef, ...]
     members: tuple[str, ...]
     """ODS codes of everybody who ever belonged to the network; a site answers for nobody else"""

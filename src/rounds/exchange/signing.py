@@ -58,8 +58,10 @@ def own_key(folder: Path) -> SigningKey:
 
 
 def publish_key(folder: Path, *, party: str, key: PublicKey) -> None:
-    """Lay a public key where the other parties can find it."""
-    write_file(folder / "keys" / f"{party}.pub", base64.b64encode(key.raw) + b"\n")
+    """Lay a public key where the other parties can find it, unless it lies there already."""
+    path, content = folder / "keys" / f"{party}.pub", base64.b64encode(key.raw) + b"\n"
+    if not (path.exists() and path.read_bytes() == content):
+        write_file(path, content)
 
 
 def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:

@@ -48,6 +48,8 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
     with only_one(site.folder, doing="answering a request"):
         for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
+        remove_partials(exchange.reply_path(round_id, site.id).parent, of=f"{site.id}.json")
+        remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         request = read_request(site, exchange, round_id=round_id, today=today)
         stored = read_answer(site.ledger_path(round_id))
         if stored is not None and stored.request_digest != request.digest:

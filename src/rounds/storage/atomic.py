@@ -70,11 +70,16 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     _sync_folder(path.parent)
 
 
-def remove_partials(folder: Path) -> None:
-    """Delete what killed processes left in a folder's direct children. Call it only under the folder's lock."""
+def remove_partials(folder: Path, *, of: str = "*") -> None:
+    """Delete what killed processes left in a folder's direct children. Call it only under the lock of who writes there.
+
+    Args:
+        folder: where to look; may be absent.
+        of: the name of the file whose leftovers go, where others write into the same folder.
+    """
     if not folder.is_dir():
         return
-    for leftover in folder.glob(f"{_PARTIAL}*"):
+    for leftover in folder.glob(f"{_PARTIAL}*-{of}"):
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:
