@@ -30,7 +30,7 @@ def setup(*, dev: bool) -> None:
     _make_venv()
     _run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
     uv = [PYTHON, "-m", "uv", "pip"]
-    _run(*uv, "install", "--quiet", "--require-hashes", "--requirement", lock)
+    _run(*uv, "install", "--quiet", "--compile-bytecode", "--require-hashes", "--requirement", lock)
     _run(*uv, "install", "--quiet", "--no-deps", "--editable", ROOT)
     stamps[-1].write_text(_fingerprint())
 
