@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that are made from the code: the commands, the measures and the README's pictures.
 
-`python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo and
-photographs its pages with Chromium.
+`python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo
+and photographs its pages with Chromium.
 """
 
 import shutil

@@ -22,7 +22,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(rows=rows, mark=st.booleans(), end=st.sampled_from(["\n", "\r\n"]), thousands=st.booleans())
 def test_what_is_written_is_read(
     rows: list[tuple[str, int | None, date]], mark: bool, end: str, thousands: bool

@@ -136,7 +136,7 @@ EVERY_KIND = st.tuples(*(measures(people=people, table=table) for people in (Tru
 def test_engines_agree_and_every_option_was_met() -> None:
     met: Counter[str] = Counter()
 
-    @settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, suppress_health_check=list(HealthCheck))
     @given(site=sites(), asked=EVERY_KIND)
     def agree(site: Site, asked: tuple[Measure, ...]) -> None:
         with tempfile.TemporaryDirectory() as folder:

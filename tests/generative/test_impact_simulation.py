@@ -76,7 +76,7 @@ def panels(draw: st.DrawFn) -> Panel:
     return draw(st.sampled_from([exact, bounded]))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(panels())
 def test_any_panel_gives_a_proper_interval_or_a_reason(panel: Panel) -> None:
     found = estimate_effect(panel)
@@ -91,7 +91,7 @@ def test_any_panel_gives_a_proper_interval_or_a_reason(panel: Panel) -> None:
         assert found.reason.endswith(".")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(panels(), st.randoms(use_true_random=False))
 def test_the_order_of_sites_does_not_matter(panel: Panel, random: object) -> None:
     order = np.arange(len(panel.sites))

@@ -83,7 +83,7 @@ def runs() -> st.SearchStrategy[Series]:
     return parts.map(lambda lists: [value for part in lists for value in part])
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400)
 @given(values=runs(), screen=st.booleans())
 def check_against_slow_reading(values: Series, screen: bool) -> None:
     assume(len(values) >= 3 and len(set(values)) > 1)

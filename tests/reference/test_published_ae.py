@@ -53,7 +53,7 @@ def source_of(workspace: Workspace, site: str) -> PublishedSource:
 
 
 def counted(workspace: Workspace, round_id: str) -> PublishedCount:
-    declared = workspace.round(round_id)
+    declared = workspace.rounds_to_run(round_id)[0]
     asked = declared.measures[0]
     measure = workspace.library.measure(asked.id, asked.version)
     return read_published(

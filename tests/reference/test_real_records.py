@@ -65,7 +65,7 @@ def test_the_vocabulary_is_whole_in_every_part(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(("measure_id", "published"), [("celecoxib-ever", 1800), ("celecoxib-over-40-ever", 569)])
 def test_the_parts_add_up_to_the_published_cohorts(workspace: Workspace, measure_id: str, published: int) -> None:
-    declared = workspace.round("celecoxib-ever")
+    declared = workspace.rounds_to_run("celecoxib-ever")[0]
     measure = workspace.library.measure(measure_id, 1)
     periods = periods_between(grain=measure.grain, first=declared.first, last=declared.last)
     total = 0
@@ -76,7 +76,7 @@ def test_the_parts_add_up_to_the_published_cohorts(workspace: Workspace, measure
 
 
 def test_at_least_six_measures_are_asked_of_all_or_named_sites(workspace: Workspace) -> None:
-    asked = {measure.id: measure.sites for measure in workspace.round("years-1999-2018").measures}
+    asked = {measure.id: measure.sites for measure in workspace.rounds_to_run("years-1999-2018")[0].measures}
     assert len(asked) >= 6
     assert sum(len(sites) == 6 for sites in asked.values()) >= 5
     assert "synthea" not in asked["celecoxib-new-users"]

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from rounds.errors import DefinitionError, PublishedDataError
-from rounds.storage.csv_files import LINE, ColumnType, CsvDialect, Encoding, did_you_mean, read_csv
+from rounds.storage.csv_files import LINE, ColumnType, CsvDialect, Encoding, read_csv
+from rounds.storage.suggestions import nearest
 
 COLUMNS = {"name": ColumnType.TEXT, "total": ColumnType.COUNT, "day": ColumnType.DATE}
 HEADER = "name,total,day\n"
@@ -96,7 +97,7 @@ REFUSED = {
     "huge": (HEADER + "a,99999999999999999999,2024-01-01\n", ["line 2", "column total", "too large"]),
     "blank": (HEADER + "a,1,2024-01-01\n,1,2024-01-01\n", ["line 3", "column name", "empty"]),
     "ragged": (HEADER + "a,1\n", ["line 2", "2 cells"]),
-    "missing column": ("nme,total,day\na,1,2024-01-01\n", ["line 1", "no column name", '"nme"']),
+    "missing column": ("nme,total,day\na,1,2024-01-01\n", ["line 1", "no column name", "`nme`"]),
     "duplicate column": ("name,total,total,day\na,1,2,2024-01-01\n", ["line 1", "two columns", "total"]),
     "semicolons": ("name;total;day\na;1;2024-01-01\n", ["line 1", "semicolons"]),
     "empty": ("", ["empty", "first row"]),
@@ -145,6 +146,6 @@ def test_a_missing_file_is_refused_as_the_caller_says(tmp_path: Path) -> None:
         read_csv(tmp_path / "members.csv", COLUMNS, error=DefinitionError)
 
 
-def test_did_you_mean_names_the_nearest_or_a_few() -> None:
-    assert did_you_mean("regoin", ["name", "region"]) == 'did you mean "region"?'
-    assert did_you_mean("zzz", [f"c{i}" for i in range(10)]).endswith("and 2 more")
+def test_an_unknown_word_names_the_nearest_or_a_few() -> None:
+    assert nearest("regoin", ["name", "region"]) == "; did you mean `region`?"
+    assert nearest("zzz", [f"c{i}" for i in range(10)]).endswith("and 2 more")

@@ -78,8 +78,8 @@ def test_a_member_may_stop_and_start_again_and_stop_on_leaving(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("ZZ11,early-warning,live,2021-03-01\n", ["line 2", '"ZZ11"', 'did you mean "ZZ1"?', "members.csv"]),
-        ("ZZ1,early-warning,embeded,2021-03-01\n", ["line 2", '"embeded"', 'did you mean "embedded"?']),
+        ("ZZ11,early-warning,live,2021-03-01\n", ["line 2", '"ZZ11"', "did you mean `ZZ1`?", "members.csv"]),
+        ("ZZ1,early-warning,embeded,2021-03-01\n", ["line 2", '"embeded"', "did you mean `embedded`?"]),
         ("ZZ1,Early Warning,live,2021-03-01\n", ["line 2", '"Early Warning"', "hyphens"]),
         ("ZZ1,early-warning,live,2019-12-31\n", ["line 2", "ZZ1", "joined the network on 2020-01-01"]),
         ("ZZ2,early-warning,live,2022-01-01\n", ["line 2", "ZZ2", "left the network on 2022-01-01"]),
@@ -108,5 +108,5 @@ def test_adoptions_are_refused(tmp_path: Path, rows: str, words: list[str]) -> N
 def test_an_innovation_that_is_not_in_the_library_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "adoptions.csv"
     path.write_text(ADOPTIONS + "ZZ1,early-warming,live,2021-03-01\n", encoding="utf-8")
-    with pytest.raises(DefinitionError, match=r'line 2: no innovation "early-warming".*"early-warning"'):
+    with pytest.raises(DefinitionError, match=r'line 2: no innovation "early-warming".*`early-warning`'):
         read_adoptions(path, membership=MEMBERSHIP, innovations={"early-warning"})

@@ -137,7 +137,7 @@ def test_latin_1_is_refused_until_declared(tmp_path: Path) -> None:
 
 
 def test_a_measure_without_columns_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(PublishedDataError, match='did you mean "late-attendances"'):
+    with pytest.raises(PublishedDataError, match="did you mean `late-attendances`"):
         read_published(
             measure(measure_id="late-attendance"), source(tmp_path, ""), member_codes=["ZZ1"], periods=QUARTER
         )

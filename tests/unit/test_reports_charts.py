@@ -125,8 +125,7 @@ def test_roles_inside_words_are_kept() -> None:
 
 def test_the_same_chart_is_drawn_once() -> None:
     cache = SvgCache()
-    cache.draw_all([(small_chart(), WEB), (small_chart(), WEB), (small_chart(), MOBILE)])
-    assert len(cache) == 2
+    cache.svg(small_chart(), MOBILE, key="a", name="n", description="d")
     first = cache.svg(small_chart(), WEB, key="a", name="n", description="d")
     assert cache.svg(small_chart(), WEB, key="a", name="n", description="d") == first
     assert len(cache) == 2
@@ -137,7 +136,7 @@ def test_a_chart_that_cannot_be_drawn_is_our_own_error() -> None:
     broken = small_chart()
     broken["layer"][0]["mark"] = {"type": "no such mark"}
     with pytest.raises(RoundsError, match="cannot be drawn"):
-        SvgCache().draw_all([(broken, WEB)])
+        SvgCache().svg(broken, WEB, key="a", name="n", description="d")
 
 
 @pytest.mark.parametrize(

@@ -172,9 +172,9 @@ def test_a_full_network_keeps_to_its_plan() -> None:
         assert sum(hospital.live is None for hospital in arrests.hospitals) == 3
         assert len({hospital.region for hospital in arrests.hospitals}) == 3
         for row, hospital in enumerate(arrests.hospitals):
-            assert 600 <= hospital.admissions_a_month <= 2000
+            assert 1200 <= hospital.admissions_a_month <= 4000
             assert 4 <= hospital.arrests_per_1000 <= 10
-            assert 2.9 <= hospital.admissions_a_month * hospital.arrests_per_1000 / 1000 <= 12.1
+            assert 3.9 <= hospital.admissions_a_month * hospital.arrests_per_1000 / 1000 <= 20.1
             assert hospital.joined < arrests.plan.first_month
             if hospital.live is None or hospital.embedded is None:
                 assert not arrests.treated[row].any()

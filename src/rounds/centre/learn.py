@@ -1,7 +1,7 @@
 """From what was received to what is said of one measure: over time, between members, between groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
-from rounds.learning.variation.funnel import funnel_proportions
+from rounds.learning.variation.funnel import Funnel, Outlier, funnel_proportions, proportion_limits
 from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, period_label, periods_between
@@ -28,6 +28,8 @@ from rounds.reports.insight import Insight, Provenance
 
 FEWEST_PERIODS_FOR_A_CHART = 3
 FEWEST_MEMBERS_FOR_A_FUNNEL = 3
+MOST_WITHHELD_IN_A_FUNNEL = 0.1
+"""Of the denominators: the centre is fitted without withheld members, who are those with few events."""
 RECENT = timedelta(days=366)
 
 
@@ -167,25 +169,52 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
 
 
 def _between_sites_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
-    sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
-    known = sums.filter((pl.col("numerator_state") != State.WITHHELD) & (pl.col("denominator_state") != State.WITHHELD))
-    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
-        return []
-    funnel = funnel_proportions(
-        numerators=known["numerator_value"].to_numpy().astype(float),
-        denominators=known["denominator_value"].to_numpy().astype(float),
+    sums = totals(found.in_recent(found.series), by=["member"]).filter(
+        (pl.col("denominator_state") != State.WITHHELD) & (pl.col("denominator_value") > 0)
     )
+    known = sums.filter(pl.col("numerator_state") != State.WITHHELD)
+    withheld = sums.filter(pl.col("numerator_state") == State.WITHHELD)
+    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL or _share(withheld, of=sums) > MOST_WITHHELD_IN_A_FUNNEL:
+        return []
+    shown = pl.concat([known, withheld])
     return [
         between_sites(
-            funnel=funnel,
-            members=tuple(known["member"]),
-            observed=observed_from_cells(known),
+            funnel=_funnel(known, withheld),
+            members=tuple(shown["member"]),
+            observed=observed_from_cells(shown),
             over=found.recent_words,
             measure=found.measure,
             membership=membership,
             provenance=provenance,
         )
     ]
+
+
+def _share(part: pl.DataFrame, *, of: pl.DataFrame) -> float:
+    whole = float(of["denominator_value"].sum())
+    return float(part["denominator_value"].sum()) / whole if whole else 0.0
+
+
+def _funnel(known: pl.DataFrame, withheld: pl.DataFrame) -> Funnel:
+    """Return a funnel fitted to the known members, with limits but no value for those whose count is withheld."""
+    fitted = funnel_proportions(
+        numerators=known["numerator_value"].to_numpy().astype(float),
+        denominators=known["denominator_value"].to_numpy().astype(float),
+    )
+    if not withheld.height:
+        return fitted
+    sizes = withheld["denominator_value"].to_numpy().astype(float)
+    limits = proportion_limits(centre=fitted.centre, tau2=fitted.tau2, denominators=sizes)
+    return replace(
+        fitted,
+        values=np.append(fitted.values, np.full(len(sizes), np.nan)),
+        denominators=np.append(fitted.denominators, sizes),
+        lower95=np.append(fitted.lower95, limits.lower95),
+        upper95=np.append(fitted.upper95, limits.upper95),
+        lower998=np.append(fitted.lower998, limits.lower998),
+        upper998=np.append(fitted.upper998, limits.upper998),
+        outliers=(*fitted.outliers, *(Outlier.INSIDE for _ in sizes)),
+    )
 
 
 def _equity_insights(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:

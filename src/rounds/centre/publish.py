@@ -58,8 +58,13 @@ def publish(
     """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there."""
     report = make_report(workspace, plan, replies, progress=progress)
 
+    def drawn(done: int, of: int) -> None:
+        if done == 1:
+            progress.step("Drawing the pages", of)
+        progress.advance()
+
     def fill(folder: Path) -> None:
-        write_outputs(folder, report=report)
+        write_outputs(folder, report=report, done=drawn)
         stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
         (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
 

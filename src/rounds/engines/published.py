@@ -9,8 +9,9 @@ from rounds.errors import DefinitionError, PublishedDataError
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure, PublishedQuestion
 from rounds.measures.periods import Period
-from rounds.storage.csv_files import LINE, ColumnType, did_you_mean, read_csv
+from rounds.storage.csv_files import LINE, ColumnType, read_csv
 from rounds.storage.published_source import DECLARED_IN, PublishedColumns, PublishedSource, UnknownOrganisations
+from rounds.storage.suggestions import nearest
 
 _START, _END, _NUMERATOR, _DENOMINATOR = "_start", "_end", "_numerator", "_denominator"
 
@@ -78,7 +79,7 @@ def read_published(
     if columns is None:
         raise PublishedDataError(
             f"{measure.ref}: {DECLARED_IN} names no columns for {measure.id}; "
-            f"add them under `measures` ({did_you_mean(measure.id, source.measures)})"
+            f"add them under `measures` {nearest(measure.id, source.measures)}"
         )
     rows = _with_period(_filtered(_read(source, columns), source), source, periods)
     rows, ignored = _members_only(rows, source, member_codes)

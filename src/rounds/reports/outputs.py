@@ -1,5 +1,6 @@
 """Everything a round hands out, in one folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rounds.reports.excel import write_workbook
@@ -11,7 +12,9 @@ WORKBOOK = "insights.xlsx"
 JSON = "insights.json"
 
 
-def write_outputs(folder: Path, *, report: Report) -> tuple[Path, ...]:
+def write_outputs(
+    folder: Path, *, report: Report, done: Callable[[int, int], None] = lambda _done, _of: None
+) -> tuple[Path, ...]:
     """Write a report's pages, workbook and JSON file, and return what was written.
 
     The same report gives the same bytes.
@@ -19,8 +22,9 @@ def write_outputs(folder: Path, *, report: Report) -> tuple[Path, ...]:
     Args:
         folder: an existing, empty folder, which the caller swaps in when all is written.
         report: what to write.
+        done: told after each page how many are done, of how many.
     """
     (folder / JSON).write_bytes(insights_json(report))
     write_workbook(folder / WORKBOOK, report)
     downloads = ((WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)"))
-    return (*write_pages(folder, report=report, downloads=downloads), folder / WORKBOOK, folder / JSON)
+    return (*write_pages(folder, report=report, downloads=downloads, done=done), folder / WORKBOOK, folder / JSON)

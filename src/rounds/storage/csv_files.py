@@ -6,10 +6,9 @@ YYYY-MM-DD, marks that stand for "not published". A refusal names line and colum
 """
 
 import csv
-import difflib
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,12 +18,12 @@ from typing import Final
 import polars as pl
 
 from rounds.errors import RoundsError
+from rounds.storage.suggestions import nearest
 
 LINE: Final = "_line"
 """The column of `read_csv` that holds the line of the file on which a row starts; the header is usually line 1."""
 
 THOUSANDS_MARKS: Final = (",", ".", " ", "'")
-_MOST_NAMED: Final = 8
 _LARGEST_COUNT: Final = 10**15
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " "})
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -119,21 +118,6 @@ def read_csv(
     return pl.DataFrame(found, schema=schema)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return what a refusal says about an unknown word: the nearest known one, or all of them.
-
-    >>> did_you_mean("regoin", ["name", "region"])
-    'did you mean "region"?'
-    """
-    choices = sorted(known)
-    by_folded = {choice.casefold(): choice for choice in choices}
-    near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{by_folded[near[0]]}"?'
-    more = f" and {len(choices) - _MOST_NAMED} more" if len(choices) > _MOST_NAMED else ""
-    return "known are: " + ", ".join(choices[:_MOST_NAMED]) + more
-
-
 class _UnreadableCell(Exception):
     """A cell is not what its column should hold. The text says why, without the cell."""
 
@@ -219,7 +203,7 @@ def _places(
         if names.count(name) > 1:
             raise error(f"{where}: two columns are called {name}; rename or remove one")
         if name not in names:
-            raise error(f"{where}: there is no column {name}; {did_you_mean(name, filter(None, names))}")
+            raise error(f"{where}: there is no column {name}{nearest(name, filter(None, names))}")
     return {name: names.index(name) for name in columns}
 
 

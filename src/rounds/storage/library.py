@@ -9,7 +9,8 @@ from rounds.errors import DefinitionError
 from rounds.measures.definitions import CodeList, Measure
 from rounds.network.innovations import Innovation
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
-from rounds.storage.yaml_files import nearest, read_yaml
+from rounds.storage.suggestions import nearest
+from rounds.storage.yaml_files import read_yaml
 
 T = TypeVar("T", CodeList, Measure, Innovation)
 F = TypeVar("F", CodeListFile, MeasureFile, InnovationFile)

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.network.members import Member, Membership
-from rounds.storage.csv_files import LINE, ColumnType, did_you_mean, read_csv
+from rounds.storage.csv_files import LINE, ColumnType, read_csv
+from rounds.storage.suggestions import nearest
 
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{3,12}")
 _INNOVATION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -79,7 +80,7 @@ def read_adoptions(
         where = f"{path.name}, line {line}"
         if code not in members:
             raise DefinitionError(
-                f'{where}: "{code}" is not a member; {did_you_mean(code, members)} If it is one, add it to members.csv'
+                f'{where}: "{code}" is not a member{nearest(code, members)} If it is one, add it to members.csv'
             )
         if not _INNOVATION.fullmatch(innovation):
             raise DefinitionError(
@@ -87,10 +88,10 @@ def read_adoptions(
             )
         if innovations is not None and innovation not in innovations:
             raise DefinitionError(
-                f'{where}: no innovation "{innovation}" in the library; {did_you_mean(innovation, innovations)}'
+                f'{where}: no innovation "{innovation}" in the library{nearest(innovation, innovations)}'
             )
         if stage not in list(Stage):
-            raise DefinitionError(f'{where}: unknown stage "{stage}"; {did_you_mean(stage, list(Stage))}')
+            raise DefinitionError(f'{where}: unknown stage "{stage}"{nearest(stage, list(Stage))}')
         event = AdoptionEvent(ods_code=code, innovation=innovation, stage=Stage(stage), day=day)
         _check_belongs(where, event, members[code])
         written.append(_Written(line, event))

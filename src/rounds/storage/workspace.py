@@ -12,7 +12,8 @@ from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.network.members import Membership
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership
-from rounds.storage.yaml_files import Definition, nearest, read_yaml
+from rounds.storage.suggestions import nearest
+from rounds.storage.yaml_files import Definition, read_yaml
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 

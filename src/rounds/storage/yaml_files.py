@@ -10,7 +10,6 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -21,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from rounds.errors import DefinitionError
+from rounds.storage.suggestions import nearest
 
 
 class Definition(BaseModel):
@@ -102,21 +102,6 @@ def read_yaml(path: Path, model: type[M]) -> M:
             f"{path} {_where(place)}: {_explain(problem, name, model)}" for place, name, problem in found
         )
         raise DefinitionError("\n".join(lines)) from error
-
-
-def nearest(word: str, valid: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    """Return "; did you mean `x`?" for the valid word nearest to a wrong one, or the list of valid words.
-
-    >>> nearest("measurs", ("measures", "members"))
-    '; did you mean `measures`?'
-    >>> nearest("zebra", ("measures", "members"))
-    '; choose one of `measures`, `members`'
-    """
-    words = sorted(set(valid))
-    close = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; choose {_list_of(words, one=True)}" if words else ""
 
 
 def _read_text(path: Path) -> str:

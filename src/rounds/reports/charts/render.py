@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 
 import vl_convert
 from markupsafe import Markup
@@ -36,13 +35,6 @@ class SvgCache:
 
     def __len__(self) -> int:
         return len(self._drawn)
-
-    def draw_all(self, wanted: Iterable[tuple[Spec, Profile]]) -> None:
-        """Draw every chart that is not drawn yet."""
-        specs = {spec_hash(found): _canonical(found) for found in (sized(spec, profile) for spec, profile in wanted)}
-        for key, text in specs.items():
-            if key not in self._drawn:
-                self._drawn[key] = _render(text)
 
     def svg(self, spec: Spec, profile: Profile, *, key: str, name: str, description: str) -> Markup:
         """Return a chart as accessible inline SVG.

@@ -1,11 +1,10 @@
 """Which pages a report makes and what stands on each, before anything is drawn."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rounds.measures.definitions import Measure
-from rounds.reports.charts.theme import MOBILE, WEB, Profile
 from rounds.reports.content.wording import NETWORK, plural, slug
 from rounds.reports.insight import Direction, Insight, Kind
 from rounds.reports.pages.views import CHANGES, VIEWS, Layout, Section, audience_path, rank, selected
@@ -17,25 +16,17 @@ MOST_CHANGES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One file: its template, what the template needs and which charts it shows in which sizes."""
+    """One file: its template and what the template needs."""
 
     path: str
     template: str
     title: str
     context: dict[str, Any]
-    cards: tuple[Insight, ...] = ()
-    """drawn in both sizes, once a page"""
-    tiles: tuple[Insight, ...] = field(default=())
-    """drawn small"""
 
     @property
     def root(self) -> str:
         """The way from this page to the folder of all pages."""
         return "../" * self.path.count("/")
-
-    def charts(self) -> list[tuple[Insight, Profile]]:
-        both = [(insight, profile) for insight in self.cards for profile in (WEB, MOBILE)]
-        return [*both, *((insight, MOBILE) for insight in self.tiles)]
 
 
 def measure_path(title_or_id: str) -> str:
@@ -87,20 +78,17 @@ def _index(report: Report) -> Page:
 def _audience(report: Report, index: int) -> Page:
     view = VIEWS[index]
     shown: set[str] = set()
-    cards: list[Insight] = []
     sections = []
     for section in view.sections:
         chosen = tuple(insight for insight in selected(section, report.insights) if insight.id not in shown)
         if section.layout is Layout.CARDS:
             shown |= {insight.id for insight in chosen}
-            cards += chosen
         sections.append({"section": section, "insights": chosen, **_extra(section, report, chosen)})
     return Page(
         path=audience_path(view.audience),
         template="audience.html",
         title=view.title,
         context={"view": view, "sections": sections},
-        cards=tuple(cards),
     )
 
 
@@ -194,8 +182,6 @@ def _measure(report: Report, key: str) -> Page:
             "members": members,
             "change": change_summary(over_time) if over_time else None,
         },
-        cards=network,
-        tiles=members,
     )
 
 
@@ -214,8 +200,6 @@ def _organisation(report: Report, code: str) -> Page:
             "others": others,
             "change": change_summary(tuple(i for i in here if i.kind is Kind.OVER_TIME)),
         },
-        cards=changes,
-        tiles=others,
     )
 
 

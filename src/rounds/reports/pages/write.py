@@ -1,5 +1,6 @@
 """Writing a report's pages into a folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,7 +21,12 @@ POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; 
 
 
 def write_pages(
-    folder: Path, *, report: Report, downloads: tuple[tuple[str, str], ...] = (), cache: SvgCache | None = None
+    folder: Path,
+    *,
+    report: Report,
+    downloads: tuple[tuple[str, str], ...] = (),
+    cache: SvgCache | None = None,
+    done: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> tuple[Path, ...]:
     """Write a report's pages: an index, one for each audience, measure and organisation, and one about the round.
 
@@ -31,13 +37,13 @@ def write_pages(
         report: what to show.
         downloads: (file name in the folder, what it is) of files that are written beside the pages.
         cache: charts drawn earlier in this run.
+        done: told after each page how many are done, of how many.
 
     Returns:
         The files written, in the order of `pages_of`, the style sheet last.
     """
     drawn = cache if cache is not None else SvgCache()
     pages = pages_of(report)
-    drawn.draw_all((insight.chart, profile) for page in pages for insight, profile in page.charts())
     environment = _environment(report, drawn)
     written = []
     for page in pages:
@@ -45,6 +51,7 @@ def write_pages(
             page=page, root=page.root, title=page.title, downloads=downloads, **page.context
         )
         written.append(_write(folder / page.path, text))
+        done(len(written), len(pages))
     style = environment.loader.get_source(environment, "style.css")[0] if environment.loader else ""
     written.append(_write(folder / "style.css", style))
     return tuple(written)
