@@ -170,7 +170,7 @@ def _action(
     if _assurance(chart) is Assurance.CONSISTENTLY_FAILING:
         ask = f" Ask {peer.name} what it does." if peer else ""
         return Action(
-            text=f"Change how {inline(measure.title)} is managed: as it runs now the target will not be met.{ask}",
+            text=f"Change how this is done: as it runs now, the target will not be met.{ask}",
             owner_role="Service manager",
         )
     if peer is not None:

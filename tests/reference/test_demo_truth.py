@@ -1,0 +1,43 @@
+"""The planted truth lies inside the intervals: in the network that `rounds demo` makes, and as often as it should.
+
+`benchmarks/demo_truth.py` measures the same over 200 seeds and more.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from rounds.cli.demo import demo
+from rounds.records.synthetic import SyntheticNetwork
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+import demo_truth
+
+DEFAULT_SEED = 1
+SEEDS = 80
+FEWEST_HELD = 70
+"""Of 80 intervals that hold the truth with probability 0.95, fewer than 70 do so in 2 of 1,000 tries."""
+
+
+def test_the_demo_as_it_is_made_holds_its_truth() -> None:
+    assert demo.__defaults__ is not None
+    assert DEFAULT_SEED in demo.__defaults__
+    found = demo_truth.one_seed(DEFAULT_SEED)
+    assert found.ratio_held
+    assert found.avoided_held
+    assert found.placebo_held
+
+
+def test_intervals_hold_the_planted_truth_as_often_as_they_say() -> None:
+    found = [demo_truth.one_seed(seed) for seed in range(100, 100 + SEEDS)]
+    assert sum(one.ratio_held for one in found) >= FEWEST_HELD
+    assert sum(one.avoided_held for one in found) >= FEWEST_HELD
+    assert sum(one.placebo_held for one in found) >= FEWEST_HELD
+    errors = np.array([one.log_ratio_error for one in found])
+    assert abs(errors.mean()) < 3 * errors.std() / SEEDS**0.5
+
+
+def test_the_truth_is_that_of_the_law() -> None:
+    assert SyntheticNetwork(seed=DEFAULT_SEED).rate_ratio == 0.5
