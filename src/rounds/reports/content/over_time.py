@@ -102,7 +102,7 @@ def over_time(
         ),
         alt_text=_alt_text(chart, periods, observed, measure, signal),
         table=_table(chart, periods, observed, measure),
-        action=_action(chart, signal, periods, measure, peer),
+        action=_action(chart, signal, periods, peer),
         provenance=provenance,
         icons=tuple(
             str(icon) for icon in (signal.variation, _assurance(chart)) if icon and icon is not Assurance.NO_TARGET
@@ -151,9 +151,7 @@ def _target_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
     return (f"Target: {rate_text(measure.target, measure)} {words[chart.assurance]}.",)
 
 
-def _action(
-    chart: XmrChart, signal: Signal, periods: tuple[str, ...], measure: Measure, peer: Peer | None
-) -> Action | None:
+def _action(chart: XmrChart, signal: Signal, periods: tuple[str, ...], peer: Peer | None) -> Action | None:
     if signal.variation is Variation.CONCERN and signal.since is not None:
         ask = (
             f" Ask {peer.name} what it does" + (f" with {quoted(peer.innovation.title)}." if peer.innovation else ".")
