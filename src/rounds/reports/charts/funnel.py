@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, WITHHELD_LABEL, Spec, spec, value_axis
+from rounds.reports.charts.theme import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    WITHHELD_LABEL,
+    Spec,
+    points_by_state,
+    spec,
+    value_axis,
+)
 
 INSIDE, PERHAPS, FAR = "Inside the limits", "Outside the 95% limits", "Outside the 99.8% limits"
 
@@ -47,7 +58,6 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
     present = [state for state in states if any(point["state"] == state[0] for point in points)]
     if bars:
         present.append((WITHHELD_LABEL, PALE, "square"))
-    labels = [label for label, _, _ in present]
     heights = [
         end for site in sites for end in (*site.limits998, *((site.value,) if site.value is not None else site.bounds))
     ]
@@ -68,26 +78,7 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
                 "encoding": {"x": across, "y": {**axis, "field": "lower"}, "y2": {"field": "upper"}},
             }
         )
-    layers.append(
-        {
-            "data": {"values": points},
-            "mark": {"type": "point", "stroke": None},
-            "encoding": {
-                "x": across,
-                "y": axis,
-                "color": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [c for _, c, _ in present]},
-                },
-                "shape": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [s for _, _, s in present]},
-                },
-            },
-        }
-    )
+    layers.append(points_by_state(points, across=across, axis=axis, present=present))
     return spec(title=title, layers=layers)
 
 

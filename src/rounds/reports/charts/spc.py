@@ -11,6 +11,7 @@ from rounds.reports.charts.theme import (
     WITHHELD_LABEL,
     Spec,
     across_periods,
+    points_by_state,
     spec,
     value_axis,
 )
@@ -71,7 +72,6 @@ def spc_chart(
     ]
     if bars:
         present.append((WITHHELD_LABEL, PALE, "square"))
-    labels = [label for label, _, _ in present]
     layers: list[Spec] = []
     if bars:
         layers.append(
@@ -89,24 +89,7 @@ def spc_chart(
             "mark": {"type": "line", "color": GREY, "strokeWidth": 1.5, "invalid": "break-paths-filter-domains"},
             "encoding": {"x": across, "y": axis},
         },
-        {
-            "data": {"values": [row for row in rows if row["value"] is not None]},
-            "mark": {"type": "point", "stroke": None},
-            "encoding": {
-                "x": across,
-                "y": axis,
-                "color": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [colour for _, colour, _ in present]},
-                },
-                "shape": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [shape for _, _, shape in present]},
-                },
-            },
-        },
+        points_by_state([row for row in rows if row["value"] is not None], across=across, axis=axis, present=present),
     ]
     return spec(title=title, layers=layers)
 

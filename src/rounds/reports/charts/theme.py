@@ -154,3 +154,31 @@ def _config(profile: Profile) -> Spec:
 def from_zero(values: list[float]) -> bool:
     """Return whether an axis should start at 0: yes unless all values lie far from it."""
     return not values or min(values) <= 0.4 * max(values)
+
+
+def points_by_state(
+    points: list[dict[str, Any]], *, across: Spec, axis: Spec, present: list[tuple[str, str, str]]
+) -> Spec:
+    """Return a layer of points whose `state` shows as colour and as shape, so that neither is needed to read the other.
+
+    Args:
+        points: one row a point, with its `state`.
+        across: the encoding of the horizontal axis.
+        axis: the encoding of the vertical axis.
+        present: (state, colour, shape) of each state that the legend shows, in order.
+    """
+    labels = [label for label, _, _ in present]
+
+    def coded(values: list[str]) -> Spec:
+        return {"field": "state", "type": "nominal", "scale": {"domain": labels, "range": values}}
+
+    return {
+        "data": {"values": points},
+        "mark": {"type": "point", "stroke": None},
+        "encoding": {
+            "x": across,
+            "y": axis,
+            "color": coded([colour for _, colour, _ in present]),
+            "shape": coded([shape for _, _, shape in present]),
+        },
+    }
