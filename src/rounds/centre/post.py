@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
+from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
 from rounds.errors import MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Reply, decode_reply, decode_request, encode_request
-from rounds.exchange.signing import own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
+from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.network.members import Membership
 from rounds.storage.atomic import write_file
 from rounds.storage.audit_log import record
@@ -49,7 +50,8 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
-        if not kept.exists():
+        received = desk.received_path(plan.round_id, site.site).exists()
+        if not kept.exists() or (not received and today > _asked(desk, plan.round_id, site.site).expires):
             request = encode_request(
                 round_id=plan.round_id,
                 site=site.site,
@@ -58,91 +60,63 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
                 key=key,
             )
             write_file(kept, request)
-        digest = _asked_digest(desk, plan.round_id, site.site)
+        digest = _asked(desk, plan.round_id, site.site).digest
         event = Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today)
         record(desk.audit_path, event)
         path = desk.exchange.request_path(plan.round_id, site.site)
         desk.exchange.put(path, kept.read_bytes())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Post:
+    """One reply as it came, with the key that proved it."""
+
+    content: bytes
+    reply: Reply
+    key: PublicKey
+
+
 def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> dict[str, Reply | None]:
     """Take in the replies that have come, and return each site's verified reply, or None where there is none yet.
 
-    A reply that was taken in before is read from the centre's own copy, so that a later change of the file in the
-    exchange folder is noticed and refused.
+    A reply that was taken in before must still lie in the exchange folder as it was, if it lies there at all.
 
     Raises:
-        MessageError: if a reply is not what it claims, speaks for somebody who is no member, or for a member for whom
-            another site has answered already.
+        MessageError: if a reply is not what it claims, does not answer what was asked, speaks for somebody who is no
+            member, or for a member for whom another site has answered already. Nothing was taken in then.
     """
-    replies: dict[str, Reply | None] = {}
-    fresh: list[tuple[Path, bytes, Reply]] = []
-    for site in plan.sites:
-        arrived = desk.exchange.reply_path(plan.round_id, site.site)
-        kept = desk.received_path(plan.round_id, site.site)
-        if not arrived.exists() and not kept.exists():
-            replies[site.site] = None
-            continue
-        content = arrived.read_bytes() if arrived.exists() else kept.read_bytes()
-        reply = _verified(desk, plan, site, content, source=str(arrived if arrived.exists() else kept))
-        if kept.exists() and content != kept.read_bytes():
-            raise MessageError(
-                f"{arrived}: {site.site} has answered round {plan.round_id} before with other bytes, kept in {kept}; "
-                "a round has one answer; remove the new file"
-            )
-        replies[site.site] = reply
+    posts = {site.site: _open(desk, plan, site) for site in plan.sites}
+    present = [post for post in posts.values() if post is not None]
+    check_members([post.reply for post in present], membership)
+    for post in present:
+        site, kept = post.reply.site, desk.received_path(plan.round_id, post.reply.site)
+        pin_key(desk.folder, party=site, key=post.key)
         if not kept.exists():
-            fresh.append((kept, content, reply))
-    _check_members([reply for reply in replies.values() if reply], membership)
-    for kept, content, reply in fresh:
-        key = trusted_key(desk.folder, desk.exchange.path, party=reply.site)
-        pin_key(desk.folder, party=reply.site, key=key)
-        write_file(kept, content)
-        event = Event(action=Action.RECEIVED, round_id=plan.round_id, party=reply.site, digest=reply.digest, day=today)
+            write_file(kept, post.content)
+        event = Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=post.reply.digest, day=today)
         record(desk.audit_path, event)
-    return replies
+    return {site: post.reply if post else None for site, post in posts.items()}
 
 
-def _verified(desk: Desk, plan: Plan, site: SitePlan, content: bytes, *, source: str) -> Reply:
-    key = trusted_key(desk.folder, desk.exchange.path, party=site.site)
-    reply = decode_reply(
-        content,
-        source=source,
-        site=site.site,
-        round_id=plan.round_id,
-        answers=_asked_digest(desk, plan.round_id, site.site),
-        key=key,
-    )
-    answered = tuple(table.measure for table in reply.tables)
-    if answered != site.question.measures:
+def _open(desk: Desk, plan: Plan, site: SitePlan) -> _Post | None:
+    arrived = desk.exchange.reply_path(plan.round_id, site.site)
+    kept = desk.received_path(plan.round_id, site.site)
+    found = arrived if arrived.exists() else kept
+    if not found.exists():
+        return None
+    content, key = found.read_bytes(), trusted_key(desk.folder, desk.exchange.path, party=site.site)
+    answers = _asked(desk, plan.round_id, site.site).digest
+    reply = decode_reply(content, source=str(found), site=site.site, round_id=plan.round_id, answers=answers, key=key)
+    if kept.exists() and content != kept.read_bytes():
         raise MessageError(
-            f"{source}: {site.site} was asked for {', '.join(map(str, site.question.measures))} and answered "
-            f"{', '.join(map(str, answered)) or 'nothing'}; let the site answer again"
+            f"{arrived}: {site.site} has answered round {plan.round_id} before with other bytes, kept in {kept}; "
+            "a round has one answer; remove the new file"
         )
-    return reply
+    check_answer(reply, question=site.question, measures=plan.measures, source=str(found))
+    return _Post(content=content, reply=reply, key=key)
 
 
-def _asked_digest(desk: Desk, round_id: str, site: str) -> str:
+def _asked(desk: Desk, round_id: str, site: str) -> Request:
     path = desk.asked_path(round_id, site)
-    return decode_request(
-        path.read_bytes(), source=str(path), site=site, key=own_key(desk.folder).public, today=date.min
-    ).digest
-
-
-def _check_members(replies: list[Reply], membership: Membership) -> None:
-    known = {member.ods_code for member in membership.members}
-    spoken_for: dict[tuple[str, str], str] = {}
-    for reply in replies:
-        for table in reply.tables:
-            for member in table.cells["member"].unique(maintain_order=True):
-                if member not in known:
-                    raise MessageError(
-                        f"site {reply.site}, measure {table.measure}: it answers for {member}, which is not in "
-                        "members.csv; add the member or correct the site's settings"
-                    )
-                other = spoken_for.setdefault((table.measure.id, member), reply.site)
-                if other != reply.site:
-                    raise MessageError(
-                        f"sites {other} and {reply.site} both answer for member {member} on {table.measure}; "
-                        "only one site may speak for a member"
-                    )
+    key = own_key(desk.folder).public
+    return decode_request(path.read_bytes(), source=str(path), site=site, key=key, today=date.min)

@@ -43,7 +43,7 @@ def check_sites(sites: Sequence[SitePlan], *, done: SiteDone) -> tuple[SiteFailu
     jobs = [
         _Job(
             site=site.site,
-            command=("check", str(site.folder), "--question", "-"),
+            command=("check", str(site.folder), "--question", "-", "--site", site.site),
             told=wire_question(site.question).model_dump_json(),
         )
         for site in sites
@@ -77,7 +77,7 @@ def _run(jobs: list[_Job], *, done: SiteDone) -> tuple[SiteFailure, ...]:
 
 def _run_one(job: _Job) -> SiteFailure | None:
     result = subprocess.run(
-        [sys.executable, "-m", "rounds", "--quiet", "site", *job.command],
+        [sys.executable, "-P", "-m", "rounds", "--quiet", "site", *job.command],
         capture_output=True,
         text=True,
         check=False,

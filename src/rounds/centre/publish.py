@@ -13,6 +13,7 @@ from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.progress import Progress
 from rounds.exchange.messages import Reply
+from rounds.learning.spread.adoption import Stage
 from rounds.network.members import Membership
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
@@ -90,15 +91,18 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
         )
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
         progress.advance()
+    spread_told: set[tuple[str, Stage]] = set()
     for programme in declared.programmes:
         if programme.outcome in found:
             outcome = found[programme.outcome]
             innovation = workspace.library.innovation(programme.innovation)
             about: _About = {"membership": workspace.membership, "provenance": _provenance(plan, replies, outcome)}
             ends = tuple(period.end for period in outcome.periods)
-            insights.append(
-                spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
-            )
+            if (programme.innovation, programme.stage) not in spread_told:
+                spread_told.add((programme.innovation, programme.stage))
+                insights.append(
+                    spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
+                )
             insights.append(impact_insight(programme, innovation, outcome=outcome, events=events, **about))
         progress.advance()
     return Report(

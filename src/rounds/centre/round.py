@@ -144,8 +144,8 @@ def _conclude(
     if changed:
         remove_partials(outputs.parent)
         publish(workspace, plan, replies, inputs=digest, progress=progress)
-        event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
-        record(desk.audit_path, event)
+    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
+    record(desk.audit_path, event)
     return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
 
 

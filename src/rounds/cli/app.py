@@ -64,7 +64,7 @@ def main() -> None:
         incident = secrets.token_hex(4)
         _complain(
             f"something went wrong that Rounds did not foresee (incident {incident}, {type(error).__name__} in "
-            f"{_innermost(error)}); the records and the round are as they were. Please report it with this line."
+            f"{_innermost(error)}). Nothing is half-written: run it again to go on from here. Please report this line."
         )
         sys.exit(ExitCode.ERROR)
 

@@ -99,13 +99,11 @@ def audit(context: typer.Context, folder: Folder) -> None:
 
     rounds audit my-network
     """
-    from rounds.storage.audit_log import read_log
+    from rounds.centre.audit_check import check_logs
     from rounds.storage.workspace import read_workspace
 
-    workspace = read_workspace(folder)
-    logs = {"centre": workspace.centre} | {site.id: workspace.site_folder(site) for site in workspace.sites}
-    sizes = {party: len(read_log(place / "audit.jsonl")) for party, place in logs.items()}
-    lines = [f"{party}: {size} entries, chain unbroken" for party, size in sizes.items()]
+    sizes = check_logs(read_workspace(folder))
+    lines = [f"{party}: {size} entries, chain unbroken, nothing missing" for party, size in sizes.items()]
     terminal_of(context).result({"entries": sizes, "ok": True}, text="\n".join(lines))
 
 
@@ -152,6 +150,28 @@ def publish(
                 workspace, declared, today=day_of(today), partial=partial, progress=bars
             )
     _tell(terminal, outcomes)
+
+
+@app.command()
+def keys(context: typer.Context, folder: Folder) -> None:
+    """Show the fingerprints of the centre's own key and of the sites' keys that it has pinned.
+
+    [bold]Example[/bold]
+
+    rounds centre keys my-network
+    """
+    from rounds.storage.workspace import read_workspace
+
+    show_keys(context, read_workspace(folder).centre)
+
+
+def show_keys(context: typer.Context, folder: Path) -> None:
+    """Print the fingerprints of the keys in a party's folder."""
+    from rounds.exchange.signing import known_keys
+
+    known = {party: key.fingerprint for party, key in known_keys(folder).items()}
+    lines = [f"{party}: {fingerprint}" for party, fingerprint in known.items()]
+    terminal_of(context).result({"keys": known}, text="\n".join(lines) or "No keys yet: they are made at first use.")
 
 
 def day_of(text: str | None) -> date:

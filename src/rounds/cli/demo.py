@@ -1,5 +1,6 @@
 """`rounds demo`: a synthetic network with known truth, and one round of it."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from rounds.cli.centre import run
 from rounds.cli.terminal import terminal_of
+from rounds.errors import DefinitionError
 
 
 def demo(
@@ -31,8 +33,19 @@ def demo(
     from rounds.records.synthetic import SyntheticNetwork, write_demo_network
 
     terminal = terminal_of(context)
-    if not (folder / "network.yaml").exists():
+    if (folder / "network.yaml").exists():
+        _refuse_another(folder, seed)
+    else:
         with terminal.bars() as bars:
             write_demo_network(folder, plan=SyntheticNetwork(seed=seed), progress=bars)
     if not only_make:
         run(context, folder)
+
+
+def _refuse_another(folder: Path, seed: int) -> None:
+    """Go on with a demo of the same seed; leave any other network alone."""
+    truth = folder / "truth.json"
+    planted = json.loads(truth.read_bytes()).get("seed") if truth.exists() else None
+    if planted != seed:
+        what = "a network that is no demo" if planted is None else f"a demo of seed {planted}"
+        raise DefinitionError(f"{folder} holds {what}; name another folder, or run what is there: rounds run {folder}")

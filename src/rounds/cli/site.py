@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rounds.cli.centre import Today, day_of
+from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.terminal import terminal_of
+from rounds.errors import DefinitionError
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="What a site does: check its records, preview, answer."
@@ -23,6 +24,9 @@ def check(
     context: typer.Context,
     folder: SiteFolder,
     question: Annotated[str, typer.Option("--question", help="A file with the question, or - for standard input.")],
+    expected: Annotated[
+        str | None, typer.Option("--site", help="The site's id in network.yaml, to make sure that both agree.")
+    ] = None,
 ) -> None:
     """Check whether the site could answer a question, and write nothing.
 
@@ -36,6 +40,11 @@ def check(
 
     text = sys.stdin.read() if question == "-" else Path(question).read_text(encoding="utf-8")
     site = read_site(folder)
+    if expected is not None and expected != site.id:
+        raise DefinitionError(
+            f"{folder / 'site.yaml'}: the site calls itself `{site.id}`, network.yaml calls it `{expected}`; "
+            "make both agree"
+        )
     check_site(site, parse_question(text, source=question))
     terminal_of(context).result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
 
@@ -84,3 +93,16 @@ def answer(
         f"{site.id} has answered round {round_id}." if counted else f"{site.id} had answered round {round_id} before."
     )
     terminal.result({"site": site.id, "round": round_id, "counted": counted}, text=text)
+
+
+@app.command()
+def keys(context: typer.Context, folder: SiteFolder) -> None:
+    """Show the fingerprints of the site's own key and of the centre's key that it has pinned.
+
+    Read them to each other over the telephone before a first round that matters.
+
+    [bold]Example[/bold]
+
+    rounds site keys sites/hospital-01
+    """
+    show_keys(context, folder)

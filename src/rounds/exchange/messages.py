@@ -18,6 +18,7 @@ from rounds.errors import MessageError
 from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
+from rounds.storage.identifiers import Identifier
 
 FORMAT_VERSION = 1
 CENTRE = "centre"
@@ -41,9 +42,9 @@ class ReplyBody(Wire):
 class _Envelope(Wire):
     format: Literal["rounds-message"]
     version: int
-    round_id: str
-    sender: str
-    recipient: str
+    round_id: Identifier
+    sender: Identifier
+    recipient: Identifier
     issued: str
     expires: str
     body: Annotated[RequestBody | ReplyBody, Field(discriminator="kind")]
@@ -60,6 +61,7 @@ class Request:
     issued: date
     expires: date
     digest: str
+    """of the round, the site and the question: the same request issued again has the same digest"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         question=read_question(body, source=source),
         issued=read_day(envelope.issued, source),
         expires=expires,
-        digest=_digest(envelope),
+        digest=_digest(envelope, dated=False),
     )
 
 
@@ -224,5 +226,8 @@ def _unsigned(message: dict[str, Any]) -> bytes:
     return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _digest(envelope: _Envelope) -> str:
-    return hashlib.sha256(_unsigned(envelope.model_dump(mode="json"))).hexdigest()
+def _digest(envelope: _Envelope, *, dated: bool = True) -> str:
+    message = envelope.model_dump(mode="json")
+    if not dated:
+        del message["issued"], message["expires"]
+    return hashlib.sha256(_unsigned(message)).hexdigest()

@@ -84,10 +84,12 @@ def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
             raise MessageError(f"no public key of {party} is known; ask {party} to publish one in {published}")
         return PublicKey(raw=_decode(published))
     key = PublicKey(raw=_decode(pinned))
-    if published.exists() and _decode(published) != key.raw:
+    offered = PublicKey(raw=_decode(published)) if published.exists() else key
+    if offered != key:
         raise MessageError(
-            f"{published} is not the key of {party} that is pinned in {pinned} ({key.fingerprint}); "
-            f"ask {party} by another way whether its key has changed, and only then delete the pinned file"
+            f"{published} ({offered.fingerprint}) is not the key of {party} that is pinned in {pinned} "
+            f"({key.fingerprint}); ask {party} by another way whether its key has changed, and only then delete the "
+            "pinned file"
         )
     return key
 
@@ -97,6 +99,14 @@ def pin_key(own_folder: Path, *, party: str, key: PublicKey) -> None:
     pinned = _pinned(own_folder, party)
     if not pinned.exists():
         write_file(pinned, base64.b64encode(key.raw) + b"\n")
+
+
+def known_keys(own_folder: Path) -> dict[str, PublicKey]:
+    """Return the keys in a party's folder: its own, under "own key", and those it has pinned, by party."""
+    known = {"own key": own_key(own_folder).public} if (own_folder / "keys" / "private.key").exists() else {}
+    for path in sorted((own_folder / "trust").glob("*.pub")):
+        known[path.stem] = PublicKey(raw=_decode(path))
+    return known
 
 
 def _pinned(own_folder: Path, party: str) -> Path:

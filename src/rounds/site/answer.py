@@ -14,7 +14,7 @@ from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
 from rounds.exchange.question import Question
-from rounds.exchange.signing import own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef, PublishedQuestion
 from rounds.measures.periods import Period, periods_between
@@ -23,10 +23,14 @@ from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import record
+from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
 
 Progress = Callable[[str], None]
+
+WAIT_FOR_AN_EARLIER_ANSWER_SECONDS = 600.0
+"""A killed round can leave a site process behind that is still counting; its answer is the answer."""
 
 
 def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, progress: Progress) -> bool:
@@ -45,12 +49,15 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
     Raises:
         RoundsError: naming what is wrong; nothing was written then.
     """
-    with only_one(site.folder, doing="answering a request"):
+    if not site.folder.is_dir():
+        raise DefinitionError(f"{site.folder}: there is no such folder")
+    with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
         for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
         remove_partials(exchange.reply_path(round_id, site.id).parent, of=f"{site.id}.json")
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
-        request = read_request(site, exchange, round_id=round_id, today=today)
+        centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
+        request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
         stored = read_answer(site.ledger_path(round_id))
         if stored is not None and stored.request_digest != request.digest:
             raise MessageError(
@@ -60,32 +67,29 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         counted = stored is None
         if stored is None:
             tables = count_and_release(site, request.question, progress=progress)
-            pin_key(site.folder, party=CENTRE, key=trusted_key(site.folder, exchange.path, party=CENTRE))
-            key = own_key(site.folder)
-            publish_key(exchange.path, party=site.id, key=key.public)
-            reply = encode_reply(request, tables, today=today, key=key)
+            pin_key(site.folder, party=CENTRE, key=centre_key)
+            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
             stored = Answer(request_digest=request.digest, reply=reply)
             write_answer(site.ledger_path(round_id), stored)
-        event = Event(
-            action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=request.issued
-        )
+        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
         record(site.audit_path, event)
+        publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
 
 
-def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date) -> Request:
+def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:
     """Return the round's request to this site, verified.
 
     Raises:
         MessageError: if there is none, or it is not what it claims.
     """
+    check_identifier(round_id, what="round", error=MessageError)
     path = exchange.request_path(round_id, site.id)
     if not path.exists():
         raise MessageError(
             f"{path} is missing: the centre has not asked {site.id} for round {round_id}; run the centre first"
         )
-    key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = decode_request(path.read_bytes(), source=str(path), site=site.id, key=key, today=today)
     if request.round_id != round_id:
         raise MessageError(f"{path}: a replay: it belongs to round {request.round_id}, not {round_id}; remove the file")
@@ -98,7 +102,8 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date)
     Raises:
         RoundsError: naming why the site could not answer.
     """
-    request = read_request(site, exchange, round_id=round_id, today=today)
+    key = trusted_key(site.folder, exchange.path, party=CENTRE)
+    request = read_request(site, exchange, round_id=round_id, today=today, key=key)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.periods import periods_between
 from rounds.network.members import Membership
+from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition, read_yaml
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+IN_USE = (Stage.LIVE, Stage.EMBEDDED)
+"""The stages from which an innovation can have an effect."""
 
 
 class SiteEntry(Definition):
@@ -169,8 +171,13 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             f"{path}: first ({file.first}), last ({file.last}) and as_of ({file.as_of}) must be in order"
         )
     _refuse_twice(path, "measure", [measure.id for measure in file.measures])
+    _refuse_twice(path, "programme", [f"{one.innovation} for {one.outcome}" for one in file.programmes])
     for measure in file.measures:
-        library.measure(measure.id, measure.version)
+        grain = library.measure(measure.id, measure.version).grain
+        try:
+            periods_between(grain=grain, first=file.first, last=file.last)
+        except ValueError as error:
+            raise DefinitionError(f"{path}: measure {measure.id}: {error}; lengthen the round") from None
         for site in measure.sites or ():
             if site not in site_ids:
                 raise DefinitionError(f"{path}: measure {measure.id}: no site `{site}`{nearest(site, list(site_ids))}")
@@ -178,6 +185,12 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
     programmes = []
     for programme in file.programmes:
         library.innovation(programme.innovation)
+        if programme.stage not in IN_USE:
+            stages = " or ".join(f"`{stage}`" for stage in IN_USE)
+            raise DefinitionError(
+                f"{path}: programme {programme.innovation}: at stage `{programme.stage}` an innovation is "
+                f"not in use; choose {stages}"
+            )
         for named in (programme.outcome, *programme.improves):
             if named not in measure_ids:
                 raise DefinitionError(

@@ -1,0 +1,90 @@
+"""Does a verified reply answer what was asked? Signed by the right site is not yet right."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from rounds.disclosure.policy import Policy
+from rounds.errors import MessageError
+from rounds.exchange.messages import Reply
+from rounds.exchange.question import Question
+from rounds.exchange.tables import ReceivedTable
+from rounds.measures.definitions import Measure
+from rounds.measures.periods import periods_between
+from rounds.measures.strata import LEVELS
+from rounds.network.members import Membership
+
+
+def check_answer(reply: Reply, *, question: Question, measures: Sequence[Measure], source: str) -> None:
+    """Raise unless a reply holds just the tables, strata, levels and periods that were asked for.
+
+    A site of records answers for every period and level, zeros included; published data may have gaps.
+
+    Args:
+        reply: verified.
+        question: what the site was asked.
+        measures: the round's measures.
+        source: the file's name, for the message.
+
+    Raises:
+        MessageError: naming site, measure and what does not fit.
+    """
+    answered = tuple(table.measure for table in reply.tables)
+    if answered != question.measures:
+        raise MessageError(
+            f"{source}: {reply.site} was asked for {', '.join(map(str, question.measures))} and answered "
+            f"{', '.join(map(str, answered)) or 'nothing'}; let the site answer again"
+        )
+    by_ref = {measure.ref: measure for measure in measures}
+    for table in reply.tables:
+        problem = _problem(table, by_ref[table.measure], question)
+        if problem:
+            raise MessageError(f"{source}: {table.measure}: {problem}; refuse it and ask {reply.site} to answer again")
+
+
+def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str | None:
+    cells = table.cells
+    if table.strata != measure.strata:
+        return f"split by {', '.join(table.strata) or 'nothing'} instead of {', '.join(measure.strata) or 'nothing'}"
+    for stratum in measure.strata:
+        unknown = set(cells[str(stratum)]) - set(LEVELS[stratum])
+        if unknown:
+            return f"{stratum} has levels that are not registered"
+    periods = {
+        period.start for period in periods_between(grain=measure.grain, first=question.first, last=question.last)
+    }
+    if set(cells["period"]) - periods:
+        return "it holds periods that were not asked for"
+    if cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
+        return "a numerator is above its denominator, whatever was withheld"
+    levels = 1
+    for stratum in measure.strata:
+        levels *= len(LEVELS[stratum])
+    grid = len(periods) * levels
+    if table.policy is not Policy.OPEN and any(size != grid for size in cells["member"].value_counts()["count"]):
+        return f"a member has not just the {grid} rows of periods and levels that were asked for"
+    return None
+
+
+def check_members(replies: Sequence[Reply], membership: Membership) -> None:
+    """Raise if a site speaks for somebody who is no member, or two sites speak for the same member.
+
+    Raises:
+        MessageError: naming the sites, the measure and the member.
+    """
+    known = {member.ods_code for member in membership.members}
+    spoken_for: dict[tuple[str, str], str] = {}
+    for reply in replies:
+        for table in reply.tables:
+            for member in table.cells["member"].unique(maintain_order=True):
+                if member not in known:
+                    raise MessageError(
+                        f"site {reply.site}, measure {table.measure}: it answers for {member}, which is not in "
+                        "members.csv; add the member or correct the site's settings"
+                    )
+                other = spoken_for.setdefault((table.measure.id, member), reply.site)
+                if other != reply.site:
+                    raise MessageError(
+                        f"sites {other} and {reply.site} both answer for member {member} on {table.measure}; "
+                        "only one site may speak for a member"
+                    )
