@@ -398,6 +398,39 @@ def test_no_estimate_says_what_cannot_be_said() -> None:
     assert any("does not mean that there was no effect" in note for note in insight.notes)
 
 
+def expected_rows(insight: Insight) -> dict[object, tuple]:
+    return {row[1]: row for row in insight.table.rows if row[0] == "Expected without it"}
+
+
+def test_what_is_expected_is_never_zero_for_want_of_a_counterfactual() -> None:
+    """From month 30 on nobody is left to compare with."""
+    unknown = np.where(np.arange(36) >= 30, np.nan, HALVED.counterfactual)
+    rows = expected_rows(impact_of(replace(HALVED, counterfactual=unknown), CLEAN))
+    for label in given.PERIODS[30:]:
+        assert rows[label][2] is Mark.NOT_AVAILABLE
+        assert rows[label][5] == "no site without it to compare with"
+    assert all(float(rows[label][2]) > 0 for label in given.PERIODS[10:30] if label in rows)
+
+
+def test_what_is_expected_and_counted_are_of_the_same_sites() -> None:
+    """A site that had it from the start has no counterfactual: it stands in neither number."""
+    always = PANEL.treated.copy()
+    always[0] = True
+    panel = replace(PANEL, treated=always, exposure=np.full_like(PANEL.exposure, 1000.0))
+    counterfactual = np.full_like(PANEL.lower, 20.0)
+    counterfactual[0] = np.nan
+    insight = impact_of(replace(HALVED, counterfactual=counterfactual), CLEAN, panel=panel)
+    assert {row[2] for label, row in expected_rows(insight).items() if label in given.PERIODS[10:]} == {20.0}
+    counted = {row[1]: row for row in insight.table.rows if row[0] == "Counted"}
+    last = given.PERIODS[-1]
+    assert counted[last][5].endswith("11 sites")
+    others = panel.treated[1:, -1]
+    assert counted[last][2] == pytest.approx(panel.lower[1:, -1][others].mean(), rel=1e-5)
+    alone = counted[given.PERIODS[0]]
+    assert alone[5].endswith("1 site")
+    assert expected_rows(insight)[given.PERIODS[0]][2] is Mark.NOT_AVAILABLE
+
+
 def test_an_evaluation_needs_a_label_for_every_period() -> None:
     with pytest.raises(ValueError, match="period labels"):
         Evaluation(effect=HALVED, placebo=None, panel=PANEL, periods=given.PERIODS[:-1])

@@ -19,6 +19,8 @@ class ImpactPoint:
 def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expected_label: str, title: str) -> Spec:
     """Return counted and expected rates; the counted ones as a band where they are known only between bounds.
 
+    The expected line breaks where nothing can be expected.
+
     Args:
         points: in order of time; may be empty when the innovation is in effect nowhere.
         observed_label: of the counted band.
@@ -26,7 +28,7 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
         title: what the vertical axis shows.
     """
     expected = [{"period": point.label, "value": point.expected, "line": expected_label} for point in points]
-    expected = [row for row in expected if row["value"] is not None]
+    drawn = [row for row in expected if row["value"] is not None]
     counted = [
         {
             "period": point.label,
@@ -37,7 +39,7 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
         }
         for point in points
     ]
-    labels = [observed_label, *([expected_label] if expected else [])]
+    labels = [observed_label, *([expected_label] if drawn else [])]
     heights = [end for point in points for end in (point.lower, point.upper, point.expected) if end is not None]
     across = across_periods([point.label for point in points] or ["no period yet"])
     axis = value_axis(heights)
@@ -56,12 +58,18 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
             "encoding": {"x": across, "y": {**axis, "field": "lower"}},
         },
         {
-            "data": {"values": expected},
-            "mark": {"type": "line", "color": ORANGE, "strokeWidth": 2, "strokeDash": [6, 3]},
+            "data": {"values": expected if drawn else []},
+            "mark": {
+                "type": "line",
+                "color": ORANGE,
+                "strokeWidth": 2,
+                "strokeDash": [6, 3],
+                "invalid": "break-paths-filter-domains",
+            },
             "encoding": {"x": across, "y": axis},
         },
         {
-            "data": {"values": [*exact, *expected]},
+            "data": {"values": [*exact, *drawn]},
             "mark": {"type": "point", "stroke": None},
             "encoding": {"x": across, "y": axis, "color": colour, "shape": shape},
         },

@@ -177,17 +177,23 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
 def _points(
     effect: Effect | NoEffect, panel: Panel, periods: tuple[str, ...], measure: Measure
 ) -> tuple[ImpactPoint, ...]:
-    """Return, per period, the pooled rate of the sites where it was in effect, with and without it."""
+    """Return, per period, the pooled rate of the sites where it was in effect, with and without it.
+
+    With and without are of the same sites. A site whose counterfactual is unknown in a period stands in neither; if it
+    is unknown at all of them, what was counted stands alone.
+    """
     found = []
     used = panel.treated & ~panel.excluded & ~np.isnan(panel.lower)
+    known = used & np.isfinite(effect.counterfactual) if isinstance(effect, Effect) else np.zeros_like(used)
     for index, label in enumerate(periods):
-        rows = used[:, index]
+        comparable = bool(known[:, index].any())
+        rows = known[:, index] if comparable else used[:, index]
         if not rows.any():
             continue
         exposure = float(panel.exposure[rows, index].sum())
         expected = None
-        if isinstance(effect, Effect):
-            expected = tidy(measure.per * float(np.nansum(effect.counterfactual[rows, index])) / exposure)
+        if isinstance(effect, Effect) and comparable:
+            expected = tidy(measure.per * float(effect.counterfactual[rows, index].sum()) / exposure)
         found.append(
             ImpactPoint(
                 label=label,
@@ -226,10 +232,10 @@ def _table(
                 f"{rate}, {plural(point.sites, 'site')}{'' if exact else '; some counts withheld or rounded'}",
             )
         )
-        if point.expected is not None:
-            rows.append(
-                ("Expected without it", point.label, point.expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, rate)
-            )
+        if isinstance(effect, Effect):
+            expected: Cell = Mark.NOT_AVAILABLE if point.expected is None else point.expected
+            remark = rate if point.expected is not None else "no site without it to compare with"
+            rows.append(("Expected without it", point.label, expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, remark))
     return Table(columns=("What", "Period", "Value", "Lower", "Upper", "Unit or remark"), rows=tuple(rows))
 
 
