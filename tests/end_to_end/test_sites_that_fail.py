@@ -57,6 +57,21 @@ def _no_mapping(folder: Path) -> None:
     (folder / "network.yaml").write_text("- a\n- list\n")
 
 
+def _other_id(folder: Path) -> None:
+    path = folder / "sites/hospital-02/site.yaml"
+    path.write_text(path.read_text().replace("site: hospital-02", "site: hospital-2"))
+
+
+def _stage(folder: Path) -> None:
+    path = next((folder / "rounds").glob("*.yaml"))
+    path.write_text(path.read_text().replace("stage: embedded", "stage: planned"))
+
+
+def _too_short(folder: Path) -> None:
+    path = next((folder / "rounds").glob("*.yaml"))
+    path.write_text(path.read_text().replace("first: 2023-01-01", "first: 2024-11-01"))
+
+
 # what is broken: (how, exit code, what the message says)
 BROKEN: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...]]] = {
     "a truncated Parquet file": (_break_table, 3, ("hospital-02", "visit_occurrence.parquet")),
@@ -68,6 +83,9 @@ BROKEN: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...]]] = {
     "a site that is gone": (_gone, 3, ("hospital-02", "site.yaml")),
     "a member listed twice": (_twice, 3, ("members.csv", "ZZ1")),
     "a measure nobody knows": (_measure, 3, ("`cardiac-arests`", "did you mean `cardiac-arrests`?")),
+    "a site that calls itself otherwise": (_other_id, 3, ("site.yaml", "`hospital-2`", "`hospital-02`")),
+    "a stage at which nothing is in use": (_stage, 3, ("stage `planned`", "choose `live` or `embedded`")),
+    "a round shorter than a quarter": (_too_short, 3, ("in-hospital-deaths", "no whole quarter")),
     "a network.yaml that is a list": (_no_mapping, 3, ("network.yaml line 1", "mapping")),
 }
 
