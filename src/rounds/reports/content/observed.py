@@ -1,6 +1,6 @@
 """Observed counts as they may be shown: a value where there is one, and always its bounds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -63,20 +63,25 @@ class Observed:
         highest = per * self.numerator.upper / self.denominator.lower if self.denominator.lower else float(per)
         return min(lowest, float(per)), min(highest, float(per))
 
-    def interval95(self, per: int) -> tuple[float, float]:
+    def interval95(self, per: int, *, dispersion: float = 1.0) -> tuple[float, float]:
         """Return a 95 % interval per `per` that holds whatever the true count between the bounds is.
 
-        Source: Wilson (1927), J Am Stat Assoc 22:209-212, evaluated at both ends of the bounds.
+        Args:
+            per: the rate is per this many.
+            dispersion: how many times the count varies as much as chance makes it; 1 or more, see `dispersion_of`.
+
+        Source: Wilson (1927), J Am Stat Assoc 22:209-212, evaluated at both ends of the bounds, with the denominator
+            divided by the dispersion.
         """
         if self.denominator.upper == 0:
             return 0.0, float(per)
-        size = max(self.denominator.lower, 1)
+        size = max(self.denominator.lower, 1) / dispersion
         lowest, highest = (rate / per for rate in self.rate_bounds(per))
         # At 0 and 1 the formula is off by the last binary digit, on the wrong side.
         return per * min(lowest, _wilson(lowest, size)[0]), per * max(highest, _wilson(highest, size)[1])
 
 
-def _wilson(proportion: float, size: int) -> tuple[float, float]:
+def _wilson(proportion: float, size: float) -> tuple[float, float]:
     squeeze = 1 + Z95**2 / size
     middle = (proportion + Z95**2 / (2 * size)) / squeeze
     half = Z95 * sqrt(proportion * (1 - proportion) / size + Z95**2 / (4 * size**2)) / squeeze
@@ -95,6 +100,34 @@ def total(parts: Iterable[Observed]) -> Observed:
         numerator=_sum([part.numerator for part in found]),
         denominator=_sum([part.denominator for part in found]),
     )
+
+
+def dispersion_of(*stretches: Sequence[Observed]) -> float:
+    """Return how many times as much as chance alone the periods of each stretch vary about its own rate, at most.
+
+    Each period is taken where its bounds allow the largest distance, so that withheld and rounded counts make the
+    answer too large rather than too small. Never less than 1.
+
+    Args:
+        stretches: periods within which the rate is taken to be one and the same; a stretch of one period tells nothing.
+
+    Source: Pearson's chi-squared over its degrees of freedom (McCullagh and Nelder 1989, Generalized Linear Models,
+        section 4.5).
+
+    >>> steady = [Observed(numerator=Known.exactly(20), denominator=Known.exactly(100))] * 6
+    >>> dispersion_of(steady)
+    1.0
+    """
+    squares, freedom = 0.0, 0
+    for stretch in stretches:
+        rate = sum(total(stretch).rate_bounds(1)) / 2
+        if len(stretch) < 2 or not 0 < rate < 1:
+            continue
+        for period in stretch:
+            furthest = max(abs(end - rate) for end in period.rate_bounds(1))
+            squares += period.denominator.upper * furthest**2 / (rate * (1 - rate))
+        freedom += len(stretch) - 1
+    return max(1.0, squares / freedom) if freedom else 1.0
 
 
 def _sum(parts: list[Known]) -> Known:

@@ -7,7 +7,7 @@ import numpy as np
 from rounds.learning.variation.xmr import Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
-from rounds.reports.content.observed import Observed, total
+from rounds.reports.content.observed import Observed, dispersion_of, total
 from rounds.reports.content.wording import dated, grain_noun, plural, rate_between, rate_range, rate_text, rate_unit
 from rounds.reports.insight import Certainty, Estimate
 
@@ -98,7 +98,10 @@ def limits_shown(chart: XmrChart, measure: Measure) -> tuple[float, float] | Non
 
 
 def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:
-    """Return what bounds alone can say: the last year against the time before, if every possible value agrees."""
+    """Return what bounds alone can say: the last year against the time before, if every possible value agrees.
+
+    Only where something is withheld. A number that nobody sent has no bounds that could stand in for it.
+    """
     why = (chart.no_limits or f"no {grain_noun(measure.grain)} has a number that may be shown").rstrip(".")
     year = YEAR.get(measure.grain)
     start = len(observed) - (year or 0)
@@ -106,8 +109,10 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
         [item for item in part if item is not None and item.denominator.lower]
         for part in (observed[:start], observed[start:])
     )
-    if year and len(recent) == year <= len(before):
-        then, now = total(before).interval95(measure.per), total(recent).interval95(measure.per)
+    hidden = any(item is not None and item.withheld for item in observed)
+    if hidden and year and len(recent) == year <= len(before):
+        dispersion = dispersion_of(before, recent)
+        then, now = (total(part).interval95(measure.per, dispersion=dispersion) for part in (before, recent))
         if now[1] < then[0] or now[0] > then[1]:
             return _last_year(then, now, recent, why, start, subject, measure)
     last = next((item for item in reversed(observed) if item is not None), None)
@@ -147,13 +152,13 @@ def _last_year(
     together = total(recent)
     return Signal(
         sentence=(
-            f"{subject} {_change(variation, sure=True)}: {rate_between(*now, measure)} in {span}, "
+            f"{subject} {_change(variation, sure=False)}: {rate_between(*now, measure)} in {span}, "
             f"against {rate_between(*then, measure)} before."
         ),
         level=Certainty.MODERATE,
         because=(
-            f"the 95% intervals of {span} and of the time before do not overlap, "
-            f"whatever the withheld numbers are. {why}."
+            f"the 95% intervals of {span} and of the time before do not overlap, whatever the withheld numbers are, "
+            f"even when widened for how much {grain_noun(measure.grain)}s differ. {why}."
         ),
         variation=variation,
         since=since,
@@ -167,8 +172,10 @@ def _last_year(
         method="last-year-bounds@1",
         notes=(
             "Numbers are withheld, so there are no limits. Instead the last year is held against all the time before: "
-            "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds) do not overlap.",
-            "False alarms: fewer than 1 in 100 if counts vary by chance alone; more if they vary beyond chance.",
+            "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds, widened for "
+            "over-dispersion) do not overlap.",
+            "False alarms: fewer than 1 in 100 where nothing changes; up to 3 in 100 where the rate wanders and "
+            "neighbouring periods resemble each other.",
         ),
     )
 
