@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from small_site import DRUG, INPATIENT, make_measure, open_site, write_site
 
 from rounds.engines import duck, reference
+from rounds.errors import RecordsError
 from rounds.measures.definitions import CodeList, Event, EventTable, Measure, PersonQuestion, VisitQuestion
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.strata import Stratum
@@ -40,6 +41,7 @@ OPTIONS = frozenset(
         "two observations of a person in one period",
         "a person never observed",
         "two visits of a person on one day",
+        "events of somebody born in an impossible year",
     }
 )
 """What a run has to have met; anything a measure can say belongs here."""
@@ -54,6 +56,8 @@ EDGES = [
     date(2021, 1, 1),
 ]
 PEOPLE = range(1, 5)
+STRANGER = 5
+"""Born in an impossible year: left out with their events while never observed and on no visit, else refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +79,17 @@ def sites(draw: st.DrawFn) -> Site:
     years = st.sampled_from((1938, 1939, 1940, 1979, 1980, 2002, 2003, 2018, 2019))
     born = draw(st.lists(years, min_size=len(PEOPLE), max_size=len(PEOPLE)))
     sexes = draw(st.lists(st.sampled_from((8532, 8507, 0, 8551)), min_size=len(PEOPLE), max_size=len(PEOPLE)))
-    event = st.tuples(who, st.sampled_from((10, 11, 11, 12, 13)), days)
+    anybody = st.sampled_from((*PEOPLE, STRANGER))
+    event = st.tuples(anybody, st.sampled_from((10, 11, 11, 12, 13)), days)
     coded = [table for table in EventTable if table not in (EventTable.DEATH, EventTable.VISIT_OCCURRENCE)]
     visits = draw(st.lists(st.tuples(who, st.sampled_from((9201, 9201, 9202, 8)), spans), max_size=8))
+    stranger = (STRANGER, draw(st.sampled_from((8532, 0))), draw(st.sampled_from((1, 1850, 1899, 2025, 9999))))
     return Site(
-        people=[(person, *rest) for person, *rest in zip(PEOPLE, sexes, born, strict=True)],
+        people=[*((person, *rest) for person, *rest in zip(PEOPLE, sexes, born, strict=True)), stranger],
         observed=[(person, *span) for person, span in draw(st.lists(st.tuples(who, spans), max_size=8))],
         events={table: draw(st.lists(event, max_size=8)) for table in coded},
         visits=[(number, person, kind, *span) for number, (person, kind, span) in enumerate(visits)],
-        deaths=[(person, day) for person, day in draw(st.dictionaries(who, days, max_size=2)).items()],
+        deaths=[(person, day) for person, day in draw(st.dictionaries(anybody, days, max_size=2)).items()],
     )
 
 
@@ -132,6 +138,32 @@ def measures(draw: st.DrawFn, *, people: bool, table: EventTable) -> Measure:
 EVERY_KIND = st.tuples(*(measures(people=people, table=table) for people in (True, False) for table in EventTable))
 
 
+def _write(folder: Path, site: Site) -> None:
+    write_site(
+        folder,
+        person=site.people,
+        observation_period=site.observed,
+        visit_occurrence=site.visits,
+        death=site.deaths,
+        concept=CONCEPTS,
+        concept_ancestor=ANCESTORS,
+        **{table.value: rows for table, rows in site.events.items()},
+    )
+
+
+@settings(max_examples=10)
+@given(site=sites(), start=ANY_DAY, visit=st.booleans())
+def test_nobody_born_in_an_impossible_year_is_in_a_denominator(site: Site, start: date, visit: bool) -> None:
+    if visit:
+        asked = replace(site, visits=[*site.visits, (len(site.visits), STRANGER, 9201, start, start)])
+    else:
+        asked = replace(site, observed=[*site.observed, (STRANGER, start, start)])
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), asked)
+        with pytest.raises(RecordsError, match=r"person\.parquet, column `year_of_birth`: a year of birth outside"):
+            open_site(Path(folder), outside="exclude")
+
+
 @pytest.mark.slow
 def test_engines_agree_and_every_option_was_met() -> None:
     met: Counter[str] = Counter()
@@ -140,16 +172,7 @@ def test_engines_agree_and_every_option_was_met() -> None:
     @given(site=sites(), asked=EVERY_KIND)
     def agree(site: Site, asked: tuple[Measure, ...]) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            write_site(
-                Path(folder),
-                person=site.people,
-                observation_period=site.observed,
-                visit_occurrence=site.visits,
-                death=site.deaths,
-                concept=CONCEPTS,
-                concept_ancestor=ANCESTORS,
-                **{table.value: rows for table, rows in site.events.items()},
-            )
+            _write(Path(folder), site)
             records = open_site(Path(folder), outside="exclude")
             for measure in asked:
                 periods = periods_between(grain=measure.grain, first=FIRST, last=LAST)
@@ -199,6 +222,7 @@ def _shapes(site: Site, periods: tuple[Period, ...]) -> set[str]:
     )
     visits = Counter((person, start) for _, person, _, start, _ in site.visits)
     return {
+        *(["events of somebody born in an impossible year"] if any(who == STRANGER for who, _ in events) else []),
         *(["an event outside observation"] if not all(inside) else []),
         *(["two events of a person on one day"] if any(n > 1 for n in Counter(events).values()) else []),
         *(["two observations of a person in one period"] if any(n > 1 for n in observed.values()) else []),

@@ -4,6 +4,7 @@ No message carries a patient's value: in these tests patients are 71234567 and 7
 """
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,22 @@ def test_a_parquet_file_damaged_inside(tmp_path: Path) -> None:
     assert _problems(tmp_path) == ["drug_era.parquet: the file is damaged part of the way through; export it again"]
 
 
+@pytest.mark.parametrize("table", ["observation_period", "visit_occurrence"])
+def test_a_damaged_file_is_named_and_no_other(tmp_path: Path, table: str) -> None:
+    many = {
+        "observation_period": [(ONE, date(2020, 1, 1), date(2022, 12, 31))] * 5000,
+        "visit_occurrence": [(visit, ONE, 9201, date(2021, 3, 4), date(2021, 3, 9)) for visit in range(5000)],
+    }
+    write_site(tmp_path, **{**GOOD, "person": f"{ONE} female 1951\n{TWO} female 1850", table: many[table]})
+    path = tmp_path / f"{table}.parquet"
+    pl.read_parquet(path).write_parquet(path, compression="uncompressed", use_pyarrow=False)
+    raw = bytearray(path.read_bytes())
+    raw[4:60] = bytes(56)
+    path.write_bytes(bytes(raw))
+    named = {line.split(":")[0] for line in _problems(tmp_path) if "damaged" in line}
+    assert named == {f"{table}.parquet"}
+
+
 def test_a_csv_may_have_a_byte_order_mark(tmp_path: Path) -> None:
     path = write_site(tmp_path, fmt="csv", **GOOD) / "drug_era.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -294,14 +311,30 @@ def test_an_impossible_year_of_birth(tmp_path: Path, born: int) -> None:
         ) in _problems(tmp_path, outside=outside)
 
 
-def test_an_impossible_year_of_birth_of_somebody_never_observed(tmp_path: Path) -> None:
-    write_site(tmp_path, **{**GOOD, "person": f"{GOOD['person']}\n73456789 female 2099"})
+@pytest.mark.parametrize("born", [1850, 2099])
+def test_an_impossible_year_of_birth_of_somebody_never_counted(tmp_path: Path, born: int) -> None:
+    write_site(tmp_path, **{**GOOD, "person": f"{GOOD['person']}\n73456789 female {born}"})
     assert _problems(tmp_path) == [
-        "person.parquet, column `year_of_birth`: a year of birth outside 1900 to 2024, of somebody never observed: "
-        "row 3; correct it, or set `outside_observation: exclude` in site.yaml to leave such people out"
+        "person.parquet, column `year_of_birth`: a year of birth outside 1900 to 2024, of somebody with neither an "
+        "observation period nor a visit: row 3; correct it, or set `outside_observation: exclude` in site.yaml to "
+        "leave such people out"
     ]
-    (left_out,) = open_site(tmp_path, outside="exclude").quality.left_out
-    assert (left_out.file, left_out.rows) == ("person.parquet", 1)
+    report = open_site(tmp_path, outside="exclude").quality
+    assert str(report).splitlines()[1:] == [
+        "site-a: person.parquet: 1 row with an impossible year of birth, of people with neither an observation period "
+        "nor a visit: left out"
+    ]
+
+
+@pytest.mark.parametrize("born", [1850, 2099])
+def test_an_impossible_year_of_birth_of_a_visitor_never_observed(tmp_path: Path, born: int) -> None:
+    visits = f"{GOOD['visit_occurrence']}\n3 73456789 inpatient 2021-03-04 2021-03-04"
+    write_site(tmp_path, **{**GOOD, "person": f"{GOOD['person']}\n73456789 female {born}", "visit_occurrence": visits})
+    for outside in ("refuse", "exclude"):
+        assert (
+            "person.parquet, column `year_of_birth`: a year of birth outside 1900 to 2024: row 3; correct it or remove "
+            "the person from every table"
+        ) in _problems(tmp_path, outside=outside)
 
 
 def test_somebody_observed_before_birth(tmp_path: Path) -> None:
@@ -331,7 +364,35 @@ def test_an_event_outside_observation_is_refused_or_left_out(tmp_path: Path) -> 
     ]
     report = open_site(tmp_path, outside="exclude").quality
     assert [(item.file, item.rows) for item in report.left_out] == [("drug_era.parquet", 2)]
-    assert "rows left out: 2" in str(report)
+    assert str(report).splitlines()[1:] == [
+        "site-a: drug_era.parquet: 2 rows dated outside the person's observation periods: left out as events, except "
+        "of a measure that says `inside_observation: false`"
+    ]
+
+
+def test_a_visit_outside_observation_is_said_to_be_counted(tmp_path: Path) -> None:
+    visits = f"{GOOD['visit_occurrence']}\n3 {TWO} inpatient 2023-01-01 2023-01-02"
+    write_site(tmp_path, **{**GOOD, "visit_occurrence": visits})
+    records = open_site(tmp_path, outside="exclude")
+    assert str(records.quality).splitlines()[1:] == [
+        "site-a: visit_occurrence.parquet: 1 row dated outside the person's observation periods: counted as visits all "
+        "the same; left out as events, except of a measure that says `inside_observation: false`"
+    ]
+    for engine in (reference, duck):
+        counted = engine.count(visits_measure(drug_event()), records, member="RX1", periods=years(2023, 2023))
+        assert counted.cells["denominator"].to_list() == [1]
+
+
+def test_rows_dated_after_as_of_are_no_mistake(tmp_path: Path) -> None:
+    later = {
+        "observation_period": f"{ONE} 2020-01-01 2030-12-31\n{TWO} 2020-01-01 2022-12-31",
+        "drug_era": f"{ONE} drug 2021-03-04\n{ONE} drug 2030-03-04",
+    }
+    records = open_site(write_site(tmp_path, **{**GOOD, **later}))
+    assert records.quality.left_out == ()
+    for engine in (reference, duck):
+        counted = engine.count(people_measure(drug_event()), records, member="RX1", periods=years(2021, 2024))
+        assert counted.cells["numerator"].to_list() == [1, 0, 0, 0]
 
 
 def test_an_observation_of_nobody_is_refused_or_left_out(tmp_path: Path) -> None:

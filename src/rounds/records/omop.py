@@ -53,18 +53,22 @@ class Records:
 def open_records(
     folder: Path, *, site: str, as_of: date, outside_observation: OutsideObservation = "refuse"
 ) -> Records:
-    """Return a site's records, checked in one pass over each table.
+    """Return a site's records, checked table by table.
 
     `person` and `observation_period` must be there; another table is required once a measure needs it. Rows outside the
     person's observation are refused, or with `exclude` left to each measure's own observation rule and counted in the
-    quality report. `exclude` also leaves out observation periods of people who are not in `person`, and people with an
-    impossible year of birth who were never observed: neither can be in any denominator. Everything else that
+    quality report; a visit outside observation is then still a visit in the denominator of a measure of visits.
+    `exclude` also leaves out observation periods of people who are not in `person`, and people with an impossible year
+    of birth who have neither an observation period nor a visit: neither can be in any denominator. Everything else that
     contradicts itself is always refused.
+
+    Rows dated after `as_of` are not refused and not left out, for a site's data may be newer than a round. No period of
+    a round ends after its `as_of`, so they are counted only as events during a visit that started in a period.
 
     Args:
         folder: where the tables lie, one Parquet or CSV file each, named after the table.
         site: the site's id, for messages.
-        as_of: the day the records are meant to reach; nobody can be born in a later year.
+        as_of: the day the round looks back from; nobody can be born in a later year.
         outside_observation: what to do with rows outside observation, as in site.yaml.
 
     Raises:

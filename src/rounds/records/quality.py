@@ -18,6 +18,9 @@ EARLIEST_YEAR_OF_BIRTH: Final = 1900
 
 OLDEST_AGE: Final = 150
 
+DENOMINATORS: Final = (OBSERVATION_PERIOD.name, VISIT_OCCURRENCE.name)
+"""The tables whose rows put a person into a denominator. Somebody in neither of them is never counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -33,11 +36,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Rows that `outside_observation: exclude` keeps out of what is counted."""
+    """Rows that `outside_observation: exclude` lets pass, and what becomes of them."""
 
     file: str
     reason: str
+    """what is the matter with them"""
+    outcome: str
+    """what they are left out of, and what counts them all the same"""
     rows: int
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} {self.reason}: {self.outcome}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +59,7 @@ class QualityReport:
 
     def __str__(self) -> str:
         lines = [f"{self.site}: {self.people:,} people"]
-        lines += [f"{self.site}: {item.file}: rows left out: {item.rows:,}, {item.reason}" for item in self.left_out]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"{self.site}: {item}" for item in self.left_out)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,7 @@ class _Rule:
     column: str | None = None
     reason_left_out: str | None = None
     """Why such rows are left out, if the site's settings say so; else they are refused."""
+    outcome: str = "left out"
 
 
 def check_values(
@@ -71,14 +80,14 @@ def check_values(
 ) -> tuple[list[str], QualityReport]:
     """Return everything wrong with the rows of a site's tables, and what is left out of them.
 
-    Each table is read once.
+    Rows dated after `as_of` are not wrong: a site's data may be newer than a round.
 
     Args:
-        connection: has `person` and `observation_period` as typed views, unless they could not be opened.
+        connection: has the tables that could be opened as typed views.
         sources: the tables that could be opened.
         site: the site's id, for messages.
         exclude: whether rows outside observation are left out instead of refused.
-        as_of: the day the records are meant to reach.
+        as_of: nobody can be born in a later year; nothing else is held against it.
     """
     names = {source.table.name for source in sources}
     problems: list[str] = []
@@ -88,19 +97,22 @@ def check_values(
             "CREATE OR REPLACE TEMP TABLE known AS SELECT person_id, min(year_of_birth) AS year_of_birth "
             "FROM person WHERE person_id IS NOT NULL GROUP BY person_id"
         )
-    for source in sources:
-        rules = _rules(source.table, names, as_of=as_of)
+    # Tables that others are held against come first: a damaged one is named once and not looked into again.
+    for source in sorted(sources, key=lambda source: source.table.name not in DENOMINATORS):
         try:
-            found = _apply(connection, source, rules, joined=PERSON.name in names)
+            found = _apply(connection, source, _rules(source.table, names, as_of=as_of), joined=PERSON.name in names)
         except duckdb.Error:
             # DuckDB's own words may repeat a value, so they are not passed on.
             problems.append(
                 f"site {site}: {source.path.name}: the file is damaged part of the way through; export it again"
             )
+            names.remove(source.table.name)
             continue
         for rule, rows, first in found:
             if rule.reason_left_out and exclude:
-                left_out.append(LeftOut(file=source.path.name, reason=rule.reason_left_out, rows=rows))
+                left_out.append(
+                    LeftOut(file=source.path.name, reason=rule.reason_left_out, outcome=rule.outcome, rows=rows)
+                )
             else:
                 where = f"{source.path.name}, column `{rule.column}`" if rule.column else source.path.name
                 problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, first)}; {rule.remedy}")
@@ -171,7 +183,7 @@ def _rules(table: Table, names: set[str], *, as_of: date) -> list[_Rule]:
             )
         )
     if table.name == PERSON.name:
-        rules += _person_rules(observed=OBSERVATION_PERIOD.name in names, as_of=as_of)
+        rules += _person_rules(asked=[name for name in DENOMINATORS if name in names], as_of=as_of)
     if PERSON.name in names and table.name != PERSON.name and _has_person(table):
         rules += _life_rules(table)
         if table.is_event and OBSERVATION_PERIOD.name in names:
@@ -194,23 +206,26 @@ def _column_rules(name: str, kind: str) -> list[_Rule]:
     ]
 
 
-def _person_rules(*, observed: bool, as_of: date) -> list[_Rule]:
+def _person_rules(*, asked: list[str], as_of: date) -> list[_Rule]:
     sexes = sorted({*SEX_BY_CONCEPT, *UNKNOWN_SEX_CONCEPTS})
     impossible = f"t.year_of_birth NOT BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
-    has_observation = "EXISTS (FROM observation_period o WHERE o.person_id = t.person_id)" if observed else "true"
+    counted = " OR ".join(f"EXISTS (FROM {name} o WHERE o.person_id = t.person_id)" for name in asked)
+    if OBSERVATION_PERIOD.name not in asked:
+        counted = "true"
     year = _Rule(
-        condition=f"{impossible} AND {has_observation}",
+        condition=f"{impossible} AND ({counted})",
         column="year_of_birth",
         problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}",
         remedy="correct it or remove the person from every table",
     )
-    # Somebody never observed is in no denominator, so their year of birth can be left alone.
-    never_observed = _Rule(
-        condition=f"{impossible} AND NOT {has_observation}",
+    # Events count only in somebody who is in a denominator, so the others' year of birth can be left alone.
+    never_counted = _Rule(
+        condition=f"{impossible} AND NOT ({counted})",
         column="year_of_birth",
-        problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}, of somebody never observed",
+        problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}, of somebody with neither an "
+        "observation period nor a visit",
         remedy="correct it, or set `outside_observation: exclude` in site.yaml to leave such people out",
-        reason_left_out="people with an impossible year of birth who were never observed",
+        reason_left_out="with an impossible year of birth, of people with neither an observation period nor a visit",
     )
     sex = _Rule(
         condition=f"t.gender_concept_id NOT IN ({', '.join(map(str, sexes))})",
@@ -218,7 +233,7 @@ def _person_rules(*, observed: bool, as_of: date) -> list[_Rule]:
         problem="an unknown gender concept",
         remedy=f"map it to one of {', '.join(map(str, sexes))} (0 is unknown)",
     )
-    return [year, never_observed, sex]
+    return [year, never_counted, sex]
 
 
 def _life_rules(table: Table) -> list[_Rule]:
@@ -229,7 +244,7 @@ def _life_rules(table: Table) -> list[_Rule]:
         remedy="export both tables on the same day"
         if table.is_event
         else "export both tables on the same day, or set `outside_observation: exclude` in site.yaml to leave them out",
-        reason_left_out=None if table.is_event else "observation periods of people who are not in the person table",
+        reason_left_out=None if table.is_event else "of people who are not in the person table",
     )
     if table.name not in (OBSERVATION_PERIOD.name, VISIT_OCCURRENCE.name):
         return [unknown]
@@ -254,6 +269,7 @@ def _outside_rule(table: Table) -> _Rule:
         column=table.start,
         problem="dated outside the person's observation periods",
         remedy="correct the export, or set `outside_observation: exclude` in site.yaml to leave such rows out",
-        reason_left_out="dated outside the person's observation periods (a measure that says "
-        "`inside_observation: false` still counts them)",
+        reason_left_out="dated outside the person's observation periods",
+        outcome=("counted as visits all the same; " if table.name == VISIT_OCCURRENCE.name else "")
+        + "left out as events, except of a measure that says `inside_observation: false`",
     )
