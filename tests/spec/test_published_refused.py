@@ -34,14 +34,16 @@ measures:
 QUARTER = periods_between(grain=Grain.MONTH, first=date(2024, 1, 1), last=date(2024, 3, 31))
 
 
-def measure(question: Question | None = None, measure_id: str = "late-attendances") -> Measure:
+def measure(
+    question: Question | None = None, measure_id: str = "late-attendances", grain: Grain = Grain.MONTH
+) -> Measure:
     return Measure(
         id=measure_id,
         version=1,
         title="Late",
         description="Late attendances.",
         question=question or PublishedQuestion(numerator="late attendances", denominator="all attendances"),
-        grain=Grain.MONTH,
+        grain=grain,
         strata=(),
         per=100,
         unit="attendances",
@@ -60,6 +62,20 @@ def source(tmp_path: Path, rows: str, block: str = BLOCK) -> PublishedSource:
 
 def read(tmp_path: Path, rows: str, block: str = BLOCK) -> PublishedCount:
     return read_published(measure(), source(tmp_path, rows, block), member_codes={"ZZ1", "ZZ2"}, periods=QUARTER)
+
+
+def read_by(grain: Grain, tmp_path: Path, rows: str, block: str = BLOCK) -> PublishedCount:
+    """Read the two years 2023 and 2024 by another grain than the month."""
+    return read_published(
+        measure(grain=grain),
+        source(tmp_path, rows, block),
+        member_codes={"ZZ1", "ZZ2"},
+        periods=periods_between(grain=grain, first=date(2023, 1, 1), last=date(2024, 12, 31)),
+    )
+
+
+def monthly(org: str, *, year: int, months: range, kind: int = 1) -> str:
+    return "".join(f"{org},{year}-{month:02}-01,{kind},{month},100\n" for month in months)
 
 
 def cells(published: PublishedCount) -> list[tuple[str, str, int, int]]:
@@ -104,6 +120,76 @@ def test_organisations_that_are_not_members_are_ignored_only_when_told(tmp_path:
     assert cells(found) == [("ZZ1", "2024-01", 2, 20)]
     assert found.ignored_organisations == ("ZZ9",)
     assert "ZZ9" in found.notes[0]
+
+
+def test_monthly_rows_are_summed_into_quarters_years_and_all_dates(tmp_path: Path) -> None:
+    rows = monthly("ZZ1", year=2023, months=range(1, 13)) + monthly("ZZ1", year=2024, months=range(1, 13))
+    quarters = read_by(Grain.QUARTER, tmp_path, rows)
+    assert cells(quarters)[:5] == [
+        ("ZZ1", "2023-01", 6, 300),
+        ("ZZ1", "2023-04", 15, 300),
+        ("ZZ1", "2023-07", 24, 300),
+        ("ZZ1", "2023-10", 33, 300),
+        ("ZZ1", "2024-01", 6, 300),
+    ]
+    assert cells(read_by(Grain.YEAR, tmp_path, rows)) == [("ZZ1", "2023-01", 78, 1200), ("ZZ1", "2024-01", 78, 1200)]
+    assert cells(read_by(Grain.ALL, tmp_path, rows)) == [("ZZ1", "2023-01", 156, 2400)]
+    assert quarters.not_published == 0
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param("ZZ1,2024-02-01,1,,100\n", id="one month is empty"),
+        pytest.param("ZZ1,2024-02-01,2,2,100\n", id="one month is of another type"),
+        pytest.param("", id="one month has no row"),
+    ],
+)
+def test_a_quarter_without_one_of_its_months_is_left_out(tmp_path: Path, second: str) -> None:
+    one = monthly("ZZ1", year=2024, months=range(1, 2)) + second + monthly("ZZ1", year=2024, months=range(3, 7))
+    found = read_by(Grain.QUARTER, tmp_path, one + monthly("ZZ2", year=2024, months=range(1, 7)))
+    assert cells(found) == [("ZZ1", "2024-04", 15, 300), ("ZZ2", "2024-01", 6, 300), ("ZZ2", "2024-04", 15, 300)]
+    assert found.not_published == 1
+    assert "1 organisation-periods" in found.notes[0]
+
+
+def test_a_quarter_that_nobody_has_published_to_its_end_is_left_out_for_all(tmp_path: Path) -> None:
+    rows = monthly("ZZ1", year=2024, months=range(1, 6)) + monthly("ZZ2", year=2024, months=range(1, 6))
+    found = read_by(Grain.QUARTER, tmp_path, rows)
+    assert cells(found) == [("ZZ1", "2024-01", 6, 300), ("ZZ2", "2024-01", 6, 300)]
+    assert found.not_published == 2
+
+
+def test_every_type_that_an_organisation_has_needs_every_month(tmp_path: Path) -> None:
+    both = monthly("ZZ1", year=2024, months=range(1, 4)) + monthly("ZZ1", year=2024, months=range(1, 3), kind=2)
+    found = read_by(
+        Grain.QUARTER,
+        tmp_path,
+        both + monthly("ZZ2", year=2024, months=range(1, 4)),
+        BLOCK.replace('["1"]', '["1", "2"]'),
+    )
+    assert cells(found) == [("ZZ2", "2024-01", 6, 300)]
+    assert found.not_published == 1
+
+
+def test_a_month_given_twice_is_refused_in_a_quarter_too(tmp_path: Path) -> None:
+    rows = monthly("ZZ1", year=2024, months=range(1, 4)) + "ZZ1,2024-02-28,1,2,100\n"
+    with pytest.raises(PublishedDataError, match=r"line 5: this organisation and month is already on line 3"):
+        read_by(Grain.QUARTER, tmp_path, rows)
+
+
+def test_quarterly_rows_are_read_when_declared(tmp_path: Path) -> None:
+    rows = "ZZ1,2024-03-31,1,1,10\nZZ1,2024-06-30,1,2,20\nZZ1,2024-09-30,1,3,30\nZZ1,2024-12-31,1,4,40\n"
+    block = BLOCK + "covers: quarter\n"
+    assert cells(read_by(Grain.QUARTER, tmp_path, rows, block))[:2] == [
+        ("ZZ1", "2024-01", 1, 10),
+        ("ZZ1", "2024-04", 2, 20),
+    ]
+    assert cells(read_by(Grain.YEAR, tmp_path, rows, block)) == [("ZZ1", "2024-01", 10, 100)]
+    with pytest.raises(PublishedDataError, match=r"late\.csv covers a quarter.*periods are shorter"):
+        read(tmp_path, rows, block)
+    with pytest.raises(PublishedDataError, match=r"one row for each quarter.*`covers: quarter`"):
+        read_by(Grain.QUARTER, tmp_path, rows)
 
 
 REFUSED = {
@@ -167,8 +253,9 @@ class _SiteFile(Definition):
         (("period: month", 'period: month\n  thousands: ";"'), ["thousands"]),
         (('["1"]', "[]"), ["filter on type", "at least one"]),
         (("numerator: late", "numerater: late"), ["numerater", "did you mean `numerator`"]),
+        (("period: month", "period: month\n  covers: week"), ["covers", "`week`", "`month`, `quarter`, `year`"]),
     ],
-    ids=["field", "date format", "thousands", "empty filter", "numerator"],
+    ids=["field", "date format", "thousands", "empty filter", "numerator", "covers"],
 )
 def test_a_wrong_mapping_is_refused(tmp_path: Path, change: tuple[str, str], words: list[str]) -> None:
     indented = "".join(f"  {line}\n" for line in BLOCK.splitlines())

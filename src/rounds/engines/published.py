@@ -2,18 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from rounds.errors import DefinitionError, PublishedDataError
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure, PublishedQuestion
-from rounds.measures.periods import Period
+from rounds.measures.periods import Grain, Period, periods_between
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
 from rounds.storage.published_source import DECLARED_IN, PublishedColumns, PublishedSource, UnknownOrganisations
 from rounds.storage.suggestions import nearest
 
-_START, _END, _NUMERATOR, _DENOMINATOR = "_start", "_end", "_numerator", "_denominator"
+_SPAN, _START, _SPANS, _NUMERATOR, _DENOMINATOR = "_span", "_start", "_spans", "_numerator", "_denominator"
+_EVERY: Final = {Grain.MONTH: "1mo", Grain.QUARTER: "1q", Grain.YEAR: "1y"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class PublishedCount:
 
     count: Count
     not_published: int
-    """organisation-periods left out because a numerator or denominator is empty"""
+    """organisation-periods left out because a numerator or denominator is empty, or some of its months have no row"""
     ignored_organisations: tuple[str, ...]
     """codes of organisations left out because they are not members, sorted"""
 
@@ -33,7 +35,7 @@ class PublishedCount:
         if self.not_published:
             found.append(
                 f"{self.not_published} organisation-periods are left out because their source published no number "
-                "for them; they are not counted as zero."
+                "for them, or not for the whole of the period; they are not counted as zero."
             )
         if self.ignored_organisations:
             found.append(
@@ -55,9 +57,18 @@ def read_published(
 ) -> PublishedCount:
     """Return what a published file says of a measure, per member and period, and what it does not say.
 
-    Rows that pass the filters are summed per organisation and period. An organisation-period with an empty numerator or
-    denominator in any of its rows is not published: it is left out, never zero. Rows outside `periods` are
-    not looked at.
+    A row is about the calendar month its date lies in, or the quarter or year if the source says `covers`. Rows that
+    pass the filters are summed per organisation and period, so that monthly rows feed a quarterly or yearly measure.
+
+    Two things make an organisation-period not published: it is left out, never zero and never a smaller sum. One is an
+    empty numerator or denominator in any of its rows. The other is a month of the period without a row: every series
+    (an organisation, and one combination of values that the filters allow) that has a row in the period needs one for
+    each of its months. It is the calendar that decides and not what other organisations have, so a quarter whose last
+    month nobody has published yet is left out for all. A department that opens or closes within a quarter, or an
+    organisation that joins or merges within it, therefore leaves the quarter out; a series with no row in the whole
+    period is taken not to exist.
+
+    Rows outside `periods` are not looked at.
 
     Args:
         measure: a measure of published counts.
@@ -68,8 +79,8 @@ def read_published(
     Raises:
         DefinitionError: if the measure is to be counted from records.
         PublishedDataError: naming file, line and column: whatever `read_csv` refuses, a measure without columns, a
-            filter that no row passes, an organisation that is no member, a row given twice, a numerator above its
-            denominator.
+            filter that no row passes, an organisation that is no member, two rows about the same month, a numerator
+            above its denominator, rows that cover more than a period of the measure or plainly more than they say.
     """
     if not isinstance(measure.question, PublishedQuestion):
         raise DefinitionError(
@@ -81,15 +92,17 @@ def read_published(
             f"{measure.ref}: {DECLARED_IN} names no columns for {measure.id}; "
             f"add them under `measures` {nearest(measure.id, source.measures)}"
         )
-    rows = _with_period(_filtered(_read(source, columns), source), source, periods)
+    calendar = _calendar(measure, source, periods)
+    rows = _with_period(_filtered(_read(source, columns), source), source, calendar)
     rows, ignored = _members_only(rows, source, member_codes)
     _refuse_repeated(rows, source)
     _refuse_above(rows, source, columns)
-    summed = rows.group_by(source.organisation, _START).agg(
-        pl.col(_NUMERATOR, _DENOMINATOR).sum(),
-        pl.any_horizontal(pl.col(_NUMERATOR, _DENOMINATOR).is_null()).any().alias("blank"),
+    series = _series(rows, source)
+    _refuse_longer(series, source)
+    summed = series.group_by(source.organisation, _START).agg(
+        pl.col(_NUMERATOR, _DENOMINATOR).sum(), pl.col("published").all()
     )
-    published = summed.filter(~pl.col("blank")).select(
+    published = summed.filter("published").select(
         member=pl.col(source.organisation),
         period=pl.col(_START),
         numerator=pl.col(_NUMERATOR),
@@ -131,13 +144,47 @@ def _filtered(rows: pl.DataFrame, source: PublishedSource) -> pl.DataFrame:
     return rows.filter(*(pl.col(column).is_in(list(allowed)) for column, allowed in source.filters.items()))
 
 
-def _with_period(rows: pl.DataFrame, source: PublishedSource, periods: tuple[Period, ...]) -> pl.DataFrame:
-    calendar = pl.DataFrame(
-        {_START: [period.start for period in periods], _END: [period.end for period in periods]},
-        schema={_START: pl.Date(), _END: pl.Date()},
-    ).sort(_START)
-    dated = rows.sort(source.period).join_asof(calendar, left_on=source.period, right_on=_START, coalesce=False)
-    return dated.filter(pl.col(source.period) <= pl.col(_END)).sort(LINE)
+def _calendar(measure: Measure, source: PublishedSource, periods: tuple[Period, ...]) -> pl.DataFrame:
+    """Return the first day of every span that a row can cover, with its period and how many spans that has."""
+    spans = []
+    for period in periods:
+        try:
+            inside = periods_between(grain=source.covers, first=period.start, last=period.end)
+        except ValueError:
+            raise PublishedDataError(
+                f"{measure.ref}: a row of {source.file.name} covers a {source.covers} (`covers` in {DECLARED_IN}), and "
+                "the measure's periods are shorter; correct `covers`, or leave this site out of the measure"
+            ) from None
+        spans += [(span.start, period.start, len(inside)) for span in inside]
+    return pl.DataFrame(spans, schema={_SPAN: pl.Date(), _START: pl.Date(), _SPANS: pl.Int64()}, orient="row")
+
+
+def _with_period(rows: pl.DataFrame, source: PublishedSource, calendar: pl.DataFrame) -> pl.DataFrame:
+    spans = rows.with_columns(pl.col(source.period).dt.truncate(_EVERY[source.covers]).alias(_SPAN))
+    return spans.join(calendar, on=_SPAN, how="inner").sort(LINE)
+
+
+def _series_keys(source: PublishedSource) -> list[str]:
+    return list(dict.fromkeys((source.organisation, *source.filters)))
+
+
+def _series(rows: pl.DataFrame, source: PublishedSource) -> pl.DataFrame:
+    """Return the sum of each series in each period, and whether all of it is published."""
+    numbers = pl.col(_NUMERATOR, _DENOMINATOR)
+    return rows.group_by(*_series_keys(source), _START, _SPANS).agg(
+        numbers.sum(),
+        (~pl.any_horizontal(numbers.is_null()).any() & (pl.len() == pl.col(_SPANS).first())).alias("published"),
+        pl.len().alias("rows"),
+    )
+
+
+def _refuse_longer(series: pl.DataFrame, source: PublishedSource) -> None:
+    """Refuse rows that come once a period, over two periods and more: they cover more than is declared."""
+    if series[_START].n_unique() > 1 and (series["rows"] == 1).all() and (series[_SPANS] > 1).all():
+        raise PublishedDataError(
+            f"{source.file.name}: there is one row for each quarter or year and not for each {source.covers}; if a row "
+            f"covers all of it, declare `covers: quarter` or `covers: year` in {DECLARED_IN}, else add the other rows"
+        )
 
 
 def _members_only(
@@ -159,13 +206,13 @@ def _members_only(
 
 
 def _refuse_repeated(rows: pl.DataFrame, source: PublishedSource) -> None:
-    keys = [source.organisation, _START, *(name for name in source.filters if name != source.organisation)]
+    keys = [*_series_keys(source), _SPAN]
     repeated = rows.filter(rows.select(keys).is_duplicated())
     if repeated.height:
         first = repeated.join(repeated.head(1).select(keys), on=keys, how="semi", nulls_equal=True)[LINE]
         raise PublishedDataError(
-            f"{source.file.name}, line {first[1]}: this organisation and period is already on line {first[0]}; remove "
-            f"one, or, if another column tells them apart, add it to `filters` in {DECLARED_IN}"
+            f"{source.file.name}, line {first[1]}: this organisation and {source.covers} is already on line "
+            f"{first[0]}; remove one, or, if another column tells them apart, add it to `filters` in {DECLARED_IN}"
         )
 
 

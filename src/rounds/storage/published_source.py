@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from rounds.measures.periods import Grain
 from rounds.storage.csv_files import CsvDialect, Encoding
 from rounds.storage.yaml_files import Definition
 
@@ -37,12 +38,14 @@ class PublishedSource:
     organisation: str
     """the column of ODS codes"""
     period: str
-    """the column of dates; a row belongs to the period its date lies in"""
+    """the column of dates; a row is about the calendar month, quarter or year its date lies in, as `covers` says"""
     filters: Mapping[str, tuple[str, ...]]
     """column -> the values whose rows are counted; rows are summed over them"""
     measures: Mapping[str, PublishedColumns]
     """measure id -> its columns"""
     dialect: CsvDialect
+    covers: Grain = Grain.MONTH
+    """how long a time one row is about: a month, a quarter or a year"""
     unknown_organisations: UnknownOrganisations = UnknownOrganisations.REFUSE
 
 
@@ -59,6 +62,7 @@ class PublishedBlock(Definition):
       organisation: org_code
       period: period
       date_format: "%Y-%m-%d"          # may be left out for YYYY-MM-DD
+      covers: quarter                  # month, quarter or year: what one row is about; month if left out
       filters: {type: ["1"]}           # optional
       measures:
         ae-type1-over-4-hours: {numerator: breaches, denominator: attendances}
@@ -72,6 +76,7 @@ class PublishedBlock(Definition):
     organisation: str = Field(min_length=1)
     period: str = Field(min_length=1)
     date_format: str | None = None
+    covers: Literal[Grain.MONTH, Grain.QUARTER, Grain.YEAR] = Grain.MONTH
     filters: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     measures: dict[str, _ColumnsModel] = Field(min_length=1)
     encoding: Encoding = Encoding.UTF_8
@@ -100,6 +105,7 @@ class PublishedBlock(Definition):
             file=folder / self.file,
             organisation=self.organisation,
             period=self.period,
+            covers=self.covers,
             filters=dict(self.filters),
             measures={
                 measure: PublishedColumns(numerator=columns.numerator, denominator=columns.denominator)
