@@ -30,6 +30,7 @@ from rounds.reports.content import (
     total,
 )
 from rounds.reports.content.signals import Signal, signal_of
+from rounds.reports.content.verdicts import UPWARDS, verdicts
 from rounds.reports.insight import Certainty, Direction, Insight, Mark
 
 WHERE = {"membership": given.MEMBERSHIP, "provenance": given.PROVENANCE}
@@ -263,11 +264,50 @@ def test_a_withheld_organisation_is_judged_only_if_its_whole_range_agrees() -> N
     certain = funnel_of(tops, series(*tops))
     assert "1 lower (Larkspur Infirmary)" in certain.statement
     straddling = funnel_of([100] * 9 + [4], series(*tops[:9]) + series(4, size=600), sizes=[SIZE] * 9 + [600])
-    assert "1 cannot be told because numbers are withheld" in straddling.statement
+    assert "1 cannot be told because counts are withheld or rounded" in straddling.statement
     assert straddling.certainty.level is Certainty.LOW
     row = next(row for row in straddling.table.rows if row[0] == "Larkspur Infirmary")
     assert row[2] is Mark.WITHHELD
     assert str(row[-1]).startswith("cannot be told")
+
+
+def twelve_months(*monthly: int, size: int = 300) -> tuple[Observed, ...]:
+    """A year at each organisation, every month released by itself and then added up."""
+    return tuple(total([Observed(numerator=given.hes(top), denominator=given.hes(size))] * 12) for top in monthly)
+
+
+def test_rounding_alone_makes_no_outlier() -> None:
+    """12 events a month are released as 10 and 13 as 15; nothing differs but the rounding."""
+    observed = twelve_months(*[12] * 11, 13)
+    insight = funnel_of([item.numerator.value for item in observed], observed, sizes=[3600] * 12)
+    assert "no organisation clearly differs from the network's 34.7 per 1,000 admissions (27.9 to 41.7)" in (
+        insight.statement
+    )
+    assert "12 cannot be told because counts are rounded" in insight.statement
+    row = next(row for row in insight.table.rows if row[1] == "RX12")
+    assert row[-1] == "cannot be told: inside the limits or higher (outside 99.8% limits)"
+    assert insight.action is None
+    assert insight.certainty.level is Certainty.LOW
+    assert any("leave the network's rate between 27.9 and 41.7" in note for note in insight.notes)
+
+
+def test_a_difference_larger_than_rounding_is_still_found() -> None:
+    observed = twelve_months(*[12] * 11, 40)
+    insight = funnel_of([item.numerator.value for item in observed], observed, sizes=[3600] * 12)
+    assert "1 higher (Redcliffe Hospital)" in insight.statement
+
+
+@for_all(st.lists(st.integers(0, 60), min_size=3, max_size=12))
+def test_what_is_certain_holds_for_the_true_counts(tops: list[int]) -> None:
+    """The same funnel of the true counts, with the same over-dispersion, says the same of all that is certain."""
+    sizes = np.full(len(tops), 2000.0)
+    true = funnel_proportions(numerators=np.array(tops, dtype=float), denominators=sizes, overdispersion=False)
+    observed = series(*tops, size=2000)
+    midpoints = np.array([(item.numerator.lower + item.numerator.upper) / 2 for item in observed])
+    released = funnel_proportions(numerators=midpoints, denominators=sizes, overdispersion=False)
+    for verdict, place in zip(verdicts(released, given.CODES[: len(tops)], observed), true.outliers, strict=True):
+        span = UPWARDS[UPWARDS.index(verdict.lowest) : UPWARDS.index(verdict.highest) + 1]
+        assert place in span
 
 
 def curve(*points: tuple[date, int, int]) -> AdoptionCurve:

@@ -129,11 +129,11 @@ def funnel_rates(*, events: Vector, person_time: Vector, overdispersion: bool = 
     return _funnel(events / person_time, person_time, centre, phi, tau2, limits)
 
 
-def proportion_limits(*, centre: float, tau2: float, denominators: Vector) -> FunnelLimits:
+def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
     """Return limits for a proportion at any denominators, for the funnel's curves.
 
     Args:
-        centre: the network's proportion, 0 to 1.
+        centre: the network's proportion, 0 to 1; one for all, or one for each denominator.
         tau2: as in `Funnel`.
         denominators: each > 0, any shape.
     """

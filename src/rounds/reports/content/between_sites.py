@@ -1,13 +1,12 @@
 """Where does care differ between organisations? One measure over a network, from a funnel plot."""
 
-from dataclasses import dataclass
-
 from rounds.learning.variation.funnel import Funnel, Outlier
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
 from rounds.reports.content.observed import Observed
+from rounds.reports.content.verdicts import Verdict, centre_bounds, verdicts
 from rounds.reports.content.wording import (
     NETWORK,
     better_words,
@@ -15,6 +14,8 @@ from rounds.reports.content.wording import (
     listing,
     number,
     plural,
+    rate_between,
+    rate_span,
     rate_text,
     rate_unit,
     slug,
@@ -40,25 +41,6 @@ PROMPT_NOTE = (
     "A funnel plot is a prompt to ask why, not a verdict: case mix, coding and how services are organised "
     "all play a part."
 )
-WORDS = {
-    Outlier.HIGH_998: "higher (outside 99.8% limits)",
-    Outlier.HIGH_95: "perhaps higher (outside 95% limits)",
-    Outlier.INSIDE: "inside the limits",
-    Outlier.LOW_95: "perhaps lower (outside 95% limits)",
-    Outlier.LOW_998: "lower (outside 99.8% limits)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    code: str
-    status: Outlier
-    certain: bool
-    """False where the bounds of a withheld count lie on both sides of a limit"""
-
-    @property
-    def words(self) -> str:
-        return WORDS[self.status] if self.certain else f"cannot be told: may be {WORDS[self.status]}"
 
 
 def between_sites(
@@ -87,8 +69,9 @@ def between_sites(
     """
     if not len(members) == len(observed) == funnel.values.size or not members:
         raise ValueError(f"{measure.id}: funnel, members and counts differ in length or are empty")
-    verdicts = tuple(_verdict(funnel, index, code, observed[index]) for index, code in enumerate(members))
-    statement, far = _statement(verdicts, funnel, measure, membership)
+    found = verdicts(funnel, members, observed)
+    centre = _centre_words(funnel, observed, measure)
+    statement, far = _statement(found, observed, centre, measure, membership)
     return Insight(
         id=slug(Kind.BETWEEN_SITES, measure.id, NETWORK),
         kind=Kind.BETWEEN_SITES,
@@ -99,12 +82,11 @@ def between_sites(
         measure=str(measure.ref),
         measure_title=measure.title,
         innovation=None,
-        certainty=_confidence(funnel, verdicts, observed, measure),
-        comparator=f"Each organisation is compared with the network's "
-        f"{rate_text(measure.per * funnel.centre, measure)} over {over}.",
+        certainty=_confidence(funnel, found, observed, measure),
+        comparator=f"Each organisation is compared with the network's {centre} over {over}.",
         benefit=None,
         chart=funnel_chart(
-            sites=_sites(funnel, verdicts, observed, measure, membership),
+            sites=_sites(funnel, found, observed, measure, membership),
             centre=measure.per * funnel.centre,
             size_title=f"{measure.unit.capitalize()} over {over}",
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
@@ -114,7 +96,7 @@ def between_sites(
             f"their size, with 95% and 99.8% "
             f"limits around {rate_text(measure.per * funnel.centre, measure)}. {statement}"
         ),
-        table=_table(funnel, verdicts, observed, measure, membership),
+        table=_table(funnel, found, observed, measure, membership),
         action=Action(
             text=f"Ask {listing([membership.name_of(item.code) for item in far])} what lies behind the "
             f"difference: data first, then patients, then care.",
@@ -123,43 +105,44 @@ def between_sites(
         if far
         else None,
         provenance=provenance,
-        notes=(LIMITS_NOTE, *_dispersion_note(funnel), PROMPT_NOTE, *withheld_note(observed, "organisation")),
+        notes=(
+            LIMITS_NOTE,
+            *_dispersion_note(funnel),
+            PROMPT_NOTE,
+            *_centre_note(funnel, observed, measure),
+            *withheld_note(observed, "organisation"),
+        ),
     )
 
 
-def _verdict(funnel: Funnel, index: int, code: str, observed: Observed) -> _Verdict:
-    if observed.rate(1) is not None:
-        return _Verdict(code, funnel.outliers[index], certain=True)
-    ends = [_status(funnel, index, rate) for rate in observed.rate_bounds(1)]
-    if ends[0] is ends[1]:
-        return _Verdict(code, ends[0], certain=True)
-    further = next((end for end in ends if end is not Outlier.INSIDE), Outlier.INSIDE)
-    return _Verdict(code, further, certain=False)
+def _centre_words(funnel: Funnel, observed: tuple[Observed, ...], measure: Measure) -> str:
+    """Return the network's rate, with its bounds where withheld or rounded counts leave any."""
+    lower, upper = (measure.per * end for end in centre_bounds(funnel, observed))
+    level = rate_text(measure.per * funnel.centre, measure)
+    return level if lower == upper else f"{level} ({rate_span(lower, upper, measure)})"
 
 
-def _status(funnel: Funnel, index: int, rate: float) -> Outlier:
-    if rate > funnel.upper998[index]:
-        return Outlier.HIGH_998
-    if rate > funnel.upper95[index]:
-        return Outlier.HIGH_95
-    if rate < funnel.lower998[index]:
-        return Outlier.LOW_998
-    return Outlier.LOW_95 if rate < funnel.lower95[index] else Outlier.INSIDE
+def _centre_note(funnel: Funnel, observed: tuple[Observed, ...], measure: Measure) -> tuple[str, ...]:
+    lower, upper = (measure.per * end for end in centre_bounds(funnel, observed))
+    if lower == upper:
+        return ()
+    return (
+        f"Withheld and rounded counts leave the network's rate {rate_between(lower, upper, measure)}. An organisation "
+        "is called different only if it is so at both ends of its own bounds and of the network's.",
+    )
 
 
 def _statement(
-    verdicts: tuple[_Verdict, ...], funnel: Funnel, measure: Measure, membership: Membership
-) -> tuple[str, tuple[_Verdict, ...]]:
+    found: tuple[Verdict, ...], observed: tuple[Observed, ...], centre: str, measure: Measure, membership: Membership
+) -> tuple[str, tuple[Verdict, ...]]:
     """Return the sentence and the organisations it is about."""
-    sure = [item for item in verdicts if item.certain]
+    sure = [item for item in found if item.certain]
     high = [item for item in sure if item.status is Outlier.HIGH_998]
     low = [item for item in sure if item.status is Outlier.LOW_998]
-    unsure = sum(not item.certain for item in verdicts)
-    tail = f"; {unsure} cannot be told because numbers are withheld" if unsure else ""
-    centre = rate_text(measure.per * funnel.centre, measure)
+    tail = _unsure_words(found, observed)
     if not high and not low:
         some = sum(item.status is not Outlier.INSIDE for item in sure)
-        near = f"; {some} of {len(verdicts)} may differ (outside the 95% limits)" if some else ""
+        near = f"; {some} of {len(found)} may differ (outside the 95% limits)" if some else ""
         return f"{measure.title}: no organisation clearly differs from the network's {centre}{near}{tail}.", ()
     parts = []
     for group, word in ((high, "higher"), (low, "lower")):
@@ -167,31 +150,37 @@ def _statement(
             named = listing([membership.name_of(item.code) for item in group], limit=3)
             parts.append(f"{len(group)} {word} ({named})" if len(group) <= 3 else f"{len(group)} {word}")
     return (
-        f"{measure.title}: {len(high) + len(low)} of {plural(len(verdicts), 'organisation')} differ from "
+        f"{measure.title}: {len(high) + len(low)} of {plural(len(found), 'organisation')} differ from "
         f"the network's {centre} by more than "
         f"chance and ordinary differences explain, {' and '.join(parts)}{tail}."
     ), (*high, *low)
 
 
+def _unsure_words(found: tuple[Verdict, ...], observed: tuple[Observed, ...]) -> str:
+    unsure = [item for item in found if not item.certain]
+    if not unsure:
+        return ""
+    withheld = any(item.withheld for item in observed)
+    return f"; {len(unsure)} cannot be told because counts are {'withheld or rounded' if withheld else 'rounded'}"
+
+
 def _confidence(
-    funnel: Funnel, verdicts: tuple[_Verdict, ...], observed: tuple[Observed, ...], measure: Measure
+    funnel: Funnel, found: tuple[Verdict, ...], observed: tuple[Observed, ...], measure: Measure
 ) -> Confidence:
-    unsure = sum(not item.certain for item in verdicts)
+    unsure = sum(not item.certain for item in found)
     withheld = sum(item.withheld for item in observed)
     if unsure:
         level, because = (
             Certainty.LOW,
-            f"{unsure} of {plural(len(verdicts), 'organisation')} cannot be judged from withheld numbers.",
+            f"{unsure} of {plural(len(found), 'organisation')} cannot be judged from withheld or rounded counts.",
         )
-    elif withheld or len(verdicts) < 10:
+    elif withheld or len(found) < 10:
         level = Certainty.MODERATE
-        because = (
-            f"{plural(len(verdicts), 'organisation')}, {withheld} with withheld numbers; not adjusted for case mix."
-        )
+        because = f"{plural(len(found), 'organisation')}, {withheld} with withheld numbers; not adjusted for case mix."
     else:
         level = Certainty.MODERATE
         because = (
-            f"all {plural(len(verdicts), 'organisation')} have numbers; over-dispersion is allowed "
+            f"all {plural(len(found), 'organisation')} have numbers; over-dispersion is allowed "
             f"for, case mix is not adjusted for."
         )
     lows, highs = zip(*(item.rate_bounds(measure.per) for item in observed), strict=True)
@@ -217,7 +206,7 @@ def _dispersion_note(funnel: Funnel) -> tuple[str, ...]:
 
 def _sites(
     funnel: Funnel,
-    verdicts: tuple[_Verdict, ...],
+    found: tuple[Verdict, ...],
     observed: tuple[Observed, ...],
     measure: Measure,
     membership: Membership,
@@ -229,24 +218,24 @@ def _sites(
             size=float(funnel.denominators[index]),
             value=observed[index].rate(per),
             bounds=observed[index].rate_bounds(per),
-            outside=item.status is not Outlier.INSIDE and item.certain,
-            far_outside=item.status in (Outlier.HIGH_998, Outlier.LOW_998) and item.certain,
+            outside=item.certain and item.status is not Outlier.INSIDE,
+            far_outside=item.certain and item.status in (Outlier.HIGH_998, Outlier.LOW_998),
             limits95=(per * float(funnel.lower95[index]), per * float(funnel.upper95[index])),
             limits998=(per * float(funnel.lower998[index]), per * float(funnel.upper998[index])),
         )
-        for index, item in enumerate(verdicts)
+        for index, item in enumerate(found)
     )
 
 
 def _table(
     funnel: Funnel,
-    verdicts: tuple[_Verdict, ...],
+    found: tuple[Verdict, ...],
     observed: tuple[Observed, ...],
     measure: Measure,
     membership: Membership,
 ) -> Table:
-    names = [membership.name_of(item.code) for item in verdicts]
-    order = sorted(range(len(verdicts)), key=lambda index: names[index])
+    names = [membership.name_of(item.code) for item in found]
+    order = sorted(range(len(found)), key=lambda index: names[index])
     limits = (funnel.lower95, funnel.upper95, funnel.lower998, funnel.upper998)
     return Table(
         columns=(
@@ -262,10 +251,10 @@ def _table(
         rows=tuple(
             (
                 names[index],
-                verdicts[index].code,
+                found[index].code,
                 *rate_cells(observed[index], measure),
                 *(tidy(measure.per * float(limit[index])) for limit in limits),
-                verdicts[index].words,
+                found[index].words,
             )
             for index in order
         ),

@@ -36,9 +36,13 @@ def rate_text(value: float, measure: Measure) -> str:
 
 def rate_range(lower: float, upper: float, measure: Measure) -> str:
     """Return two rates and their unit: "91% to 93%" or "1.2 to 1.9 per 1,000 admissions"."""
-    if measure.per == 100:
-        return f"{number(lower)}% to {number(upper)}%"
-    return f"{number(lower)} to {number(upper)}{rate_suffix(measure)}"
+    return f"{rate_span(lower, upper, measure)}{'' if measure.per == 100 else rate_suffix(measure)}"
+
+
+def rate_span(lower: float, upper: float, measure: Measure) -> str:
+    """Return two bounds beside a rate whose unit is said already: "1.2 to 1.9" or "91% to 93%"."""
+    percent = "%" if measure.per == 100 else ""
+    return f"{number(lower)}{percent} to {number(upper)}{percent}"
 
 
 def rate_between(lower: float, upper: float, measure: Measure) -> str:
