@@ -72,7 +72,7 @@ def test(arguments: list[str]) -> None:
 
 
 def docs(arguments: list[str]) -> None:
-    """Write the generated parts of docs/ and the pictures of the README anew."""
+    """Write the generated pages of docs/ anew; with --pictures take the README's pictures of the demo instead."""
     setup(dev=True)
     _run(PYTHON, "docs/generate.py", *arguments)
 

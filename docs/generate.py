@@ -19,10 +19,9 @@ from rounds.storage.library import read_library, shipped_library_folder
 
 DOCS = Path(__file__).resolve().parent
 PICTURES = {
-    "impact.png": ("policy-maker.html", 1180, 1500),
-    "grid.png": ("service-manager.html", 1180, 1100),
-    "chart.png": ("organisations/zz5.html", 1180, 1250),
-    "phone.png": ("practitioner.html", 390, 1100),
+    "policy-maker.png": ("policy-maker.html", 1100, 1180),
+    "organisation.png": ("organisations/zz5.html", 1100, 1080),
+    "phone.png": ("organisations/zz5.html", 400, 1080),
 }
 
 
