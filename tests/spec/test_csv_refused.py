@@ -149,3 +149,16 @@ def test_a_missing_file_is_refused_as_the_caller_says(tmp_path: Path) -> None:
 def test_an_unknown_word_names_the_nearest_or_a_few() -> None:
     assert nearest("regoin", ["name", "region"]) == "; did you mean `region`?"
     assert nearest("zzz", [f"c{i}" for i in range(10)]).endswith("and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("word", "valid", "sentence"),
+    [
+        ("regoin", ["name", "region"], "; did you mean `region`? If not, add it"),
+        ("zzz", ["name", "region"], "; choose one of `name`, `region`, or add it"),
+        ("zzz", ["name"], "; choose `name`, or add it"),
+        ("zzz", [], "; add it"),
+    ],
+)
+def test_what_to_do_if_no_word_fits_ends_the_sentence(word: str, valid: list[str], sentence: str) -> None:
+    assert nearest(word, valid, otherwise="add it") == sentence

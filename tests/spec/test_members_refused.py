@@ -105,6 +105,19 @@ def test_adoptions_are_refused(tmp_path: Path, rows: str, words: list[str]) -> N
         assert word in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("ZZ11", 'line 2: "ZZ11" is not a member; did you mean `ZZ1`? If not, add it to members.csv'),
+        ("R0A", 'line 2: "R0A" is not a member; choose one of `ZZ1`, `ZZ2`, or add it to members.csv'),
+    ],
+)
+def test_a_stranger_is_refused_in_a_whole_sentence(tmp_path: Path, code: str, says: str) -> None:
+    with pytest.raises(DefinitionError) as refusal:
+        adoptions(tmp_path, f"{code},early-warning,live,2021-03-01\n")
+    assert str(refusal.value) == f"adoptions.csv, {says}"
+
+
 def test_an_innovation_that_is_not_in_the_library_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "adoptions.csv"
     path.write_text(ADOPTIONS + "ZZ1,early-warming,live,2021-03-01\n", encoding="utf-8")

@@ -223,10 +223,14 @@ def test_latin_1_is_refused_until_declared(tmp_path: Path) -> None:
 
 
 def test_a_measure_without_columns_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(PublishedDataError, match="did you mean `late-attendances`"):
+    with pytest.raises(PublishedDataError) as refusal:
         read_published(
             measure(measure_id="late-attendance"), source(tmp_path, ""), member_codes=["ZZ1"], periods=QUARTER
         )
+    assert str(refusal.value) == (
+        "late-attendance v1: the `published` block of site.yaml names no columns for `late-attendance`; did you mean "
+        "`late-attendances`? If not, add its columns under `measures`"
+    )
 
 
 def test_one_column_cannot_mean_two_things(tmp_path: Path) -> None:

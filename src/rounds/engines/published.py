@@ -89,8 +89,8 @@ def read_published(
     columns = source.measures.get(measure.id)
     if columns is None:
         raise PublishedDataError(
-            f"{measure.ref}: {DECLARED_IN} names no columns for {measure.id}; "
-            f"add them under `measures` {nearest(measure.id, source.measures)}"
+            f"{measure.ref}: {DECLARED_IN} names no columns for `{measure.id}`"
+            + nearest(measure.id, source.measures, otherwise="add its columns under `measures`")
         )
     calendar = _calendar(measure, source, periods)
     rows = _with_period(_filtered(_read(source, columns), source), source, calendar)

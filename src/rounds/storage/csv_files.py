@@ -203,7 +203,7 @@ def _places(
         if names.count(name) > 1:
             raise error(f"{where}: two columns are called {name}; rename or remove one")
         if name not in names:
-            raise error(f"{where}: there is no column {name}{nearest(name, filter(None, names))}")
+            raise error(f"{where}: there is no column {name}{nearest(name, filter(None, names), otherwise='add it')}")
     return {name: names.index(name) for name in columns}
 
 

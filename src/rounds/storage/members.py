@@ -80,7 +80,7 @@ def read_adoptions(
         where = f"{path.name}, line {line}"
         if code not in members:
             raise DefinitionError(
-                f'{where}: "{code}" is not a member{nearest(code, members)} If it is one, add it to members.csv'
+                f'{where}: "{code}" is not a member{nearest(code, members, otherwise="add it to members.csv")}'
             )
         if not _INNOVATION.fullmatch(innovation):
             raise DefinitionError(
@@ -88,7 +88,8 @@ def read_adoptions(
             )
         if innovations is not None and innovation not in innovations:
             raise DefinitionError(
-                f'{where}: no innovation "{innovation}" in the library{nearest(innovation, innovations)}'
+                f'{where}: no innovation "{innovation}" in the library'
+                + nearest(innovation, innovations, otherwise="write it in the library's `innovations` folder")
             )
         if stage not in list(Stage):
             raise DefinitionError(f'{where}: unknown stage "{stage}"{nearest(stage, list(Stage))}')
