@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import EventTable, PersonQuestion, PublishedQuestion, VisitQuestion
+from rounds.measures.definitions import CodeList, EventTable, PersonQuestion, PublishedQuestion, VisitQuestion
 from rounds.measures.periods import Grain
+from rounds.measures.strata import Stratum
 from rounds.network.innovations import EvidenceStage
 from rounds.storage.library import Library, read_library, shipped_library_folder
 
@@ -264,7 +265,55 @@ def test_the_digest_follows_the_codes_and_not_the_words(shipped: Library) -> Non
     assert replace(measure, title="Another title").digest == measure.digest
     question = measure.question
     assert isinstance(question, PersonQuestion)
-    assert question.numerator.codes is not None
-    other = replace(question.numerator.codes, concepts=((1, "x"),))
-    changed = replace(measure, question=replace(question, numerator=replace(question.numerator, codes=other)))
-    assert changed.digest != measure.digest
+    codes = question.numerator.codes
+    assert codes is not None
+
+    def digest(other: CodeList) -> str:
+        return replace(measure, question=replace(question, numerator=replace(question.numerator, codes=other))).digest
+
+    renamed = tuple((concept_id, "Another name") for concept_id in codes.concept_ids)
+    assert digest(replace(codes, title="Another title", id="another-id", version=9, concepts=renamed)) == measure.digest
+    assert digest(replace(codes, concepts=codes.concepts * 2)) == measure.digest
+    assert digest(replace(codes, concepts=(*codes.concepts, (1, "x")))) != measure.digest
+    assert digest(replace(codes, descendants=not codes.descendants)) != measure.digest
+
+
+def test_the_digest_follows_everything_that_decides_a_count(shipped: Library) -> None:
+    measure = shipped.measure("cardiac-arrests", 1)
+    question = measure.question
+    assert isinstance(question, VisitQuestion)
+    event = question.numerator
+    people = PersonQuestion(numerator=event)
+    meanings = [
+        measure,
+        replace(measure, id="another"),
+        replace(measure, version=2),
+        replace(measure, grain=Grain.YEAR),
+        replace(measure, strata=(Stratum.SEX,)),
+        *(
+            replace(measure, question=other)
+            for other in (
+                people,
+                replace(people, age_min=18),
+                replace(people, age_max=18),
+                replace(question, age_min=18),
+                replace(question, age_max=18),
+                replace(question, visits=replace(question.visits, concepts=((1, "x"),))),
+                replace(question, numerator=replace(event, table=EventTable.OBSERVATION)),
+                replace(question, numerator=replace(event, first=not event.first)),
+                replace(question, numerator=replace(event, observed=not event.observed)),
+                replace(question, numerator=replace(event, age_min=18)),
+                replace(question, numerator=replace(event, age_max=18)),
+            )
+        ),
+    ]
+    assert len({one.digest for one in meanings}) == len(meanings)
+
+
+def test_the_words_of_a_published_question_are_its_meaning(shipped: Library) -> None:
+    measure = shipped.measure("ae-over-4-hours", 1)
+    question = measure.question
+    assert isinstance(question, PublishedQuestion)
+    for other in (replace(question, numerator="another"), replace(question, denominator="another")):
+        assert replace(measure, question=other).digest != measure.digest
+    assert replace(measure, description="Another description.").digest == measure.digest

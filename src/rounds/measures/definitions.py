@@ -6,7 +6,7 @@ of the day asked about minus the year of birth.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -155,12 +155,17 @@ class Measure:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of everything that decides what is counted, code lists included. Words do not change it."""
+        """The SHA-256 of everything that decides what is counted.
+
+        Of a code list that is which concepts it names and whether their descendants are meant; its id, version, title
+        and the names of its concepts are not in it, and neither is any word about the measure. Published counts are
+        the exception: what they mean is said in words only, so the words of their question are in it.
+        """
         meaning = {
             "id": self.id,
             "version": self.version,
             "kind": type(self.question).__name__,
-            "question": asdict(self.question),
+            "question": _meaning(self.question),
             "grain": self.grain,
             "strata": self.strata,
         }
@@ -170,6 +175,15 @@ class Measure:
     @property
     def ref(self) -> "MeasureRef":
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
+
+
+def _meaning(part: object) -> object:
+    """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
+    if isinstance(part, CodeList):
+        return {"concepts": sorted(set(part.concept_ids)), "descendants": part.descendants}
+    if is_dataclass(part):
+        return {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}
+    return part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
