@@ -20,6 +20,7 @@ from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
+from rounds.reports.content.not_compared import not_compared
 from rounds.reports.content.observed import Observed, observed_from_cells
 from rounds.reports.content.over_time import over_time
 from rounds.reports.content.peers import Peer, better_peer
@@ -169,13 +170,24 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
 
 
 def _between_sites_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
-    sums = totals(found.in_recent(found.series), by=["member"]).filter(
-        (pl.col("denominator_state") != State.WITHHELD) & (pl.col("denominator_value") > 0)
-    )
-    known = sums.filter(pl.col("numerator_state") != State.WITHHELD)
-    withheld = sums.filter(pl.col("numerator_state") == State.WITHHELD)
-    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL or _share(withheld, of=sums) > MOST_WITHHELD_IN_A_FUNNEL:
-        return []
+    sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
+    sizeless = pl.col("denominator_state") == State.WITHHELD
+    left_out, sized = sums.filter(sizeless), sums.filter(~sizeless & (pl.col("denominator_value") > 0))
+    hidden = pl.col("numerator_state") == State.WITHHELD
+    known, withheld = sized.filter(~hidden), sized.filter(hidden)
+    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL or _share(withheld, of=sized) > MOST_WITHHELD_IN_A_FUNNEL:
+        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL or known.height == sums.height:
+            return []
+        return [
+            not_compared(
+                members=tuple(sums["member"]),
+                observed=observed_from_cells(sums),
+                over=found.recent_words,
+                measure=found.measure,
+                membership=membership,
+                provenance=provenance,
+            )
+        ]
     shown = pl.concat([known, withheld])
     return [
         between_sites(
@@ -186,6 +198,7 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
             measure=found.measure,
             membership=membership,
             provenance=provenance,
+            left_out=tuple(left_out["member"]),
         )
     ]
 

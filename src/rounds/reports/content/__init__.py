@@ -3,6 +3,7 @@
 from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
 from rounds.reports.content.impact import Evaluation, impact
+from rounds.reports.content.not_compared import not_compared
 from rounds.reports.content.observed import Known, Observed, observed_from_cells, total
 from rounds.reports.content.over_time import over_time
 from rounds.reports.content.peers import Peer, better_peer
@@ -18,6 +19,7 @@ __all__ = [
     "between_sites",
     "equity",
     "impact",
+    "not_compared",
     "observed_from_cells",
     "over_time",
     "pooled",

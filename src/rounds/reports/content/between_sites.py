@@ -52,6 +52,7 @@ def between_sites(
     measure: Measure,
     membership: Membership,
     provenance: Provenance,
+    left_out: tuple[str, ...] = (),
 ) -> Insight:
     """Return which organisations differ by more than chance and ordinary differences explain.
 
@@ -63,6 +64,7 @@ def between_sites(
         measure: what is counted.
         membership: to name the members.
         provenance: where the numbers come from.
+        left_out: ODS codes of those that are in no funnel, because their denominator is withheld.
 
     Raises:
         ValueError: if funnel, members and counts differ in length or are empty.
@@ -82,7 +84,7 @@ def between_sites(
         measure=str(measure.ref),
         measure_title=measure.title,
         innovation=None,
-        certainty=_confidence(funnel, found, observed, measure),
+        certainty=_confidence(funnel, found, observed, left_out, measure),
         comparator=f"Each organisation is compared with the network's {centre} over {over}.",
         benefit=None,
         chart=funnel_chart(
@@ -111,6 +113,7 @@ def between_sites(
             PROMPT_NOTE,
             *_centre_note(funnel, observed, measure),
             *withheld_note(observed, "organisation"),
+            *_left_out_note(left_out, membership),
         ),
     )
 
@@ -156,6 +159,13 @@ def _statement(
     ), (*high, *low)
 
 
+def _left_out_note(left_out: tuple[str, ...], membership: Membership) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    names = listing([membership.name_of(code) for code in left_out])
+    return (f"Not in the funnel, because the denominator is withheld: {names}.",)
+
+
 def _unsure_words(found: tuple[Verdict, ...], observed: tuple[Observed, ...]) -> str:
     unsure = [item for item in found if not item.certain]
     if not unsure:
@@ -165,24 +175,34 @@ def _unsure_words(found: tuple[Verdict, ...], observed: tuple[Observed, ...]) ->
 
 
 def _confidence(
-    funnel: Funnel, found: tuple[Verdict, ...], observed: tuple[Observed, ...], measure: Measure
+    funnel: Funnel,
+    found: tuple[Verdict, ...],
+    observed: tuple[Observed, ...],
+    left_out: tuple[str, ...],
+    measure: Measure,
 ) -> Confidence:
     unsure = sum(not item.certain for item in found)
     withheld = sum(item.withheld for item in observed)
     if unsure:
-        level, because = (
+        level, numbers = (
             Certainty.LOW,
-            f"{unsure} of {plural(len(found), 'organisation')} cannot be judged from withheld or rounded counts.",
+            f"{unsure} of {plural(len(found), 'organisation')} cannot be judged from withheld or rounded counts",
         )
-    elif withheld or len(found) < 10:
-        level = Certainty.MODERATE
-        because = f"{plural(len(found), 'organisation')}, {withheld} with withheld numbers; not adjusted for case mix."
     else:
         level = Certainty.MODERATE
-        because = (
-            f"all {plural(len(found), 'organisation')} have numbers; over-dispersion is allowed "
-            f"for, case mix is not adjusted for."
+        numbers = (
+            f"{plural(len(found), 'organisation')}, {withheld} with withheld numbers"
+            if withheld or left_out
+            else f"all {plural(len(found), 'organisation')} have numbers"
         )
+    because = "; ".join(
+        (
+            numbers,
+            *([f"{len(left_out)} left out, because the denominator is withheld"] if left_out else ()),
+            "over-dispersion is allowed for" if funnel.tau2 > 0 else "no over-dispersion was found",
+            "case mix is not adjusted for.",
+        )
+    )
     lows, highs = zip(*(item.rate_bounds(measure.per) for item in observed), strict=True)
     estimate = Estimate(
         value=measure.per * funnel.centre,

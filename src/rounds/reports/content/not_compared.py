@@ -1,0 +1,127 @@
+"""Why organisations cannot be compared: a funnel that cannot be drawn still leaves a statement."""
+
+from collections import Counter
+
+from rounds.measures.definitions import Measure
+from rounds.network.members import Membership
+from rounds.reports.charts.interval import IntervalRow, interval_chart
+from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
+from rounds.reports.content.observed import Observed, total
+from rounds.reports.content.wording import NETWORK, better_words, inline, rate_unit, slug
+from rounds.reports.insight import (
+    Certainty,
+    Confidence,
+    Direction,
+    Estimate,
+    Insight,
+    Kind,
+    Provenance,
+    Table,
+)
+
+FUNNEL_NOTE = (
+    "There is no funnel plot: its centre would rest on the organisations whose counts are shown, and would lie too "
+    "high, because the withheld counts are the small ones."
+)
+
+
+def not_compared(
+    *,
+    members: tuple[str, ...],
+    observed: tuple[Observed, ...],
+    over: str,
+    measure: Measure,
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return that withheld counts keep organisations from being compared, with each one's bounds.
+
+    Args:
+        members: ODS codes.
+        observed: the counts of each, in the same order; some withheld.
+        over: the time covered, in words.
+        measure: what is counted.
+        membership: to name the members.
+        provenance: where the numbers come from.
+
+    Raises:
+        ValueError: if members and counts differ in length, or nothing is withheld.
+    """
+    withheld = sum(item.withheld for item in observed)
+    if len(members) != len(observed) or not withheld:
+        raise ValueError(f"{measure.id}: members and counts differ in length, or nothing is withheld")
+    statement = (
+        f"{measure.title}: organisations cannot be compared, because {withheld} of {len(members)} "
+        f"{'has' if withheld == 1 else 'have'} withheld counts."
+    )
+    together = total(observed)
+    lower, upper = together.rate_bounds(measure.per)
+    labels = _labels(members, membership)
+    rows = sorted(zip(labels, members, observed, strict=True), key=lambda row: row[0])
+    return Insight(
+        id=slug(Kind.BETWEEN_SITES, measure.id, NETWORK),
+        kind=Kind.BETWEEN_SITES,
+        statement=statement,
+        direction=Direction.NEUTRAL,
+        scope=NETWORK,
+        scope_name="the network",
+        measure=str(measure.ref),
+        measure_title=measure.title,
+        innovation=None,
+        certainty=Confidence(
+            level=Certainty.LOW,
+            because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
+            estimate=Estimate(
+                value=together.rate(measure.per),
+                lower=lower,
+                upper=upper,
+                interval="lowest to highest possible for all together",
+                unit=rate_unit(measure),
+            ),
+            method="wilson-bounds@1",
+        ),
+        comparator=None,
+        benefit=None,
+        chart=interval_chart(
+            rows=tuple(_interval(label, item, measure.per) for label, _, item in rows),
+            title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
+        ),
+        alt_text=f"Rates of {inline(measure.title)} by organisation over {over}, with 95% intervals. {statement}",
+        table=Table(
+            columns=(
+                "Organisation",
+                "ODS code",
+                *rate_columns(measure),
+                "95% interval, lower",
+                "95% interval, upper",
+            ),
+            rows=tuple(
+                (
+                    membership.name_of(code),
+                    code,
+                    *rate_cells(item, measure),
+                    *(tidy(end) for end in item.interval95(measure.per)),
+                )
+                for _, code, item in rows
+            ),
+        ),
+        action=None,
+        provenance=provenance,
+        notes=(
+            FUNNEL_NOTE,
+            f"Counts over {over}. Intervals are 95% (Wilson) and cover every value that withheld counts allow.",
+            *withheld_note(observed, "organisation"),
+        ),
+    )
+
+
+def _labels(members: tuple[str, ...], membership: Membership) -> list[str]:
+    """Return names, with the code beside those that two organisations share: a chart has one row a label."""
+    names = [membership.name_of(code) for code in members]
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({code})" if name in shared else name for name, code in zip(names, members, strict=True)]
+
+
+def _interval(label: str, item: Observed, per: int) -> IntervalRow:
+    lower, upper = item.interval95(per)
+    return IntervalRow(label=label, value=item.rate(per), lower=lower, upper=upper, withheld=item.withheld)
