@@ -265,7 +265,12 @@ def insights() -> tuple[Insight, ...]:
             )
         )
         sums = tuple(total(series[code][index] for code in CODES) for index in range(36))
-        found.append(pooled(periods=PERIODS, observed=sums, sites=(15,) * 36, measure=of, provenance=PROVENANCE))
+        everyone = (15,) * 36
+        found.append(
+            pooled(
+                periods=PERIODS, observed=sums, members=everyone, expected=everyone, measure=of, provenance=PROVENANCE
+            )
+        )
     found.append(spread(curve=points, now=points.points[-1], innovation=INNOVATION, member_noun="hospitals", **names))
     arrests = panel(everything[ARRESTS.id])
     for of, result in (

@@ -1,5 +1,6 @@
 """What the centre says of a pooled measure, and that it never falls silent for want of a number."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -12,7 +13,7 @@ from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import periods_between
-from rounds.reports.insight import Certainty, Insight, Kind, Mark
+from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
 
 MEASURE = given.ARRESTS
 MONTHS = tuple(period.start for period in periods_between(
@@ -34,12 +35,9 @@ def pooled_measure(monthly: dict[str, tuple[int, int]], *, policy: Policy = Poli
     )
 
 
-def said(found: PooledMeasure) -> tuple[Insight, ...]:
-    return variation_insights(found, membership=given.MEMBERSHIP, provenance=given.PROVENANCE, embedded={})
-
-
-def between(found: PooledMeasure) -> Insight | None:
-    return next((insight for insight in said(found) if insight.kind is Kind.BETWEEN_SITES), None)
+def between(found: PooledMeasure, *, provenance: Provenance = given.PROVENANCE) -> Insight | None:
+    said = variation_insights(found, membership=given.MEMBERSHIP, provenance=provenance, embedded={})
+    return next((insight for insight in said if insight.kind is Kind.BETWEEN_SITES), None)
 
 
 def test_a_funnel_that_withholding_prevents_says_so() -> None:
@@ -75,6 +73,35 @@ def test_a_withheld_denominator_is_left_out_and_counted() -> None:
 
 def test_with_all_numbers_nobody_is_left_out() -> None:
     monthly = {code: (40 + index, 1000) for index, code in enumerate(given.CODES)}
-    insight = between(pooled_measure(monthly, policy=Policy.OPEN))
+    found = pooled_measure(monthly, policy=Policy.OPEN)
+    everyone = replace(given.PROVENANCE, sites_out=())
+    insight = between(found, provenance=everyone)
     assert insight is not None
-    assert insight.certainty.because.startswith("all 15 organisations have numbers")
+    assert insight.certainty.because.startswith("all 15 organisations with numbers")
+    partial = between(found)
+    assert partial is not None
+    assert partial.certainty.because.startswith("15 organisations with numbers; 1 of 15 sites asked")
+
+
+def test_a_publisher_s_total_counts_its_organisations_and_not_itself() -> None:
+    """One site publishes for 15; one organisation leaves the network in July, and another just stops reporting."""
+    found = pooled_measure(dict.fromkeys(given.CODES, (40, 1000)), policy=Policy.OPEN)
+    left, silent = given.CODES[0], given.CODES[1]
+    late = pl.col("period") >= date(2024, 7, 1)
+    cells = found.cells.with_columns(pl.lit("nhs-england").alias("site")).filter(
+        ~(late & pl.col("member").is_in([left, silent]))
+    )
+    members = tuple(
+        replace(member, left=date(2024, 7, 1)) if member.ods_code == left else member
+        for member in given.MEMBERSHIP.members
+    )
+    published = replace(found, cells=cells, series=totals(cells, by=["member", "period"]))
+    insight = variation_insights(
+        published,
+        membership=replace(given.MEMBERSHIP, members=members),
+        provenance=replace(given.PROVENANCE, sites_in=("nhs-england",), sites_out=()),
+        embedded={},
+    )[0]
+    assert [row[1] for row in insight.table.rows] == [15] * 6 + [13] * 6
+    assert "missing from the latest total: 1 of 14 organisations that sent numbers" in insight.certainty.because
+    assert any("13 organisations contribute to the latest total, 13 to 15" in note for note in insight.notes)

@@ -493,14 +493,18 @@ def test_an_evaluation_needs_a_label_for_every_period() -> None:
         Evaluation(effect=HALVED, placebo=None, panel=PANEL, periods=given.PERIODS[:-1])
 
 
-def pool(*tops: int | None) -> Insight:
+EVERYONE = replace(given.PROVENANCE, sites_in=(*given.PROVENANCE.sites_in, "hospital-15"), sites_out=())
+
+
+def pool(*tops: int | None, members: int = 15, expected: int = 15, provenance=EVERYONE) -> Insight:
     observed = series(*tops)
     return pooled(
         periods=given.PERIODS[: len(tops)],
         observed=observed,
-        sites=(15,) * len(tops),
+        members=(15,) * (len(tops) - 1) + (members,),
+        expected=(15,) * (len(tops) - 1) + (expected,),
         measure=given.ARRESTS,
-        provenance=given.PROVENANCE,
+        provenance=provenance,
     )
 
 
@@ -511,6 +515,25 @@ def test_a_pooled_rate_is_a_value_or_its_bounds() -> None:
     assert pool(90, 100, None).statement == pool(90, 100).statement
     with pytest.raises(ValueError, match="hold no number"):
         pool(None)
+
+
+def test_a_total_without_a_site_is_not_the_network_s() -> None:
+    whole, partial = pool(90, 100), pool(90, 100, provenance=given.PROVENANCE)
+    assert whole.certainty.level is Certainty.HIGH
+    assert partial.statement.startswith("Cardiac arrests in hospital across 14 of 15 sites asked: 10 per 1,000")
+    assert partial.certainty.level is Certainty.MODERATE
+    assert "1 of 15 sites asked did not answer" in partial.certainty.because
+    assert "network" not in partial.statement + partial.alt_text
+
+
+def test_a_total_says_how_many_organisations_are_in_it_and_that_it_changes() -> None:
+    merged = pool(90, 100, members=13, expected=13)
+    assert "13 organisations contribute to the latest total, 13 to 15 over the whole time" in " ".join(merged.notes)
+    assert merged.certainty.level is Certainty.HIGH
+    missing = pool(90, 100, members=13, expected=15)
+    assert missing.certainty.level is Certainty.MODERATE
+    assert "missing from the latest total: 2 of 15 organisations that sent numbers" in missing.certainty.because
+    assert not any("who is counted" in note for note in pool(90, 100).notes)
 
 
 def groups(**tops: int) -> Insight:
@@ -529,8 +552,8 @@ def groups(**tops: int) -> Insight:
 
 
 def test_groups_differ_only_if_their_intervals_are_apart() -> None:
-    assert "higher for male" in groups(female=50, male=150).statement
-    assert "no clear difference by sex" in groups(female=100, male=110).statement
+    assert "across 14 of 15 sites asked by sex: higher for male" in groups(female=50, male=150).statement
+    assert "across 14 of 15 sites asked: no clear difference by sex" in groups(female=100, male=110).statement
     withheld = groups(female=4, male=150)
     assert withheld.certainty.level is Certainty.LOW
     assert withheld.table.rows[0][1] is Mark.WITHHELD

@@ -100,7 +100,7 @@ def variation_insights(
         provenance: where the numbers come from.
         embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
     """
-    said = [_pooled_insight(found, provenance)]
+    said = [_pooled_insight(found, membership, provenance)]
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART:
         said += _over_time_insights(found, membership, provenance, embedded)
     said += _between_sites_insight(found, membership, provenance)
@@ -108,14 +108,17 @@ def variation_insights(
     return tuple(said)
 
 
-def _pooled_insight(found: PooledMeasure, provenance: Provenance) -> Insight:
+def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> Insight:
     sums = totals(found.cells, by=["period"])
     by_period = dict(zip(sums["period"], observed_from_cells(sums), strict=True))
-    sites = dict(found.cells.group_by("period").agg(pl.col("site").n_unique()).iter_rows())
+    members = dict(found.series.group_by("period").agg(pl.col("member").n_unique()).iter_rows())
+    ever = set(found.members(membership))
+    expected = [sum(member.ods_code in ever for member in membership.on(period.start)) for period in found.periods]
     return pooled(
         periods=found.labels,
         observed=tuple(by_period.get(period.start) for period in found.periods),
-        sites=tuple(sites.get(period.start, 0) for period in found.periods),
+        members=tuple(members.get(period.start, 0) for period in found.periods),
+        expected=tuple(expected),
         measure=found.measure,
         provenance=provenance,
     )

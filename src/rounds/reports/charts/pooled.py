@@ -1,10 +1,10 @@
-"""The network's total as a band from its lowest to its highest possible value."""
+"""A total as a band from its lowest to its highest possible value."""
 
 from dataclasses import dataclass
 
 from rounds.reports.charts.theme import BLUE, INK, PALE, Spec, across_periods, spec, value_axis
 
-EXACT, BAND = "Network total", "Lowest to highest possible total"
+EXACT, BAND = "Total", "Lowest to highest possible total"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from rounds.reports.content.wording import (
     rate_span,
     rate_text,
     rate_unit,
+    sites_out_words,
     slug,
 )
 from rounds.reports.insight import (
@@ -84,7 +85,7 @@ def between_sites(
         measure=str(measure.ref),
         measure_title=measure.title,
         innovation=None,
-        certainty=_confidence(funnel, found, observed, left_out, measure),
+        certainty=_confidence(funnel, found, observed, left_out, measure, provenance),
         comparator=f"Each organisation is compared with the network's {centre} over {over}.",
         benefit=None,
         chart=funnel_chart(
@@ -180,6 +181,7 @@ def _confidence(
     observed: tuple[Observed, ...],
     left_out: tuple[str, ...],
     measure: Measure,
+    provenance: Provenance,
 ) -> Confidence:
     unsure = sum(not item.certain for item in found)
     withheld = sum(item.withheld for item in observed)
@@ -190,15 +192,14 @@ def _confidence(
         )
     else:
         level = Certainty.MODERATE
-        numbers = (
-            f"{plural(len(found), 'organisation')}, {withheld} with withheld numbers"
-            if withheld or left_out
-            else f"all {plural(len(found), 'organisation')} have numbers"
-        )
+        partial = withheld or left_out or provenance.sites_out
+        numbers = f"{'' if partial else 'all '}{plural(len(found), 'organisation')} with numbers"
+        numbers += f", {withheld} of them withheld" if withheld else ""
     because = "; ".join(
         (
             numbers,
             *([f"{len(left_out)} left out, because the denominator is withheld"] if left_out else ()),
+            *([sites_out_words(provenance)] if provenance.sites_out else ()),
             "over-dispersion is allowed for" if funnel.tau2 > 0 else "no over-dispersion was found",
             "case mix is not adjusted for.",
         )

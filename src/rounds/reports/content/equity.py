@@ -9,6 +9,8 @@ from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
 from rounds.reports.content.observed import Observed, total
 from rounds.reports.content.wording import (
+    NETWORK,
+    across,
     better_words,
     inline,
     rate_range,
@@ -59,7 +61,9 @@ def equity(
     if not rows:
         raise ValueError(f"{measure.id}: no {WORDS[stratum]} has anybody in it; leave the statement out")
     intervals = {level: item.interval95(measure.per) for level, item in rows.items()}
-    statement, clear = _statement(intervals, stratum, member, measure, membership)
+    statement, clear = _statement(
+        intervals, stratum, measure, across(provenance) if member == NETWORK else where(member, membership)
+    )
     withheld = sum(item.withheld for item in rows.values())
     lower, upper = min(low for low, _ in intervals.values()), max(high for _, high in intervals.values())
     return Insight(
@@ -123,12 +127,10 @@ def equity(
 def _statement(
     intervals: Mapping[str, tuple[float, float]],
     stratum: Stratum,
-    member: str,
     measure: Measure,
-    membership: Membership,
+    place: str,
 ) -> tuple[str, bool]:
     """Return the sentence, and whether the extremes are clearly apart."""
-    place = where(member, membership)
     highest = max(intervals, key=lambda level: intervals[level][0])
     lowest = min(intervals, key=lambda level: intervals[level][1])
     if intervals[highest][0] > intervals[lowest][1]:

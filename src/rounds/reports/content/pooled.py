@@ -6,13 +6,16 @@ from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.wording import (
     NETWORK,
+    across,
     better_words,
     dated,
     grain_noun,
     inline,
+    plural,
     rate_between,
     rate_text,
     rate_unit,
+    sites_out_words,
     slug,
 )
 from rounds.reports.insight import (
@@ -31,16 +34,18 @@ def pooled(
     *,
     periods: tuple[str, ...],
     observed: tuple[Observed | None, ...],
-    sites: tuple[int, ...],
+    members: tuple[int, ...],
+    expected: tuple[int, ...],
     measure: Measure,
     provenance: Provenance,
 ) -> Insight:
-    """Return the network's total, with the bounds that withheld counts leave.
+    """Return the total of the sites that answered, with the bounds that withheld counts leave.
 
     Args:
         periods: labels in order of time.
         observed: the network's sum in each period; None where nothing was received.
-        sites: how many sites are in each period's sum.
+        members: how many organisations are in each period's sum. A publisher site stands for many.
+        expected: how many would be, if everyone that ever sent a number had sent one while a member.
         measure: what is counted.
         provenance: where the numbers come from.
 
@@ -48,14 +53,16 @@ def pooled(
         ValueError: if the series differ in length or no period has a number.
     """
     last = max((index for index, item in enumerate(observed) if item and item.denominator.upper), default=None)
-    if last is None or not len(periods) == len(observed) == len(sites):
+    if last is None or not len(periods) == len(observed) == len(members) == len(expected):
         raise ValueError(f"{measure.id}: the pooled series differ in length or hold no number")
     latest = observed[last]
     assert latest is not None  # noqa: S101  # `last` was chosen so
     lower, upper = latest.rate_bounds(measure.per)
     value = latest.rate(measure.per)
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
-    statement = f"{measure.title} across the network: {level} {dated(periods[last])} ({better_words(measure.better)})."
+    statement = (
+        f"{measure.title} {across(provenance)}: {level} {dated(periods[last])} ({better_words(measure.better)})."
+    )
     return Insight(
         id=slug("pooled", measure.id, NETWORK),
         kind=Kind.OVER_TIME,
@@ -66,7 +73,7 @@ def pooled(
         measure=str(measure.ref),
         measure_title=measure.title,
         innovation=None,
-        certainty=_confidence(latest, sites, last, measure),
+        certainty=_confidence(latest, members[last], expected[last], measure, provenance),
         comparator=None if measure.target is None else f"The network's target is {rate_text(measure.target, measure)}.",
         benefit=None,
         chart=pooled_chart(
@@ -76,17 +83,17 @@ def pooled(
                 if item is not None and item.denominator.upper
             ),
             target=measure.target,
-            title=f"{measure.title}, {rate_unit(measure)}, whole network ({better_words(measure.better)})",
+            title=f"{measure.title}, {rate_unit(measure)}, {across(provenance)} ({better_words(measure.better)})",
         ),
         alt_text=(
-            f"Band from the lowest to the highest possible network rate of {inline(measure.title)}, "
+            f"Band from the lowest to the highest possible rate of {inline(measure.title)}, "
             f"{periods[0]} to {periods[-1]}. {statement}"
         ),
         table=Table(
-            columns=("Period", "Sites", *rate_columns(measure)),
+            columns=("Period", "Organisations", *rate_columns(measure)),
             rows=tuple(
                 (label, count, *rate_cells(item, measure))
-                for label, count, item in zip(periods, sites, observed, strict=True)
+                for label, count, item in zip(periods, members, observed, strict=True)
             ),
         ),
         action=None,
@@ -94,28 +101,44 @@ def pooled(
         notes=(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
             "known, not chance.",
+            *_members_note(members, last),
             *withheld_note(observed, grain_noun(measure.grain)),
         ),
     )
 
 
-def _confidence(latest: Observed, sites: tuple[int, ...], last: int, measure: Measure) -> Confidence:
+def _members_note(members: tuple[int, ...], last: int) -> tuple[str, ...]:
+    there = [count for count in members if count]
+    if min(there) == max(there):
+        return ()
+    return (
+        f"{plural(members[last], 'organisation')} contribute to the latest total, {min(there)} to {max(there)} over "
+        "the whole time: periods also differ in who is counted.",
+    )
+
+
+def _confidence(latest: Observed, members: int, expected: int, measure: Measure, provenance: Provenance) -> Confidence:
     lower, upper = latest.rate_bounds(measure.per)
     spread = (upper - lower) / upper if upper else 0.0
     if spread <= 0.05:
-        level, because = Certainty.HIGH, "withheld and rounded counts leave almost no doubt about the total"
+        doubt, because = 0, "withheld and rounded counts leave almost no doubt about the total"
     elif spread <= 0.3:
-        level, because = Certainty.MODERATE, "withheld and rounded counts leave some doubt about the total"
+        doubt, because = 1, "withheld and rounded counts leave some doubt about the total"
     else:
-        level, because = Certainty.LOW, "so many counts are withheld that the total is only roughly known"
-    if sites[last] < max(sites):
-        level, because = (
-            Certainty.LOW,
-            f"{because}; {max(sites) - sites[last]} of {max(sites)} sites are not in the latest total",
+        doubt, because = 2, "so many counts are withheld that the total is only roughly known"
+    reasons = [f"{because} of {plural(members, 'organisation')}"]
+    if provenance.sites_out:
+        doubt += 1
+        reasons.append(f"{sites_out_words(provenance)}, and the total says nothing about them")
+    if members < expected:
+        doubt += 1
+        reasons.append(
+            f"missing from the latest total: {expected - members} of {expected} organisations that sent numbers"
         )
+    level = (Certainty.HIGH, Certainty.MODERATE, Certainty.LOW)[min(doubt, 2)]
     return Confidence(
         level=level,
-        because=f"{because}. It says what was counted, and nothing about change.",
+        because=f"{'; '.join(reasons)}. It says what was counted, and nothing about change.",
         estimate=Estimate(
             value=latest.rate(measure.per),
             lower=lower,

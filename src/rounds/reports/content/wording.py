@@ -8,6 +8,7 @@ from rounds.errors import RoundsError
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain, period_label
 from rounds.network.members import Membership
+from rounds.reports.insight import Provenance
 
 NETWORK = "network"
 """The scope of a statement about everybody."""
@@ -132,6 +133,20 @@ def plural(count: int, noun: str) -> str:
 
 def scope_name(member: str, membership: Membership) -> str:
     return "the network" if member == NETWORK else membership.name_of(member)
+
+
+def across(provenance: Provenance) -> str:
+    """Return whose numbers a statement about everybody rests on: the network, or the sites that answered."""
+    if not provenance.sites_out:
+        return "across the network"
+    answered, missing = len(provenance.sites_in), len(provenance.sites_out)
+    return f"across {answered} of {plural(answered + missing, 'site')} asked"
+
+
+def sites_out_words(provenance: Provenance) -> str:
+    """Return how many of the sites asked are not in a statement; empty if all are."""
+    missing = len(provenance.sites_out)
+    return f"{missing} of {plural(len(provenance.sites_in) + missing, 'site')} asked did not answer" if missing else ""
 
 
 def where(member: str, membership: Membership) -> str:
