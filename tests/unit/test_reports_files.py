@@ -9,6 +9,7 @@ import pytest
 import reports_fixture as given
 
 from rounds.errors import MessageError
+from rounds.measures.definitions import Measure
 from rounds.reports.excel import SHEET_NAME_LIMIT, sheet_names, write_workbook
 from rounds.reports.insight import Insight, Mark, Table
 from rounds.reports.json_file import insights_json, read_insights
@@ -146,3 +147,14 @@ def test_json_refuses_what_it_could_not_read_back() -> None:
     endless = Table(columns=("rate",), rows=((float("nan"),),))
     with pytest.raises(ValueError, match="not JSON compliant"):
         insights_json(replace(REPORT, insights=(replace(REPORT.insights[0], table=endless),)))
+
+
+def test_a_definition_is_found_without_reckoning_its_digest_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = REPORT
+    insight = next(insight for insight in report.insights if insight.measure.startswith(given.WAITS.id))
+
+    def refuse(_: Measure) -> str:
+        raise AssertionError("a digest was reckoned for a look-up")
+
+    monkeypatch.setattr(Measure, "digest", property(refuse))
+    assert report.measure_of(insight) is given.WAITS

@@ -1,6 +1,7 @@
 """The report: everything one round has to say, and nothing about how it is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from rounds.errors import RoundsError
@@ -47,8 +48,11 @@ class Report:
     """definitions of the measures the insights are about"""
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
     """(term, meaning), sorted"""
+    _by_name: Mapping[str, Measure] = field(init=False, repr=False, compare=False)
+    """the definitions by what insights call them; a measure's name takes the digest of all that it counts"""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {str(measure.ref): measure for measure in self.measures})
         seen: set[str] = set()
         for insight in self.insights:
             if insight.id in seen:
@@ -61,4 +65,4 @@ class Report:
 
     def measure_of(self, insight: Insight) -> Measure | None:
         """Return the definition behind an insight; None for one about spread alone."""
-        return next((measure for measure in self.measures if str(measure.ref) == insight.measure), None)
+        return self._by_name.get(insight.measure)
