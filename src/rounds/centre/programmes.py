@@ -10,7 +10,14 @@ from rounds.learning.impact.did import build_panel, estimate_effect
 from rounds.learning.impact.effect import NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
-from rounds.learning.spread.coverage import adoption_curve, coverage, first_reached, stage_reached, stopped_on
+from rounds.learning.spread.coverage import (
+    adoption_curve,
+    coverage,
+    first_reached,
+    out_of_order,
+    stage_reached,
+    stopped_on,
+)
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.impact import Evaluation, impact
@@ -75,6 +82,9 @@ def spread_insight(
         member_noun=f"{kinds[0]}s" if len(kinds) == 1 else "members",
         membership=membership,
         provenance=provenance,
+        doubts=tuple(
+            f"{doubt}." for doubt in out_of_order(event for event in events if event.innovation == innovation.id)
+        ),
     )
 
 
