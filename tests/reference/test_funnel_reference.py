@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rounds.learning.variation.funnel import Funnel, Outlier, Vector, funnel_proportions, funnel_rates
+from rounds.learning.variation.funnel import Funnel, Outlier, Vector, funnel_proportions
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "funnel"
 TOLERANCE = 1e-8
@@ -83,16 +83,3 @@ def test_proportions_without_overdispersion(name: str) -> None:
     assert disagreements(funnel, units, PLAIN) == TURNED_BACK[name]
     assert funnel.tau2 == 0
     assert funnel.phi == pytest.approx(expected["phi"], rel=TOLERANCE)
-
-
-def test_rates() -> None:
-    """The package draws the limits on the root's scale; ours are their squares, times the network's rate."""
-    units, expected = case("medpar_sr_cqc")
-    events, person_time = column(units, "numerator"), column(units, "denominator")
-    funnel = funnel_rates(events=events, person_time=person_time)
-    assert funnel.centre == pytest.approx(1, rel=TOLERANCE), "the case's expected counts add up to the observed ones"
-    assert funnel.phi == pytest.approx(expected["phi"], rel=TOLERANCE)
-    assert funnel.tau2 == pytest.approx(expected["tau2"], rel=TOLERANCE)
-    for ours, theirs in ADJUSTED.items():
-        squared = np.maximum(column(units, theirs), 0) ** 2
-        np.testing.assert_allclose(getattr(funnel, ours), squared, rtol=TOLERANCE, err_msg=ours)

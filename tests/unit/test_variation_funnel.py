@@ -7,9 +7,7 @@ from rounds.learning.variation.funnel import (
     Outlier,
     Vector,
     funnel_proportions,
-    funnel_rates,
     proportion_limits,
-    rate_limits,
 )
 from rounds.learning.variation.notes import funnel_notes
 
@@ -36,17 +34,6 @@ def vector(*numbers: float) -> Vector:
 def test_impossible_counts_are_refused(numerators: Vector, denominators: Vector, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         funnel_proportions(numerators=numerators, denominators=denominators)
-    if "above" not in problem:
-        with pytest.raises(ValueError, match=problem):
-            funnel_rates(events=numerators, person_time=denominators)
-
-
-def test_rates_may_pass_one_and_need_an_event() -> None:
-    funnel = funnel_rates(events=vector(30, 40, 90), person_time=vector(10, 12, 11))
-    assert funnel.centre == pytest.approx(160 / 33)
-    assert funnel.outliers[2] is not Outlier.LOW_95
-    with pytest.raises(ValueError, match="no organisation has an event"):
-        funnel_rates(events=vector(0, 0), person_time=vector(10, 12))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
@@ -88,25 +75,12 @@ def test_overdispersion_widens_the_limits_and_plain_limits_still_tell_it() -> No
     assert (widened.lower998 < plain.lower998).all()
 
 
-def test_overdispersion_widens_the_limits_of_rates_too() -> None:
-    events = SIZES * vector(0.1, 0.3, 0.12, 0.25, 0.08, 0.2)
-    widened = funnel_rates(events=events, person_time=SIZES)
-    plain = funnel_rates(events=events, person_time=SIZES, overdispersion=False)
-    assert widened.phi == plain.phi > 1
-    assert widened.tau2 > 0
-    assert plain.tau2 == 0
-    assert (widened.upper95 > plain.upper95).all()
-    assert plain.outliers[-2] is Outlier.LOW_998
-    assert widened.outliers[-2] is Outlier.INSIDE
-
-
 @pytest.mark.parametrize("tau2", [0.0, 0.002, 0.3])
 def test_limits_narrow_with_size_and_stay_inside_each_other(tau2: float) -> None:
     sizes = np.arange(1.0, 3000.0)
     for limits in (
         proportion_limits(centre=0.03, tau2=tau2, denominators=sizes),
         proportion_limits(centre=0.9, tau2=tau2, denominators=sizes),
-        rate_limits(centre=0.03, tau2=tau2, person_time=sizes),
     ):
         for lower in (limits.lower95, limits.lower998):
             assert (np.diff(lower) >= 0).all()
@@ -157,4 +131,3 @@ def test_notes() -> None:
     calm = funnel_proportions(numerators=sizes * 0.98, denominators=sizes)
     assert "not widened" in funnel_notes(calm)[0]
     assert "at 5 of 6 organisations" in funnel_notes(calm)[-1]
-    assert len(funnel_notes(calm, rates=True)) == 2

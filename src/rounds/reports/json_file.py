@@ -75,7 +75,7 @@ def insights_json(report: Report) -> bytes:
 
 
 def read_insights(data: bytes) -> tuple[Insight, ...]:
-    """Return the insights of a file that `insights_json` made.
+    """Return the insights of a file that `insights_json` made: for analysts who go on from a round's outputs.
 
     Raises:
         MessageError: if it is not such a file, or of another version.

@@ -1,8 +1,7 @@
-"""Funnel plots of proportions and rates between organisations, with over-dispersion.
+"""Funnel plots of proportions between organisations, with over-dispersion.
 
-Each kind has a scale on which an organisation's sampling variance is 1 / 4n: the arcsine of the root of a proportion
-(n = denominator) and the root of a ratio to what is expected (n = expected events). Over-dispersion is judged, and
-limits are drawn, on that scale and carried back.
+On the scale of the arcsine of its root, the sampling variance of a proportion is 1 / 4n, n being the denominator.
+Over-dispersion is judged, and limits are drawn, on that scale and carried back.
 """
 
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ class FunnelLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
-    """Proportions (or rates) of organisations against their size. Arrays have shape (organisations,)."""
+    """Proportions of organisations against their size. Arrays have shape (organisations,)."""
 
     values: Vector
     denominators: Vector
@@ -98,37 +97,6 @@ def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersi
     return _funnel(values, denominators, centre, phi, tau2, limits)
 
 
-def funnel_rates(*, events: Vector, person_time: Vector, overdispersion: bool = True) -> Funnel:
-    """Return each organisation's rate of events against the network's, with its limits and status.
-
-    Args:
-        events: shape (organisations,), each >= 0; may exceed the person-time, whose unit is the caller's.
-        person_time: shape (organisations,), each > 0. It stands in the funnel as `denominators`.
-        overdispersion: as in `funnel_proportions`.
-
-    Raises:
-        ValueError: as in `funnel_proportions`, and if no organisation has an event.
-
-    Source: Spiegelhalter (2005), section 3; the square-root method of the Care Quality Commission in FunnelPlotR 0.6.0
-        (data type "SR") with the network's rate as what is expected. FunnelPlotR draws the limits of the root and
-        judges the ratio itself by them; we square them first.
-
-    >>> falls, bed_days = np.array([5.0, 6, 30]), np.array([1000.0, 1100, 1500])
-    >>> plain = funnel_rates(events=falls, person_time=bed_days, overdispersion=False)
-    >>> [status.value for status in plain.outliers]
-    ['low_95', 'low_95', 'high_95']
-    """
-    _check(events, person_time)
-    centre = float(events.sum() / person_time.sum())
-    if centre == 0:
-        raise ValueError("no organisation has an event, so there is no rate to compare with")
-    expected = centre * person_time
-    phi, tau2 = _dispersion(2 * (np.sqrt(events) - np.sqrt(expected)), expected)
-    tau2 = tau2 if overdispersion else 0.0
-    limits = rate_limits(centre=centre, tau2=tau2, person_time=person_time)
-    return _funnel(events / person_time, person_time, centre, phi, tau2, limits)
-
-
 def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
     """Return limits for a proportion at any denominators, for the funnel's curves.
 
@@ -143,22 +111,6 @@ def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vect
     def at(z: float) -> Vector:
         # Beyond 0 and a right angle the sine turns back, and a limit with it. There the limit is 0 or 1.
         return np.asarray(np.sin(np.clip(middle + z * spread, 0, np.pi / 2)) ** 2, dtype=np.float64)
-
-    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
-
-
-def rate_limits(*, centre: float, tau2: float, person_time: Vector) -> FunnelLimits:
-    """Return limits for a rate at any person-time, for the funnel's curves.
-
-    Args:
-        centre: the network's rate, > 0.
-        tau2: as in `Funnel`.
-        person_time: each > 0, any shape.
-    """
-    spread = np.sqrt(1 / (4 * centre * person_time) + tau2)
-
-    def at(z: float) -> Vector:
-        return np.asarray(centre * np.maximum(1 + z * spread, 0) ** 2, dtype=np.float64)
 
     return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
 

@@ -91,12 +91,11 @@ def _false_alarm_note(points: int) -> str:
     )
 
 
-def funnel_notes(funnel: Funnel, *, rates: bool = False) -> tuple[str, ...]:
+def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
     """Return the notes that belong beside a funnel plot, whole sentences in the order to read them.
 
     Args:
         funnel: the funnel.
-        rates: it comes from `funnel_rates`, so that its values have no upper end.
     """
     count = len(funnel.values)
     widened = (
@@ -109,9 +108,7 @@ def funnel_notes(funnel: Funnel, *, rates: bool = False) -> tuple[str, ...]:
         f"By chance alone about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% limits and "
         f"{count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a verdict.",
     ]
-    fewest_expected = funnel.centre * funnel.denominators
-    if not rates:
-        fewest_expected = np.minimum(fewest_expected, (1 - funnel.centre) * funnel.denominators)
+    fewest_expected = min(funnel.centre, 1 - funnel.centre) * funnel.denominators
     sparse = int((fewest_expected < SPARSE).sum())
     if sparse:
         notes.append(

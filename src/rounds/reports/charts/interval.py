@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, GREY, INK, Spec, spec
+from rounds.reports.charts.theme import BLUE, GREY, Spec, spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +16,12 @@ class IntervalRow:
     withheld: bool
 
 
-def interval_chart(*, rows: tuple[IntervalRow, ...], title: str, no_difference: float | None = None) -> Spec:
+def interval_chart(*, rows: tuple[IntervalRow, ...], title: str) -> Spec:
     """Return one horizontal interval a row; a withheld row has an interval and no point.
 
     Args:
         rows: from top to bottom.
         title: what the horizontal axis shows.
-        no_difference: where to draw a reference line, such as 1 for ratios.
     """
     shown, hidden = "Rate, 95% interval", "Withheld: interval"
     values = [
@@ -63,13 +62,4 @@ def interval_chart(*, rows: tuple[IntervalRow, ...], title: str, no_difference: 
             "encoding": {"y": down, "x": {**across, "field": "value"}, "color": colour, "shape": shape},
         },
     ]
-    if no_difference is not None:
-        layers.insert(
-            0,
-            {
-                "data": {"values": [{"x": no_difference}]},
-                "mark": {"type": "rule", "color": INK, "strokeDash": [4, 3]},
-                "encoding": {"x": {**across, "field": "x"}},
-            },
-        )
     return spec(title=title, layers=layers, height_factor=max(0.55, 0.3 + 0.09 * len(rows)))
