@@ -34,11 +34,16 @@ def small_counts(rng: np.random.Generator, points: int) -> Matrix:
     return rng.poisson(3, size=(SERIES, points)).astype(float)
 
 
+def rounded_counts(rng: np.random.Generator, points: int) -> Matrix:
+    return (rng.poisson(20, size=(SERIES, points)) + 2) // 5 * 5.0
+
+
 PROCESSES: tuple[Callable[[np.random.Generator, int], Matrix], ...] = (
     independent,
     autocorrelated,
     seasonal,
     small_counts,
+    rounded_counts,
 )
 
 

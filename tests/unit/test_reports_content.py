@@ -254,6 +254,27 @@ def test_a_funnel_names_who_is_far_outside() -> None:
     assert any("not a verdict" in note for note in insight.notes)
 
 
+def test_a_funnel_says_what_its_limits_rest_on() -> None:
+    calm = funnel_of([100] * 4, series(*[100] * 4))
+    assert not any("widened for" in note for note in calm.notes)
+    assert any("not widened, as no over-dispersion was found" in note for note in calm.notes)
+    assert not any("rough" in note for note in calm.notes)
+    sparse = funnel_of([8, 9, 10, 8], series(8, 9, 10, 8, size=1000), sizes=[1000] * 4)
+    assert any("Fewer than 10 events are expected at 4 of 4 organisations" in note for note in sparse.notes)
+
+
+def test_the_false_alarms_of_rounded_counts_are_said_where_they_are() -> None:
+    def notes(mean: int, *, rounded: bool) -> str:
+        tops = [mean + step for step in (0, 5, -5, 10, -10)] * 6
+        exact = tuple(given.exactly(top, SIZE) for top in tops)
+        return " ".join(said(series(*tops) if rounded else exact).notes)
+
+    assert "Rounding adds false alarms" in notes(20, rounded=True)
+    assert "Rounding adds" not in notes(20, rounded=False)
+    assert "Rounding adds" not in notes(200, rounded=True)
+    assert "the latest point in 2%" in notes(20, rounded=False)
+
+
 def test_a_funnel_of_equals_says_so() -> None:
     tops = [100, 102, 98, 101]
     assert "no organisation clearly differs" in funnel_of(tops, series(*tops)).statement

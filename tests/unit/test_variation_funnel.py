@@ -125,9 +125,10 @@ def test_notes() -> None:
     sizes = np.array([40.0, 100, 100, 250, 400, 1000])
     widened = funnel_proportions(numerators=sizes * vector(0.1, 0.3, 0.12, 0.25, 0.08, 0.2), denominators=sizes)
     limits, chance, sparse = funnel_notes(widened)
-    assert "are widened for over-dispersion (ratio " in limits
+    assert "widened for over-dispersion" in limits
+    assert f"vary {widened.phi:.1f} times as much as chance" in limits
     assert "about 0.3 of 6 organisations" in chance
     assert "Fewer than 10 events are expected at 1 of 6 organisations" in sparse
     calm = funnel_proportions(numerators=sizes * 0.98, denominators=sizes)
-    assert "not widened" in funnel_notes(calm)[0]
+    assert "not widened, as no over-dispersion was found" in funnel_notes(calm)[0]
     assert "at 5 of 6 organisations" in funnel_notes(calm)[-1]

@@ -50,16 +50,27 @@ FALSE_ALARM_RATES: tuple[FalseAlarms, ...] = (
         any_point=(0.11, 0.28, 0.42, 0.54, 0.64),
         latest_point=(0.023, 0.025, 0.028, 0.030, 0.031),
     ),
+    FalseAlarms(
+        process="counts rounded to the nearest 5 (Poisson, mean 20)",
+        any_point=(0.17, 0.40, 0.57, 0.71, 0.80),
+        latest_point=(0.045, 0.053, 0.058, 0.064, 0.067),
+    ),
 )
 """Simulated with screening, 40,000 series each; the reference tests simulate them again."""
 
+ROUNDED = FALSE_ALARM_RATES[-1]
+"""The process that stands for rounded counts."""
+SMALL_WHEN_ROUNDED = 100
+"""From this mean count on, rounding to 5 makes little difference: the latest point is flagged in 2% of charts."""
 
-def chart_notes(chart: XmrChart, *, screen: bool = True) -> tuple[str, ...]:
+
+def chart_notes(chart: XmrChart, *, screen: bool = True, rounded_mean: float | None = None) -> tuple[str, ...]:
     """Return the notes that belong beside an XmR chart, whole sentences in the order to read them.
 
     Args:
         chart: the chart.
         screen: how it was made; see `xmr_chart`.
+        rounded_mean: the mean count behind a point, where counts are rounded to the nearest 5; None where they are not.
     """
     if chart.no_limits is not None:
         return (chart.no_limits,)
@@ -71,9 +82,12 @@ def chart_notes(chart: XmrChart, *, screen: bool = True) -> tuple[str, ...]:
     )
     notes = [
         "Rules: NHS Making Data Count (a point outside the limits, 7 in a row on one side of the mean, 7 in a row "
-        f"rising or falling, 2 of 3 near a limit); {screening}.",
+        f"rising or falling, 2 of 3 near a limit). Limits: the mean plus or minus 2.66 times the mean moving range; "
+        f"{screening}.",
         _false_alarm_note(points),
     ]
+    if rounded_mean is not None and rounded_mean < SMALL_WHEN_ROUNDED:
+        notes.append(_rounding_note(points))
     if points < POINTS_TO_INTERPRET:
         notes.append(f"The chart has {points} points; with fewer than {POINTS_TO_INTERPRET}, read nothing into it yet.")
     elif points < TRIAL_POINTS:
@@ -81,8 +95,21 @@ def chart_notes(chart: XmrChart, *, screen: bool = True) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _rounding_note(points: int) -> str:
+    at = _column(points)
+    return (
+        "Rounding adds false alarms: with counts of about 20 rounded to the nearest 5, the rules flag the latest "
+        f"point in {ROUNDED.latest_point[at]:.0%} of charts of {FALSE_ALARM_POINTS[at]} points where nothing changes "
+        f"and at least one point in {ROUNDED.any_point[at]:.0%}; the smaller the counts, the more."
+    )
+
+
+def _column(points: int) -> int:
+    return int(np.argmin([abs(points - tabulated) for tabulated in FALSE_ALARM_POINTS]))
+
+
 def _false_alarm_note(points: int) -> str:
-    at = int(np.argmin([abs(points - tabulated) for tabulated in FALSE_ALARM_POINTS]))
+    at = _column(points)
     steady, carried = FALSE_ALARM_RATES[0], FALSE_ALARM_RATES[1]
     return (
         f"False alarms: where nothing changes, these rules still flag at least one point in {steady.any_point[at]:.0%} "
@@ -99,14 +126,16 @@ def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
     """
     count = len(funnel.values)
     widened = (
-        f"the limits are widened for over-dispersion (ratio {funnel.phi:.1f})"
+        "widened for over-dispersion, the differences that organisations have anyway (they vary "
+        f"{funnel.phi:.1f} times as much as chance alone would make them: phi; tau squared {funnel.tau2:.2g})"
         if funnel.tau2 > 0
-        else f"the limits are not widened for over-dispersion (ratio {funnel.phi:.1f})"
+        else f"not widened, as no over-dispersion was found (phi {funnel.phi:.1f})"
     )
     notes = [
         f"Limits: 95% and 99.8%; {widened}.",
-        f"By chance alone about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% limits and "
-        f"{count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a verdict.",
+        f"Without any real difference about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% "
+        f"limits and {count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a "
+        "verdict: case mix, coding and how services are organised all play a part.",
     ]
     fewest_expected = min(funnel.centre, 1 - funnel.centre) * funnel.denominators
     sparse = int((fewest_expected < SPARSE).sum())

@@ -1,6 +1,7 @@
 """Where does care differ between organisations? One measure over a network, from a funnel plot."""
 
 from rounds.learning.variation.funnel import Funnel, Outlier
+from rounds.learning.variation.notes import funnel_notes
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
@@ -12,7 +13,6 @@ from rounds.reports.content.wording import (
     better_words,
     inline,
     listing,
-    number,
     plural,
     rate_between,
     rate_span,
@@ -31,16 +31,6 @@ from rounds.reports.insight import (
     Kind,
     Provenance,
     Table,
-)
-
-LIMITS_NOTE = (
-    "Limits at 95% and 99.8%, widened for the differences that organisations have anyway (over-dispersion). "
-    "In a network without any real difference about 1 organisation in 20 lies outside the 95% limits, "
-    "and 1 in 500 outside the 99.8% limits."
-)
-PROMPT_NOTE = (
-    "A funnel plot is a prompt to ask why, not a verdict: case mix, coding and how services are organised "
-    "all play a part."
 )
 
 
@@ -109,9 +99,7 @@ def between_sites(
         else None,
         provenance=provenance,
         notes=(
-            LIMITS_NOTE,
-            *_dispersion_note(funnel),
-            PROMPT_NOTE,
+            *funnel_notes(funnel),
             *_centre_note(funnel, observed, measure),
             *withheld_note(observed, "organisation"),
             *_left_out_note(left_out, membership),
@@ -213,16 +201,6 @@ def _confidence(
         unit=rate_unit(measure),
     )
     return Confidence(level=level, because=because, estimate=estimate, method="funnel-spiegelhalter@1")
-
-
-def _dispersion_note(funnel: Funnel) -> tuple[str, ...]:
-    if funnel.phi > 1:
-        return (
-            f"Over-dispersion: organisations vary {number(funnel.phi)} times as much as chance alone would "
-            f"make them (phi); "
-            f"the limits allow for it (tau squared {number(funnel.tau2)}).",
-        )
-    return ("No over-dispersion: organisations vary no more than chance makes them.",)
 
 
 def _sites(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from rounds.learning.variation.notes import chart_notes
 from rounds.learning.variation.xmr import Assurance, Variation, XmrChart
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
@@ -31,17 +32,6 @@ from rounds.reports.insight import (
     Mark,
     Provenance,
     Table,
-)
-
-RULES = (
-    "Rules: a point outside the limits, seven in a row on one side of the mean, seven in a row rising or "
-    "falling, two of three near a "
-    "limit. Limits are the mean plus or minus 2.66 times the mean moving range."
-)
-FALSE_ALARMS = (
-    "False alarms: without any real change, the latest point is flagged on about 2 charts in 100, and on "
-    "about 8 in 100 if "
-    "neighbouring points resemble each other."
 )
 
 
@@ -76,7 +66,7 @@ def over_time(
     signal = signal_of(chart, periods, observed, f"{measure.title} {where(member, membership)}", measure)
     notes = [f"For {inline(measure.title)}, {better_words(measure.better)}."]
     if chart.mean is not None:
-        notes += [RULES, FALSE_ALARMS, *_target_note(chart, measure)]
+        notes += [*chart_notes(chart, rounded_mean=_rounded_mean(observed)), *_target_note(chart, measure)]
     notes += signal.notes
     return Insight(
         id=slug(Kind.OVER_TIME, measure.id, member),
@@ -109,6 +99,16 @@ def over_time(
         ),
         notes=(*notes, *withheld_note(observed, grain_noun(measure.grain))),
     )
+
+
+def _rounded_mean(observed: tuple[Observed | None, ...]) -> float | None:
+    """Return the mean of the smaller side of the rates (with it or without), if counts are rounded."""
+    counts = [item for item in observed if item is not None and item.numerator.value is not None]
+    if not any(item.numerator.lower < item.numerator.upper for item in counts):
+        return None
+    with_it = float(np.mean([item.numerator.value or 0 for item in counts]))
+    without = [(item.denominator.value or 0) - (item.numerator.value or 0) for item in counts]
+    return min(with_it, float(np.mean(without)))
 
 
 def _direction(variation: Variation | None) -> Direction:
