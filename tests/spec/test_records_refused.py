@@ -104,6 +104,14 @@ def test_a_missing_column(tmp_path: Path, table: str, column: str) -> None:
         ),
         pytest.param(
             "drug_era",
+            "drug_concept_id",
+            [{"71234567": 1}, {"71234567": 2}],
+            "drug_era.parquet, column `drug_concept_id`: the type STRUCT cannot become BIGINT without losing "
+            "something; correct the export",
+            id="fields for a number",
+        ),
+        pytest.param(
+            "drug_era",
             "drug_era_start_date",
             [20210304, 20210305],
             "drug_era.parquet, column `drug_era_start_date`: the type BIGINT cannot become DATE without losing "
@@ -468,6 +476,17 @@ def _refusals(count: Engine, folder: Path, measure: Any) -> list[str]:
     return [
         line.removeprefix("site site-a: ").replace(str(folder), "RECORDS") for line in str(caught.value).splitlines()
     ]
+
+
+def test_a_file_that_changes_after_it_was_checked(count: Engine, tmp_path: Path) -> None:
+    records = open_site(write_site(tmp_path, **GOOD))
+    _rewrite(tmp_path, "drug_era", lambda frame: frame.with_columns(drug_concept_id=pl.lit("71234567x")))
+    with pytest.raises(RecordsError) as caught:
+        count(people_measure(drug_event()), records, member="RX1", periods=years(2021, 2021))
+    said = str(caught.value).replace(str(tmp_path), "RECORDS")
+    assert said.startswith("site site-a: RECORDS can no longer be read as when it was checked (ConversionException)")
+    assert not [secret for secret in SECRETS if secret in said]
+    assert caught.value.__suppress_context__
 
 
 def test_a_table_that_a_measure_needs(count: Engine, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Prepared:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Records) -> Prepared:
-    """Return what is to be counted at a site, or refuse.
+    """Return what is to be counted at a site, or refuse. A refusal may name a concept of the vocabulary, never a row.
 
     Args:
         connection: from `records.connect()`.

@@ -44,10 +44,20 @@ class Records:
         Args:
             threads: at most this many.
             memory_limit: as DuckDB writes it, such as "2GB"; beyond it DuckDB spills.
+
+        Raises:
+            RecordsError: if DuckDB refuses something in the block, without DuckDB's own words, which may repeat values.
         """
         with _private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
-            _create_views(connection, self.sources)
-            yield connection
+            try:
+                _create_views(connection, self.sources)
+                yield connection
+            except duckdb.Error as error:
+                raise RecordsError(
+                    f"site {self.site}: {self.folder} can no longer be read as when it was checked "
+                    f"({type(error).__name__}); look whether an export is under way, or disk or memory are full, and "
+                    "try again"
+                ) from None
 
 
 def open_records(
@@ -145,8 +155,10 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         column, source_type = found[name]
         cast = lossless_cast(column, source_type, target)
         if cast is None:
+            # In brackets stand the fields of a STRUCT or the values of an ENUM: those may be a patient's.
+            kind = source_type.partition("(")[0]
             problems.append(
-                f"site {site}: {path.name}, column `{name}`: the type {source_type} cannot become {target.value} "
+                f"site {site}: {path.name}, column `{name}`: the type {kind} cannot become {target.value} "
                 "without losing something; correct the export"
             )
             continue
