@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.learning.variation.funnel import funnel_proportions
+from rounds.learning.variation.xmr import Variation
 from rounds.measures.definitions import Better
 from rounds.measures.strata import Stratum
 from rounds.reports.content import (
@@ -124,8 +125,8 @@ def test_withheld_months_leave_bounds_and_no_verdict() -> None:
 def test_bounds_show_a_change_that_no_withheld_number_can_undo() -> None:
     insight = said(series(*[100, 3, 110] * 8, *[20, 4, 5] * 4))
     assert insight.statement == (
-        "Cardiac arrests in hospital at Northfield Hospital may have improved: between 0.22 and 2.81 per 1,000 "
-        "admissions in the last 12 months, against between 5.34 and 9.44 per 1,000 admissions before."
+        "Cardiac arrests in hospital at Northfield Hospital may have improved: between 0.24 and 2.58 per 1,000 "
+        "admissions in the last 12 months, against between 5.48 and 9.20 per 1,000 admissions before."
     )
     assert (insight.direction, insight.certainty.level) == (Direction.BETTER, Certainty.MODERATE)
     assert (insight.certainty.method, insight.icons) == ("last-year-bounds@1", ("improvement",))
@@ -156,6 +157,13 @@ def test_bounds_rarely_cry_wolf(mean: float, alpha: float) -> None:
         tops[4] = 3  # one at least is withheld
         false_alarms += verdict_of(series(*tops)).variation is not None
     assert false_alarms <= 6
+
+
+def test_a_fall_by_half_is_seen_through_withheld_months() -> None:
+    rng = np.random.default_rng(5)
+    means = np.r_[np.full(24, 20), np.full(12, 10)]
+    found = [verdict_of(series(*rng.poisson(means))) for _ in range(40)]
+    assert sum(one.variation is Variation.IMPROVEMENT for one in found) >= 24
 
 
 def test_a_missing_month_is_no_reason_to_compare_years_by_chance_alone() -> None:

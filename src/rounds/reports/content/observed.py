@@ -103,10 +103,10 @@ def total(parts: Iterable[Observed]) -> Observed:
 
 
 def dispersion_of(*stretches: Sequence[Observed]) -> float:
-    """Return how many times as much as chance alone the periods of each stretch vary about its own rate, at most.
+    """Return how many times as much as chance alone the periods of each stretch vary about its own rate.
 
-    Each period is taken where its bounds allow the largest distance, so that withheld and rounded counts make the
-    answer too large rather than too small. Never less than 1.
+    A withheld period is taken where its bounds come nearest to that rate: what it could be besides is in the bounds of
+    the sum already, and counting it twice hides changes (`docs/statistics/variation.md`). Never less than 1.
 
     Args:
         stretches: periods within which the rate is taken to be one and the same; a stretch of one period tells nothing.
@@ -124,8 +124,10 @@ def dispersion_of(*stretches: Sequence[Observed]) -> float:
         if len(stretch) < 2 or not 0 < rate < 1:
             continue
         for period in stretch:
-            furthest = max(abs(end - rate) for end in period.rate_bounds(1))
-            squares += period.denominator.upper * furthest**2 / (rate * (1 - rate))
+            lower, upper = period.rate_bounds(1)
+            shown = period.rate(1)
+            distance = (shown if shown is not None else min(max(rate, lower), upper)) - rate
+            squares += period.denominator.upper * distance**2 / (rate * (1 - rate))
         freedom += len(stretch) - 1
     return max(1.0, squares / freedom) if freedom else 1.0
 

@@ -174,7 +174,7 @@ def _last_year(
             "Numbers are withheld, so there are no limits. Instead the last year is held against all the time before: "
             "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds, widened for "
             "over-dispersion) do not overlap.",
-            "False alarms: fewer than 1 in 100 where nothing changes; up to 3 in 100 where the rate wanders and "
+            "False alarms: fewer than 1 in 100 where nothing changes; up to 7 in 100 where the rate wanders by 30% and "
             "neighbouring periods resemble each other.",
         ),
     )
