@@ -187,6 +187,18 @@ def test_types_that_lose_nothing_are_taken(tmp_path: Path) -> None:
     assert counts[0].cells.equals(counts[2].cells)
 
 
+def test_a_visit_that_goes_on_after_as_of_keeps_its_events(tmp_path: Path) -> None:
+    later = {
+        "observation_period": f"{ONE} 2020-01-01 2030-12-31\n{TWO} 2020-01-01 2022-12-31",
+        "visit_occurrence": f"1 {ONE} inpatient 2024-12-30 2025-01-09\n2 {ONE} inpatient 2025-02-01 2025-02-02",
+        "drug_era": f"{ONE} drug 2025-01-04\n{ONE} drug 2025-02-01",
+    }
+    records = open_site(write_site(tmp_path, **{**GOOD, **later}))
+    for engine in (reference, duck):
+        cells = engine.count(visits_measure(drug_event()), records, member="RX1", periods=years(2024, 2024)).cells
+        assert cells.select("numerator", "denominator").rows() == [(1, 1)]
+
+
 def test_columns_that_are_not_used_do_no_harm(tmp_path: Path) -> None:
     write_site(tmp_path, **GOOD)
     _rewrite(tmp_path, "drug_era", lambda frame: frame.with_columns(row_number=pl.lit("x"), known_id=pl.lit("y")))

@@ -39,6 +39,9 @@ def count(
 ) -> Count:
     """Return exact counts of a measure over a site's records.
 
+    Records may reach beyond the last period, and beyond the round's `as_of`: a later row counts only as an event during
+    a visit that started in a period.
+
     Args:
         measure: about people or visits.
         records: the site's.

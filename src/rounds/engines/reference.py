@@ -40,6 +40,9 @@ class _Person:
 def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
     """Return exact counts of a measure over a site's records, one person after the other.
 
+    Records may reach beyond the last period, and beyond the round's `as_of`: a later row counts only as an event during
+    a visit that started in a period.
+
     Args:
         measure: about people or visits.
         records: the site's.
