@@ -11,7 +11,6 @@ from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
-from rounds.centre.progress import Progress
 from rounds.exchange.messages import Reply
 from rounds.learning.spread.adoption import Stage
 from rounds.network.members import Membership
@@ -19,6 +18,7 @@ from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
 from rounds.reports.report import Report
 from rounds.storage.atomic import write_folder
+from rounds.storage.progress import Progress
 from rounds.storage.workspace import Workspace
 
 _STAMP = "round.json"

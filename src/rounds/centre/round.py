@@ -10,13 +10,13 @@ from rounds.audit.chain import Action, Event
 from rounds.centre.plan import Plan, SitePlan, make_plan
 from rounds.centre.post import Desk, ask, receive
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
-from rounds.centre.progress import Progress
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import record
 from rounds.storage.lock import only_one
+from rounds.storage.progress import Progress
 from rounds.storage.workspace import RoundDeclaration, Workspace
 
 

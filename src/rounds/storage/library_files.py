@@ -20,10 +20,10 @@ from rounds.measures.definitions import (
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
 from rounds.network.innovations import EvidenceStage, Innovation
+from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 Words = Annotated[str, Field(min_length=1)]
 Version = Annotated[int, Field(ge=1)]
 

@@ -5,7 +5,7 @@ import io
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -13,17 +13,7 @@ from rounds.records.synthetic.arrests import Arrests, draw_arrests
 from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
 from rounds.records.synthetic.tables import site_tables
 from rounds.storage.atomic import write_file, write_folder
-
-
-class Progress(Protocol):
-    """Told what is being done, for people to watch."""
-
-    def step(self, title: str, total: int) -> None:
-        """Something begins that has so many parts."""
-
-    def advance(self) -> None:
-        """One part of it is done."""
-
+from rounds.storage.progress import Progress
 
 INNOVATION: Final = "deterioration-programme"
 OUTCOME: Final = "cardiac-arrests"

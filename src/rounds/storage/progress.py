@@ -1,4 +1,4 @@
-"""Who watches a round while it runs."""
+"""Who watches while something long runs."""
 
 from typing import Protocol
 
