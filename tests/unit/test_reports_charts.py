@@ -11,6 +11,7 @@ import reports_fixture as given
 from rounds.errors import RoundsError
 from rounds.measures.definitions import Better
 from rounds.reports.charts import theme
+from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.charts.icons import icon_svg
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.charts.render import SvgCache, accessible, spec_hash
@@ -162,3 +163,23 @@ def test_every_kind_of_signal_has_a_shape_of_its_own() -> None:
         str(icon_svg(name)).split("<g ")[1].split("</g>")[0] for name in ("improvement", "concern", "common_cause")
     }
     assert len(shapes) == 3
+
+
+def test_sizes_of_organisations_are_written_out() -> None:
+    sites = [
+        FunnelSite(
+            name=f"Site {size}",
+            size=size,
+            value=90.0,
+            bounds=(90.0, 90.0),
+            limits95=(85.0, 95.0),
+            limits998=(80.0, 100.0),
+            outside=False,
+            far_outside=False,
+        )
+        for size in (15_000, 28_000, 42_000)
+    ]
+    chart = funnel_chart(sites=tuple(sites), centre=90.0, size_title="Admissions", title="Funnel")
+    drawn = SvgCache().svg(chart, WEB, key="a", name="n", description="d")
+    assert "20,000" in drawn
+    assert "e+" not in drawn

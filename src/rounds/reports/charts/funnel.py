@@ -66,7 +66,7 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
         "type": "quantitative",
         "title": size_title,
         "scale": {"zero": False, "nice": True, "padding": 10},
-        "axis": {"format": "~s" if max(site.size for site in sites) >= 100_000 else ","},
+        "axis": {"format": "~s" if max(site.size for site in sites) >= 100_000 else ",d"},
     }
     axis = value_axis(heights)
     layers: list[Spec] = [_limits(ordered, across, axis), _centre(centre, axis)]
