@@ -287,8 +287,7 @@ def main() -> int:
     closed = sum(member.left is not None for member in membership.members)
     sys.stdout.write(
         f"The network lies in {given.out}: {len(membership.members)} trusts, {closed} of them closed by now. "
-        f"Now run its two rounds:\n\n"
-        f"    rounds run {given.out} --round {ALL_ROUND}\n    rounds run {given.out} --round {TYPE1_ROUND}\n"
+        f"Now run its two rounds:\n\n    rounds run {given.out}\n"
     )
     return 0
 

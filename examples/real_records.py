@@ -142,10 +142,7 @@ def main() -> int:
     except RoundsError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(
-        f"The network lies in {given.out}. Now run its two rounds:\n\n"
-        f"    rounds run {given.out} --round {EVER_ROUND}\n    rounds run {given.out} --round {YEARLY_ROUND}\n"
-    )
+    sys.stdout.write(f"The network lies in {given.out}. Now run its two rounds:\n\n    rounds run {given.out}\n")
     return 0
 
 
