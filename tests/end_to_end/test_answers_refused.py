@@ -25,6 +25,17 @@ def _drop_rows(message: dict[str, Any]) -> None:
         del column[3:6]
 
 
+def _no_rows(message: dict[str, Any]) -> None:
+    for column in _columns(message).values():
+        column.clear()
+
+
+def _second_member(message: dict[str, Any]) -> None:
+    columns = _columns(message)
+    for name, column in columns.items():
+        columns[name] = [*column, *(["ZZ1"] * len(column) if name == "member" else column)]
+
+
 def _huge(message: dict[str, Any]) -> None:
     columns = _columns(message, 2)
     columns["numerator_value"][0] = columns["numerator_lower"][0] = columns["numerator_upper"][0] = 100_000
@@ -59,7 +70,9 @@ def _other_member(message: dict[str, Any]) -> None:
 
 
 WRONG: dict[str, tuple[Change, str]] = {
-    "rows left out": (_drop_rows, "a member has not just the 24 rows"),
+    "rows left out": (_drop_rows, "it is not about one member with just the 24 rows"),
+    "no rows at all": (_no_rows, "it is not about one member with just the 24 rows"),
+    "a second member beside its own": (_second_member, "it is not about one member with just the 24 rows"),
     "a numerator above its denominator": (_huge, "a numerator is above its denominator"),
     "a level nobody registered": (_level, "age_band has levels that are not registered"),
     "a period nobody asked for": (_future, "it holds periods that were not asked for"),

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rounds.disclosure.policy import Policy
 from rounds.errors import MessageError
 from rounds.exchange.messages import Reply
 from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
-from rounds.measures.definitions import Measure
+from rounds.measures.definitions import Measure, PublishedQuestion
 from rounds.measures.periods import periods_between
 from rounds.measures.strata import LEVELS
 from rounds.network.members import Membership
@@ -18,7 +17,8 @@ from rounds.network.members import Membership
 def check_answer(reply: Reply, *, question: Question, measures: Sequence[Measure], source: str) -> None:
     """Raise unless a reply holds just the tables, strata, levels and periods that were asked for.
 
-    A site of records answers for every period and level, zeros included; published data may have gaps.
+    A site of records answers for its one member, every period and level, zeros included. Published data may have gaps
+    and be about many members, under whatever policy.
 
     Args:
         reply: verified.
@@ -61,8 +61,9 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
     for stratum in measure.strata:
         levels *= len(LEVELS[stratum])
     grid = len(periods) * levels
-    if table.policy is not Policy.OPEN and any(size != grid for size in cells["member"].value_counts()["count"]):
-        return f"a member has not just the {grid} rows of periods and levels that were asked for"
+    from_records = not isinstance(measure.question, PublishedQuestion)
+    if from_records and cells["member"].value_counts()["count"].to_list() != [grid]:
+        return f"it is not about one member with just the {grid} rows of periods and levels that were asked for"
     return None
 
 
