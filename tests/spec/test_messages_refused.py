@@ -24,10 +24,10 @@ CENTRE_KEY, SITE_KEY, OTHER_KEY = (SigningKey(Ed25519PrivateKey.generate().priva
 ISSUED, EXPIRES = date(2025, 7, 1), date(2025, 9, 29)
 
 
-def _request(*, round_id: str = "r1", site: str = "site-1", key: SigningKey = CENTRE_KEY) -> bytes:
-    question = Question(
-        first=date(2025, 1, 1), last=date(2025, 3, 31), as_of=date(2025, 7, 1), measures=(REF,), members=("A",)
-    )
+def _request(
+    *, round_id: str = "r1", site: str = "site-1", key: SigningKey = CENTRE_KEY, last: date = date(2025, 3, 31)
+) -> bytes:
+    question = Question(first=date(2025, 1, 1), last=last, as_of=date(2025, 7, 1), measures=(REF,), members=("A",))
     return encode_request(round_id=round_id, site=site, question=question, valid=(ISSUED, EXPIRES), key=key)
 
 
@@ -111,6 +111,12 @@ def test_reply_to_another_round_is_a_replay() -> None:
         _take(_reply(request=older))
 
 
+def test_reply_to_another_question_of_the_same_round_is_a_replay() -> None:
+    other = _request(last=date(2025, 2, 28))
+    with pytest.raises(MessageError, match="a replay: it answers another request"):
+        _take(_reply(request=other))
+
+
 def test_reply_of_another_site_is_refused() -> None:
     with pytest.raises(MessageError, match="from site-1 to centre, but expected from site-2 to centre"):
         _take(_reply(), site="site-2")
@@ -130,6 +136,7 @@ def test_expired_request_is_refused_and_the_last_day_is_not() -> None:
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"\x00\x01", "not a message"),
     "half a message": (_request()[:200], "not a message"),
+    "brackets without end": (b"[" * 100_000, "not a message"),
     "other JSON": (b"[1, 2]", "not a Rounds message"),
     "another version": (_changed(_request(), lambda m: m.__setitem__("version", 2)), "message version 2"),
     "an unknown field": (_changed(_request(), lambda m: m.__setitem__("code", "print()")), "field code"),

@@ -112,6 +112,8 @@ def test_every_change_of_the_log_shows() -> None:
         ([lines[1], lines[0], lines[2]], 1),
         ([lines[0], lines[2]], 2),
         ([lines[0], b"{}\n"], 2),
+        ([lines[0], b"\xff\n"], 2),
+        ([lines[0], b"[" * 100_000 + b"\n"], 2),
     ):
         with pytest.raises(RoundsError, match=f"log line {line}: "):
             decode(b"".join(changed), source="log")

@@ -70,7 +70,7 @@ def decode(content: bytes, *, source: str) -> tuple[Entry, ...]:
     """
     entries: list[Entry] = []
     before = START
-    for number, line in enumerate(content.decode().splitlines(), start=1):
+    for number, line in enumerate(content.splitlines(), start=1):
         try:
             fields = json.loads(line)
             told = fields["event"]
@@ -82,7 +82,7 @@ def decode(content: bytes, *, source: str) -> tuple[Entry, ...]:
                 day=date.fromisoformat(told["day"]),
             )
             entry = Entry(sequence=fields["sequence"], event=event, before=fields["before"], hash=fields["hash"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise RoundsError(f"{source} line {number}: not an entry of an audit log; restore the log") from None
         if entry.sequence != number or entry.before != before or entry.hash != _hash(number, event, before):
             raise RoundsError(f"{source} line {number}: the chain is broken here; the log was changed, restore it")

@@ -164,7 +164,7 @@ def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answe
 def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:
     try:
         raw = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MessageError(f"{source}: not a message (not JSON); copy it again from the sender") from None
     if not isinstance(raw, dict) or raw.get("format") != "rounds-message":
         raise MessageError(f"{source}: not a Rounds message; remove the file")

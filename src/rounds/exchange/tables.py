@@ -63,6 +63,8 @@ def read_table(table: WireTable, *, source: str) -> ReceivedTable:
         policy = Policy(table.policy)
     except ValueError as error:
         raise MessageError(f"{name}: {error}; update the older side") from None
+    if len(set(strata)) != len(strata):
+        raise MessageError(f"{name}: a stratum is named twice; ask the site to send it again")
     schema = bounded_schema(strata)
     try:
         cells = _frame(table.columns, schema)
