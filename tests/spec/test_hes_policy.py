@@ -99,6 +99,14 @@ def test_a_table_that_contradicts_itself_is_no_release(column: str, wrong: objec
     assert problem in (bounded_problem(cells, ()) or "")
 
 
+@pytest.mark.parametrize("column", ["member", "period", "numerator_state", "numerator_lower", "denominator_upper"])
+def test_only_a_value_may_be_empty(column: str) -> None:
+    cells = _release([3], [40]).cells.with_columns(
+        pl.lit(None).cast(_release([3], [40]).cells[column].dtype).alias(column)
+    )
+    assert bounded_problem(cells, ()) == f"column {column} has an empty cell"
+
+
 def test_a_table_with_a_row_twice_is_no_release() -> None:
     cells = _release([3], [40]).cells
     assert "same member" in (bounded_problem(pl.concat([cells, cells]), ()) or "")

@@ -57,7 +57,7 @@ def apply_policy(column: pl.Expr, policy: Policy, *, name: str) -> list[pl.Expr]
                 .then(0)
                 .when(withheld)
                 .then(HES_LOWEST_WITHHELD)
-                .otherwise(pl.max_horizontal(rounded - HES_BASE // 2, pl.lit(HES_HIGHEST_WITHHELD + 1)))
+                .otherwise(rounded - HES_BASE // 2)
                 .cast(pl.Int64)
                 .alias(f"{name}_lower"),
                 pl.when(zero)
