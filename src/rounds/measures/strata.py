@@ -20,9 +20,10 @@ AGE_BANDS: tuple[tuple[str, int, int], ...] = (
 """Label, youngest and oldest age in years, both included."""
 
 SEX_BY_CONCEPT: dict[int, str] = {8532: "female", 8507: "male"}
-"""OMOP gender concepts that have a level of their own; 0, 8521 and 8551 are counted as `unknown`."""
+"""OMOP gender concepts that have a level of their own."""
 
 UNKNOWN_SEX_CONCEPTS: frozenset[int] = frozenset({0, 8521, 8551, 8570})
+"""No matching concept, other, unknown and ambiguous: counted as `unknown`."""
 
 LEVELS: dict[Stratum, tuple[str, ...]] = {
     Stratum.AGE_BAND: tuple(label for label, _, _ in AGE_BANDS),

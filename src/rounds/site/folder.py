@@ -6,6 +6,7 @@ from typing import Literal
 
 from rounds.disclosure.policy import Policy
 from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.published_source import PublishedBlock, PublishedSource
 from rounds.storage.yaml_files import Definition, read_yaml
@@ -20,7 +21,7 @@ class RecordsBlock(Definition):
 
 
 class _SiteFile(Definition):
-    site: str
+    site: Identifier
     policy: Policy
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
