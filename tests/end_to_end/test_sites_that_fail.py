@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from network_copy import TODAY, copy_of, rounds, tree
 
@@ -188,6 +189,8 @@ def test_a_preview_shows_what_would_leave_and_leaves_nothing(finished: Path, tmp
     assert result.returncode == 0, result.stderr
     assert "Policy: hes. These numbers would leave:" in result.stdout
     assert "cardiac-arrests v1: 24 rows" in result.stdout
+    people = pl.read_parquet(site / "records/person.parquet").height
+    assert f"hospital-01: {people:,} people" in result.stderr, "what the records are is told to the site's owner"
     assert tree(folder) == before
 
 

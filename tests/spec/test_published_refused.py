@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rounds.engines.published import PublishedCount, count_published, read_published
+from rounds.engines.published import PublishedCount, read_published
 from rounds.errors import DefinitionError, PublishedDataError
 from rounds.measures.definitions import (
     Better,
@@ -219,7 +219,7 @@ def test_latin_1_is_refused_until_declared(tmp_path: Path) -> None:
     mapping = source(tmp_path, "")
     mapping.file.write_bytes(HEADER.encode() + b"ZZ1,2024-01-01,1,2,20\nZZ2,2024-01-01,\xe9,2,20\n")
     with pytest.raises(PublishedDataError, match=r"late\.csv, line 3, column type.*encoding: latin-1"):
-        count_published(measure(), mapping, member_codes=["ZZ1"], periods=QUARTER)
+        read_published(measure(), mapping, member_codes=["ZZ1"], periods=QUARTER)
 
 
 def test_a_measure_without_columns_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_measure_of_records_is_refused(tmp_path: Path) -> None:
     codes = CodeList(id="any", version=1, title="Any", concepts=((1, "One"),), descendants=False)
     question = PersonQuestion(numerator=Event(table=EventTable.CONDITION_OCCURRENCE, codes=codes))
     with pytest.raises(DefinitionError, match="counted from records"):
-        count_published(measure(question), source(tmp_path, ""), member_codes=["ZZ1"], periods=QUARTER)
+        read_published(measure(question), source(tmp_path, ""), member_codes=["ZZ1"], periods=QUARTER)
 
 
 class _SiteFile(Definition):

@@ -39,14 +39,15 @@ def check(
     from rounds.site.folder import read_site
 
     text = sys.stdin.read() if question == "-" else Path(question).read_text(encoding="utf-8")
+    terminal = terminal_of(context)
     site = read_site(folder)
     if expected is not None and expected != site.id:
         raise DefinitionError(
             f"{folder / 'site.yaml'}: the site calls itself `{site.id}`, network.yaml calls it `{expected}`; "
             "make both agree"
         )
-    check_site(site, parse_question(text, source=question))
-    terminal_of(context).result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
+    check_site(site, parse_question(text, source=question), progress=terminal.say)
+    terminal.result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
 
 
 @app.command()
@@ -63,9 +64,12 @@ def preview(
     from rounds.site.answer import preview as preview_answer
     from rounds.site.folder import read_site
 
+    terminal = terminal_of(context)
     site = read_site(folder)
-    shown = preview_answer(site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today))
-    terminal_of(context).result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
+    shown = preview_answer(
+        site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today), progress=terminal.say
+    )
+    terminal.result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
 
 
 @app.command()

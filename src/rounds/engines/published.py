@@ -45,13 +45,6 @@ class PublishedCount:
         return tuple(found)
 
 
-def count_published(
-    measure: Measure, source: PublishedSource, *, member_codes: Collection[str], periods: tuple[Period, ...]
-) -> Count:
-    """Return what a published file says of a measure, per member and period. See `read_published`."""
-    return read_published(measure, source, member_codes=member_codes, periods=periods).count
-
-
 def read_published(
     measure: Measure, source: PublishedSource, *, member_codes: Collection[str], periods: tuple[Period, ...]
 ) -> PublishedCount:

@@ -9,7 +9,7 @@ from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
-from rounds.engines.published import count_published
+from rounds.engines.published import read_published
 from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
@@ -28,6 +28,7 @@ from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
 
 Progress = Callable[[str], None]
+"""Told what is being done and what is left out. For people at the site alone: it holds exact numbers."""
 
 WAIT_FOR_AN_EARLIER_ANSWER_SECONDS = 600.0
 """A killed round can leave a site process behind that is still counting; its answer is the answer."""
@@ -96,8 +97,15 @@ def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: 
     return request
 
 
-def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date) -> tuple[str, ...]:
+def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, progress: Progress) -> tuple[str, ...]:
     """Return in plain words what would leave if the site answered now. Writes nothing.
+
+    Args:
+        site: who would answer.
+        exchange: where the request lies.
+        round_id: the round.
+        today: to tell an expired request.
+        progress: told what is being done and what is left out.
 
     Raises:
         RoundsError: naming why the site could not answer.
@@ -108,7 +116,7 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date)
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
     ]
-    for table in count_and_release(site, request.question, progress=lambda _: None):
+    for table in count_and_release(site, request.question, progress=progress):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld (1 to 7).",
@@ -117,12 +125,13 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date)
     return tuple(lines)
 
 
-def check(site: Site, question: Question) -> None:
+def check(site: Site, question: Question, *, progress: Progress) -> None:
     """Raise if the site could not answer: broken records, unknown measures, unknown codes. Writes nothing.
 
     Args:
         site: who would answer.
         question: what it would be asked.
+        progress: told what is left out.
 
     Raises:
         RoundsError: naming everything that is wrong.
@@ -130,9 +139,9 @@ def check(site: Site, question: Question) -> None:
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
     if isinstance(site.source, PublishedSource):
         for measure in measures:
-            _count_published(measure, site.source, question)
+            _count_published(site, measure, site.source, question, progress=progress)
         return
-    records = _open(site, site.source, question)
+    records = _open(site, site.source, question, progress=progress)
     for measure in measures:
         _refuse_published(site, measure)
         duck.prepare(measure, records)
@@ -140,7 +149,7 @@ def check(site: Site, question: Question) -> None:
 
 def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
     """Return what the site's policy lets leave for every measure of a question."""
-    count = _counter(site, question)
+    count = _counter(site, question, progress=progress)
     released = []
     for number, ref in enumerate(question.measures, start=1):
         progress(f"{site.id}: {ref.id} ({number} of {len(question.measures)})")
@@ -149,11 +158,11 @@ def count_and_release(site: Site, question: Question, *, progress: Progress) -> 
     return tuple(released)
 
 
-def _counter(site: Site, question: Question) -> Callable[[Measure], Count]:
+def _counter(site: Site, question: Question, *, progress: Progress) -> Callable[[Measure], Count]:
     source = site.source
     if isinstance(source, PublishedSource):
-        return lambda measure: _count_published(measure, source, question)
-    records, member = _open(site, source, question), source.member
+        return lambda measure: _count_published(site, measure, source, question, progress=progress)
+    records, member = _open(site, source, question, progress=progress), source.member
 
     def count(measure: Measure) -> Count:
         _refuse_published(site, measure)
@@ -162,9 +171,13 @@ def _counter(site: Site, question: Question) -> Callable[[Measure], Count]:
     return count
 
 
-def _count_published(measure: Measure, source: PublishedSource, question: Question) -> Count:
-    periods = _periods(measure, question)
-    return count_published(measure, source, member_codes=question.members, periods=periods)
+def _count_published(
+    site: Site, measure: Measure, source: PublishedSource, question: Question, *, progress: Progress
+) -> Count:
+    found = read_published(measure, source, member_codes=question.members, periods=_periods(measure, question))
+    for note in found.notes:
+        progress(f"{site.id}: {measure.ref}: {note}")
+    return found.count
 
 
 def _periods(measure: Measure, question: Question) -> tuple[Period, ...]:
@@ -189,14 +202,16 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question) -> Records:
+def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress) -> Records:
     if source.member not in question.members:
         raise DefinitionError(
             f"site {site.id}: its member {source.member} is not in the network's members.csv; correct one of the two"
         )
-    return open_records(
+    records = open_records(
         site.folder / source.folder,
         site=site.id,
         outside_observation=source.outside_observation,
         as_of=question.as_of,
     )
+    progress(str(records.quality))
+    return records
