@@ -25,10 +25,15 @@ ISSUED, EXPIRES = date(2025, 7, 1), date(2025, 9, 29)
 
 
 def _request(
-    *, round_id: str = "r1", site: str = "site-1", key: SigningKey = CENTRE_KEY, last: date = date(2025, 3, 31)
+    *,
+    round_id: str = "r1",
+    site: str = "site-1",
+    key: SigningKey = CENTRE_KEY,
+    last: date = date(2025, 3, 31),
+    valid: tuple[date, date] = (ISSUED, EXPIRES),
 ) -> bytes:
     question = Question(first=date(2025, 1, 1), last=last, as_of=date(2025, 7, 1), measures=(REF,), members=("A",))
-    return encode_request(round_id=round_id, site=site, question=question, valid=(ISSUED, EXPIRES), key=key)
+    return encode_request(round_id=round_id, site=site, question=question, valid=valid, key=key)
 
 
 def _read(content: bytes, *, site: str = "site-1", today: date = ISSUED) -> Request:
@@ -78,6 +83,13 @@ def test_the_exact_small_count_is_nowhere_in_the_bytes() -> None:
 
 def test_the_same_request_is_the_same_bytes() -> None:
     assert _request() == _request()
+
+
+def test_a_request_issued_again_is_the_same_request() -> None:
+    """A site that answered the first must not be refused because the second has another date."""
+    later = _request(valid=(date(2025, 10, 1), date(2025, 12, 30)))
+    assert later != _request()
+    assert _take(_reply(), request=later).answers == _read(_request()).digest
 
 
 TAMPERED: dict[str, Callable[[Any], None]] = {
