@@ -9,14 +9,11 @@ import reports_fixture as given
 
 from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
-from rounds.centre.programmes import spread_insight
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import release
-from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import periods_between
 from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
-from rounds.storage.workspace import Programme
 
 MEASURE = given.ARRESTS
 MONTHS = tuple(period.start for period in periods_between(
@@ -108,23 +105,3 @@ def test_a_publisher_s_total_counts_its_organisations_and_not_itself() -> None:
     assert [row[1] for row in insight.table.rows] == [15] * 6 + [13] * 6
     assert "missing from the latest total: 1 of 14 organisations that sent numbers" in insight.certainty.because
     assert any("13 organisations contribute to the latest total, 13 to 15" in note for note in insight.notes)
-
-
-def test_dates_that_go_back_are_named_beside_the_coverage() -> None:
-    events = tuple(
-        AdoptionEvent(ods_code="RX01", innovation=innovation, stage=stage, day=day)
-        for innovation in (given.INNOVATION.id, "another")
-        for stage, day in ((Stage.EMBEDDED, date(2024, 1, 1)), (Stage.AWARE, date(2024, 3, 1)))
-    )
-    insight = spread_insight(
-        Programme(innovation=given.INNOVATION.id, outcome=MEASURE.id, stage=Stage.EMBEDDED, improves=()),
-        given.INNOVATION,
-        events=events,
-        days=MONTHS,
-        as_of=date(2024, 12, 31),
-        membership=given.MEMBERSHIP,
-        provenance=given.PROVENANCE,
-    )
-    doubts = [note for note in insight.notes if "check the dates" in note]
-    assert len(doubts) == 1
-    assert "aware on 2024-03-01, after embedded on 2024-01-01" in doubts[0]

@@ -14,7 +14,6 @@ from rounds.learning.spread.coverage import (
     adoption_curve,
     coverage,
     first_reached,
-    out_of_order,
     stage_reached,
     stopped_on,
 )
@@ -82,9 +81,6 @@ def spread_insight(
         member_noun=f"{kinds[0]}s" if len(kinds) == 1 else "members",
         membership=membership,
         provenance=provenance,
-        doubts=tuple(
-            f"{doubt}." for doubt in out_of_order(event for event in events if event.innovation == innovation.id)
-        ),
     )
 
 

@@ -138,25 +138,6 @@ def stopped_on(events: Iterable[AdoptionEvent], innovation: str, stage: Stage) -
     }
 
 
-def out_of_order(events: Iterable[AdoptionEvent]) -> tuple[str, ...]:
-    """Return a sentence for each event whose stage comes before the stage it follows: a fall back, or a wrong date.
-
-    Such events are believed (the later event overrides); the sentences ask a person to check them.
-
-    Raises:
-        DefinitionError: if a member has two stages of one innovation on one day.
-    """
-    events = tuple(events)
-    return tuple(
-        f"{code}: {innovation} is {after.stage} on {after.day}, after {before.stage} on {before.day}; "
-        f"check the dates if it did not fall back"
-        for innovation in sorted({event.innovation for event in events})
-        for code, history in sorted(_histories(events, innovation).items())
-        for before, after in pairwise(history)
-        if Stage.STOPPED not in (before.stage, after.stage) and not _at_or_beyond(after.stage, before.stage)
-    )
-
-
 def _histories(events: Iterable[AdoptionEvent], innovation: str) -> dict[str, list[AdoptionEvent]]:
     by_day: dict[str, dict[date, AdoptionEvent]] = defaultdict(dict)
     for event in events:

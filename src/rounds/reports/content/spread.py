@@ -39,7 +39,6 @@ def spread(
     member_noun: str,
     membership: Membership,
     provenance: Provenance,
-    doubts: tuple[str, ...] = (),
 ) -> Insight:
     """Return how many members are at a stage of an innovation or beyond, and who is not.
 
@@ -50,7 +49,6 @@ def spread(
         member_noun: what the members are, in the plural: "hospitals".
         membership: to name those not there yet.
         provenance: where the numbers come from.
-        doubts: what in the dates a person should check, in sentences.
     """
     title = quoted(innovation.title)
     before = _a_year_before(curve, now.day)
@@ -115,7 +113,6 @@ def spread(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
             f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has '
             f"stopped is not counted.",
-            *doubts,
         ),
     )
 
