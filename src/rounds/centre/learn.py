@@ -73,9 +73,12 @@ class PooledMeasure:
 
 
 def pool_measure(replies: Sequence[Reply], measure: Measure, *, first: date, last: date) -> PooledMeasure | None:
-    """Return a measure pooled over the sites that answered it, or None if none did or nothing was in their answers."""
+    """Return a measure pooled over the sites that answered it, or None if there is nothing to say of it.
+
+    That is: no site answered it, nothing was in the answers, or every denominator is 0.
+    """
     cells = pooled_cells(replies, measure.ref)
-    if not cells.height:
+    if not cells.height or not int(cells["denominator_upper"].sum()):
         return None
     return PooledMeasure(
         measure=measure,

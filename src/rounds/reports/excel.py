@@ -172,6 +172,7 @@ def _cover(book: Any, looks: dict[str, Any], report: Report) -> None:
         ("Withheld", f"{source.withheld_cells:,} of {source.total_cells:,} numbers withheld to protect patients"),
         ("Plan", source.plan_digest),
         ("Made with", f"Rounds {source.code_version}"),
+        *(("Not said", silence) for silence in report.silences),
     )
     for row, (label, text) in enumerate(lines, start=FIRST_ROW):
         sheet.write_string(row, 0, label, looks["wrap"])

@@ -1,0 +1,78 @@
+"""Networks at the edge of what there is to say. The pages say so, and nothing breaks."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from network_copy import TODAY, rounds
+from small_site import write_site
+
+PEOPLE = range(1, 41)
+FIRST = date(2024, 1, 1)
+ROUND = """\
+id: "2024-12"
+title: A round of little
+as_of: 2025-01-14
+first: 2024-01-01
+last: 2024-12-31
+measures:
+  - {id: cardiac-arrests, version: 1}
+"""
+PROGRAMME = "programmes:\n  - {innovation: deterioration-programme, outcome: cardiac-arrests, stage: embedded}\n"
+ADOPTIONS = "ods_code,innovation,stage,date\n"
+
+
+def write_network(
+    folder: Path, *, visits: tuple[int, ...], programme: bool = True, adoptions: str | None = ADOPTIONS
+) -> Path:
+    """Write a network in which each site has so many admissions a month, every third of them with an arrest."""
+    sites = [f"site-{number}" for number in range(1, len(visits) + 1)]
+    for number, (site, monthly) in enumerate(zip(sites, visits, strict=True), start=1):
+        own = folder / "sites" / site
+        days = [FIRST + timedelta(days=31 * month) for month in range(12) for _ in range(monthly)]
+        rows = [(visit, PEOPLE[visit % 40], 9201, day, day) for visit, day in enumerate(days)]
+        write_site(
+            own / "records",
+            person=[(person, 8532, 1950) for person in PEOPLE],
+            observation_period=[(person, date(2020, 1, 1), date(2025, 1, 31)) for person in PEOPLE],
+            visit_occurrence=rows,
+            condition_occurrence=[(row[1], 321042, row[3]) for row in rows[::3]],
+        )
+        records = f"records: {{member: RX{number}, folder: records}}"
+        (own / "site.yaml").write_text(f"site: {site}\npolicy: hes\n{records}\n")
+    members = "".join(
+        f"RX{number},Hospital {number},hospital,North,2020-01-01,\n" for number in range(1, len(visits) + 1)
+    )
+    (folder / "members.csv").write_text(f"ods_code,name,kind,region,joined,left\n{members}")
+    if adoptions is not None:
+        (folder / "adoptions.csv").write_text(adoptions)
+    listed = "".join(f"  - {{id: {site}, folder: sites/{site}}}\n" for site in sites)
+    (folder / "network.yaml").write_text(f"id: odd\nname: Odd network\nsites:\n{listed}")
+    (folder / "rounds").mkdir()
+    (folder / "rounds/2024-12.yaml").write_text(ROUND + (PROGRAMME if programme else ""))
+    return folder
+
+
+def published(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "outputs/2024-12/insights.json").read_bytes())
+    return found
+
+
+@pytest.mark.parametrize("programme", [True, False])
+def test_a_measure_whose_denominator_is_0_everywhere_is_named_on_the_pages(programme: bool, tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "network", visits=(0, 0), programme=programme)
+    result = rounds("run", folder, "--today", TODAY)
+    assert result.returncode == 0, result.stderr
+    sentence = (
+        "Nothing is said of cardiac arrests in hospital: no site has any admissions from 1 January 2024 to "
+        "31 December 2024, so there is no rate."
+    )
+    found = published(folder)
+    assert found["silences"][0] == sentence
+    assert [insight["kind"] for insight in found["insights"]] == (["spread"] if programme else [])
+    assert len(found["silences"]) == (2 if programme else 1)
+    for page in ("index", "policy-maker", "researcher", "round"):
+        assert sentence in (folder / f"outputs/2024-12/{page}.html").read_text(), page
+    assert found["provenance"]["sites_in"] == ["site-1", "site-2"]
