@@ -262,3 +262,13 @@ def test_a_placebo_that_cannot_be_is_refused() -> None:
     too_long = placebo(TWO_BY_TWO, lead=6)
     assert isinstance(too_long, NoEffect)
     assert too_long.reason.startswith("Pretending 6 periods earlier")
+
+
+@pytest.mark.parametrize(("wide", "noted"), [(6, False), (7, True)])
+def test_wide_bounds_are_noted_beyond_three_counts_in_four(wide: int, noted: bool) -> None:
+    panel = panel_of([[20, 20, 20, 10], [30, 30, 30, 30]], [[0, 0, 0, 1], [0, 0, 0, 0]])
+    lower, upper = panel.lower.copy(), panel.upper.copy()
+    lower.ravel()[:wide], upper.ravel()[:wide] = 1, 7
+    effect = estimate_effect(replace(panel, lower=lower, upper=upper))
+    assert isinstance(effect, Effect)
+    assert any("known only within a factor of more than two" in note for note in effect.notes) is noted

@@ -12,7 +12,7 @@ from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
-from rounds.measures.periods import periods_between
+from rounds.measures.periods import Grain, periods_between
 from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
 
 MEASURE = given.ARRESTS
@@ -54,6 +54,37 @@ def test_a_funnel_that_withholding_prevents_says_so() -> None:
     first = next(row for row in insight.table.rows if row[1] == "RX01")
     assert (first[2], *first[5:8]) == (Mark.WITHHELD, Mark.WITHHELD, 12, 84)
     assert any("no funnel plot" in note for note in insight.notes)
+
+
+@pytest.mark.parametrize(("small", "compared"), [(1, True), (2, False)])
+def test_a_tenth_of_the_patients_may_be_withheld_in_a_funnel(small: int, compared: bool) -> None:
+    monthly = {code: (40 + index, 1000) for index, code in enumerate(given.CODES)}
+    monthly |= dict.fromkeys(given.CODES[:small], (3, 1000))
+    insight = between(pooled_measure(monthly))
+    assert insight is not None
+    assert ("cannot be compared" in insight.statement) is not compared
+
+
+def test_a_funnel_of_a_round_allows_for_over_dispersion() -> None:
+    insight = between(pooled_measure({code: (40 + 6 * index, 1000) for index, code in enumerate(given.CODES)}))
+    assert insight is not None
+    assert "over-dispersion is allowed for" in insight.certainty.because
+
+
+@pytest.mark.parametrize(
+    ("grain", "last", "recent", "start"),
+    [
+        (Grain.MONTH, date(2024, 12, 31), 12, date(2024, 1, 1)),
+        (Grain.MONTH, date(2025, 6, 30), 12, date(2024, 7, 1)),
+        (Grain.QUARTER, date(2024, 12, 31), 4, date(2024, 1, 1)),
+        (Grain.YEAR, date(2024, 12, 31), 1, date(2024, 1, 1)),
+        (Grain.ALL, date(2024, 12, 31), 1, date(2022, 1, 1)),
+    ],
+)
+def test_recent_is_the_last_twelve_months_counted(grain: Grain, last: date, recent: int, start: date) -> None:
+    whole = pooled_measure(dict.fromkeys(given.CODES[:3], (40, 1000)))
+    found = replace(whole, periods=periods_between(grain=grain, first=date(2022, 1, 1), last=last))
+    assert (len(found.recent), found.recent[0].start) == (recent, start)
 
 
 @pytest.mark.parametrize("members", [1, 2])
