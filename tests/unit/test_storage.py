@@ -1,5 +1,7 @@
 """Atomic writes, locks, pinned keys and the audit chain."""
 
+import json
+import os
 import stat
 import subprocess
 import sys
@@ -31,6 +33,20 @@ def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
     remove_partials(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_the_system_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_file(path, b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        write_file(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
 
 
 def test_a_failed_fill_leaves_the_old_folder(tmp_path: Path) -> None:
@@ -110,6 +126,7 @@ def test_every_change_of_the_log_shows() -> None:
     for changed, line in (
         ([lines[0].replace(b'"a"', b'"x"'), *lines[1:]], 1),
         ([lines[1], lines[0], lines[2]], 1),
+        ([lines[0], lines[1].replace(json.loads(lines[0])["hash"].encode(), b"0" * 64), lines[2]], 2),
         ([lines[0], lines[2]], 2),
         ([lines[0], b"{}\n"], 2),
         ([lines[0], b"\xff\n"], 2),
