@@ -114,7 +114,11 @@ def test_contradictory_shapes_are_refused() -> None:
     ("panel", "reason"),
     [
         (panel_of([[20], [30]], [[1], [0]]), "one period only"),
-        (panel_of([[20, 10], [30, 30]], [[0, 0], [0, 0]]), "No site has counts from a period in which"),
+        (
+            panel_of([[20, 10], [30, 30]], [[0, 0], [0, 0]]),
+            "At no site was the innovation in effect",
+        ),
+        (panel_of([[20, np.nan], [30, 30]], [[0, 1], [0, 0]]), "the denominator is withheld or 0"),
         (panel_of([[20, 10], [30, 30]], [[1, 1], [1, 1]]), "no counts from periods without"),
         (panel_of([[20, 10], [30, 30]], [[0, 1], [0, 1]]), "all adopted at once"),
         (panel_of([[20, 10], [30, 30]], [[1, 1], [0, 0]]), "No site with the innovation has a period"),
