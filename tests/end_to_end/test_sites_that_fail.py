@@ -118,7 +118,10 @@ def test_a_late_site_joins_without_the_others_doing_anything_again(network: Path
     away.rename(late)
     whole = rounds("--json", "run", folder, "--today", TODAY)
     assert whole.returncode == 0, whole.stderr
-    assert json.loads(whole.stdout)["rounds"]["2024-12"]["sites_in"] == ["hospital-01", "hospital-02", "hospital-03"]
+    everybody = ["hospital-01", "hospital-02", "hospital-03"]
+    assert json.loads(whole.stdout)["rounds"]["2024-12"]["sites_in"] == everybody
+    published = json.loads((folder / "outputs/2024-12/insights.json").read_bytes())["provenance"]
+    assert (published["sites_in"], published["sites_out"]) == (everybody, [])
     assert {name: path for name, path in tree(folder).items() if "hospital-01" in name} == answered
 
 
