@@ -106,6 +106,15 @@ def test_what_is_broken_is_named_and_nothing_is_written(what: str, network: Path
     assert tree(folder) == before
 
 
+def test_a_refusal_to_disclose_outweighs_broken_records(network: Path, tmp_path: Path) -> None:
+    folder = copy_of(network, tmp_path / "network")
+    _weaken(folder)
+    shutil.rmtree(folder / "sites/hospital-03/records")
+    result = rounds("run", folder, "--today", TODAY)
+    assert result.returncode == 5, result.stderr
+    assert "2 of 3 sites cannot answer; nothing was written" in result.stderr
+
+
 @pytest.mark.slow
 def test_a_late_site_joins_without_the_others_doing_anything_again(network: Path, tmp_path: Path) -> None:
     folder = copy_of(network, tmp_path / "network")
