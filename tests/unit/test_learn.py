@@ -136,3 +136,18 @@ def test_a_publisher_s_total_counts_its_organisations_and_not_itself() -> None:
     assert [row[1] for row in insight.table.rows] == [15] * 6 + [13] * 6
     assert "missing from the latest total: 1 of 14 organisations that sent numbers" in insight.certainty.because
     assert any("13 organisations contribute to the latest total, 13 to 15" in note for note in insight.notes)
+
+
+def test_months_that_are_withheld_are_not_called_missing() -> None:
+    found = pooled_measure({given.CODES[0]: (4, 1000), given.CODES[1]: (40, 1000)})
+    unsent = (pl.col("member") == given.CODES[1]) & (pl.col("period") == MONTHS[5])
+    cells = found.cells.filter(~unsent)
+    said = variation_insights(
+        replace(found, cells=cells, series=totals(cells, by=["member", "period"])),
+        membership=given.MEMBERSHIP,
+        provenance=given.PROVENANCE,
+        embedded={},
+    )
+    because = {insight.scope: insight.certainty.because for insight in said if insight.kind is Kind.OVER_TIME}
+    assert "of 12 points 12 are withheld" in because[given.CODES[0]]
+    assert "of 12 points 1 is missing" in because[given.CODES[1]]
