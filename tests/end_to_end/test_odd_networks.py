@@ -1,6 +1,8 @@
 """Networks at the edge of what there is to say. The pages say so, and nothing breaks."""
 
 import json
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,3 +78,17 @@ def test_a_measure_whose_denominator_is_0_everywhere_is_named_on_the_pages(progr
     for page in ("index", "policy-maker", "researcher", "round"):
         assert sentence in (folder / f"outputs/2024-12/{page}.html").read_text(), page
     assert found["provenance"]["sites_in"] == ["site-1", "site-2"]
+
+
+def test_a_demo_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of a file stands in for a full disk."""
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+        "from rounds.cli import main; main()"
+    )
+    command = [sys.executable, "-c", limited, "demo", str(tmp_path / "demo"), "--only-make"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    refused = f"rounds: {tmp_path / 'demo'}: File too large; make room or give access, then run it again"
+    assert result.stderr.splitlines() == [refused]
+    assert list(tmp_path.iterdir()) == []

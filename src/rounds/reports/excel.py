@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,10 @@ def write_workbook(path: Path, report: Report) -> Path:
         report: what to write.
     """
     moment = datetime.combine(report.as_of, datetime.min.time(), tzinfo=UTC).replace(tzinfo=None)
+    # Made in memory: on a full disk xlsxwriter raises errors of its own, and this file's are the system's.
+    made = BytesIO()
     book = xlsxwriter.Workbook(
-        path, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+        made, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     )
     book.set_properties(
         {"title": f"{report.network_name}: {report.round_title}", "author": "Rounds", "created": moment}
@@ -79,6 +82,7 @@ def write_workbook(path: Path, report: Report) -> Path:
     for index, (name, (title, columns, rows)) in enumerate(zip(names, tables, strict=True), start=1):
         _sheet(book, looks, name=name, title=title, columns=columns, rows=rows, table_name=f"table_{index}")
     book.close()
+    path.write_bytes(made.getvalue())
     return path
 
 
