@@ -1,6 +1,7 @@
 """Networks at the edge of what there is to say. The pages say so, and nothing breaks."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from network_copy import TODAY, rounds
+from network_copy import TODAY, rounds, tree
 from small_site import write_site
 
 PEOPLE = range(1, 41)
@@ -24,6 +25,11 @@ measures:
 """
 PROGRAMME = "programmes:\n  - {innovation: deterioration-programme, outcome: cardiac-arrests, stage: embedded}\n"
 ADOPTIONS = "ods_code,innovation,stage,date\n"
+KILLED_WHILE_COUNTING = """
+import os, signal, sys
+if "answer" in sys.orig_argv and any(word.endswith("site-2") for word in sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def write_network(
@@ -92,3 +98,46 @@ def test_a_demo_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
     refused = f"rounds: {tmp_path / 'demo'}: File too large; make room or give access, then run it again"
     assert result.stderr.splitlines() == [refused]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_does_not_replace_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = rounds("demo", ".", "--only-make")
+    assert result.returncode == 3
+    assert "name a new one" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_adoptions_that_are_missing_are_not_taken_for_none(tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "network", visits=(12,), adoptions=None)
+    before = tree(folder)
+    result = rounds("run", folder, "--today", TODAY)
+    assert result.returncode == 3
+    assert (
+        "adoptions.csv is missing, and round 2024-12 asks how far deterioration-programme has spread" in result.stderr
+    )
+    assert tree(folder) == before
+
+
+def test_one_site_and_no_programme_need_no_adoptions(tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "nätwörk of one", visits=(12,), programme=False, adoptions=None)
+    result = rounds("run", folder, "--today", TODAY)
+    assert result.returncode == 0, result.stderr
+    assert "Round 2024-12 is done: 1 site answered." in result.stdout
+    assert published(folder)["silences"] == []
+
+
+def test_a_site_that_is_killed_is_named_and_the_round_goes_on_from_there(tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "network", visits=(12, 12), programme=False)
+    (tmp_path / "sitecustomize.py").write_text(KILLED_WHILE_COUNTING)
+    killed = rounds(
+        "run", folder, "--today", TODAY, PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    )
+    assert killed.returncode == 1
+    assert "1 of 2 sites cannot answer; the sites that answered will not be asked again" in killed.stderr
+    assert "site-2: its process was killed (SIGKILL), perhaps for want of memory" in killed.stderr
+    assert not (folder / "outputs").exists()
+    kept = {name: digest for name, digest in tree(folder).items() if "site-1" in name}
+    resumed = rounds("run", folder, "--today", TODAY)
+    assert resumed.returncode == 0, resumed.stderr
+    assert {name: digest for name, digest in tree(folder).items() if name in kept} == kept
