@@ -30,6 +30,12 @@ import os, signal, sys
 if "answer" in sys.orig_argv and any(word.endswith("site-2") for word in sys.orig_argv):
     os.kill(os.getpid(), signal.SIGKILL)
 """
+# An administrator may write everywhere, so permissions alone would not show it.
+READ_ONLY_EXCHANGE = """
+import os
+_access = os.access
+os.access = lambda path, mode: False if str(path).endswith("exchange") else _access(path, mode)
+"""
 
 
 def write_network(
@@ -141,3 +147,19 @@ def test_a_site_that_is_killed_is_named_and_the_round_goes_on_from_there(tmp_pat
     resumed = rounds("run", folder, "--today", TODAY)
     assert resumed.returncode == 0, resumed.stderr
     assert {name: digest for name, digest in tree(folder).items() if name in kept} == kept
+
+
+def test_an_exchange_that_is_read_only_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "network", visits=(12,), programme=False)
+    (folder / "exchange").mkdir()
+    (tmp_path / "sitecustomize.py").write_text(READ_ONLY_EXCHANGE)
+    before = tree(folder)
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    for command in (("run",), ("centre", "ask")):
+        refused = rounds(*command, folder, "--today", TODAY, PYTHONPATH=path)
+        assert refused.returncode == 1
+        assert f"{folder / 'exchange'}: nothing can be written here" in refused.stderr
+        assert tree(folder) == before
+    assert rounds("run", folder, "--today", TODAY).returncode == 0
+    again = rounds("run", folder, "--today", TODAY, PYTHONPATH=path)
+    assert "was finished already; nothing was done" in again.stdout

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rounds.errors import RoundsError
+
 _PARTIAL = ".partial-"
 
 
@@ -76,6 +78,21 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         else:
             os.replace(partial, path)  # noqa: PTH105
         _sync_folder(path.parent)
+
+
+def refuse_unwritable(*folders: Path) -> None:
+    """Raise if a folder, or the nearest one above it that exists, takes no new files. Nothing is tried.
+
+    Raises:
+        RoundsError: naming the folder.
+    """
+    for folder in folders:
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not os.access(there, os.W_OK):
+            raise RoundsError(
+                f"{there}: nothing can be written here (read-only, or not yours); nothing was done; give access, then "
+                "run it again"
+            )
 
 
 def remove_partials(folder: Path, *, of: str = "*") -> None:
