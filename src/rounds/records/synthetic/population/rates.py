@@ -77,7 +77,7 @@ CONDITIONS: Final = (
     Condition(
         name="asthma",
         concept_id=317009,
-        new_per_1000=(9.0, 4.0, 2.5, 2.3, 2.2, 2.0, 1.5, 1.0, 0.5),
+        new_per_1000=(6.0, 2.5, 1.5, 1.5, 1.5, 1.5, 1.2, 1.0, 0.5),
         of_women=1.15,
         gradient=True,
     ),
@@ -98,7 +98,7 @@ CONDITIONS: Final = (
     Condition(
         name="depression",
         concept_id=440383,
-        new_per_1000=(0.5, 11.0, 10.0, 8.0, 6.0, 5.0, 5.0, 5.0, 4.0),
+        new_per_1000=(0.3, 6.0, 5.0, 4.0, 3.0, 2.5, 2.5, 2.5, 2.0),
         of_women=1.7,
         gradient=True,
     ),

@@ -42,7 +42,7 @@ SIGNS: Final = (
 # College of Physicians, 2017, SpO2 scale 1), an unwell one 5 or 6, a critical one 7 or more.
 _WELL: Final = ((12, 20), (94, 99), (0, 0), (101, 180), (51, 110), (36.1, 38.8))
 _UNWELL: Final = ((21, 24), (96, 99), (0, 0), (101, 180), (111, 130), (38.1, 39.0))
-_CRITICAL: Final = ((21, 30), (86, 93), (1, 15), (85, 110), (91, 140), (36.1, 39.5))
+_CRITICAL: Final = ((21, 30), (86, 93), (1, 15), (85, 115), (91, 140), (36.1, 39.5))
 _RANGES: Final = np.array([_WELL, _UNWELL, _CRITICAL], dtype=np.float32)
 _TEMPERATURE: Final = 5
 
