@@ -124,9 +124,10 @@ def _cell(cell: Cell) -> str:
 def _estimate(estimate: Estimate) -> str:
     """Return a number with its interval: never a bare number, and never a blank for a withheld one."""
     unit = estimate.unit if estimate.unit.startswith("%") else f" {estimate.unit}"
-    ends = f"{number(estimate.lower)} to {number(estimate.upper)}"
+    percent = "%" if estimate.unit.startswith("%") else ""
+    ends = f"{number(estimate.lower)}{percent} to {number(estimate.upper)}"
     if estimate.value is None:
         return f"{ends}{unit} ({estimate.interval}); the value itself is withheld or not known"
     if estimate.lower == estimate.upper == estimate.value:
         return f"{number(estimate.value)}{unit} ({estimate.interval})"
-    return f"{number(estimate.value)}{unit}; {estimate.interval} {ends}"
+    return f"{number(estimate.value)}{unit}; {estimate.interval} {ends}{percent}"
