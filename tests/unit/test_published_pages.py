@@ -91,8 +91,10 @@ def test_both_ends_of_a_percentage_carry_the_sign() -> None:
     assert estimate_words(replace(found, value=None)).startswith("0.35% to 49.3% of attendances (")
 
 
-def test_one_site_is_not_called_sites(tmp_path: Path) -> None:
+def test_one_site_is_not_called_sites_and_a_target_has_its_unit(tmp_path: Path) -> None:
     report = given.report(members=1)
     alone = replace(report, provenance=replace(report.provenance, sites_in=("publisher",), sites_out=()))
     write_pages(tmp_path, report=alone)
     assert ". 1 site in. " in (tmp_path / "index.html").read_text(encoding="utf-8")
+    page = (tmp_path / "measures" / f"{given.WAITS.id}.html").read_text(encoding="utf-8")
+    assert "The network's target is 5%. Version" in page

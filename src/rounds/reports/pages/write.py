@@ -10,7 +10,7 @@ from rounds.measures.definitions import Better
 from rounds.reports.charts.icons import icon_svg
 from rounds.reports.charts.render import SvgCache
 from rounds.reports.charts.theme import MOBILE, WEB
-from rounds.reports.content.wording import better_words, number
+from rounds.reports.content.wording import better_words, number, rate_text
 from rounds.reports.insight import Cell, Estimate, Insight, Mark
 from rounds.reports.pages.plan import home_path, measure_key, measure_path, organisation_path, pages_of
 from rounds.reports.pages.views import VIEWS, audience_path
@@ -97,6 +97,7 @@ def _environment(report: Report, drawn: SvgCache) -> Environment:
         "measure_page": lambda insight: measure_path(measure_key(insight)),
         "measure_path": measure_path,
         "organisation_path": organisation_path,
+        "rate_text": rate_text,
         "audience_path": audience_path,
     }
     environment.filters |= {
