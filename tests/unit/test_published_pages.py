@@ -19,7 +19,7 @@ from rounds.network.members import Member, Membership
 from rounds.reports.content import Known, Observed
 from rounds.reports.content.not_compared import MOST_ROWS, not_compared
 from rounds.reports.excel import write_workbook
-from rounds.reports.insight import Estimate
+from rounds.reports.insight import Estimate, Kind
 from rounds.reports.pages.write import _estimate as estimate_words
 from rounds.reports.pages.write import write_pages
 
@@ -98,3 +98,13 @@ def test_one_site_is_not_called_sites_and_a_target_has_its_unit(tmp_path: Path) 
     assert ". 1 site in. " in (tmp_path / "index.html").read_text(encoding="utf-8")
     page = (tmp_path / "measures" / f"{given.WAITS.id}.html").read_text(encoding="utf-8")
     assert "The network's target is 5%. Version" in page
+
+
+def test_a_round_without_programmes_says_so(tmp_path: Path) -> None:
+    report = given.report(members=1)
+    plain = tuple(one for one in report.insights if one.kind not in (Kind.SPREAD, Kind.IMPACT))
+    write_pages(tmp_path, report=replace(report, insights=plain))
+    page = (tmp_path / "commissioner.html").read_text(encoding="utf-8")
+    assert "This round follows no programme" in page
+    assert "no effect of a programme to report" in page
+    assert "nothing to say here" not in page
