@@ -25,6 +25,7 @@ from rounds.records.synthetic.population.vocabulary import (
     HEART_FAILURE_BEFORE,
     HEART_RATE,
     INGREDIENT_IDS,
+    INTENSIVE_CARE,
     KNOWN_CONDITIONS,
     KNOWN_INGREDIENTS,
     LITRES_PER_MINUTE,
@@ -174,5 +175,6 @@ _SINGLE: Final = (
     (8870, "Emergency Room - Hospital", "Visit", "Visit"),
     (8717, "Inpatient Hospital", "Visit", "Visit"),
     (8940, "Office", "Visit", "Visit"),
+    (INTENSIVE_CARE, "Intensive Care", "Visit", "Visit"),
     (4216643, "Patient died", "Observation", "SNOMED"),
 )

@@ -8,8 +8,8 @@ from rounds.records.synthetic.population.columns import Columns
 from rounds.records.synthetic.population.contacts import Visits
 from rounds.records.synthetic.population.places import WARDS, Places
 from rounds.records.synthetic.population.rates import IN_HOSPITAL, INPATIENT
+from rounds.records.synthetic.population.vocabulary import INTENSIVE_CARE
 
-INTENSIVE_CARE: Final = 32037
 _MOVES: Final = 0.6
 _MOVES_AGAIN: Final = 0.3
 

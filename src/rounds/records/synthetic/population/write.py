@@ -25,7 +25,7 @@ from rounds.records.synthetic.population.truth import truth
 from rounds.storage.atomic import write_file, write_folder
 from rounds.storage.progress import Progress
 
-BYTES_A_PERSON: Final = 420
+BYTES_A_PERSON: Final = 400
 """on disk, all tables together, and rounded up; measured by benchmarks/synthetic.py"""
 MOST_WORKERS: Final = 8
 _BYTES_ANYWAY: Final = 10_000_000
