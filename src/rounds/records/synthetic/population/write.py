@@ -22,6 +22,7 @@ from rounds.records.synthetic.population.static import static_tables
 from rounds.records.synthetic.population.tables import SCHEMAS
 from rounds.records.synthetic.population.tally import Tally, tally
 from rounds.records.synthetic.population.truth import truth
+from rounds.records.synthetic.population.workspace import workspace_files
 from rounds.storage.atomic import write_file, write_folder
 from rounds.storage.progress import Progress
 
@@ -63,8 +64,9 @@ def records_folder(folder: Path, plan: Population, site: int) -> Path:
 def write_population(folder: Path, *, plan: Population, progress: Progress, workers: int = 2) -> Outcome:
     """Write a synthetic population, whole or not at all. The same plan gives the same bytes, however many work at it.
 
-    A site of one block has one file a table, `<table>.parquet`. A larger one has a folder of blocks for each table that
-    names people, `<table>/block-0000.parquet` and on: each holds a contiguous range of person ids, rows by person.
+    The folder is that of a network with a round to run. A site of one block has one file a table, `<table>.parquet`. A
+    larger one has a folder of blocks for each table that names people, `<table>/block-0000.parquet` and on: each holds
+    a contiguous range of person ids, rows by person.
 
     Args:
         folder: where to; it must not exist or be empty.
@@ -87,6 +89,8 @@ def write_population(folder: Path, *, plan: Population, progress: Progress, work
 
     def fill(partial: Path) -> None:
         _write_static(partial, plan)
+        for path, text in workspace_files(plan).items():
+            write_file(partial / path, text.encode())
         written = []
         for one in _write_blocks(partial, plan, blocks, workers=min(workers, len(blocks))):
             written.append(one)
