@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import multiprocessing
 from collections import namedtuple
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -364,6 +365,20 @@ def test_a_small_disk_is_refused_before_anything_is_written(tmp_path: Path, monk
     with pytest.raises(RecordsError, match=r"6,000,000 people need about 2\.41 GB, and 1\.00 GB are free") as refused:
         write_population(tmp_path / "deep" / "new", plan=Population(seed=1, people=6_000_000), progress=Watcher())
     assert "make room" in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_the_system_kills_is_told_plainly(tmp_path: Path) -> None:
+    class Killer(Watcher):
+        """Kills a worker once it has written something."""
+
+        def advance(self) -> None:
+            super().advance()
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    with pytest.raises(RecordsError, match="for want of memory; nothing was left behind"):
+        write_population(tmp_path / "new", plan=replace(PLAN, people=10_000), progress=Killer(), workers=2)
     assert list(tmp_path.iterdir()) == []
 
 

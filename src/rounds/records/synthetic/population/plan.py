@@ -187,7 +187,7 @@ class Population:
 
     def first_person_id(self, site: int) -> int:
         """Return the lowest person id of a site. Ids of different sites never meet."""
-        largest = max(self.residents) * (1 + self.known_elsewhere) * 2
+        largest = max(self.residents) * (1 + self.known_elsewhere)
         return 1 + site * _PERSON_IDS_A_SITE * int(np.ceil(largest / _PERSON_IDS_A_SITE))
 
     def generator(self, stream: int, *, site: int = 0, block: int = 0) -> np.random.Generator:
