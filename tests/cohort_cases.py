@@ -1,3 +1,4 @@
+# ruff: noqa: S608  SQL is built from our own names only
 """Random small sites and random cohort definitions as ATLAS writes them, for tests that compare engines."""
 
 from collections.abc import Mapping
