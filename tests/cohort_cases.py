@@ -1,10 +1,9 @@
 # ruff: noqa: S608  SQL is built from our own names only
 """Random small sites and random cohort definitions as ATLAS writes them, for tests that compare engines."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -13,7 +12,7 @@ from rounds.measures.cohorts.domains import TABLES, CountColumn, Domain, End
 from rounds.records.omop_columns import OMOP_COLUMNS
 
 Site = dict[str, list[dict[str, object]]]
-Json = dict[str, object]
+Json = dict[str, Any]
 
 PEOPLE: Final = (1, 2, 3, 4)
 CONCEPTS: Final = (1, 2, 3, 4, 5)
@@ -145,15 +144,17 @@ def load_site(connection: duckdb.DuckDBPyConnection, site: Site, *, schema: str 
             connection.executemany(f"INSERT INTO {schema}.{name} VALUES ({', '.join('?' * len(columns))})", values)
 
 
-def make_cohort(rng: Random, *, domain: Domain | None = None) -> Json:
+def make_cohort(rng: Random, *, domain: Domain | None = None, attribute: str | None = None) -> Json:
     """Return a cohort as ATLAS writes it.
 
     Args:
         rng: seeded.
         domain: of the first primary criterion.
+        attribute: that this criterion certainly has.
     """
     sets = [_concept_set(rng, number) for number in range(3)]
-    primary = [_criterion(rng, domain=domain if n == 0 else None) for n in range(rng.choice((1, 1, 2)))]
+    primary = [_criterion(rng) for _ in range(rng.choice((0, 0, 1)))]
+    primary.insert(0, _criterion(rng, domain=domain, attribute=attribute))
     cohort: Json = {
         "ConceptSets": sets,
         "PrimaryCriteria": {
@@ -224,7 +225,21 @@ def _period(rng: Random) -> Json:
     return period
 
 
-def _criterion(rng: Random, *, domain: Domain | None = None, simple: bool = False, depth: int = 0) -> Json:
+def make_counting_cohort(rng: Random, *, domain: Domain, column: CountColumn) -> Json:
+    """Return a cohort of observation periods around which different values of a column are counted."""
+    cohort = make_cohort(rng, domain=Domain.OBSERVATION_PERIOD)
+    counted = _correlated(rng, depth=2)
+    counted["Criteria"] = {domain.value: {}}
+    counted["Occurrence"] = {"Type": rng.choice((0, 1, 2)), "Count": rng.choice((1, 2)), "IsDistinct": True}
+    counted["Occurrence"]["CountColumn"] = column.value
+    rule = {"Type": "ALL", "CriteriaList": [counted], "DemographicCriteriaList": [], "Groups": []}
+    cohort["InclusionRules"] = [{"name": "counted", "expression": rule}]
+    return cohort
+
+
+def _criterion(
+    rng: Random, *, domain: Domain | None = None, attribute: str | None = None, simple: bool = False, depth: int = 0
+) -> Json:
     chosen = domain or rng.choice(DOMAINS)
     table, body = TABLES[chosen], Json()
     if table.concept is not None and rng.random() < 0.5:
@@ -233,7 +248,14 @@ def _criterion(rng: Random, *, domain: Domain | None = None, simple: bool = Fals
         body[SOURCE_CONCEPT[chosen]] = 0
     if table.has_first and rng.random() < 0.15:
         body["First"] = True
-    _attributes(rng, body, ATTRIBUTES[chosen], chance=0.0 if simple else min(0.5, 0.6 / len(ATTRIBUTES[chosen])))
+    if attribute is not None:
+        _attributes(rng, body, {attribute: ATTRIBUTES[chosen][attribute]}, chance=1.0)
+    _attributes(
+        rng,
+        body,
+        ATTRIBUTES[chosen],
+        chance=0.0 if simple or attribute is not None else min(0.5, 0.6 / len(ATTRIBUTES[chosen])),
+    )
     if chosen in (Domain.OBSERVATION_PERIOD, Domain.PAYER_PLAN_PERIOD) and rng.random() < 0.2:
         body["UserDefinedPeriod"] = _period(rng)
     if rng.random() < 0.15:
@@ -274,7 +296,7 @@ def _attributes(rng: Random, body: Json, attributes: Attributes, *, chance: floa
             case Kind.ABNORMAL:
                 body[name] = rng.random() < 0.8
             case Kind.WITHOUT_EFFECT:
-                pass
+                body[name] = {"Value": "2020-01-01", "Op": "gt"}
 
 
 def _range(rng: Random, ends: list[object] | list[str] | list[int] | list[float]) -> Json:
@@ -341,8 +363,3 @@ def _window(rng: Random) -> Json:
 
 def _edge(rng: Random, days: int) -> Json:
     return {"Days": None if rng.random() < 0.3 else abs(days), "Coeff": -1 if days < 0 else 1}
-
-
-COUNT_COLUMNS: Final[Mapping[Domain, frozenset[CountColumn]]] = {
-    domain: table.count_columns for domain, table in TABLES.items()
-}
