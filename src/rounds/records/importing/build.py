@@ -81,7 +81,7 @@ def build_tables(
         rows=tuple((name, rows[name]) for name in CDM if name in rows),
         outcomes=_together([*found, *outcomes]),
         unmapped=unmapped_codes(session, [(table.origin, table.sql) for table in [*visits, *events]]),
-        findings=tuple(findings),
+        findings=_added_up(findings),
         notes=(*notes, f"observation periods are derived: {RULE}"),
     )
 
@@ -95,6 +95,14 @@ def _together(outcomes: list[Outcome]) -> tuple[Outcome, ...]:
     return tuple(Outcome(origin=origin, outcome=what, number=number) for (origin, what), number in numbers.items())
 
 
+def _added_up(findings: list[Finding]) -> tuple[Finding, ...]:
+    numbers: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding.where, finding.what)
+        numbers[key] = numbers.get(key, 0) + finding.rows
+    return tuple(Finding(where=where, what=what, rows=rows) for (where, what), rows in numbers.items())
+
+
 def _later(session: Session, resolved: list[Resolved], today: date) -> list[Finding]:
     found = []
     for table in resolved:
@@ -104,7 +112,7 @@ def _later(session: Session, resolved: list[Resolved], today: date) -> list[Find
             f"SELECT count(*) FROM {table.sql} WHERE outcome IS NULL AND start_date > DATE '{today.isoformat()}'"
         )
         if later:
-            found.append(Finding(where=table.origin, what="are dated after the day of the import", rows=later))
+            found.append(Finding(where=table.origin, what="dated after the day of the import", rows=later))
     return found
 
 

@@ -10,12 +10,15 @@ import polars as pl
 from rounds.errors import RecordsError
 from rounds.records.importing.report import Finding, UnmappedCode
 from rounds.records.importing.session import Session
+from rounds.records.importing.sql import pattern
 from rounds.records.importing.staged import SEPARATOR, StagedTable
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
 
 CONCEPT_ITSELF: Final = "concept"
 """The system of a code that is a concept id already."""
 UNITS: Final = "http://unitsofmeasure.org"
+
+_MAP_COLUMNS: Final = "system VARCHAR, code VARCHAR, concept_id BIGINT, domain_id VARCHAR"
 
 _CODED: Final = {
     "event": ("codes", "value_codes", "route_codes"),
@@ -29,31 +32,38 @@ _DOTTED: Final = ("ICD10", "ICD10CM", "ICD9CM")
 def read_code_map(session: Session, path: Path | None) -> tuple[Finding, ...]:
     """Make the table `code_map` from a site's own CSV of source_system, source_code, concept_id.
 
+    A fourth column, domain_id, may say in which table of OMOP the concept belongs.
+
     Raises:
         RecordsError: naming line and column, or a code that is mapped twice.
     """
-    session.query("CREATE TABLE code_map (system VARCHAR, code VARCHAR, concept_id BIGINT)")
     if path is None:
+        session.query(f"CREATE TABLE code_map ({_MAP_COLUMNS})")
         return ()
+    named = path.open(encoding="utf-8-sig", errors="replace").readline() if path.is_file() else ""
     columns = {
         "source_system": ColumnType.TEXT,
         "source_code": ColumnType.TEXT,
         "concept_id": ColumnType.COUNT,
-    }
-    frame = read_csv(path, columns, error=RecordsError, may_be_blank=("source_system", "concept_id"))
+    } | ({"domain_id": ColumnType.TEXT} if "domain_id" in named else {})
+    frame = read_csv(path, columns, error=RecordsError, may_be_blank=("source_system", "concept_id", "domain_id"))
     frame = frame.with_columns(pl.col("source_system").fill_null("").str.strip_chars_end("/"))
     twice = frame.filter(frame.select("source_system", "source_code", "concept_id").is_duplicated())
     if twice.height:
         raise RecordsError(f"{path.name}, line {twice[LINE][1]}: the line comes twice; remove one")
-    rows = frame.drop_nulls("concept_id").select("source_system", "source_code", "concept_id").rows()
-    if rows:
-        session.connection.executemany("INSERT INTO code_map VALUES (?, ?, ?)", rows)
+    domain = pl.col("domain_id") if "domain_id" in columns else pl.lit(None, dtype=pl.String).alias("domain_id")
+    kept = session.scratch / "code-map.parquet"
+    frame.drop_nulls("concept_id").select("source_system", "source_code", "concept_id", domain).write_parquet(kept)
+    session.query(
+        "CREATE TABLE code_map AS SELECT source_system AS system, source_code AS code, concept_id, domain_id "
+        f"FROM read_parquet({pattern(kept)})"
+    )
     if not _has(session, "concept"):
         return ()
     unknown = session.number(
         "SELECT count(*) FROM code_map m WHERE concept_id NOT IN (SELECT concept_id FROM concept) AND concept_id > 0"
     )
-    what = "name a concept that the vocabulary does not know; they are taken as they are"
+    what = "with a concept that the vocabulary does not know, taken as they are"
     return (Finding(where=path.name, what=what, rows=unknown),) if unknown else ()
 
 
@@ -125,21 +135,22 @@ def _find_targets(session: Session) -> None:
         "WHERE r.relationship_id = 'Maps to' AND r.invalid_reason IS NULL AND NOT coalesce(s.standard, false)"
     )
     found = [
-        "SELECT m.system, m.code, coalesce(s.source_concept_id, 0) AS source_concept_id, m.concept_id "
-        "FROM code_map m LEFT JOIN source_concept s USING (system, code)",
-        f"SELECT DISTINCT system, code, 0, TRY_CAST(code AS BIGINT) FROM used_coding WHERE system = '{CONCEPT_ITSELF}'",
+        "SELECT m.system, m.code, coalesce(s.source_concept_id, 0) AS source_concept_id, m.concept_id, "
+        "m.domain_id AS own_domain FROM code_map m LEFT JOIN source_concept s USING (system, code)",
+        "SELECT DISTINCT system, code, 0, TRY_CAST(code AS BIGINT), NULL FROM used_coding "
+        f"WHERE system = '{CONCEPT_ITSELF}'",
     ]
     own = "(SELECT system, code FROM code_map)"
     found.append(
-        "SELECT system, code, source_concept_id, source_concept_id FROM source_concept "
+        "SELECT system, code, source_concept_id, source_concept_id, NULL FROM source_concept "
         f"WHERE standard AND (system, code) NOT IN {own}"
     )
     if _has(session, "concept_relationship"):
-        found.append(f"SELECT * FROM ({mapped}) WHERE (system, code) NOT IN {own}")
+        found.append(f"SELECT *, NULL FROM ({mapped}) WHERE (system, code) NOT IN {own}")
     known = "LEFT JOIN concept c ON c.concept_id = f.concept_id" if _has(session, "concept") else ""
-    domain = "c.domain_id" if known else "NULL::VARCHAR AS domain_id"
+    domain = f"coalesce(f.own_domain, {'c.domain_id' if known else 'NULL::VARCHAR'}) AS domain_id"
     session.query(
-        f"CREATE TABLE found_target AS SELECT f.*, {domain}, "
+        f"CREATE TABLE found_target AS SELECT f.* EXCLUDE (own_domain), {domain}, "
         "row_number() OVER (PARTITION BY f.system, f.code ORDER BY f.concept_id) AS ordinal FROM ("
         + " UNION ".join(found)
         + f") f {known} WHERE f.concept_id IS NOT NULL"
@@ -158,17 +169,20 @@ def unmapped_codes(session: Session, resolved: Iterable[tuple[str, str]]) -> tup
         session: the import.
         resolved: (origin, SQL of resolved events).
     """
-    found = []
+    found: dict[tuple[str, str, str], int] = {}
     for origin, sql in resolved:
         rows = session.query(
             f"SELECT coalesce(system, ''), coalesce(source_value, ''), count(*) FROM {sql} "
             "WHERE outcome IS NULL AND concept_id = 0 GROUP BY ALL"
         )
-        found += [
-            UnmappedCode(origin=origin, system=str(system), code=str(code), rows=int(str(rows_)))
-            for system, code, rows_ in rows
-        ]
-    return tuple(sorted(found, key=lambda code: (-code.rows, code.origin, code.system, code.code)))
+        for system, code, number in rows:
+            key = (origin, str(system), str(code))
+            found[key] = found.get(key, 0) + int(str(number))
+    unmapped = [
+        UnmappedCode(origin=origin, system=system, code=code, rows=number)
+        for (origin, system, code), number in found.items()
+    ]
+    return tuple(sorted(unmapped, key=lambda code: (-code.rows, code.origin, code.system, code.code)))
 
 
 def _has(session: Session, view: str) -> bool:

@@ -51,7 +51,7 @@ _EVENT_COLUMNS: Final[dict[str, dict[str, str]]] = {
         "range_low": "range_low",
         "range_high": "range_high",
         "unit_source_value": "unit",
-        "value_source_value": "coalesce(original, value_source, value_text)",
+        "value_source_value": "coalesce(original, value_text, value_source)",
     },
     "observation": {
         "value_as_number": "number",
@@ -59,7 +59,7 @@ _EVENT_COLUMNS: Final[dict[str, dict[str, str]]] = {
         "value_as_concept_id": "value_concept_id",
         "unit_concept_id": "unit_concept_id",
         "unit_source_value": "unit",
-        "value_source_value": "coalesce(original, value_source, value_text)",
+        "value_source_value": "coalesce(original, value_text, value_source)",
     },
 }
 """By table: the columns that only it has, from the columns of a resolved event."""

@@ -130,7 +130,8 @@ def _visit(session: Session, table: StagedTable) -> Resolved:
     number = number_of("'visit'", "v.id")
     select = (
         f"SELECT v.*, {outcome} AS outcome, p.person_id, {number} AS visit_occurrence_id, "
-        "c.number AS place_id, t.source_concept_id AS type_source_concept_id, t.source_value AS type_source, "
+        "c.number AS place_id, coalesce(nullif(t.source_concept_id, 0), t.concept_id) AS type_source_concept_id, "
+        "t.source_value AS type_source, "
         "CASE WHEN t.domain_id = 'Visit' AND t.concept_id > 0 THEN t.concept_id ELSE v.class_concept_id END "
         "AS concept_id, a.concept_id AS admitted_concept_id, a.source_value AS admitted_source, "
         "d.concept_id AS discharged_concept_id, d.source_value AS discharged_source, "
@@ -219,11 +220,11 @@ def _links(session: Session, table: Resolved) -> list[Finding]:
             "AND visit_occurrence_id IS NULL"
         )
         if lost:
-            what = "name an encounter that was not imported, or another patient's; they stand without a visit"
+            what = "that name an encounter that was not imported, or another patient's: without a visit"
             found.append(Finding(where=table.origin, what=what, rows=lost))
         uncoded = session.number(f"SELECT count(*) FROM {table.sql} WHERE outcome IS NULL AND concept_id IS NULL")
         if uncoded:
-            found.append(Finding(where=table.origin, what="have no code at all; they carry concept 0", rows=uncoded))
+            found.append(Finding(where=table.origin, what="without any code: they carry concept 0", rows=uncoded))
     if table.kind == "person":
         rows = session.query(
             f"SELECT finding, count(*) FROM {table.sql} WHERE outcome IS NULL AND finding IS NOT NULL "
@@ -235,6 +236,6 @@ def _links(session: Session, table: Resolved) -> list[Finding]:
             f"SELECT count(*) FROM {table.sql} WHERE outcome IS NULL AND end_date IS NULL AND NOT going_on"
         )
         if open_ended:
-            what = "are over but have no end; they are taken to end on the day they started"
+            what = "of visits that are over but have no end: taken to end on the day they started"
             found.append(Finding(where=table.origin, what=what, rows=open_ended))
     return found

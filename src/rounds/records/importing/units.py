@@ -5,16 +5,29 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
+import polars as pl
 from pydantic import Field, model_validator
 
 from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
+from rounds.records.importing.sql import pattern
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import shipped_library_folder
 from rounds.storage.yaml_files import Definition, read_yaml
 
 Words = Annotated[str, Field(min_length=1)]
 DECIDED: Final = "unit_decision"
+
+
+_RULE: Final = {
+    "concept_id": pl.Int64(),
+    "unit": pl.String(),
+    "subtract": pl.Float64(),
+    "multiply": pl.Float64(),
+    "divide": pl.Float64(),
+    "standard": pl.String(),
+    "standard_concept_id": pl.Int64(),
+}
 
 
 class _Unit(Definition):
@@ -78,11 +91,9 @@ def read_units(session: Session, path: Path) -> None:
                 for name in dict.fromkeys(name.lower() for name in unit.names):
                     scale = (unit.subtract, unit.multiply, unit.divide)
                     rows.append((concept, name, *scale, quantity.standard, quantity.unit_concept))
-    session.query(
-        "CREATE TABLE unit_rule (concept_id BIGINT, unit VARCHAR, subtract DOUBLE, multiply DOUBLE, divide DOUBLE, "
-        "standard VARCHAR, standard_concept_id BIGINT)"
-    )
-    session.connection.executemany("INSERT INTO unit_rule VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    kept = session.scratch / "units.parquet"
+    pl.DataFrame(rows, schema=_RULE, orient="row").write_parquet(kept)
+    session.query(f"CREATE TABLE unit_rule AS FROM read_parquet({pattern(kept)})")
     session.query(
         f"CREATE TABLE {DECIDED} (concept_id BIGINT, unit VARCHAR, rows BIGINT, kept BOOLEAN, subtract DOUBLE, "
         "multiply DOUBLE, divide DOUBLE, standard VARCHAR, standard_concept_id BIGINT, declared BOOLEAN)"
@@ -138,7 +149,7 @@ def unit_findings(session: Session) -> tuple[Finding, ...]:
     for concept, unit, count, kept, standard, declared, same in rows:
         shown = f"in the unit {unit}" if unit else "without a unit"
         if not kept:
-            why = "which the table of units does not know" if declared else "and most are in another"
+            why = "which the table of units does not know" if declared else "where most are in another"
             what = f"{shown}, {why}: their numbers are kept as text and not compared"
         elif not same:
             what = f"{shown} converted to {standard}"

@@ -12,8 +12,7 @@ from rounds.records.importing.extracts.column_map import ExtractFile
 from rounds.records.importing.omop_sources import SourceTable, header, text_scan
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import text, words
-from rounds.records.importing.typed import ColumnCast
-from rounds.storage.suggestions import nearest
+from rounds.records.importing.typed import ColumnCast, close
 
 _NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
 
@@ -43,7 +42,7 @@ class Cells:
         """Return SQL for a cell as text, empty where nothing is written."""
         name = self.columns.get(column.lower())
         if name is None:
-            self.problems.append(f"there is no column `{column}`{nearest(column, self.columns.values())}")
+            self.problems.append(f"there is no column `{column}`{close(column, self.columns.values())}")
             return "NULL"
         quoted = '"' + name.replace('"', '""') + '"'
         marks = words(self.file.blank_marks)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rounds.errors import RecordsError
 from rounds.records.importing.build import CodeSources, Target, build_tables, medications
-from rounds.records.importing.extracts.cells import Cells, read_cells
+from rounds.records.importing.extracts.cells import read_cells
 from rounds.records.importing.extracts.column_map import ColumnMapFile
 from rounds.records.importing.extracts.stage import stage_file
 from rounds.records.importing.finish import write_report
@@ -71,6 +71,10 @@ def _stage(session: Session, wanted: ColumnMapFile, data: Path) -> list[StagedTa
         raise RecordsError("\n".join(problems))
     staged = []
     for path, file in files:
-        cells: Cells = read_cells(session, path, file)
-        staged += stage_file(session, cells)
+        try:
+            staged += stage_file(session, read_cells(session, path, file))
+        except RecordsError as error:
+            problems.append(str(error))
+    if problems:
+        raise RecordsError("\n".join(problems))
     return staged
