@@ -91,7 +91,7 @@ def map_codes(session: Session, staged: Iterable[StagedTable], vocabularies: Map
     )
     session.query(
         "ALTER TABLE used_coding ADD COLUMN system VARCHAR; ALTER TABLE used_coding ADD COLUMN code VARCHAR; "
-        "UPDATE used_coding SET system = split_part(coding, '|', 1), "
+        "UPDATE used_coding SET system = rtrim(split_part(coding, '|', 1), '/'), "
         "code = substr(coding, instr(coding, '|') + 1)"
     )
     pairs = ", ".join(f"('{system}', '{vocabulary}')" for system, vocabulary in sorted(vocabularies.items()))

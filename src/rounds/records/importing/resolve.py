@@ -10,7 +10,7 @@ from rounds.records.importing.identities import give_numbers
 from rounds.records.importing.report import Finding, Outcome
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern, text
-from rounds.records.importing.staged import StagedTable
+from rounds.records.importing.staged import StagedTable, columns_of
 
 IMPORTED: Final = "imported"
 _NO_PATIENT: Final = "without a patient"
@@ -95,6 +95,10 @@ def _current(session: Session, table: StagedTable) -> str:
     )
 
 
+def _listed(table: StagedTable, alias: str, leaving: tuple[str, ...] = ()) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns_of(table.kind) if name not in leaving)
+
+
 def _write(session: Session, table: StagedTable, select: str) -> Resolved:
     path = session.scratch / f"resolved-{table.path.name}"
     session.write(select, path, title=f"Linking {table.origin}")
@@ -103,7 +107,8 @@ def _write(session: Session, table: StagedTable, select: str) -> Resolved:
 
 def _person(session: Session, table: StagedTable) -> Resolved:
     select = (
-        "SELECT p.*, reason AS outcome, i.number AS person_id, c.number AS place_id, race.concept_id AS race, "
+        f"SELECT {_listed(table, 'p')}, p.reason AS outcome, i.number AS person_id, "
+        "c.number AS place_id, race.concept_id AS race, "
         f"race.source_value AS race_source, eth.concept_id AS ethnicity, eth.source_value AS ethnicity_source "
         f"FROM {_current(session, table)} p LEFT JOIN identity_person i ON i.source_id = p.id "
         "LEFT JOIN identity_care_site c ON c.source_id = 'Organization/' || p.place "
@@ -129,7 +134,7 @@ def _visit(session: Session, table: StagedTable) -> Resolved:
     )
     number = number_of("'visit'", "v.id")
     select = (
-        f"SELECT v.*, {outcome} AS outcome, p.person_id, {number} AS visit_occurrence_id, "
+        f"SELECT {_listed(table, 'v')}, {outcome} AS outcome, p.person_id, {number} AS visit_occurrence_id, "
         "c.number AS place_id, coalesce(nullif(t.source_concept_id, 0), t.concept_id) AS type_source_concept_id, "
         "t.source_value AS type_source, "
         "CASE WHEN t.domain_id = 'Visit' AND t.concept_id > 0 THEN t.concept_id ELSE v.class_concept_id END "
@@ -182,8 +187,9 @@ def _event(session: Session, table: StagedTable) -> Resolved:
     medication = "LEFT JOIN medication m ON m.id = e.medication" if linked_medication(table) else ""
     number = number_of(f"'{table.origin}'", "e.id", "e.part", "coalesce(t.ordinal, 1)")
     codes = "coalesce(e.codes, m.codes)" if medication else "e.codes"
+    listed = _listed(table, "e", leaving=("start_date", "start_time"))
     select = (
-        f"SELECT e.* EXCLUDE (start_date, start_time), {start} AS start_date, {moment} AS start_time, "
+        f"SELECT {listed}, {start} AS start_date, {moment} AS start_time, "
         f"{outcome} AS outcome, {target} AS target, p.person_id, v.visit_occurrence_id, {visit} AS visit_named, "
         f"v.person_id <> p.person_id AS others_visit, {used}, t.concept_id AS concept_id, t.source_concept_id, "
         "t.source_value, t.system, t.ordinal, c.concept_id AS value_concept_id, c.source_value AS value_source, "

@@ -61,7 +61,14 @@ _COLUMNS: Final = {
 }
 
 
-def stage(session: Session, *, origin: str, kind: str, select: str, title: str) -> StagedTable:
+def columns_of(kind: str) -> list[str]:
+    """Return the names of a kind's columns."""
+    return [column.split()[0] for column in _COLUMNS[kind].split(", ")]
+
+
+def stage(
+    session: Session, *, origin: str, kind: str, select: str, title: str, beside: tuple[str, ...] = ()
+) -> StagedTable:
     """Write one staged table. Columns the query does not give are empty.
 
     Args:
@@ -70,15 +77,17 @@ def stage(session: Session, *, origin: str, kind: str, select: str, title: str) 
         kind: see `StagedTable.kind`.
         select: SQL whose columns are named as those of the kind.
         title: for the progress bar.
+        beside: columns of the query that are no columns of the kind; they are kept for who stages more out of them.
     """
     described = {str(row[0]) for row in session.query(f"DESCRIBE {select}")}
     declared = [tuple(column.split()) for column in _COLUMNS[kind].split(", ")]
-    unknown = described - {name for name, _ in declared}
+    unknown = described - {name for name, _ in declared} - set(beside)
     if unknown:
         raise ValueError(f"staged {kind} has no columns {sorted(unknown)}")
     listed = ", ".join(
         f"CAST({name if name in described else 'NULL'} AS {sql_type}) AS {name}" for name, sql_type in declared
     )
+    listed = ", ".join([listed, *(f'"{name}"' for name in beside)])
     number = sum(1 for _ in session.scratch.glob("staged-*.parquet"))
     path = session.scratch / f"staged-{number:03d}-{kind}.parquet"
     session.write(f"SELECT {listed} FROM ({select})", path, title=title)

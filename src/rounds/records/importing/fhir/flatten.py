@@ -17,8 +17,19 @@ _DRUG_CODES: Final = (
 )
 
 
-def selects(resource: str, files: list[str]) -> list[tuple[str, str]]:
-    """Return the staged tables a resource fills, as (kind, SQL).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """One staged table of a resource."""
+
+    kind: str
+    select: str
+    """SQL; from `{whole}` if it is made out of the first table of the resource"""
+    beside: tuple[str, ...] = ()
+    """columns that the first table keeps for the others: the file is read once only"""
+
+
+def selects(resource: str, files: list[str]) -> list[Selection]:
+    """Return the staged tables that a resource fills, in the order in which they are to be staged.
 
     Args:
         resource: one of `SHAPES` but Medication, which other resources look up.
@@ -57,20 +68,18 @@ class _Elements:
 
 def _event(
     resource: str, source: str, at: _Elements, *, natural: str, columns: str, checks: str = ""
-) -> list[tuple[str, str]]:
+) -> list[Selection]:
     kind = rules.TYPES.get(resource, str(rules.FROM_EHR))
     reason = _reason(resource, checks, _undated(at.start))
-    return [
-        (
-            "event",
-            f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
-            f"target({at.patient}.reference) AS patient, target({at.visit}.reference) AS visit, "
-            f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns} FROM {source}",
-        )
-    ]
+    select = (
+        f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
+        f"target({at.patient}.reference) AS patient, target({at.visit}.reference) AS visit, "
+        f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns} FROM {source}"
+    )
+    return [Selection(kind="event", select=select)]
 
 
-def _patient(source: str) -> list[tuple[str, str]]:
+def _patient(source: str) -> list[Selection]:
     race = f"list_filter(extension, lambda e: e.url = '{rules.RACE_EXTENSION}')[1]"
     ethnicity = f"list_filter(extension, lambda e: e.url IN ({words(rules.ETHNICITY_EXTENSIONS)}))[1]"
     nested = "list_transform(list_filter({0}.extension, lambda e: e.url = 'ombCategory'), lambda e: e.valueCoding)"
@@ -88,7 +97,7 @@ def _patient(source: str) -> list[tuple[str, str]]:
         "WHEN day(deceasedDateTime) IS NULL AND (deceasedBoolean OR deceasedDateTime IS NOT NULL) "
         f"THEN 'dead, but without a full date of death: no row in death' END AS finding FROM {source}"
     )
-    return [("person", select)]
+    return [Selection(kind="person", select=select)]
 
 
 _BORN: Final = (
@@ -97,26 +106,30 @@ _BORN: Final = (
 )
 
 
-def _encounter(source: str) -> list[tuple[str, str]]:
+def _encounter(source: str) -> list[Selection]:
     visit = (
         f"SELECT {_HEAD.format('status')}, {_reason('Encounter', _undated('period.start'), _ENDS_BEFORE)}, "
         f"target(subject.reference) AS patient, {switch('class.code', rules.VISIT_CONCEPTS)} AS class_concept_id, "
         "class.code AS class_source, codes_of(type) AS type_codes, "
         f"{_dated('period.start', 'period.end')}, status <> 'finished' AS going_on, "
         "target(serviceProvider.reference) AS place, codes(hospitalization.admitSource) AS admitted_codes, "
-        f"codes(hospitalization.dischargeDisposition) AS discharged_codes FROM {source}"
+        f"codes(hospitalization.dischargeDisposition) AS discharged_codes, location, diagnosis FROM {source}"
     )
     stay = (
         "SELECT id AS visit, part, target(one.location.reference) AS place, "
-        "moment(coalesce(one.period.start, begin)) AS start_time, moment(coalesce(one.period.end, finish)) "
-        'AS end_time FROM (SELECT id, period.start AS begin, period."end" AS finish, unnest(location) AS one, '
-        f"generate_subscripts(location, 1) AS part FROM {source} WHERE len(location) > 0)"
+        "coalesce(moment(one.period.start), start_time) AS start_time, "
+        'coalesce(moment(one.period."end"), end_time) AS end_time FROM (SELECT id, start_time, end_time, '
+        "unnest(location) AS one, generate_subscripts(location, 1) AS part FROM {whole} WHERE len(location) > 0)"
     )
     diagnosis = (
         "SELECT id AS visit, target(one.condition.reference) AS condition, first_code(one.use) AS use, "
-        f"one.rank AS rank FROM (SELECT id, unnest(diagnosis) AS one FROM {source} WHERE len(diagnosis) > 0)"
+        "one.rank AS rank FROM (SELECT id, unnest(diagnosis) AS one FROM {whole} WHERE len(diagnosis) > 0)"
     )
-    return [("visit", visit), ("stay", stay), ("diagnosis", diagnosis)]
+    return [
+        Selection(kind="visit", select=visit, beside=("location", "diagnosis")),
+        Selection(kind="stay", select=stay),
+        Selection(kind="diagnosis", select=diagnosis),
+    ]
 
 
 _ENDS_BEFORE: Final = (
@@ -125,7 +138,7 @@ _ENDS_BEFORE: Final = (
 )
 
 
-def _condition(source: str) -> list[tuple[str, str]]:
+def _condition(source: str) -> list[Selection]:
     refuted = (
         f"WHEN first_code(verificationStatus) IN ({words(rules.REFUTED)}) "
         "THEN 'verification status ' || first_code(verificationStatus)"
@@ -144,7 +157,7 @@ def _condition(source: str) -> list[tuple[str, str]]:
         f"{rules.FROM_EHR} AS type_concept_id, codes(code) AS codes, {provisional} AS status_concept_id, "
         f"first_code(clinicalStatus) AS value_text FROM {source}"
     )
-    return [("event", select)]
+    return [Selection(kind="event", select=select)]
 
 
 _ORDERED: Final = (
@@ -153,7 +166,7 @@ _ORDERED: Final = (
 )
 
 
-def _medication_request(source: str) -> list[tuple[str, str]]:
+def _medication_request(source: str) -> list[Selection]:
     columns = (
         f"{_DRUG_CODES}, dispenseRequest.quantity.value AS quantity, "
         "TRY_CAST(dispenseRequest.expectedSupplyDuration.value AS BIGINT) AS days_supply, "
@@ -164,7 +177,7 @@ def _medication_request(source: str) -> list[tuple[str, str]]:
     return _event("MedicationRequest", source, at, natural="drug_exposure", columns=columns, checks=_ORDERED)
 
 
-def _medication_administration(source: str) -> list[tuple[str, str]]:
+def _medication_administration(source: str) -> list[Selection]:
     at = _Elements(
         visit="context", start="coalesce(effectiveDateTime, effectivePeriod.start)", end='effectivePeriod."end"'
     )
@@ -172,7 +185,7 @@ def _medication_administration(source: str) -> list[tuple[str, str]]:
     return _event("MedicationAdministration", source, at, natural="drug_exposure", columns=columns)
 
 
-def _immunization(source: str) -> list[tuple[str, str]]:
+def _immunization(source: str) -> list[Selection]:
     at = _Elements(patient="patient", start="occurrenceDateTime")
     columns = (
         "codes(vaccineCode) AS codes, doseQuantity.value AS quantity, lotNumber AS lot, codes(route) AS route_codes"
@@ -180,17 +193,17 @@ def _immunization(source: str) -> list[tuple[str, str]]:
     return _event("Immunization", source, at, natural="drug_exposure", columns=columns)
 
 
-def _procedure(source: str) -> list[tuple[str, str]]:
+def _procedure(source: str) -> list[Selection]:
     at = _Elements(start="coalesce(performedDateTime, performedPeriod.start)", end='performedPeriod."end"')
     return _event("Procedure", source, at, natural="procedure_occurrence", columns="codes(code) AS codes")
 
 
-def _service_request(source: str) -> list[tuple[str, str]]:
+def _service_request(source: str) -> list[Selection]:
     at = _Elements(start="authoredOn")
     return _event("ServiceRequest", source, at, natural="order", columns="codes(code) AS codes", checks=_ORDERED)
 
 
-def _observation(source: str) -> list[tuple[str, str]]:
+def _observation(source: str) -> list[Selection]:
     """A resource and its components share dates and links; a panel without a value of its own is only its parts."""
     start, end = "coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, issued)", 'effectivePeriod."end"'
     measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
@@ -200,21 +213,24 @@ def _observation(source: str) -> list[tuple[str, str]]:
         f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
         f"{rules.FROM_EHR} AS type_concept_id"
     )
-    natural = (
-        f"CASE WHEN {measured} OR (category[1] IS NULL AND {{0}}valueQuantity IS NOT NULL) THEN 'measurement' "
-        "ELSE 'observation' END AS usual_table"
-    )
     whole = (
         f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel)}, "
-        f"{natural.format('')}, {shared}, {_value('')}, referenceRange[1].low.value AS range_low, "
-        f"referenceRange[1].high.value AS range_high FROM {source}"
+        f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
+        f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
+        "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
+        f"CASE WHEN len(component) > 0 THEN component END AS component FROM {source}"
     )
+    inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
     parts = (
-        f"SELECT {_HEAD.format('status')}, part, {_reason('Observation', _undated(start))}, "
-        f"{natural.format('p.')}, {shared}, {_value('p.')} FROM (SELECT *, unnest(component) AS p, "
-        f"generate_subscripts(component, 1) AS part FROM {source} WHERE len(component) > 0)"
+        f"SELECT {inherited}, part, nullif(reason, '{THROUGH_COMPONENTS}') AS reason, "
+        "CASE WHEN p.valueQuantity IS NOT NULL THEN 'measurement' ELSE usual_table END AS usual_table, "
+        f"{_value('p.')} FROM (SELECT {inherited}, reason, usual_table, unnest(component) AS p, "
+        "generate_subscripts(component, 1) AS part FROM {whole} WHERE component IS NOT NULL)"
     )
-    return [("event", whole), ("event", parts)]
+    return [
+        Selection(kind="event", select=whole, beside=("component",)),
+        Selection(kind="event", select=parts),
+    ]
 
 
 THROUGH_COMPONENTS: Final = "imported through its components"
@@ -240,18 +256,18 @@ def _value(of: str) -> str:
     )
 
 
-def _place(kind: str) -> Callable[[str], list[tuple[str, str]]]:
-    def make(source: str) -> list[tuple[str, str]]:
+def _place(kind: str) -> Callable[[str], list[Selection]]:
+    def make(source: str) -> list[Selection]:
         select = (
             f"SELECT '{kind}/' || id AS id, '{kind}' AS kind, name, codes(type[1]) AS type_source, "
             f"{_reason(kind)} FROM {source}"
         )
-        return [("place", select)]
+        return [Selection(kind="place", select=select)]
 
     return make
 
 
-_SELECTS: Final[dict[str, Callable[[str], list[tuple[str, str]]]]] = {
+_SELECTS: Final[dict[str, Callable[[str], list[Selection]]]] = {
     "Patient": _patient,
     "Encounter": _encounter,
     "Condition": _condition,

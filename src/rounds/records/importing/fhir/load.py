@@ -75,10 +75,18 @@ def flatten(session: Session, files: FhirFiles) -> list[StagedTable]:
         if not listed:
             continue
         try:
-            for kind, select in selects(resource, list(listed)):
-                staged.append(
-                    stage(session, origin=resource, kind=kind, select=select, title=f"Reading {resource} ({kind})")
+            whole = ""
+            for made in selects(resource, list(listed)):
+                table = stage(
+                    session,
+                    origin=resource,
+                    kind=made.kind,
+                    select=made.select.replace("{whole}", whole),
+                    title=f"Reading {resource} ({made.kind})",
+                    beside=made.beside,
                 )
+                whole = whole or table.sql
+                staged.append(table)
         except duckdb.OutOfMemoryException:
             raise
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:

@@ -8,15 +8,18 @@ from rounds.records.importing.staged import SEPARATOR
 
 MACROS: Final = (
     # Patient/7, urn:uuid:7, http://x/Patient/7/_history/2, Location?identifier=system|7 and #7 all mean 7.
-    "CREATE MACRO target(r) AS CASE WHEN r IS NULL OR r = '' THEN NULL "
+    # The two first cases are nearly all there are, and cheap.
+    "CREATE MACRO target(r) AS CASE WHEN starts_with(r, 'Patient/') AND NOT contains(r, '/_') THEN substring(r, 9) "
+    "WHEN starts_with(r, 'Encounter/') AND NOT contains(r, '/_') THEN substring(r, 11) "
+    "WHEN r IS NULL OR r = '' THEN NULL "
     "WHEN contains(r, '/_history/') THEN split_part(split_part(r, '/_history/', 1), '/', -1) "
     "WHEN contains(r, '|') THEN split_part(r, '|', -1) "
     "WHEN contains(r, '/') THEN split_part(r, '/', -1) "
     "WHEN contains(r, ':') THEN split_part(r, ':', -1) ELSE ltrim(r, '#') END",
     "CREATE MACRO coded(codings) AS array_to_string(list_transform(codings, lambda c: "
-    f"coalesce(rtrim(c.system, '/'), '') || '|' || coalesce(c.code, '')), '{SEPARATOR}')",
+    f"coalesce(c.system, '') || '|' || coalesce(c.code, '')), '{SEPARATOR}')",
     "CREATE MACRO codes(concept) AS CASE WHEN len(concept.coding) = 1 "
-    "THEN concat(rtrim(concept.coding[1].system, '/'), '|', concept.coding[1].code) "
+    "THEN concat(concept.coding[1].system, '|', concept.coding[1].code) "
     "WHEN len(concept.coding) > 1 THEN coded(concept.coding) "
     "WHEN trim(concept.text) <> '' THEN '|' || concept.text END",
     "CREATE MACRO codes_of(concepts) AS CASE WHEN len(concepts) > 0 THEN "
