@@ -139,6 +139,8 @@ def _compare(connection: duckdb.DuckDBPyConnection, site: Site, definition: Coho
     assert fast.inclusion_counts == slow.inclusion_counts
     assert fast.judged == slow.judged
     assert fast.empty_concept_sets == slow.empty_concept_sets
+    with duck.cohort_table(connection, definition, into="joined") as table:
+        assert connection.execute(f"FROM {table} ORDER BY ALL").fetchall() == slow.entries.rows()
     return slow
 
 

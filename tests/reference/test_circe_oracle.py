@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from cohort_cases import Site, load_site
 
-from rounds.engines.cohorts import duck, reference
+from rounds.engines.cohorts import concept_sets, duck, reference
 from rounds.engines.cohorts.event_sql import events_sql
 from rounds.engines.cohorts.reference_concepts import resolve_concept_sets
 from rounds.engines.cohorts.reference_events import find_events
@@ -316,5 +316,5 @@ def test_concept_sets_longer_than_a_list_of_sql() -> None:
     assert resolve_concept_sets(site, definition) == {0: expected}
     with duckdb.connect() as connection:
         load_site(connection, site)
-        with duck.cohort_table(connection, definition) as concepts:
-            assert concepts == {0: expected}
+        tables = find_tables(connection, schema="main")
+        assert concept_sets.resolve_concept_sets(connection, definition, tables) == {0: expected}

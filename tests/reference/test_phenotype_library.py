@@ -56,7 +56,7 @@ def test_every_definition_runs_on_an_empty_cdm(definitions: list[CohortDefinitio
             assert found.entries.is_empty()
             assert len(found.inclusion_counts) == len(definition.rules)
         left = connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
-        assert left == [(duck.TABLE,)]
+        assert left == []
 
 
 def test_the_digest_tells_definitions_apart(definitions: list[CohortDefinition]) -> None:
