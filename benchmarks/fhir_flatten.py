@@ -21,7 +21,7 @@ import numpy as np
 
 from rounds.records.importing.fhir.files import find_resources
 from rounds.records.importing.fhir.load import flatten
-from rounds.records.importing.session import Job, Limits, working
+from rounds.records.importing.session import Job, working
 
 SEED = 20261
 SAMPLE_BYTES = 20_000_000
@@ -161,9 +161,7 @@ def write_ndjson(folder: Path, megabytes: int) -> int:
 def flattened(source: Path, scratch: Path) -> tuple[float, float]:
     """Return the seconds, and the processor's seconds, that flattening takes after the files were found."""
     scratch.mkdir()
-    job = Job(
-        site="bench", records=scratch, today=date(2026, 1, 1), progress=Silent(), check=lambda _: None, limits=Limits()
-    )
+    job = Job(site="bench", records=scratch, today=date(2026, 1, 1), progress=Silent(), check=lambda _: None)
     with working(scratch, job) as session:
         files = find_resources(session, source)
         started, used = time.perf_counter(), time.process_time()
@@ -201,9 +199,8 @@ def main() -> None:
         plain = statistics.median(python_loop(source) for _ in range(3))
         wall = statistics.median(total / seconds for seconds, _ in measured)
         processor = statistics.median(total / used for _, used in measured)
-        print(
-            f"NDJSON                    {total:8,.0f} MB, {', '.join(f'{kind} {share} %' for kind, share in SHARES.items())}"
-        )
+        shares = ", ".join(f"{kind} {share} %" for kind, share in SHARES.items())
+        print(f"NDJSON                    {total:8,.0f} MB, {shares}")
         print(f"flattened                 {wall:8,.0f} MB/s (median of {runs}, two threads)")
         print(f"per processor second      {processor:8,.0f} MB")
         print(f"plain Python              {plain:8,.0f} MB/s (Observation, {SAMPLE_BYTES / 1e6:.0f} MB)")

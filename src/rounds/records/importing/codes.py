@@ -40,7 +40,7 @@ def read_code_map(session: Session, path: Path | None) -> tuple[Finding, ...]:
     if path is None:
         session.query(f"CREATE TABLE code_map ({_MAP_COLUMNS})")
         return ()
-    named = path.open(encoding="utf-8-sig", errors="replace").readline() if path.is_file() else ""
+    named = _first_line(path)
     columns = {
         "source_system": ColumnType.TEXT,
         "source_code": ColumnType.TEXT,
@@ -67,6 +67,13 @@ def read_code_map(session: Session, path: Path | None) -> tuple[Finding, ...]:
     return (Finding(where=path.name, what=what, rows=unknown),) if unknown else ()
 
 
+def _first_line(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        return stream.readline()
+
+
 def map_codes(session: Session, staged: Iterable[StagedTable], vocabularies: Mapping[str, str]) -> None:
     """Make the table `code_target`: for each string of codings its concepts, numbered from 1.
 
@@ -74,11 +81,11 @@ def map_codes(session: Session, staged: Iterable[StagedTable], vocabularies: Map
     each. What leads nowhere has one row with concept 0.
 
     Args:
-        session: has `code_map`, and `concept` and `concept_relationship` where the site has a vocabulary.
+        session: has `code_map`, `medication`, and `concept` and `concept_relationship` where the site has a vocabulary.
         staged: whose codes are wanted.
         vocabularies: by code system (lower case, without a slash at the end) the vocabulary that holds it.
     """
-    parts = []
+    parts = ["SELECT codes FROM medication"]
     for table in staged:
         parts += [f"SELECT {column} AS codes FROM {table.sql}" for column in _CODED.get(table.kind, ())]
         if table.kind == "event":

@@ -62,6 +62,7 @@ def resolve(
     _gather_diagnoses(session, [table for table in staged if table.kind == "diagnosis"])
     resolved += [_event(session, table) for table in events]
     outcomes = [outcome for table in resolved for outcome in _outcomes(session, table)]
+    outcomes += _places(session, places)
     findings = [finding for table in resolved for finding in _links(session, table)]
     return resolved, outcomes, findings
 
@@ -216,6 +217,19 @@ def _outcomes(session: Session, table: Resolved) -> list[Outcome]:
         f"ORDER BY what <> '{IMPORTED}', count(*) DESC, what"
     )
     return [Outcome(origin=table.origin, outcome=str(what), number=int(str(rows_))) for what, rows_ in rows]
+
+
+def _places(session: Session, places: list[StagedTable]) -> list[Outcome]:
+    """The same hospital may stand in many Bundles: it is one place, and its other copies are counted."""
+    found = []
+    for table in places:
+        rows = session.query(
+            "SELECT CASE WHEN reason IS NOT NULL THEN reason WHEN copy > 1 THEN 'a repeated or older copy' "
+            f"ELSE '{IMPORTED}' END AS what, count(*) FROM (SELECT reason, row_number() OVER (PARTITION BY id) AS copy "
+            f"FROM {table.sql}) GROUP BY what ORDER BY what"
+        )
+        found += [Outcome(origin=table.origin, outcome=str(what), number=int(str(number))) for what, number in rows]
+    return found
 
 
 def _links(session: Session, table: Resolved) -> list[Finding]:

@@ -88,14 +88,15 @@ def unreadable(session: Session, error: duckdb.Error, files: list[Path]) -> Reco
     words = str(error)
     named = re.search(r'in file "([^"]+)"', words)
     line = re.search(r"in (?:line|record/value) (\d+)", words)
+    cut = "transform" not in words.lower()
     where = f"{Path(named[1]).name if named else files[0].parent.name}{f', line {line[1]}' if line else ''}"
-    if named is None:
-        for path in files:
+    if cut:
+        # DuckDB counts one too many where a file ends in the middle of a line, and not at all in a broken gzip.
+        for path in [Path(named[1])] if named else files:
             found = _first_bad_line(path)
             if found is not None:
                 where = f"{path.name}, line {found}"
                 break
-    cut = "Malformed" in words or "transform" not in words.lower()
     what = (
         "the line is not whole JSON (was the file cut?)" if cut else "an element has a type that FHIR R4 does not allow"
     )

