@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import CodeList, Measure
+from rounds.measures.codelists import CodeList
+from rounds.measures.definitions import Measure
 from rounds.network.innovations import Innovation
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.suggestions import nearest

@@ -6,20 +6,23 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import (
-    Better,
-    CodeList,
-    Event,
-    EventTable,
-    Measure,
-    PersonQuestion,
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Events
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
+from rounds.measures.questions import (
+    ObservedOn,
+    People,
     PublishedQuestion,
     Question,
-    VisitQuestion,
+    RecordsQuestion,
+    Rows,
 )
-from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
+from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
+from rounds.storage.criteria_files import ANY_CODE, CountedEventsFile, CriterionFile, FindCodes, Written, all_of, written
 from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
@@ -36,6 +39,7 @@ class CodeListFile(Definition):
     title: Words
     descendants: bool
     concepts: dict[int, Words] = Field(min_length=1)
+    excluded: dict[int, Words] = {}
     author: Words
     reviewer: Words
     next_review: date
@@ -49,6 +53,7 @@ class CodeListFile(Definition):
             title=self.title,
             concepts=tuple(sorted(self.concepts.items())),
             descendants=self.descendants,
+            excluded=tuple(sorted(self.excluded.items())),
         )
 
 
@@ -66,29 +71,6 @@ class InnovationFile(Definition):
 
     def to_innovation(self) -> Innovation:
         return Innovation(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class _Age(Definition):
-    from_: int | None = Field(default=None, alias="from", ge=0, le=150)
-    to: int | None = Field(default=None, ge=0, le=150)
-
-
-class _Event(Definition):
-    event: EventTable
-    codes: str | None = None
-    which: Literal["any", "first"] = "any"
-    inside_observation: bool = True
-    age: _Age = _Age()
-
-    def to_event(self, code_lists: tuple[CodeList, ...]) -> Event:
-        return Event(
-            table=self.event,
-            codes=None if self.codes is None else _code_list(self.codes, code_lists),
-            first=self.which == "first",
-            observed=self.inside_observation,
-            age_min=self.age.from_,
-            age_max=self.age.to,
-        )
 
 
 class _MeasureBase(Definition):
@@ -124,34 +106,47 @@ class _MeasureBase(Definition):
         )
 
 
-class _PeopleFile(_MeasureBase):
-    count: Literal["people"]
-    numerator: _Event
-    age: _Age = _Age()
+class _RecordsFile(_MeasureBase):
+    who: Written = None
+    numerator: CriterionFile | tuple[CriterionFile, ...]
     strata: tuple[Stratum, ...] = ()
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        question = PersonQuestion(
-            numerator=self.numerator.to_event(code_lists), age_min=self.age.from_, age_max=self.age.to
+    def _of(self, unit: People | Rows, find: FindCodes) -> Measure:
+        numerator = all_of(written(self.numerator, find))
+        if numerator is None:
+            raise DefinitionError(f"measure {self.id}: `numerator` is an empty list; write what counts")
+        return self._measure(
+            RecordsQuestion(unit=unit, who=all_of(written(self.who, find)), numerator=numerator), self.strata
         )
-        return self._measure(question, self.strata)
 
 
-class _VisitsFile(_MeasureBase):
+class _PeopleFile(_RecordsFile):
+    count: Literal["people"]
+    observed: ObservedOn = ObservedOn.ANY_DAY
+
+    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
+        return self._of(People(observed=self.observed), _finder(code_lists))
+
+
+class _VisitsFile(_RecordsFile):
     count: Literal["visits"]
     visits: str
-    numerator: _Event
-    age: _Age = _Age()
-    strata: tuple[Stratum, ...] = ()
+    counted_on: Anchor = Anchor.START
 
     def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        question = VisitQuestion(
-            visits=_code_list(self.visits, code_lists),
-            numerator=self.numerator.to_event(code_lists),
-            age_min=self.age.from_,
-            age_max=self.age.to,
-        )
-        return self._measure(question, self.strata)
+        find = _finder(code_lists)
+        codes = None if self.visits == ANY_CODE else find(self.visits)
+        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes)
+        return self._of(Rows(events=events, counted_on=self.counted_on), find)
+
+
+class _EventsFile(_RecordsFile):
+    count: Literal["events"]
+    events: CountedEventsFile
+
+    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
+        find = _finder(code_lists)
+        return self._of(Rows(events=self.events.to_events(find), counted_on=self.events.counted_on), find)
 
 
 class _PublishedFile(_MeasureBase):
@@ -163,11 +158,17 @@ class _PublishedFile(_MeasureBase):
         return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator), ())
 
 
-class MeasureFile(RootModel[Annotated[_PeopleFile | _VisitsFile | _PublishedFile, Field(discriminator="count")]]):
+class MeasureFile(
+    RootModel[Annotated[_PeopleFile | _VisitsFile | _EventsFile | _PublishedFile, Field(discriminator="count")]]
+):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""
 
     def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
         return self.root.to_measure(code_lists)
+
+
+def _finder(code_lists: tuple[CodeList, ...]) -> FindCodes:
+    return lambda named: _code_list(named, code_lists)
 
 
 def _code_list(named: str, code_lists: tuple[CodeList, ...]) -> CodeList:
