@@ -92,7 +92,8 @@ def lock(arguments: list[str]) -> None:
     compiled = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--python-version", "3.11"]
     source = ["pyproject.toml", "--extra", "site", "--extra", "centre"]
     dev_lock, run_lock = "requirements/dev.txt", "requirements/run.txt"
-    _run(PYTHON, "-m", *compiled, *source, "--group", "dev", *arguments, "--output-file", dev_lock)
+    tested = ["--extra", "postgres", "--group", "dev"]
+    _run(PYTHON, "-m", *compiled, *source, *tested, *arguments, "--output-file", dev_lock)
     _run(PYTHON, "-m", *compiled, *source, "--constraint", dev_lock, "--output-file", run_lock)
 
 

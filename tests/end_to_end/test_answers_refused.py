@@ -117,6 +117,17 @@ def test_a_forged_reply_that_changes_nothing_is_accepted(finished: Path, tmp_pat
     assert rounds("centre", "publish", folder, "--today", TODAY).returncode == 0
 
 
+def test_a_second_answer_of_a_site_is_refused(finished: Path, tmp_path: Path) -> None:
+    """Signed by the site and right in itself, but not what the centre took in and published."""
+    folder = copy_of(finished, tmp_path / "network")
+    _forge(folder, lambda message: message.update(issued="2025-06-01"))
+    before = tree(folder)
+    result = rounds("centre", "publish", folder, "--today", TODAY)
+    assert result.returncode == 3, result.stderr
+    assert "hospital-02 has answered round 2024-12 before with other bytes" in result.stderr
+    assert tree(folder) == before
+
+
 def test_a_lost_exchange_folder_is_filled_again_without_counting(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path / "network")
     shutil.rmtree(folder / "exchange")

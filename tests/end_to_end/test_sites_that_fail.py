@@ -106,6 +106,21 @@ def test_what_is_broken_is_named_and_nothing_is_written(what: str, network: Path
     assert tree(folder) == before
 
 
+def test_a_refusal_to_disclose_outweighs_broken_records(network: Path, tmp_path: Path) -> None:
+    folder = copy_of(network, tmp_path / "network")
+    _weaken(folder)
+    shutil.rmtree(folder / "sites/hospital-03/records")
+    result = rounds("run", folder, "--today", TODAY)
+    assert result.returncode == 5, result.stderr
+    assert "2 of 3 sites cannot answer; nothing was written" in result.stderr
+
+
+def _published(folder: Path) -> tuple[list[str], list[str]]:
+    """Return whose numbers the pages say they rest on, and whose are missing."""
+    found = json.loads((folder / "outputs/2024-12/insights.json").read_bytes())["provenance"]
+    return found["sites_in"], found["sites_out"]
+
+
 @pytest.mark.slow
 def test_a_late_site_joins_without_the_others_doing_anything_again(network: Path, tmp_path: Path) -> None:
     folder = copy_of(network, tmp_path / "network")
@@ -114,11 +129,14 @@ def test_a_late_site_joins_without_the_others_doing_anything_again(network: Path
     partial = rounds("--json", "run", folder, "--partial", "--today", TODAY)
     assert partial.returncode == 4, partial.stderr
     assert json.loads(partial.stdout)["rounds"]["2024-12"]["sites_missing"] == ["hospital-03"]
+    assert _published(folder) == (["hospital-01", "hospital-02"], ["hospital-03"])
     answered = {name: path for name, path in tree(folder).items() if "hospital-01" in name}
     away.rename(late)
     whole = rounds("--json", "run", folder, "--today", TODAY)
     assert whole.returncode == 0, whole.stderr
-    assert json.loads(whole.stdout)["rounds"]["2024-12"]["sites_in"] == ["hospital-01", "hospital-02", "hospital-03"]
+    everybody = ["hospital-01", "hospital-02", "hospital-03"]
+    assert json.loads(whole.stdout)["rounds"]["2024-12"]["sites_in"] == everybody
+    assert _published(folder) == (everybody, [])
     assert {name: path for name, path in tree(folder).items() if "hospital-01" in name} == answered
 
 

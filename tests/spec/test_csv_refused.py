@@ -101,7 +101,7 @@ REFUSED = {
     "duplicate column": ("name,total,total,day\na,1,2,2024-01-01\n", ["line 1", "two columns", "total"]),
     "semicolons": ("name;total;day\na;1;2024-01-01\n", ["line 1", "semicolons"]),
     "empty": ("", ["empty", "first row"]),
-    "date": (HEADER + "a,1,31/03/2024\n", ["line 2", "column day", "2024-03-31", "date_format"]),
+    "date": (HEADER + "a,1,31/03/2024\n", ["line 2", "column day", "write it so or declare `date_format`"]),
     "compact date": (HEADER + "a,1,20240331\n", ["line 2", "column day", "2024-03-31"]),
     "no such day": (HEADER + "a,1,2024-02-30\n", ["line 2", "column day", "calendar"]),
     "open quotation": (HEADER + 'a,1,2024-01-01\n"b,1,2024-01-01\n', ["line 3", "quotation"]),

@@ -101,6 +101,23 @@ def test_a_measure_that_means_something_else_is_refused(site: Site, exchange: Ex
     assert _nothing_left(site, exchange)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [
+        (date(2024, 1, 2), date(2024, 2, 28), "no whole month lies between 2024-01-02 and 2024-02-28"),
+        (date(2024, 2, 29), date(2024, 1, 1), "first, last and as_of are not in order"),
+        (date(2024, 1, 1), date(2024, 3, 31), "first, last and as_of are not in order"),
+    ],
+)
+def test_days_that_hold_no_period_are_refused(
+    site: Site, exchange: ExchangeFolder, first: date, last: date, problem: str
+) -> None:
+    _ask(exchange, replace(_question(site), first=first, last=last))
+    with pytest.raises(MessageError, match=problem):
+        _answer(site, exchange)
+    assert _nothing_left(site, exchange)
+
+
 def test_another_centre_is_refused_once_one_has_been_answered(site: Site, exchange: ExchangeFolder) -> None:
     _ask(exchange, _question(site))
     _answer(site, exchange)

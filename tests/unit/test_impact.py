@@ -114,7 +114,11 @@ def test_contradictory_shapes_are_refused() -> None:
     ("panel", "reason"),
     [
         (panel_of([[20], [30]], [[1], [0]]), "one period only"),
-        (panel_of([[20, 10], [30, 30]], [[0, 0], [0, 0]]), "No site has counts from a period in which"),
+        (
+            panel_of([[20, 10], [30, 30]], [[0, 0], [0, 0]]),
+            "At no site was the innovation in effect",
+        ),
+        (panel_of([[20, np.nan], [30, 30]], [[0, 1], [0, 0]]), "the denominator is withheld or 0"),
         (panel_of([[20, 10], [30, 30]], [[1, 1], [1, 1]]), "no counts from periods without"),
         (panel_of([[20, 10], [30, 30]], [[0, 1], [0, 1]]), "all adopted at once"),
         (panel_of([[20, 10], [30, 30]], [[1, 1], [0, 0]]), "No site with the innovation has a period"),
@@ -262,3 +266,13 @@ def test_a_placebo_that_cannot_be_is_refused() -> None:
     too_long = placebo(TWO_BY_TWO, lead=6)
     assert isinstance(too_long, NoEffect)
     assert too_long.reason.startswith("Pretending 6 periods earlier")
+
+
+@pytest.mark.parametrize(("wide", "noted"), [(6, False), (7, True)])
+def test_wide_bounds_are_noted_beyond_three_counts_in_four(wide: int, noted: bool) -> None:
+    panel = panel_of([[20, 20, 20, 10], [30, 30, 30, 30]], [[0, 0, 0, 1], [0, 0, 0, 0]])
+    lower, upper = panel.lower.copy(), panel.upper.copy()
+    lower.ravel()[:wide], upper.ravel()[:wide] = 1, 7
+    effect = estimate_effect(replace(panel, lower=lower, upper=upper))
+    assert isinstance(effect, Effect)
+    assert any("known only within a factor of more than two" in note for note in effect.notes) is noted

@@ -12,7 +12,7 @@ from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
-from rounds.measures.periods import periods_between
+from rounds.measures.periods import Grain, periods_between
 from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
 
 MEASURE = given.ARRESTS
@@ -54,6 +54,37 @@ def test_a_funnel_that_withholding_prevents_says_so() -> None:
     first = next(row for row in insight.table.rows if row[1] == "RX01")
     assert (first[2], *first[5:8]) == (Mark.WITHHELD, Mark.WITHHELD, 12, 84)
     assert any("no funnel plot" in note for note in insight.notes)
+
+
+@pytest.mark.parametrize(("small", "compared"), [(1, True), (2, False)])
+def test_a_tenth_of_the_patients_may_be_withheld_in_a_funnel(small: int, compared: bool) -> None:
+    monthly = {code: (40 + index, 1000) for index, code in enumerate(given.CODES)}
+    monthly |= dict.fromkeys(given.CODES[:small], (3, 1000))
+    insight = between(pooled_measure(monthly))
+    assert insight is not None
+    assert ("cannot be compared" in insight.statement) is not compared
+
+
+def test_a_funnel_of_a_round_allows_for_over_dispersion() -> None:
+    insight = between(pooled_measure({code: (40 + 6 * index, 1000) for index, code in enumerate(given.CODES)}))
+    assert insight is not None
+    assert "over-dispersion is allowed for" in insight.certainty.because
+
+
+@pytest.mark.parametrize(
+    ("grain", "last", "recent", "start"),
+    [
+        (Grain.MONTH, date(2024, 12, 31), 12, date(2024, 1, 1)),
+        (Grain.MONTH, date(2025, 6, 30), 12, date(2024, 7, 1)),
+        (Grain.QUARTER, date(2024, 12, 31), 4, date(2024, 1, 1)),
+        (Grain.YEAR, date(2024, 12, 31), 1, date(2024, 1, 1)),
+        (Grain.ALL, date(2024, 12, 31), 1, date(2022, 1, 1)),
+    ],
+)
+def test_recent_is_the_last_twelve_months_counted(grain: Grain, last: date, recent: int, start: date) -> None:
+    whole = pooled_measure(dict.fromkeys(given.CODES[:3], (40, 1000)))
+    found = replace(whole, periods=periods_between(grain=grain, first=date(2022, 1, 1), last=last))
+    assert (len(found.recent), found.recent[0].start) == (recent, start)
 
 
 @pytest.mark.parametrize("members", [1, 2])
@@ -105,3 +136,18 @@ def test_a_publisher_s_total_counts_its_organisations_and_not_itself() -> None:
     assert [row[1] for row in insight.table.rows] == [15] * 6 + [13] * 6
     assert "missing from the latest total: 1 of 14 organisations that sent numbers" in insight.certainty.because
     assert any("13 organisations contribute to the latest total, 13 to 15" in note for note in insight.notes)
+
+
+def test_months_that_are_withheld_are_not_called_missing() -> None:
+    found = pooled_measure({given.CODES[0]: (4, 1000), given.CODES[1]: (40, 1000)})
+    unsent = (pl.col("member") == given.CODES[1]) & (pl.col("period") == MONTHS[5])
+    cells = found.cells.filter(~unsent)
+    said = variation_insights(
+        replace(found, cells=cells, series=totals(cells, by=["member", "period"])),
+        membership=given.MEMBERSHIP,
+        provenance=given.PROVENANCE,
+        embedded={},
+    )
+    because = {insight.scope: insight.certainty.because for insight in said if insight.kind is Kind.OVER_TIME}
+    assert "of 12 points 12 are withheld" in because[given.CODES[0]]
+    assert "of 12 points 1 is missing" in because[given.CODES[1]]

@@ -34,8 +34,9 @@ def test_a_sum_with_a_withheld_number_has_no_value_but_bounds() -> None:
 
 
 def test_a_sum_of_rounded_numbers_is_rounded() -> None:
-    row = totals(_cells([11, 20]), by=["period"]).row(0, named=True)
-    assert (row["numerator_state"], row["numerator_value"]) == (State.ROUNDED, 30)
+    for numerators in ([11, 20], [0, 11, 20]):
+        row = totals(_cells(numerators), by=["period"]).row(0, named=True)
+        assert (row["numerator_state"], row["numerator_value"]) == (State.ROUNDED, 30)
 
 
 def test_a_sum_of_exact_numbers_is_exact() -> None:

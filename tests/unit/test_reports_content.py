@@ -122,6 +122,28 @@ def test_withheld_months_leave_bounds_and_no_verdict() -> None:
     assert any("Withheld is not zero" in note for note in insight.notes)
 
 
+def test_without_limits_the_interval_is_that_of_the_sentence() -> None:
+    insight = said(series(20, 15, 3, 20, 0, 15))
+    assert ": between 1.05 and 1.42 per 1,000 admissions over 6 months; " in insight.statement
+    estimate = insight.certainty.estimate
+    assert (estimate.value, round(estimate.lower, 2), round(estimate.upper, 2)) == (None, 1.05, 1.42)
+    assert estimate.interval == "lowest to highest possible over the whole time"
+
+
+def test_a_rate_of_0_is_not_put_between_0_and_0() -> None:
+    """Nobody died, of somewhere between 1 and 7 people a month: the rate is 0 all the same."""
+    few = Observed(numerator=Known.exactly(0), denominator=Known(value=None, lower=1, upper=7))
+    insight = said((few,) * 6)
+    assert "0 per 1,000 admissions over 6 months" in insight.statement
+    assert "between" not in insight.statement
+
+
+def test_nobody_to_count_is_not_a_number_that_was_not_received() -> None:
+    insight = said(series(*[0] * 6, size=0))
+    assert insight.statement.endswith(": there were no admissions; it cannot be told whether that changed.")
+    assert "received" not in " ".join(insight.notes)
+
+
 def test_bounds_show_a_change_that_no_withheld_number_can_undo() -> None:
     insight = said(series(*[100, 3, 110] * 8, *[20, 4, 5] * 4))
     assert insight.statement == (
@@ -482,6 +504,18 @@ def test_no_estimate_says_what_cannot_be_said() -> None:
     assert insight.benefit is None
     assert insight.table.rows[0][2] is Mark.NOT_AVAILABLE
     assert any("does not mean that there was no effect" in note for note in insight.notes)
+
+
+def test_events_beside_an_unknown_denominator_are_not_0_events() -> None:
+    """Withheld denominators leave their counts out of the panel; that does not make them 0."""
+    unknown = np.full(PANEL.lower.shape, np.nan)
+    none = impact_of(NoEffect(reason="no denominator"), None, panel=replace(PANEL, lower=unknown, upper=unknown))
+    every = int((PANEL.treated & ~PANEL.excluded).sum())
+    assert none.certainty.estimate.value is None
+    assert f"in the 0 of {every} site-periods whose denominator is known" in none.certainty.estimate.unit
+    all_known = impact_of(NoEffect(reason="no comparison"), None)
+    assert all_known.certainty.estimate.value is not None
+    assert all_known.certainty.estimate.unit == "events counted while it was in effect"
 
 
 def expected_rows(insight: Insight) -> dict[object, tuple]:

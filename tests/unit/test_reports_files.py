@@ -158,3 +158,8 @@ def test_a_definition_is_found_without_reckoning_its_digest_again(monkeypatch: p
 
     monkeypatch.setattr(Measure, "digest", property(refuse))
     assert report.measure_of(insight) is given.WAITS
+
+
+def test_a_workbook_that_finds_no_room_is_refused_by_the_system() -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        write_workbook(Path("/dev/full"), REPORT)

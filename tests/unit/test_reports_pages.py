@@ -170,7 +170,7 @@ def test_a_round_without_findings_still_has_every_audience(tmp_path: Path) -> No
     write_pages(tmp_path, report=report, cache=CACHE)
     assert {f"{audience}.html" for audience in Audience} <= {path.name for path in tmp_path.iterdir()}
     text = (tmp_path / "policy-maker.html").read_text(encoding="utf-8")
-    assert "This round has nothing to say here." in text
+    assert "This round follows no programme, so there is no spread to show." in text
 
 
 def test_a_misspelt_name_in_a_template_is_an_error() -> None:

@@ -1,5 +1,8 @@
 """Atomic writes, locks, pinned keys and the audit chain."""
 
+import errno
+import json
+import os
 import stat
 import subprocess
 import sys
@@ -11,7 +14,7 @@ import pytest
 from rounds.audit.chain import Action, Entry, Event, append, decode, encode
 from rounds.errors import MessageError, RoundsError
 from rounds.exchange.signing import own_key, pin_key, publish_key, trusted_key
-from rounds.storage.atomic import remove_partials, write_file, write_folder
+from rounds.storage.atomic import remove_partials, write_file, write_folder, write_private_file
 from rounds.storage.lock import only_one
 
 KILLED_BEFORE_THE_SWAP = """
@@ -31,6 +34,38 @@ def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
     remove_partials(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_the_system_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_file(path, b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        write_file(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_full_disk_says_what_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system names no file when a disk is full, so the writer does."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for name, write in {
+        "file": lambda path: write_file(path, b"new"),
+        "key": lambda path: write_private_file(path, b"new"),
+        "folder": lambda path: write_folder(path, lambda new: write_file(new / "inside", b"new")),
+    }.items():
+        with pytest.raises(OSError, match="No space left") as refused:
+            write(tmp_path / name)
+        assert refused.value.filename == str(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_fill_leaves_the_old_folder(tmp_path: Path) -> None:
@@ -110,6 +145,7 @@ def test_every_change_of_the_log_shows() -> None:
     for changed, line in (
         ([lines[0].replace(b'"a"', b'"x"'), *lines[1:]], 1),
         ([lines[1], lines[0], lines[2]], 1),
+        ([lines[0], lines[1].replace(json.loads(lines[0])["hash"].encode(), b"0" * 64), lines[2]], 2),
         ([lines[0], lines[2]], 2),
         ([lines[0], b"{}\n"], 2),
         ([lines[0], b"\xff\n"], 2),

@@ -13,7 +13,7 @@ from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
 from rounds.learning.variation.funnel import Funnel, Outlier, funnel_proportions, proportion_limits
 from rounds.learning.variation.xmr import xmr_chart
-from rounds.measures.definitions import Measure
+from rounds.measures.definitions import Measure, PublishedQuestion
 from rounds.measures.periods import Grain, Period, period_label, periods_between
 from rounds.measures.strata import LEVELS
 from rounds.network.innovations import Innovation
@@ -73,9 +73,12 @@ class PooledMeasure:
 
 
 def pool_measure(replies: Sequence[Reply], measure: Measure, *, first: date, last: date) -> PooledMeasure | None:
-    """Return a measure pooled over the sites that answered it, or None if none did or nothing was in their answers."""
+    """Return a measure pooled over the sites that answered it, or None if there is nothing to say of it.
+
+    That is: no site answered it, nothing was in the answers, or every denominator is 0.
+    """
     cells = pooled_cells(replies, measure.ref)
-    if not cells.height:
+    if not cells.height or not int(cells["denominator_upper"].sum()):
         return None
     return PooledMeasure(
         measure=measure,
@@ -113,15 +116,28 @@ def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Pr
     by_period = dict(zip(sums["period"], observed_from_cells(sums), strict=True))
     members = dict(found.series.group_by("period").agg(pl.col("member").n_unique()).iter_rows())
     ever = set(found.members(membership))
-    expected = [sum(member.ods_code in ever for member in membership.on(period.start)) for period in found.periods]
+    expected = [
+        {member.ods_code for member in membership.on(period.start) if member.ods_code in ever}
+        for period in found.periods
+    ]
     return pooled(
         periods=found.labels,
         observed=tuple(by_period.get(period.start) for period in found.periods),
         members=tuple(members.get(period.start, 0) for period in found.periods),
-        expected=tuple(expected),
+        expected=tuple(len(codes) for codes in expected),
+        not_published=_not_published(found, expected),
         measure=found.measure,
         provenance=provenance,
     )
+
+
+def _not_published(found: PooledMeasure, expected: Sequence[set[str]]) -> int:
+    """Return how many members' periods a published source has no number for; records always answer for each."""
+    if not isinstance(found.measure.question, PublishedQuestion):
+        return 0
+    sent = set(found.series.select("period", "member").iter_rows())
+    wanted = {(period.start, code) for period, codes in zip(found.periods, expected, strict=True) for code in codes}
+    return len(wanted - sent)
 
 
 def _over_time_insights(

@@ -48,6 +48,7 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     plan.fix(desk.plan_path(plan.round_id))
     key = own_key(desk.folder)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
+    events = []
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         received = desk.received_path(plan.round_id, site.site).exists()
@@ -61,10 +62,11 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
             )
             write_file(kept, request)
         digest = _asked(desk, plan.round_id, site.site).digest
-        event = Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today)
-        record(desk.audit_path, event)
-        path = desk.exchange.request_path(plan.round_id, site.site)
-        desk.exchange.put(path, kept.read_bytes())
+        events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
+    record(desk.audit_path, *events)
+    for site in plan.sites:
+        kept = desk.asked_path(plan.round_id, site.site)
+        desk.exchange.put(desk.exchange.request_path(plan.round_id, site.site), kept.read_bytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +90,15 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
     posts = {site.site: _open(desk, plan, site) for site in plan.sites}
     present = [post for post in posts.values() if post is not None]
     check_members([post.reply for post in present], membership)
+    events = []
     for post in present:
         site, kept = post.reply.site, desk.received_path(plan.round_id, post.reply.site)
         pin_key(desk.folder, party=site, key=post.key)
         if not kept.exists():
             write_file(kept, post.content)
-        event = Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=post.reply.digest, day=today)
-        record(desk.audit_path, event)
+        digest = post.reply.digest
+        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=digest, day=today))
+    record(desk.audit_path, *events)
     return {site: post.reply if post else None for site, post in posts.items()}
 
 

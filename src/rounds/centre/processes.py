@@ -1,6 +1,7 @@
 """Runs the sites of a local network, each in a process of its own that sees only its own folder and the exchange."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -85,5 +86,14 @@ def _run_one(job: _Job) -> SiteFailure | None:
     )
     if result.returncode == ExitCode.OK:
         return None
-    message = result.stderr.strip() or f"the process of {job.site} ended with code {result.returncode} and no message"
+    message = result.stderr.strip().removeprefix("rounds: ") or _silent_end(job.site, result.returncode)
     return SiteFailure(site=job.site, exit_code=result.returncode, message=message)
+
+
+def _silent_end(site: str, code: int) -> str:
+    if code < 0:
+        return (
+            f"its process was killed ({signal.Signals(-code).name}), perhaps for want of memory; nothing of {site} is "
+            "half-written"
+        )
+    return f"the process of {site} ended with code {code} and no message"

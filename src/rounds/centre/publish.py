@@ -12,8 +12,11 @@ from rounds.centre.plan import Plan
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.exchange.messages import Reply
-from rounds.learning.spread.adoption import Stage
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.definitions import Measure
+from rounds.measures.periods import periods_between
 from rounds.network.members import Membership
+from rounds.reports.content.silences import silent_measure, silent_outcome
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
 from rounds.reports.report import Report
@@ -77,48 +80,86 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
     present = [reply for reply in replies.values() if reply is not None]
     declared = plan.declaration
     found: dict[str, PooledMeasure] = {}
+    silences: list[str] = []
     for measure in plan.measures:
         one = pool_measure(present, measure, first=declared.first, last=declared.last)
         if one is not None:
             found[measure.id] = one
+        else:
+            silences.append(_silence(plan, present, measure))
     progress.step("Looking for variation", len(found) + len(declared.programmes))
-    events = tuple(event for event in workspace.adoptions if event.day <= declared.as_of)
+    events = _known_events(workspace, plan)
     insights: list[Insight] = []
     for one in found.values():
-        provenance = _provenance(plan, replies, one)
+        provenance = _provenance(plan, replies, [one.measure], [one])
         embedded = embedded_innovations(
             one.measure.id, declared.programmes, workspace.library, events=events, as_of=declared.as_of
         )
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
         progress.advance()
-    spread_told: set[tuple[str, Stage]] = set()
-    for programme in declared.programmes:
-        if programme.outcome in found:
-            outcome = found[programme.outcome]
-            innovation = workspace.library.innovation(programme.innovation)
-            about: _About = {"membership": workspace.membership, "provenance": _provenance(plan, replies, outcome)}
-            ends = tuple(period.end for period in outcome.periods)
-            if (programme.innovation, programme.stage) not in spread_told:
-                spread_told.add((programme.innovation, programme.stage))
-                insights.append(
-                    spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
-                )
-            insights.append(impact_insight(programme, innovation, outcome=outcome, events=events, **about))
-        progress.advance()
+    said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
     return Report(
         network_name=workspace.name,
         round_id=plan.round_id,
         round_title=declared.title,
         as_of=declared.as_of,
-        insights=tuple(insights),
+        insights=(*insights, *said),
         membership=workspace.membership,
-        provenance=_provenance(plan, replies, *found.values()),
+        provenance=_provenance(plan, replies, plan.measures, list(found.values())),
         measures=tuple(one.measure for one in found.values()),
+        silences=(*silences, *unsaid),
     )
 
 
-def _provenance(plan: Plan, replies: dict[str, Reply | None], *found: PooledMeasure) -> Provenance:
-    measures = {one.measure.ref for one in found}
+def _of_programmes(
+    workspace: Workspace,
+    plan: Plan,
+    replies: dict[str, Reply | None],
+    found: dict[str, PooledMeasure],
+    *,
+    progress: Progress,
+) -> tuple[list[Insight], list[str]]:
+    """Return what is said of the round's programmes, and what cannot be said of them."""
+    declared = plan.declaration
+    events = _known_events(workspace, plan)
+    spread_told: set[tuple[str, Stage]] = set()
+    insights: list[Insight] = []
+    silences: list[str] = []
+    for programme in declared.programmes:
+        outcome = found.get(programme.outcome)
+        measure = next(one for one in plan.measures if one.id == programme.outcome)
+        innovation = workspace.library.innovation(programme.innovation)
+        provenance = _provenance(plan, replies, [measure], [outcome] if outcome else [])
+        about: _About = {"membership": workspace.membership, "provenance": provenance}
+        if (programme.innovation, programme.stage) not in spread_told:
+            spread_told.add((programme.innovation, programme.stage))
+            periods = periods_between(grain=measure.grain, first=declared.first, last=declared.last)
+            ends = tuple(period.end for period in periods)
+            insights.append(
+                spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
+            )
+        if outcome is None:
+            silences.append(silent_outcome(innovation, measure))
+        else:
+            insights.append(impact_insight(programme, innovation, outcome=outcome, events=events, **about))
+        progress.advance()
+    return insights, silences
+
+
+def _known_events(workspace: Workspace, plan: Plan) -> tuple[AdoptionEvent, ...]:
+    return tuple(event for event in workspace.adoptions if event.day <= plan.declaration.as_of)
+
+
+def _silence(plan: Plan, present: Sequence[Reply], measure: Measure) -> str:
+    answers = [table.cells.height for reply in present for table in reply.tables if table.measure == measure.ref]
+    declared = plan.declaration
+    return silent_measure(measure, sites=len(answers), cells=sum(answers), first=declared.first, last=declared.last)
+
+
+def _provenance(
+    plan: Plan, replies: dict[str, Reply | None], asked_for: Sequence[Measure], found: Sequence[PooledMeasure]
+) -> Provenance:
+    measures = {measure.ref for measure in asked_for}
     asked = [site.site for site in plan.sites if measures & set(site.question.measures)]
     return Provenance(
         round_id=plan.round_id,

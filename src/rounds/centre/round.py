@@ -13,7 +13,7 @@ from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE
-from rounds.storage.atomic import remove_partials
+from rounds.storage.atomic import refuse_unwritable, remove_partials
 from rounds.storage.audit_log import record
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
@@ -50,6 +50,7 @@ def run_round(
     """
     plan = make_plan(workspace, declaration)
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    _refuse_unwritable(workspace, desk, plan)
     waiting = [site for site in plan.sites if not desk.received_path(plan.round_id, site.site).exists()]
     failures = _check(waiting, progress)
     if failures and not partial:
@@ -84,6 +85,7 @@ def ask_round(workspace: Workspace, declaration: RoundDeclaration, *, today: dat
     """Lay a round's requests down for sites that answer in their own time."""
     plan = make_plan(workspace, declaration)
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    _refuse_unwritable(workspace, desk, plan)
     with _own_desk(workspace, desk):
         ask(desk, plan, today=today)
     return plan
@@ -147,6 +149,12 @@ def _conclude(
     event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
     record(desk.audit_path, event)
     return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
+
+
+def _refuse_unwritable(workspace: Workspace, desk: Desk, plan: Plan) -> None:
+    """Before a round begins: one that has may lie on a medium that is read-only by now, and be finished."""
+    if not desk.plan_path(plan.round_id).exists():
+        refuse_unwritable(workspace.centre, workspace.exchange, workspace.outputs(plan.round_id))
 
 
 @contextmanager

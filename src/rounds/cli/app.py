@@ -3,6 +3,7 @@
 import secrets
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from rounds import __version__
 from rounds.cli import centre, demo, library, site
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 app = typer.Typer(
     name="rounds",
@@ -58,7 +61,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{where}{error.strerror or 'the system refused'}; make room or give access, then run it again")
+        remedy = "correct its name" if isinstance(error, FileNotFoundError) else "make room or give access"
+        _complain(f"{where}{error.strerror or 'the system refused'}; {remedy}, then run it again")
         sys.exit(ExitCode.ERROR)
     except Exception as error:  # noqa: BLE001 - the outermost net: what nobody foresaw must not print a patient's values
         incident = secrets.token_hex(4)
@@ -76,6 +80,7 @@ def _complain(message: str) -> None:
 def _innermost(error: Exception) -> str:
     """Return file, line and function, never the values: exception texts of libraries can quote the data."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "rounds" in frame.filename] or list(frames)
-    last = ours[-1]
-    return f"{last.filename.rsplit('/rounds/', 1)[-1]}:{last.lineno} {last.name}"
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    if not ours:
+        return "no file of Rounds"
+    return f"{Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno} {ours[-1].name}"

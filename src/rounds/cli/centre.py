@@ -202,7 +202,8 @@ def _tell(terminal: Terminal, outcomes: "dict[str, Outcome]") -> None:
 def _lines(round_id: str, outcome: "Outcome") -> list[str]:
     folder = outcome.outputs.resolve()
     done = "is done" if outcome.changed else "was finished already; nothing was done"
-    lines = [f"Round {round_id} {done}: {len(outcome.sites_in)} sites answered."]
+    answered = "1 site" if len(outcome.sites_in) == 1 else f"{len(outcome.sites_in)} sites"
+    lines = [f"Round {round_id} {done}: {answered} answered."]
     if outcome.failures:
         lines.append("Missing, the round is partial: " + ", ".join(failure.site for failure in outcome.failures))
     return [

@@ -1,14 +1,18 @@
 """`rounds demo`: a synthetic network with known truth, and one round of it."""
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rounds.cli.centre import run
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError
+
+if TYPE_CHECKING:  # the command line imports late so that --help is fast
+    from rounds.reports.insight import Estimate
 
 
 def demo(
@@ -35,11 +39,46 @@ def demo(
     terminal = terminal_of(context)
     if (folder / "network.yaml").exists():
         _refuse_another(folder, seed)
+    elif folder.resolve() == Path.cwd():
+        raise DefinitionError("the demo cannot replace the folder you are in; name a new one: rounds demo my-network")
     else:
         with terminal.bars() as bars:
             write_demo_network(folder, plan=SyntheticNetwork(seed=seed), progress=bars)
     if not only_make:
         run(context, folder)
+        if not terminal.json:
+            sys.stdout.write("\n".join(planted_and_found(folder)) + "\n")
+
+
+def planted_and_found(folder: Path) -> tuple[str, ...]:
+    """Return, in a line for each number that was planted, what the round found in its place.
+
+    Args:
+        folder: a demo's, its round published.
+    """
+    from rounds.reports.insight import Kind
+    from rounds.reports.json_file import read_insights
+
+    truth = json.loads((folder / "truth.json").read_bytes())
+    published = next((folder / "outputs").glob("*/insights.json"))
+    impact = next(one for one in read_insights(published.read_bytes()) if one.kind is Kind.IMPACT)
+    if impact.benefit is None:
+        return (f"What was planted was not found: {impact.statement}",)
+    ratio, avoided = impact.certainty.estimate, impact.benefit.patients
+    return (
+        "What was planted, and what the round found without knowing it:",
+        _line("rate ratio of cardiac arrests", truth["rate_ratio"], ratio, "{:.2f}"),
+        _line("cardiac arrests avoided", truth["expected_avoided"], avoided, "{:,.0f}"),
+    )
+
+
+def _line(what: str, planted: float, found: "Estimate", as_text: str) -> str:
+    held = "inside" if found.lower <= planted <= found.upper else "OUTSIDE, as happens 1 time in 20"
+    value, lower, upper = (as_text.format(number) for number in (found.value, found.lower, found.upper))
+    return (
+        f"  {what + ':':<31} planted {as_text.format(planted):>5}, found {value:>5} (95% interval {lower} to {upper}): "
+        f"{held}"
+    )
 
 
 def _refuse_another(folder: Path, seed: int) -> None:

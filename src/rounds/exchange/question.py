@@ -59,15 +59,18 @@ def read_question(wire: WireQuestion, *, source: str) -> Question:
     """Return the question in a message.
 
     Raises:
-        MessageError: if a date is none.
+        MessageError: if a date is none, or the dates are not in order.
     """
-    return Question(
+    question = Question(
         first=read_day(wire.first, source),
         last=read_day(wire.last, source),
         as_of=read_day(wire.as_of, source),
         measures=tuple(MeasureRef(id=one.id, version=one.version, digest=one.digest) for one in wire.measures),
         members=tuple(wire.members),
     )
+    if not question.first <= question.last <= question.as_of:
+        raise MessageError(f"{source}: first, last and as_of are not in order; ask the sender to send it again")
+    return question
 
 
 def parse_question(text: str, *, source: str) -> Question:

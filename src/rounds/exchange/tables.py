@@ -4,20 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from rounds.disclosure.bounded import bounded_problem, bounded_schema
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import Released
 from rounds.errors import MessageError
+from rounds.exchange.question import Wire
 from rounds.measures.definitions import MeasureRef
 from rounds.measures.strata import Stratum
 
 
-class WireTable(BaseModel):
+class WireTable(Wire):
     """One released measure: its name, the rule that was applied, and columns of equal length."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     measure: str
     version: int

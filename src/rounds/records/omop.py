@@ -12,6 +12,7 @@ from typing import Final, Literal
 import duckdb
 
 from rounds.errors import RecordsError
+from rounds.records.importing.generation import current_folder
 from rounds.records.quality import QualityReport, Source, check_values, people_problem
 from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast
 
@@ -97,6 +98,7 @@ def open_records(
         )
     if not folder.is_dir():
         raise RecordsError(f"site {site}: there is no folder {folder}; correct `records.folder` in site.yaml")
+    folder = current_folder(folder)
     files, problems = _find_files(folder, site=site)
     with _private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
         sources = []

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 
-from rounds.reports.content.wording import slug
+from rounds.reports.content.wording import sites_out_words, slug
 from rounds.reports.insight import Cell, Insight, Kind, Mark
 from rounds.reports.report import Report
 
@@ -59,8 +60,10 @@ def write_workbook(path: Path, report: Report) -> Path:
         report: what to write.
     """
     moment = datetime.combine(report.as_of, datetime.min.time(), tzinfo=UTC).replace(tzinfo=None)
+    # Made in memory: on a full disk xlsxwriter raises errors of its own, and this file's are the system's.
+    made = BytesIO()
     book = xlsxwriter.Workbook(
-        path, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+        made, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     )
     book.set_properties(
         {"title": f"{report.network_name}: {report.round_title}", "author": "Rounds", "created": moment}
@@ -73,12 +76,15 @@ def write_workbook(path: Path, report: Report) -> Path:
     }
     tables = _tables(report)
     names = sheet_names(title for title, _, _ in tables)
+    missing = {_table_title(insight): _missing(insight) for insight in report.insights}
     _cover(book, looks, report)
     _contents(book, looks, [(name, title) for name, (title, _, _) in zip(names, tables, strict=True)])
     _notes(book, looks, report)
     for index, (name, (title, columns, rows)) in enumerate(zip(names, tables, strict=True), start=1):
-        _sheet(book, looks, name=name, title=title, columns=columns, rows=rows, table_name=f"table_{index}")
+        about = (title, missing.get(title, ""))
+        _sheet(book, looks, name=name, about=about, columns=columns, rows=rows, table_name=f"table_{index}")
     book.close()
+    path.write_bytes(made.getvalue())
     return path
 
 
@@ -99,10 +105,16 @@ def _tables(report: Report) -> list[tuple[str, tuple[str, ...], Rows]]:
 
 
 def _table_title(insight: Insight) -> str:
-    what = (
-        "Network total" if insight.kind is Kind.OVER_TIME and insight.scope == "network" else insight.kind.capitalize()
-    )
+    what = insight.kind.capitalize()
+    if insight.kind is Kind.OVER_TIME and insight.scope == "network":
+        what = "Partial total" if insight.provenance.sites_out else "Network total"
     return f"{what}: {insight.measure_title}"
+
+
+def _missing(insight: Insight) -> str:
+    """Return a sentence on the sites that a table is without; empty if none is missing."""
+    words = sites_out_words(insight.provenance)
+    return f" {words} ({', '.join(insight.provenance.sites_out)}): these numbers are without them." if words else ""
 
 
 def _statement_row(insight: Insight) -> tuple[Cell, ...]:
@@ -172,6 +184,7 @@ def _cover(book: Any, looks: dict[str, Any], report: Report) -> None:
         ("Withheld", f"{source.withheld_cells:,} of {source.total_cells:,} numbers withheld to protect patients"),
         ("Plan", source.plan_digest),
         ("Made with", f"Rounds {source.code_version}"),
+        *(("Not said", silence) for silence in report.silences),
     )
     for row, (label, text) in enumerate(lines, start=FIRST_ROW):
         sheet.write_string(row, 0, label, looks["wrap"])
@@ -210,15 +223,24 @@ def _general_notes(insight: Insight) -> tuple[str, ...]:
 
 
 def _sheet(
-    book: Any, looks: dict[str, Any], *, name: str, title: str, columns: tuple[str, ...], rows: Rows, table_name: str
+    book: Any,
+    looks: dict[str, Any],
+    *,
+    name: str,
+    about: tuple[str, str],
+    columns: tuple[str, ...],
+    rows: Rows,
+    table_name: str,
 ) -> None:
+    """Write a sheet of one table. `about` is its title and a sentence on the sites that are missing from it."""
+    title, missing = about
     sheet = book.add_worksheet(name)
     sheet.write_string(0, 0, title, looks["title"])
     sheet.write_string(
         1,
         0,
         f"This sheet holds one table of {len(rows)} rows. {Mark.WITHHELD} means withheld, which is not "
-        f"zero; see notes.",
+        f"zero; see notes.{missing}",
     )
     last = FIRST_ROW + max(len(rows), 1)
     headings = _unique(columns)

@@ -68,6 +68,7 @@ def insights_json(report: Report) -> bytes:
             }
             for measure in report.measures
         ],
+        "silences": list(report.silences),
         "glossary": dict(report.glossary),
         "insights": [_insight(insight) for insight in report.insights],
     }

@@ -46,6 +46,8 @@ class Report:
     provenance: Provenance
     measures: tuple[Measure, ...] = ()
     """definitions of the measures the insights are about"""
+    silences: tuple[str, ...] = ()
+    """a sentence for each thing the round was asked and cannot speak of, such as a measure without numbers"""
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
     """(term, meaning), sorted"""
     _by_name: Mapping[str, Measure] = field(init=False, repr=False, compare=False)

@@ -181,7 +181,10 @@ def _count_published(
 
 
 def _periods(measure: Measure, question: Question) -> tuple[Period, ...]:
-    return periods_between(grain=measure.grain, first=question.first, last=question.last)
+    try:
+        return periods_between(grain=measure.grain, first=question.first, last=question.last)
+    except ValueError as error:
+        raise MessageError(f"measure {measure.ref}: {error}; the centre must ask for whole periods") from None
 
 
 def _refuse_published(site: Site, measure: Measure) -> None:

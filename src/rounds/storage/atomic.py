@@ -2,8 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from rounds.errors import RoundsError
 
 _PARTIAL = ".partial-"
 
@@ -15,31 +18,37 @@ def write_file(path: Path, content: bytes) -> None:
         path: where it belongs; missing parent folders are made.
         content: every byte of it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)  # noqa: PTH105 - one named call, so that tests can cut the power there
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with _refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, path)  # noqa: PTH105 - one named call, so that tests can cut the power there
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
 
 
 def write_private_file(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, such as a private key."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)  # noqa: PTH105 - see write_file
-    _sync_folder(path.parent)
+    with _refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, path)  # noqa: PTH105 - see write_file
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
 
 
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
@@ -51,23 +60,39 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         path: the folder to make or replace.
         fill: writes the content into the empty folder it is given.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        fill(partial)
-    except BaseException:
+    with _refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
         shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if path.exists():
-        outgoing = path.with_name(f"{_PARTIAL}{os.getpid()}-old-{path.name}")
-        os.replace(path, outgoing)  # noqa: PTH105 - see write_file
-        os.replace(partial, path)  # noqa: PTH105
-        shutil.rmtree(outgoing)
-    else:
-        os.replace(partial, path)  # noqa: PTH105
-    _sync_folder(path.parent)
+        partial.mkdir()
+        try:
+            fill(partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if path.exists():
+            outgoing = path.with_name(f"{_PARTIAL}{os.getpid()}-old-{path.name}")
+            os.replace(path, outgoing)  # noqa: PTH105 - see write_file
+            os.replace(partial, path)  # noqa: PTH105
+            shutil.rmtree(outgoing)
+        else:
+            os.replace(partial, path)  # noqa: PTH105
+        _sync_folder(path.parent)
+
+
+def refuse_unwritable(*folders: Path) -> None:
+    """Raise if a folder, or the nearest one above it that exists, takes no new files. Nothing is tried.
+
+    Raises:
+        RoundsError: naming the folder.
+    """
+    for folder in folders:
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not os.access(there, os.W_OK):
+            raise RoundsError(
+                f"{there}: nothing can be written here (read-only, or not yours); nothing was done; give access, then "
+                "run it again"
+            )
 
 
 def remove_partials(folder: Path, *, of: str = "*") -> None:
@@ -92,3 +117,14 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _refusals_named(path: Path) -> Iterator[None]:
+    """Let every refusal of the system name what was to be written. A full disk names nothing of its own accord."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # without a number the error has its own words and no room for a name
+            error.filename = str(path)
+        raise

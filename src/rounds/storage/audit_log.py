@@ -6,14 +6,15 @@ from rounds.audit import chain
 from rounds.storage.atomic import write_file
 
 
-def record(path: Path, event: chain.Event) -> None:
-    """Add an event to the log at `path`, unless the same event is in it already.
+def record(path: Path, *events: chain.Event) -> None:
+    """Add events to the log at `path`, each unless the same event is in it already. The log is written once, or not.
 
     Raises:
         RoundsError: if the log on disk is broken.
     """
-    entries = read_log(path)
-    longer = chain.append(entries, event)
+    entries = longer = read_log(path)
+    for event in events:
+        longer = chain.append(longer, event)
     if longer is not entries:
         write_file(path, chain.encode(longer))
 

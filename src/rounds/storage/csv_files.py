@@ -260,7 +260,9 @@ def _day(cell: str, dialect: CsvDialect) -> date:
                 return date.fromisoformat(cell)
             except ValueError:
                 raise _UnreadableCell("there is no such day in the calendar; correct it") from None
-        raise _UnreadableCell("the date is not written as 2024-03-31" + _or_declare("date_format", dialect))
+        raise _UnreadableCell(
+            "the date is not written as 2024-03-31; write it so" + _or_declare("date_format", dialect)
+        )
     try:
         return datetime.strptime(cell, dialect.date_format).date()  # noqa: DTZ007 - a calendar day has no time zone
     except ValueError:

@@ -1,5 +1,6 @@
 """A network's folder: what `network.yaml` and `rounds/*.yaml` say, parsed once into our own types."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -158,7 +159,7 @@ def read_workspace(folder: Path) -> Workspace:
         centre=folder / network.centre.folder,
         exchange=folder / network.exchange,
         membership=membership,
-        adoptions=_read_adoptions(folder / "adoptions.csv", membership, library),
+        adoptions=_read_adoptions(folder / "adoptions.csv", membership, library, declared),
         library=library,
         rounds=tuple(declared),
     )
@@ -219,8 +220,17 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
     )
 
 
-def _read_adoptions(path: Path, membership: Membership, library: Library) -> tuple[AdoptionEvent, ...]:
+def _read_adoptions(
+    path: Path, membership: Membership, library: Library, declared: Sequence[RoundDeclaration]
+) -> tuple[AdoptionEvent, ...]:
+    """A file that is not there says nothing; only one without rows says that nobody has adopted anything."""
     if not path.exists():
+        for one in declared:
+            if one.programmes:
+                raise DefinitionError(
+                    f"{path} is missing, and round {one.id} asks how far {one.programmes[0].innovation} has spread; "
+                    "write the file with the first row ods_code,innovation,stage,date and one row for each step"
+                )
         return ()
     known = [innovation.id for innovation in library.innovations]
     return read_adoptions(path, membership=membership, innovations=known)

@@ -65,8 +65,13 @@ def select(panel: Panel) -> Selection | NoEffect:
     treated = observed & panel.treated
     if panel.lower.shape[1] < 2:
         return NoEffect(reason="There is one period only; an effect needs periods before and with the innovation.")
+    if not panel.treated.any():
+        return NoEffect(reason="At no site was the innovation in effect throughout a period of this round.")
     if not treated.any():
-        return NoEffect(reason="No site has counts from a period in which the innovation was in effect throughout.")
+        return NoEffect(
+            reason="Wherever the innovation was in effect throughout a period, the denominator is withheld or 0, or "
+            "nothing was sent; have the measure counted over longer periods."
+        )
     if not untreated.any():
         return NoEffect(reason="There are no counts from periods without the innovation to compare with.")
     overlapping = _site_with_overlapping_bounds(panel, untreated | treated)

@@ -50,7 +50,9 @@ def write_demo_network(folder: Path, *, plan: SyntheticNetwork, progress: Progre
             records = partial / "sites" / hospital.site / "records"
             records.mkdir(parents=True)
             for name, table in site_tables(arrests, hospital=hospital.number).items():
-                table.write_parquet(records / f"{name}.parquet", compression="zstd", compression_level=1)
+                made = io.BytesIO()  # on a full disk Polars raises errors of its own
+                table.write_parquet(made, compression="zstd", compression_level=1)
+                (records / f"{name}.parquet").write_bytes(made.getvalue())
             progress.advance()
 
     write_folder(folder, fill)

@@ -139,15 +139,23 @@ def _ratio(effect: Effect) -> Estimate:
 
 
 def _counted(panel: Panel) -> Estimate:
-    """Return what is known without an estimate: the events counted while it was in effect."""
+    """Return what is known without an estimate: the events counted while it was in effect.
+
+    Where the denominator is unknown there may have been events too; then the unit says which part was counted.
+    """
     used = panel.treated & ~panel.excluded
+    known = int((used & ~np.isnan(panel.lower)).sum())
+    every = int(used.sum())
     lower, upper = (float(np.nansum(np.where(used, bound, np.nan))) for bound in (panel.lower, panel.upper))
+    unit = "events counted while it was in effect"
+    if known < every:
+        unit += f", in the {known:,} of {plural(every, 'site-period')} whose denominator is known"
     return Estimate(
-        value=lower if lower == upper else None,
+        value=lower if lower == upper and known == every else None,
         lower=lower,
         upper=upper,
         interval="lowest to highest possible; not an effect",
-        unit="events counted while it was in effect",
+        unit=unit,
     )
 
 

@@ -19,6 +19,9 @@ from rounds.reports.insight import (
     Table,
 )
 
+MOST_ROWS = 40
+"""A chart with more rows than this fits no screen; the table still has everybody."""
+
 FUNNEL_NOTE = (
     "There is no funnel plot: its centre would rest on the organisations whose counts are shown, and would lie too "
     "high, because the withheld counts are the small ones."
@@ -58,6 +61,9 @@ def not_compared(
     lower, upper = together.rate_bounds(measure.per)
     labels = _labels(members, membership)
     rows = sorted(zip(labels, members, observed, strict=True), key=lambda row: row[0])
+    largest = sorted(rows, key=lambda row: (-row[2].denominator.lower, row[0]))[:MOST_ROWS]
+    drawn = sorted(largest, key=lambda row: row[0])
+    which = f" (the {len(drawn)} largest of {len(rows)})" if len(drawn) < len(rows) else ""
     return Insight(
         id=slug(Kind.BETWEEN_SITES, measure.id, NETWORK),
         kind=Kind.BETWEEN_SITES,
@@ -83,10 +89,12 @@ def not_compared(
         comparator=None,
         benefit=None,
         chart=interval_chart(
-            rows=tuple(_interval(label, item, measure.per) for label, _, item in rows),
-            title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
+            rows=tuple(_interval(label, item, measure.per) for label, _, item in drawn),
+            title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)}){which}",
         ),
-        alt_text=f"Rates of {inline(measure.title)} by organisation over {over}, with 95% intervals. {statement}",
+        alt_text=(
+            f"Rates of {inline(measure.title)} by organisation{which} over {over}, with 95% intervals. {statement}"
+        ),
         table=Table(
             columns=(
                 "Organisation",
@@ -109,10 +117,17 @@ def not_compared(
         provenance=provenance,
         notes=(
             FUNNEL_NOTE,
+            *_drawn_note(len(drawn), len(rows)),
             f"Counts over {over}. Intervals are 95% (Wilson) and cover every value that withheld counts allow.",
             *withheld_note(observed, "organisation"),
         ),
     )
+
+
+def _drawn_note(drawn: int, rows: int) -> tuple[str, ...]:
+    if drawn == rows:
+        return ()
+    return (f"The chart shows the {drawn} largest of {rows} organisations; the table gives all of them.",)
 
 
 def _labels(members: tuple[str, ...], membership: Membership) -> list[str]:

@@ -36,6 +36,7 @@ def pooled(
     observed: tuple[Observed | None, ...],
     members: tuple[int, ...],
     expected: tuple[int, ...],
+    not_published: int = 0,
     measure: Measure,
     provenance: Provenance,
 ) -> Insight:
@@ -46,6 +47,7 @@ def pooled(
         observed: the network's sum in each period; None where nothing was received.
         members: how many organisations are in each period's sum. A publisher site stands for many.
         expected: how many would be, if everyone that ever sent a number had sent one while a member.
+        not_published: how many organisation-periods have no number because their source published none.
         measure: what is counted.
         provenance: where the numbers come from.
 
@@ -102,6 +104,7 @@ def pooled(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
             "known, not chance.",
             *_members_note(members, last),
+            *_not_published_note(not_published, measure),
             *withheld_note(observed, grain_noun(measure.grain)),
         ),
     )
@@ -117,16 +120,26 @@ def _members_note(members: tuple[int, ...], last: int) -> tuple[str, ...]:
     )
 
 
+def _not_published_note(gaps: int, measure: Measure) -> tuple[str, ...]:
+    if not gaps:
+        return ()
+    noun = grain_noun(measure.grain)
+    return (
+        f"{plural(gaps, f'organisation-{noun}')} {'is' if gaps == 1 else 'are'} left out of the totals, not counted as "
+        f"zero: the source published no number for {'it' if gaps == 1 else 'them'}, or not for the whole {noun}.",
+    )
+
+
 def _confidence(latest: Observed, members: int, expected: int, measure: Measure, provenance: Provenance) -> Confidence:
     lower, upper = latest.rate_bounds(measure.per)
     spread = (upper - lower) / upper if upper else 0.0
     if spread <= 0.05:
-        doubt, because = 0, "withheld and rounded counts leave almost no doubt about the total"
+        doubt, because = 0, "withheld and rounded counts leave almost no doubt"
     elif spread <= 0.3:
-        doubt, because = 1, "withheld and rounded counts leave some doubt about the total"
+        doubt, because = 1, "withheld and rounded counts leave some doubt"
     else:
         doubt, because = 2, "so many counts are withheld that the total is only roughly known"
-    reasons = [f"{because} of {plural(members, 'organisation')}"]
+    reasons = [f"in the total of {plural(members, 'organisation')}, {because}"]
     if provenance.sites_out:
         doubt += 1
         reasons.append(f"{sites_out_words(provenance)}, and the total says nothing about them")

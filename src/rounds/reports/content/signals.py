@@ -115,8 +115,8 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
         then, now = (total(part).interval95(measure.per, dispersion=dispersion) for part in (before, recent))
         if now[1] < then[0] or now[0] > then[1]:
             return _last_year(then, now, recent, why, start, subject, measure)
-    last = next((item for item in reversed(observed) if item is not None), None)
-    lower, upper = last.rate_bounds(measure.per) if last else (0.0, float(measure.per))
+    together = total(item for item in observed if item is not None)
+    lower, upper = together.rate_bounds(measure.per)
     return Signal(
         sentence=f"{subject}: {_level(observed, measure)}; it cannot be told whether that changed.",
         level=Certainty.LOW,
@@ -124,10 +124,10 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
         variation=None,
         since=None,
         estimate=Estimate(
-            value=last.rate(measure.per) if last else None,
+            value=together.rate(measure.per),
             lower=lower,
             upper=upper,
-            interval="lowest to highest possible",
+            interval="lowest to highest possible over the whole time",
             unit=rate_unit(measure),
         ),
     )
@@ -184,7 +184,8 @@ def _level(observed: tuple[Observed | None, ...], measure: Measure) -> str:
     """Return what is known of the whole series without limits."""
     known = [item for item in observed if item is not None and item.denominator.upper]
     if not known:
-        return "no number was received"
+        received = any(item is not None for item in observed)
+        return f"there were no {measure.unit}" if received else "no number was received"
     together = total(known)
     rate = together.rate(measure.per)
     if rate is not None:

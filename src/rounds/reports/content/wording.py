@@ -47,7 +47,9 @@ def rate_span(lower: float, upper: float, measure: Measure) -> str:
 
 
 def rate_between(lower: float, upper: float, measure: Measure) -> str:
-    """Return two bounds in a sentence: "between 1.2 and 1.9 per 1,000 admissions"."""
+    """Return two bounds in a sentence: "between 1.2 and 1.9 per 1,000 admissions", or one that they agree on."""
+    if number(lower) == number(upper):
+        return rate_text(lower, measure)
     percent = "%" if measure.per == 100 else ""
     return f"between {number(lower)}{percent} and {number(upper)}{rate_suffix(measure)}"
 

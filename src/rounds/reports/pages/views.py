@@ -59,6 +59,8 @@ class View:
 
 CHANGES = frozenset({Direction.BETTER, Direction.WORSE})
 NO_CHANGES = "No service has a clear change this round. That is a finding too: nothing needs explaining."
+NO_PROGRAMME = "This round follows no programme, so there is no spread to show."
+NO_EFFECT = "This round has no effect of a programme to report."
 
 VIEWS: tuple[View, ...] = (
     View(
@@ -105,8 +107,8 @@ VIEWS: tuple[View, ...] = (
         title="Commissioners",
         question="How far has it spread, and how many patients benefited?",
         sections=(
-            Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), limit=4),
-            Section(heading="Spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), limit=4),
+            Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=4),
+            Section(heading="Spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), empty=NO_PROGRAMME, limit=4),
             Section(heading="The network as a whole", layout=Layout.LINES, kinds=(Kind.OVER_TIME,)),
         ),
     ),
@@ -132,7 +134,12 @@ VIEWS: tuple[View, ...] = (
         question="How are services in each area doing, in plain words?",
         sections=(
             Section(heading="By region", layout=Layout.REGIONS, kinds=(Kind.OVER_TIME,), reach=Reach.MEMBERS),
-            Section(heading="What is being spread", layout=Layout.LINES, kinds=(Kind.SPREAD, Kind.IMPACT)),
+            Section(
+                heading="What is being spread",
+                layout=Layout.LINES,
+                kinds=(Kind.SPREAD, Kind.IMPACT),
+                empty=NO_PROGRAMME,
+            ),
             Section(heading="The network as a whole", layout=Layout.CARDS, kinds=(Kind.OVER_TIME,), limit=6),
         ),
     ),
@@ -141,7 +148,7 @@ VIEWS: tuple[View, ...] = (
         title="Researchers",
         question="What was measured, how, and what can be reused?",
         sections=(
-            Section(heading="Estimates", layout=Layout.CARDS, kinds=(Kind.IMPACT,), limit=4),
+            Section(heading="Estimates", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=4),
             Section(heading="Measures and methods", layout=Layout.METHODS),
             Section(heading="Data", layout=Layout.DOWNLOADS),
             Section(
@@ -156,8 +163,8 @@ VIEWS: tuple[View, ...] = (
         title="Policy makers",
         question="What spread, did it work, and how sure are we?",
         sections=(
-            Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), limit=1),
-            Section(heading="What spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), limit=1),
+            Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=1),
+            Section(heading="What spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), empty=NO_PROGRAMME, limit=1),
         ),
     ),
 )

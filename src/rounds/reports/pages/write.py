@@ -10,7 +10,7 @@ from rounds.measures.definitions import Better
 from rounds.reports.charts.icons import icon_svg
 from rounds.reports.charts.render import SvgCache
 from rounds.reports.charts.theme import MOBILE, WEB
-from rounds.reports.content.wording import better_words, number
+from rounds.reports.content.wording import better_words, number, rate_text
 from rounds.reports.insight import Cell, Estimate, Insight, Mark
 from rounds.reports.pages.plan import home_path, measure_key, measure_path, organisation_path, pages_of
 from rounds.reports.pages.views import VIEWS, audience_path
@@ -97,6 +97,7 @@ def _environment(report: Report, drawn: SvgCache) -> Environment:
         "measure_page": lambda insight: measure_path(measure_key(insight)),
         "measure_path": measure_path,
         "organisation_path": organisation_path,
+        "rate_text": rate_text,
         "audience_path": audience_path,
     }
     environment.filters |= {
@@ -124,9 +125,10 @@ def _cell(cell: Cell) -> str:
 def _estimate(estimate: Estimate) -> str:
     """Return a number with its interval: never a bare number, and never a blank for a withheld one."""
     unit = estimate.unit if estimate.unit.startswith("%") else f" {estimate.unit}"
-    ends = f"{number(estimate.lower)} to {number(estimate.upper)}"
+    percent = "%" if estimate.unit.startswith("%") else ""
+    ends = f"{number(estimate.lower)}{percent} to {number(estimate.upper)}"
     if estimate.value is None:
         return f"{ends}{unit} ({estimate.interval}); the value itself is withheld or not known"
     if estimate.lower == estimate.upper == estimate.value:
         return f"{number(estimate.value)}{unit} ({estimate.interval})"
-    return f"{number(estimate.value)}{unit}; {estimate.interval} {ends}"
+    return f"{number(estimate.value)}{unit}; {estimate.interval} {ends}{percent}"

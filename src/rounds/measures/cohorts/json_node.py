@@ -1,0 +1,126 @@
+"""Reads JSON strictly: every value by kind, every problem by its path, every key that nobody asked for."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+_DAY: Final = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})")
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """An object inside a JSON document. Reading a key takes it; `refuse_rest` names those left over."""
+
+    value: dict[str, object]
+    path: str
+    problems: list[str]
+    """Shared by all nodes of a document."""
+    taken: set[str] = field(default_factory=set)
+
+    def at(self, key: str) -> str:
+        """Return the path of a key."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def refuse(self, key: str, why: str) -> None:
+        """Note a problem with a key."""
+        self.problems.append(f"{self.at(key)}: {why}")
+
+    def has(self, key: str) -> bool:
+        """Say whether a key is there and not null, and take it."""
+        self.taken.add(key)
+        return self.value.get(key) is not None
+
+    def refuse_rest(self) -> None:
+        """Note a problem for every key that was not read and says something."""
+        for key, value in self.value.items():
+            if key not in self.taken and value is not None:
+                self.refuse(key, "this element is not supported here; remove it, or use a definition without it")
+
+    def child(self, key: str) -> "Node | None":
+        """Return the object at a key, or nothing if it is not there."""
+        if not self.has(key):
+            return None
+        value = self.value[key]
+        if not isinstance(value, dict):
+            self.refuse(key, "write an object")
+            return None
+        return Node(value=value, path=self.at(key), problems=self.problems)
+
+    def needed(self, key: str) -> "Node | None":
+        """Return the object at a key, and note a problem if it is not there."""
+        if not self.has(key):
+            self.refuse(key, "this element is missing")
+            return None
+        return self.child(key)
+
+    def children(self, key: str) -> Iterator["Node"]:
+        """Give the objects of a list, which may be missing."""
+        if not self.has(key):
+            return
+        values = self.value[key]
+        if not isinstance(values, list):
+            self.refuse(key, "write a list of objects")
+            return
+        for number, value in enumerate(values):
+            if isinstance(value, dict):
+                yield Node(value=value, path=f"{self.at(key)}[{number}]", problems=self.problems)
+            else:
+                self.refuse(f"{key}[{number}]", "write an object")
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        """Return the text at a key."""
+        if not self.has(key):
+            return default
+        value = self.value[key]
+        if isinstance(value, str):
+            return value
+        self.refuse(key, "write text")
+        return default
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """Return true or false."""
+        if not self.has(key):
+            return default
+        value = self.value[key]
+        if isinstance(value, bool):
+            return value
+        self.refuse(key, "write true or false")
+        return default
+
+    def integer(self, key: str) -> int | None:
+        """Return a whole number, or nothing if it is not there."""
+        if not self.has(key):
+            return None
+        value = self.value[key]
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        self.refuse(key, "write a whole number")
+        return None
+
+    def number(self, key: str) -> float | None:
+        """Return a number, or nothing if it is not there."""
+        if not self.has(key):
+            return None
+        value = self.value[key]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        self.refuse(key, "write a number")
+        return None
+
+    def day(self, key: str) -> date | None:
+        """Return a date, or nothing if it is not there."""
+        if not self.has(key):
+            return None
+        value = self.value[key]
+        found = _DAY.fullmatch(value) if isinstance(value, str) else None
+        try:
+            if found is not None:
+                return date(*(int(part) for part in found.groups()))
+        except ValueError:
+            pass
+        self.refuse(key, "write a date as year-month-day")
+        return None

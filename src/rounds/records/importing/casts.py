@@ -1,0 +1,88 @@
+"""How a source's own types become those of the CDM without losing anything, and what is wrong where they cannot."""
+
+from typing import Final
+
+from rounds.records.importing.cdm import CdmType
+from rounds.records.tables import ColumnType, lossless_cast
+
+_DAY: Final = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_MIDNIGHT: Final = r"([ T]0?0:00(:00(\.0+)?)?(Z|[+-]00(:?00)?)?)?"
+_CLOCK: Final = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+_NUMBER: Final = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
+_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "DOUBLE")
+_NESTED: Final = ("STRUCT", "MAP", "UNION", "BLOB")
+
+WANTED: Final = {
+    CdmType.INTEGER: "a whole number",
+    CdmType.NUMBER: "a number",
+    CdmType.DATE: "a date (YYYY-MM-DD, no time of day)",
+    CdmType.TIME: "a date and time (YYYY-MM-DD HH:MM:SS)",
+    CdmType.TEXT: "text",
+}
+
+
+def cast(column: str, source_type: str, target: CdmType) -> str | None:
+    """Return SQL for a column in the CDM's type, empty where that would lose something; nothing if it cannot become it.
+
+    Text may be padded with spaces; empty text is an empty cell. Times of day are taken as written, without their zone.
+
+    Args:
+        column: the column's name in the source.
+        source_type: as DuckDB calls it.
+        target: what it should become.
+    """
+    quoted = '"' + column.replace('"', '""') + '"'
+    kind = source_type.upper()
+    if kind in ("NULL", '"NULL"'):
+        return f"CAST(NULL AS {target.value})"
+    if kind == "VARCHAR":
+        return _from_text(present(column, source_type), target)
+    match target:
+        case CdmType.TEXT:
+            nested = kind.endswith("]") or kind.startswith(_NESTED)
+            return None if nested else f"CAST({quoted} AS VARCHAR)"
+        case CdmType.INTEGER:
+            return lossless_cast(column, source_type, ColumnType.INTEGER)
+        case CdmType.DATE:
+            return lossless_cast(column, source_type, ColumnType.DATE)
+        case CdmType.NUMBER:
+            numeric = kind in _NUMBERS or kind.startswith("DECIMAL")
+            number = f"CAST({quoted} AS DOUBLE)"
+            return f"CASE WHEN isfinite({number}) THEN {number} END" if numeric else None
+        case CdmType.TIME:
+            timely = kind == "DATE" or kind.startswith("TIMESTAMP")
+            time = f"CAST({quoted} AS TIMESTAMP)"
+            return f"CASE WHEN isfinite({time}) THEN {time} END" if timely else None
+
+
+def present(column: str, source_type: str) -> str:
+    """Return SQL for a cell as it is in the source, empty where nothing is written."""
+    quoted = '"' + column.replace('"', '""') + '"'
+    return f"nullif(trim({quoted}), '')" if source_type.upper() == "VARCHAR" else quoted
+
+
+def _from_text(text: str, target: CdmType) -> str:
+    match target:
+        case CdmType.TEXT:
+            return text
+        case CdmType.INTEGER:
+            whole = rf"regexp_full_match({text}, '-?[0-9]{{1,18}}(\.0*)?')"
+            return f"CASE WHEN {whole} THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
+        case CdmType.NUMBER:
+            number = f"TRY_CAST({text} AS DOUBLE)"
+            return f"CASE WHEN regexp_full_match({text}, '{_NUMBER}') AND isfinite({number}) THEN {number} END"
+        case CdmType.DATE:
+            day = rf"regexp_extract({text}, '^{_DAY}')"
+            written = f"regexp_full_match({text}, '{_DAY}{_MIDNIGHT}')"
+            compact = f"regexp_full_match({text}, '[0-9]{{8}}')"
+            return (
+                f"CASE WHEN {written} THEN TRY_CAST({day} AS DATE) "
+                f"WHEN {compact} THEN CAST(try_strptime({text}, '%Y%m%d') AS DATE) END"
+            )
+        case CdmType.TIME:
+            clock = rf"regexp_replace(regexp_replace({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', ''), 'T', ' ')"
+            day_only = f"regexp_full_match({text}, '{_DAY}')"
+            return (
+                f"CASE WHEN {day_only} THEN TRY_CAST({text} AS TIMESTAMP) "
+                f"WHEN regexp_full_match({text}, '{_DAY}{_CLOCK}') THEN TRY_CAST({clock} AS TIMESTAMP) END"
+            )

@@ -1,0 +1,62 @@
+# ruff: noqa: S608  SQL is built from our own table and column names and quoted paths only
+"""Derives observation periods where a source has none."""
+
+from pathlib import Path
+from typing import Final
+
+from rounds.records.importing.report import Finding
+from rounds.records.importing.session import Session
+
+RULE: Final = (
+    "each person is taken as observed once, from the first to the last day on which a visit, condition, drug, "
+    "procedure, device, measurement, observation or death of theirs is dated"
+)
+"""The convention of OHDSI for records that know no registration. It cannot see people who stay well."""
+
+_DATED: Final = {
+    "visit_occurrence": ("visit_start_date", "visit_end_date"),
+    "condition_occurrence": ("condition_start_date",),
+    "drug_exposure": ("drug_exposure_start_date",),
+    "procedure_occurrence": ("procedure_date",),
+    "device_exposure": ("device_exposure_start_date",),
+    "measurement": ("measurement_date",),
+    "observation": ("observation_date",),
+    "death": ("death_date",),
+}
+_PERIOD_FROM_EHR: Final = 32817
+"""OMOP type concept: EHR."""
+
+
+def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tuple[Finding, ...]]:
+    """Write observation_period.parquet by `RULE` from the other tables of a folder.
+
+    Returns:
+        The number of periods, and how many people have none.
+    """
+    parts = []
+    for table, columns in _DATED.items():
+        path = folder / f"{table}.parquet"
+        if path.exists():
+            first, last = columns[0], columns[-1]
+            parts.append(
+                f"SELECT person_id, min({first}) AS first, max(greatest({first}, {last})) AS last "
+                f"FROM read_parquet({_quoted(path)}) WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
+            )
+    dated = " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS person_id, NULL::DATE AS first, NULL::DATE AS last"
+    people = f"read_parquet({_quoted(folder / 'person.parquet')})"
+    rows = session.write(
+        "SELECT row_number() OVER (ORDER BY person_id) AS observation_period_id, person_id, "
+        "min(first) AS observation_period_start_date, max(last) AS observation_period_end_date, "
+        f"{_PERIOD_FROM_EHR} AS period_type_concept_id FROM ({dated}) "
+        f"WHERE person_id IN (SELECT person_id FROM {people}) GROUP BY person_id ORDER BY person_id",
+        folder / "observation_period.parquet",
+        title="Deriving observation periods",
+    )
+    without = session.number(f"SELECT count(*) FROM {people}") - rows
+    if without <= 0:
+        return rows, ()
+    return rows, (Finding(where="person", what="of people without a dated event, so never observed", rows=without),)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,202 @@
+"""Reads OMOP tables out of PostgreSQL: one snapshot, streamed by COPY through a pipe that only this user can open.
+
+DuckDB's own extension for PostgreSQL would have to be downloaded while importing; psycopg is a package like any other.
+"""
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from rounds.errors import RecordsError
+from rounds.records.importing.omop import Check, import_tables
+from rounds.records.importing.omop_sources import OmopSource, SourceTable, choose_schema, table_name
+from rounds.records.importing.report import ImportReport
+from rounds.records.importing.session import Limits, Session
+from rounds.storage.progress import Progress
+
+if TYPE_CHECKING:
+    import psycopg
+
+_FACTOR: Final = 0.6
+"""Parquet is a third of a heap without its indexes; the rest is room to spill."""
+
+
+def import_postgres(
+    conninfo: str,
+    records: Path,
+    *,
+    site: str,
+    today: date,
+    progress: Progress,
+    check: Check,
+    limits: Limits | None = None,
+    schema: str | None = None,
+) -> ImportReport:
+    """Import OMOP tables from PostgreSQL as of one moment, and serve them from then on. See `omop.import_omop`.
+
+    Args:
+        conninfo: how to connect, as psql takes it: "service=omop", "host=/run/postgresql dbname=omop". A password
+            belongs into ~/.pgpass, not here.
+        records: the site's records.
+        site: the site's id, for messages.
+        today: for the report.
+        progress: told how far it is.
+        check: raises if the new tables must not be served.
+        limits: memory and threads it may use.
+        schema: where the tables lie; needed only if several schemas hold a person table.
+
+    Raises:
+        RecordsError: if the server cannot be reached or stops half-way, or the tables are not what they should be.
+    """
+    psycopg = _driver(site)
+    try:
+        with psycopg.connect(conninfo, autocommit=False) as server:
+            server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            server.read_only = True
+            server.execute("SET LOCAL TimeZone TO 'UTC'")
+            server.execute("SET LOCAL DateStyle TO 'ISO'")
+            database = _Database(site=site, server=server, schema=_schema(server, schema, site))
+            return import_tables(
+                database.source,
+                records,
+                needed_bytes=database.needed_bytes(),
+                site=site,
+                today=today,
+                progress=progress,
+                check=check,
+                limits=limits or Limits(),
+            )
+    except psycopg.OperationalError as error:
+        raise RecordsError(
+            f"site {site}: PostgreSQL cannot be reached, or it ended the connection ({type(error).__name__}); look "
+            "whether the server runs and this user may connect and read. The records that were there are still served"
+        ) from None
+    except psycopg.Error as error:
+        raise RecordsError(
+            f"site {site}: PostgreSQL refused a query ({type(error).__name__}); look whether this user may read every "
+            "table. The records that were there are still served"
+        ) from None
+
+
+def _driver(site: str) -> ModuleType:
+    try:
+        return importlib.import_module("psycopg")
+    except ImportError:
+        raise RecordsError(
+            f"site {site}: reading PostgreSQL needs the package psycopg; install Rounds with the extra `postgres`"
+        ) from None
+
+
+def _schema(server: "psycopg.Connection", wanted: str | None, site: str) -> str:
+    rows = server.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables "
+        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
+    ).fetchall()
+    return choose_schema([(str(one), str(table)) for one, table in rows], wanted, where=f"site {site}: PostgreSQL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Database:
+    """One snapshot of one schema."""
+
+    site: str
+    server: "psycopg.Connection"
+    schema: str
+    failures: list[Exception] = field(default_factory=list)
+
+    def needed_bytes(self) -> int:
+        ((size,),) = self.server.execute(
+            "SELECT coalesce(sum(pg_table_size(c.oid)), 0)::bigint FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'm')",
+            (self.schema,),
+        ).fetchall()
+        return int(size * _FACTOR)
+
+    def source(self, session: Session) -> OmopSource:
+        rows = self.server.execute(
+            "SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+            "WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'm', 'v', 'f') ORDER BY c.relname, a.attnum",
+            (self.schema,),
+        ).fetchall()
+        columns: dict[str, list[str]] = {}
+        for table, column in rows:
+            columns.setdefault(str(table), []).append(str(column))
+        tables: list[SourceTable] = []
+        left: list[str] = []
+        for table, names in columns.items():
+            name = table_name(table)
+            if name is None:
+                left.append(table)
+            elif name in {known.name for known in tables}:
+                raise RecordsError(f"site {self.site}: PostgreSQL has the table {name} twice; remove one")
+            else:
+                tables.append(self._table(session, name, table, tuple(names)))
+        return OmopSource(
+            words=f"the OMOP tables in PostgreSQL, schema {self.schema}",
+            tables=tuple(tables),
+            left_alone=tuple(left),
+            needed_bytes=0,
+        )
+
+    def _table(self, session: Session, name: str, table: str, columns: tuple[str, ...]) -> SourceTable:
+        @contextmanager
+        def scanned() -> Iterator[str]:
+            pipe = session.scratch / f"{name}.pipe"
+            os.mkfifo(pipe, 0o600)
+            sender = threading.Thread(target=self._send, args=(table, columns, pipe), daemon=True)
+            sender.start()
+            try:
+                declared = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+                yield (
+                    f"read_csv({_text(str(pipe))}, header = false, auto_detect = false, columns = {{{declared}}}, "
+                    "delim = ',', quote = '\"', escape = '\"', max_line_size = 16000000, parallel = false)"
+                )
+            finally:
+                _drain(pipe, sender)
+                pipe.unlink()
+                if self.failures:
+                    raise self.failures.pop()
+
+        return SourceTable(
+            name=name,
+            label=f"PostgreSQL, table {table}",
+            columns=tuple((column, "VARCHAR") for column in columns),
+            open=scanned,
+        )
+
+    def _send(self, table: str, columns: tuple[str, ...], pipe: Path) -> None:
+        from psycopg import sql
+
+        wanted = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
+            wanted, sql.Identifier(self.schema, table)
+        )
+        with pipe.open("wb", buffering=0) as stream:
+            try:
+                with self.server.cursor() as cursor, cursor.copy(query) as copy:
+                    for block in copy:
+                        stream.write(block)
+            except BrokenPipeError:
+                self.server.rollback()  # DuckDB stopped reading: it says why itself
+            except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for the rows
+                self.failures.append(error)
+
+
+def _drain(pipe: Path, sender: threading.Thread) -> None:
+    """Let a sender that nobody listens to any more come to its end."""
+    if sender.is_alive():
+        descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        os.close(descriptor)
+    sender.join()
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,131 @@
+"""The DuckDB an import works in: bounded memory, a private place to spill, no word of its own in any message."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from rounds.errors import RecordsError
+from rounds.records.importing.generation import disk_full
+from rounds.storage.progress import Progress
+
+DEFAULT_MEMORY: Final = "2GB"
+_HUNDREDTHS: Final = 100
+_POLL_SECONDS: Final = 0.2
+_FULL: Final = ("No space left", "out of disk", "Could not write", "max_temp_directory_size", "disk quota")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an import may use."""
+
+    memory: str = DEFAULT_MEMORY
+    """as DuckDB writes it; beyond it, it spills into the private folder"""
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One import at work."""
+
+    site: str
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+    progress: Progress
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
+        """Return all rows of a short query."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def number(self, sql: str) -> int:
+        """Return the one whole number of a query."""
+        ((found,),) = self.query(sql)
+        return int(found) if isinstance(found, int | float) else 0
+
+    def run(self, sql: str, *, title: str) -> int:
+        """Run something long with a progress bar and return how many rows it wrote."""
+        self.progress.step(title, _HUNDREDTHS)
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done,), daemon=True)
+        watcher.start()
+        try:
+            rows = self.connection.execute(sql).fetchall()
+        finally:
+            done.set()
+            watcher.join()
+        return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
+
+    def write(self, select: str, path: Path, *, title: str) -> int:
+        """Write a query's rows as Parquet and return how many they are."""
+        target = str(path).replace("'", "''")
+        return self.run(
+            f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)", title=title
+        )
+
+    def _watch(self, done: threading.Event) -> None:
+        shown = 0
+        while not done.wait(_POLL_SECONDS):
+            try:
+                percent = int(self.connection.query_progress())
+            except (duckdb.Error, ValueError):
+                continue
+            while shown < min(percent, _HUNDREDTHS):
+                self.progress.advance()
+                shown += 1
+        for _ in range(_HUNDREDTHS - shown):
+            self.progress.advance()
+
+
+@contextmanager
+def working(scratch: Path, *, site: str, limits: Limits, progress: Progress) -> Iterator[Session]:
+    """Open the DuckDB of one import. What it holds lies in `scratch`, which the caller removes.
+
+    Raises:
+        RecordsError: if DuckDB refuses something that nobody has put into words: without DuckDB's, for they may repeat
+            a patient's values.
+    """
+    spill = scratch / "spill"
+    spill.mkdir(mode=0o700)
+    with duckdb.connect(
+        scratch / "working.duckdb",
+        config={
+            "threads": limits.threads,
+            "memory_limit": limits.memory,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": True,
+        },
+    ) as connection:
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
+        try:
+            yield Session(site=site, connection=connection, scratch=scratch, progress=progress)
+        except duckdb.OutOfMemoryException as error:
+            raise (disk_full(scratch) if _is_full(error, scratch) else _too_little_memory(site, limits)) from None
+        except duckdb.Error as error:
+            if _is_full(error, scratch):
+                raise disk_full(scratch) from None
+            raise RecordsError(
+                f"site {site}: the import stopped ({type(error).__name__}); look whether the source is being written "
+                "to at the same time, and import again. The records that were there are still served"
+            ) from None
+
+
+def _is_full(error: duckdb.Error, scratch: Path) -> bool:
+    words = str(error)
+    return any(word.lower() in words.lower() for word in _FULL) and (
+        isinstance(error, duckdb.IOException) or shutil.disk_usage(scratch).free < 64 * 1024 * 1024
+    )
+
+
+def _too_little_memory(site: str, limits: Limits) -> RecordsError:
+    return RecordsError(
+        f"site {site}: the import needs more than {limits.memory} of memory; allow it more (`--memory`) and import "
+        "again. The records that were there are still served"
+    )

@@ -1,0 +1,35 @@
+"""What a round was asked and cannot speak of: said on its pages, never passed over."""
+
+from datetime import date
+
+from rounds.measures.definitions import Measure
+from rounds.network.innovations import Innovation
+from rounds.reports.content.wording import inline, quoted
+
+
+def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, last: date) -> str:
+    """Return why nothing is said of a measure.
+
+    Args:
+        measure: what was asked.
+        sites: how many sites answered it.
+        cells: how many numbers were in their answers; each denominator among them is 0.
+        first: the round's first day.
+        last: its last.
+    """
+    span = f"from {first.day} {first:%B %Y} to {last.day} {last:%B %Y}"
+    if not sites:
+        why = "no site that was asked for it has answered"
+    elif not cells:
+        why = f"the answers hold no number {span}"
+    else:
+        why = f"no site has any {measure.unit} {span}, so there is no rate"
+    return f"Nothing is said of {inline(measure.title)}: {why}."
+
+
+def silent_outcome(innovation: Innovation, measure: Measure) -> str:
+    """Return that an innovation cannot be judged by a measure that is silent."""
+    return (
+        f"Whether {quoted(innovation.title)} changed {inline(measure.title)} cannot be said, because that measure has "
+        "no rate in this round."
+    )

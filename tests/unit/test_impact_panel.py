@@ -1,0 +1,69 @@
+"""What a round makes of its numbers and adoption dates before an effect is estimated from them."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import reports_fixture as given
+
+from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooling import totals
+from rounds.centre.programmes import impact_panel
+from rounds.disclosure.policy import Policy
+from rounds.disclosure.release import release
+from rounds.learning.impact.effect import Panel
+from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.counts import Count, count_schema
+from rounds.measures.periods import Grain, periods_between
+from rounds.storage.workspace import Programme
+
+YEAR = periods_between(grain=Grain.MONTH, first=date(2024, 1, 1), last=date(2024, 12, 31))
+USER, OTHER, SILENT = given.CODES[:3]
+
+
+def _event(stage: Stage, day: str, *, code: str = USER, innovation: str = "news2") -> AdoptionEvent:
+    return AdoptionEvent(ods_code=code, innovation=innovation, stage=stage, day=date.fromisoformat(day))
+
+
+def _panel(counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEvent) -> Panel:
+    """The panel of two members with 20 of 400 in every month but those given, released under `hes`."""
+    rows = [
+        (code, period.start, *counts.get((code, month), (20, 400)))
+        for code in (USER, OTHER)
+        for month, period in enumerate(YEAR, start=1)
+    ]
+    measure = given.ARRESTS
+    count = Count(measure=measure.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
+    cells = release(count, policy=Policy.HES, already_public=False).cells
+    outcome = PooledMeasure(measure=measure, periods=YEAR, cells=cells, series=totals(cells, by=["member", "period"]))
+    programme = Programme(innovation="news2", outcome=measure.id, stage=Stage.EMBEDDED)
+    return impact_panel(programme, outcome=outcome, events=events, membership=given.MEMBERSHIP)
+
+
+def _states(panel: Panel, row: int) -> str:
+    return "".join(
+        "T" if treated else "x" if excluded else "."
+        for treated, excluded in zip(panel.treated[row], panel.excluded[row], strict=True)
+    )
+
+
+def test_live_embedded_and_stopped_days_decide_what_each_month_is() -> None:
+    panel = _panel(
+        {},
+        _event(Stage.LIVE, "2024-03-10"),
+        _event(Stage.EMBEDDED, "2024-05-01"),
+        _event(Stage.STOPPED, "2024-09-15"),
+        _event(Stage.EMBEDDED, "2024-02-01", code=OTHER, innovation="another"),
+        _event(Stage.EMBEDDED, "2024-02-01", code=SILENT),  # it sent no numbers
+    )
+    assert panel.sites == (USER, OTHER)
+    assert (_states(panel, 0), _states(panel, 1)) == ("..xxTTTTxxxx", "............")
+
+
+def test_bounds_go_in_as_they_are_and_a_month_without_a_denominator_stays_out() -> None:
+    panel = _panel({(USER, 2): (3, 400), (USER, 3): (2, 6), (USER, 4): (0, 0), (OTHER, 5): (0, 400)})
+    nan = np.nan
+    assert np.array_equal(panel.lower[0, :5], [18, 1, nan, nan, 18], equal_nan=True)
+    assert np.array_equal(panel.upper[0, :5], [22, 7, nan, nan, 22], equal_nan=True)
+    assert np.array_equal(panel.exposure[0, :5], [400, 400, nan, nan, 400], equal_nan=True)
+    assert (panel.lower[1, 4], panel.upper[1, 4]) == (0, 0)
