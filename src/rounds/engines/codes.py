@@ -14,7 +14,6 @@ from rounds.measures.questions import PublishedQuestion, RecordsQuestion
 from rounds.records.omop import Records
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES
 
-
 Concepts = Mapping[CodeList, tuple[int, ...]]
 """What each code list means at a site: concepts, sorted."""
 

@@ -1,4 +1,3 @@
-# ruff: noqa: S608  SQL is built from our own table and column names only
 """The reference engine: plain Python over rows, slow and obvious. What it counts is what a measure means."""
 
 import calendar
@@ -128,7 +127,9 @@ class _Person:
 
     def _has(self, asked: Has, unit: _Unit) -> bool:
         first, last = asked.window.on(unit.first, unit.last)
-        found = [row for row in self.events(asked.events) if first <= last and _touches(row, asked.touches, first, last)]
+        found = [
+            row for row in self.events(asked.events) if first <= last and _touches(row, asked.touches, first, last)
+        ]
         if asked.same_visit:
             visit = unit.row.visit if unit.row else -1
             found = [row for row in found if row.visit == visit != -1]
@@ -161,8 +162,9 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
     """
     check_periods(measure, periods)
     with records.connect() as connection:
+        concepts = prepare(connection, [measure], records)
         question = records_question(measure)
-        people = _people(connection, question, prepare(connection, [measure], records))
+        people = _people(connection, question, concepts)
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
     for person in people:
@@ -174,9 +176,7 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
     return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
 
 
-def _units(
-    person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]
-) -> Iterator[tuple[Period, _Unit]]:
+def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]) -> Iterator[tuple[Period, _Unit]]:
     counted = question.unit
     if isinstance(counted, People):
         for period in periods:

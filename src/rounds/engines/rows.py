@@ -29,13 +29,13 @@ MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
 def rows_sql(table: EventTable) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
 
-    `row` tells rows of the table apart. `last` is the first day where no later one is recorded. `minute` is the minute
+    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where no later one is recorded. `minute` is the minute
     of the first day, 0 where no time is recorded. `value` is a number in single precision, so that a value reads the
     same however a site stores it; `concept`, `unit`, `answer` and `visit` are -1 where there is none.
     """
     of = EVENT_TABLES[table]
     columns = {
-        "row": f"coalesce({of.key}, -rounds_row)" if of.key else "rounds_row",
+        "row": "rounds_row",
         "person_id": "person_id",
         "concept": of.concept or "-1",
         "first": of.start,
@@ -47,7 +47,9 @@ def rows_sql(table: EventTable) -> str:
         "visit": f"coalesce({of.visit}, -1)" if of.visit else "-1",
     }
     wide = {"row", "concept", "unit", "answer", "visit"}
-    shown = (f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items())
+    shown = (
+        f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
+    )
     return f"SELECT {', '.join(shown)} FROM {of.name}"
 
 

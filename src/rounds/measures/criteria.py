@@ -1,8 +1,8 @@
 """Criteria: what must be true of something counted. Frozen, self-validating values that engines only interpret.
 
-A criterion is asked of a *unit*: a person in a period, or a row of a table (a visit, an event). Every unit has a person,
-a first and a last day. Rows are found by criteria too, so that criteria nest: "a fall, followed within three days by a
-scan" is a fall of which it is true that the same person had a scan in the three days after it.
+A criterion is asked of a *unit*: a person in a period, or a row of a table (a visit, an event). Every unit has a
+person, a first and a last day. Rows are found by criteria too, so that criteria nest: "a fall, followed within three
+days by a scan" is a fall of which it is true that the same person had a scan in the three days after it.
 """
 
 from collections.abc import Iterator

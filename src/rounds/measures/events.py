@@ -37,6 +37,6 @@ WITH_END: Final = frozenset(
         EventTable.VISIT_DETAIL,
     }
 )
-"""Their rows last from a first to a last day; where the last is not known, and in every other table, it is the first."""
+"""Their rows last from a first to a last day. Where the last is not known, and elsewhere, it is the first."""
 
 WITHOUT_CODES: Final = frozenset({EventTable.DEATH})

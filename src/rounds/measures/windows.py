@@ -6,7 +6,7 @@ another, each a number of months and days from one of those two, or a date of th
 
 import calendar
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from rounds.errors import DefinitionError
@@ -65,14 +65,6 @@ class Window:
         )
 
 
-THROUGHOUT = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.END))
-"""From the first to the last day of what is counted."""
-
-AT_START = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.START))
-AT_END = Window(first=Edge(anchor=Anchor.END), last=Edge(anchor=Anchor.END))
-EVER = Window(first=None, last=None)
-
-
 def add_months(day: date, months: int) -> date:
     """Return the same day of a month before or after, or that month's last day where it is shorter.
 
@@ -85,10 +77,6 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
-def day_before(day: date) -> date:
-    return day - timedelta(days=1)
-
-
 def _never(first: Edge, last: Edge) -> bool:
     """Say whether a window can hold no day, whatever it is laid on."""
     if isinstance(first.anchor, date) or isinstance(last.anchor, date):
@@ -98,3 +86,11 @@ def _never(first: Edge, last: Edge) -> bool:
     months = last.months - first.months
     longest = months * (_LONGEST_MONTH_DAYS if months > 0 else _SHORTEST_MONTH_DAYS)
     return longest + last.days - first.days < 0
+
+
+THROUGHOUT = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.END))
+"""From the first to the last day of what is counted."""
+
+AT_START = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.START))
+AT_END = Window(first=Edge(anchor=Anchor.END), last=Edge(anchor=Anchor.END))
+EVER = Window(first=None, last=None)

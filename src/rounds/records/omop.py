@@ -13,7 +13,7 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import current_folder
-from rounds.records.quality import QualityReport, Source, check_values, people_problem
+from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, check_values, people_problem
 from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast
 
 OutsideObservation = Literal["refuse", "exclude"]
@@ -58,6 +58,7 @@ class Records:
         with _private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
                 _create_views(connection, self.sources)
+                _leave_out_never_counted(connection, self.sources, self.as_of)
                 yield connection
             except duckdb.Error as error:
                 raise RecordsError(
@@ -190,6 +191,16 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         select=f"SELECT {select} FROM {scan}",
         checked=f"SELECT {select}{wrong} FROM {scan}",
     )
+
+
+def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:
+    """Take people with an impossible year of birth, who are in no denominator, out of what is counted."""
+    for source in sources:
+        if source.table.name == PERSON.name:
+            connection.execute(
+                f'CREATE OR REPLACE VIEW "{PERSON.name}" AS SELECT * FROM ({source.select}) p '
+                f"WHERE year_of_birth BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
+            )
 
 
 def _is_empty(connection: duckdb.DuckDBPyConnection, path: Path, column: str, source_type: str) -> bool:

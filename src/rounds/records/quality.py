@@ -208,9 +208,7 @@ _WANTED: Final = {
 
 def _column_rules(column: Column) -> list[_Rule]:
     name, wanted = column.name, _WANTED[column.type]
-    wrong = _Rule(
-        condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export"
-    )
+    wrong = _Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export")
     if not column.required:
         return [wrong]
     return [

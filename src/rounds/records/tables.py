@@ -66,7 +66,7 @@ def _dates(*names: str, required: bool = True) -> tuple[Column, ...]:
 _VISIT: Final = "visit_occurrence_id"
 
 
-def _event(  # noqa: PLR0913  one word for each thing a row may say
+def _event(
     name: EventTable,
     *,
     concept: str,
@@ -86,12 +86,10 @@ def _event(  # noqa: PLR0913  one word for each thing a row may say
             *_integers("person_id", concept),
             *_dates(start),
             *(_dates(end, required=end_required) if end else ()),
-            *_integers(f"{name}_id", required=False),
             *_integers(*optional, required=False),
             *of_values,
             *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
         ),
-        key=f"{name}_id",
         concept=concept,
         start=start,
         end=end,

@@ -1,11 +1,12 @@
 """How people write criteria and events in YAML, and how each becomes one of our own types."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
@@ -41,10 +42,52 @@ _MONTHS = {"month": 1, "year": 12}
 _EDGE = re.compile(r"(start|end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} (?:day|week|month|year)s?)*)")
 _MOVE = re.compile(r" ([+-]) ([0-9]+) (day|week|month|year)")
 
+
+def _known(named: str, info: ValidationInfo) -> str:
+    find = info.context
+    if find is not None:
+        _refused(lambda: codes_named(named, find))
+    return named
+
+
+def _readable(text: str) -> str:
+    _refused(lambda: _edge(text))
+    return text
+
+
+def _refused(attempt: Callable[[], object]) -> None:
+    """Make what we refuse a refusal of the place in the file that is being read."""
+    try:
+        attempt()
+    except DefinitionError as error:
+        raise ValueError(str(error)) from error
+
+
+CodesName = Annotated[str, AfterValidator(_known)]
+"""The name of a code list, or `any`. The validation context is what finds code lists."""
+
+EdgeText = Annotated[str, AfterValidator(_readable)]
+"""`start`, `end`, a date or `any time`, moved by days, weeks, months or years."""
+
 _Age = Annotated[int, Field(ge=0, le=150)]
 
 
-class AgeFile(Definition):
+class _Part(Definition):
+    """A part of a file that is turned into one of our types, and refused where it stands if it cannot be."""
+
+    @abstractmethod
+    def to_criterion(self, find: FindCodes) -> Criterion | None:
+        """Return what the part says, or raise `DefinitionError`."""
+
+    @model_validator(mode="after")
+    def _says_something(self, info: ValidationInfo) -> Self:
+        find = info.context
+        if find is not None:
+            _refused(lambda: self.to_criterion(find))
+        return self
+
+
+class AgeFile(_Part):
     """`age: {from: 18, to: 74, on: start, by: year}`."""
 
     from_: _Age | None = Field(default=None, alias="from")
@@ -52,25 +95,31 @@ class AgeFile(Definition):
     on: Anchor = Anchor.START
     by: AgeBy = AgeBy.YEAR
 
+    def to_criterion(self, find: FindCodes) -> Age:  # noqa: ARG002
+        return Age(low=self.from_, high=self.to, at=self.on, by=self.by)
 
-class ObservedFile(Definition):
+
+class ObservedFile(_Part):
     """`observed: {from: end - 12 months, to: end, covers: every day}`."""
 
-    from_: str = Field(default="start", alias="from")
-    to: str = "end"
+    from_: EdgeText = Field(default="start", alias="from")
+    to: EdgeText = "end"
     covers: Covers = Covers.EVERY_DAY
 
+    def to_criterion(self, find: FindCodes) -> Observed:  # noqa: ARG002
+        return Observed(window=to_window(self.from_, self.to), covers=self.covers)
 
-class ValueFile(Definition):
+
+class ValueFile(_Part):
     """`value: {from: 48, below: 58, units: {8753: mmol/mol}}`; without units any unit or none is taken."""
 
     from_: float | None = Field(default=None, alias="from")
     above: float | None = None
     to: float | None = None
     below: float | None = None
-    units: dict[int, str] = {}
+    units: dict[int, str] = Field(default_factory=dict)
 
-    def to_value(self) -> Value:
+    def to_criterion(self, find: FindCodes) -> Value:  # noqa: ARG002
         if self.from_ is not None and self.above is not None:
             raise DefinitionError("`from` and `above` are both lower limits; keep one")
         if self.to is not None and self.below is not None:
@@ -84,13 +133,13 @@ class ValueFile(Definition):
         )
 
 
-class EventsFile(Definition):
+class EventsFile(_Part):
     """`{event: drug_era, codes: celecoxib}`: rows of one table."""
 
     event: EventTable
-    codes: str | None = None
+    codes: CodesName | None = None
     inside_observation: bool = True
-    where: "CriterionFile | tuple[CriterionFile, ...] | None" = None
+    where: "Written | None" = None
 
     def _events(self, find: FindCodes, *, first: bool) -> Events:
         if self.codes is None and self.event not in WITHOUT_CODES:
@@ -98,7 +147,7 @@ class EventsFile(Definition):
         where = [Observed(window=AT_START)] if self.inside_observation else []
         return Events(
             table=self.event,
-            codes=None if self.codes in (None, ANY_CODE) else find(self.codes),
+            codes=None if self.codes is None else codes_named(self.codes, find),
             where=all_of([*where, *written(self.where, find)]),
             first=first,
         )
@@ -110,6 +159,9 @@ class CountedEventsFile(EventsFile):
     which: Literal["any", "first ever"] = "any"
     counted_on: Anchor = Anchor.START
 
+    def to_criterion(self, find: FindCodes) -> None:
+        self.to_events(find)
+
     def to_events(self, find: FindCodes) -> Events:
         return self._events(find, first=self.which == "first ever")
 
@@ -118,13 +170,13 @@ class HadFile(EventsFile):
     """`had: {event: measurement, codes: hba1c, which: last, from: end - 1 year, to: end, provided: {...}}`."""
 
     which: Literal["any", "first ever", "first", "last"] = "any"
-    from_: str = Field(default="start", alias="from")
-    to: str = "end"
+    from_: EdgeText = Field(default="start", alias="from")
+    to: EdgeText = "end"
     touching: Touches = Touches.STARTS
     at_least: Annotated[int, Field(ge=1)] | None = None
     at_most: Annotated[int, Field(ge=0)] | None = None
     distinct: Distinct = Distinct.ROWS
-    provided: "CriterionFile | tuple[CriterionFile, ...] | None" = None
+    provided: "Written | None" = None
     same_visit: bool = False
 
     def to_criterion(self, find: FindCodes) -> Criterion:
@@ -152,21 +204,24 @@ class HadFile(EventsFile):
         return AllOf(of=(has(self.at_least), few))
 
 
-class AtLeastFile(Definition):
+class AtLeastFile(_Part):
     """`at_least: {number: 2, of: [...]}`."""
 
     number: int
     of: tuple["CriterionFile", ...]
 
+    def to_criterion(self, find: FindCodes) -> AnyOf:
+        return AnyOf(of=_each(self.of, find), at_least=self.number)
 
-class CriterionFile(Definition):
+
+class CriterionFile(_Part):
     """One criterion: a mapping with one of these names."""
 
     age: AgeFile | None = None
     sex: str | tuple[str, ...] | None = None
     observed: ObservedFile | None = None
     value: ValueFile | None = None
-    answer: str | None = None
+    answer: CodesName | None = None
     had: HadFile | None = None
     all: "tuple[CriterionFile, ...] | None" = None
     any: "tuple[CriterionFile, ...] | None" = None
@@ -174,31 +229,45 @@ class CriterionFile(Definition):
     not_: "CriterionFile | None" = Field(default=None, alias="not")
 
     def to_criterion(self, find: FindCodes) -> Criterion:
-        named = [info.alias or name for name, info in type(self).model_fields.items() if getattr(self, name) is not None]
+        named = [
+            info.alias or name for name, info in type(self).model_fields.items() if getattr(self, name) is not None
+        ]
         if len(named) != 1:
             found = " and ".join(f"`{name}`" for name in named) or "none"
             raise DefinitionError(f"a criterion says one thing, and here is {found}; write a list of criteria for more")
         if self.age is not None:
-            return Age(low=self.age.from_, high=self.age.to, at=self.age.on, by=self.age.by)
+            return self.age.to_criterion(find)
         if self.sex is not None:
             return Sex(among=(self.sex,) if isinstance(self.sex, str) else tuple(sorted(self.sex)))
         if self.observed is not None:
-            return Observed(window=to_window(self.observed.from_, self.observed.to), covers=self.observed.covers)
+            return self.observed.to_criterion(find)
         if self.value is not None:
-            return self.value.to_value()
+            return self.value.to_criterion(find)
         if self.answer is not None:
             return Answer(codes=find(self.answer))
         if self.had is not None:
             return self.had.to_criterion(find)
         if self.at_least is not None:
-            return AnyOf(of=_each(self.at_least.of, find), at_least=self.at_least.number)
+            return self.at_least.to_criterion(find)
         if self.not_ is not None:
             return Not(of=self.not_.to_criterion(find))
         return AllOf(of=_each(self.all, find)) if self.all is not None else AnyOf(of=_each(self.any or (), find))
 
 
-Written = CriterionFile | tuple[CriterionFile, ...] | None
-"""Where criteria may stand: one, a list of which all must hold, or nothing."""
+def _one_or_several(found: Any) -> str:
+    return "several" if isinstance(found, list | tuple) else "one"
+
+
+Written = Annotated[
+    Annotated[CriterionFile, Tag("one")] | Annotated[tuple[CriterionFile, ...], Tag("several")],
+    Discriminator(_one_or_several),
+]
+"""Where criteria may stand: one, or a list of which all must hold."""
+
+
+def codes_named(named: str, find: FindCodes) -> CodeList | None:
+    """Return the code list that a name stands for; nothing if any code will do."""
+    return None if named == ANY_CODE else find(named)
 
 
 def written(criteria: Any, find: FindCodes) -> tuple[Criterion, ...]:

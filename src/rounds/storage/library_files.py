@@ -22,7 +22,15 @@ from rounds.measures.questions import (
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
-from rounds.storage.criteria_files import ANY_CODE, CountedEventsFile, CriterionFile, FindCodes, Written, all_of, written
+from rounds.storage.criteria_files import (
+    CodesName,
+    CountedEventsFile,
+    FindCodes,
+    Written,
+    all_of,
+    codes_named,
+    written,
+)
 from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
@@ -39,7 +47,7 @@ class CodeListFile(Definition):
     title: Words
     descendants: bool
     concepts: dict[int, Words] = Field(min_length=1)
-    excluded: dict[int, Words] = {}
+    excluded: dict[int, Words] = Field(default_factory=dict)
     author: Words
     reviewer: Words
     next_review: date
@@ -107,8 +115,8 @@ class _MeasureBase(Definition):
 
 
 class _RecordsFile(_MeasureBase):
-    who: Written = None
-    numerator: CriterionFile | tuple[CriterionFile, ...]
+    who: Written | None = None
+    numerator: Written
     strata: tuple[Stratum, ...] = ()
 
     def _of(self, unit: People | Rows, find: FindCodes) -> Measure:
@@ -124,19 +132,17 @@ class _PeopleFile(_RecordsFile):
     count: Literal["people"]
     observed: ObservedOn = ObservedOn.ANY_DAY
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        return self._of(People(observed=self.observed), _finder(code_lists))
+    def to_measure(self, find: FindCodes) -> Measure:
+        return self._of(People(observed=self.observed), find)
 
 
 class _VisitsFile(_RecordsFile):
     count: Literal["visits"]
-    visits: str
+    visits: CodesName
     counted_on: Anchor = Anchor.START
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        find = _finder(code_lists)
-        codes = None if self.visits == ANY_CODE else find(self.visits)
-        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes)
+    def to_measure(self, find: FindCodes) -> Measure:
+        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, find))
         return self._of(Rows(events=events, counted_on=self.counted_on), find)
 
 
@@ -144,8 +150,7 @@ class _EventsFile(_RecordsFile):
     count: Literal["events"]
     events: CountedEventsFile
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        find = _finder(code_lists)
+    def to_measure(self, find: FindCodes) -> Measure:
         return self._of(Rows(events=self.events.to_events(find), counted_on=self.events.counted_on), find)
 
 
@@ -154,7 +159,7 @@ class _PublishedFile(_MeasureBase):
     numerator: Words
     denominator: Words
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:  # noqa: ARG002  one call for all three kinds
+    def to_measure(self, find: FindCodes) -> Measure:  # noqa: ARG002  one call for every kind
         return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator), ())
 
 
@@ -163,11 +168,12 @@ class MeasureFile(
 ):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        return self.root.to_measure(code_lists)
+    def to_measure(self, find: FindCodes) -> Measure:
+        return self.root.to_measure(find)
 
 
-def _finder(code_lists: tuple[CodeList, ...]) -> FindCodes:
+def code_list_finder(code_lists: tuple[CodeList, ...]) -> FindCodes:
+    """Return what finds a code list by a name such as "aspirin" or "aspirin v2", or raises `DefinitionError`."""
     return lambda named: _code_list(named, code_lists)
 
 

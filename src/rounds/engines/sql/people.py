@@ -105,9 +105,7 @@ class Masks:
         """Return the table (day, mask) of a mask that changes on some days only. Days without a bit are left out."""
         first, last = CALENDAR_DAYS
         starts = sorted({first, *(day for day in turns if first < day <= last)})
-        pieces = [
-            (start, day_before(following), mask_of(start)) for start, following in pairwise([*starts, date.max])
-        ]
+        pieces = [(start, day_before(following), mask_of(start)) for start, following in pairwise([*starts, date.max])]
         values = ", ".join(f"({date_sql(lo)}, {date_sql(hi)}, {mask})" for lo, hi, mask in pieces if mask)
         values = values or f"({date_sql(FARTHEST_DAYS[1])}, {date_sql(FARTHEST_DAYS[1])}, 0)"
         return self.plan.step(
@@ -166,10 +164,8 @@ class Masks:
         if asked.choose is Choose.ANY and asked.at_least == 1:
             if asked.touches is Touches.OVERLAPS:
                 return self._over(provided, spans, overlap=True)
-            return self._over(provided, spans, overlap=False, day="first" if asked.touches is Touches.STARTS else "last")
-        values = ", ".join(
-            f"({1 << place}, {date_sql(lo)}, {date_sql(hi)})" for place, (lo, hi) in enumerate(spans)
-        )
+            return self._over(provided, spans, overlap=False, day=_DAY[asked.touches])
+        values = ", ".join(f"({1 << place}, {date_sql(lo)}, {date_sql(hi)})" for place, (lo, hi) in enumerate(spans))
         windows = f"(VALUES {values}) AS w(bit, lo, hi)"
         condition = touching(asked.touches, "w.lo", "w.hi")
         if asked.choose is Choose.ANY:
@@ -181,9 +177,7 @@ class Masks:
         else:
             place = f"row_number() OVER (PARTITION BY e.person_id, w.bit ORDER BY {ORDER[asked.choose]}) AS place"
             picked = f"SELECT e.person_id, e.row, w.bit, {place} FROM {found} e JOIN {windows} ON {condition}"
-            each = (
-                f"SELECT c.person_id, c.bit FROM ({picked}) c JOIN {provided} m ON m.row = c.row WHERE c.place = 1"
-            )
+            each = f"SELECT c.person_id, c.bit FROM ({picked}) c JOIN {provided} m ON m.row = c.row WHERE c.place = 1"
         sql = f"SELECT person_id, CAST(sum(bit) AS BIGINT) AS mask FROM ({each}) b GROUP BY person_id"
         return self.plan.step("mask", sql)
 
@@ -208,6 +202,9 @@ class Masks:
             f"JOIN {of_first} a ON a.day = {_known_day('e.first')} "
             f"JOIN {of_last} b ON b.day = {_known_day('e.last')} GROUP BY e.person_id",
         )
+
+
+_DAY = {Touches.STARTS: "first", Touches.ENDS: "last"}
 
 
 def _known_day(day: str) -> str:

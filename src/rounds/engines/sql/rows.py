@@ -119,12 +119,16 @@ def _age(asked: Age) -> str:
 
 def _value(asked: Value) -> str:
     low, high = (None if limit is None else f"CAST({limit!r} AS REAL)" for limit in (asked.low, asked.high))
-    return "(" + conditions(
-        "u.value IS NOT NULL",
-        _in("u.unit", asked.units) if asked.units else None,
-        f"u.value {'>=' if asked.low_included else '>'} {low}" if low else None,
-        f"u.value {'<=' if asked.high_included else '<'} {high}" if high else None,
-    ) + ")"
+    return (
+        "("
+        + conditions(
+            "u.value IS NOT NULL",
+            _in("u.unit", asked.units) if asked.units else None,
+            f"u.value {'>=' if asked.low_included else '>'} {low}" if low else None,
+            f"u.value {'<=' if asked.high_included else '<'} {high}" if high else None,
+        )
+        + ")"
+    )
 
 
 def _observed(plan: Plan, units: str, asked: Observed) -> str:
