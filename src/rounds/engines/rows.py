@@ -29,9 +29,10 @@ MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
 def rows_sql(table: EventTable) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
 
-    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where no later one is recorded. `minute` is the minute
-    of the first day, 0 where no time is recorded. `value` is a number in single precision, so that a value reads the
-    same however a site stores it; `concept`, `unit`, `answer` and `visit` are -1 where there is none.
+    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
+    no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
+    in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer` and
+    `visit` are -1 where there is none.
     """
     of = EVENT_TABLES[table]
     columns = {
