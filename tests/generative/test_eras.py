@@ -1,7 +1,7 @@
 """Eras of generated rows are those that a plain loop makes."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rounds.records.synthetic.population.eras import eras
@@ -31,6 +31,9 @@ def by_loop(rows: list[Row]) -> list[tuple[int, int, int, int, int]]:
 
 
 @given(rows=ROWS)
+@example(rows=[(0, 7, FIRST, 5), (0, 7, FIRST + 35, 0)])
+@example(rows=[(0, 7, FIRST, 5), (0, 7, FIRST + 36, 0)])
+@example(rows=[(0, 7, FIRST, 60), (0, 7, FIRST + 1, 0), (0, 7, FIRST + 90, 0)])
 def test_eras_are_those_of_a_loop(rows: list[Row]) -> None:
     person, concept, start, days = (np.array([row[column] for row in rows], dtype=np.int32) for column in range(4))
     made = eras(person=person, concept=concept, start=start, end=start + days)

@@ -29,7 +29,7 @@ from rounds.records.synthetic.population.vocabulary import (
 )
 
 SEEDS = (1, 2, 3, 4)
-PEOPLE = 20_000
+PEOPLE = 50_000
 SIGNIFICANCE = 1e-4
 """of every test here: one in 10,000 sets of seeds would fail a correct generator, and these seeds are fixed"""
 
@@ -181,6 +181,27 @@ def test_high_hba1c_is_as_planted_by_year(sites: Sites) -> None:
     assert max(map(abs, scores)) < 4
 
 
+def test_high_hba1c_is_as_planted_in_the_first_value_of_each_person(sites: Sites) -> None:
+    """People are independent of each other, so these years are too."""
+    scores = []
+    for connection, truth in sites:
+        found = rows(
+            connection,
+            f"""
+            WITH diabetic AS (SELECT DISTINCT person_id FROM condition_occurrence
+                WHERE condition_concept_id IN {codes("type-2-diabetes")}),
+            tested AS (SELECT arg_min((year(measurement_date), value_as_number), (measurement_date, measurement_id))
+                    AS t
+                FROM measurement JOIN diabetic USING (person_id)
+                WHERE measurement_concept_id IN (SELECT descendant_concept_id FROM concept_ancestor
+                    WHERE ancestor_concept_id = {HBA1C_ANY})
+                AND unit_concept_id = {MMOL_PER_MOL} AND value_as_number >= 20 GROUP BY person_id)
+            SELECT t[1], count(*), count(*) FILTER (t[2] >= 58) FROM tested GROUP BY 1""",
+        )
+        scores += binomial_scores([(high, asked, truth["hba1c_high"][str(year)]) for year, asked, high in found])
+    assert_standard_normal(scores)
+
+
 def test_hba1c_is_checked_as_planted_by_practice(sites: Sites) -> None:
     scores = []
     for connection, truth in sites:
@@ -222,6 +243,9 @@ def test_metformin_is_started_as_planted(sites: Sites) -> None:
             LEFT JOIN metformin m ON m.person_id = first.person_id""",
         )
         found.append((started, asked, truth["metformin_started"]))
+        others = f"""SELECT count(*) FROM drug_era WHERE drug_concept_id = 1503297 AND person_id NOT IN (
+            SELECT person_id FROM condition_occurrence WHERE condition_concept_id IN {codes("type-2-diabetes")})"""
+        assert rows(connection, others) == [(0,)]
     assert_standard_normal(binomial_scores(found))
 
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import multiprocessing
 from collections import namedtuple
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -89,7 +90,8 @@ def test_bytes_do_not_depend_on_the_workers(blocks: Path, tmp_path: Path) -> Non
 def test_another_seed_is_another_population(blocks: Path, tmp_path: Path) -> None:
     other = digests(written(tmp_path / "other", replace(PLAN, seed=4)))
     same = {path for path, digest in digests(blocks).items() if other[path] == digest}
-    assert {Path(path).name for path in same} == {"concept.parquet", "concept_ancestor.parquet", "care_site.parquet"}
+    tables = {Path(path).name for path in same if path.endswith(".parquet")}
+    assert tables == {"concept.parquet", "concept_ancestor.parquet", "care_site.parquet"}
 
 
 def test_a_block_drawn_alone_is_the_block_on_disk(blocks: Path) -> None:
@@ -159,6 +161,21 @@ def test_links_lead_somewhere(records: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_everything_happens_while_the_person_is_observed(records: duckdb.DuckDBPyConnection) -> None:
+    assert_observed(records)
+    twice = "SELECT count(*) FROM (SELECT 1 FROM observation_period GROUP BY person_id HAVING count(*) = 2)"
+    assert value(records, twice) > 20
+
+
+def assert_observed(records: duckdb.DuckDBPyConnection) -> None:
+    """Hold events to observation periods, those to each other and to the births."""
+    backwards = (
+        "SELECT count(*) FROM observation_period WHERE observation_period_end_date < observation_period_start_date"
+    )
+    assert value(records, backwards) == 0
+    overlapping = """SELECT count(*) FROM observation_period a JOIN observation_period b USING (person_id)
+        WHERE a.observation_period_id < b.observation_period_id
+        AND a.observation_period_end_date >= b.observation_period_start_date"""
+    assert value(records, overlapping) == 0
     for name, schema in SCHEMAS.items():
         days = [column for column in schema if column.endswith("_date") and not column.endswith("_end_date")]
         outside = f"""SELECT count(*) FROM {name} t WHERE NOT EXISTS (FROM observation_period o
@@ -166,10 +183,6 @@ def test_everything_happens_while_the_person_is_observed(records: duckdb.DuckDBP
             observation_period_start_date AND observation_period_end_date)"""
         if days:
             assert value(records, outside) == 0, name
-    assert (
-        value(records, "SELECT count(*) FROM (SELECT 1 FROM observation_period GROUP BY person_id HAVING count(*) = 2)")
-        > 20
-    )
     born = "make_date(year_of_birth, month_of_birth, coalesce(day_of_birth, 1))"
     early = f"""SELECT count(*) FROM observation_period JOIN person USING (person_id)
         WHERE observation_period_start_date < {born}"""
@@ -263,6 +276,11 @@ def test_some_people_are_known_at_two_sites_under_two_ids(network: Path) -> None
     assert both["care_site_id_other"].null_count() == both.height
 
 
+@pytest.mark.parametrize("site", range(3))
+def test_visitors_too_are_observed_when_something_happens(network: Path, site: int) -> None:
+    assert_observed(tables(network, NETWORK, site))
+
+
 def test_sites_differ_in_size_and_add_up(network: Path) -> None:
     assert sum(NETWORK.residents) == 6_000
     assert len(set(NETWORK.residents)) == 3
@@ -306,7 +324,7 @@ def test_nothing_is_known_of_what_comes_later(snapshot: Snapshot) -> None:
 
 
 def test_a_snapshot_passes_the_checks_of_the_records(tmp_path: Path) -> None:
-    plan = replace(SETTLED, as_of=TODAY)
+    plan = replace(SETTLED, people=4_000, as_of=TODAY)
     folder = records_folder(written(tmp_path / "then", plan), plan, 0)
     assert open_records(folder, site="site-01", as_of=TODAY).quality.left_out == ()
 
@@ -366,13 +384,27 @@ def test_a_small_disk_is_refused_before_anything_is_written(tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_process_that_the_system_kills_is_told_plainly(tmp_path: Path) -> None:
+    class Killer(Watcher):
+        """Kills a worker once it has written something."""
+
+        def advance(self) -> None:
+            super().advance()
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    with pytest.raises(RecordsError, match="for want of memory; nothing was left behind"):
+        write_population(tmp_path / "new", plan=replace(PLAN, people=10_000), progress=Killer(), workers=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"seed": -1}, "a seed is a whole number"),
-        ({"people": 99}, "100 people or more, not 99"),
+        ({"people": 99}, "ask for 100 or more, not 99"),
         ({"sites": 0}, "give 1 to 200 sites, not 0"),
-        ({"people": 300, "sites": 4}, "4 sites need 400 people or more, not 300"),
+        ({"people": 300, "sites": 4}, "ask for 400 or more, not 300"),
         ({"block_people": 10}, "a block has 100 to 200,000 people"),
         ({"known_elsewhere": 0.6}, "known elsewhere, not 0.6"),
         ({"as_of": date(2014, 12, 31)}, "nothing was recorded before 2015-01-01"),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rounds import __version__
-from rounds.cli import centre, demo, library, site
+from rounds.cli import centre, demo, library, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(site.app, name="site")
 app.add_typer(centre.app, name="centre")
 app.command()(demo.demo)
+app.command()(synthetic.synthetic)
 app.command()(centre.run)
 app.command()(centre.check)
 app.command()(centre.status)

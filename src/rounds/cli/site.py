@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from rounds.cli.centre import Today, day_of, show_keys
+from rounds.cli.importing import import_records
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="What a site does: check its records, preview, answer."
 )
+
+app.command("import")(import_records)
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
 Exchange = Annotated[Path, typer.Option("--exchange", help="The folder in which messages lie.")]

@@ -18,22 +18,26 @@ from rounds.measures.cohorts.definition import (
 _KEPT: Final = "k, event, person_id, start_date, end_date, op_start_date, op_end_date, visit_occurrence_id"
 
 
-def compile_cohort(definition: CohortDefinition, *, tables: OmopTables, concepts: ConceptList, into: str) -> Program:
+def compile_cohort(
+    definition: CohortDefinition, *, tables: OmopTables, concepts: ConceptList, into: str, every_rule: bool
+) -> Program:
     """Return the tables to make, of which `into` is the last: person_id, start_date and end_date of each entry.
-
-    Besides, `rounds_cohort_judged` has each qualifying event with the rules it meets as bits (`mask`).
 
     Args:
         definition: of the cohort.
         tables: what the connection has; what is missing is noted there.
         concepts: what concept sets mean.
         into: the name of the last table.
+        every_rule: whether to ask every inclusion rule of every qualifying event. `rounds_cohort_judged` then has each
+            of them with the rules it meets as bits (`mask`). Otherwise a rule is asked only of what the rules before it
+            leave, which finds the same people sooner.
     """
     program = Program(tables=tables, concepts=concepts)
     primary = _primary(program, definition.primary)
     qualified = _qualified(program, definition, primary)
-    judged = _judged(program, definition, qualified)
-    included = _included(program, definition, judged)
+    kept = _judged(program, definition, qualified) if every_rule else _surviving(program, definition, qualified)
+    limited = _limited(definition.expression_limit)
+    included = program.add("included", f"SELECT {_KEPT} FROM ({kept}) i {limited}")
     entries = _entries(program, definition, included)
     program.steps.append((into, _collapsed(definition, entries)))
     return program
@@ -73,30 +77,36 @@ def _qualified(program: Program, definition: CohortDefinition, primary: str) -> 
     return program.add("qualified", f"SELECT {_KEPT} FROM {primary} i WHERE {condition} {limited}")
 
 
+def _surviving(program: Program, definition: CohortDefinition, qualified: str) -> str:
+    """Return a query for the events that all rules leave, each rule asked of what those before it leave."""
+    left = qualified
+    for number, rule in enumerate(definition.rules):
+        condition = program.holds(rule.group, left)
+        left = program.add(f"left_{number}", f"SELECT {_KEPT} FROM {left} i WHERE {condition}")
+    return f"SELECT * FROM {left}"
+
+
 def _judged(program: Program, definition: CohortDefinition, qualified: str) -> str:
+    """Return a query for the events that meet all rules, after noting which rules each event meets."""
     met = []
     for number, rule in enumerate(definition.rules):
         condition = program.holds(rule.group, qualified)
         name = program.add(f"rule_{number}", f"SELECT i.k FROM {qualified} i WHERE {condition}")
         met.append(f"SELECT k, {number} AS rule FROM {name}")
     if not met:
-        return program.add("judged", f"SELECT {_KEPT}, 0::BIGINT AS mask, 0 AS met, 0 AS first_met FROM {qualified}")
+        name = program.add("judged", f"SELECT {_KEPT}, 0::BIGINT AS mask, 0 AS met, 0 AS first_met FROM {qualified}")
+        return f"SELECT * FROM {name}"
     rules = (
         "SELECT k, CAST(sum(1::BIGINT << rule) AS BIGINT) AS mask, count(*) AS met, min(rule) AS first_met "
         f"FROM ({' UNION ALL '.join(met)}) GROUP BY k"
     )
-    return program.add(
+    name = program.add(
         "judged",
         f"SELECT {_KEPT}, coalesce(r.mask, 0) AS mask, coalesce(r.met, 0) AS met, "
         "coalesce(r.first_met, 0) AS first_met "
         f"FROM {qualified} LEFT JOIN ({rules}) r USING (k)",
     )
-
-
-def _included(program: Program, definition: CohortDefinition, judged: str) -> str:
-    every = (1 << len(definition.rules)) - 1
-    limited = _limited(definition.expression_limit)
-    return program.add("included", f"SELECT {_KEPT} FROM {judged} i WHERE i.mask = {every} {limited}")
+    return f"SELECT * FROM {name} WHERE mask = {(1 << len(definition.rules)) - 1}"
 
 
 def _entries(program: Program, definition: CohortDefinition, included: str) -> str:

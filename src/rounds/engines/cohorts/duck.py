@@ -36,7 +36,7 @@ def find_cohort(
     Raises:
         RecordsError: if the records lack a table or a column that the definition asks for.
     """
-    with cohort_table(connection, definition, schema=schema) as concepts:
+    with _made(connection, definition, schema=schema, into=TABLE, every_rule=True) as concepts:
         rows = connection.execute(f"SELECT person_id, start_date, end_date FROM {TABLE} ORDER BY ALL").fetchall()
         counts = _inclusion_counts(connection, definition)
         judged = _judged(connection)
@@ -53,38 +53,53 @@ def find_cohort(
 @contextmanager
 def cohort_table(
     connection: duckdb.DuckDBPyConnection, definition: CohortDefinition, *, schema: str = "main", into: str = TABLE
-) -> Iterator[Mapping[int, frozenset[int]]]:
+) -> Iterator[str]:
     """Make a temporary table of a cohort's entries (person_id, start_date, end_date) for a block, to be joined with.
+
+    Sooner than `find_cohort`, for an inclusion rule is asked only of what the rules before it leave.
 
     Args:
         connection: with OMOP tables or views.
         definition: of the cohort.
         schema: where the OMOP tables are.
-        into: the name of the temporary table; it stays after the block, for the next to take.
+        into: the name of the table.
 
     Yields:
-        The concepts of each concept set used.
+        The name of the table.
 
     Raises:
         RecordsError: if the records lack a table or a column that the definition asks for.
+        ValueError: if `into` is not the name of a table.
     """
     if not _NAME.fullmatch(into):
         raise ValueError(f"`{into}` is not the name of a table")
+    with _made(connection, definition, schema=schema, into=into, every_rule=False):
+        yield into
+
+
+@contextmanager
+def _made(
+    connection: duckdb.DuckDBPyConnection, definition: CohortDefinition, *, schema: str, into: str, every_rule: bool
+) -> Iterator[Mapping[int, frozenset[int]]]:
     tables = find_tables(connection, schema=schema)
     concepts = resolve_concept_sets(connection, definition, tables)
-    program = compile_cohort(definition, tables=tables, concepts=lambda each: _listed(each, concepts), into=into)
+    program = compile_cohort(
+        definition,
+        tables=tables,
+        concepts=lambda number: _listed(number, concepts),
+        into=into,
+        every_rule=every_rule,
+    )
     tables.check(definition.name)
     made: list[str] = []
     try:
         for number, ids in concepts.items():
-            if _written_out(ids):
-                continue
-            made.append(_concept_table(number))
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {made[-1]} (concept_id BIGINT)")
-            connection.execute(f"INSERT INTO {made[-1]} SELECT unnest(?)", [sorted(ids)])
+            if not _written_out(ids):
+                made.append(_concept_table(number))
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE {made[-1]} (concept_id BIGINT)")
+                connection.execute(f"INSERT INTO {made[-1]} SELECT unnest(?)", [sorted(ids)])
         for name, sql in program.steps:
-            if name != into:
-                made.append(name)
+            made.append(name)
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         yield concepts
     finally:

@@ -68,7 +68,8 @@ class Program:
         observed = self.tables.table("observation_period")
         index = self.add(
             f"index_{number}",
-            "SELECT e.k, e.person_id, e.start_date, e.end_date, e.visit_occurrence_id, "
+            "SELECT row_number() OVER () AS k, e.k AS found, e.person_id, e.start_date, e.end_date, "
+            "e.visit_occurrence_id, "
             "CAST(o.observation_period_start_date AS DATE) AS op_start_date, "
             "CAST(o.observation_period_end_date AS DATE) AS op_end_date "
             f"FROM {found} e JOIN {observed} o ON o.person_id = e.person_id "
@@ -78,7 +79,7 @@ class Program:
         condition = self.holds(group, index)
         return self.add(
             f"events_{number}",
-            f"SELECT e.* EXCLUDE (k) FROM {found} e WHERE e.k IN (SELECT i.k FROM {index} i WHERE {condition})",
+            f"SELECT e.* EXCLUDE (k) FROM {found} e WHERE e.k IN (SELECT i.found FROM {index} i WHERE {condition})",
         )
 
     def holds(self, group: Group, index: str) -> str:

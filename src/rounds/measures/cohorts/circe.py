@@ -63,7 +63,7 @@ def _loaded(text: str, name: str) -> dict[str, object]:
             inner = value["expression"]
             value = json.loads(inner) if isinstance(inner, str) else inner
     except (ValueError, RecursionError) as problem:
-        where = f" at line {problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
+        where = f" (line {problem.lineno})" if isinstance(problem, json.JSONDecodeError) else ""
         raise DefinitionError(f"cohort {name}: this is not JSON{where}; export it from ATLAS again") from None
     if not isinstance(value, dict):
         raise DefinitionError(f"cohort {name}: this is not a cohort expression; export it from ATLAS again")
@@ -147,7 +147,7 @@ def _primary(node: Node, known: frozenset[int]) -> PrimaryCriteria | None:
     if not child.value.get("CriteriaList"):
         child.refuse("CriteriaList", "name at least one criterion")
     window = child.needed("ObservationWindow")
-    prior, post = (None, None) if window is None else (window.integer("PriorDays"), window.integer("PostDays"))
+    prior, post = (None, None) if window is None else (window.days("PriorDays"), window.days("PostDays"))
     limit = _limit(child, "PrimaryCriteriaLimit")
     child.refuse_rest()
     return PrimaryCriteria(criteria=criteria, prior_days=prior or 0, post_days=post or 0, limit=limit)
@@ -190,7 +190,7 @@ def _end_strategy(node: Node, known: frozenset[int]) -> EndStrategy:
         field = offset.text("DateField", "StartDate")
         if field not in ("StartDate", "EndDate"):
             offset.refuse("DateField", "write one of StartDate, EndDate")
-        days = offset.integer("Offset") or 0
+        days = offset.days("Offset") or 0
         offset.refuse_rest()
         return DateOffset(from_end=field == "EndDate", offset_days=days)
     return ObservationEnd() if exposure is None else _exposure(exposure, known)
@@ -202,9 +202,9 @@ def _exposure(node: Node, known: frozenset[int]) -> ContinuousExposure:
         node.refuse("DrugCodesetId", "this element is missing")
     strategy = ContinuousExposure(
         concept_set=concept_set or 0,
-        gap_days=node.integer("GapDays") or 0,
-        offset_days=node.integer("Offset") or 0,
-        days_supply=node.integer("DaysSupplyOverride"),
+        gap_days=node.days("GapDays") or 0,
+        offset_days=node.days("Offset") or 0,
+        days_supply=node.days("DaysSupplyOverride"),
     )
     node.refuse_rest()
     return strategy
@@ -217,6 +217,6 @@ def _era_pad(node: Node) -> int:
     kind = child.text("CollapseType", "ERA")
     if kind != "ERA":
         child.refuse("CollapseType", "write ERA")
-    pad = child.integer("EraPad") or 0
+    pad = child.days("EraPad") or 0
     child.refuse_rest()
     return pad

@@ -84,9 +84,9 @@ def _adjustment(node: Node, domain: Domain) -> DateAdjustment | None:
     adjustment = DateAdjustment(
         # Of a death Circe adjusts the day itself and the day after, whatever is written.
         start_with_end=start_with_end and domain is not Domain.DEATH,
-        start_offset_days=child.integer("StartOffset") or 0,
+        start_offset_days=child.days("StartOffset") or 0,
         end_with_end=end_with_end or domain is Domain.DEATH,
-        end_offset_days=child.integer("EndOffset") or 0,
+        end_offset_days=child.days("EndOffset") or 0,
     )
     child.refuse_rest()
     return adjustment
@@ -190,7 +190,7 @@ def _edge(node: Node, key: str) -> Edge | None:
     child = node.needed(key)
     if child is None:
         return None
-    days, coefficient = child.integer("Days"), child.integer("Coeff")
+    days, coefficient = child.days("Days"), child.integer("Coeff")
     child.refuse_rest()
     signs: dict[int | None, Literal[-1, 1]] = {-1: -1, 1: 1}
     if coefficient not in signs:

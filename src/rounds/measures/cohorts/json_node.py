@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-_DAY: Final = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})")
+DEEPEST: Final = 80
+"""Elements inside one another; ATLAS itself shows far fewer."""
+LARGEST: Final = 2**53
+"""Beyond it numbers of JSON are not exact."""
+MOST_DAYS: Final = 200_000
+"""More than 500 years, so that every day stays in a calendar."""
+
+_DAY: Final = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})", flags=re.ASCII)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,6 +24,7 @@ class Node:
     path: str
     problems: list[str]
     """Shared by all nodes of a document."""
+    depth: int = 0
     taken: set[str] = field(default_factory=set)
 
     def at(self, key: str) -> str:
@@ -46,7 +54,13 @@ class Node:
         if not isinstance(value, dict):
             self.refuse(key, "write an object")
             return None
-        return Node(value=value, path=self.at(key), problems=self.problems)
+        return self._inside(value, self.at(key))
+
+    def _inside(self, value: dict[str, object], path: str) -> "Node":
+        if self.depth == DEEPEST:
+            self.problems.append(f"{path}: elements are nested more than {DEEPEST} deep; simplify the definition")
+            value = {}
+        return Node(value=value, path=path, problems=self.problems, depth=self.depth + 1)
 
     def needed(self, key: str) -> "Node | None":
         """Return the object at a key, and note a problem if it is not there."""
@@ -65,7 +79,7 @@ class Node:
             return
         for number, value in enumerate(values):
             if isinstance(value, dict):
-                yield Node(value=value, path=f"{self.at(key)}[{number}]", problems=self.problems)
+                yield self._inside(value, f"{self.at(key)}[{number}]")
             else:
                 self.refuse(f"{key}[{number}]", "write an object")
 
@@ -74,7 +88,7 @@ class Node:
         if not self.has(key):
             return default
         value = self.value[key]
-        if isinstance(value, str):
+        if isinstance(value, str) and "\0" not in value and _is_unicode(value):
             return value
         self.refuse(key, "write text")
         return default
@@ -89,24 +103,31 @@ class Node:
         self.refuse(key, "write true or false")
         return default
 
-    def integer(self, key: str) -> int | None:
-        """Return a whole number, or nothing if it is not there."""
-        if not self.has(key):
+    def integer(self, key: str, *, most: int = LARGEST) -> int | None:
+        """Return a whole number, or nothing if it is not there.
+
+        Args:
+            key: of the number.
+            most: the largest and, below 0, the smallest allowed.
+        """
+        number = self.number(key)
+        if number is None:
             return None
-        value = self.value[key]
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        self.refuse(key, "write a whole number")
+        if number == int(number) and abs(number) <= most:
+            return int(number)
+        self.refuse(key, f"write a whole number{'' if most == LARGEST else f' of at most {most}'}")
         return None
 
-    def number(self, key: str) -> float | None:
+    def days(self, key: str) -> int | None:
+        """Return a number of days, or nothing if it is not there."""
+        return self.integer(key, most=MOST_DAYS)
+
+    def number(self, key: str) -> int | float | None:
         """Return a number, or nothing if it is not there."""
         if not self.has(key):
             return None
         value = self.value[key]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
             return value
         self.refuse(key, "write a number")
         return None
@@ -124,3 +145,8 @@ class Node:
             pass
         self.refuse(key, "write a date as year-month-day")
         return None
+
+
+def _is_unicode(value: str) -> bool:
+    """Say whether a text can be written down; half a character of JSON cannot."""
+    return not any("\ud800" <= mark <= "\udfff" for mark in value)

@@ -6,6 +6,7 @@ from typing import Final
 
 from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
+from rounds.records.importing.sql import pattern
 
 RULE: Final = (
     "each person is taken as observed once, from the first to the last day on which a visit, condition, drug, "
@@ -40,10 +41,10 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
             first, last = columns[0], columns[-1]
             parts.append(
                 f"SELECT person_id, min({first}) AS first, max(greatest({first}, {last})) AS last "
-                f"FROM read_parquet({_quoted(path)}) WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
+                f"FROM read_parquet({pattern(path)}) WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
             )
     dated = " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS person_id, NULL::DATE AS first, NULL::DATE AS last"
-    people = f"read_parquet({_quoted(folder / 'person.parquet')})"
+    people = f"read_parquet({pattern(folder / 'person.parquet')})"
     rows = session.write(
         "SELECT row_number() OVER (ORDER BY person_id) AS observation_period_id, person_id, "
         "min(first) AS observation_period_start_date, max(last) AS observation_period_end_date, "
@@ -56,7 +57,3 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
     if without <= 0:
         return rows, ()
     return rows, (Finding(where="person", what="of people without a dated event, so never observed", rows=without),)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

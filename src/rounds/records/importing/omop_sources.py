@@ -15,6 +15,7 @@ import duckdb
 from rounds.errors import RecordsError
 from rounds.records.importing.cdm import CDM
 from rounds.records.importing.session import Session
+from rounds.records.importing.sql import file, pattern, text
 
 DELIMITERS: Final = ("\t", ",", ";", "|")
 SURPLUS: Final = "cell beyond the header"
@@ -116,7 +117,7 @@ def duckdb_source(session: Session, path: Path, *, schema: str | None = None) ->
         RecordsError: if the file cannot be opened or it does not say which schema is meant.
     """
     try:
-        session.connection.execute(f"ATTACH {_quoted(path)} AS source (READ_ONLY)")
+        session.connection.execute(f"ATTACH {file(path)} AS source (READ_ONLY)")
     except duckdb.Error as error:
         why = "another program has it open for writing" if "lock" in str(error).lower() else "it is not a DuckDB file"
         raise RecordsError(
@@ -175,9 +176,9 @@ def text_scan(path: Path) -> str:
         OSError: if the file cannot be read.
     """
     names, mark = _header(path)
-    columns = ", ".join(f"{_text_literal(name)}: 'VARCHAR'" for name in names)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({_literal(path)}, header = true, auto_detect = false, columns = {{{columns}}}, delim = '{mark}', "
+        f"read_csv({pattern(path)}, header = true, auto_detect = false, columns = {{{columns}}}, delim = '{mark}', "
         "quote = '\"', escape = '\"', null_padding = false, max_line_size = 16000000)"
     )
 
@@ -198,24 +199,13 @@ def _header(path: Path) -> tuple[list[str], str]:
     return header + [f"{SURPLUS} {number}" for number in range(len(header) + 1, widest + 1)], mark
 
 
+def header(path: Path) -> list[str]:
+    """Return the names of a text file's columns. See `text_scan` for what it raises."""
+    return _header(path)[0]
+
+
 def _parquet_scan(path: Path) -> str:
-    return f"read_parquet({_literal(path)}, hive_partitioning = false)"
-
-
-def _literal(path: Path) -> str:
-    # Brackets keep DuckDB from taking a star in a folder's name for a pattern.
-    escaped = str(path)
-    for mark in "[*?":
-        escaped = escaped.replace(mark, f"[{mark}]")
-    return "'" + escaped.replace("'", "''") + "'"
-
-
-def _text_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return f"read_parquet({pattern(path)}, hive_partitioning = false)"
 
 
 def _described(session: Session, *, name: str, label: str, scan: str) -> SourceTable:

@@ -9,17 +9,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from rounds.errors import RecordsError
-from rounds.records.importing.omop import Check, import_tables
+from rounds.records.importing.omop import import_tables
 from rounds.records.importing.omop_sources import OmopSource, SourceTable, choose_schema, table_name
 from rounds.records.importing.report import ImportReport
-from rounds.records.importing.session import Limits, Session
-from rounds.storage.progress import Progress
+from rounds.records.importing.session import Job, Session
+from rounds.records.importing.sql import text
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,33 +27,19 @@ _FACTOR: Final = 0.6
 """Parquet is a third of a heap without its indexes; the rest is room to spill."""
 
 
-def import_postgres(
-    conninfo: str,
-    records: Path,
-    *,
-    site: str,
-    today: date,
-    progress: Progress,
-    check: Check,
-    limits: Limits | None = None,
-    schema: str | None = None,
-) -> ImportReport:
+def import_postgres(conninfo: str, job: Job, *, schema: str | None = None) -> ImportReport:
     """Import OMOP tables from PostgreSQL as of one moment, and serve them from then on. See `omop.import_omop`.
 
     Args:
         conninfo: how to connect, as psql takes it: "service=omop", "host=/run/postgresql dbname=omop". A password
             belongs into ~/.pgpass, not here.
-        records: the site's records.
-        site: the site's id, for messages.
-        today: for the report.
-        progress: told how far it is.
-        check: raises if the new tables must not be served.
-        limits: memory and threads it may use.
+        job: whose records it makes.
         schema: where the tables lie; needed only if several schemas hold a person table.
 
     Raises:
         RecordsError: if the server cannot be reached or stops half-way, or the tables are not what they should be.
     """
+    site = job.site
     psycopg = _driver(site)
     try:
         with psycopg.connect(conninfo, autocommit=False) as server:
@@ -63,16 +48,7 @@ def import_postgres(
             server.execute("SET LOCAL TimeZone TO 'UTC'")
             server.execute("SET LOCAL DateStyle TO 'ISO'")
             database = _Database(site=site, server=server, schema=_schema(server, schema, site))
-            return import_tables(
-                database.source,
-                records,
-                needed_bytes=database.needed_bytes(),
-                site=site,
-                today=today,
-                progress=progress,
-                check=check,
-                limits=limits or Limits(),
-            )
+            return import_tables(database.source, job, needed_bytes=database.needed_bytes())
     except psycopg.OperationalError as error:
         raise RecordsError(
             f"site {site}: PostgreSQL cannot be reached, or it ended the connection ({type(error).__name__}); look "
@@ -154,9 +130,9 @@ class _Database:
             sender = threading.Thread(target=self._send, args=(table, columns, pipe), daemon=True)
             sender.start()
             try:
-                declared = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+                declared = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
                 yield (
-                    f"read_csv({_text(str(pipe))}, header = false, auto_detect = false, columns = {{{declared}}}, "
+                    f"read_csv({text(str(pipe))}, header = false, auto_detect = false, columns = {{{declared}}}, "
                     "delim = ',', quote = '\"', escape = '\"', max_line_size = 16000000, parallel = false)"
                 )
             finally:
@@ -196,7 +172,3 @@ def _drain(pipe: Path, sender: threading.Thread) -> None:
         descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         os.close(descriptor)
     sender.join()
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

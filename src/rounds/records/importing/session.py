@@ -1,10 +1,12 @@
 """The DuckDB an import works in: bounded memory, a private place to spill, no word of its own in any message."""
 
+import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +14,12 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import disk_full
+from rounds.records.importing.sql import file
 from rounds.storage.progress import Progress
 
 DEFAULT_MEMORY: Final = "2GB"
 _HUNDREDTHS: Final = 100
+_MEMORY: Final = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _POLL_SECONDS: Final = 0.2
 _FULL: Final = ("No space left", "out of disk", "Could not write", "max_temp_directory_size", "disk quota")
 
@@ -27,6 +31,22 @@ class Limits:
     memory: str = DEFAULT_MEMORY
     """as DuckDB writes it; beyond it, it spills into the private folder"""
     threads: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Whose records an import makes, when, and with what."""
+
+    site: str
+    """the site's id, for messages"""
+    records: Path
+    """the site's records: the folder in which its generations lie"""
+    today: date
+    """the day of the import: stays that go on are taken to end on it"""
+    progress: Progress
+    check: Callable[[Path], None]
+    """raises if the tables in a folder must not be served"""
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +82,8 @@ class Session:
 
     def write(self, select: str, path: Path, *, title: str) -> int:
         """Write a query's rows as Parquet and return how many they are."""
-        target = str(path).replace("'", "''")
         return self.run(
-            f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)", title=title
+            f"COPY ({select}) TO {file(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)", title=title
         )
 
     def _watch(self, done: threading.Event) -> None:
@@ -82,39 +101,43 @@ class Session:
 
 
 @contextmanager
-def working(scratch: Path, *, site: str, limits: Limits, progress: Progress) -> Iterator[Session]:
+def working(scratch: Path, job: Job) -> Iterator[Session]:
     """Open the DuckDB of one import. What it holds lies in `scratch`, which the caller removes.
 
     Raises:
         RecordsError: if DuckDB refuses something that nobody has put into words: without DuckDB's, for they may repeat
             a patient's values.
     """
+    site, limits = job.site, job.limits
     spill = scratch / "spill"
     spill.mkdir(mode=0o700)
-    with duckdb.connect(
-        scratch / "working.duckdb",
-        config={
-            "threads": limits.threads,
-            "memory_limit": limits.memory,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "preserve_insertion_order": True,
-        },
-    ) as connection:
-        connection.execute("SET enable_progress_bar = true")
-        connection.execute("SET enable_progress_bar_print = false")
-        try:
-            yield Session(site=site, connection=connection, scratch=scratch, progress=progress)
-        except duckdb.OutOfMemoryException as error:
-            raise (disk_full(scratch) if _is_full(error, scratch) else _too_little_memory(site, limits)) from None
-        except duckdb.Error as error:
-            if _is_full(error, scratch):
-                raise disk_full(scratch) from None
-            raise RecordsError(
-                f"site {site}: the import stopped ({type(error).__name__}); look whether the source is being written "
-                "to at the same time, and import again. The records that were there are still served"
-            ) from None
+    if not _MEMORY.fullmatch(limits.memory.strip()):
+        raise RecordsError(f"site {site}: `{limits.memory}` is no amount of memory; write 2GB or 500MB")
+    try:
+        with duckdb.connect(scratch / "working.duckdb", config=_config(limits, spill)) as connection:
+            connection.execute("SET enable_progress_bar = true")
+            connection.execute("SET enable_progress_bar_print = false")
+            yield Session(site=site, connection=connection, scratch=scratch, progress=job.progress)
+    except duckdb.OutOfMemoryException as error:
+        raise (disk_full(scratch) if _is_full(error, scratch) else _too_little_memory(site, limits)) from None
+    except duckdb.Error as error:
+        if _is_full(error, scratch):
+            raise disk_full(scratch) from None
+        raise RecordsError(
+            f"site {site}: the import stopped ({type(error).__name__}); look whether the source is being written "
+            "to at the same time, and import again. The records that were there are still served"
+        ) from None
+
+
+def _config(limits: Limits, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "threads": limits.threads,
+        "memory_limit": limits.memory.strip(),
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": True,
+    }
 
 
 def _is_full(error: duckdb.Error, scratch: Path) -> bool:

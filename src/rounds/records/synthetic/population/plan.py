@@ -135,7 +135,7 @@ class Population:
         if not 1 <= self.sites <= MOST_SITES:
             raise ValueError(f"give 1 to {MOST_SITES} sites, not {self.sites}")
         if self.people < 100 * self.sites:
-            raise ValueError(f"{self.sites} sites need {100 * self.sites} people or more, not {self.people}")
+            raise ValueError(f"every site needs 100 people: ask for {100 * self.sites} or more, not {self.people}")
         if not 100 <= self.block_people <= 200_000:
             raise ValueError(f"a block has 100 to 200,000 people, not {self.block_people}")
         if not 0 <= self.known_elsewhere <= 0.5:
@@ -187,7 +187,7 @@ class Population:
 
     def first_person_id(self, site: int) -> int:
         """Return the lowest person id of a site. Ids of different sites never meet."""
-        largest = max(self.residents) * (1 + self.known_elsewhere) * 2
+        largest = max(self.residents) * (1 + self.known_elsewhere)
         return 1 + site * _PERSON_IDS_A_SITE * int(np.ceil(largest / _PERSON_IDS_A_SITE))
 
     def generator(self, stream: int, *, site: int = 0, block: int = 0) -> np.random.Generator:

@@ -4,8 +4,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -22,6 +24,7 @@ from rounds.records.synthetic.population.static import static_tables
 from rounds.records.synthetic.population.tables import SCHEMAS
 from rounds.records.synthetic.population.tally import Tally, tally
 from rounds.records.synthetic.population.truth import truth
+from rounds.records.synthetic.population.workspace import workspace_files
 from rounds.storage.atomic import write_file, write_folder
 from rounds.storage.progress import Progress
 
@@ -63,8 +66,9 @@ def records_folder(folder: Path, plan: Population, site: int) -> Path:
 def write_population(folder: Path, *, plan: Population, progress: Progress, workers: int = 2) -> Outcome:
     """Write a synthetic population, whole or not at all. The same plan gives the same bytes, however many work at it.
 
-    A site of one block has one file a table, `<table>.parquet`. A larger one has a folder of blocks for each table that
-    names people, `<table>/block-0000.parquet` and on: each holds a contiguous range of person ids, rows by person.
+    The folder is that of a network with a round to run. A site of one block has one file a table, `<table>.parquet`. A
+    larger one has a folder of blocks for each table that names people, `<table>/block-0000.parquet` and on: each holds
+    a contiguous range of person ids, rows by person.
 
     Args:
         folder: where to; it must not exist or be empty.
@@ -74,7 +78,7 @@ def write_population(folder: Path, *, plan: Population, progress: Progress, work
 
     Raises:
         DefinitionError: if something is in the folder already.
-        RecordsError: if the disk has too little room.
+        RecordsError: if the disk has too little room, or the system stops a process.
     """
     if not 1 <= workers <= MOST_WORKERS:
         raise ValueError(f"from 1 to {MOST_WORKERS} processes work at it, not {workers}")
@@ -87,6 +91,8 @@ def write_population(folder: Path, *, plan: Population, progress: Progress, work
 
     def fill(partial: Path) -> None:
         _write_static(partial, plan)
+        for path, text in workspace_files(plan).items():
+            write_file(partial / path, text.encode())
         written = []
         for one in _write_blocks(partial, plan, blocks, workers=min(workers, len(blocks))):
             written.append(one)
@@ -127,12 +133,22 @@ def _write_blocks(folder: Path, plan: Population, blocks: list[Block], *, worker
         return
     # Polars has threads of its own, which a forked process would not have.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_leave_interrupts) as pool:
         try:
             yield from pool.map(_write_block, *zip(*((folder, plan, block) for block in blocks), strict=True))
+        except BrokenProcessPool:
+            raise RecordsError(
+                f"the system stopped a process that was writing records of {plan.people:,} people, most likely for "
+                "want of memory; nothing was left behind: try again with one worker, or with fewer people"
+            ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _leave_interrupts() -> None:
+    """Somebody who presses Ctrl-C hears from the first process, which ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_block(folder: Path, plan: Population, block: Block) -> _Written:

@@ -1,0 +1,101 @@
+"""How the cells of one extract are read: columns by name, dates by format, words by table; wrong ones are found."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rounds.errors import RecordsError
+from rounds.records.importing.casts import cast
+from rounds.records.importing.cdm import CdmType
+from rounds.records.importing.extracts.column_map import ExtractFile
+from rounds.records.importing.omop_sources import SourceTable, header, text_scan
+from rounds.records.importing.session import Session
+from rounds.records.importing.sql import text, words
+from rounds.records.importing.typed import ColumnCast, close
+
+_NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """The columns of one file, and what must be true of them."""
+
+    path: Path
+    columns: Mapping[str, str]
+    """by lower-case name: the name as it stands"""
+    file: ExtractFile
+    problems: list[str] = field(default_factory=list)
+    checks: list[ColumnCast] = field(default_factory=list)
+
+    def source(self) -> SourceTable:
+        """Return the file as a table whose rows are numbered."""
+
+        @contextmanager
+        def opened() -> Iterator[str]:
+            yield text_scan(self.path)
+
+        columns = tuple((name, "VARCHAR") for name in self.columns.values())
+        return SourceTable(name=self.path.stem, label=self.path.name, columns=columns, open=opened)
+
+    def word(self, column: str) -> str:
+        """Return SQL for a cell as text, empty where nothing is written."""
+        name = self.columns.get(column.lower())
+        if name is None:
+            self.problems.append(f"there is no column `{column}`{close(column, self.columns.values())}")
+            return "NULL"
+        quoted = '"' + name.replace('"', '""') + '"'
+        marks = words(self.file.blank_marks)
+        cell = f"nullif(trim({quoted}), '')"
+        return f"CASE WHEN {cell} NOT IN ({marks}) THEN {cell} END" if marks else cell
+
+    def moment(self, column: str) -> str:
+        """Return SQL for a cell as a timestamp."""
+        cell = self.word(column)
+        if self.file.date_formats:
+            tried = ", ".join(f"try_strptime({cell}, {text(form)})" for form in self.file.date_formats)
+            wanted = "a date written as " + " or ".join(f'"{form}"' for form in self.file.date_formats)
+            return self._checked(column, cell, f"coalesce({tried})", wanted)
+        name = self.columns.get(column.lower(), column)
+        iso = (cast(name, "VARCHAR", CdmType.TIME) or "NULL").replace(
+            "nullif(trim(" + '"' + name.replace('"', '""') + '"' + "), '')", cell
+        )
+        return self._checked(column, cell, iso, "a date written as 2024-03-31 or 2024-03-31 17:05")
+
+    def number(self, column: str, *, listed: Mapping[str, int], keep: bool) -> tuple[str, str, str, str]:
+        """Return SQL for a value: its number, comparator, concept and text."""
+        cell = self.word(column)
+        comparator = f"nullif(regexp_extract({cell}, '^[<>]=?'), '')"
+        plain = f"trim(regexp_replace({cell}, '^[<>]=?', ''))"
+        value = f"CASE WHEN regexp_full_match({plain}, '{_NUMBER}') THEN TRY_CAST({plain} AS DOUBLE) END"
+        concepts = " ".join(f"WHEN {text(word.lower())} THEN 'concept|{concept}'" for word, concept in listed.items())
+        meaning = f"CASE lower({cell}) {concepts} END" if concepts else "NULL"
+        if not keep:
+            told = "a number" + (" or a word that `words` lists" if listed else "")
+            self._checked(column, cell, f"coalesce(CAST({value} AS VARCHAR), {meaning})", told)
+        return value, comparator, meaning, f"CASE WHEN ({value}) IS NULL THEN {cell} END"
+
+    def one_of(self, column: str, table: Mapping[str, int]) -> str:
+        """Return SQL that translates a cell; a word that is not in the table is refused."""
+        cell = self.word(column)
+        cases = " ".join(f"WHEN {text(word.lower())} THEN {concept}" for word, concept in table.items())
+        return self._checked(column, cell, f"CASE lower({cell}) {cases} END", "a word that `words` lists")
+
+    def _checked(self, column: str, cell: str, sql: str, wanted: str) -> str:
+        self.checks.append(ColumnCast(name="checked", column=column, sql=sql, present=cell, wanted=wanted))
+        return sql
+
+
+def read_cells(session: Session, path: Path, file: ExtractFile) -> Cells:
+    """Return the columns of a file.
+
+    Raises:
+        RecordsError: if it has no header row in UTF-8.
+    """
+    try:
+        names = header(path)
+    except (OSError, UnicodeDecodeError):
+        raise RecordsError(
+            f'site {session.site}: {path.name}: the file is empty or not in UTF-8; save it as "CSV UTF-8"'
+        ) from None
+    return Cells(path=path, columns={name.lower(): name for name in names}, file=file)

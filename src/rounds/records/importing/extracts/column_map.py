@@ -1,0 +1,175 @@
+"""What a column map looks like: which file holds what, in which column, written how."""
+
+from datetime import date
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from rounds.storage.identifiers import Identifier
+from rounds.storage.yaml_files import Definition
+
+Words = Annotated[str, Field(min_length=1)]
+Sex = Literal["female", "male", "other", "unknown"]
+VisitClass = Literal["inpatient", "outpatient", "emergency", "emergency-inpatient", "day-case", "home", "telephone"]
+Fact = Literal["measurement", "observation", "condition", "procedure", "drug", "device"]
+
+VISIT_CLASSES: Final[dict[str, int]] = {
+    "inpatient": 9201,
+    "outpatient": 9202,
+    "emergency": 9203,
+    "emergency-inpatient": 262,
+    "day-case": 9201,
+    "home": 581476,
+    "telephone": 5083,
+}
+FACT_TABLES: Final[dict[str, str]] = {
+    "measurement": "measurement",
+    "observation": "observation",
+    "condition": "condition_occurrence",
+    "procedure": "procedure_occurrence",
+    "drug": "drug_exposure",
+    "device": "device_exposure",
+}
+
+
+class SexColumn(Definition):
+    """Where the sex stands and what its words mean."""
+
+    column: Words
+    words: dict[str, Sex] = Field(min_length=1)
+
+
+class ClassColumn(Definition):
+    """Where the kind of visit stands and what its words mean."""
+
+    column: Words
+    words: dict[str, VisitClass] = Field(min_length=1)
+
+
+class CodedColumn(Definition):
+    """Where codes of one system stand."""
+
+    column: Words
+    system: Words
+
+
+class Code(Definition):
+    """A code of a system; or a concept of OMOP."""
+
+    system: Words = "concept"
+    code: Words
+
+    @field_validator("code", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class People(Definition):
+    """Columns about the patients themselves."""
+
+    id: Words
+    born: Words
+    sex: SexColumn
+    died: Words | None = None
+    postcode: Words | None = None
+    ethnicity: CodedColumn | None = None
+
+
+class Visits(Definition):
+    """Columns about stays and attendances. A stay without an end goes on."""
+
+    id: Words
+    person: Words
+    start: Words
+    end: Words
+    kind: VisitClass | ClassColumn
+    hospital: Words | None = None
+    ward: Words | None = None
+    admitted_from: CodedColumn | None = None
+    discharged_to: CodedColumn | None = None
+
+
+class Value(Definition):
+    """One column of a wide table: what it measures, in which unit."""
+
+    column: Words
+    code: Code
+    unit: str = ""
+    unit_column: Words | None = None
+    table: Fact = "measurement"
+    words: dict[str, int] = Field(default_factory=dict)
+    """concepts of values that are words, such as A, V, P, U of ACVPU"""
+    other_words: Literal["refuse", "keep as text"] = "refuse"
+
+
+class _Event(Definition):
+    person: Words
+    visit: Words | None = None
+    at: Words
+
+
+class Wide(_Event):
+    """A row for each set of observations, a column for each observation."""
+
+    shape: Literal["wide"]
+    values: tuple[Value, ...] = Field(min_length=1)
+
+
+class Long(_Event):
+    """A row for each observation, which says itself what it is."""
+
+    shape: Literal["long"]
+    item: CodedColumn
+    value: Words | None = None
+    unit: str = ""
+    unit_column: Words | None = None
+    table: Fact = "measurement"
+    words: dict[str, int] = Field(default_factory=dict)
+    other_words: Literal["refuse", "keep as text"] = "refuse"
+
+
+class Log(_Event):
+    """A row for each time that one thing happened, such as a cardiac arrest."""
+
+    shape: Literal["log"]
+    code: Code
+    table: Fact
+
+
+class ExtractFile(Definition):
+    """One file, or all whose names match."""
+
+    file: Words
+    date_formats: tuple[Words, ...] = ()
+    """as in strptime, tried in turn; none: YYYY-MM-DD, with or without a time of day"""
+    blank_marks: tuple[str, ...] = ()
+    people: People | None = None
+    visits: Visits | None = None
+    events: tuple[Annotated[Wide | Long | Log, Field(discriminator="shape")], ...] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ExtractFile":
+        if self.people is None and self.visits is None and not self.events:
+            raise ValueError(f"{self.file}: say what the file holds: `people`, `visits` or `events`")
+        return self
+
+
+class ColumnMapFile(Definition):
+    """`imports/*.yaml`."""
+
+    id: Identifier
+    version: int = Field(ge=1)
+    title: Words
+    files: tuple[ExtractFile, ...] = Field(min_length=1)
+    author: Words
+    reviewer: Words
+    next_review: date
+
+    @model_validator(mode="after")
+    def _reviewed(self) -> "ColumnMapFile":
+        if self.author == self.reviewer:
+            raise ValueError("the reviewer must be somebody other than the author")
+        if not any(file.people for file in self.files):
+            raise ValueError("no file says who the people are; add `people` to one")
+        return self

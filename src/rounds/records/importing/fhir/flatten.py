@@ -1,0 +1,282 @@
+# ruff: noqa: S608  SQL is built from our own words and quoted paths only
+"""One SELECT for each FHIR resource: from NDJSON into the staged form, in one pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rounds.records.importing import rules
+from rounds.records.importing.fhir.shapes import scan
+from rounds.records.importing.sql import switch, words
+
+_HEAD: Final = "id, hash(meta.lastUpdated, {0}) AS version, meta.lastUpdated AS updated"
+_DRUG_CODES: Final = (
+    "coalesce(codes(medicationCodeableConcept), "
+    "codes(list_filter(contained, lambda c: '#' || c.id = medicationReference.reference)[1].code)) AS codes, "
+    "target(medicationReference.reference) AS medication"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """One staged table of a resource."""
+
+    kind: str
+    select: str
+    """SQL; from `{whole}` if it is made out of the first table of the resource"""
+    beside: tuple[str, ...] = ()
+    """columns that the first table keeps for the others: the file is read once only"""
+
+
+def selects(resource: str, files: list[str]) -> list[Selection]:
+    """Return the staged tables that a resource fills, in the order in which they are to be staged.
+
+    Args:
+        resource: one of `SHAPES` but Medication, which other resources look up.
+        files: NDJSON files, every line of them that resource.
+    """
+    return _SELECTS[resource](scan(resource, files))
+
+
+def _reason(resource: str, *checks: str) -> str:
+    """Return SQL for why a resource is left out, empty if it is not."""
+    cases = ["WHEN id IS NULL OR id = '' THEN 'without an id'"]
+    if resource in rules.TAKEN:
+        cases.append(f"WHEN status IS NULL OR status NOT IN ({words(rules.TAKEN[resource])}) THEN state(status)")
+    return "CASE " + " ".join([*cases, *checks]) + " END AS reason"
+
+
+def _dated(start: str, end: str = "NULL") -> str:
+    return (
+        f"day({start}) AS start_date, moment({start}) AS start_time, day({end}) AS end_date, moment({end}) AS end_time"
+    )
+
+
+def _undated(start: str) -> str:
+    return f"WHEN day({start}) IS NULL THEN undated({start})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Elements:
+    """Where a resource says whose it is, during which encounter, and when."""
+
+    patient: str = "subject"
+    visit: str = "encounter"
+    start: str
+    end: str = "NULL"
+
+
+def _event(
+    resource: str, source: str, at: _Elements, *, natural: str, columns: str, checks: str = ""
+) -> list[Selection]:
+    kind = rules.TYPES.get(resource, str(rules.FROM_EHR))
+    reason = _reason(resource, checks, _undated(at.start))
+    select = (
+        f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
+        f"target({at.patient}.reference) AS patient, target({at.visit}.reference) AS visit, "
+        f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns} FROM {source}"
+    )
+    return [Selection(kind="event", select=select)]
+
+
+def _patient(source: str) -> list[Selection]:
+    race = f"list_filter(extension, lambda e: e.url = '{rules.RACE_EXTENSION}')[1]"
+    ethnicity = f"list_filter(extension, lambda e: e.url IN ({words(rules.ETHNICITY_EXTENSIONS)}))[1]"
+    nested = "list_transform(list_filter({0}.extension, lambda e: e.url = 'ombCategory'), lambda e: e.valueCoding)"
+    select = (
+        f"SELECT {_HEAD.format('active')}, {_reason('Patient', _BORN)}, gender AS gender_source, "
+        f"{switch('gender', rules.GENDERS)} AS gender_concept_id, "
+        "TRY_CAST(left(birthDate, 4) AS BIGINT) AS year, "
+        "TRY_CAST(substr(birthDate, 6, 2) AS BIGINT) AS month, TRY_CAST(substr(birthDate, 9, 2) AS BIGINT) AS day, "
+        f"nullif(coded({nested.format(race)}), '') AS race_codes, "
+        f"coalesce(nullif(coded({nested.format(ethnicity)}), ''), codes({ethnicity}.valueCodeableConcept)) "
+        "AS ethnicity_codes, target(managingOrganization.reference) AS place, address[1].postalCode AS zip, "
+        "address[1].city AS city, address[1].state AS state, day(deceasedDateTime) AS death_date, "
+        "moment(deceasedDateTime) AS death_time, "
+        "CASE WHEN len(list_filter(link, lambda l: l.type = 'replaced-by')) > 0 THEN 'replaced by another Patient' "
+        "WHEN day(deceasedDateTime) IS NULL AND (deceasedBoolean OR deceasedDateTime IS NOT NULL) "
+        f"THEN 'dead, but without a full date of death: no row in death' END AS finding FROM {source}"
+    )
+    return [Selection(kind="person", select=select)]
+
+
+_BORN: Final = (
+    "WHEN birthDate IS NULL THEN 'without a date of birth' "
+    "WHEN TRY_CAST(left(birthDate, 4) AS BIGINT) IS NULL THEN 'the date of birth is no date'"
+)
+
+
+def _encounter(source: str) -> list[Selection]:
+    visit = (
+        f"SELECT {_HEAD.format('status')}, {_reason('Encounter', _undated('period.start'), _ENDS_BEFORE)}, "
+        f"target(subject.reference) AS patient, {switch('class.code', rules.VISIT_CONCEPTS)} AS class_concept_id, "
+        "class.code AS class_source, codes_of(type) AS type_codes, "
+        f"{_dated('period.start', 'period.end')}, status <> 'finished' AS going_on, "
+        "target(serviceProvider.reference) AS place, codes(hospitalization.admitSource) AS admitted_codes, "
+        f"codes(hospitalization.dischargeDisposition) AS discharged_codes, location, diagnosis FROM {source}"
+    )
+    stay = (
+        "SELECT id AS visit, part, target(one.location.reference) AS place, "
+        "coalesce(moment(one.period.start), start_time) AS start_time, "
+        'coalesce(moment(one.period."end"), end_time) AS end_time FROM (SELECT id, start_time, end_time, '
+        "unnest(location) AS one, generate_subscripts(location, 1) AS part FROM {whole} WHERE len(location) > 0)"
+    )
+    diagnosis = (
+        "SELECT id AS visit, target(one.condition.reference) AS condition, first_code(one.use) AS use, "
+        "one.rank AS rank FROM (SELECT id, unnest(diagnosis) AS one FROM {whole} WHERE len(diagnosis) > 0)"
+    )
+    return [
+        Selection(kind="visit", select=visit, beside=("location", "diagnosis")),
+        Selection(kind="stay", select=stay),
+        Selection(kind="diagnosis", select=diagnosis),
+    ]
+
+
+_ENDS_BEFORE: Final = (
+    "WHEN day(period.\"end\") < day(period.start) THEN 'it ends before it starts' "
+    'WHEN period."end" IS NOT NULL AND day(period."end") IS NULL THEN \'the end is no full date\''
+)
+
+
+def _condition(source: str) -> list[Selection]:
+    refuted = (
+        f"WHEN first_code(verificationStatus) IN ({words(rules.REFUTED)}) "
+        "THEN 'verification status ' || first_code(verificationStatus)"
+    )
+    provisional = (
+        f"CASE WHEN first_code(verificationStatus) IN ({words(rules.PROVISIONAL)}) "
+        f"THEN {rules.PROVISIONAL_DIAGNOSIS} ELSE 0 END"
+    )
+    start = "coalesce(onsetDateTime, onsetPeriod.start, recordedDate)"
+    end = 'coalesce(abatementDateTime, abatementPeriod."end", onsetPeriod."end")'
+    # A condition without a date may still be a diagnosis of an encounter: whether it has one is decided later.
+    select = (
+        f"SELECT {_HEAD.format('verificationStatus')}, 0 AS part, {_reason('Condition', refuted)}, "
+        "'condition_occurrence' AS usual_table, "
+        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
+        f"{rules.FROM_EHR} AS type_concept_id, codes(code) AS codes, {provisional} AS status_concept_id, "
+        f"first_code(clinicalStatus) AS value_text FROM {source}"
+    )
+    return [Selection(kind="event", select=select)]
+
+
+_ORDERED: Final = (
+    f"WHEN intent IS NULL OR intent NOT IN ({words(rules.INTENDED)}) THEN 'its intent is not an order' "
+    "WHEN doNotPerform THEN 'an order not to do it'"
+)
+
+
+def _medication_request(source: str) -> list[Selection]:
+    columns = (
+        f"{_DRUG_CODES}, dispenseRequest.quantity.value AS quantity, "
+        "TRY_CAST(dispenseRequest.expectedSupplyDuration.value AS BIGINT) AS days_supply, "
+        "dispenseRequest.numberOfRepeatsAllowed AS refills, dosageInstruction[1].text AS sig, "
+        "codes(dosageInstruction[1].route) AS route_codes"
+    )
+    at = _Elements(start="authoredOn", end='dispenseRequest.validityPeriod."end"')
+    return _event("MedicationRequest", source, at, natural="drug_exposure", columns=columns, checks=_ORDERED)
+
+
+def _medication_administration(source: str) -> list[Selection]:
+    at = _Elements(
+        visit="context", start="coalesce(effectiveDateTime, effectivePeriod.start)", end='effectivePeriod."end"'
+    )
+    columns = f"{_DRUG_CODES}, dosage.dose.value AS quantity, dosage.text AS sig, codes(dosage.route) AS route_codes"
+    return _event("MedicationAdministration", source, at, natural="drug_exposure", columns=columns)
+
+
+def _immunization(source: str) -> list[Selection]:
+    at = _Elements(patient="patient", start="occurrenceDateTime")
+    columns = (
+        "codes(vaccineCode) AS codes, doseQuantity.value AS quantity, lotNumber AS lot, codes(route) AS route_codes"
+    )
+    return _event("Immunization", source, at, natural="drug_exposure", columns=columns)
+
+
+def _procedure(source: str) -> list[Selection]:
+    at = _Elements(start="coalesce(performedDateTime, performedPeriod.start)", end='performedPeriod."end"')
+    return _event("Procedure", source, at, natural="procedure_occurrence", columns="codes(code) AS codes")
+
+
+def _service_request(source: str) -> list[Selection]:
+    at = _Elements(start="authoredOn")
+    return _event("ServiceRequest", source, at, natural="order", columns="codes(code) AS codes", checks=_ORDERED)
+
+
+def _observation(source: str) -> list[Selection]:
+    """A resource and its components share dates and links; a panel without a value of its own is only its parts."""
+    start, end = "coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, issued)", 'effectivePeriod."end"'
+    measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
+    empty = " AND ".join(f"{value} IS NULL" for value in _VALUES)
+    panel = f"WHEN len(component) > 0 AND {empty} THEN '{THROUGH_COMPONENTS}'"
+    shared = (
+        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
+        f"{rules.FROM_EHR} AS type_concept_id"
+    )
+    whole = (
+        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel)}, "
+        f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
+        f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
+        "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
+        f"CASE WHEN len(component) > 0 THEN component END AS component FROM {source}"
+    )
+    inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
+    parts = (
+        f"SELECT {inherited}, part, nullif(reason, '{THROUGH_COMPONENTS}') AS reason, "
+        "CASE WHEN p.valueQuantity IS NOT NULL THEN 'measurement' ELSE usual_table END AS usual_table, "
+        f"{_value('p.')} FROM (SELECT {inherited}, reason, usual_table, unnest(component) AS p, "
+        "generate_subscripts(component, 1) AS part FROM {whole} WHERE component IS NOT NULL)"
+    )
+    return [
+        Selection(kind="event", select=whole, beside=("component",)),
+        Selection(kind="event", select=parts),
+    ]
+
+
+THROUGH_COMPONENTS: Final = "imported through its components"
+_VALUES: Final = (
+    "valueQuantity",
+    "valueCodeableConcept",
+    "valueString",
+    "valueBoolean",
+    "valueInteger",
+    "valueDateTime",
+)
+
+
+def _value(of: str) -> str:
+    yes, no = rules.VALUE_CONCEPTS[True], rules.VALUE_CONCEPTS[False]
+    return (
+        f"codes({of}code) AS codes, coalesce({of}valueQuantity.value, {of}valueInteger) AS number, "
+        f"{of}valueQuantity.comparator AS comparator, "
+        f"coalesce({of}valueQuantity.code, {of}valueQuantity.unit) AS unit, "
+        f"CASE WHEN {of}valueBoolean IS NULL THEN codes({of}valueCodeableConcept) "
+        f"WHEN {of}valueBoolean THEN 'concept|{yes}' ELSE 'concept|{no}' END AS value_codes, "
+        f"coalesce({of}valueString, {of}valueDateTime) AS value_text"
+    )
+
+
+def _place(kind: str) -> Callable[[str], list[Selection]]:
+    def make(source: str) -> list[Selection]:
+        select = (
+            f"SELECT '{kind}/' || id AS id, '{kind}' AS kind, name, codes(type[1]) AS type_source, "
+            f"{_reason(kind)} FROM {source}"
+        )
+        return [Selection(kind="place", select=select)]
+
+    return make
+
+
+_SELECTS: Final[dict[str, Callable[[str], list[Selection]]]] = {
+    "Patient": _patient,
+    "Encounter": _encounter,
+    "Condition": _condition,
+    "MedicationRequest": _medication_request,
+    "MedicationAdministration": _medication_administration,
+    "Immunization": _immunization,
+    "Procedure": _procedure,
+    "Observation": _observation,
+    "ServiceRequest": _service_request,
+    "Location": _place("Location"),
+    "Organization": _place("Organization"),
+}

@@ -1,0 +1,165 @@
+"""What is read of each FHIR R4 resource, as DuckDB structs. Names, lines of addresses and notes are never read."""
+
+from pathlib import Path
+from typing import Final
+
+from rounds.records.importing.sql import pattern
+
+CODING: Final = "STRUCT(system VARCHAR, code VARCHAR)"
+CONCEPT: Final = f'STRUCT(coding {CODING}[], "text" VARCHAR)'
+REFERENCE: Final = "STRUCT(reference VARCHAR)"
+PERIOD: Final = 'STRUCT("start" VARCHAR, "end" VARCHAR)'
+QUANTITY: Final = 'STRUCT("value" DOUBLE, comparator VARCHAR, unit VARCHAR, system VARCHAR, code VARCHAR)'
+META: Final = "STRUCT(lastUpdated VARCHAR)"
+_DOSAGE: Final = f'STRUCT("text" VARCHAR, route {CONCEPT})'
+
+_VALUES: Final = {
+    "valueQuantity": QUANTITY,
+    "valueCodeableConcept": CONCEPT,
+    "valueString": "VARCHAR",
+    "valueBoolean": "BOOLEAN",
+    "valueInteger": "DOUBLE",
+    "valueDateTime": "VARCHAR",
+    "dataAbsentReason": CONCEPT,
+}
+_COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
+
+SHAPES: Final[dict[str, dict[str, str]]] = {
+    "Patient": {
+        "birthDate": "VARCHAR",
+        "gender": "VARCHAR",
+        "active": "BOOLEAN",
+        "deceasedBoolean": "BOOLEAN",
+        "deceasedDateTime": "VARCHAR",
+        "managingOrganization": REFERENCE,
+        "link": 'STRUCT("type" VARCHAR)[]',
+        "address": "STRUCT(postalCode VARCHAR, city VARCHAR, state VARCHAR, country VARCHAR)[]",
+        "extension": (
+            f"STRUCT(url VARCHAR, valueCodeableConcept {CONCEPT}, "
+            f"extension STRUCT(url VARCHAR, valueCoding {CODING})[])[]"
+        ),
+    },
+    "Encounter": {
+        "status": "VARCHAR",
+        "class": CODING,
+        "type": f"{CONCEPT}[]",
+        "subject": REFERENCE,
+        "period": PERIOD,
+        "diagnosis": f'STRUCT(condition {REFERENCE}, "use" {CONCEPT}, rank BIGINT)[]',
+        "hospitalization": f"STRUCT(admitSource {CONCEPT}, dischargeDisposition {CONCEPT})",
+        "serviceProvider": REFERENCE,
+        "location": f"STRUCT(location {REFERENCE}, period {PERIOD}, status VARCHAR)[]",
+    },
+    "Condition": {
+        "clinicalStatus": CONCEPT,
+        "verificationStatus": CONCEPT,
+        "category": f"{CONCEPT}[]",
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "onsetDateTime": "VARCHAR",
+        "onsetPeriod": PERIOD,
+        "abatementDateTime": "VARCHAR",
+        "abatementPeriod": PERIOD,
+        "recordedDate": "VARCHAR",
+    },
+    "MedicationRequest": {
+        "status": "VARCHAR",
+        "intent": "VARCHAR",
+        "doNotPerform": "BOOLEAN",
+        "category": f"{CONCEPT}[]",
+        "medicationCodeableConcept": CONCEPT,
+        "medicationReference": REFERENCE,
+        "contained": f"STRUCT(id VARCHAR, code {CONCEPT})[]",
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "authoredOn": "VARCHAR",
+        "dosageInstruction": f"{_DOSAGE}[]",
+        "dispenseRequest": (
+            f"STRUCT(validityPeriod {PERIOD}, numberOfRepeatsAllowed BIGINT, quantity {QUANTITY}, "
+            f"expectedSupplyDuration {QUANTITY})"
+        ),
+    },
+    "MedicationAdministration": {
+        "status": "VARCHAR",
+        "medicationCodeableConcept": CONCEPT,
+        "medicationReference": REFERENCE,
+        "contained": f"STRUCT(id VARCHAR, code {CONCEPT})[]",
+        "subject": REFERENCE,
+        "context": REFERENCE,
+        "effectiveDateTime": "VARCHAR",
+        "effectivePeriod": PERIOD,
+        "dosage": f'STRUCT("text" VARCHAR, route {CONCEPT}, dose {QUANTITY})',
+    },
+    "Medication": {"code": CONCEPT},
+    "Immunization": {
+        "status": "VARCHAR",
+        "vaccineCode": CONCEPT,
+        "patient": REFERENCE,
+        "encounter": REFERENCE,
+        "occurrenceDateTime": "VARCHAR",
+        "lotNumber": "VARCHAR",
+        "route": CONCEPT,
+        "doseQuantity": QUANTITY,
+    },
+    "Procedure": {
+        "status": "VARCHAR",
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "performedDateTime": "VARCHAR",
+        "performedPeriod": PERIOD,
+    },
+    "Observation": {
+        "status": "VARCHAR",
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "effectiveDateTime": "VARCHAR",
+        "effectiveInstant": "VARCHAR",
+        "effectivePeriod": PERIOD,
+        "issued": "VARCHAR",
+        "category": f"{CONCEPT}[]",
+        **_VALUES,
+        "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
+        "component": f"{_COMPONENT}[]",
+    },
+    "ServiceRequest": {
+        "status": "VARCHAR",
+        "intent": "VARCHAR",
+        "doNotPerform": "BOOLEAN",
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "authoredOn": "VARCHAR",
+    },
+    "Location": {"name": "VARCHAR", "type": f"{CONCEPT}[]", "managingOrganization": REFERENCE},
+    "Organization": {"name": "VARCHAR", "type": f"{CONCEPT}[]"},
+}
+"""By resource: the elements that are read. Every resource also gives its type, id and when it was last updated."""
+
+
+def columns_of(resource: str) -> dict[str, str]:
+    """Return the columns of a resource as `read_json` declares them."""
+    return {"resourceType": "VARCHAR", "id": "VARCHAR", "meta": META, **SHAPES[resource]}
+
+
+def scan(resource: str, files: list[str]) -> str:
+    """Return SQL that reads NDJSON files of one resource, every line checked against the shape.
+
+    Args:
+        resource: one of `SHAPES`.
+        files: paths, plain or ending in .gz.
+    """
+    return scan_columns(columns_of(resource), files)
+
+
+def scan_columns(columns: dict[str, str], files: list[str]) -> str:
+    """Return SQL that reads some elements of NDJSON files."""
+    # Without `records` DuckDB looks into every file beforehand and keeps a buffer of each: 300 files fill any memory.
+    declared = ", ".join(f"\"{name}\": '{kind}'" for name, kind in columns.items())
+    listed = ", ".join(pattern(Path(path)) for path in files)
+    return (
+        f"read_json([{listed}], format = 'newline_delimited', records = true, columns = {{{declared}}}, "
+        "maximum_object_size = 67108864, hive_partitioning = false)"
+    )

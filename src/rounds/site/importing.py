@@ -1,0 +1,76 @@
+"""Brings new records into a site: reads a source, builds a generation beside the served one, checks it, swaps."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from rounds.errors import DefinitionError
+from rounds.records.importing.build import CodeSources
+from rounds.records.importing.extracts.load import import_extracts
+from rounds.records.importing.fhir.load import import_fhir
+from rounds.records.importing.omop import import_omop
+from rounds.records.importing.postgres import import_postgres
+from rounds.records.importing.report import ImportReport
+from rounds.records.importing.session import DEFAULT_MEMORY, Job, Limits
+from rounds.records.omop import open_records
+from rounds.site.folder import RecordsBlock, Site
+from rounds.storage.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """What is to be imported, from one source."""
+
+    omop: Path | None = None
+    postgres: str | None = None
+    fhir: Path | None = None
+    extracts: Path | None = None
+    """a column map; the files it names lie beside it, or in `data`"""
+    data: Path | None = None
+    codes: CodeSources = field(default_factory=CodeSources)
+    schema: str | None = None
+    memory: str = DEFAULT_MEMORY
+
+    def __post_init__(self) -> None:
+        given = [source for source in (self.omop, self.postgres, self.fhir, self.extracts) if source is not None]
+        if len(given) != 1:
+            raise DefinitionError("an import has one source: give one of --omop, --postgres, --fhir and --extracts")
+
+
+def import_records(site: Site, request: ImportRequest, *, today: date, progress: Progress) -> ImportReport:
+    """Import records into a site and serve them from then on; if anything is wrong, the old ones stay.
+
+    Args:
+        site: whose records they are.
+        request: what to import.
+        today: the day of the import.
+        progress: told how far it is.
+
+    Raises:
+        RoundsError: naming everything that is wrong, of the source or of the new records.
+    """
+    source = site.source
+    if not isinstance(source, RecordsBlock):
+        raise DefinitionError(
+            f"site {site.id} holds published data; only a site with `records` in site.yaml can import"
+        )
+
+    def check(folder: Path) -> None:
+        open_records(folder, site=site.id, as_of=today, outside_observation=source.outside_observation)
+
+    job = Job(
+        site=site.id,
+        records=site.folder / source.folder,
+        today=today,
+        progress=progress,
+        check=check,
+        limits=Limits(memory=request.memory),
+    )
+    if request.omop is not None:
+        return import_omop(request.omop, job, schema=request.schema)
+    if request.postgres is not None:
+        return import_postgres(request.postgres, job, schema=request.schema)
+    if request.fhir is not None:
+        return import_fhir(request.fhir, job, codes=request.codes)
+    assert request.extracts is not None  # noqa: S101 - one of the four is given
+    return import_extracts(request.extracts, job, data=request.data, codes=request.codes)
