@@ -20,8 +20,10 @@ import numpy as np
 import polars as pl
 
 from rounds.engines import duck
-from rounds.measures.definitions import Measure, PersonQuestion, VisitQuestion
+from rounds.measures.criteria import Has
+from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, periods_between
+from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import AGE_BANDS
 from rounds.records.omop import Records, open_records
 from rounds.records.tables import EVENT_TABLES
@@ -85,8 +87,9 @@ def _days(offsets: np.ndarray) -> pl.Series:
 def by_hand(measure: Measure, folder: Path, periods: tuple[Period, ...]) -> tuple[int, int]:
     """Count a measure as one would write it: everybody crossed with every period, then the events joined on."""
     question = measure.question
-    assert isinstance(question, PersonQuestion | VisitQuestion)
-    event = question.numerator
+    assert isinstance(question, RecordsQuestion)
+    assert isinstance(question.numerator, Has)
+    event = question.numerator.events
     table = EVENT_TABLES[event.table]
     assert event.codes is not None
     rows = ", ".join(f"(DATE '{period.start}', DATE '{period.end}')" for period in periods)
@@ -98,7 +101,7 @@ def by_hand(measure: Measure, folder: Path, periods: tuple[Period, ...]) -> tupl
             AND e.{table.start} BETWEEN o.observation_period_start_date AND o.observation_period_end_date
         WHERE e.{table.concept} IN {(*event.codes.concept_ids, -1)} {"GROUP BY 1" if event.first else ""}
     """
-    if isinstance(question, PersonQuestion):
+    if isinstance(question.unit, People):
         asked = f"""
             SELECT DISTINCT p.first, p.last, w.person_id, w.gender_concept_id, p.first AS lo, p.last AS hi,
                 year(p.first) - w.year_of_birth AS age

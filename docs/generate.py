@@ -14,7 +14,8 @@ import click
 import typer.main
 
 from rounds.cli.app import app
-from rounds.measures.definitions import Event, Measure, PersonQuestion, PublishedQuestion, VisitQuestion
+from rounds.measures.definitions import Measure
+from rounds.measures.words import question_in_words
 from rounds.storage.library import read_library, shipped_library_folder
 
 DOCS = Path(__file__).resolve().parent
@@ -55,9 +56,7 @@ def measures_page() -> str:
 
 
 def _facts(measure: Measure) -> list[tuple[str, str]]:
-    facts = [("id and version", f"`{measure.id}` {measure.version}"), ("counted", _question(measure))]
-    if not isinstance(measure.question, PublishedQuestion):
-        facts.append(("numerator", _event(measure.question.numerator)))
+    facts = [("id and version", f"`{measure.id}` {measure.version}"), *question_in_words(measure.question)]
     return [
         *facts,
         ("shown", f"per {measure.per:,} {measure.unit}, each {measure.grain}".replace("each all", "over all dates")),
@@ -67,25 +66,6 @@ def _facts(measure: Measure) -> list[tuple[str, str]]:
         ("written, reviewed", f"{measure.author}; {measure.reviewer}; next review {measure.next_review}"),
         ("digest", f"`{measure.digest[:16]}`"),
     ]
-
-
-def _question(measure: Measure) -> str:
-    match measure.question:
-        case PersonQuestion():
-            return "people observed on at least one day of the period"
-        case VisitQuestion(visits=visits):
-            return f"visits ({visits.title}) that started in the period"
-        case PublishedQuestion(numerator=numerator, denominator=denominator):
-            return f"{numerator} / {denominator}, as published"
-
-
-def _event(event: Event) -> str:
-    words = [f"{'first ' if event.first else ''}{event.table.replace('_', ' ')}"]
-    words += [event.codes.title] if event.codes else []
-    words += ["inside observation"] if event.observed else ["observed or not"]
-    words += [f"aged {event.age_min} or more on the day"] if event.age_min is not None else []
-    words += [f"aged {event.age_max} or less on the day"] if event.age_max is not None else []
-    return ", ".join(words)
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

@@ -1,23 +1,18 @@
 """Small sites for tests: OMOP tables written as text that a clinician can read, and measures over them."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from rounds.measures.definitions import (
-    Better,
-    CodeList,
-    Event,
-    EventTable,
-    Measure,
-    PersonQuestion,
-    Question,
-    VisitQuestion,
-)
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Age, Criterion, Events, Has, Observed
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, Period, periods_between
+from rounds.measures.questions import People, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
 from rounds.records.omop import Records, open_records
 from rounds.records.quality import MINIMUM_PEOPLE
@@ -25,27 +20,44 @@ from rounds.records.tables import TABLES, ColumnType
 
 AS_OF = date(2024, 12, 31)
 WORDS = {"female": 8532, "male": 8507, "unknown": 0, "drug": 11, "other": 12, "inpatient": 9201, "outpatient": 9202}
-_POLARS = {ColumnType.INTEGER: pl.Int64(), ColumnType.DATE: pl.Date(), ColumnType.TEXT: pl.String()}
+_POLARS = {
+    ColumnType.INTEGER: pl.Int64(),
+    ColumnType.NUMBER: pl.Float64(),
+    ColumnType.DATE: pl.Date(),
+    ColumnType.TIME: pl.Datetime(),
+    ColumnType.TEXT: pl.String(),
+}
 _FIRST_FILLER = 900_001
 
 DRUG = CodeList(id="drug", version=1, title="Drug", concepts=((11, "Drug"),), descendants=False)
 INPATIENT = CodeList(id="inpatient", version=1, title="Inpatient", concepts=((9201, "Inpatient"),), descendants=False)
 
-Rows = str | Iterable[tuple[object, ...]]
+TableRows = str | pl.DataFrame | Iterable[tuple[object, ...]]
 
 
-def parse_rows(table: str, rows: Rows) -> pl.DataFrame:
-    """Return a table from lines of words in the order of its declared columns; `-` is an empty cell."""
-    columns = TABLES[table].columns
-    schema = {name: _POLARS[kind] for name, kind in columns}
+def parse_rows(table: str, rows: TableRows) -> pl.DataFrame:
+    """Return a table from lines of words; `-` is an empty cell.
+
+    The words are the table's required columns in their declared order; a first line that begins with `|` names other
+    columns instead.
+    """
+    named = [column.name for column in TABLES[table].columns if column.required]
+    if isinstance(rows, pl.DataFrame):
+        return rows
     if not isinstance(rows, str):
-        return pl.DataFrame(list(rows), schema=schema, orient="row")
+        return pl.DataFrame(list(rows), schema={name: _polars(table, name) for name in named}, orient="row")
+    lines = [line.strip() for line in rows.strip().splitlines() if line.strip()]
+    if lines and lines[0].startswith("|"):
+        named = lines.pop(0)[1:].split()
     parsed = [
-        tuple(_value(word, kind) for word, (_, kind) in zip(line.split(), columns, strict=True))
-        for line in rows.strip().splitlines()
-        if line.strip()
+        tuple(_value(word, TABLES[table].column(name).type) for name, word in zip(named, line.split(), strict=True))
+        for line in lines
     ]
-    return pl.DataFrame(parsed, schema=schema, orient="row")
+    return pl.DataFrame(parsed, schema={name: _polars(table, name) for name in named}, orient="row")
+
+
+def _polars(table: str, column: str) -> pl.DataType:
+    return _POLARS[TABLES[table].column(column).type]
 
 
 def _value(word: str, kind: ColumnType) -> object:
@@ -54,20 +66,27 @@ def _value(word: str, kind: ColumnType) -> object:
     match kind:
         case ColumnType.INTEGER:
             return WORDS[word] if word in WORDS else int(word)
+        case ColumnType.NUMBER:
+            return float(word)
         case ColumnType.DATE:
             return date.fromisoformat(word)
+        case ColumnType.TIME:
+            return datetime.fromisoformat(word)
         case ColumnType.TEXT:
             return word
 
 
-def write_site(folder: Path, *, fill: bool = True, fmt: Literal["parquet", "csv"] = "parquet", **tables: Rows) -> Path:
+def write_site(
+    folder: Path, *, fill: bool = True, fmt: Literal["parquet", "csv"] = "parquet", **tables: TableRows
+) -> Path:
     """Write a site's tables. With `fill`, people who were never observed bring it to the size that may be counted."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in {"person": "", "observation_period": "", **tables}.items():
         frame = parse_rows(name, rows)
         if name == "person" and fill:
             missing = range(_FIRST_FILLER, _FIRST_FILLER + MINIMUM_PEOPLE)
-            frame = pl.concat([frame, parse_rows("person", [(person, 0, 1950) for person in missing])])
+            fillers = parse_rows("person", [(person, 0, 1950) for person in missing])
+            frame = pl.concat([frame, fillers], how="diagonal")
         if fmt == "csv":
             frame.write_csv(folder / f"{name}.csv")
         else:
@@ -86,32 +105,39 @@ def drug_event(
     observed: bool = True,
     age_min: int | None = None,
     age_max: int | None = None,
-) -> Event:
+) -> Has:
     codes = None if table is EventTable.DEATH else DRUG
-    return Event(table=table, codes=codes, first=first, observed=observed, age_min=age_min, age_max=age_max)
+    where = Observed() if observed else None
+    return Has(events=Events(table=table, codes=codes, first=first, where=where), provided=_aged(age_min, age_max))
 
 
 def people_measure(
-    event: Event,
+    numerator: Criterion,
     *,
     grain: Grain = Grain.YEAR,
     strata: tuple[Stratum, ...] = (),
     age_min: int | None = None,
     age_max: int | None = None,
 ) -> Measure:
-    return make_measure(PersonQuestion(numerator=event, age_min=age_min, age_max=age_max), grain=grain, strata=strata)
+    question = RecordsQuestion(unit=People(), who=_aged(age_min, age_max), numerator=numerator)
+    return make_measure(question, grain=grain, strata=strata)
 
 
 def visits_measure(
-    event: Event,
+    numerator: Criterion,
     *,
     grain: Grain = Grain.YEAR,
     strata: tuple[Stratum, ...] = (),
     age_min: int | None = None,
     age_max: int | None = None,
 ) -> Measure:
-    question = VisitQuestion(visits=INPATIENT, numerator=event, age_min=age_min, age_max=age_max)
+    unit = Rows(events=Events(table=EventTable.VISIT_OCCURRENCE, codes=INPATIENT))
+    question = RecordsQuestion(unit=unit, who=_aged(age_min, age_max), numerator=numerator)
     return make_measure(question, grain=grain, strata=strata)
+
+
+def _aged(low: int | None, high: int | None) -> Age | None:
+    return None if low is None and high is None else Age(low=low, high=high)
 
 
 def make_measure(question: Question, *, grain: Grain = Grain.YEAR, strata: tuple[Stratum, ...] = ()) -> Measure:

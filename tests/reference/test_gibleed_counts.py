@@ -16,8 +16,10 @@ import pytest
 
 from rounds.engines import duck, reference
 from rounds.measures.counts import Count
-from rounds.measures.definitions import Measure, PersonQuestion
+from rounds.measures.criteria import Has
+from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, periods_between
+from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import Records, open_records
 from rounds.storage.library import read_library, shipped_library_folder
 
@@ -63,8 +65,12 @@ def _open(folder: Path) -> Records:
 def _measure(name: str, *, observed: bool = True) -> Measure:
     measure = read_library(shipped_library_folder()).measure(name, 1)
     question = measure.question
-    assert isinstance(question, PersonQuestion)
-    return replace(measure, question=replace(question, numerator=replace(question.numerator, observed=observed)))
+    assert isinstance(question, RecordsQuestion)
+    had = question.numerator
+    assert isinstance(had, Has)
+    if not observed:
+        had = replace(had, events=replace(had.events, where=None))
+    return replace(measure, question=replace(question, numerator=had))
 
 
 def _expected(cohort: str) -> int:

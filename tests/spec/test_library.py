@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import CodeList, EventTable, PersonQuestion, PublishedQuestion, VisitQuestion
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Age, AllOf, AnyOf, Events, Has, Not, Observed, Sex
+from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
+from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.windows import Anchor, Edge, Window
 from rounds.network.innovations import EvidenceStage
 from rounds.storage.library import Library, read_library, shipped_library_folder
 
@@ -33,7 +37,7 @@ version: 1
 title: Users
 description: Who uses it.
 count: people
-numerator: {event: drug_era, codes: pain-killer}
+numerator: {had: {event: drug_era, codes: pain-killer}}
 grain: year
 strata: [sex]
 per: 100
@@ -59,6 +63,12 @@ def _problems(*folders: Path) -> list[str]:
     with pytest.raises(DefinitionError) as caught:
         read_library(*folders)
     return [line.replace(f"{folders[-1]}/", "") for line in str(caught.value).splitlines()]
+
+
+def _question(library: Library, measure_id: str) -> RecordsQuestion:
+    question = library.measure(measure_id, 1).question
+    assert isinstance(question, RecordsQuestion)
+    return question
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +100,19 @@ def test_everything_shipped_is_named_after_its_file_and_explained(shipped: Libra
 
 
 def test_a_measure_says_what_its_file_says(shipped: Library) -> None:
-    over_40 = shipped.measure("celecoxib-over-40-ever", 1).question
-    assert isinstance(over_40, PersonQuestion)
-    event = over_40.numerator
-    assert event.table is EventTable.DRUG_ERA
-    assert event.codes is not None
-    assert event.codes.concept_ids == (1118084,)
-    assert (event.first, event.observed, event.age_min, event.age_max) == (True, True, 41, None)
-    deaths = shipped.measure("in-hospital-deaths", 1)
-    assert isinstance(deaths.question, VisitQuestion)
-    assert deaths.question.numerator.codes is None
-    assert deaths.question.visits.concept_ids == (9201,)
-    assert deaths.grain is Grain.QUARTER
+    over_40 = _question(shipped, "celecoxib-over-40-ever")
+    (celecoxib,) = over_40.code_lists
+    assert celecoxib.concept_ids == (1118084,)
+    events = Events(table=EventTable.DRUG_ERA, codes=celecoxib, where=Observed(), first=True)
+    assert over_40 == RecordsQuestion(unit=People(), numerator=Has(events=events, provided=Age(low=41)))
+    question = _question(shipped, "in-hospital-deaths")
+    (inpatient,) = question.code_lists
+    assert inpatient.concept_ids == (9201,)
+    assert question == RecordsQuestion(
+        unit=Rows(events=Events(table=EventTable.VISIT_OCCURRENCE, codes=inpatient)),
+        numerator=Has(events=Events(table=EventTable.DEATH, codes=None)),
+    )
+    assert shipped.measure("in-hospital-deaths", 1).grain is Grain.QUARTER
     assert shipped.measure("ae-over-4-hours", 1).target == 5.0
 
 
@@ -118,12 +129,12 @@ def test_the_same_definition_twice_is_one(folder: Path, shipped: Library) -> Non
 
 def test_a_changed_definition_needs_a_new_version(folder: Path) -> None:
     text = (SHIPPED / "measures" / "celecoxib-ever.yaml").read_text()
-    (folder / "measures" / "mine.yaml").write_text(text.replace("which: first", "which: any"))
+    (folder / "measures" / "mine.yaml").write_text(text.replace("which: first ever", "which: any"))
     (problem,) = _problems(SHIPPED, folder)
     assert problem.startswith("measures/mine.yaml: measure celecoxib-ever v1 is defined differently in ")
     assert problem.endswith("; give the changed one a new version")
     (folder / "measures" / "mine.yaml").write_text(
-        text.replace("which: first", "which: any").replace("version: 1", "version: 2")
+        text.replace("which: first ever", "which: any").replace("version: 1", "version: 2")
     )
     assert read_library(SHIPPED, folder).measure("celecoxib-ever", 2).digest != (
         read_library(SHIPPED).measure("celecoxib-ever", 1).digest
@@ -151,19 +162,25 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
         pytest.param(
             "codes: pain-killer",
             "codes: pain-kiler",
-            ["measures/users.yaml: there is no code list `pain-kiler`; did you mean `pain-killer`?"],
+            [
+                "measures/users.yaml line 6 column 36: `numerator.had.codes`: there is no code list "
+                "`pain-kiler`; did you mean `pain-killer`?"
+            ],
             id="unknown code list",
         ),
         pytest.param(
             "event: drug_era",
             "event: drug_eras",
-            ["measures/users.yaml line 6 column 13: `numerator.event` cannot be `drug_eras`; did you mean `drug_era`?"],
+            [
+                "measures/users.yaml line 6 column 19: `numerator.had.event` cannot be `drug_eras`; did you mean "
+                "`drug_era`?"
+            ],
             id="unknown table",
         ),
         pytest.param(
             "codes: pain-killer}",
             "codes: pain-killer, whcih: first}",
-            ["measures/users.yaml line 6 column 50: unknown field `whcih`; did you mean `which`?"],
+            ["measures/users.yaml line 6 column 56: unknown field `whcih`; did you mean `which`?"],
             id="typo in the event",
         ),
         pytest.param(
@@ -185,7 +202,7 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
             "count: persons",
             [
                 "measures/users.yaml line 1 column 1: `count` cannot be `persons`; "
-                "choose one of `people`, `published`, `visits`"
+                "choose one of `events`, `people`, `published`, `visits`"
             ],
             id="unknown kind",
         ),
@@ -204,7 +221,7 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
         pytest.param(
             "event: drug_era, codes: pain-killer",
             "event: death, codes: pain-killer",
-            ["measures/users.yaml: every event needs a code list, except a death, which has none"],
+            ["measures/users.yaml line 6 column 13: `numerator.had`: a row of death has no code; remove the code list"],
             id="a death with codes",
         ),
         pytest.param(
@@ -236,13 +253,13 @@ def test_a_wrong_measure(folder: Path, old: str, new: str, expected: list[str]) 
 def test_a_code_list_with_two_versions_is_named_with_its_version(folder: Path) -> None:
     (folder / "codelists" / "two.yaml").write_text(CODES.format(id="pain-killer", version=2))
     assert _problems(folder) == [
-        "measures/users.yaml: code list `pain-killer` has several versions; write one of pain-killer v1, pain-killer v2"
+        "measures/users.yaml line 6 column 36: `numerator.had.codes`: code list `pain-killer` has several versions; "
+        "write one of pain-killer v1, pain-killer v2"
     ]
     (folder / "measures" / "users.yaml").write_text(MEASURE.replace("pain-killer", "pain-killer v2"))
     question = read_library(folder).measure("users", 1).question
-    assert isinstance(question, PersonQuestion)
-    assert question.numerator.codes is not None
-    assert question.numerator.codes.version == 2
+    assert isinstance(question, RecordsQuestion)
+    assert [codes.version for codes in question.code_lists] == [2]
 
 
 def test_problems_of_all_files_are_reported_at_once(folder: Path) -> None:
@@ -263,13 +280,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_the_digest_follows_the_codes_and_not_the_words(shipped: Library) -> None:
     measure = shipped.measure("celecoxib-ever", 1)
     assert replace(measure, title="Another title").digest == measure.digest
-    question = measure.question
-    assert isinstance(question, PersonQuestion)
-    codes = question.numerator.codes
-    assert codes is not None
+    question = _question(shipped, "celecoxib-ever")
+    (codes,) = question.code_lists
 
     def digest(other: CodeList) -> str:
-        return replace(measure, question=replace(question, numerator=replace(question.numerator, codes=other))).digest
+        had = question.numerator
+        assert isinstance(had, Has)
+        changed = replace(had, events=replace(had.events, codes=other))
+        return replace(measure, question=replace(question, numerator=changed)).digest
 
     renamed = tuple((concept_id, "Another name") for concept_id in codes.concept_ids)
     assert digest(replace(codes, title="Another title", id="another-id", version=9, concepts=renamed)) == measure.digest
@@ -280,10 +298,12 @@ def test_the_digest_follows_the_codes_and_not_the_words(shipped: Library) -> Non
 
 def test_the_digest_follows_everything_that_decides_a_count(shipped: Library) -> None:
     measure = shipped.measure("cardiac-arrests", 1)
-    question = measure.question
-    assert isinstance(question, VisitQuestion)
-    event = question.numerator
-    people = PersonQuestion(numerator=event)
+    question = _question(shipped, "cardiac-arrests")
+    had = question.numerator
+    assert isinstance(had, Has)
+    assert isinstance(question.unit, Rows)
+    visits = question.unit.events
+    moved = Window(first=Edge(anchor=Anchor.START, days=-1), last=Edge(anchor=Anchor.END))
     meanings = [
         measure,
         replace(measure, id="another"),
@@ -293,17 +313,22 @@ def test_the_digest_follows_everything_that_decides_a_count(shipped: Library) ->
         *(
             replace(measure, question=other)
             for other in (
-                people,
-                replace(people, age_min=18),
-                replace(people, age_max=18),
-                replace(question, age_min=18),
-                replace(question, age_max=18),
-                replace(question, visits=replace(question.visits, concepts=((1, "x"),))),
-                replace(question, numerator=replace(event, table=EventTable.OBSERVATION)),
-                replace(question, numerator=replace(event, first=not event.first)),
-                replace(question, numerator=replace(event, observed=not event.observed)),
-                replace(question, numerator=replace(event, age_min=18)),
-                replace(question, numerator=replace(event, age_max=18)),
+                replace(question, unit=People()),
+                replace(question, who=Age(low=18)),
+                replace(question, who=Age(high=18)),
+                replace(question, who=Sex(among=("male",))),
+                replace(question, unit=Rows(events=visits, counted_on=Anchor.END)),
+                replace(question, unit=Rows(events=replace(visits, codes=None))),
+                replace(question, numerator=Not(of=had)),
+                replace(question, numerator=AllOf(of=(had, had))),
+                replace(question, numerator=AnyOf(of=(had, had))),
+                replace(question, numerator=replace(had, events=replace(had.events, table=EventTable.OBSERVATION))),
+                replace(question, numerator=replace(had, events=replace(had.events, first=True))),
+                replace(question, numerator=replace(had, events=replace(had.events, where=None))),
+                replace(question, numerator=replace(had, provided=Age(low=18))),
+                replace(question, numerator=replace(had, at_least=2)),
+                replace(question, numerator=replace(had, same_visit=True)),
+                replace(question, numerator=replace(had, window=moved)),
             )
         ),
     ]

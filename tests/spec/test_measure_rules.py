@@ -14,7 +14,8 @@ from small_site import drug_event, open_site, people_measure, visits_measure, wr
 
 from rounds.engines import duck, reference
 from rounds.measures.counts import Count
-from rounds.measures.definitions import EventTable, Measure
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.strata import Stratum
 

@@ -7,17 +7,11 @@ import pytest
 
 from rounds.engines.published import PublishedCount, read_published
 from rounds.errors import DefinitionError, PublishedDataError
-from rounds.measures.definitions import (
-    Better,
-    CodeList,
-    Event,
-    EventTable,
-    Measure,
-    PersonQuestion,
-    PublishedQuestion,
-    Question,
-)
+from rounds.measures.criteria import Events, Has
+from rounds.measures.definitions import Better, Measure, Question
+from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
+from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion
 from rounds.storage.csv_files import CsvDialect
 from rounds.storage.published_source import PublishedBlock, PublishedSource
 from rounds.storage.yaml_files import Definition, read_yaml
@@ -239,8 +233,7 @@ def test_one_column_cannot_mean_two_things(tmp_path: Path) -> None:
 
 
 def test_a_measure_of_records_is_refused(tmp_path: Path) -> None:
-    codes = CodeList(id="any", version=1, title="Any", concepts=((1, "One"),), descendants=False)
-    question = PersonQuestion(numerator=Event(table=EventTable.CONDITION_OCCURRENCE, codes=codes))
+    question = RecordsQuestion(unit=People(), numerator=Has(events=Events(table=EventTable.DEATH, codes=None)))
     with pytest.raises(DefinitionError, match="counted from records"):
         read_published(measure(question), source(tmp_path, ""), member_codes=["ZZ1"], periods=QUARTER)
 

@@ -25,8 +25,11 @@ from small_site import (
 
 from rounds.engines import duck, reference
 from rounds.errors import ExitCode, RecordsError
+from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
-from rounds.measures.definitions import CodeList, Event, EventTable, PersonQuestion, PublishedQuestion
+from rounds.measures.criteria import Events, Has
+from rounds.measures.events import EventTable
+from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import open_records
 from rounds.records.quality import MINIMUM_PEOPLE
 
@@ -483,7 +486,7 @@ def _refusals(count: Engine, folder: Path, measure: Any) -> list[str]:
     with pytest.raises(RecordsError) as caught:
         count(measure, records, member="RX1", periods=years(2021, 2021))
     with pytest.raises(RecordsError) as prepared:
-        duck.prepare(measure, records)
+        duck.check([measure], records)
     assert str(prepared.value) == str(caught.value)
     return [
         line.removeprefix("site site-a: ").replace(str(folder), "RECORDS") for line in str(caught.value).splitlines()
@@ -522,8 +525,8 @@ def test_an_unknown_code_names_the_nearest(count: Engine, tmp_path: Path) -> Non
 def test_descendants_without_concept_ancestor(count: Engine, tmp_path: Path) -> None:
     write_site(tmp_path, **GOOD)
     codes = CodeList(id="drug", version=1, title="Drug", concepts=DRUG.concepts, descendants=True)
-    event = Event(table=EventTable.DRUG_ERA, codes=codes)
-    assert _refusals(count, tmp_path, make_measure(PersonQuestion(numerator=event))) == [
+    had = Has(events=Events(table=EventTable.DRUG_ERA, codes=codes))
+    assert _refusals(count, tmp_path, people_measure(had)) == [
         "measure example v1, code list drug v1: it means descendants too, and there is no concept_ancestor.parquet in "
         "RECORDS; export that table, or use a code list that names every concept and says `descendants: false`"
     ]

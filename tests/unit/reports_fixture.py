@@ -10,8 +10,9 @@ from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.learning.variation.funnel import funnel_proportions
 from rounds.learning.variation.xmr import xmr_chart
-from rounds.measures.definitions import Better, Measure, PublishedQuestion
+from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain, period_label
+from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import Stratum
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.network.members import Member, Membership

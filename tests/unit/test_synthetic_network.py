@@ -12,7 +12,7 @@ import pytest
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import Stage
-from rounds.measures.definitions import Event, VisitQuestion
+from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import open_records
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests, write_demo_network
 from rounds.records.synthetic.network import INNOVATION, MEASURES, truth
@@ -119,10 +119,9 @@ def test_the_library_counts_what_is_written() -> None:
     codes = {}
     for measure_id, version in MEASURES:
         question = library.measure(measure_id, version).question
-        assert isinstance(question, VisitQuestion)
-        assert INPATIENT_VISIT in question.visits.concept_ids
-        assert isinstance(question.numerator, Event)
-        codes[measure_id] = question.numerator.codes.concept_ids if question.numerator.codes else ()
+        assert isinstance(question, RecordsQuestion)
+        codes[measure_id] = {concept for found in question.code_lists for concept in found.concept_ids}
+        assert INPATIENT_VISIT in codes[measure_id]
     assert CARDIAC_ARREST in codes["cardiac-arrests"]
     assert RESPIRATORY_RATE in codes["observations-on-admission"]
     assert BEDSIDE_REVIEW in codes["outreach-reviews"]

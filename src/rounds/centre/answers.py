@@ -8,8 +8,9 @@ from rounds.errors import MessageError
 from rounds.exchange.messages import Reply
 from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
-from rounds.measures.definitions import Measure, PublishedQuestion
+from rounds.measures.definitions import Measure
 from rounds.measures.periods import periods_between
+from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import LEVELS
 from rounds.network.members import Membership
 

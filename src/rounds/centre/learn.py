@@ -13,8 +13,9 @@ from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
 from rounds.learning.variation.funnel import Funnel, Outlier, funnel_proportions, proportion_limits
 from rounds.learning.variation.xmr import xmr_chart
-from rounds.measures.definitions import Measure, PublishedQuestion
+from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, period_label, periods_between
+from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import LEVELS
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership

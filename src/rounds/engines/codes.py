@@ -1,98 +1,100 @@
 # ruff: noqa: S608  SQL is built from our own column names; values are bound
 """What a measure needs of a site before it can be counted: its tables, and its codes as the site knows them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
 from rounds.errors import RecordsError
-from rounds.measures.definitions import (
-    CodeList,
-    Event,
-    EventTable,
-    Measure,
-    PersonQuestion,
-    PublishedQuestion,
-    VisitQuestion,
-)
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Answer, Has, Value
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
+from rounds.measures.questions import PublishedQuestion, RecordsQuestion
 from rounds.records.omop import Records
-from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
+from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES
+
+Concepts = Mapping[CodeList, tuple[int, ...]]
+"""What each code list means at a site: concepts, sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A measure's question with every code list turned into the concepts of this site, sorted."""
+def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: Records) -> Concepts:
+    """Return what the code lists of some measures mean at a site, or refuse.
 
-    question: PersonQuestion | VisitQuestion
-    events: tuple[int, ...] | None
-    """Concepts of the numerator's event; None for a death."""
-    visits: tuple[int, ...] | None
-    """Concepts of the denominator's visits; None if people are counted."""
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Records) -> Prepared:
-    """Return what is to be counted at a site, or refuse. A refusal may name a concept of the vocabulary, never a row.
+    A refusal may name a concept of the vocabulary, never a row.
 
     Args:
         connection: from `records.connect()`.
-        measure: about people or visits.
+        measures: some that are counted from records.
         records: the site's.
 
     Raises:
-        RecordsError: one line for each problem: a table the measure needs is missing, a concept is not in the site's
-            vocabulary, descendants are meant and there is no `concept_ancestor`, or the measure counts published data.
+        RecordsError: one line for each problem: a table or column a measure needs is missing, a concept is not in the
+            site's vocabulary, a code list is empty after its exclusions, descendants are meant and there is no
+            `concept_ancestor`, or a measure counts published data.
     """
+    problems = [problem for measure in measures for problem in _problems(connection, measure, records)]
+    if problems:
+        raise RecordsError("\n".join(problems))
+    lists = dict.fromkeys(codes for measure in measures for codes in records_question(measure).code_lists)
+    return {codes: _concepts(connection, codes) for codes in lists}
+
+
+def records_question(measure: Measure) -> RecordsQuestion:
+    """Return the question of a measure that is counted from records; any other is the caller's mistake."""
+    if not isinstance(measure.question, RecordsQuestion):
+        raise TypeError(f"{measure.ref} is not counted from records")
+    return measure.question
+
+
+def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Records) -> Iterator[str]:
     question = measure.question
     if isinstance(question, PublishedQuestion):
-        raise RecordsError(
+        yield (
             f"site {records.site}: measure {measure.ref} is counted from published data, not from records; "
             "leave this site out of it (`sites` in the round)"
         )
-    problems = [
-        f"site {records.site}: measure {measure.ref} needs the table {table}, and there is no "
-        f"{records.file_of(table)} in {records.folder}; export it, or leave this site out of the measure"
-        for table in _tables(question)
-        if not records.has(table)
-    ]
-    for codes in _code_lists(question):
-        problems += _code_problems(connection, codes, measure, records)
-    if problems:
-        raise RecordsError("\n".join(problems))
-    event_codes = question.numerator.codes
-    return Prepared(
-        question=question,
-        events=None if event_codes is None else _concepts(connection, event_codes),
-        visits=_concepts(connection, question.visits) if isinstance(question, VisitQuestion) else None,
-    )
+        return
+    for table in sorted({events.table for events in question.events}):
+        if not records.has(table):
+            yield (
+                f"site {records.site}: measure {measure.ref} needs the table {table}, and there is no "
+                f"{records.file_of(table)} in {records.folder}; export it, or leave this site out of the measure"
+            )
+    for table, column in sorted(set(_columns(question))):
+        if records.lacks(table, column):
+            yield (
+                f"site {records.site}: measure {measure.ref} needs the column `{column}` of {records.file_of(table)}, "
+                "and it is missing or empty; export it, or leave this site out of the measure"
+            )
+    for codes in question.code_lists:
+        yield from _code_problems(connection, codes, measure, records)
 
 
-def _tables(question: PersonQuestion | VisitQuestion) -> Iterator[str]:
-    needed = {question.numerator.table}
-    if isinstance(question, VisitQuestion):
-        needed.add(EventTable.VISIT_OCCURRENCE)
-    yield from sorted(table.value for table in needed)
-
-
-def _code_lists(question: PersonQuestion | VisitQuestion) -> Iterator[CodeList]:
-    event: Event = question.numerator
-    if event.codes is not None:
-        yield event.codes
-    if isinstance(question, VisitQuestion):
-        yield question.visits
+def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
+    """Yield the columns beyond the required ones without which a question would find nothing at a site."""
+    for events in question.events:
+        table = EVENT_TABLES[events.table]
+        for part in question.criteria:
+            if isinstance(part, Value) and table.value:
+                yield events.table, table.value
+            if isinstance(part, Answer) and table.answer:
+                yield events.table, table.answer
+            if isinstance(part, Has) and part.same_visit and part.events == events and table.visit:
+                yield events.table, table.visit
 
 
 def _code_problems(
     connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: Records
 ) -> list[str]:
     where = f"site {records.site}: measure {measure.ref}, code list {codes.id} v{codes.version}"
-    problems = []
     if codes.descendants and not records.has(CONCEPT_ANCESTOR.name):
         # Counting the listed concepts alone would look right and be too few.
-        problems.append(
+        return [
             f"{where}: it means descendants too, and there is no {CONCEPT_ANCESTOR.name}.parquet in {records.folder}; "
             "export that table, or use a code list that names every concept and says `descendants: false`"
-        )
+        ]
+    problems = []
     if records.has(CONCEPT.name):
         for concept_id, name in codes.concepts:
             known = connection.execute("SELECT count(*) FROM concept WHERE concept_id = ?", [concept_id]).fetchall()
@@ -102,6 +104,8 @@ def _code_problems(
                     f"{_nearest_concept(connection, name)}; bring the site's vocabulary up to date, correct the code "
                     "list, or leave this site out of the measure"
                 )
+    if not problems and not _concepts(connection, codes):
+        problems.append(f"{where}: every concept it means is among those it excludes; correct the code list")
     return problems
 
 
@@ -116,11 +120,17 @@ def _nearest_concept(connection: duckdb.DuckDBPyConnection, name: str) -> str:
 
 
 def _concepts(connection: duckdb.DuckDBPyConnection, codes: CodeList) -> tuple[int, ...]:
-    found = set(codes.concept_ids)
+    named, left_out = codes.concept_ids, codes.excluded_ids
     if codes.descendants:
-        listed = ", ".join(map(str, codes.concept_ids))
-        rows = connection.execute(
-            f"SELECT DISTINCT descendant_concept_id FROM concept_ancestor WHERE ancestor_concept_id IN ({listed})"
-        ).fetchall()
-        found.update(row[0] for row in rows)
-    return tuple(sorted(found))
+        named, left_out = _with_descendants(connection, named), _with_descendants(connection, left_out)
+    return tuple(sorted(set(named) - set(left_out)))
+
+
+def _with_descendants(connection: duckdb.DuckDBPyConnection, concepts: tuple[int, ...]) -> tuple[int, ...]:
+    if not concepts:
+        return ()
+    rows = connection.execute(
+        "SELECT DISTINCT descendant_concept_id FROM concept_ancestor "
+        f"WHERE ancestor_concept_id IN ({', '.join(map(str, concepts))})"
+    ).fetchall()
+    return (*concepts, *(row[0] for row in rows))

@@ -8,8 +8,9 @@ import polars as pl
 
 from rounds.errors import DefinitionError, PublishedDataError
 from rounds.measures.counts import Count, count_schema
-from rounds.measures.definitions import Measure, PublishedQuestion
+from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, periods_between
+from rounds.measures.questions import PublishedQuestion
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
 from rounds.storage.published_source import DECLARED_IN, PublishedColumns, PublishedSource, UnknownOrganisations
 from rounds.storage.suggestions import nearest

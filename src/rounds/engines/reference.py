@@ -1,53 +1,160 @@
-# ruff: noqa: S608  SQL is built from our own table and column names only
 """The reference engine: plain Python over rows, slow and obvious. What it counts is what a measure means."""
 
+import calendar
+import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import duckdb
 
-from rounds.engines.codes import Prepared, prepare
+from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, ROW_COLUMNS, rows_sql
 from rounds.measures.counts import Count
-from rounds.measures.definitions import Event, Measure, PersonQuestion, VisitQuestion
+from rounds.measures.criteria import (
+    Age,
+    AgeBy,
+    AllOf,
+    Answer,
+    AnyOf,
+    Choose,
+    Covers,
+    Criterion,
+    Distinct,
+    Events,
+    Has,
+    Not,
+    Observed,
+    Sex,
+    Touches,
+    Value,
+)
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
-from rounds.measures.strata import SEX_BY_CONCEPT, Stratum, age_band
+from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.strata import Stratum, age_band
+from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
-from rounds.records.tables import EVENT_TABLES
+
+Span = tuple[date, date]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    row: int
+    person_id: int
+    concept: int
+    first: date
+    last: date
+    minute: int
+    value: float | None
+    unit: int
+    answer: int
+    visit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """What a criterion is asked of: a person in a period, or one of the person's rows."""
+
+    first: date
+    last: date
+    row: _Row | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
     sex: str
     year_of_birth: int
-    observed: list[tuple[date, date]]
-    events: list[date]
-    visits: list[tuple[date, date]]
+    birthday: tuple[int, int]
+    observed: tuple[Span, ...]
+    rows: Mapping[EventTable, list[_Row]]
+    concepts: Concepts
 
-    def age_on(self, day: date) -> int:
-        return day.year - self.year_of_birth
+    def age(self, day: date, by: AgeBy = AgeBy.YEAR) -> int:
+        years = day.year - self.year_of_birth
+        return years - (by is AgeBy.BIRTHDAY and (day.month, day.day) < self.birthday)
 
-    def observed_on(self, day: date) -> bool:
-        return any(start <= day <= end for start, end in self.observed)
+    def meets(self, criterion: Criterion | None, unit: _Unit) -> bool:
+        match criterion:
+            case None:
+                return True
+            case Age():
+                age = self.age(unit.first if criterion.at is Anchor.START else unit.last, criterion.by)
+                return (criterion.low is None or age >= criterion.low) and (
+                    criterion.high is None or age <= criterion.high
+                )
+            case Sex():
+                return self.sex in criterion.among
+            case Observed():
+                return self._observed(criterion, unit)
+            case Value():
+                return unit.row is not None and _in_range(criterion, unit.row)
+            case Answer():
+                return unit.row is not None and unit.row.answer in self.concepts[criterion.codes]
+            case Has():
+                return self._has(criterion, unit)
+            case AllOf():
+                return all(self.meets(part, unit) for part in criterion.of)
+            case AnyOf():
+                return sum(self.meets(part, unit) for part in criterion.of) >= criterion.at_least
+            case Not():
+                return not self.meets(criterion.of, unit)
 
-    def observed_in(self, period: Period) -> bool:
-        return any(start <= period.end and end >= period.start for start, end in self.observed)
+    def events(self, events: Events) -> list[_Row]:
+        """Return the rows that are meant, the first one first."""
+        found = [
+            row
+            for row in self.rows.get(events.table, [])
+            if (events.codes is None or row.concept in self.concepts[events.codes])
+            and self.meets(events.where, _Unit(first=row.first, last=row.last, row=row))
+        ]
+        found.sort(key=_at_moment, reverse=True)
+        found.sort(key=lambda row: (row.first, row.minute))
+        return found[:1] if events.first else found
+
+    def _observed(self, asked: Observed, unit: _Unit) -> bool:
+        first, last = asked.window.on(unit.first, unit.last)
+        if first > last:
+            return False
+        if asked.covers is Covers.ANY_DAY:
+            return any(start <= last and end >= first for start, end in self.observed)
+        return any(start <= first and end >= last for start, end in self.observed)
+
+    def _has(self, asked: Has, unit: _Unit) -> bool:
+        first, last = asked.window.on(unit.first, unit.last)
+        found = [
+            row for row in self.events(asked.events) if first <= last and _touches(row, asked.touches, first, last)
+        ]
+        if asked.same_visit:
+            visit = unit.row.visit if unit.row else -1
+            found = [row for row in found if row.visit == visit != -1]
+        match asked.choose:
+            case Choose.FIRST:
+                found = found[:1]
+            case Choose.LAST:
+                # Of those at the last moment it is the first again that stands for all.
+                found = [row for row in found if (row.first, row.minute) == (found[-1].first, found[-1].minute)][:1]
+        met = [row for row in found if self.meets(asked.provided, _Unit(first=row.first, last=row.last, row=row))]
+        number = len({row.first for row in met}) if asked.distinct is Distinct.DAYS else len(met)
+        return number >= asked.at_least
 
 
 def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
     """Return exact counts of a measure over a site's records, one person after the other.
 
-    Records may reach beyond the last period, and beyond the round's `as_of`: a later row counts only as an event during
-    a visit that started in a period.
+    Records may reach beyond the last period, and beyond the round's `as_of`; a later row counts where a measure's
+    window reaches as far.
 
     Args:
-        measure: about people or visits.
+        measure: one that is counted from records.
         records: the site's.
         member: the ODS code the counts belong to.
-        periods: in order, not overlapping.
+        periods: in order of their first day.
 
     Raises:
         RecordsError: if the site's tables or vocabulary cannot answer the measure.
@@ -55,75 +162,86 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
     """
     check_periods(measure, periods)
     with records.connect() as connection:
-        prepared = prepare(connection, measure, records)
-        people = _people(connection, prepared)
+        concepts = prepare(connection, [measure], records)
+        question = records_question(measure)
+        people = _people(connection, question, concepts)
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
     for person in people:
-        for cell, happened in _cells(person, prepared.question, measure.strata, periods):
-            denominators[cell] += 1
-            numerators[cell] += happened
+        for period, unit in _units(person, question, periods):
+            if person.meets(question.who, unit):
+                cell = (period.start, _levels(person, unit.first, measure.strata))
+                denominators[cell] += 1
+                numerators[cell] += person.meets(question.numerator, unit)
     return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
 
 
-def _cells(
-    person: _Person,
-    question: PersonQuestion | VisitQuestion,
-    strata: tuple[Stratum, ...],
-    periods: tuple[Period, ...],
-) -> Iterator[tuple[Cell, bool]]:
-    """Yield a cell for each time somebody is in the denominator, and whether the event happened."""
-    days = _event_days(person, question.numerator)
-    for period in periods:
-        if isinstance(question, PersonQuestion):
-            asked = [(period.start, period.start, period.end)] if person.observed_in(period) else []
-        else:
-            asked = [(start, start, end) for start, end in person.visits if period.start <= start <= period.end]
-        for age_day, first, last in asked:
-            if _within(person.age_on(age_day), question.age_min, question.age_max):
-                happened = any(first <= day <= last for day in days)
-                yield (period.start, _levels(person, age_day, strata)), happened
+def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]) -> Iterator[tuple[Period, _Unit]]:
+    counted = question.unit
+    if isinstance(counted, People):
+        for period in periods:
+            unit = _Unit(first=period.start, last=period.end)
+            if person.meets(counted.criterion, unit):
+                yield period, unit
+        return
+    for row in person.events(counted.events):
+        day = row.first if counted.counted_on is Anchor.START else row.last
+        for period in periods:
+            if period.start <= day <= period.end:
+                yield period, _Unit(first=row.first, last=row.last, row=row)
 
 
-def _event_days(person: _Person, event: Event) -> list[date]:
-    days = sorted(day for day in person.events if not event.observed or person.observed_on(day))
-    if event.first:
-        days = days[:1]
-    return [day for day in days if _within(person.age_on(day), event.age_min, event.age_max)]
+def _touches(row: _Row, how: Touches, first: date, last: date) -> bool:
+    match how:
+        case Touches.STARTS:
+            return first <= row.first <= last
+        case Touches.ENDS:
+            return first <= row.last <= last
+        case Touches.OVERLAPS:
+            return row.first <= last and row.last >= first
 
 
-def _within(age: int, youngest: int | None, oldest: int | None) -> bool:
-    return (youngest is None or age >= youngest) and (oldest is None or age <= oldest)
+def _in_range(asked: Value, row: _Row) -> bool:
+    if row.value is None or (asked.units and row.unit not in asked.units):
+        return False
+    low, high = _single(asked.low), _single(asked.high)
+    above = low is None or row.value > low or (asked.low_included and row.value == low)
+    below = high is None or row.value < high or (asked.high_included and row.value == high)
+    return above and below
+
+
+def _single(number: float | None) -> float | None:
+    """Return a number as single precision holds it, as values are."""
+    return None if number is None else float(struct.unpack("f", struct.pack("f", number))[0])
+
+
+def _at_moment(row: _Row) -> tuple[Any, ...]:
+    """Return what orders the rows of one moment; no value is below every value."""
+    return (row.value is not None, *((getattr(row, name) or 0) for name in MOMENT_ORDER))
 
 
 def _levels(person: _Person, day: date, strata: tuple[Stratum, ...]) -> tuple[str, ...]:
-    level = {Stratum.AGE_BAND: lambda: age_band(person.age_on(day)), Stratum.SEX: lambda: person.sex}
+    level = {Stratum.AGE_BAND: lambda: age_band(person.age(day)), Stratum.SEX: lambda: person.sex}
     return tuple(level[stratum]() for stratum in strata)
 
 
-def _people(connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> Iterable[_Person]:
-    people = {
-        person_id: _Person(
-            sex=SEX_BY_CONCEPT.get(gender, "unknown"), year_of_birth=born, observed=[], events=[], visits=[]
+def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> list[_Person]:
+    observed: dict[int, list[Span]] = defaultdict(list)
+    for person_id, first, last in connection.execute(OBSERVED).fetchall():
+        observed[person_id].append((first, last))
+    rows: dict[int, dict[EventTable, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    for table in sorted({events.table for events in question.events}):
+        for values in connection.execute(rows_sql(table)).fetchall():
+            row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
+            rows[row.person_id][table].append(row)
+    return [
+        _Person(
+            sex=sex,
+            year_of_birth=born,
+            birthday=(month, min(day, calendar.monthrange(born, month)[1])),
+            observed=tuple(observed[person_id]),
+            rows=rows[person_id],
+            concepts=concepts,
         )
-        for person_id, gender, born in _rows(connection, "person", "person_id, gender_concept_id, year_of_birth")
-    }
-    spans = "person_id, observation_period_start_date, observation_period_end_date"
-    for person_id, start, end in _rows(connection, "observation_period", spans):
-        if person_id in people:
-            people[person_id].observed.append((start, end))
-    table = EVENT_TABLES[prepared.question.numerator.table]
-    for person_id, concept, day in _rows(connection, table.name, f"person_id, {table.concept}, {table.start}"):
-        if person_id in people and (prepared.events is None or concept in prepared.events):
-            people[person_id].events.append(day)
-    if prepared.visits is not None:
-        columns = "person_id, visit_concept_id, visit_start_date, visit_end_date"
-        for person_id, concept, start, end in _rows(connection, "visit_occurrence", columns):
-            if person_id in people and concept in prepared.visits:
-                people[person_id].visits.append((start, end))
-    return people.values()
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> list[tuple[Any, ...]]:
-    # A death has no concept: its column is then written as an empty one.
-    return connection.execute(f"SELECT {columns.replace('None', 'NULL')} FROM {table}").fetchall()
+        for person_id, born, month, day, sex in connection.execute(PEOPLE).fetchall()
+    ]

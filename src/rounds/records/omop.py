@@ -13,7 +13,7 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import current_folder
-from rounds.records.quality import QualityReport, Source, check_values, people_problem
+from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, check_values, people_problem
 from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast
 
 OutsideObservation = Literal["refuse", "exclude"]
@@ -30,6 +30,12 @@ class Records:
     folder: Path
     sources: tuple[Source, ...]
     quality: QualityReport
+    as_of: date
+    """The day the round looks back from."""
+
+    def lacks(self, table: str, column: str) -> bool:
+        """Say whether a table's file has no such column, or nothing in it."""
+        return any(source.table.name == table and column in source.missing for source in self.sources)
 
     def has(self, table: str) -> bool:
         return any(source.table.name == table for source in self.sources)
@@ -52,6 +58,7 @@ class Records:
         with _private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
                 _create_views(connection, self.sources)
+                _leave_out_never_counted(connection, self.sources, self.as_of)
                 yield connection
             except duckdb.Error as error:
                 raise RecordsError(
@@ -118,7 +125,7 @@ def open_records(
         problems += [few] if few else []
     if problems:
         raise RecordsError("\n".join(problems))
-    return Records(site=site, folder=folder, sources=found, quality=quality)
+    return Records(site=site, folder=folder, sources=found, quality=quality, as_of=as_of)
 
 
 def _find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
@@ -150,34 +157,58 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
     found = {row[0].lower(): (row[0], row[1]) for row in described}
     problems = []
     casts = {}
-    for name, target in table.columns:
-        if name not in found:
-            problems.append(f"site {site}: {path.name}: column `{name}` is missing; add it to the export")
+    missing = []
+    for wanted in table.columns:
+        column, source_type = found.get(wanted.name, (wanted.name, "NULL"))
+        cast = lossless_cast(column, source_type, wanted.type) if wanted.name in found else None
+        if cast is None and not wanted.required and _is_empty(connection, path, column, source_type):
+            missing.append(wanted.name)
             continue
-        column, source_type = found[name]
-        cast = lossless_cast(column, source_type, target)
+        if wanted.name not in found:
+            problems.append(f"site {site}: {path.name}: column `{wanted.name}` is missing; add it to the export")
+            continue
         if cast is None:
             # In brackets stand the fields of a STRUCT or the values of an ENUM: those may be a patient's.
             kind = source_type.partition("(")[0]
             problems.append(
-                f"site {site}: {path.name}, column `{name}`: the type {kind} cannot become {target.value} "
+                f"site {site}: {path.name}, column `{wanted.name}`: the type {kind} cannot become {wanted.type.value} "
                 "without losing something; correct the export"
             )
             continue
-        casts[name] = (column, cast)
+        casts[wanted.name] = (column, cast)
     if problems:
         return problems
-    select = ", ".join(f'{cast} AS "{name}"' for name, (_, cast) in casts.items())
-    wrong = ", ".join(
-        f'"{column}" IS NOT NULL AND ({cast}) IS NULL AS "{name} is wrong"' for name, (column, cast) in casts.items()
+    empty = [f'CAST(NULL AS {table.column(name).type.value}) AS "{name}"' for name in missing]
+    select = ", ".join([*(f'{cast} AS "{name}"' for name, (_, cast) in casts.items()), *empty, "rounds_row"])
+    wrong = "".join(
+        f', "{column}" IS NOT NULL AND ({cast}) IS NULL AS "{name} is wrong"' for name, (column, cast) in casts.items()
     )
     scan = file_scan(path)
     return Source(
         table=table,
         path=path,
+        missing=tuple(missing),
         select=f"SELECT {select} FROM {scan}",
-        checked=f"SELECT {select}, {wrong}, rounds_row FROM {scan}",
+        checked=f"SELECT {select}{wrong} FROM {scan}",
     )
+
+
+def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:
+    """Take people with an impossible year of birth, who are in no denominator, out of what is counted."""
+    for source in sources:
+        if source.table.name == PERSON.name:
+            connection.execute(
+                f'CREATE OR REPLACE VIEW "{PERSON.name}" AS SELECT * FROM ({source.select}) p '
+                f"WHERE year_of_birth BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
+            )
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection, path: Path, column: str, source_type: str) -> bool:
+    """Say whether a column holds nothing: exports give such a column whatever type comes first."""
+    if source_type == "NULL":
+        return True
+    quoted = column.replace('"', '""')
+    return connection.execute(f'SELECT count("{quoted}") FROM {file_scan(path)}').fetchall() == [(0,)]
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...]) -> None:

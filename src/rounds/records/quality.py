@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from rounds.measures.strata import SEX_BY_CONCEPT, UNKNOWN_SEX_CONCEPTS
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Table
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Column, ColumnType, Table
 
 MINIMUM_PEOPLE: Final = 10
 """A site with fewer people is refused: whatever is counted there describes one of a handful, however it is rounded."""
@@ -28,10 +28,13 @@ class Source:
 
     table: Table
     path: Path
+    missing: tuple[str, ...]
+    """Columns that the file does not have; all of them are columns that may be empty."""
     select: str
-    """Columns as declared in the table; empty where the file's value does not fit the type."""
+    """Columns as declared in the table, empty where the file's value does not fit the type or there is none, and
+    `rounds_row`, the row of the file from 1."""
     checked: str
-    """The same with `rounds_row` and, for each column, `<column> is wrong`."""
+    """The same with, for each column of the file, `<column> is wrong`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ def check_values(
     # Tables that others are held against come first: a damaged one is named once and not looked into again.
     for source in sorted(sources, key=lambda source: source.table.name not in DENOMINATORS):
         try:
-            found = _apply(connection, source, _rules(source.table, names, as_of=as_of), joined=PERSON.name in names)
+            found = _apply(connection, source, _rules(source, names, as_of=as_of), joined=PERSON.name in names)
         except duckdb.Error:
             # DuckDB's own words may repeat a value, so they are not passed on.
             problems.append(
@@ -159,12 +162,14 @@ def _apply(
 
 
 def _has_person(table: Table) -> bool:
-    return any(name == "person_id" for name, _ in table.columns)
+    return any(column.name == "person_id" for column in table.columns)
 
 
-def _rules(table: Table, names: set[str], *, as_of: date) -> list[_Rule]:
-    rules = [rule for name, kind in table.columns for rule in _column_rules(name, kind.value)]
-    if table.key:
+def _rules(source: Source, names: set[str], *, as_of: date) -> list[_Rule]:
+    table = source.table
+    present = [column for column in table.columns if column.name not in source.missing]
+    rules = [rule for column in present for rule in _column_rules(column)]
+    if table.key and table.key not in source.missing:
         rules.append(
             _Rule(
                 condition=f't."{table.key}" IS NOT NULL AND copies > 1',
@@ -173,7 +178,8 @@ def _rules(table: Table, names: set[str], *, as_of: date) -> list[_Rule]:
                 remedy="keep one row for each",
             )
         )
-    if table.start and table.end:
+    # Where the end may be empty, an end before the start is taken as not known: see `rounds.engines.rows`.
+    if table.start and table.end and table.column(table.end).required:
         rules.append(
             _Rule(
                 condition=f't."{table.end}" < t."{table.start}"',
@@ -191,10 +197,22 @@ def _rules(table: Table, names: set[str], *, as_of: date) -> list[_Rule]:
     return rules
 
 
-def _column_rules(name: str, kind: str) -> list[_Rule]:
-    wanted = {"BIGINT": "whole number", "DATE": "date (YYYY-MM-DD, no time of day)", "VARCHAR": "text"}[kind]
+_WANTED: Final = {
+    ColumnType.INTEGER: "whole number",
+    ColumnType.NUMBER: "number",
+    ColumnType.DATE: "date (YYYY-MM-DD, no time of day)",
+    ColumnType.TIME: "date and time (YYYY-MM-DD HH:MM:SS)",
+    ColumnType.TEXT: "text",
+}
+
+
+def _column_rules(column: Column) -> list[_Rule]:
+    name, wanted = column.name, _WANTED[column.type]
+    wrong = _Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export")
+    if not column.required:
+        return [wrong]
     return [
-        _Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export"),
+        wrong,
         _Rule(
             condition=f't."{name}" IS NULL AND NOT t."{name} is wrong"',
             column=name,

@@ -7,51 +7,114 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rounds.measures.definitions import EventTable
+from rounds.measures.events import EventTable
 
 
 class ColumnType(StrEnum):
     """The types a column may have once it is read."""
 
     INTEGER = "BIGINT"
+    NUMBER = "DOUBLE"
     DATE = "DATE"
+    TIME = "TIMESTAMP"
     TEXT = "VARCHAR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """What Rounds reads of one table. None of its columns may be empty."""
+class Column:
+    """A column that Rounds reads. One that is not `required` may be empty, or missing altogether."""
 
     name: str
-    columns: tuple[tuple[str, ColumnType], ...]
+    type: ColumnType
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What Rounds reads of one table, and which columns say what of a row that is an event."""
+
+    name: str
+    columns: tuple[Column, ...]
     key: str | None = None
     """The column whose values come only once."""
     concept: str | None = None
     start: str | None = None
     end: str | None = None
+    time: str | None = None
+    """When on its first day it happened."""
+    value: str | None = None
+    unit: str | None = None
+    answer: str | None = None
+    visit: str | None = None
 
     @property
     def is_event(self) -> bool:
         return self.name in set(EventTable)
 
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
-def _event(name: EventTable, concept: str, start: str) -> Table:
-    columns = (("person_id", ColumnType.INTEGER), (concept, ColumnType.INTEGER), (start, ColumnType.DATE))
-    return Table(name=name.value, columns=columns, concept=concept, start=start)
+
+def _integers(*names: str, required: bool = True) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=ColumnType.INTEGER, required=required) for name in names)
+
+
+def _dates(*names: str, required: bool = True) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=ColumnType.DATE, required=required) for name in names)
+
+
+_VISIT: Final = "visit_occurrence_id"
+
+
+def _event(
+    name: EventTable,
+    *,
+    concept: str,
+    start: str,
+    end: str | None = None,
+    end_required: bool = False,
+    time: str | None = None,
+    values: bool = False,
+    visit: str | None = _VISIT,
+) -> Table:
+    value, unit, answer = ("value_as_number", "unit_concept_id", "value_as_concept_id") if values else (None,) * 3
+    of_values = (Column(name=value, type=ColumnType.NUMBER, required=False),) if value else ()
+    optional = [column for column in (visit, unit, answer) if column]
+    return Table(
+        name=name.value,
+        columns=(
+            *_integers("person_id", concept),
+            *_dates(start),
+            *(_dates(end, required=end_required) if end else ()),
+            *_integers(*optional, required=False),
+            *of_values,
+            *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
+        ),
+        concept=concept,
+        start=start,
+        end=end,
+        time=time,
+        value=value,
+        unit=unit,
+        answer=answer,
+        visit=visit,
+    )
 
 
 PERSON: Final = Table(
     name="person",
-    columns=tuple((name, ColumnType.INTEGER) for name in ("person_id", "gender_concept_id", "year_of_birth")),
+    columns=(
+        *_integers("person_id", "gender_concept_id", "year_of_birth"),
+        *_integers("month_of_birth", "day_of_birth", required=False),
+    ),
     key="person_id",
 )
 
 OBSERVATION_PERIOD: Final = Table(
     name="observation_period",
     columns=(
-        ("person_id", ColumnType.INTEGER),
-        ("observation_period_start_date", ColumnType.DATE),
-        ("observation_period_end_date", ColumnType.DATE),
+        *_integers("person_id"),
+        *_dates("observation_period_start_date", "observation_period_end_date"),
     ),
     start="observation_period_start_date",
     end="observation_period_end_date",
@@ -60,43 +123,93 @@ OBSERVATION_PERIOD: Final = Table(
 VISIT_OCCURRENCE: Final = Table(
     name=EventTable.VISIT_OCCURRENCE.value,
     columns=(
-        ("visit_occurrence_id", ColumnType.INTEGER),
-        ("person_id", ColumnType.INTEGER),
-        ("visit_concept_id", ColumnType.INTEGER),
-        ("visit_start_date", ColumnType.DATE),
-        ("visit_end_date", ColumnType.DATE),
+        *_integers(_VISIT, "person_id", "visit_concept_id"),
+        *_dates("visit_start_date", "visit_end_date"),
+        Column(name="visit_start_datetime", type=ColumnType.TIME, required=False),
     ),
-    key="visit_occurrence_id",
+    key=_VISIT,
     concept="visit_concept_id",
     start="visit_start_date",
     end="visit_end_date",
+    time="visit_start_datetime",
+    visit=_VISIT,
 )
 
-EVENT_TABLES: Final[dict[EventTable, Table]] = {
-    EventTable.CONDITION_OCCURRENCE: _event(
-        EventTable.CONDITION_OCCURRENCE, "condition_concept_id", "condition_start_date"
+_EVENTS: Final = (
+    _event(
+        EventTable.CONDITION_OCCURRENCE,
+        concept="condition_concept_id",
+        start="condition_start_date",
+        end="condition_end_date",
     ),
-    EventTable.CONDITION_ERA: _event(EventTable.CONDITION_ERA, "condition_concept_id", "condition_era_start_date"),
-    EventTable.DRUG_EXPOSURE: _event(EventTable.DRUG_EXPOSURE, "drug_concept_id", "drug_exposure_start_date"),
-    EventTable.DRUG_ERA: _event(EventTable.DRUG_ERA, "drug_concept_id", "drug_era_start_date"),
-    EventTable.PROCEDURE_OCCURRENCE: _event(EventTable.PROCEDURE_OCCURRENCE, "procedure_concept_id", "procedure_date"),
-    EventTable.MEASUREMENT: _event(EventTable.MEASUREMENT, "measurement_concept_id", "measurement_date"),
-    EventTable.OBSERVATION: _event(EventTable.OBSERVATION, "observation_concept_id", "observation_date"),
-    EventTable.VISIT_OCCURRENCE: VISIT_OCCURRENCE,
-    EventTable.DEATH: Table(
+    _event(
+        EventTable.CONDITION_ERA,
+        concept="condition_concept_id",
+        start="condition_era_start_date",
+        end="condition_era_end_date",
+        visit=None,
+    ),
+    _event(
+        EventTable.DRUG_EXPOSURE,
+        concept="drug_concept_id",
+        start="drug_exposure_start_date",
+        end="drug_exposure_end_date",
+    ),
+    _event(
+        EventTable.DRUG_ERA,
+        concept="drug_concept_id",
+        start="drug_era_start_date",
+        end="drug_era_end_date",
+        visit=None,
+    ),
+    _event(EventTable.PROCEDURE_OCCURRENCE, concept="procedure_concept_id", start="procedure_date"),
+    _event(
+        EventTable.DEVICE_EXPOSURE,
+        concept="device_concept_id",
+        start="device_exposure_start_date",
+        end="device_exposure_end_date",
+    ),
+    _event(
+        EventTable.MEASUREMENT,
+        concept="measurement_concept_id",
+        start="measurement_date",
+        time="measurement_datetime",
+        values=True,
+    ),
+    _event(
+        EventTable.OBSERVATION,
+        concept="observation_concept_id",
+        start="observation_date",
+        time="observation_datetime",
+        values=True,
+    ),
+    VISIT_OCCURRENCE,
+    _event(
+        EventTable.VISIT_DETAIL,
+        concept="visit_detail_concept_id",
+        start="visit_detail_start_date",
+        end="visit_detail_end_date",
+        end_required=True,
+        time="visit_detail_start_datetime",
+    ),
+    Table(
         name=EventTable.DEATH.value,
-        columns=(("person_id", ColumnType.INTEGER), ("death_date", ColumnType.DATE)),
+        columns=(*_integers("person_id"), *_dates("death_date")),
         start="death_date",
     ),
-}
+)
+
+EVENT_TABLES: Final[dict[EventTable, Table]] = {EventTable(table.name): table for table in _EVENTS}
 
 CONCEPT: Final = Table(
-    name="concept", columns=(("concept_id", ColumnType.INTEGER), ("concept_name", ColumnType.TEXT)), key="concept_id"
+    name="concept",
+    columns=(*_integers("concept_id"), Column(name="concept_name", type=ColumnType.TEXT)),
+    key="concept_id",
 )
 
 CONCEPT_ANCESTOR: Final = Table(
     name="concept_ancestor",
-    columns=(("ancestor_concept_id", ColumnType.INTEGER), ("descendant_concept_id", ColumnType.INTEGER)),
+    columns=_integers("ancestor_concept_id", "descendant_concept_id"),
 )
 
 TABLES: Final[dict[str, Table]] = {
@@ -135,8 +248,12 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
             return name if kind == "VARCHAR" else None
         case ColumnType.INTEGER:
             return _to_integer(name, kind)
+        case ColumnType.NUMBER:
+            return _to_number(name, kind)
         case ColumnType.DATE:
             return _to_date(name, kind)
+        case ColumnType.TIME:
+            return _to_time(name, kind)
 
 
 def _to_integer(name: str, kind: str) -> str | None:
@@ -153,6 +270,28 @@ def _to_integer(name: str, kind: str) -> str | None:
         whole = rf"regexp_full_match({name}, '-?[0-9]{{1,18}}(\.0+)?')"
         return f"CASE WHEN {whole} THEN TRY_CAST(split_part({name}, '.', 1) AS BIGINT) END"
     return None
+
+
+def _to_number(name: str, kind: str) -> str | None:
+    if kind in _EXACT:
+        return f"CASE WHEN isfinite({name}) THEN CAST({name} AS DOUBLE) END"
+    if kind in _INTEGERS or kind in _WIDE_INTEGERS or kind.startswith("DECIMAL"):
+        return f"CAST({name} AS DOUBLE)"
+    if kind == "VARCHAR":
+        decimal = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+        return f"CASE WHEN regexp_full_match({name}, '{decimal}') THEN TRY_CAST({name} AS DOUBLE) END"
+    return None
+
+
+def _to_time(name: str, kind: str) -> str | None:
+    if kind in _TIMES or kind == "DATE":
+        moment, allowed = f"CAST({name} AS TIMESTAMP)", f"isfinite({name})"
+    elif kind == "VARCHAR":
+        iso = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?"
+        moment, allowed = f"TRY_CAST({name} AS TIMESTAMP)", f"regexp_full_match({name}, '{iso}')"
+    else:
+        return None
+    return f"CASE WHEN {allowed} AND year({moment}) BETWEEN 1 AND 9999 THEN {moment} END"
 
 
 def _to_date(name: str, kind: str) -> str | None:

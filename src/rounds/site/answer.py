@@ -9,6 +9,7 @@ from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
+from rounds.engines.duck import Asked
 from rounds.engines.published import read_published
 from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
@@ -16,8 +17,9 @@ from rounds.exchange.messages import CENTRE, Request, decode_request, encode_rep
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
-from rounds.measures.definitions import Measure, MeasureRef, PublishedQuestion
+from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period, periods_between
+from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
@@ -144,31 +146,28 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     records = _open(site, site.source, question, progress=progress)
     for measure in measures:
         _refuse_published(site, measure)
-        duck.prepare(measure, records)
+    duck.check(measures, records)
 
 
 def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
     """Return what the site's policy lets leave for every measure of a question."""
-    count = _counter(site, question, progress=progress)
-    released = []
-    for number, ref in enumerate(question.measures, start=1):
-        progress(f"{site.id}: {ref.id} ({number} of {len(question.measures)})")
-        counted = count(_own_measure(site, ref))
-        released.append(release(counted, policy=site.policy, already_public=site.already_public))
-    return tuple(released)
+    measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    return tuple(
+        release(counted, policy=site.policy, already_public=site.already_public)
+        for counted in _counted(site, measures, question, progress=progress)
+    )
 
 
-def _counter(site: Site, question: Question, *, progress: Progress) -> Callable[[Measure], Count]:
+def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress) -> tuple[Count, ...]:
     source = site.source
+    progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
-        return lambda measure: _count_published(site, measure, source, question, progress=progress)
-    records, member = _open(site, source, question, progress=progress), source.member
-
-    def count(measure: Measure) -> Count:
+        return tuple(_count_published(site, measure, source, question, progress=progress) for measure in measures)
+    records = _open(site, source, question, progress=progress)
+    for measure in measures:
         _refuse_published(site, measure)
-        return duck.count(measure, records, member=member, periods=_periods(measure, question))
-
-    return count
+    asked = [Asked(measure=measure, periods=_periods(measure, question)) for measure in measures]
+    return duck.count_all(asked, records, member=source.member)
 
 
 def _count_published(

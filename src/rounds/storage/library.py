@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import CodeList, Measure
+from rounds.measures.codelists import CodeList
+from rounds.measures.definitions import Measure
 from rounds.network.innovations import Innovation
-from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
+from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile, code_list_finder
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
@@ -72,7 +73,8 @@ def read_library(*folders: Path) -> Library:
     problems: list[str] = []
     code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
     _stop_at(problems)
-    measures = _gather(folders, "measures", MeasureFile, lambda file: file.to_measure(code_lists), problems)
+    find = code_list_finder(code_lists)
+    measures = _gather(folders, "measures", MeasureFile, lambda file: file.to_measure(find), problems, context=find)
     innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
     return Library(measures=measures, code_lists=code_lists, innovations=innovations)
@@ -88,12 +90,18 @@ def shipped_library_folder() -> Path:
 
 
 def _gather(
-    folders: Iterable[Path], kind: str, model: type[F], convert: Callable[[F], T], problems: list[str]
+    folders: Iterable[Path],
+    kind: str,
+    model: type[F],
+    convert: Callable[[F], T],
+    problems: list[str],
+    *,
+    context: object = None,
 ) -> tuple[T, ...]:
     found: dict[str, tuple[T, Path]] = {}
     for path in (path for folder in folders for path in _files(folder / kind, problems)):
         try:
-            file = read_yaml(path, model)
+            file = read_yaml(path, model, context=context)
         except DefinitionError as error:
             problems.append(str(error))
             continue

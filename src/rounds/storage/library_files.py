@@ -6,20 +6,31 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from rounds.errors import DefinitionError
-from rounds.measures.definitions import (
-    Better,
-    CodeList,
-    Event,
-    EventTable,
-    Measure,
-    PersonQuestion,
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Events
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
+from rounds.measures.questions import (
+    ObservedOn,
+    People,
     PublishedQuestion,
     Question,
-    VisitQuestion,
+    RecordsQuestion,
+    Rows,
 )
-from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
+from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
+from rounds.storage.criteria_files import (
+    CodesName,
+    CountedEventsFile,
+    FindCodes,
+    Written,
+    all_of,
+    codes_named,
+    written,
+)
 from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
@@ -36,6 +47,7 @@ class CodeListFile(Definition):
     title: Words
     descendants: bool
     concepts: dict[int, Words] = Field(min_length=1)
+    excluded: dict[int, Words] = Field(default_factory=dict)
     author: Words
     reviewer: Words
     next_review: date
@@ -49,6 +61,7 @@ class CodeListFile(Definition):
             title=self.title,
             concepts=tuple(sorted(self.concepts.items())),
             descendants=self.descendants,
+            excluded=tuple(sorted(self.excluded.items())),
         )
 
 
@@ -66,29 +79,6 @@ class InnovationFile(Definition):
 
     def to_innovation(self) -> Innovation:
         return Innovation(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class _Age(Definition):
-    from_: int | None = Field(default=None, alias="from", ge=0, le=150)
-    to: int | None = Field(default=None, ge=0, le=150)
-
-
-class _Event(Definition):
-    event: EventTable
-    codes: str | None = None
-    which: Literal["any", "first"] = "any"
-    inside_observation: bool = True
-    age: _Age = _Age()
-
-    def to_event(self, code_lists: tuple[CodeList, ...]) -> Event:
-        return Event(
-            table=self.event,
-            codes=None if self.codes is None else _code_list(self.codes, code_lists),
-            first=self.which == "first",
-            observed=self.inside_observation,
-            age_min=self.age.from_,
-            age_max=self.age.to,
-        )
 
 
 class _MeasureBase(Definition):
@@ -124,34 +114,44 @@ class _MeasureBase(Definition):
         )
 
 
-class _PeopleFile(_MeasureBase):
+class _RecordsFile(_MeasureBase):
+    who: Written | None = None
+    numerator: Written
+    strata: tuple[Stratum, ...] = ()
+
+    def _of(self, unit: People | Rows, find: FindCodes) -> Measure:
+        numerator = all_of(written(self.numerator, find))
+        if numerator is None:
+            raise DefinitionError(f"measure {self.id}: `numerator` is an empty list; write what counts")
+        return self._measure(
+            RecordsQuestion(unit=unit, who=all_of(written(self.who, find)), numerator=numerator), self.strata
+        )
+
+
+class _PeopleFile(_RecordsFile):
     count: Literal["people"]
-    numerator: _Event
-    age: _Age = _Age()
-    strata: tuple[Stratum, ...] = ()
+    observed: ObservedOn = ObservedOn.ANY_DAY
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        question = PersonQuestion(
-            numerator=self.numerator.to_event(code_lists), age_min=self.age.from_, age_max=self.age.to
-        )
-        return self._measure(question, self.strata)
+    def to_measure(self, find: FindCodes) -> Measure:
+        return self._of(People(observed=self.observed), find)
 
 
-class _VisitsFile(_MeasureBase):
+class _VisitsFile(_RecordsFile):
     count: Literal["visits"]
-    visits: str
-    numerator: _Event
-    age: _Age = _Age()
-    strata: tuple[Stratum, ...] = ()
+    visits: CodesName
+    counted_on: Anchor = Anchor.START
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        question = VisitQuestion(
-            visits=_code_list(self.visits, code_lists),
-            numerator=self.numerator.to_event(code_lists),
-            age_min=self.age.from_,
-            age_max=self.age.to,
-        )
-        return self._measure(question, self.strata)
+    def to_measure(self, find: FindCodes) -> Measure:
+        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, find))
+        return self._of(Rows(events=events, counted_on=self.counted_on), find)
+
+
+class _EventsFile(_RecordsFile):
+    count: Literal["events"]
+    events: CountedEventsFile
+
+    def to_measure(self, find: FindCodes) -> Measure:
+        return self._of(Rows(events=self.events.to_events(find), counted_on=self.events.counted_on), find)
 
 
 class _PublishedFile(_MeasureBase):
@@ -159,15 +159,22 @@ class _PublishedFile(_MeasureBase):
     numerator: Words
     denominator: Words
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:  # noqa: ARG002  one call for all three kinds
+    def to_measure(self, find: FindCodes) -> Measure:  # noqa: ARG002  one call for every kind
         return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator), ())
 
 
-class MeasureFile(RootModel[Annotated[_PeopleFile | _VisitsFile | _PublishedFile, Field(discriminator="count")]]):
+class MeasureFile(
+    RootModel[Annotated[_PeopleFile | _VisitsFile | _EventsFile | _PublishedFile, Field(discriminator="count")]]
+):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""
 
-    def to_measure(self, code_lists: tuple[CodeList, ...]) -> Measure:
-        return self.root.to_measure(code_lists)
+    def to_measure(self, find: FindCodes) -> Measure:
+        return self.root.to_measure(find)
+
+
+def code_list_finder(code_lists: tuple[CodeList, ...]) -> FindCodes:
+    """Return what finds a code list by a name such as "aspirin" or "aspirin v2", or raises `DefinitionError`."""
+    return lambda named: _code_list(named, code_lists)
 
 
 def _code_list(named: str, code_lists: tuple[CodeList, ...]) -> CodeList:

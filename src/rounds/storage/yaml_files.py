@@ -63,7 +63,7 @@ class _Place:
     column: int
 
 
-def read_yaml(path: Path, model: type[M]) -> M:
+def read_yaml(path: Path, model: type[M], *, context: object = None) -> M:
     """Return the definition in a YAML file.
 
     Lists may fill tuples and words may fill enums; nothing else is converted. Unknown fields are refused whatever the
@@ -72,6 +72,7 @@ def read_yaml(path: Path, model: type[M]) -> M:
     Args:
         path: the file, UTF-8.
         model: what the file should be; see `Definition`.
+        context: what the model's validators know beyond the file.
 
     Raises:
         DefinitionError: one line for each problem, naming file, line, column, field and the nearest valid word.
@@ -90,7 +91,7 @@ def read_yaml(path: Path, model: type[M]) -> M:
     except (TypeError, ValueError) as error:
         raise DefinitionError(f"{path}: only text, numbers, dates, lists and mappings belong here ({error})") from error
     try:
-        return model.model_validate_json(plain, strict=True, extra="forbid")
+        return model.model_validate_json(plain, strict=True, extra="forbid", context=context)
     except DefinitionError as error:
         raise DefinitionError(f"{path}: {error}") from error
     except ValidationError as error:

@@ -1,0 +1,59 @@
+# ruff: noqa: S608  SQL is built from our own table and column names only
+"""What engines see of a site: its people and the rows of its tables, in the same few columns whatever the table."""
+
+from typing import Final
+
+from rounds.measures.events import EventTable
+from rounds.measures.strata import SEX_BY_CONCEPT
+from rounds.records.tables import EVENT_TABLES
+
+PEOPLE: Final = (
+    "SELECT person_id, year_of_birth AS born, CAST(coalesce(month_of_birth, 7) AS INTEGER) AS month, "
+    "CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day, CASE gender_concept_id "
+    + " ".join(f"WHEN {concept} THEN '{sex}'" for concept, sex in SEX_BY_CONCEPT.items())
+    + " ELSE 'unknown' END AS sex FROM person"
+)
+"""A person: year, month and day of birth (July and the first where they are not known) and sex."""
+
+OBSERVED: Final = (
+    "SELECT person_id, observation_period_start_date AS first, observation_period_end_date AS last "
+    "FROM observation_period"
+)
+
+ROW_COLUMNS: Final = ("row", "person_id", "concept", "first", "last", "minute", "value", "unit", "answer", "visit")
+
+MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
+"""Of rows at the same minute the highest of these, in this order, comes first. Rows that agree in all are alike."""
+
+
+def rows_sql(table: EventTable) -> str:
+    """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
+
+    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
+    no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
+    in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer` and
+    `visit` are -1 where there is none.
+    """
+    of = EVENT_TABLES[table]
+    columns = {
+        "row": "rounds_row",
+        "person_id": "person_id",
+        "concept": of.concept or "-1",
+        "first": of.start,
+        "last": f"greatest({of.start}, coalesce({of.end}, {of.start}))" if of.end else of.start,
+        "minute": _minute_sql(of.time, str(of.start)) if of.time else "0",
+        "value": f"CAST({of.value} AS REAL)" if of.value else "CAST(NULL AS REAL)",
+        "unit": f"coalesce({of.unit}, -1)" if of.unit else "-1",
+        "answer": f"coalesce({of.answer}, -1)" if of.answer else "-1",
+        "visit": f"coalesce({of.visit}, -1)" if of.visit else "-1",
+    }
+    wide = {"row", "concept", "unit", "answer", "visit"}
+    shown = (
+        f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
+    )
+    return f"SELECT {', '.join(shown)} FROM {of.name}"
+
+
+def _minute_sql(time: str, day: str) -> str:
+    minute = f"CAST(extract(hour FROM {time}) * 60 + extract(minute FROM {time}) AS INTEGER)"
+    return f"CASE WHEN CAST({time} AS DATE) = {day} THEN {minute} ELSE 0 END"

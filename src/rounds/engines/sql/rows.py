@@ -1,0 +1,181 @@
+# ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
+"""Criteria asked of rows: each becomes the table of those rows of which it holds."""
+
+from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, rows_sql
+from rounds.engines.sql.plan import Plan, conditions, window_sql
+from rounds.measures.criteria import (
+    Age,
+    AgeBy,
+    AllOf,
+    Answer,
+    AnyOf,
+    Choose,
+    Covers,
+    Criterion,
+    Distinct,
+    Events,
+    Has,
+    Not,
+    Observed,
+    Sex,
+    Touches,
+    Value,
+)
+from rounds.measures.windows import Anchor
+
+_MOMENT_LAST = ", ".join(f"e.{name} DESC NULLS LAST" for name in MOMENT_ORDER)
+_ORDER = {
+    Choose.FIRST: f"e.first, e.minute, {_MOMENT_LAST}",
+    Choose.LAST: f"e.first DESC, e.minute DESC, {_MOMENT_LAST}",
+}
+
+
+def people(plan: Plan) -> str:
+    """Return the table of people, with their date of birth."""
+    month = "make_date(CAST(born AS INTEGER), month, 1)"
+    birth = f"least({month} + (day - 1), CAST({month} + INTERVAL '1' MONTH AS DATE) - 1)"
+    return plan.step("people", f"SELECT person_id, born, sex, {birth} AS birth FROM ({PEOPLE}) p")
+
+
+def observed(plan: Plan) -> str:
+    """Return the table of observation periods."""
+    return plan.step("observed", OBSERVED)
+
+
+def events(plan: Plan, asked: Events) -> str:
+    """Return the table of the rows that are meant."""
+    codes = "" if asked.codes is None else f" WHERE {_in('concept', plan.concepts[asked.codes])}"
+    coded = plan.step("rows", f"SELECT * FROM ({rows_sql(asked.table)}) r{codes}")
+    found = meeting(plan, coded, asked.where)
+    if not asked.first:
+        return found
+    ranked = f"row_number() OVER (PARTITION BY e.person_id ORDER BY {_ORDER[Choose.FIRST]}) AS place"
+    return plan.step("first", f"SELECT * FROM (SELECT e.*, {ranked} FROM {found} e) r WHERE place = 1")
+
+
+def meeting(plan: Plan, units: str, criterion: Criterion | None) -> str:
+    """Return the table of those of some rows of which a criterion holds."""
+    if criterion is None:
+        return units
+    joins, condition = asked_of(plan, units, criterion)
+    return plan.step("met", f"SELECT u.* FROM {units} u {joins} WHERE {condition}")
+
+
+def asked_of(plan: Plan, units: str, criterion: Criterion) -> tuple[str, str]:
+    """Return the joins and the condition that say of the rows of a table, called `u`, whether a criterion holds."""
+    joined: dict[str, str] = {}
+    condition = _Asked(plan=plan, units=units, joined=joined).sql(criterion)
+    # Somebody who is not in `person` is in no count.
+    who = f"JOIN {people(plan)} p ON p.person_id = u.person_id"
+    return " ".join([who, *joined.values()]), condition
+
+
+class _Asked:
+    def __init__(self, *, plan: Plan, units: str, joined: dict[str, str]) -> None:
+        self.plan, self.units, self.joined = plan, units, joined
+
+    def sql(self, criterion: Criterion) -> str:
+        match criterion:
+            case Age():
+                return _age(criterion)
+            case Sex():
+                return f"p.sex IN ({', '.join(repr(sex) for sex in criterion.among)})"
+            case Value():
+                return _value(criterion)
+            case Answer():
+                return _in("u.answer", self.plan.concepts[criterion.codes])
+            case Observed():
+                return self._flag(_observed(self.plan, self.units, criterion))
+            case Has():
+                return self._flag(_has(self.plan, self.units, criterion))
+            case AllOf():
+                return "(" + " AND ".join(self.sql(part) for part in criterion.of) + ")"
+            case AnyOf(at_least=1):
+                return "(" + " OR ".join(self.sql(part) for part in criterion.of) + ")"
+            case AnyOf():
+                met = " + ".join(f"CASE WHEN {self.sql(part)} THEN 1 ELSE 0 END" for part in criterion.of)
+                return f"({met} >= {criterion.at_least})"
+            case Not():
+                return f"(NOT {self.sql(criterion.of)})"
+
+    def _flag(self, table: str) -> str:
+        self.joined[table] = f"LEFT JOIN {table} ON {table}.row = u.row"
+        return f"({table}.row IS NOT NULL)"
+
+
+def _age(asked: Age) -> str:
+    day = "u.first" if asked.at is Anchor.START else "u.last"
+    age = f"extract(year FROM {day}) - p.born"
+    if asked.by is AgeBy.BIRTHDAY:
+        later = (
+            f"extract(month FROM {day}) * 100 + extract(day FROM {day}) "
+            "< extract(month FROM p.birth) * 100 + extract(day FROM p.birth)"
+        )
+        age = f"({age} - CASE WHEN {later} THEN 1 ELSE 0 END)"
+    low = f"{age} >= {asked.low}" if asked.low is not None else None
+    high = f"{age} <= {asked.high}" if asked.high is not None else None
+    return f"({conditions(low, high)})"
+
+
+def _value(asked: Value) -> str:
+    low, high = (None if limit is None else f"CAST({limit!r} AS REAL)" for limit in (asked.low, asked.high))
+    return (
+        "("
+        + conditions(
+            "u.value IS NOT NULL",
+            _in("u.unit", asked.units) if asked.units else None,
+            f"u.value {'>=' if asked.low_included else '>'} {low}" if low else None,
+            f"u.value {'<=' if asked.high_included else '<'} {high}" if high else None,
+        )
+        + ")"
+    )
+
+
+def _observed(plan: Plan, units: str, asked: Observed) -> str:
+    lo, hi = window_sql(asked.window, "u.first", "u.last")
+    if asked.covers is Covers.ANY_DAY:
+        touching = conditions(f"o.first <= {hi}" if hi else None, f"o.last >= {lo}" if lo else None)
+    else:
+        touching = conditions(f"o.first <= {lo}", f"o.last >= {hi}") if lo and hi else "false"
+    days = f"{lo} <= {hi}" if lo and hi else None
+    return plan.step(
+        "in_observation",
+        f"SELECT DISTINCT u.row FROM {units} u JOIN {observed(plan)} o ON o.person_id = u.person_id "
+        f"WHERE {conditions(touching, days)}",
+    )
+
+
+def touching(how: Touches, lo: str | None, hi: str | None) -> str:
+    """Return the condition that a row, called `e`, touches a window."""
+    if how is Touches.OVERLAPS:
+        parts = [f"e.first <= {hi}" if hi else None, f"e.last >= {lo}" if lo else None]
+    else:
+        day = "e.first" if how is Touches.STARTS else "e.last"
+        parts = [f"{day} >= {lo}" if lo else None, f"{day} <= {hi}" if hi else None]
+    return conditions(*parts, f"{lo} <= {hi}" if lo and hi else None)
+
+
+def _has(plan: Plan, units: str, asked: Has) -> str:
+    found = events(plan, asked.events)
+    provided = meeting(plan, found, asked.provided)
+    lo, hi = window_sql(asked.window, "u.first", "u.last")
+    visit = "e.visit = u.visit AND u.visit <> -1" if asked.same_visit else None
+    together = f"e.person_id = u.person_id AND {conditions(touching(asked.touches, lo, hi), visit)}"
+    if asked.choose is not Choose.ANY:
+        place = f"row_number() OVER (PARTITION BY u.row ORDER BY {_ORDER[asked.choose]}) AS place"
+        picked = f"SELECT u.row, e.row AS chosen, {place} FROM {units} u JOIN {found} e ON {together}"
+        return plan.step(
+            "has", f"SELECT c.row FROM ({picked}) c JOIN {provided} m ON m.row = c.chosen WHERE c.place = 1"
+        )
+    if asked.at_least == 1:
+        return plan.step("has", f"SELECT DISTINCT u.row FROM {units} u JOIN {provided} e ON {together}")
+    number = "count(DISTINCT e.first)" if asked.distinct is Distinct.DAYS else "count(*)"
+    return plan.step(
+        "has",
+        f"SELECT u.row FROM {units} u JOIN {provided} e ON {together} "
+        f"GROUP BY u.row HAVING {number} >= {asked.at_least}",
+    )
+
+
+def _in(column: str, concepts: tuple[int, ...]) -> str:
+    return f"{column} IN ({', '.join(map(str, concepts))})"

@@ -1,0 +1,43 @@
+"""Code lists: the standard concepts that together mean one thing."""
+
+from dataclasses import dataclass
+
+from rounds.errors import DefinitionError
+
+NamedConcepts = tuple[tuple[int, str], ...]
+"""(concept id, concept name) pairs, sorted by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeList:
+    """Concepts, with or without their descendants, less those left out. With `descendants` both lists mean them too."""
+
+    id: str
+    version: int
+    title: str
+    concepts: NamedConcepts
+    descendants: bool
+    excluded: NamedConcepts = ()
+
+    def __post_init__(self) -> None:
+        if not self.concepts:
+            raise DefinitionError(f"code list {self.id} has no concepts; name at least one")
+        if not set(self.concept_ids) - set(self.excluded_ids):
+            raise DefinitionError(f"code list {self.id} excludes every concept it names; take one out of `excluded`")
+
+    @property
+    def concept_ids(self) -> tuple[int, ...]:
+        return tuple(concept_id for concept_id, _ in self.concepts)
+
+    @property
+    def excluded_ids(self) -> tuple[int, ...]:
+        return tuple(concept_id for concept_id, _ in self.excluded)
+
+    @property
+    def meaning(self) -> dict[str, object]:
+        """What decides which rows carry the code; no title, name, id or version does."""
+        return {
+            "concepts": sorted(set(self.concept_ids)),
+            "descendants": self.descendants,
+            "excluded": sorted(set(self.excluded_ids)),
+        }

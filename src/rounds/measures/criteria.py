@@ -1,0 +1,252 @@
+"""Criteria: what must be true of something counted. Frozen, self-validating values that engines only interpret.
+
+A criterion is asked of a *unit*: a person in a period, or a row of a table (a visit, an event). Every unit has a
+person, a first and a last day. Rows are found by criteria too, so that criteria nest: "a fall, followed within three
+days by a scan" is a fall of which it is true that the same person had a scan in the three days after it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rounds.errors import DefinitionError
+from rounds.measures.codelists import CodeList
+from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Window
+
+MOST_TIMES = 15
+"""The largest `at_least`: counts above it say more about the recording than about the care."""
+
+
+class AgeBy(StrEnum):
+    """How an age is reckoned."""
+
+    YEAR = "year"
+    """Calendar year less year of birth, the OHDSI convention."""
+    BIRTHDAY = "birthday"
+    """Completed years. An unknown month of birth is taken as July, an unknown day as the first."""
+
+
+class Covers(StrEnum):
+    """How much of a window an observation period must cover. One period does it; two that meet are not joined."""
+
+    ANY_DAY = "any day"
+    EVERY_DAY = "every day"
+
+
+class Touches(StrEnum):
+    """How a row that lasts from day to day lies in a window."""
+
+    STARTS = "starts"
+    ENDS = "ends"
+    OVERLAPS = "overlaps"
+
+
+class Choose(StrEnum):
+    """Which of a person's rows in a window are looked at.
+
+    The first is the earliest by day and time of day, the last the latest. Of several at the same moment the one with
+    the highest value stands for all, then the one with the highest row number.
+    """
+
+    ANY = "any"
+    FIRST = "first"
+    LAST = "last"
+
+
+class Distinct(StrEnum):
+    """What `at_least` counts."""
+
+    ROWS = "rows"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Age:
+    """The person's age in years lies in a range, both ends included, on the unit's first or last day."""
+
+    low: int | None = None
+    high: int | None = None
+    at: Anchor = Anchor.START
+    by: AgeBy = AgeBy.YEAR
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise DefinitionError("an age needs a lower limit, an upper limit or both")
+        if self.low is not None and self.high is not None and self.high < self.low:
+            raise DefinitionError(f"no age is from {self.low} to {self.high}; exchange the limits or correct them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sex:
+    """The person's sex is one of these levels of the stratum."""
+
+    among: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for level in self.among:
+            if level not in LEVELS[Stratum.SEX]:
+                raise DefinitionError(f"sex is one of {', '.join(LEVELS[Stratum.SEX])}, not `{level}`")
+        if not self.among or len(set(self.among)) != len(self.among):
+            raise DefinitionError("name each sex that is meant once, and at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """An observation period covers the window. A window of no days is covered by none."""
+
+    window: Window = AT_START
+    covers: Covers = Covers.EVERY_DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A row's number lies in a range and is in one of the units. A row without a number, or in another unit, does not.
+
+    Only asked of rows of tables that carry values.
+    """
+
+    units: tuple[int, ...]
+    """Unit concepts, sorted; empty if the number has no unit, and then any unit or none is taken."""
+    low: float | None = None
+    high: float | None = None
+    low_included: bool = True
+    high_included: bool = True
+
+    def __post_init__(self) -> None:
+        if self.low is not None and self.high is not None:
+            empty = self.high == self.low and not (self.low_included and self.high_included)
+            if self.high < self.low or empty:
+                raise DefinitionError(f"no value lies between {self.low:g} and {self.high:g}; correct the limits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A row's coded answer is one of a list. Only asked of rows of tables that carry values."""
+
+    codes: CodeList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Rows of one table that carry one of a list of codes and of which a criterion holds.
+
+    With `first`, only a person's first such row of all, at any time.
+    """
+
+    table: EventTable
+    codes: CodeList | None
+    """None if the code does not matter."""
+    where: "Criterion | None" = None
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.codes is not None and self.table in WITHOUT_CODES:
+            raise DefinitionError(f"a row of {self.table} has no code; remove the code list")
+        check_askable(self.where, of=self.table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Has:
+    """The person has rows in a window.
+
+    With `choose` any, at least so many of the rows in the window meet `provided`. With first or last, that one row
+    does, and where there is none the criterion is not met.
+    """
+
+    events: Events
+    window: Window = THROUGHOUT
+    touches: Touches = Touches.STARTS
+    at_least: int = 1
+    distinct: Distinct = Distinct.ROWS
+    choose: Choose = Choose.ANY
+    provided: "Criterion | None" = None
+    same_visit: bool = False
+    """Only rows that carry the same visit as the unit. Only asked of rows of tables that name one."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.at_least <= MOST_TIMES:
+            raise DefinitionError(f"`at_least` is from 1 to {MOST_TIMES}, not {self.at_least}")
+        if self.choose is not Choose.ANY and (self.at_least > 1 or self.distinct is Distinct.DAYS):
+            raise DefinitionError(f"the {self.choose} row is one row; `at_least` and `distinct` do not go with it")
+        if self.same_visit and self.events.table not in WITH_VISIT:
+            raise DefinitionError(f"a row of {self.events.table} does not say during which visit it happened")
+        check_askable(self.provided, of=self.events.table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllOf:
+    """Every one of some criteria is met."""
+
+    of: tuple["Criterion", ...]
+
+    def __post_init__(self) -> None:
+        _check_not_empty(self.of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """At least so many of some criteria are met; one if nothing else is said."""
+
+    of: tuple["Criterion", ...]
+    at_least: int = 1
+
+    def __post_init__(self) -> None:
+        _check_not_empty(self.of)
+        if not 1 <= self.at_least <= len(self.of):
+            raise DefinitionError(f"`at_least` is from 1 to the number of criteria, {len(self.of)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not:
+    """A criterion is not met. What is not recorded is not met, so its contrary is."""
+
+    of: "Criterion"
+
+
+Criterion = Age | Sex | Observed | Value | Answer | Has | AllOf | AnyOf | Not
+
+
+def check_askable(criterion: Criterion | None, *, of: EventTable | None) -> None:
+    """Raise unless a criterion can be asked of rows of a table, or of people in a period if there is no table.
+
+    Raises:
+        DefinitionError: if it asks for a value or a visit that such a unit does not have.
+    """
+    for part in parts(criterion):
+        if isinstance(part, Value | Answer) and of not in WITH_VALUE:
+            raise DefinitionError(f"{_unit(of)} has no value; ask for values of {' or '.join(sorted(WITH_VALUE))} only")
+        if isinstance(part, Has) and part.same_visit and of not in WITH_VISIT:
+            raise DefinitionError(f"{_unit(of)} does not say during which visit it happened; remove `same_visit`")
+
+
+def parts(criterion: Criterion | None) -> Iterator[Criterion]:
+    """Yield a criterion and those it is made of that are asked of the same unit, outermost first."""
+    if criterion is None:
+        return
+    yield criterion
+    match criterion:
+        case AllOf(of=several) | AnyOf(of=several):
+            for part in several:
+                yield from parts(part)
+        case Not(of=one):
+            yield from parts(one)
+
+
+def everything_in(criterion: Criterion | None) -> Iterator[Criterion]:
+    """Yield a criterion and all it is made of, those asked of the rows it looks for included."""
+    for part in parts(criterion):
+        yield part
+        if isinstance(part, Has):
+            yield from everything_in(part.events.where)
+            yield from everything_in(part.provided)
+
+
+def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:
+    if not criteria:
+        raise DefinitionError("name at least one criterion")
+
+
+def _unit(table: EventTable | None) -> str:
+    return "a person in a period" if table is None else f"a row of {table}"

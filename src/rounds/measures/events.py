@@ -1,0 +1,42 @@
+"""Events: rows of a site's tables, and the tables they come from."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class EventTable(StrEnum):
+    """The OMOP tables whose rows can be counted as events."""
+
+    CONDITION_OCCURRENCE = "condition_occurrence"
+    CONDITION_ERA = "condition_era"
+    DRUG_EXPOSURE = "drug_exposure"
+    DRUG_ERA = "drug_era"
+    PROCEDURE_OCCURRENCE = "procedure_occurrence"
+    DEVICE_EXPOSURE = "device_exposure"
+    MEASUREMENT = "measurement"
+    OBSERVATION = "observation"
+    VISIT_OCCURRENCE = "visit_occurrence"
+    VISIT_DETAIL = "visit_detail"
+    DEATH = "death"
+
+
+WITH_VALUE: Final = frozenset({EventTable.MEASUREMENT, EventTable.OBSERVATION})
+"""Their rows may carry a number with a unit, or a coded answer."""
+
+WITH_VISIT: Final = frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA, EventTable.DEATH}
+"""Their rows may say during which visit they happened."""
+
+WITH_END: Final = frozenset(
+    {
+        EventTable.CONDITION_OCCURRENCE,
+        EventTable.CONDITION_ERA,
+        EventTable.DRUG_EXPOSURE,
+        EventTable.DRUG_ERA,
+        EventTable.DEVICE_EXPOSURE,
+        EventTable.VISIT_OCCURRENCE,
+        EventTable.VISIT_DETAIL,
+    }
+)
+"""Their rows last from a first to a last day. Where the last is not known, and elsewhere, it is the first."""
+
+WITHOUT_CODES: Final = frozenset({EventTable.DEATH})

@@ -1,0 +1,96 @@
+"""Questions: what is counted, who of it is asked about, and what is asked."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Answer, Covers, Criterion, Events, Has, Observed, check_askable, everything_in
+from rounds.measures.events import EventTable
+from rounds.measures.windows import AT_END, AT_START, THROUGHOUT, Anchor
+
+
+class ObservedOn(StrEnum):
+    """When somebody must be observed to be counted in a period."""
+
+    ANY_DAY = "any day"
+    FIRST_DAY = "first day"
+    LAST_DAY = "last day"
+    EVERY_DAY = "every day"
+
+
+_OBSERVED = {
+    ObservedOn.ANY_DAY: Observed(window=THROUGHOUT, covers=Covers.ANY_DAY),
+    ObservedOn.FIRST_DAY: Observed(window=AT_START),
+    ObservedOn.LAST_DAY: Observed(window=AT_END),
+    ObservedOn.EVERY_DAY: Observed(window=THROUGHOUT, covers=Covers.EVERY_DAY),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Everybody observed in a period, once a period. The unit's first and last day are the period's."""
+
+    observed: ObservedOn = ObservedOn.ANY_DAY
+
+    @property
+    def criterion(self) -> Observed:
+        return _OBSERVED[self.observed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Every row of some events, in each period that its first (or last) day lies in."""
+
+    events: Events
+    counted_on: Anchor = Anchor.START
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsQuestion:
+    """Of the units of which `who` holds, of how many does `numerator` hold?
+
+    Strata, too, are of the unit's first day: the age there, and what the person or the row is.
+    """
+
+    unit: People | Rows
+    numerator: Criterion
+    who: Criterion | None = None
+
+    def __post_init__(self) -> None:
+        for criterion in (self.who, self.numerator):
+            check_askable(criterion, of=self.table)
+
+    @property
+    def table(self) -> EventTable | None:
+        """The table whose rows are counted; None if people are."""
+        return self.unit.events.table if isinstance(self.unit, Rows) else None
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Every criterion of the question, wherever it stands, each once."""
+        rows = self.unit.events.where if isinstance(self.unit, Rows) else None
+        return tuple(dict.fromkeys(part for whole in (rows, self.who, self.numerator) for part in everything_in(whole)))
+
+    @property
+    def events(self) -> tuple[Events, ...]:
+        """Every set of rows the question is about, each once."""
+        counted = [self.unit.events] if isinstance(self.unit, Rows) else []
+        return tuple(dict.fromkeys([*counted, *(part.events for part in self.criteria if isinstance(part, Has))]))
+
+    @property
+    def code_lists(self) -> tuple[CodeList, ...]:
+        """Every code list the question uses, each once."""
+        of_rows = [events.codes for events in self.events if events.codes is not None]
+        of_answers = [part.codes for part in self.criteria if isinstance(part, Answer)]
+        return tuple(dict.fromkeys([*of_rows, *of_answers]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedQuestion:
+    """A numerator and a denominator that somebody else has counted and published, described in words."""
+
+    numerator: str
+    denominator: str
+
+
+Question = RecordsQuestion | PublishedQuestion

@@ -1,0 +1,96 @@
+"""Windows: spans of days relative to what is counted.
+
+What is counted (a person in a period, a visit, an event) has a first and a last day. A window runs from one edge to
+another, each a number of months and days from one of those two, or a date of the calendar, both ends included.
+"""
+
+import calendar
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from rounds.errors import DefinitionError
+
+_LONGEST_MONTH_DAYS = 31
+_SHORTEST_MONTH_DAYS = 28
+
+
+class Anchor(StrEnum):
+    """What an edge is measured from."""
+
+    START = "start"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One end of a window. Months are moved first, then days; a day that its month lacks becomes the month's last.
+
+    >>> Edge(anchor=Anchor.START, months=1).on(date(2023, 1, 31), date(2023, 1, 31))
+    datetime.date(2023, 2, 28)
+    """
+
+    anchor: Anchor | date
+    months: int = 0
+    days: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.anchor, date) and (self.months or self.days):
+            raise DefinitionError("a date of the calendar is not moved by months or days; write the day you mean")
+
+    def on(self, start: date, end: date) -> date:
+        """Return the day of the edge for something with a first and a last day; at most the calendar's own ends."""
+        if isinstance(self.anchor, date):
+            return self.anchor
+        moved = add_months(start if self.anchor is Anchor.START else end, self.months)
+        return date.fromordinal(min(max(moved.toordinal() + self.days, 1), date.max.toordinal()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From one edge to another, both included. Without an edge it is open: as far as the records reach."""
+
+    first: Edge | None
+    last: Edge | None
+
+    def __post_init__(self) -> None:
+        if self.first and self.last and _never(self.first, self.last):
+            raise DefinitionError("the window ends before it begins; exchange its ends or correct them")
+
+    def on(self, start: date, end: date) -> tuple[date, date]:
+        """Return the first and the last day of the window; the first is after the last if it holds no day."""
+        return (
+            self.first.on(start, end) if self.first else date.min,
+            self.last.on(start, end) if self.last else date.max,
+        )
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day of a month before or after, or that month's last day where it is shorter.
+
+    >>> add_months(date(2024, 3, 31), -1)
+    datetime.date(2024, 2, 29)
+    """
+    index = day.year * 12 + day.month - 1 + months
+    year = min(max(index // 12, date.min.year), date.max.year)
+    month = index % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def _never(first: Edge, last: Edge) -> bool:
+    """Say whether a window can hold no day, whatever it is laid on."""
+    if isinstance(first.anchor, date) or isinstance(last.anchor, date):
+        return isinstance(first.anchor, date) and isinstance(last.anchor, date) and last.anchor < first.anchor
+    if first.anchor is Anchor.START and last.anchor is Anchor.END:
+        return False  # what is counted may be long enough
+    months = last.months - first.months
+    longest = months * (_LONGEST_MONTH_DAYS if months > 0 else _SHORTEST_MONTH_DAYS)
+    return longest + last.days - first.days < 0
+
+
+THROUGHOUT = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.END))
+"""From the first to the last day of what is counted."""
+
+AT_START = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.START))
+AT_END = Window(first=Edge(anchor=Anchor.END), last=Edge(anchor=Anchor.END))
+EVER = Window(first=None, last=None)
