@@ -14,7 +14,7 @@ import duckdb
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import current_folder
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, check_values, people_problem
-from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast
+from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast, parts_of
 
 OutsideObservation = Literal["refuse", "exclude"]
 
@@ -84,7 +84,8 @@ def open_records(
     a round ends after its `as_of`, so they are counted only as events during a visit that started in a period.
 
     Args:
-        folder: where the tables lie, one Parquet or CSV file each, named after the table.
+        folder: where the tables lie, one Parquet or CSV file each, named after the table, or a folder of that name with
+            the table in several Parquet files.
         site: the site's id, for messages.
         as_of: the day the round looks back from; nobody can be born in a later year.
         outside_observation: what to do with rows outside observation, as in site.yaml.
@@ -133,7 +134,8 @@ def _find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]
     problems = []
     for path in sorted(folder.iterdir()):
         name = path.stem.lower()
-        if path.suffix.lower() not in _FORMATS or name not in TABLES:
+        folder_of_parts = path.is_dir() and not path.suffix and bool(parts_of(path))
+        if not (folder_of_parts or path.suffix.lower() in _FORMATS) or name not in TABLES:
             continue
         if name in files:
             problems.append(f"site {site}: {files[name].name} and {path.name} are the same table; remove one")
@@ -151,9 +153,15 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
     """Return a table's source, or everything wrong with its columns."""
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(path)}").fetchall()
+        unlike = _unlike_first(connection, path)
     except (duckdb.Error, UnicodeDecodeError):
-        what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV with a header row, in UTF-8"
+        what = "CSV with a header row, in UTF-8" if path.suffix.lower() == ".csv" else "Parquet"
         return [f"site {site}: {path.name}: the file is not complete {what} (truncated?); export it again"]
+    if unlike:
+        return [
+            f"site {site}: {path.name}: {unlike} has other columns, or columns of other types, than "
+            f"{parts_of(path)[0].name}; export the table again"
+        ]
     found = {row[0].lower(): (row[0], row[1]) for row in described}
     problems = []
     casts = {}
@@ -190,7 +198,17 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         missing=tuple(missing),
         select=f"SELECT {select} FROM {scan}",
         checked=f"SELECT {select}{wrong} FROM {scan}",
+        by_file=tuple(f"SELECT {select} FROM {file_scan(part)}" for part in parts_of(path)),
     )
+
+
+def _unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """Return the name of a table's first file whose columns are not those of its first."""
+    columns = []
+    for part in parts_of(path) if path.is_dir() else ():
+        described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(part)}").fetchall()
+        columns.append([row[:2] for row in described])
+    return next((part.name for part, found in zip(parts_of(path), columns, strict=False) if found != columns[0]), None)
 
 
 def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:

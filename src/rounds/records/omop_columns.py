@@ -10,7 +10,7 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.omop import Records
-from rounds.records.tables import ColumnType, file_scan, lossless_cast
+from rounds.records.tables import ColumnType, file_scan, lossless_cast, parts_of
 
 NUMBER: Final = "DOUBLE"
 """The type of measured values, which may lose digits beyond the fifteenth."""
@@ -167,7 +167,8 @@ def _files(records: Records) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(records.folder.iterdir()):
         name = path.stem.lower()
-        if name not in OMOP_COLUMNS or path.suffix.lower() not in (".parquet", ".csv"):
+        is_table = path.suffix.lower() in (".parquet", ".csv") or (path.is_dir() and name == path.name.lower())
+        if name not in OMOP_COLUMNS or not is_table or not parts_of(path):
             continue
         if name in files:
             raise RecordsError(

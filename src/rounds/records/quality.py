@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from rounds.measures.strata import SEX_BY_CONCEPT, UNKNOWN_SEX_CONCEPTS
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Column, ColumnType, Table
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Column, ColumnType, Table, place_of
 
 MINIMUM_PEOPLE: Final = 10
 """A site with fewer people is refused: whatever is counted there describes one of a handful, however it is rounded."""
@@ -24,7 +24,7 @@ DENOMINATORS: Final = (OBSERVATION_PERIOD.name, VISIT_OCCURRENCE.name)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One table of a site: its file and the SQL that reads it, typed."""
+    """One table of a site: its file, or its folder of files, and the SQL that reads it, typed."""
 
     table: Table
     path: Path
@@ -32,9 +32,11 @@ class Source:
     """Columns that the file does not have; all of them are columns that may be empty."""
     select: str
     """Columns as declared in the table, empty where the file's value does not fit the type or there is none, and
-    `rounds_row`, the row of the file from 1."""
+    `rounds_row`, which tells the rows apart and says where one stands (`place_of`)."""
     checked: str
     """The same with, for each column of the file, `<column> is wrong`."""
+    by_file: tuple[str, ...]
+    """`select` for each of its files alone, where `rounds_row` is the row of that file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +119,9 @@ def check_values(
                     LeftOut(file=source.path.name, reason=rule.reason_left_out, outcome=rule.outcome, rows=rows)
                 )
             else:
+                place = place_of(source.path, first)
                 where = f"{source.path.name}, column `{rule.column}`" if rule.column else source.path.name
-                problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, first)}; {rule.remedy}")
+                problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, place)}; {rule.remedy}")
     people = _number_of_people(connection) if PERSON.name in names and not problems else 0
     return problems, QualityReport(site=site, people=people, left_out=tuple(left_out))
 
@@ -140,8 +143,8 @@ def _number_of_people(connection: duckdb.DuckDBPyConnection) -> int:
     return int(people)
 
 
-def _rows(rows: int, first: int) -> str:
-    return f"row {first}" if rows == 1 else f"{rows:,} rows, the first is row {first}"
+def _rows(rows: int, first: str) -> str:
+    return first if rows == 1 else f"{rows:,} rows, the first is {first}"
 
 
 def _apply(
