@@ -147,6 +147,19 @@ def test_without_observation_periods_they_are_derived_and_it_is_said(export: Pat
     assert any("each person is taken as observed once" in note for note in report.notes)
 
 
+def test_mixed_units_are_reported(export: Path, tmp_path: Path) -> None:
+    head = "person_id,measurement_concept_id,measurement_date,value_as_number,unit_concept_id,unit_source_value"
+    cells = ["7,1,586323,", "7,1,586323,", "7,1,9289,", "7,1,0,Q", "7,1,,", "7,,9289,", "8,1,9289,"]
+    lines = [f"50,{cell.split(',')[0]},2021-01-01,{','.join(cell.split(',')[1:])}" for cell in cells]
+    (export / "measurement.csv").write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    report = import_omop(export, job(tmp_path / "records"))
+    assert [str(finding).split(":")[0:2] for finding in report.findings] == [
+        ["measurement, concept 7", " 1 row in the unit Q, where most are in the unit concept 586323"],
+        ["measurement, concept 7", " 1 row in the unit concept 9289, where most are in the unit concept 586323"],
+        ["measurement, concept 7", " 1 row without a unit, where most are in the unit concept 586323"],
+    ]
+
+
 def test_a_truncated_parquet_is_refused(export: Path, tmp_path: Path) -> None:
     duckdb.sql("SELECT range AS person_id FROM range(1000)").write_parquet(str(export / "death.parquet"))
     whole = (export / "death.parquet").read_bytes()

@@ -19,11 +19,13 @@ from rounds.records.importing.omop_sources import (
 from rounds.records.importing.report import Finding, ImportReport
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.typed import close, plan_table, write_table
+from rounds.records.importing.units import mixed_units
 
 OpenSource = Callable[[Session], OmopSource]
 
 _PERSON = "person"
 _OBSERVED = "observation_period"
+_MEASUREMENT = "measurement"
 
 
 def import_omop(source: Path, job: Job, *, schema: str | None = None) -> ImportReport:
@@ -84,8 +86,11 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
     if source.left_alone:
         notes.append(f"left alone, for Rounds does not use them: {', '.join(source.left_alone)}")
     findings: tuple[Finding, ...] = ()
+    if _MEASUREMENT in rows:
+        findings += mixed_units(session, folder / f"{_MEASUREMENT}.parquet")
     if _OBSERVED not in names:
-        rows[_OBSERVED], findings = derive_observation_periods(session, folder)
+        rows[_OBSERVED], never = derive_observation_periods(session, folder)
+        findings += never
         notes.append(f"there is no table observation_period: {RULE}")
     ordered = tuple((name, rows[name]) for name in CDM if name in rows)
     return ImportReport(

@@ -120,6 +120,8 @@ def working(scratch: Path, job: Job) -> Iterator[Session]:
             yield Session(site=site, connection=connection, scratch=scratch, progress=job.progress)
     except duckdb.OutOfMemoryException as error:
         raise (disk_full(scratch) if _is_full(error, scratch) else _too_little_memory(site, limits)) from None
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+        raise  # SQL of ours that is wrong: the outermost net says so, without its words
     except duckdb.Error as error:
         if _is_full(error, scratch):
             raise disk_full(scratch) from None

@@ -157,3 +157,40 @@ def unit_findings(session: Session) -> tuple[Finding, ...]:
             continue
         found.append(Finding(where=f"concept {concept}", what=what, rows=int(str(count))))
     return tuple(found)
+
+
+def mixed_units(session: Session, measurement: Path) -> tuple[Finding, ...]:
+    """Return which measurements of an OMOP source come in several units. They are imported as they are.
+
+    Args:
+        session: the import.
+        measurement: its measurement.parquet.
+    """
+    scan = f"read_parquet({pattern(measurement)})"
+    found = {str(row[0]) for row in session.query(f"DESCRIBE SELECT * FROM {scan}")}
+    if "value_as_number" not in found or not found & set(_UNIT_COLUMNS):
+        return ()
+    unit = "coalesce(" + ", ".join(sql for name, sql in _UNIT_COLUMNS.items() if name in found) + ", 'without a unit')"
+    counted = (
+        f"SELECT measurement_concept_id AS concept, {unit} AS unit, count(*) AS rows FROM {scan} "
+        "WHERE value_as_number IS NOT NULL AND measurement_concept_id > 0 GROUP BY ALL"
+    )
+    most = "first_value(unit) OVER (PARTITION BY concept ORDER BY rows DESC, unit)"
+    rows = session.query(
+        f"SELECT concept, unit, rows, most FROM (SELECT *, {most} AS most FROM ({counted})) WHERE unit <> most "
+        "ORDER BY rows DESC, concept, unit"
+    )
+    return tuple(
+        Finding(
+            where=f"measurement, concept {concept}",
+            what=f"{unit}, where most are {most}: imported as they are, and not to be compared",
+            rows=int(str(number)),
+        )
+        for concept, unit, number, most in rows
+    )
+
+
+_UNIT_COLUMNS: Final = {
+    "unit_concept_id": "CASE WHEN unit_concept_id > 0 THEN 'in the unit concept ' || unit_concept_id END",
+    "unit_source_value": "'in the unit ' || unit_source_value",
+}
