@@ -14,7 +14,7 @@ from rounds.records.omop_columns import OMOP_COLUMNS
 Site = dict[str, list[dict[str, object]]]
 Json = dict[str, Any]
 
-PEOPLE: Final = (1, 2, 3, 4)
+PEOPLE: Final = (1, 2, 3, 4, 5, 6)
 CONCEPTS: Final = (1, 2, 3, 4, 5)
 NUMBERS: Final = (None, 0.0, 0.5, 1.0, 1.00005, 2.0, 10.0)
 TEXTS: Final = (None, "", "alpha", "alphabet", "beta", "o'brien", "50%")
@@ -51,6 +51,8 @@ def make_site(rng: Random, *, rows: int = 6, overlapping: bool = False) -> Site:
     for name in OMOP_COLUMNS:
         if not site[name] and name not in ("person", "concept", "concept_ancestor", "concept_relationship"):
             site[name] = [_row(rng, name, number, days) for number in range(1, rng.randint(0, rows) + 1)]
+    for row in site["location_history"]:
+        row.update(rng.choice(({}, {"start_date": FIRST, "end_date": None})))
     site["death"] = list({row["person_id"]: row for row in site["death"]}.values())
     site["provider"] = [{"provider_id": n, "specialty_concept_id": rng.choice((None, 1, 2))} for n in (1, 2)]
     site["care_site"] = [
@@ -125,7 +127,9 @@ def _row(rng: Random, name: str, number: int, days: list[date]) -> dict[str, obj
         elif kind == "VARCHAR":
             row[column] = rng.choice(TEXTS)
         elif column.endswith("concept_id"):
-            row[column] = rng.choice((1, 2, 2, 3, 4, None, 4155142 if column == "value_as_concept_id" else 0))
+            row[column] = rng.choice((1, 2, 2, 3, 4, None, 0))
+            if column == "value_as_concept_id" and rng.random() < 0.3:
+                row[column] = 4155142
         else:
             row[column] = rng.choice((None, 0, 1, 2, 5))
     recorded = next((table for table in TABLES.values() if table.name == name and table.ends is End.RECORDED), None)
@@ -165,13 +169,18 @@ def make_cohort(rng: Random, *, domain: Domain | None = None, attribute: str | N
         "QualifiedLimit": {"Type": rng.choice(("All", "First", "Last"))},
         "ExpressionLimit": {"Type": rng.choice(("All", "All", "First", "Last"))},
         "InclusionRules": [
-            {"name": f"rule {n}", "expression": _group(rng, depth=1)} for n in range(rng.choice((0, 0, 1, 2, 3)))
+            {"name": f"rule {n}", "expression": _group(rng, depth=1)} for n in range(rng.choice((0, 0, 1, 1, 2, 3)))
         ],
         "CensoringCriteria": [_criterion(rng, simple=True) for _ in range(rng.choice((0, 0, 0, 1)))],
         "CollapseSettings": {"CollapseType": "ERA", "EraPad": rng.choice((0, 0, 10, 60))},
         "CensorWindow": {},
         "cdmVersionRange": ">=5.0.0",
     }
+    if attribute is not None and rng.random() < 0.6:
+        # Nothing else that could leave nobody to tell a difference.
+        cohort |= {"InclusionRules": [], "ExpressionLimit": {"Type": "All"}}
+        cohort["PrimaryCriteria"] |= {"ObservationWindow": {"PriorDays": 0, "PostDays": 0}}
+        return cohort
     if rng.random() < 0.3:
         cohort["AdditionalCriteria"] = _group(rng, depth=1)
     if rng.random() < 0.6:
@@ -281,7 +290,7 @@ def _attributes(rng: Random, body: Json, attributes: Attributes, *, chance: floa
                 ages = name.startswith("Age")
                 body[name] = _range(rng, sorted(rng.choice((0, 20, 40, 70) if ages else (0, 1, 2, 30)) for _ in "ab"))
             case Kind.NUMBER:
-                body[name] = _range(rng, sorted(rng.choice((0, 0.5, 1, 1.00004, 5)) for _ in "ab"))
+                body[name] = _range(rng, sorted(rng.choice((0, 0.5, 0.9, 1, 1.00004, 5)) for _ in "ab"))
             case Kind.TEXT:
                 op = rng.choice(("eq", "startsWith", "endsWith", "contains"))
                 body[name] = {"Text": rng.choice(("alpha", "a", "'", "", "%")), "Op": rng.choice(("", "!")) + op}

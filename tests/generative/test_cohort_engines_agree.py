@@ -115,11 +115,11 @@ def test_engines_agree_and_every_option_was_met() -> None:
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         rng = Random(seed)  # noqa: S311
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             for number, definition in enumerate(_cohorts(rng)):
                 if number % 20 == 0:
                     overlapping = number % 40 == 0
-                    site = make_site(rng, rows=10, overlapping=overlapping)
+                    site = make_site(rng, rows=25, overlapping=overlapping)
                     load_site(connection, site)
                     met.update({"a site with observation periods that overlap"} if overlapping else set())
                 slow = _compare(connection, site, definition)
@@ -139,6 +139,8 @@ def _compare(connection: duckdb.DuckDBPyConnection, site: Site, definition: Coho
     assert fast.inclusion_counts == slow.inclusion_counts
     assert fast.judged == slow.judged
     assert fast.empty_concept_sets == slow.empty_concept_sets
+    if not definition.rules:
+        return slow
     with duck.cohort_table(connection, definition, into="joined") as table:
         assert connection.execute(f"FROM {table} ORDER BY ALL").fetchall() == slow.entries.rows()
     return slow

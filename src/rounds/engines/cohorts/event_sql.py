@@ -58,7 +58,7 @@ def _counted(counted: CountColumn | None, table: DomainTable, start: str, end: s
         case CountColumn.VISIT_ID:
             return "c.visit_occurrence_id"
         case CountColumn.DURATION:
-            return "1" if table.one_day else f"({end} - {start})"
+            return f"({end} - {start})"
         case _:
             value = f"c.own_{table.counted[counted]}"
             return f"coalesce({value}, 0)" if table.name == "death" else value

@@ -173,7 +173,7 @@ def _event(whole: _Subject, table: DomainTable, criterion: Criterion, counted: C
         case CountColumn.VISIT_ID:
             value = visit
         case CountColumn.DURATION:
-            value = 1 if table.one_day else None if end is None else (end - start).days
+            value = None if end is None else (end - start).days
         case _:
             value = whole.row.get(table.counted[counted])
             value = 0 if value is None and table.name == "death" else value

@@ -80,8 +80,6 @@ class DomainTable:
     counted: Mapping[CountColumn, str] = field(default_factory=dict)
     """The columns whose values can be counted; dates, visit and duration aside."""
     has_duration: bool = True
-    one_day: bool = False
-    """Every event counts as one day long, whatever its dates are adjusted to."""
     has_visit_count: bool = True
     has_first: bool = True
     person: str = "person_id"
@@ -139,7 +137,6 @@ TABLES: Final[Mapping[Domain, DomainTable]] = MappingProxyType(
             concept="cause_concept_id",
             source_concept="cause_source_concept_id",
             counted={_CONCEPT: "cause_concept_id"},
-            one_day=True,
             has_first=False,
         ),
         Domain.DEVICE_EXPOSURE: DomainTable(
@@ -232,7 +229,6 @@ TABLES: Final[Mapping[Domain, DomainTable]] = MappingProxyType(
                 CountColumn.RANGE_HIGH: "range_high",
                 CountColumn.RANGE_LOW: "range_low",
             },
-            one_day=True,
         ),
         Domain.OBSERVATION: DomainTable(
             name="observation",
@@ -244,7 +240,6 @@ TABLES: Final[Mapping[Domain, DomainTable]] = MappingProxyType(
             source_concept="observation_source_concept_id",
             visit="visit_occurrence_id",
             counted={_CONCEPT: "observation_concept_id", CountColumn.VALUE_AS_NUMBER: "value_as_number"},
-            one_day=True,
         ),
         Domain.OBSERVATION_PERIOD: DomainTable(
             name="observation_period",
@@ -275,7 +270,6 @@ TABLES: Final[Mapping[Domain, DomainTable]] = MappingProxyType(
             source_concept="procedure_source_concept_id",
             visit="visit_occurrence_id",
             counted={_CONCEPT: "procedure_concept_id", CountColumn.QUANTITY: "quantity"},
-            one_day=True,
         ),
         Domain.SPECIMEN: DomainTable(
             name="specimen",
@@ -285,7 +279,6 @@ TABLES: Final[Mapping[Domain, DomainTable]] = MappingProxyType(
             ends=End.NEXT_DAY,
             concept="specimen_concept_id",
             counted={_CONCEPT: "specimen_concept_id"},
-            one_day=True,
         ),
         Domain.VISIT_DETAIL: DomainTable(
             name="visit_detail",
