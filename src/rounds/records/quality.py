@@ -68,7 +68,7 @@ class QualityReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class Rule:
     """A condition that no row may meet."""
 
     condition: str
@@ -105,7 +105,8 @@ def check_values(
     # Tables that others are held against come first: a damaged one is named once and not looked into again.
     for source in sorted(sources, key=lambda source: source.table.name not in DENOMINATORS):
         try:
-            found = _apply(connection, source, _rules(source, names, as_of=as_of), joined=PERSON.name in names)
+            rules = rules_of(source.table, source.missing, names, as_of=as_of)
+            found = _apply(connection, source, rules, joined=PERSON.name in names)
         except duckdb.Error:
             # DuckDB's own words may repeat a value, so they are not passed on.
             problems.append(
@@ -148,8 +149,8 @@ def _rows(rows: int, first: str) -> str:
 
 
 def _apply(
-    connection: duckdb.DuckDBPyConnection, source: Source, rules: list[_Rule], *, joined: bool
-) -> list[tuple[_Rule, int, int]]:
+    connection: duckdb.DuckDBPyConnection, source: Source, rules: list[Rule], *, joined: bool
+) -> list[tuple[Rule, int, int]]:
     key = source.table.key
     again = f'count(*) OVER (PARTITION BY t."{key}")' if key else "1"
     person = "LEFT JOIN known ON known.person_id = t.person_id" if joined and _has_person(source.table) else ""
@@ -168,13 +169,24 @@ def _has_person(table: Table) -> bool:
     return any(column.name == "person_id" for column in table.columns)
 
 
-def _rules(source: Source, names: set[str], *, as_of: date) -> list[_Rule]:
-    table = source.table
-    present = [column for column in table.columns if column.name not in source.missing]
+def rules_of(table: Table, missing: tuple[str, ...], names: set[str], *, as_of: date) -> list[Rule]:
+    """Return what must not be true of any row of a table.
+
+    Conditions are DuckDB's SQL over the table's typed columns, called `t`, with `<column> is wrong` for each that is
+    there, `copies`, how often the row's key comes, and `known_id` and `born`, the person's id and year of birth in
+    `person`. They may look into `observation_period` and `visit_occurrence`.
+
+    Args:
+        table: the table.
+        missing: its columns that the site does not have.
+        names: the tables that the site has.
+        as_of: nobody can be born in a later year.
+    """
+    present = [column for column in table.columns if column.name not in missing]
     rules = [rule for column in present for rule in _column_rules(column)]
-    if table.key and table.key not in source.missing:
+    if table.key and table.key not in missing:
         rules.append(
-            _Rule(
+            Rule(
                 condition=f't."{table.key}" IS NOT NULL AND copies > 1',
                 column=table.key,
                 problem="the same id stands in more than one row",
@@ -184,7 +196,7 @@ def _rules(source: Source, names: set[str], *, as_of: date) -> list[_Rule]:
     # Where the end may be empty, an end before the start is taken as not known: see `rounds.engines.rows`.
     if table.start and table.end and table.column(table.end).required:
         rules.append(
-            _Rule(
+            Rule(
                 condition=f't."{table.end}" < t."{table.start}"',
                 column=table.end,
                 problem="the end is before the start",
@@ -209,14 +221,14 @@ _WANTED: Final = {
 }
 
 
-def _column_rules(column: Column) -> list[_Rule]:
+def _column_rules(column: Column) -> list[Rule]:
     name, wanted = column.name, _WANTED[column.type]
-    wrong = _Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export")
+    wrong = Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export")
     if not column.required:
         return [wrong]
     return [
         wrong,
-        _Rule(
+        Rule(
             condition=f't."{name}" IS NULL AND NOT t."{name} is wrong"',
             column=name,
             problem="empty",
@@ -227,20 +239,20 @@ def _column_rules(column: Column) -> list[_Rule]:
     ]
 
 
-def _person_rules(*, asked: list[str], as_of: date) -> list[_Rule]:
+def _person_rules(*, asked: list[str], as_of: date) -> list[Rule]:
     sexes = sorted({*SEX_BY_CONCEPT, *UNKNOWN_SEX_CONCEPTS})
     impossible = f"t.year_of_birth NOT BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
     counted = " OR ".join(f"EXISTS (FROM {name} o WHERE o.person_id = t.person_id)" for name in asked)
     if OBSERVATION_PERIOD.name not in asked:
         counted = "true"
-    year = _Rule(
+    year = Rule(
         condition=f"{impossible} AND ({counted})",
         column="year_of_birth",
         problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}",
         remedy="correct it or remove the person from every table",
     )
     # Events count only in somebody who is in a denominator, so the others' year of birth can be left alone.
-    never_counted = _Rule(
+    never_counted = Rule(
         condition=f"{impossible} AND NOT ({counted})",
         column="year_of_birth",
         problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}, of somebody with neither an "
@@ -248,7 +260,7 @@ def _person_rules(*, asked: list[str], as_of: date) -> list[_Rule]:
         remedy="correct it, or set `outside_observation: exclude` in site.yaml to leave such people out",
         reason_left_out="with an impossible year of birth, of people with neither an observation period nor a visit",
     )
-    sex = _Rule(
+    sex = Rule(
         condition=f"t.gender_concept_id NOT IN ({', '.join(map(str, sexes))})",
         column="gender_concept_id",
         problem="an unknown gender concept",
@@ -257,8 +269,8 @@ def _person_rules(*, asked: list[str], as_of: date) -> list[_Rule]:
     return [year, never_counted, sex]
 
 
-def _life_rules(table: Table) -> list[_Rule]:
-    unknown = _Rule(
+def _life_rules(table: Table) -> list[Rule]:
+    unknown = Rule(
         condition="t.person_id IS NOT NULL AND known_id IS NULL",
         column="person_id",
         problem="a person who is not in the person table",
@@ -270,7 +282,7 @@ def _life_rules(table: Table) -> list[_Rule]:
     if table.name not in (OBSERVATION_PERIOD.name, VISIT_OCCURRENCE.name):
         return [unknown]
     ends = table.end if table.name == OBSERVATION_PERIOD.name else table.start
-    age = _Rule(
+    age = Rule(
         condition=f'born BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND 9999 AND (year(t."{table.start}") < born '
         f'OR year(t."{ends}") > born + {OLDEST_AGE})',
         column=table.start,
@@ -280,12 +292,12 @@ def _life_rules(table: Table) -> list[_Rule]:
     return [unknown, age]
 
 
-def _outside_rule(table: Table) -> _Rule:
+def _outside_rule(table: Table) -> Rule:
     inside = (
         f'EXISTS (FROM observation_period o WHERE o.person_id = t.person_id AND t."{table.start}" '
         "BETWEEN o.observation_period_start_date AND o.observation_period_end_date)"
     )
-    return _Rule(
+    return Rule(
         condition=f'known_id IS NOT NULL AND t."{table.start}" IS NOT NULL AND NOT {inside}',
         column=table.start,
         problem="dated outside the person's observation periods",
