@@ -5,284 +5,27 @@ import types
 import typing
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
+from generated_sites import ANY_DAY, FIRST, LAST, PEOPLE, STRANGER, Site, measures, sites, write_generated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_site import make_measure, open_site, write_site
+from small_site import open_site
 
 from rounds.engines import duck, reference
 from rounds.engines.duck import Asked
-from rounds.errors import DefinitionError, RecordsError
+from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import (
-    Age,
-    AgeBy,
-    AllOf,
-    Answer,
-    AnyOf,
-    Choose,
-    Covers,
-    Criterion,
-    Distinct,
-    Events,
-    Has,
-    Not,
-    Observed,
-    Sex,
-    Touches,
-    Value,
-)
+from rounds.measures.criteria import Criterion
 from rounds.measures.definitions import Measure
-from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
-from rounds.measures.periods import Grain, Period, periods_between
-from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
-from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, Window
-from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
-
-FIRST, LAST = date(2019, 10, 1), date(2021, 3, 31)
-PARENT = CodeList(
-    id="parent", version=1, title="Parent", concepts=((10, "Parent"),), descendants=True, excluded=((13, "c13"),)
-)
-DRUG = CodeList(id="drug", version=1, title="Drug", concepts=((11, "Drug"), (12, "c12")), descendants=False)
-ANCESTORS = [(10, 10), (10, 11), (10, 13), (10, 14), (13, 13), (13, 14)]
-CONCEPTS = [(concept, f"c{concept}") for concept in (10, 11, 12, 13, 14)]
-STRATA = ((), (Stratum.SEX,), (Stratum.AGE_BAND,), (Stratum.AGE_BAND, Stratum.SEX), (Stratum.SEX, Stratum.AGE_BAND))
-
-ANY_DAY = st.integers(-30, (LAST - FIRST).days + 30).map(lambda days: FIRST + timedelta(days=days))
-EDGES = [
-    date(2019, 12, 31),
-    date(2020, 1, 1),
-    date(2020, 1, 31),
-    date(2020, 2, 29),
-    date(2020, 6, 30),
-    date(2020, 12, 31),
-    date(2021, 2, 28),
-]
-PEOPLE = range(1, 5)
-FILLER = {
-    "person": 900_001,
-    "concept": 12,
-    "span": [date(2018, 1, 1), date(2018, 1, 2)],
-    "lasting": True,
-    "minute": 1,
-    "value": 1.0,
-    "unit": 1,
-    "answer": 1,
-    "visit": 9,
-}
-"""A row of somebody nobody asks about: without a value in each column, a site lacks the column and cannot be asked."""
-STRANGER = 5
-"""Born in an impossible year: left out with their events while never observed and on no visit, else refused."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    people: list[tuple[int, int, int, int | None, int | None]]
-    observed: list[tuple[int, date, date]]
-    events: dict[EventTable, list[dict[str, Any]]]
-
-
-@st.composite
-def sites(draw: st.DrawFn) -> Site:
-    who = st.sampled_from(PEOPLE)
-    # Few days, so that events meet visits, ends of observation and one another.
-    days = st.sampled_from([*draw(st.lists(ANY_DAY, min_size=2, max_size=5, unique=True)), *EDGES])
-    spans = st.tuples(days, days).map(sorted)
-    # Years of birth that make ages fall on, and just beside, the limits that `LIMITS` draws.
-    born = st.sampled_from((1939, 1940, 1979, 1980, 2002, 2003, 2018))
-    months = st.sampled_from((None, 1, 2, 6, 12))
-    days_of_birth = st.sampled_from((None, 1, 29, 30, 31))
-    people = [
-        (person, draw(st.sampled_from((8532, 8507, 0, 8551))), draw(born), draw(months), draw(days_of_birth))
-        for person in PEOPLE
-    ]
-    people.append((STRANGER, draw(st.sampled_from((8532, 0))), draw(st.sampled_from((1, 1899, 2025))), None, None))
-    row = st.fixed_dictionaries(
-        {
-            "person": who,
-            "concept": st.sampled_from((10, 11, 11, 12, 13, 14)),
-            "span": spans,
-            "lasting": st.booleans(),
-            "minute": st.sampled_from((None, 0, 600, 600, 1439)),
-            "value": st.sampled_from((None, 1.0, 6.5, 6.5, 48.1)),
-            "unit": st.sampled_from((None, 0, 8753, 8753, 9529)),
-            "answer": st.sampled_from((None, 0, 11, 13)),
-            "visit": st.sampled_from((None, 1, 2, 3)),
-        }
-    )
-    stranger = st.fixed_dictionaries({"person": st.just(STRANGER), "concept": st.just(11), "span": spans}).map(
-        lambda found: {"lasting": True, "minute": None, **found}
-    )
-    events = {
-        table: draw(st.lists(row if table is EventTable.VISIT_OCCURRENCE else row | stranger, max_size=7))
-        for table in EventTable
-    }
-    deaths = {found["person"]: found for found in events[EventTable.DEATH]}
-    events[EventTable.DEATH] = list(deaths.values())
-    observed = [(person, *span) for person, span in draw(st.lists(st.tuples(who, spans), max_size=8))]
-    return Site(people=people, observed=observed, events=events)
-
-
-LIMITS = st.sampled_from(((None, 17), (None, 41), (18, None), (40, None), (80, None), (17, 40), (2, 80), (0, 150)))
-"""The youngest and oldest age, seldom narrow, or nearly every numerator would be 0."""
-
-MOVES = st.sampled_from(((0, 0), (0, 0), (0, -1), (0, 1), (0, -40), (0, 40), (-1, 0), (1, 0), (-12, 1), (12, -1)))
-
-
-@st.composite
-def edges(draw: st.DrawFn) -> Edge | None:
-    kind = draw(st.sampled_from(("open", "day", "start", "start", "end", "end")))
-    if kind == "open":
-        return None
-    if kind == "day":
-        return Edge(anchor=draw(st.sampled_from(EDGES)))
-    months, days = draw(MOVES)
-    return Edge(anchor=Anchor(kind), months=months, days=days)
-
-
-@st.composite
-def windows(draw: st.DrawFn) -> Window:
-    first, last = draw(edges()), draw(edges())
-    try:
-        return Window(first=first, last=last)
-    except DefinitionError:
-        return Window(first=last, last=first)
-
-
-@st.composite
-def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | None:
-    if table in WITHOUT_CODES:
-        return None
-    return draw(st.sampled_from((None, PARENT, PARENT, DRUG)))
-
-
-@st.composite
-def events_of(draw: st.DrawFn, *, depth: int, table: EventTable | None = None) -> Events:
-    chosen = table or draw(st.sampled_from([*EventTable, *WITH_VALUE, *WITH_VALUE]))
-    where = draw(criteria(of=chosen, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
-    return Events(table=chosen, codes=draw(code_lists(table=chosen)), where=where, first=draw(st.booleans()))
-
-
-@st.composite
-def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Criterion:
-    """Draw a criterion that can be asked of rows of a table, or of people in periods."""
-    kinds: list[type] = [Age, Sex, Observed, Has, Has, Has]
-    kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
-    kinds += [AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
-    kind = draw(st.sampled_from(kinds))
-    inner = criteria(of=of, depth=depth - 1)
-    if kind is Age:
-        low, high = draw(LIMITS)
-        return Age(low=low, high=high, at=draw(st.sampled_from(Anchor)), by=draw(st.sampled_from(AgeBy)))
-    if kind is Sex:
-        return Sex(among=draw(st.sampled_from((("female",), ("male", "unknown")))))
-    if kind is Observed:
-        return Observed(window=draw(windows()), covers=draw(st.sampled_from(Covers)))
-    if kind is Value:
-        return draw(values())
-    if kind is Answer:
-        return Answer(codes=draw(st.sampled_from((PARENT, DRUG))))
-    if kind is Has:
-        return draw(having(of=of, depth=depth))
-    if kind is Not:
-        return Not(of=draw(inner))
-    several = tuple(draw(st.lists(inner, min_size=1, max_size=3)))
-    return AllOf(of=several) if kind is AllOf else AnyOf(of=several, at_least=draw(st.integers(1, len(several))))
-
-
-@st.composite
-def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
-    choose = draw(st.sampled_from((Choose.ANY, Choose.ANY, Choose.FIRST, Choose.LAST)))
-    same_visit = of in WITH_VISIT and draw(st.booleans())
-    table = draw(st.sampled_from(sorted(WITH_VISIT))) if same_visit else None
-    events = draw(events_of(depth=depth, table=table))
-    provided = draw(criteria(of=events.table, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
-    return Has(
-        events=events,
-        window=draw(windows()),
-        touches=draw(st.sampled_from(Touches)),
-        at_least=draw(st.sampled_from((1, 1, 2))) if choose is Choose.ANY else 1,
-        distinct=draw(st.sampled_from(Distinct)) if choose is Choose.ANY else Distinct.ROWS,
-        choose=choose,
-        provided=provided,
-        same_visit=same_visit,
-    )
-
-
-@st.composite
-def values(draw: st.DrawFn) -> Value:
-    low, high = draw(st.sampled_from(((None, 6.5), (6.5, None), (1.0, 48.1), (None, None), (6.5, 48.1))))
-    return Value(
-        units=draw(st.sampled_from(((), (8753,), (8753, 9529)))),
-        low=low,
-        high=high,
-        low_included=draw(st.booleans()),
-        high_included=draw(st.booleans()),
-    )
-
-
-@st.composite
-def measures(draw: st.DrawFn) -> Measure:
-    unit: People | Rows
-    if draw(st.booleans()):
-        unit = People(observed=draw(st.sampled_from(ObservedOn)))
-    else:
-        unit = Rows(events=draw(events_of(depth=1)), counted_on=draw(st.sampled_from(Anchor)))
-    of = unit.events.table if isinstance(unit, Rows) else None
-    who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
-    question = RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
-    grain = draw(st.sampled_from(Grain))
-    strata = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
-    return make_measure(question, grain=grain, strata=strata)
-
-
-def _write(folder: Path, site: Site) -> None:
-    people = pl.DataFrame(
-        site.people,
-        schema={column.name: pl.Int64() for column in TABLES["person"].columns},
-        orient="row",
-    )
-    write_site(
-        folder,
-        person=people,
-        observation_period=site.observed,
-        concept=CONCEPTS,
-        concept_ancestor=ANCESTORS,
-        **{table.value: _frame(table, rows) for table, rows in site.events.items()},
-    )
-
-
-def _frame(table: EventTable, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    of = EVENT_TABLES[table]
-    kinds = {ColumnType.INTEGER: pl.Int64(), ColumnType.DATE: pl.Date(), ColumnType.NUMBER: pl.Float32()}
-    columns: dict[str, pl.Series] = {}
-    for column in of.columns:
-        cells = [_cell(table, column.name, number, row) for number, row in enumerate([*rows, FILLER], start=1)]
-        columns[column.name] = pl.Series(cells, dtype=kinds.get(column.type, pl.Datetime("us")))
-    return pl.DataFrame(columns)
-
-
-def _cell(table: EventTable, column: str, number: int, row: dict[str, Any]) -> object:
-    of = EVENT_TABLES[table]
-    first, last = row["span"]
-    required = of.column(column).required
-    if column == of.key:
-        return number
-    if column == of.end:
-        return last if required or row["lasting"] else None
-    if column == of.time:
-        return None if row["minute"] is None else datetime.combine(first, time(row["minute"] // 60, row["minute"] % 60))
-    named = {"person_id": row["person"], of.concept: row["concept"], of.start: first}
-    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit")}
-    return named[column]
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Period, periods_between
+from rounds.measures.questions import RecordsQuestion
 
 
 @settings(max_examples=10)
@@ -295,7 +38,7 @@ def test_nobody_born_in_an_impossible_year_is_in_a_denominator(site: Site, start
     else:
         asked = replace(site, observed=[*site.observed, (STRANGER, start, start)])
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), asked)
+        write_generated(Path(folder), asked)
         with pytest.raises(RecordsError, match=r"person\.parquet, column `year_of_birth`: a year of birth outside"):
             open_site(Path(folder), outside="exclude")
 
@@ -310,7 +53,7 @@ def test_engines_agree_and_everything_was_met() -> None:
     def agree(site: Site, asked: list[Measure]) -> None:
         nonlocal counted
         with tempfile.TemporaryDirectory() as folder:
-            _write(Path(folder), site)
+            write_generated(Path(folder), site)
             records = open_site(Path(folder), outside="exclude")
             batch = [
                 Asked(measure=one, periods=periods_between(grain=one.grain, first=FIRST, last=LAST)) for one in asked

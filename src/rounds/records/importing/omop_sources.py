@@ -179,7 +179,7 @@ def text_scan(path: Path) -> str:
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
         f"read_csv({pattern(path)}, header = true, auto_detect = false, columns = {{{columns}}}, delim = '{mark}', "
-        "quote = '\"', escape = '\"', null_padding = false, max_line_size = 16000000)"
+        "quote = '\"', escape = '\"', null_padding = false)"
     )
 
 

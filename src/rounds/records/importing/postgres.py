@@ -133,7 +133,7 @@ class _Database:
                 declared = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
                 yield (
                     f"read_csv({text(str(pipe))}, header = false, auto_detect = false, columns = {{{declared}}}, "
-                    "delim = ',', quote = '\"', escape = '\"', max_line_size = 16000000, parallel = false)"
+                    "delim = ',', quote = '\"', escape = '\"', parallel = false)"
                 )
             finally:
                 _drain(pipe, sender)
