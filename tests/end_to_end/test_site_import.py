@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,47 @@ def test_an_import_has_one_source(site: Path) -> None:
     refused = _rounds("site", "import", site)
     assert refused.returncode == 3
     assert "an import has one source: give one of --omop" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["partial", "staged", "resolved", "table"])
+def test_killed_in_the_middle_yesterday_is_served(site: Path, moment: str) -> None:
+    done = _rounds("site", "import", site, "--omop", site / "export")
+    assert done.returncode == 0, done.stderr
+    fhir = site / "fhir"
+    fhir.mkdir()
+    people = [
+        {"resourceType": "Patient", "id": f"p{n}", "gender": "male", "birthDate": "1950-01-01"} for n in range(20)
+    ]
+    seen = [
+        {
+            "resourceType": "Observation",
+            "id": f"o{n}",
+            "status": "final",
+            "subject": {"reference": f"Patient/p{n % 20}"},
+            "effectiveDateTime": "2024-05-01T10:00:00Z",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8310-5"}]},
+            "valueQuantity": {"value": 37, "code": "Cel"},
+        }
+        for n in range(150_000)
+    ]
+    (fhir / "Patient.ndjson").write_text("\n".join(map(json.dumps, people)), encoding="utf-8")
+    (fhir / "Observation.ndjson").write_text("\n".join(map(json.dumps, seen)), encoding="utf-8")
+    command = [sys.executable, "-m", "rounds", "site", "import", str(site), "--fhir", str(fhir)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sign = {
+        "partial": ".partial-*",
+        "staged": ".partial-*/scratch/staged-*event.parquet",
+        "resolved": ".partial-*/scratch/resolved-*event.parquet",
+        "table": ".partial-*/measurement.parquet",
+    }[moment]
+    while process.poll() is None and not list((site / "records").glob(sign)):
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -9
+    assert (site / "records" / "CURRENT").read_text(encoding="utf-8") == "generation-0001\n"
+    assert list((site / "records").glob(".partial-*"))
+    done = _rounds("--json", "site", "import", site, "--fhir", fhir)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"]["measurement"] == 150_000
+    assert not list((site / "records").glob(".partial-*"))

@@ -243,3 +243,9 @@ def test_a_published_set_of_observations(tmp_path: Path) -> None:
         mine = measured.filter(pl.col("measurement_concept_id") == concept)["value_as_number"]
         assert mine.sum() == pytest.approx(frame[name].sum())
         assert mine.len() == frame[name].drop_nulls().len()
+
+
+def test_the_column_map_in_the_documentation_is_one(extracts: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    (extracts / "map.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert dict(run(extracts).rows)["person"] == 3

@@ -258,6 +258,16 @@ def test_the_newest_copy_of_a_resource_counts_once(tmp_path: Path) -> None:
     assert rows(tmp_path, "measurement", "value_as_number") == [(2.0,)]
 
 
+def test_the_components_of_an_older_copy_go_with_it(tmp_path: Path) -> None:
+    def panel(day: str, *values: float) -> Resource:
+        parts = [{"code": coded(LOINC, "8480-6"), "valueQuantity": {"value": value}} for value in values]
+        return observation(meta={"lastUpdated": day}, component=parts)
+
+    report = run(tmp_path, patient(), panel("2024-05-03", 1, 2, 3), panel("2024-05-05", 4), panel("2024-05-05", 4))
+    assert outcomes(report, "Observation") == {"imported through its components": 1, "a repeated or older copy": 2}
+    assert rows(tmp_path, "measurement", "value_as_number") == [(4.0,)]
+
+
 def test_people_keep_their_number_in_every_import(tmp_path: Path) -> None:
     run(tmp_path, patient("b"), patient("c"))
     (tmp_path / "fhir" / "Patient.ndjson").unlink()

@@ -67,8 +67,9 @@ def _from_text(text: str, target: CdmType) -> str:
         case CdmType.INTEGER:
             whole = rf"regexp_full_match({text}, '-?[0-9]{{1,18}}(\.0*)?')"
             # DuckDB rounds 1.5 to 2, so only what has no point is left to it; that is nearly all there is, and quick.
+            plain = f"NOT contains({text}, '.') AND NOT contains(lower({text}), 'e')"
             return (
-                f"CASE WHEN NOT contains({text}, '.') AND NOT contains(lower({text}), 'e') THEN TRY_CAST({text} AS BIGINT) "
+                f"CASE WHEN {plain} THEN TRY_CAST({text} AS BIGINT) "
                 f"WHEN {whole} THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
             )
         case CdmType.NUMBER:

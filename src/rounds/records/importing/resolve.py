@@ -48,9 +48,9 @@ def resolve(
     places = [table for table in staged if table.kind == "place"]
     visits = [table for table in staged if table.kind == "visit"]
     events = [table for table in staged if table.kind == "event"]
-    for table in staged:
-        if table.kind in ("person", "visit", "event"):
-            _find_superseded(session, table)
+    firsts = {table.origin: table for table in reversed(staged) if table.kind in ("person", "visit", "event")}
+    for table in firsts.values():
+        _find_superseded(session, table)
     ids = " UNION ALL ".join(f"SELECT id AS source_id FROM {table.sql} WHERE reason IS NULL" for table in people)
     give_numbers(session, records, kind="person", wanted=ids or "SELECT NULL AS source_id")
     ids = " UNION ALL ".join(f"SELECT id AS source_id FROM {table.sql} WHERE reason IS NULL" for table in places)
@@ -79,7 +79,8 @@ def _find_superseded(session: Session, table: StagedTable) -> None:
 
 
 def _superseded(table: StagedTable) -> str:
-    return f"superseded_{table.path.stem.replace('-', '_')}"
+    # One for each origin: the parts of a thing are superseded with it.
+    return '"superseded ' + table.origin.replace('"', "") + '"'
 
 
 def _current(session: Session, table: StagedTable) -> str:

@@ -41,7 +41,8 @@ def provide_vocabulary(session: Session, folder: Path, *, records: Path, vocabul
         served = current_folder(records)
         for table in VOCABULARY_TABLES:
             if (served / f"{table}.parquet").exists():
-                _link(served / f"{table}.parquet", folder / f"{table}.parquet")
+                carry = shutil.copyfile if served == records else _link
+                carry(served / f"{table}.parquet", folder / f"{table}.parquet")
                 rows[table] = session.number(
                     f"SELECT count(*) FROM read_parquet({pattern(folder / f'{table}.parquet')})"
                 )

@@ -18,7 +18,8 @@ from rounds.records.importing.session import Session
 
 _NDJSON: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _BUNDLES: Final = (".json", ".json.gz")
-_LARGEST_BUNDLE: Final = 1_000_000_000
+_LARGEST_BUNDLE: Final = 256_000_000
+"""Bytes of JSON: a Bundle is read as a whole, and takes several times as much memory."""
 _GZIP_FACTOR: Final = 12
 """FHIR is repetitive text: gzip makes a twelfth of it."""
 _FLAT: Final = 0.35
@@ -167,12 +168,13 @@ def _resources(session: Session, path: Path) -> Iterator[tuple[str, dict[str, An
     try:
         with _open(path) as stream:
             if _is(path, _BUNDLES):
-                if path.stat().st_size > _LARGEST_BUNDLE:
+                whole = stream.read(_LARGEST_BUNDLE + 1)
+                if len(whole) > _LARGEST_BUNDLE:
                     raise RecordsError(
-                        f"site {session.site}: {path.name}: a Bundle of more than {_LARGEST_BUNDLE / 1e9:.0f} GB is "
+                        f"site {session.site}: {path.name}: a Bundle of more than {_LARGEST_BUNDLE / 1e6:.0f} MB is "
                         "not read; export NDJSON, or a Bundle for each patient"
                     )
-                yield from _inside(json.loads(stream.read()))
+                yield from _inside(json.loads(whole))
             else:
                 for text in stream:
                     if text.strip():
