@@ -140,7 +140,9 @@ def _aged(low: int | None, high: int | None) -> Age | None:
     return None if low is None and high is None else Age(low=low, high=high)
 
 
-def make_measure(question: Question, *, grain: Grain = Grain.YEAR, strata: tuple[Stratum, ...] = ()) -> Measure:
+def make_measure(
+    question: Question, *, grain: Grain = Grain.YEAR, strata: tuple[Stratum, ...] = (), span: int = 1
+) -> Measure:
     return Measure(
         id="example",
         version=1,
@@ -149,6 +151,7 @@ def make_measure(question: Question, *, grain: Grain = Grain.YEAR, strata: tuple
         question=question,
         grain=grain,
         strata=strata,
+        span=span,
         per=100,
         unit="people",
         better=Better.LOWER,

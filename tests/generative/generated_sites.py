@@ -31,7 +31,7 @@ from rounds.measures.criteria import (
 )
 from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
-from rounds.measures.periods import Grain
+from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, Window
@@ -219,6 +219,12 @@ def values(draw: st.DrawFn) -> Value:
     )
 
 
+def periods_of(measure: Measure) -> tuple[Period, ...]:
+    """Return the periods to count in: more than one plan takes at once, yet few enough for the reference engine."""
+    last = FIRST + timedelta(days=75) if measure.grain is Grain.DAY else LAST
+    return measure.periods(first=FIRST, last=last)
+
+
 @st.composite
 def measures(draw: st.DrawFn) -> Measure:
     unit: People | Rows
@@ -230,8 +236,9 @@ def measures(draw: st.DrawFn) -> Measure:
     who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
     question = RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
     grain = draw(st.sampled_from(Grain))
+    span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
     strata = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
-    return make_measure(question, grain=grain, strata=strata)
+    return make_measure(question, grain=grain, strata=strata, span=span)
 
 
 def write_generated(folder: Path, site: Site) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from small_site import drug_event, open_site, people_measure, visits_measure, write_site, years
+from small_site import drug_event, make_measure, open_site, people_measure, visits_measure, write_site, years
 
 from rounds.engines import duck, reference
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, Period, periods_between
+from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import Stratum
 
 Engine = Callable[..., Count]
@@ -331,9 +332,6 @@ def test_a_visit_without_observation_is_still_a_visit(count: Engine, tmp_path: P
         pytest.param((), "no period", id="none"),
         pytest.param(tuple(reversed(years(2020, 2021))), "must follow each other", id="out of order"),
         pytest.param(years(2020, 2020) * 2, "must follow each other", id="twice"),
-        pytest.param(
-            (Period(start=date(2020, 7, 1), end=date(2021, 6, 30)),), "within one calendar year", id="two years"
-        ),
     ],
 )
 def test_periods_that_cannot_be_counted(
@@ -348,3 +346,45 @@ def test_periods_that_cannot_be_counted(
 def test_no_whole_period_is_no_period() -> None:
     with pytest.raises(ValueError, match="no whole month"):
         periods_between(grain=Grain.MONTH, first=date(2020, 1, 2), last=date(2020, 2, 28))
+
+
+def test_somebody_born_during_a_period_is_in_the_youngest_band(count: Engine, tmp_path: Path) -> None:
+    found = _counted(
+        count,
+        tmp_path,
+        make_measure(RecordsQuestion(unit=People(), numerator=drug_event()), strata=(Stratum.AGE_BAND,)),
+        (Period(start=date(2020, 7, 1), end=date(2021, 6, 30)),),
+        person="1 female 2021",
+        observation_period="1 2021-01-01 2021-12-31",
+        drug_era="1 drug 2021-03-01",
+    )
+    assert found == [(2020, "0-17", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("grain", "span", "last", "expected"),
+    [
+        (Grain.DAY, 1, date(2024, 1, 2), ["2024-01-01/2024-01-01", "2024-01-02/2024-01-02"]),
+        (Grain.WEEK, 1, date(2024, 1, 15), ["2024-01-01/2024-01-07", "2024-01-08/2024-01-14"]),
+        (Grain.MONTH, 3, date(2024, 4, 30), ["2024-01-01/2024-03-31", "2024-02-01/2024-04-30"]),
+        (Grain.QUARTER, 2, date(2024, 9, 30), ["2024-01-01/2024-06-30", "2024-04-01/2024-09-30"]),
+    ],
+)
+def test_periods_may_be_short_or_overlap(grain: Grain, span: int, last: date, expected: list[str]) -> None:
+    found = periods_between(grain=grain, span=span, first=date(2024, 1, 1), last=last)
+    assert [f"{period.start}/{period.end}" for period in found] == expected
+
+
+def test_an_event_counts_in_every_period_that_holds_it(count: Engine, tmp_path: Path) -> None:
+    question = RecordsQuestion(unit=People(), numerator=drug_event())
+    measure = make_measure(question, grain=Grain.MONTH, span=3)
+    found = _counted(
+        count,
+        tmp_path,
+        measure,
+        measure.periods(first=date(2020, 1, 1), last=date(2020, 6, 30)),
+        person="1 female 1950",
+        observation_period="1 2020-01-01 2020-12-31",
+        drug_era="1 drug 2020-03-31",
+    )
+    assert found == [("2020-01-01", 1, 1), ("2020-02-01", 1, 1), ("2020-03-01", 1, 1), ("2020-04-01", 0, 1)]

@@ -9,7 +9,6 @@ from rounds.exchange.messages import Reply
 from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
 from rounds.measures.definitions import Measure
-from rounds.measures.periods import periods_between
 from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import LEVELS
 from rounds.network.members import Membership
@@ -51,9 +50,7 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
         unknown = set(cells[str(stratum)]) - set(LEVELS[stratum])
         if unknown:
             return f"{stratum} has levels that are not registered"
-    periods = {
-        period.start for period in periods_between(grain=measure.grain, first=question.first, last=question.last)
-    }
+    periods = {period.start for period in measure.periods(first=question.first, last=question.last)}
     if set(cells["period"]) - periods:
         return "it holds periods that were not asked for"
     if cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:

@@ -14,7 +14,7 @@ from rounds.exchange.messages import Reply
 from rounds.learning.variation.funnel import Funnel, Outlier, funnel_proportions, proportion_limits
 from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
-from rounds.measures.periods import Grain, Period, period_label, periods_between
+from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import LEVELS
 from rounds.network.innovations import Innovation
@@ -48,7 +48,7 @@ class PooledMeasure:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(period_label(period.start, self.measure.grain) for period in self.periods)
+        return tuple(self.measure.label(period.start) for period in self.periods)
 
     def members(self, membership: Membership) -> tuple[str, ...]:
         """Return who has numbers, in the order of the membership."""
@@ -59,6 +59,8 @@ class PooledMeasure:
     def recent(self) -> tuple[Period, ...]:
         """The periods of the last twelve months counted, or the one there is."""
         last = self.periods[-1].end
+        if self.measure.span > 1:  # summed, periods that overlap would count people twice
+            return self.periods[-1:]
         return tuple(period for period in self.periods if period.start > last - RECENT) or self.periods[-1:]
 
     @property
@@ -66,7 +68,7 @@ class PooledMeasure:
         """The recent periods in words."""
         if self.measure.grain is Grain.ALL:
             return f"{self.periods[0].start.year} to {self.periods[-1].end.year}"
-        first, last = (period_label(period.start, self.measure.grain) for period in (self.recent[0], self.recent[-1]))
+        first, last = (self.measure.label(period.start) for period in (self.recent[0], self.recent[-1]))
         return first if first == last else f"{first} to {last}"
 
     def in_recent(self, cells: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +85,7 @@ def pool_measure(replies: Sequence[Reply], measure: Measure, *, first: date, las
         return None
     return PooledMeasure(
         measure=measure,
-        periods=periods_between(grain=measure.grain, first=first, last=last),
+        periods=measure.periods(first=first, last=last),
         cells=cells,
         series=totals(cells, by=["member", "period"]),
     )
@@ -105,7 +107,8 @@ def variation_insights(
         embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
     """
     said = [_pooled_insight(found, membership, provenance)]
-    if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART:
+    # Points that share patients are not independent, as every rule of a control chart takes them to be.
+    if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART and found.measure.span == 1:
         said += _over_time_insights(found, membership, provenance, embedded)
     said += _between_sites_insight(found, membership, provenance)
     said += _equity_insights(found, membership, provenance)

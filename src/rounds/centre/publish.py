@@ -14,7 +14,6 @@ from rounds.centre.programmes import embedded_innovations, impact_insight, sprea
 from rounds.exchange.messages import Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
-from rounds.measures.periods import periods_between
 from rounds.network.members import Membership
 from rounds.reports.content.silences import silent_measure, silent_outcome
 from rounds.reports.insight import Insight, Provenance
@@ -133,7 +132,7 @@ def _of_programmes(
         about: _About = {"membership": workspace.membership, "provenance": provenance}
         if (programme.innovation, programme.stage) not in spread_told:
             spread_told.add((programme.innovation, programme.stage))
-            periods = periods_between(grain=measure.grain, first=declared.first, last=declared.last)
+            periods = measure.periods(first=declared.first, last=declared.last)
             ends = tuple(period.end for period in periods)
             insights.append(
                 spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)

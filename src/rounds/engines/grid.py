@@ -9,7 +9,7 @@ import polars as pl
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
-from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.strata import LEVELS
 
 Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
@@ -19,16 +19,13 @@ def check_periods(measure: Measure, periods: tuple[Period, ...]) -> None:
     """Raise unless a measure can be counted over these periods.
 
     Raises:
-        ValueError: if there is none, they are out of order or overlap, or ages are asked of one that spans two years.
+        ValueError: if there is none, they are out of order, or overlap where the measure's do not.
     """
     if not periods:
         raise ValueError(f"{measure.ref}: there is no period to count; see periods_between")
     for before, after in pairwise(periods):
-        if after.start <= before.end:
+        if after.start <= (before.end if measure.span == 1 else before.start):
             raise ValueError(f"{measure.ref}: periods must follow each other; {after.start} is not after {before.end}")
-    # Ages are taken on the first day of a period: a baby of the second year would have an age below nought.
-    if Stratum.AGE_BAND in measure.strata and any(period.start.year != period.end.year for period in periods):
-        raise ValueError(f"{measure.ref}: a period with age bands lies within one calendar year")
 
 
 def complete_count(

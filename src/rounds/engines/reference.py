@@ -4,7 +4,7 @@ import calendar
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -74,6 +74,8 @@ class _Person:
     observed: tuple[Span, ...]
     rows: Mapping[EventTable, list[_Row]]
     concepts: Concepts
+    known: dict[Events, list[_Row]] = field(default_factory=dict)
+    """Rows found before: they are the same whatever they are asked for."""
 
     def age(self, day: date, by: AgeBy = AgeBy.YEAR) -> int:
         years = day.year - self.year_of_birth
@@ -107,6 +109,11 @@ class _Person:
 
     def events(self, events: Events) -> list[_Row]:
         """Return the rows that are meant, the first one first."""
+        if events not in self.known:
+            self.known[events] = self._find(events)
+        return self.known[events]
+
+    def _find(self, events: Events) -> list[_Row]:
         found = [
             row
             for row in self.rows.get(events.table, [])

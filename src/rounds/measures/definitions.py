@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.periods import Grain
+from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PublishedQuestion, Question
 from rounds.measures.strata import Stratum
 
@@ -42,6 +42,8 @@ class Measure:
     next_review: date
     target: float | None = None
     """What the network aims at, in the units of the rate."""
+    span: int = 1
+    """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
     def __post_init__(self) -> None:
         if self.version < 1:
@@ -56,6 +58,21 @@ class Measure:
             raise DefinitionError(f"measure {self.id}: published counts have no strata here; remove `strata`")
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
             raise DefinitionError(f"measure {self.id}: a person has no one age over all dates; remove `age_band`")
+        longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
+        if not 1 <= self.span <= longest:
+            raise DefinitionError(f"measure {self.id}: a period lasts 1 to {longest} of its grains, not {self.span}")
+
+    def periods(self, *, first: date, last: date) -> tuple[Period, ...]:
+        """Return the periods between two days, both included, that the measure is counted over.
+
+        Raises:
+            ValueError: if no whole period fits.
+        """
+        return periods_between(grain=self.grain, span=self.span, first=first, last=last)
+
+    def label(self, start: date) -> str:
+        """Return how people write the period that starts on a day."""
+        return period_label(start, self.grain, self.span)
 
     @property
     def digest(self) -> str:
@@ -70,6 +87,7 @@ class Measure:
             "version": self.version,
             "question": _meaning(self.question),
             "grain": self.grain,
+            "span": self.span,
             "strata": self.strata,
         }
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))

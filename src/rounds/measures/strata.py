@@ -33,12 +33,14 @@ LEVELS: dict[Stratum, tuple[str, ...]] = {
 
 
 def age_band(age_years: int) -> str:
-    """Return the band of an age. Ages below 0 or above 150 are a records error, found before anything is counted.
+    """Return the band of an age. Somebody born in the period, after its first day, is not yet 0 and in the youngest.
+
+    Ages above 150 are a records error, found before anything is counted.
 
     >>> age_band(40)
     '40-59'
     """
-    for label, youngest, oldest in AGE_BANDS:
-        if youngest <= age_years <= oldest:
+    for label, _, oldest in AGE_BANDS:
+        if age_years <= oldest:
             return label
-    raise ValueError("an age outside 0-150 has no age band")
+    raise ValueError("an age above 150 has no age band")

@@ -18,7 +18,7 @@ from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
-from rounds.measures.periods import Period, periods_between
+from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
 from rounds.site.folder import RecordsBlock, Site
@@ -181,7 +181,7 @@ def _count_published(
 
 def _periods(measure: Measure, question: Question) -> tuple[Period, ...]:
     try:
-        return periods_between(grain=measure.grain, first=question.first, last=question.last)
+        return measure.periods(first=question.first, last=question.last)
     except ValueError as error:
         raise MessageError(f"measure {measure.ref}: {error}; the centre must ask for whole periods") from None
 

@@ -87,6 +87,7 @@ class _MeasureBase(Definition):
     title: Words
     description: Words
     grain: Grain
+    span: int = 1
     per: int
     unit: Words
     better: Better
@@ -103,6 +104,7 @@ class _MeasureBase(Definition):
             description=self.description,
             question=question,
             grain=self.grain,
+            span=self.span,
             strata=strata,
             per=self.per,
             unit=self.unit,

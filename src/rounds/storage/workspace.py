@@ -9,7 +9,6 @@ from pydantic import Field
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
-from rounds.measures.periods import periods_between
 from rounds.network.members import Membership
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
@@ -174,9 +173,8 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
     _refuse_twice(path, "measure", [measure.id for measure in file.measures])
     _refuse_twice(path, "programme", [f"{one.innovation} for {one.outcome}" for one in file.programmes])
     for measure in file.measures:
-        grain = library.measure(measure.id, measure.version).grain
         try:
-            periods_between(grain=grain, first=file.first, last=file.last)
+            library.measure(measure.id, measure.version).periods(first=file.first, last=file.last)
         except ValueError as error:
             raise DefinitionError(f"{path}: measure {measure.id}: {error}; lengthen the round") from None
         for site in measure.sites or ():
@@ -198,6 +196,12 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
                     f"{path}: programme {programme.innovation}: the round does not ask for its measure "
                     f"`{named}`{nearest(named, measure_ids)}"
                 )
+        outcome = next(library.measure(one.id, one.version) for one in file.measures if one.id == programme.outcome)
+        if outcome.span > 1:
+            raise DefinitionError(
+                f"{path}: programme {programme.innovation}: the periods of its outcome `{programme.outcome}` overlap, "
+                f"and an effect needs periods that do not; ask for the measure with `span: 1`"
+            )
         programmes.append(
             Programme(
                 innovation=programme.innovation,

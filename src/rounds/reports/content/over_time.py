@@ -13,8 +13,8 @@ from rounds.reports.content.peers import Peer
 from rounds.reports.content.signals import Signal, limits_shown, signal_of
 from rounds.reports.content.wording import (
     better_words,
-    grain_noun,
     inline,
+    period_noun,
     quoted,
     rate_range,
     rate_text,
@@ -97,7 +97,7 @@ def over_time(
         icons=tuple(
             str(icon) for icon in (signal.variation, _assurance(chart)) if icon and icon is not Assurance.NO_TARGET
         ),
-        notes=(*notes, *withheld_note(observed, grain_noun(measure.grain))),
+        notes=(*notes, *withheld_note(observed, period_noun(measure))),
     )
 
 

@@ -9,8 +9,8 @@ from rounds.reports.content.wording import (
     across,
     better_words,
     dated,
-    grain_noun,
     inline,
+    period_noun,
     plural,
     rate_between,
     rate_text,
@@ -103,10 +103,20 @@ def pooled(
         notes=(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
             "known, not chance.",
+            *_overlap_note(measure),
             *_members_note(members, last),
             *_not_published_note(not_published, measure),
-            *withheld_note(observed, grain_noun(measure.grain)),
+            *withheld_note(observed, period_noun(measure)),
         ),
+    )
+
+
+def _overlap_note(measure: Measure) -> tuple[str, ...]:
+    if measure.span == 1:
+        return ()
+    return (
+        f"Each point is {measure.span} {measure.grain}s together, so points share patients: no control chart is drawn, "
+        "and a change shows later and smoother than it happened.",
     )
 
 
@@ -123,7 +133,7 @@ def _members_note(members: tuple[int, ...], last: int) -> tuple[str, ...]:
 def _not_published_note(gaps: int, measure: Measure) -> tuple[str, ...]:
     if not gaps:
         return ()
-    noun = grain_noun(measure.grain)
+    noun = period_noun(measure)
     return (
         f"{plural(gaps, f'organisation-{noun}')} {'is' if gaps == 1 else 'are'} left out of the totals, not counted as "
         f"zero: the source published no number for {'it' if gaps == 1 else 'them'}, or not for the whole {noun}.",

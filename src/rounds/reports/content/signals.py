@@ -8,7 +8,7 @@ from rounds.learning.variation.xmr import Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
-from rounds.reports.content.wording import dated, grain_noun, plural, rate_between, rate_range, rate_text, rate_unit
+from rounds.reports.content.wording import dated, period_noun, plural, rate_between, rate_range, rate_text, rate_unit
 from rounds.reports.insight import Certainty, Estimate
 
 FEW_POINTS = 20
@@ -47,7 +47,7 @@ def signal_of(
     latest, limits = latest_shown(chart), limits_shown(chart, measure)
     if latest is None or limits is None or chart.variation is None:
         return _without_limits(chart, observed, subject, measure)
-    noun = grain_noun(measure.grain)
+    noun = period_noun(measure)
     value = rate_text(float(chart.values[latest]), measure)
     shown = int(np.count_nonzero(~np.isnan(chart.values)))
     estimate = Estimate(
@@ -102,8 +102,8 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
 
     Only where something is withheld. A number that nobody sent has no bounds that could stand in for it.
     """
-    why = (chart.no_limits or f"no {grain_noun(measure.grain)} has a number that may be shown").rstrip(".")
-    year = YEAR.get(measure.grain)
+    why = (chart.no_limits or f"no {period_noun(measure)} has a number that may be shown").rstrip(".")
+    year = YEAR.get(measure.grain) if measure.span == 1 else None
     start = len(observed) - (year or 0)
     before, recent = (
         [item for item in part if item is not None and item.denominator.lower]
@@ -148,7 +148,7 @@ def _last_year(
         Better.HIGHER: Variation.IMPROVEMENT if high else Variation.CONCERN,
         Better.NEITHER: Variation.NEITHER_HIGH if high else Variation.NEITHER_LOW,
     }[measure.better]
-    span = f"the last {plural(len(recent), grain_noun(measure.grain))}"
+    span = f"the last {plural(len(recent), period_noun(measure))}"
     together = total(recent)
     return Signal(
         sentence=(
@@ -158,7 +158,7 @@ def _last_year(
         level=Certainty.MODERATE,
         because=(
             f"the 95% intervals of {span} and of the time before do not overlap, whatever the withheld numbers are, "
-            f"even when widened for how much {grain_noun(measure.grain)}s differ. {why}."
+            f"even when widened for how much {period_noun(measure)}s differ. {why}."
         ),
         variation=variation,
         since=since,
@@ -189,10 +189,9 @@ def _level(observed: tuple[Observed | None, ...], measure: Measure) -> str:
     together = total(known)
     rate = together.rate(measure.per)
     if rate is not None:
-        return f"{rate_text(rate, measure)} over {plural(len(known), grain_noun(measure.grain))}"
+        return f"{rate_text(rate, measure)} over {plural(len(known), period_noun(measure))}"
     return (
-        f"{rate_between(*together.rate_bounds(measure.per), measure)} over "
-        f"{plural(len(known), grain_noun(measure.grain))}"
+        f"{rate_between(*together.rate_bounds(measure.per), measure)} over {plural(len(known), period_noun(measure))}"
     )
 
 
@@ -210,7 +209,7 @@ def _change(variation: Variation, *, sure: bool) -> str:
 
 def _finding(chart: XmrChart, latest: int, measure: Measure) -> tuple[str, bool, str]:
     """Return what the rules saw in words, whether more than one point or rule says so, and which rules fired."""
-    noun = grain_noun(measure.grain)
+    noun = period_noun(measure)
     high = float(chart.values[latest]) > float(chart.mean or 0.0)
     fired = {
         "outside the limits": bool(chart.outside[latest]),

@@ -111,8 +111,8 @@ def slug(*parts: str) -> str:
     return found
 
 
-def grain_noun(grain: Grain) -> str:
-    return "period" if grain is Grain.ALL else str(grain)
+def period_noun(measure: Measure) -> str:
+    return "period" if measure.grain is Grain.ALL or measure.span > 1 else str(measure.grain)
 
 
 def dated(label: str) -> str:
@@ -121,7 +121,13 @@ def dated(label: str) -> str:
     >>> dated("Mar 2024"), dated("all dates")
     ('in Mar 2024', 'over all dates')
     """
-    return f"over {label}" if label == period_label(date.min, Grain.ALL) else f"in {label}"
+    if label == period_label(date.min, Grain.ALL):
+        return f"over {label}"
+    if " from " in label:
+        return f"over the {label}"
+    if label.startswith("week"):
+        return f"in the {label}"
+    return f"on {label}" if label.count(" ") == 2 else f"in {label}"
 
 
 def plural(count: int, noun: str) -> str:
