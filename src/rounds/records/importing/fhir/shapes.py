@@ -22,7 +22,7 @@ _VALUES: Final = {
     "valueDateTime": "VARCHAR",
     "dataAbsentReason": CONCEPT,
 }
-_COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
+COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
 
 SHAPES: Final[dict[str, dict[str, str]]] = {
     "Patient": {
@@ -122,7 +122,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "category": f"{CONCEPT}[]",
         **_VALUES,
         "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
-        "component": f"{_COMPONENT}[]",
+        "component": f"{COMPONENT}[]",
     },
     "ServiceRequest": {
         "status": "VARCHAR",
