@@ -12,21 +12,18 @@ from rounds.errors import RecordsError
 from rounds.records.omop import Records
 from rounds.records.tables import ColumnType, file_scan, lossless_cast, parts_of
 
-NUMBER: Final = "DOUBLE"
-"""The type of measured values, which may lose digits beyond the fifteenth."""
 
-
-def _columns(*, whole: str = "", dates: str = "", numbers: str = "", text: str = "") -> Mapping[str, str]:
+def _columns(*, whole: str = "", dates: str = "", numbers: str = "", text: str = "") -> Mapping[str, ColumnType]:
     kinds = {
-        ColumnType.INTEGER.value: whole,
-        ColumnType.DATE.value: dates,
-        NUMBER: numbers,
-        ColumnType.TEXT.value: text,
+        ColumnType.INTEGER: whole,
+        ColumnType.DATE: dates,
+        ColumnType.NUMBER: numbers,
+        ColumnType.TEXT: text,
     }
     return MappingProxyType({name: kind for kind, names in kinds.items() for name in names.split()})
 
 
-OMOP_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+OMOP_COLUMNS: Final[Mapping[str, Mapping[str, ColumnType]]] = MappingProxyType(
     {
         "person": _columns(
             whole="person_id gender_concept_id year_of_birth race_concept_id ethnicity_concept_id location_id"
@@ -135,8 +132,8 @@ OMOP_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *, schema: str = "omop") -> str:
     """Make a schema with a view of each of a site's tables, with all columns above that its files have.
 
-    The views that `Records.connect` makes have only the columns every site must give, checked. Here a column may be
-    missing or empty, and a value that is not of its column's type counts as empty, so use those for what both have.
+    The views that `Records.connect` makes have the columns that measures read, checked. These have not been checked: a
+    value that is not of its column's type counts as empty. A column that a file lacks is not there.
 
     Args:
         connection: from `records.connect()`.
@@ -178,9 +175,6 @@ def _files(records: Records) -> dict[str, Path]:
     return files
 
 
-def _cast(column: str, source_type: str, kind: str) -> str | None:
-    if kind == NUMBER:
-        return f'TRY_CAST("{column}" AS DOUBLE)'
-    if kind == ColumnType.TEXT:
-        return f'CAST("{column}" AS VARCHAR)'
-    return lossless_cast(column, source_type, ColumnType(kind))
+def _cast(column: str, source_type: str, kind: ColumnType) -> str | None:
+    # A column that is empty throughout is often of some other type.
+    return f'CAST("{column}" AS VARCHAR)' if kind is ColumnType.TEXT else lossless_cast(column, source_type, kind)
