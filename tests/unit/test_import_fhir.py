@@ -285,7 +285,7 @@ def test_codes_map_through_the_vocabulary(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "CONCEPT.csv").write_text(
         "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tstandard_concept\tconcept_code\tinvalid_reason\n"
-        '1\tSepsis "so-called\tCondition\tSNOMED\tS\t91302008\t\n'
+        '1\t"Sepsis" so-called\tCondition\tSNOMED\tS\t91302008\t\n'
         "2\tOld\tCondition\tICD10\t\tI21.9\t\n"
         "3\tInfarct\tCondition\tSNOMED\tS\t22298006\t\n"
         "4\tHistory of infarct\tObservation\tSNOMED\tS\t399211009\t\n",
