@@ -67,3 +67,26 @@ def test_two_files_of_one_table_are_refused(site: Path) -> None:
     (site / "specimen.parquet").write_bytes((site / "person.parquet").read_bytes())
     with pytest.raises(RecordsError, match=r"SPECIMEN\.csv and specimen\.parquet are the same table"):
         _entries(site, _cohort())
+
+
+def test_nobody_is_in_a_cohort_who_is_not_among_the_people(tmp_path: Path) -> None:
+    folder = write_site(
+        tmp_path / "records",
+        person="1 female 1950\n2 male 1960",
+        observation_period="1 2020-01-01 2024-12-31\n3 2020-01-01 2024-12-31",
+    )
+    everybody = {"CriteriaList": [{"ObservationPeriod": {}}], "ObservationWindow": {"PriorDays": 0, "PostDays": 0}}
+    definition = read_circe(json.dumps({"PrimaryCriteria": everybody}), name="everybody")
+    records = open_site(folder, outside="exclude")
+    with records.connect() as connection:
+        found = duck.find_cohort(connection, definition, schema=create_omop_views(connection, records))
+    assert found.entries["person_id"].to_list() == [1]
+
+
+def test_a_table_may_be_a_folder_of_files(site: Path) -> None:
+    (site / "specimen").mkdir()
+    for number, person in enumerate((1, 2)):
+        rows = {"person_id": [person], "specimen_concept_id": [11], "specimen_date": [DAY]}
+        pl.DataFrame(rows).write_parquet(site / "specimen" / f"{number}.parquet")
+    (site / "SPECIMEN.csv").unlink()
+    assert [person for person, *_ in _entries(site, _cohort())] == [1, 2]

@@ -129,6 +129,9 @@ OMOP_COLUMNS: Final[Mapping[str, Mapping[str, ColumnType]]] = MappingProxyType(
 """Types by column and table, of CDM 5.4 with what older and newer versions add."""
 
 
+_ABOUT_PEOPLE: Final = ("person", "observation_period")
+
+
 def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *, schema: str = "omop") -> str:
     """Make a schema with a view of each of a site's tables, with all columns above that its files have.
 
@@ -156,23 +159,27 @@ def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *
             for column, kind in OMOP_COLUMNS[name].items()
             if column in found and (cast := _cast(*found[column], kind)) is not None
         )
-        connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS SELECT {', '.join(casts)} FROM {scan}")
+        # Who has an impossible year of birth is in no denominator, and nobody is in a cohort who is no person.
+        people = " WHERE person_id IN (SELECT person_id FROM main.person)" if name in _ABOUT_PEOPLE else ""
+        select = f"SELECT * FROM (SELECT {', '.join(casts)} FROM {scan}){people}"
+        connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS {select}")
     return schema
 
 
 def _files(records: Records) -> dict[str, Path]:
-    files: dict[str, Path] = {}
+    files = {source.table.name: source.path for source in records.sources if source.table.name in OMOP_COLUMNS}
+    others: dict[str, Path] = {}
     for path in sorted(records.folder.iterdir()):
         name = path.stem.lower()
-        is_table = path.suffix.lower() in (".parquet", ".csv") or (path.is_dir() and name == path.name.lower())
-        if name not in OMOP_COLUMNS or not is_table or not parts_of(path):
+        parts = path.is_dir() and not path.suffix and bool(parts_of(path))
+        if name not in OMOP_COLUMNS or name in files or not (parts or path.suffix.lower() in (".parquet", ".csv")):
             continue
-        if name in files:
+        if name in others:
             raise RecordsError(
-                f"site {records.site}: {files[name].name} and {path.name} are the same table; remove one"
+                f"site {records.site}: {others[name].name} and {path.name} are the same table; remove one"
             )
-        files[name] = path
-    return files
+        others[name] = path
+    return files | others
 
 
 def _cast(column: str, source_type: str, kind: ColumnType) -> str | None:
