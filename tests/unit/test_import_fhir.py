@@ -342,6 +342,20 @@ def test_unmapped_codes_are_reported_in_a_file_that_can_be_filled_in(tmp_path: P
     assert [code.code for code in report.unmapped] == ["8310-5"]
 
 
+def test_a_table_that_nothing_fills_is_missing_and_not_empty(tmp_path: Path) -> None:
+    report = run(tmp_path, patient(), condition())
+    assert [table for table, _ in report.rows] == [
+        "person",
+        "observation_period",
+        "condition_occurrence",
+        "death",
+        "location",
+    ]
+    assert not (tmp_path / "records" / "generation-0001" / "measurement.parquet").exists()
+    assert "measurement is not there, for nothing fills it: do not ask measures of it" in report.notes
+    assert dict(run(tmp_path, patient(), observation(status="cancelled")).rows)["measurement"] == 0
+
+
 def test_mixed_units_are_never_compared(tmp_path: Path) -> None:
     def weigh(name: str, value: float, **unit: str) -> Resource:
         return observation(name, code=coded(LOINC, "29463-7"), valueQuantity={"value": value, **unit})
