@@ -73,9 +73,23 @@ def write_export(cases: list[Case], folder: Path) -> Path:
     return folder
 
 
-def write_code_map(value_sets: Path, path: Path) -> pl.DataFrame:
-    """Give each code of the value sets a concept of our own, and return (system, code, concept_id)."""
+def write_code_map(value_sets: Path, path: Path, cases: list[Case]) -> pl.DataFrame:
+    """Give each code of the value sets a concept of our own, and return (system, code, concept_id).
+
+    Codes that are types of encounters are of the domain Visit: a visit carries such a concept instead of its class.
+    """
+    types = {
+        (coding.get("system"), coding.get("code"))
+        for case in cases
+        for resource in case.resources
+        for kind in (resource.get("type", ()) if resource["resourceType"] == "Encounter" else ())
+        for coding in kind.get("coding", ())
+    }
+    used = pl.DataFrame(sorted(types, key=str), schema=("system", "code"), orient="row").with_columns(
+        pl.lit("Visit").alias("domain_id")
+    )
     codes = pl.read_parquet(value_sets).select("system", "code").unique().sort("system", "code")
     codes = codes.with_row_index("concept_id", offset=FIRST_OWN_CONCEPT).select("system", "code", "concept_id")
-    codes.rename({"system": "source_system", "code": "source_code"}).write_csv(path)
+    mapped = codes.join(used, on=["system", "code"], how="left", maintain_order="left")
+    mapped.rename({"system": "source_system", "code": "source_code"}).write_csv(path)
     return codes

@@ -17,7 +17,7 @@ CASES = SHARED / "ecqm_qicore2024"
 @pytest.mark.skipif(not CASES.is_dir(), reason="the third-party data are not beside the checkout")
 def test_every_case_arrives(tmp_path: Path) -> None:
     cases = list(read_cases(CASES))
-    codes = write_code_map(CASES / "valuesets.parquet", tmp_path / "codes.csv")
+    codes = write_code_map(CASES / "valuesets.parquet", tmp_path / "codes.csv", cases)
     export = write_export(cases, tmp_path / "export")
     report = import_fhir(export, job(tmp_path / "records"), codes=CodeSources(code_map=tmp_path / "codes.csv"))
     told: Counter[str] = Counter()
@@ -31,6 +31,8 @@ def test_every_case_arrives(tmp_path: Path) -> None:
     # What is not mapped is in no value set.
     listed = set(codes.select("system", "code").iter_rows())
     assert not [code for code in report.unmapped if (code.system, code.code) in listed]
+    # Types of encounters are of the domain Visit, so that measures find visits by them.
+    assert imported(tmp_path / "records", "visit_occurrence").filter(pl.col("visit_concept_id") > 2e9).height > 400
     # An inpatient stay ends somewhere, and where it does is a concept.
     stays = imported(tmp_path / "records", "visit_occurrence")
     assert stays.filter(pl.col("discharged_to_concept_id") > 0).height > 0
