@@ -310,10 +310,17 @@ def _band_of_age() -> Array:
 
 
 def _add(cells: Counter[Cell], totals: Array, periods: tuple[Period, ...], measure: Measure) -> None:
-    sexes, labels = LEVELS[Stratum.SEX], [*LEVELS[Stratum.AGE_BAND], None]
-    for group, place in np.argwhere(totals):
-        sex, label = sexes[group // _BANDS], labels[group % _BANDS]
-        if label is None and Stratum.AGE_BAND in measure.strata:
-            raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
-        levels = tuple(sex if stratum is Stratum.SEX else str(label) for stratum in measure.strata)
-        cells[periods[place].start, levels] += int(totals[group, place])
+    by_sex_and_band = totals.reshape(len(LEVELS[Stratum.SEX]), _BANDS, len(periods))
+    if Stratum.AGE_BAND in measure.strata and by_sex_and_band[:, -1].any():
+        raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
+    if Stratum.AGE_BAND not in measure.strata:
+        by_sex_and_band = by_sex_and_band.sum(axis=1, keepdims=True)
+    if Stratum.SEX not in measure.strata:
+        by_sex_and_band = by_sex_and_band.sum(axis=0, keepdims=True)
+    levels = {Stratum.SEX: LEVELS[Stratum.SEX], Stratum.AGE_BAND: LEVELS[Stratum.AGE_BAND]}
+    for sex, bands in zip(levels[Stratum.SEX], by_sex_and_band.tolist(), strict=False):
+        for band, numbers in zip(levels[Stratum.AGE_BAND], bands, strict=False):
+            of = tuple(sex if stratum is Stratum.SEX else band for stratum in measure.strata)
+            for period, number in zip(periods, numbers, strict=True):
+                if number:
+                    cells[period.start, of] += number
