@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -189,7 +190,7 @@ class _Table:
                 sorting.scatter(column, at, values)
         with ThreadPoolExecutor(threads) as pool:
             spans = sorted(zip(starts.tolist(), cursor.tolist(), strict=True), key=lambda span: span[0] - span[1])
-            for _ in pool.map(lambda some: [_sort(columns, *span) for span in some], _shared_out(spans)):
+            for _ in pool.map(partial(_sort_all, columns), _shared_out(spans)):
                 pass
         self._inside(columns, starts, cursor, observed, rows)
         for column in columns.values():
@@ -260,6 +261,11 @@ def _shared_out(spans: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
     large = [[span] for span in spans if span[1] - span[0] >= _FEW_ROWS]
     small = spans[len(large) :]
     return large + [small[at : at + 200] for at in range(0, len(small), 200)]
+
+
+def _sort_all(columns: dict[str, Array], spans: list[tuple[int, int]]) -> None:
+    for start, stop in spans:
+        _sort(columns, start, stop)
 
 
 def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
