@@ -24,7 +24,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_END, EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PublishedQuestion, Question, Rows
-from rounds.measures.windows import AT_START, EVER, THROUGHOUT, Anchor, Edge, Window
+from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, Window
 
 _OBSERVED = {
     ObservedOn.ANY_DAY: "on at least one day of the period",
@@ -128,11 +128,11 @@ def window_in_words(window: Window, *, of: EventTable | None = None) -> str:
     """Return when, for example "from 12 months before the last day of the period to that day"."""
     if window == THROUGHOUT:
         return _throughout(of)
-    if window == EVER:
-        return "at any time"
     first, last = window.first, window.last
-    if first is None or last is None:
-        return f"on {_edge(first, of)} or later" if first else f"up to {_edge(last, of)}"
+    if last is None:
+        return f"on {_edge(first, of)} or later" if first else "at any time"
+    if first is None:
+        return f"up to {_edge(last, of)}"
     if first == last:
         return f"on {'the day ' if _moved(first) else ''}{_edge(first, of)}"
     if first.anchor == last.anchor and not (last.months or last.days):
