@@ -16,12 +16,17 @@ from rounds.engines import reference
 from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import count_all
 from rounds.engines.warehouse.settings import Settings, Spark
+from rounds.errors import RecordsError
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import periods_between
 
 SCHEMA = "My CDM"
 PHASES = (Phase.explicit, Phase.generate)
 """A site and its measures are too much to be made smaller one database at a time."""
+
+
+SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+"""PySpark leaves it to the collector to close its sockets to Java."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,7 @@ def test_postgres_agrees(server: str) -> None:
 
 
 @pytest.mark.slow
+@SOCKETS
 def test_spark_agrees() -> None:
     pytest.importorskip("ibis", reason="Ibis is not installed (the extra `warehouse`)")
     pytest.importorskip("pyspark", reason="Spark is not installed (the extra `warehouse`)")
@@ -60,6 +66,19 @@ def test_spark_agrees() -> None:
             _same(asked, Path(folder), Spark(folder=folder, master="local[2]"))
 
     agree()
+
+
+@pytest.mark.slow
+@SOCKETS
+@pytest.mark.parametrize(
+    ("limit_seconds", "message"), [(300, "there is no such place"), (0.01, "took longer than 0.01")]
+)
+def test_spark_without_tables_or_time(tmp_path: Path, limit_seconds: float, message: str) -> None:
+    pytest.importorskip("ibis", reason="Ibis is not installed (the extra `warehouse`)")
+    pytest.importorskip("pyspark", reason="Spark is not installed (the extra `warehouse`)")
+    there = Spark(folder=str(tmp_path), master="local[2]", limit_seconds=limit_seconds)
+    with pytest.raises(RecordsError, match=message):
+        count_all([], there, site="site-a", member="RX1", as_of=AS_OF)
 
 
 def _same(asked: list[Measure], folder: Path, there: Settings) -> None:

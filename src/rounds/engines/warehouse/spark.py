@@ -18,6 +18,7 @@ from rounds.records.tables import TABLES
 _LOCAL = {
     # Counting on one machine opens no door to others.
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
