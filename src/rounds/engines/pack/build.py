@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
-import polars as pl
 
 from rounds.engines.pack import sorting
 from rounds.engines.pack.days import LAST_DAY, ORIGIN
@@ -234,9 +233,7 @@ class _Table:
             for first in range(0, rows, BATCH_ROWS):
                 some = f" WHERE rounds_row BETWEEN {first + 1} AND {first + BATCH_ROWS}" if rows > BATCH_ROWS else ""
                 named = f"WITH {self.source.table.name} AS (SELECT * FROM ({select}) t{some}) "
-                # Through Arrow, which DuckDB hands over without a copy for each column.
-                frame = pl.DataFrame(self.connection.sql(f"{named}SELECT {shown} FROM ({rows_sql(self.table)}) r"))
-                yield {name: frame[name].to_numpy() for name in frame.columns}
+                yield self.connection.execute(f"{named}SELECT {shown} FROM ({rows_sql(self.table)}) r").fetchnumpy()
 
     def _inside(self, columns: dict[str, Array], starts: Array, stops: Array, observed: _Observed, rows: int) -> None:
         inside = self._new("inside", rows)
