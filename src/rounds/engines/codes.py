@@ -7,7 +7,7 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Answer, Has, Value
+from rounds.measures.criteria import Answer, Has, Scored, Value
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
@@ -55,7 +55,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
             "leave this site out of it (`sites` in the round)"
         )
         return
-    for table in sorted({events.table for events in question.events}):
+    for table in question.tables:
         if not records.has(table):
             yield (
                 f"site {records.site}: measure {measure.ref} needs the table {table}, and there is no "
@@ -74,6 +74,11 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
 def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
     """Yield the columns beyond the required ones without which a question would find nothing at a site."""
     for events in question.events:
+        if isinstance(events, Scored):
+            for component in events.score.components:
+                table = EVENT_TABLES[EventTable(component.table)]
+                yield EventTable(component.table), str(table.value if component.steps else table.answer)
+            continue
         table = EVENT_TABLES[events.table]
         for part in question.criteria:
             if isinstance(part, Value) and table.value:

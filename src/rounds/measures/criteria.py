@@ -12,6 +12,7 @@ from enum import StrEnum
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Window
 
@@ -146,6 +147,35 @@ class Events:
             raise DefinitionError(f"a row of {self.table} has no code; remove the code list")
         check_askable(self.where, of=self.table)
 
+    @property
+    def tables(self) -> frozenset[EventTable]:
+        return frozenset({self.table})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Sets of observations that have a score, and of which a criterion holds; the score is their value.
+
+    A set lasts one day, and is of the visit that its rows name, of several the highest. With `first`, only a person's
+    first such set of all, at any time.
+    """
+
+    score: Score
+    where: "Criterion | None" = None
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        check_askable(self.where, of=self.table)
+
+    @property
+    def table(self) -> EventTable:
+        """The table whose rows a set is like: it has a value and a visit, as measurements do."""
+        return EventTable.MEASUREMENT
+
+    @property
+    def tables(self) -> frozenset[EventTable]:
+        return self.score.tables
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Has:
@@ -155,7 +185,7 @@ class Has:
     does, and where there is none the criterion is not met.
     """
 
-    events: Events
+    events: Events | Scored
     window: Window = THROUGHOUT
     touches: Touches = Touches.STARTS
     at_least: int = 1

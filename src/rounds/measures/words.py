@@ -16,6 +16,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
@@ -83,8 +84,11 @@ def criterion_in_words(criterion: Criterion) -> str:
             return f"not ({criterion_in_words(criterion.of)})"
 
 
-def events_in_words(events: Events) -> str:
+def events_in_words(events: Events | Scored) -> str:
     """Return the rows that are meant, for example "first ever drug era (Celecoxib), observed then"."""
+    if isinstance(events, Scored):
+        where = f", {criterion_in_words(events.where)}" if events.where else ""
+        return f"{'first ever ' if events.first else ''}set of observations scored by {events.score.title}{where}"
     table = "visit" if events.table is EventTable.VISIT_OCCURRENCE else events.table.replace("_", " ")
     codes = f" ({events.codes.title})" if events.codes else ""
     where = f", {criterion_in_words(events.where)}" if events.where else ""
