@@ -194,7 +194,7 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Criterion
     """Draw a criterion that can be asked of rows of a table, or of people in periods."""
     kinds: list[type] = [Age, Sex, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
-    kinds += [AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
+    kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
     inner = criteria(of=of, depth=depth - 1)
     if kind is Age:
@@ -261,7 +261,7 @@ def measures(draw: st.DrawFn) -> Measure:
     if draw(st.booleans()):
         unit = People(observed=draw(st.sampled_from(ObservedOn)))
     else:
-        rows = scored(depth=1) if draw(st.integers(0, 3)) == 0 else events_of(depth=1)
+        rows = scored(depth=2) if draw(st.integers(0, 3)) == 0 else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
     who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None

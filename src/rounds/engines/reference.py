@@ -148,7 +148,7 @@ class _Person:
         scored = [
             (points, row.visit)
             for table, row in rows
-            if table == component.table and row.concept in self.concepts[component.codes]
+            if table is EventTable(component.table) and row.concept in self.concepts[component.codes]
             for points in [self._points_of(component, row)]
             if points is not None
         ]
