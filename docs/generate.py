@@ -1,4 +1,5 @@
-"""Writes the parts of docs/ that are made from the code: the commands, the measures and the README's pictures.
+"""Writes the parts of docs/ that are made from the code: the commands, the measures, their language and
+the README's pictures.
 
 `python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo
 and photographs its pages with Chromium.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 import typer.main
+from language_pages import measure_language_page, measure_schema
 
 from rounds.cli.app import app
 from rounds.measures.definitions import Measure
@@ -85,7 +87,12 @@ def _yes(flag: bool) -> str:
     return "yes" if flag else "no"
 
 
-PAGES = {"commands.md": commands_page, "measures.md": measures_page}
+PAGES = {
+    "commands.md": commands_page,
+    "measures.md": measures_page,
+    "measure-language.md": measure_language_page,
+    "schemas/measure.json": measure_schema,
+}
 
 
 def take_pictures() -> None:
@@ -124,6 +131,7 @@ def main() -> None:
     for name, make in PAGES.items():
         path, text = DOCS / name, make()
         if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)

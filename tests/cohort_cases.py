@@ -215,7 +215,7 @@ def _concept_set(rng: Random, number: int) -> Json:
 def _end_strategy(rng: Random) -> Json:
     if rng.random() < 0.5:
         field = rng.choice(("StartDate", "EndDate"))
-        return {"DateOffset": {"DateField": field, "Offset": rng.choice((0, 1, 7, 30, -1))}}
+        return {"DateOffset": {"DateField": field, "Offset": rng.choice((0, 1, 7, 30, 60, -1))}}
     strategy: Json = {"DrugCodesetId": 0, "GapDays": rng.choice((0, 5, 30)), "Offset": rng.choice((0, 3))}
     if rng.random() < 0.3:
         strategy["DaysSupplyOverride"] = rng.choice((1, 10))
@@ -232,6 +232,40 @@ def _period(rng: Random) -> Json:
     if rng.random() < 0.4:
         del period[rng.choice(("StartDate", "EndDate"))]
     return period
+
+
+def make_criterion(rng: Random, *, domain: Domain, attribute: str | None = None) -> Json:
+    """Return a cohort of one criterion, without anything else.
+
+    Args:
+        rng: seeded.
+        domain: of the criterion.
+        attribute: that it certainly has.
+    """
+    return {
+        "ConceptSets": [_concept_set(rng, number) for number in range(3)],
+        "PrimaryCriteria": {
+            "CriteriaList": [_criterion(rng, domain=domain, attribute=attribute, depth=2)],
+            "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+        },
+    }
+
+
+def make_exit_cohort(rng: Random) -> Json:
+    """Return a cohort of everybody with one kind of event, with some way to leave."""
+    cohort = make_criterion(rng, domain=Domain.VISIT_OCCURRENCE)
+    cohort["PrimaryCriteria"] |= {
+        "CriteriaList": [{rng.choice(("VisitOccurrence", "Measurement", "DrugExposure")): {}}],
+        "PrimaryCriteriaLimit": {"Type": "All"},
+    }
+    cohort |= {
+        "ExpressionLimit": {"Type": "All"},
+        "EndStrategy": _end_strategy(rng),
+        "CensoringCriteria": [_criterion(rng, simple=True) for _ in range(rng.choice((0, 0, 1)))],
+        "CollapseSettings": {"CollapseType": "ERA", "EraPad": rng.choice((0, 0, 1, 10))},
+        "CensorWindow": _period(rng) if rng.random() < 0.25 else {},
+    }
+    return cohort
 
 
 def make_counting_cohort(rng: Random, *, domain: Domain, column: CountColumn) -> Json:

@@ -1,18 +1,32 @@
 """The two cohort engines find the same people for random cohorts at random sites, and every option was met."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import partial
 from random import Random
 
 import duckdb
 import pytest
-from cohort_cases import Site, load_site, make_cohort, make_counting_cohort, make_site
-from hypothesis import HealthCheck, given, settings
+from cohort_cases import (
+    Site,
+    load_site,
+    make_cohort,
+    make_counting_cohort,
+    make_criterion,
+    make_exit_cohort,
+    make_site,
+)
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rounds.engines.cohorts import duck, reference
+from rounds.engines.cohorts.event_sql import events_sql
+from rounds.engines.cohorts.reference_concepts import resolve_concept_sets
+from rounds.engines.cohorts.reference_events import find_events
 from rounds.engines.cohorts.result import CohortResult
+from rounds.engines.cohorts.tables import find_tables
 from rounds.measures.cohorts.attributes import ATTRIBUTES, DEMOGRAPHIC, SOURCE_CONCEPT, Kind
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.criteria import Correlated, Criterion, Edge, Group, GroupKind, Occurrence, Times, Window
@@ -25,7 +39,7 @@ from rounds.measures.cohorts.definition import (
     ObservationEnd,
     PrimaryCriteria,
 )
-from rounds.measures.cohorts.domains import TABLES, Domain
+from rounds.measures.cohorts.domains import TABLES, CountColumn, Domain
 from rounds.measures.cohorts.filters import (
     AbnormalFilter,
     CareSiteRegionFilter,
@@ -39,8 +53,11 @@ from rounds.measures.cohorts.filters import (
 )
 
 ASKED_ATTRIBUTES = [(domain, name) for domain, attributes in ATTRIBUTES.items() for name in attributes]
+EXITS = 40
 COUNTED = [(domain, column) for domain, table in TABLES.items() for column in sorted(table.count_columns)]
 FLAGS = (True, False)
+UNSHRUNK = (Phase.generate,)
+"""A smaller seed makes no simpler case."""
 
 OPTIONS = frozenset(
     {
@@ -102,6 +119,9 @@ def _cohorts(rng: Random) -> Iterator[CohortDefinition]:
     for domain, column in COUNTED:
         yield _read(make_counting_cohort(rng, domain=domain, column=column), f"{domain} {column}")
 
+    for number in range(EXITS):
+        yield _read(make_exit_cohort(rng), f"exit {number}")
+
 
 def _read(cohort: dict[str, object], name: str) -> CohortDefinition:
     return read_circe(json.dumps(cohort), name=name)
@@ -111,7 +131,7 @@ def _read(cohort: dict[str, object], name: str) -> CohortDefinition:
 def test_engines_agree_and_every_option_was_met() -> None:
     met: set[str] = set()
 
-    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1, phases=UNSHRUNK, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         rng = Random(seed)  # noqa: S311
@@ -129,6 +149,36 @@ def test_engines_agree_and_every_option_was_met() -> None:
     agree()
     assert sorted(OPTIONS - met) == []
     assert sorted(met - OPTIONS) == []
+
+
+@pytest.mark.slow
+@settings(max_examples=3, phases=UNSHRUNK, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32))
+def test_engines_agree_on_the_events_of_every_attribute(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311
+    some = 0
+    with duckdb.connect(config={"threads": 1}) as connection:
+        site = make_site(rng, rows=25)
+        load_site(connection, site)
+        tables = find_tables(connection, schema="main")
+        asked: list[tuple[Domain, str | None, CountColumn | None]]
+        asked = [*((*each, None) for each in ASKED_ATTRIBUTES), *((domain, None, column) for domain, column in COUNTED)]
+        for domain, name, column in asked:
+            definition = _read(make_criterion(rng, domain=domain, attribute=name), f"{domain} {name} {column}")
+            criterion = definition.primary.criteria[0]
+            concepts = resolve_concept_sets(site, definition)
+            sql = events_sql(criterion, tables=tables, concepts=partial(_listed, concepts=concepts), counted=column)
+            slow = find_events(site, criterion, concepts, column)
+            rows = [
+                (each.person, each.key, each.start, each.end, each.visit, each.sort_day, each.counted) for each in slow
+            ]
+            assert Counter(connection.execute(sql).fetchall()) == Counter(rows), definition.name
+            some += bool(slow)
+    assert some > len(asked) / 2
+
+
+def _listed(number: int, *, concepts: dict[int, frozenset[int]]) -> str:
+    return f"(SELECT unnest({sorted(concepts[number])}::BIGINT[]))"
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, site: Site, definition: CohortDefinition) -> CohortResult:

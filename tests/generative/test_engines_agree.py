@@ -1,27 +1,22 @@
 """The engines give the same counts on generated sites and measures, and everything a measure can say was generated."""
 
 import tempfile
-import types
-import typing
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import date
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import pytest
 from generated_sites import ANY_DAY, PEOPLE, STRANGER, Site, measures, periods_of, sites, write_generated
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from question_choices import everything, said
 from small_site import open_site
 
 from rounds.engines import duck, reference
 from rounds.engines.duck import Asked
 from rounds.errors import RecordsError
-from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Criterion
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
@@ -65,12 +60,12 @@ def test_engines_agree_and_everything_was_met() -> None:
                 slow = reference.count(one.measure, records, member="RX1", periods=one.periods)
                 assert found.cells.rows() == slow.cells.rows(), one.measure.question
                 counted += 1
-                met.update(_said(one.measure.question))
+                met.update(said(one.measure.question))
                 met.update(_happened(slow.cells["numerator"].to_list(), slow.cells["denominator"].to_list()))
                 met.update(_shapes(site, one.periods))
 
     agree()
-    missing = (_everything(RecordsQuestion) | SHAPES) - set(met)
+    missing = (everything(RecordsQuestion) | SHAPES) - set(met)
     assert not missing
     assert counted == 30 * 25
 
@@ -110,68 +105,3 @@ def _shapes(site: Site, periods: tuple[Period, ...]) -> Iterator[str]:
         yield "two observations of a person in one period"
     if len({person for person, _, _ in site.observed}) < len(PEOPLE):
         yield "a person never observed"
-
-
-def _said(part: object) -> Iterator[str]:
-    """Yield every choice that a question has made: a name for each field and what it holds."""
-    if isinstance(part, tuple):
-        for item in part:
-            yield from _said(item)
-    if not is_dataclass(part):
-        return
-    for field in fields(part):
-        value = getattr(part, field.name)
-        yield from (f"{type(part).__name__}.{field.name}: {kind}" for kind in _kinds(value))
-        yield from _said(value)
-
-
-def _kinds(value: object) -> Iterator[str]:
-    match value:
-        case None | bool() | Enum():
-            yield str(value)
-        case int() | float():
-            yield "number"
-        case tuple():
-            for item in value:
-                yield from _kinds(item)
-        case _:
-            yield type(value).__name__
-
-
-def _everything(kind: Any, seen: set[Any] | None = None) -> set[str]:
-    """Return every choice that a question can make, from the types themselves: a new one must be generated too."""
-    seen = set() if seen is None else seen
-    if kind in seen or kind is CodeList:
-        return set()
-    seen.add(kind)
-    found: set[str] = set()
-    hints = typing.get_type_hints(kind, {"Criterion": Criterion})
-    for field in fields(kind):
-        for choice in _choices(hints[field.name]):
-            if isinstance(choice, type) and is_dataclass(choice):
-                found.add(f"{kind.__name__}.{field.name}: {choice.__name__}")
-                found |= _everything(choice, seen)
-            else:
-                found.add(f"{kind.__name__}.{field.name}: {choice}")
-    return found
-
-
-def _choices(hint: Any) -> Iterator[Any]:
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        for choice in typing.get_args(hint):
-            yield from _choices(choice)
-    elif origin is tuple:
-        yield from _choices(typing.get_args(hint)[0])
-    elif hint is type(None):
-        yield "None"
-    elif hint is bool:
-        yield from ("True", "False")
-    elif isinstance(hint, type) and issubclass(hint, Enum):
-        yield from (str(choice) for choice in hint)
-    elif hint in (int, float):
-        yield "number"
-    elif hint is str:
-        yield "str"
-    else:
-        yield hint if is_dataclass(hint) else hint.__name__

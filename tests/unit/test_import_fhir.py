@@ -285,7 +285,7 @@ def test_codes_map_through_the_vocabulary(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "CONCEPT.csv").write_text(
         "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tstandard_concept\tconcept_code\tinvalid_reason\n"
-        '1\tSepsis "so-called\tCondition\tSNOMED\tS\t91302008\t\n'
+        '1\t"Sepsis" so-called\tCondition\tSNOMED\tS\t91302008\t\n'
         "2\tOld\tCondition\tICD10\t\tI21.9\t\n"
         "3\tInfarct\tCondition\tSNOMED\tS\t22298006\t\n"
         "4\tHistory of infarct\tObservation\tSNOMED\tS\t399211009\t\n",
@@ -340,6 +340,20 @@ def test_unmapped_codes_are_reported_in_a_file_that_can_be_filled_in(tmp_path: P
     filled.write_text("\n".join(lines).replace("91302008,,", "91302008,132797,"), encoding="utf-8")
     report = run(tmp_path, patient(), condition("1"), observation(), codes=CodeSources(code_map=filled))
     assert [code.code for code in report.unmapped] == ["8310-5"]
+
+
+def test_a_table_that_nothing_fills_is_missing_and_not_empty(tmp_path: Path) -> None:
+    report = run(tmp_path, patient(), condition())
+    assert [table for table, _ in report.rows] == [
+        "person",
+        "observation_period",
+        "condition_occurrence",
+        "death",
+        "location",
+    ]
+    assert not (tmp_path / "records" / "generation-0001" / "measurement.parquet").exists()
+    assert "measurement is not there, for nothing fills it: do not ask measures of it" in report.notes
+    assert dict(run(tmp_path, patient(), observation(status="cancelled")).rows)["measurement"] == 0
 
 
 def test_mixed_units_are_never_compared(tmp_path: Path) -> None:

@@ -160,6 +160,26 @@ def test_mixed_units_are_reported(export: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_line_ends_and_marks_of_any_kind(export: Path, tmp_path: Path, mark: str, ends: str) -> None:
+    text = mark + 'person_id,death_date,cause_source_value\n50,2021-01-01,"a, b\n""c"""\n51,2021-01-02,\n'
+    (export / "death.csv").write_bytes(text.replace("\n", ends).encode())
+    import_omop(export, job(tmp_path / "records"))
+    died = imported(tmp_path / "records", "death")
+    assert died["person_id"].to_list() == [50, 51]
+    assert died["cause_source_value"].to_list() == [f'a, b{ends}"c"', None]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_is_refused(export: Path, tmp_path: Path, encoding: str) -> None:
+    (export / "death.csv").write_bytes(
+        "person_id,death_date,cause_source_value\n50,2021-01-01,Zürich\n".encode(encoding)
+    )
+    assert "death.csv" in _refusal(export, tmp_path)
+    assert "UTF-8" in _refusal(export, tmp_path)
+
+
 def test_a_truncated_parquet_is_refused(export: Path, tmp_path: Path) -> None:
     duckdb.sql("SELECT range AS person_id FROM range(1000)").write_parquet(str(export / "death.parquet"))
     whole = (export / "death.parquet").read_bytes()

@@ -2,6 +2,7 @@
 """What a measure needs of a site before it can be counted: its tables, and its codes as the site knows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import duckdb
 
@@ -11,20 +12,37 @@ from rounds.measures.criteria import Answer, Has, Scored, Value
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
-from rounds.records.omop import Records
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES
 
 Concepts = Mapping[CodeList, tuple[int, ...]]
 """What each code list means at a site: concepts, sorted."""
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: Records) -> Concepts:
+class Tables(Protocol):
+    """The tables a site has, as files or in a database."""
+
+    @property
+    def site(self) -> str: ...
+
+    @property
+    def folder(self) -> object:
+        """What to call the place they lie in."""
+
+    def has(self, table: str) -> bool: ...
+
+    def lacks(self, table: str, column: str) -> bool: ...
+
+    def file_of(self, table: str) -> str:
+        """Return what to call a table, or the one that should be there."""
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: Tables) -> Concepts:
     """Return what the code lists of some measures mean at a site, or refuse.
 
     A refusal may name a concept of the vocabulary, never a row.
 
     Args:
-        connection: from `records.connect()`.
+        connection: has the tables `concept` and `concept_ancestor` if the site has.
         measures: some that are counted from records.
         records: the site's.
 
@@ -47,7 +65,7 @@ def records_question(measure: Measure) -> RecordsQuestion:
     return measure.question
 
 
-def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Records) -> Iterator[str]:
+def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Tables) -> Iterator[str]:
     question = measure.question
     if isinstance(question, PublishedQuestion):
         yield (
@@ -90,14 +108,15 @@ def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
 
 
 def _code_problems(
-    connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: Records
+    connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: Tables
 ) -> list[str]:
     where = f"site {records.site}: measure {measure.ref}, code list {codes.id} v{codes.version}"
     if codes.descendants and not records.has(CONCEPT_ANCESTOR.name):
         # Counting the listed concepts alone would look right and be too few.
         return [
-            f"{where}: it means descendants too, and there is no {CONCEPT_ANCESTOR.name}.parquet in {records.folder}; "
-            "export that table, or use a code list that names every concept and says `descendants: false`"
+            f"{where}: it means descendants too, and there is no {records.file_of(CONCEPT_ANCESTOR.name)} in "
+            f"{records.folder}; export that table, or use a code list that names every concept and says "
+            "`descendants: false`"
         ]
     problems = []
     if records.has(CONCEPT.name):

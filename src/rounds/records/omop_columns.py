@@ -12,21 +12,18 @@ from rounds.errors import RecordsError
 from rounds.records.omop import Records
 from rounds.records.tables import ColumnType, file_scan, lossless_cast, parts_of
 
-NUMBER: Final = "DOUBLE"
-"""The type of measured values, which may lose digits beyond the fifteenth."""
 
-
-def _columns(*, whole: str = "", dates: str = "", numbers: str = "", text: str = "") -> Mapping[str, str]:
+def _columns(*, whole: str = "", dates: str = "", numbers: str = "", text: str = "") -> Mapping[str, ColumnType]:
     kinds = {
-        ColumnType.INTEGER.value: whole,
-        ColumnType.DATE.value: dates,
-        NUMBER: numbers,
-        ColumnType.TEXT.value: text,
+        ColumnType.INTEGER: whole,
+        ColumnType.DATE: dates,
+        ColumnType.NUMBER: numbers,
+        ColumnType.TEXT: text,
     }
     return MappingProxyType({name: kind for kind, names in kinds.items() for name in names.split()})
 
 
-OMOP_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+OMOP_COLUMNS: Final[Mapping[str, Mapping[str, ColumnType]]] = MappingProxyType(
     {
         "person": _columns(
             whole="person_id gender_concept_id year_of_birth race_concept_id ethnicity_concept_id location_id"
@@ -132,11 +129,14 @@ OMOP_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 """Types by column and table, of CDM 5.4 with what older and newer versions add."""
 
 
+_ABOUT_PEOPLE: Final = ("person", "observation_period")
+
+
 def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *, schema: str = "omop") -> str:
     """Make a schema with a view of each of a site's tables, with all columns above that its files have.
 
-    The views that `Records.connect` makes have only the columns every site must give, checked. Here a column may be
-    missing or empty, and a value that is not of its column's type counts as empty, so use those for what both have.
+    The views that `Records.connect` makes have the columns that measures read, checked. These have not been checked: a
+    value that is not of its column's type counts as empty. A column that a file lacks is not there.
 
     Args:
         connection: from `records.connect()`.
@@ -159,28 +159,29 @@ def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *
             for column, kind in OMOP_COLUMNS[name].items()
             if column in found and (cast := _cast(*found[column], kind)) is not None
         )
-        connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS SELECT {', '.join(casts)} FROM {scan}")
+        # Who has an impossible year of birth is in no denominator, and nobody is in a cohort who is no person.
+        people = " WHERE person_id IN (SELECT person_id FROM main.person)" if name in _ABOUT_PEOPLE else ""
+        select = f"SELECT * FROM (SELECT {', '.join(casts)} FROM {scan}){people}"
+        connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS {select}")
     return schema
 
 
 def _files(records: Records) -> dict[str, Path]:
-    files: dict[str, Path] = {}
+    files = {source.table.name: source.path for source in records.sources if source.table.name in OMOP_COLUMNS}
+    others: dict[str, Path] = {}
     for path in sorted(records.folder.iterdir()):
         name = path.stem.lower()
-        is_table = path.suffix.lower() in (".parquet", ".csv") or (path.is_dir() and name == path.name.lower())
-        if name not in OMOP_COLUMNS or not is_table or not parts_of(path):
+        parts = path.is_dir() and not path.suffix and bool(parts_of(path))
+        if name not in OMOP_COLUMNS or name in files or not (parts or path.suffix.lower() in (".parquet", ".csv")):
             continue
-        if name in files:
+        if name in others:
             raise RecordsError(
-                f"site {records.site}: {files[name].name} and {path.name} are the same table; remove one"
+                f"site {records.site}: {others[name].name} and {path.name} are the same table; remove one"
             )
-        files[name] = path
-    return files
+        others[name] = path
+    return files | others
 
 
-def _cast(column: str, source_type: str, kind: str) -> str | None:
-    if kind == NUMBER:
-        return f'TRY_CAST("{column}" AS DOUBLE)'
-    if kind == ColumnType.TEXT:
-        return f'CAST("{column}" AS VARCHAR)'
-    return lossless_cast(column, source_type, ColumnType(kind))
+def _cast(column: str, source_type: str, kind: ColumnType) -> str | None:
+    # A column that is empty throughout is often of some other type.
+    return f'CAST("{column}" AS VARCHAR)' if kind is ColumnType.TEXT else lossless_cast(column, source_type, kind)

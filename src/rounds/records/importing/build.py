@@ -71,7 +71,8 @@ def build_tables(
     rows |= write_places(session, [table for table in staged if table.kind == "place"], folder)
     stays = [table for table in staged if table.kind == "stay"]
     rows |= write_visits(session, visits, stays, folder, today=target.today)
-    rows |= write_events(session, events, folder)
+    of_events, missing = write_events(session, events, folder)
+    rows |= of_events
     rows["observation_period"], never = derive_observation_periods(session, folder)
     findings += [*links, *unit_findings(session), *never, *_later(session, resolved, target.today)]
     return ImportReport(
@@ -82,7 +83,7 @@ def build_tables(
         outcomes=_together([*found, *outcomes]),
         unmapped=unmapped_codes(session, [(table.origin, table.sql) for table in [*visits, *events]]),
         findings=_added_up(findings),
-        notes=(*notes, f"observation periods are derived: {RULE}"),
+        notes=(*notes, *missing, f"observation periods are derived: {RULE}"),
     )
 
 

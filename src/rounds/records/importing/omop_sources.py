@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from rounds.errors import RecordsError
-from rounds.records.importing.cdm import CDM
+from rounds.records.importing.cdm import CDM, VOCABULARY_TABLES
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import file, pattern, text
 
@@ -176,10 +176,11 @@ def text_scan(path: Path) -> str:
         OSError: if the file cannot be read.
     """
     names, mark = _header(path)
+    quote = "" if _is_athena(path, mark) else '"'
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
         f"read_csv({pattern(path)}, header = true, auto_detect = false, columns = {{{columns}}}, delim = '{mark}', "
-        "quote = '\"', escape = '\"', null_padding = false)"
+        f"quote = '{quote}', escape = '{quote}', null_padding = false)"
     )
 
 
@@ -190,13 +191,21 @@ def _header(path: Path) -> tuple[list[str], str]:
         raise OSError("empty")
     counts = {mark: len(next(csv.reader(lines, delimiter=mark))) for mark in DELIMITERS}
     mark = max(DELIMITERS, key=lambda mark: counts[mark])
-    rows = list(csv.reader(lines, delimiter=mark))
+    if _is_athena(path, mark):
+        rows = list(csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE))
+    else:
+        rows = list(csv.reader(lines, delimiter=mark))
     header: list[str] = []
     for number, cell in enumerate(rows[0]):
         name = cell.strip() or f"unnamed column {number + 1}"
         header.append(name if name.lower() not in [one.lower() for one in header] else f"{name} again {number + 1}")
     widest = max((len(row) for row in rows[1:-1]), default=0)
     return header + [f"{SURPLUS} {number}" for number in range(len(header) + 1, widest + 1)], mark
+
+
+def _is_athena(path: Path, mark: str) -> bool:
+    """Say whether a file is a vocabulary as Athena gives it: tabs, and quotation marks that mean themselves."""
+    return mark == "\t" and path.name.partition(".")[0].lower() in VOCABULARY_TABLES
 
 
 def header(path: Path) -> list[str]:

@@ -211,9 +211,17 @@ def write_visits(
     return rows
 
 
-def write_events(session: Session, events: list[Resolved], folder: Path) -> dict[str, int]:
-    """Write every table of events."""
-    rows = {}
+def write_events(session: Session, events: list[Resolved], folder: Path) -> tuple[dict[str, int], list[str]]:
+    """Write every table of events that the source can fill.
+
+    A table that nothing fills is left out: a measure that needs it is refused then, where an empty one would count 0.
+
+    Returns:
+        The rows of each table, and what to tell about those that are missing or come from other kinds of records only.
+    """
+    rows: dict[str, int] = {}
+    notes: list[str] = []
+    meant = _meant(session, events)
     for table, (stem, start, moment) in _PREFIX.items():
         source = _union(events, where=f"target = '{table}'")
         if source is None:
@@ -233,8 +241,23 @@ def write_events(session: Session, events: list[Resolved], folder: Path) -> dict
             f"{stem}_source_concept_id": "coalesce(source_concept_id, 0)",
             **_EVENT_COLUMNS[table],
         }
-        rows[table] = _write(session, folder, table, source, columns)
-    return rows
+        written = _write(session, folder, table, source, columns)
+        if written or table in meant:
+            rows[table] = written
+        else:
+            (folder / f"{table}.parquet").unlink()
+        if table not in meant:
+            filled = "holds only what came as something else" if written else "is not there, for nothing fills it"
+            notes.append(f"{table} {filled}: do not ask measures of it")
+    return rows, notes
+
+
+def _meant(session: Session, events: list[Resolved]) -> set[str]:
+    """Return the tables that the source's own kinds of records fill."""
+    found = {"measurement", "observation"} if any(table.origin == "Observation" for table in events) else set()
+    for table in events:
+        found |= {str(row[0]) for row in session.query(f"SELECT DISTINCT usual_table FROM {table.sql}")}
+    return found
 
 
 def _union(tables: Iterable[Resolved], where: str = "true") -> str | None:

@@ -23,6 +23,7 @@ from rounds.records.importing.sql import text
 if TYPE_CHECKING:
     import psycopg
 
+_BLOCK: Final = 1_000_000
 _FACTOR: Final = 0.6
 """Parquet is a third of a heap without its indexes; the rest is room to spill."""
 
@@ -155,15 +156,19 @@ class _Database:
         query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
             wanted, sql.Identifier(self.schema, table)
         )
-        with pipe.open("wb", buffering=0) as stream:
-            try:
-                with self.server.cursor() as cursor, cursor.copy(query) as copy:
-                    for block in copy:
-                        stream.write(block)
-            except BrokenPipeError:
-                self.server.rollback()  # DuckDB stopped reading: it says why itself
-            except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for the rows
-                self.failures.append(error)
+        try:
+            # The server gives a block for each row; the pipe takes them by the megabyte.
+            with (
+                pipe.open("wb", buffering=_BLOCK) as stream,
+                self.server.cursor() as cursor,
+                cursor.copy(query) as copy,
+            ):
+                for block in copy:
+                    stream.write(block)
+        except BrokenPipeError:
+            self.server.rollback()  # DuckDB stopped reading: it says why itself
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for the rows
+            self.failures.append(error)
 
 
 def _drain(pipe: Path, sender: threading.Thread) -> None:

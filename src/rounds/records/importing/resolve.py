@@ -64,6 +64,7 @@ def resolve(
     outcomes = [outcome for table in resolved for outcome in _outcomes(session, table)]
     outcomes += _places(session, places)
     findings = [finding for table in resolved for finding in _links(session, table)]
+    findings += [finding for table in staged if table.kind == "stay" for finding in _stays(session, table)]
     return resolved, outcomes, findings
 
 
@@ -231,6 +232,15 @@ def _places(session: Session, places: list[StagedTable]) -> list[Outcome]:
         )
         found += [Outcome(origin=table.origin, outcome=str(what), number=int(str(number))) for what, number in rows]
     return found
+
+
+def _stays(session: Session, table: StagedTable) -> list[Finding]:
+    rows = session.number(
+        f"SELECT count(*) FROM {table.sql} s LEFT JOIN identity_care_site i ON i.source_id = 'Location/' || s.place "
+        "WHERE i.number IS NULL OR s.start_time IS NULL"
+    )
+    what = "of stays at a place that was not imported, or without a time: not in visit_detail"
+    return [Finding(where=table.origin, what=what, rows=rows)] if rows else []
 
 
 def _links(session: Session, table: Resolved) -> list[Finding]:

@@ -45,10 +45,13 @@ class StagedTable:
     kind: str
     """person, place, visit, stay, diagnosis or event"""
     path: Path
+    absent: tuple[str, ...]
+    """columns that this source never fills, with their types; they are not in the file"""
 
     @property
     def sql(self) -> str:
-        return f"read_parquet({pattern(self.path)})"
+        scan = f"read_parquet({pattern(self.path)})"
+        return f"(SELECT *, {', '.join(self.absent)} FROM {scan})" if self.absent else scan
 
 
 _COLUMNS: Final = {
@@ -84,11 +87,10 @@ def stage(
     unknown = described - {name for name, _ in declared} - set(beside)
     if unknown:
         raise ValueError(f"staged {kind} has no columns {sorted(unknown)}")
-    listed = ", ".join(
-        f"CAST({name if name in described else 'NULL'} AS {sql_type}) AS {name}" for name, sql_type in declared
-    )
-    listed = ", ".join([listed, *(f'"{name}"' for name in beside)])
+    listed = [f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in declared if name in described]
+    absent = tuple(f"NULL::{sql_type} AS {name}" for name, sql_type in declared if name not in described)
+    columns = ", ".join([*listed, *(f'"{name}"' for name in beside)])
     number = sum(1 for _ in session.scratch.glob("staged-*.parquet"))
     path = session.scratch / f"staged-{number:03d}-{kind}.parquet"
-    session.write(f"SELECT {listed} FROM ({select})", path, title=title)
-    return StagedTable(origin=origin, kind=kind, path=path)
+    session.write(f"SELECT {columns} FROM ({select})", path, title=title)
+    return StagedTable(origin=origin, kind=kind, path=path, absent=absent)

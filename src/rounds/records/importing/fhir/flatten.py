@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rounds.records.importing import rules
-from rounds.records.importing.fhir.shapes import scan
+from rounds.records.importing.fhir.shapes import COMPONENT, scan
 from rounds.records.importing.sql import switch, words
 
 _HEAD: Final = "id, hash(meta.lastUpdated, {0}) AS version, meta.lastUpdated AS updated"
@@ -218,14 +218,19 @@ def _observation(source: str) -> list[Selection]:
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
         f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
         "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
-        f"CASE WHEN len(component) > 0 THEN component END AS component FROM {source}"
+        f"CASE WHEN len(component) > 0 THEN CAST(to_json(component) AS VARCHAR) END AS component FROM {source}"
     )
     inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
+    # Few observations have components: beside the others they stand as JSON, for nested columns are slow to write.
+    kept = (
+        f"SELECT {inherited}, reason, usual_table, CAST(CAST(component AS JSON) AS {COMPONENT}[]) AS component "
+        "FROM {whole} WHERE component IS NOT NULL"
+    )
     parts = (
         f"SELECT {inherited}, part, nullif(reason, '{THROUGH_COMPONENTS}') AS reason, "
         "CASE WHEN p.valueQuantity IS NOT NULL THEN 'measurement' ELSE usual_table END AS usual_table, "
-        f"{_value('p.')} FROM (SELECT {inherited}, reason, usual_table, unnest(component) AS p, "
-        "generate_subscripts(component, 1) AS part FROM {whole} WHERE component IS NOT NULL)"
+        f"{_value('p.')} FROM "
+        f"(SELECT *, unnest(component) AS p, generate_subscripts(component, 1) AS part FROM ({kept}))"
     )
     return [
         Selection(kind="event", select=whole, beside=("component",)),

@@ -9,7 +9,8 @@ CODING: Final = "STRUCT(system VARCHAR, code VARCHAR)"
 CONCEPT: Final = f'STRUCT(coding {CODING}[], "text" VARCHAR)'
 REFERENCE: Final = "STRUCT(reference VARCHAR)"
 PERIOD: Final = 'STRUCT("start" VARCHAR, "end" VARCHAR)'
-QUANTITY: Final = 'STRUCT("value" DOUBLE, comparator VARCHAR, unit VARCHAR, system VARCHAR, code VARCHAR)'
+QUANTITY: Final = 'STRUCT("value" DOUBLE, comparator VARCHAR, unit VARCHAR, code VARCHAR)'
+CODE_ONLY: Final = "STRUCT(coding STRUCT(code VARCHAR)[])"
 META: Final = "STRUCT(lastUpdated VARCHAR)"
 _DOSAGE: Final = f'STRUCT("text" VARCHAR, route {CONCEPT})'
 
@@ -22,7 +23,7 @@ _VALUES: Final = {
     "valueDateTime": "VARCHAR",
     "dataAbsentReason": CONCEPT,
 }
-_COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
+COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
 
 SHAPES: Final[dict[str, dict[str, str]]] = {
     "Patient": {
@@ -41,19 +42,19 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
     },
     "Encounter": {
         "status": "VARCHAR",
-        "class": CODING,
+        "class": "STRUCT(code VARCHAR)",
         "type": f"{CONCEPT}[]",
         "subject": REFERENCE,
         "period": PERIOD,
-        "diagnosis": f'STRUCT(condition {REFERENCE}, "use" {CONCEPT}, rank BIGINT)[]',
+        "diagnosis": f'STRUCT(condition {REFERENCE}, "use" {CODE_ONLY}, rank BIGINT)[]',
         "hospitalization": f"STRUCT(admitSource {CONCEPT}, dischargeDisposition {CONCEPT})",
         "serviceProvider": REFERENCE,
         "location": f"STRUCT(location {REFERENCE}, period {PERIOD}, status VARCHAR)[]",
     },
     "Condition": {
-        "clinicalStatus": CONCEPT,
-        "verificationStatus": CONCEPT,
-        "category": f"{CONCEPT}[]",
+        "clinicalStatus": CODE_ONLY,
+        "verificationStatus": CODE_ONLY,
+        "category": f"{CODE_ONLY}[]",
         "code": CONCEPT,
         "subject": REFERENCE,
         "encounter": REFERENCE,
@@ -67,7 +68,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "status": "VARCHAR",
         "intent": "VARCHAR",
         "doNotPerform": "BOOLEAN",
-        "category": f"{CONCEPT}[]",
+        "category": f"{CODE_ONLY}[]",
         "medicationCodeableConcept": CONCEPT,
         "medicationReference": REFERENCE,
         "contained": f"STRUCT(id VARCHAR, code {CONCEPT})[]",
@@ -119,10 +120,10 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "effectiveInstant": "VARCHAR",
         "effectivePeriod": PERIOD,
         "issued": "VARCHAR",
-        "category": f"{CONCEPT}[]",
+        "category": f"{CODE_ONLY}[]",
         **_VALUES,
         "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
-        "component": f"{_COMPONENT}[]",
+        "component": f"{COMPONENT}[]",
     },
     "ServiceRequest": {
         "status": "VARCHAR",

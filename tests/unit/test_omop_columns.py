@@ -1,0 +1,92 @@
+"""Views of all OMOP columns that a site's files have, and cohorts over them."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from small_site import open_site, write_site
+
+from rounds.engines.cohorts import duck
+from rounds.errors import RecordsError
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.definition import CohortDefinition
+from rounds.records.omop_columns import create_omop_views
+
+DAY = date(2023, 3, 1)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = write_site(
+        tmp_path / "records",
+        person="1 female 1950\n2 male 1960",
+        observation_period="1 2020-01-01 2024-12-31\n2 2020-01-01 2024-12-31",
+    )
+    specimens = {
+        "specimen_id": ["1", "2"],
+        "person_id": ["1", "2"],
+        "specimen_concept_id": ["11", "11"],
+        "specimen_date": [DAY.isoformat(), "not a date"],
+        "quantity": ["2", "many"],
+        "specimen_source_id": [7, None],
+    }
+    pl.DataFrame(specimens).write_csv(folder / "SPECIMEN.csv")
+    return folder
+
+
+def _cohort(**body: object) -> CohortDefinition:
+    primary: dict[str, Any] = {
+        "CriteriaList": [{"Specimen": body}],
+        "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+    }
+    end = {"DateOffset": {"DateField": "EndDate", "Offset": 0}}
+    return read_circe(json.dumps({"PrimaryCriteria": primary, "EndStrategy": end}), name="specimens")
+
+
+def _entries(folder: Path, definition: CohortDefinition) -> list[tuple[object, ...]]:
+    records = open_site(folder)
+    with records.connect() as connection:
+        return duck.find_cohort(connection, definition, schema=create_omop_views(connection, records)).entries.rows()
+
+
+def test_a_table_that_measures_do_not_read_is_there_for_cohorts(site: Path) -> None:
+    quantity = {"Quantity": {"Value": 1, "Op": "gt"}, "SourceId": {"Text": "7", "Op": "startsWith"}}
+    # Without a recorded end a specimen ends the next day; the row without a date is no event.
+    assert _entries(site, _cohort(**quantity)) == [(1, DAY, date(2023, 3, 2))]
+
+
+def test_a_column_that_a_file_lacks_is_named(site: Path) -> None:
+    with pytest.raises(RecordsError, match=r"the records have no specimen\.specimen_type_concept_id; export them"):
+        _entries(site, _cohort(SpecimenType=[{"CONCEPT_ID": 1}]))
+
+
+def test_two_files_of_one_table_are_refused(site: Path) -> None:
+    (site / "specimen.parquet").write_bytes((site / "person.parquet").read_bytes())
+    with pytest.raises(RecordsError, match=r"SPECIMEN\.csv and specimen\.parquet are the same table"):
+        _entries(site, _cohort())
+
+
+def test_nobody_is_in_a_cohort_who_is_not_among_the_people(tmp_path: Path) -> None:
+    folder = write_site(
+        tmp_path / "records",
+        person="1 female 1950\n2 male 1960",
+        observation_period="1 2020-01-01 2024-12-31\n3 2020-01-01 2024-12-31",
+    )
+    everybody = {"CriteriaList": [{"ObservationPeriod": {}}], "ObservationWindow": {"PriorDays": 0, "PostDays": 0}}
+    definition = read_circe(json.dumps({"PrimaryCriteria": everybody}), name="everybody")
+    records = open_site(folder, outside="exclude")
+    with records.connect() as connection:
+        found = duck.find_cohort(connection, definition, schema=create_omop_views(connection, records))
+    assert found.entries["person_id"].to_list() == [1]
+
+
+def test_a_table_may_be_a_folder_of_files(site: Path) -> None:
+    (site / "specimen").mkdir()
+    for number, person in enumerate((1, 2)):
+        rows = {"person_id": [person], "specimen_concept_id": [11], "specimen_date": [DAY]}
+        pl.DataFrame(rows).write_parquet(site / "specimen" / f"{number}.parquet")
+    (site / "SPECIMEN.csv").unlink()
+    assert [person for person, *_ in _entries(site, _cohort())] == [1, 2]

@@ -1,0 +1,39 @@
+"""The small sites of the tests in real databases: a PostgreSQL and a Spark of our own."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+POSTGRES_TYPES = {
+    pl.Int64: "bigint",
+    pl.Float32: "real",
+    pl.Float64: "numeric",
+    pl.Date: "date",
+    pl.Datetime: "timestamp",
+    pl.String: "text",
+}
+
+
+def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
+    return {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def fill_postgres(server: Any, folder: Path, *, schema: str) -> None:
+    """Put a site's files into a schema, which is made anew. Every other name is in capitals, as some sites have it."""
+    from psycopg import sql
+
+    own = sql.Identifier(schema)
+    server.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(own))
+    for number, (name, frame) in enumerate(tables_in(folder).items()):
+        table = sql.Identifier(schema, name.upper() if number % 2 else name)
+        columns = [(column.upper() if number % 3 == 1 else column) for column in frame.columns]
+        types = [POSTGRES_TYPES[kind.base_type()] for kind in frame.dtypes]
+        declared = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind))
+            for column, kind in zip(columns, types, strict=True)
+        )
+        server.execute(sql.SQL("CREATE TABLE {} ({})").format(table, declared))
+        with server.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+            for row in frame.rows():
+                copy.write_row(row)
