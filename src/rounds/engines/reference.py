@@ -131,7 +131,7 @@ class _Person:
 
     def _scored(self, score: Score) -> list[_Row]:
         sets: dict[tuple[date, int], list[tuple[EventTable, _Row]]] = defaultdict(list)
-        for table in score.tables:
+        for table in sorted({EventTable(component.table) for component in score.components}):
             for row in self.rows.get(table, []):
                 sets[row.first, row.minute].append((table, row))
         found = []

@@ -148,8 +148,9 @@ class Events:
         check_askable(self.where, of=self.table)
 
     @property
-    def tables(self) -> frozenset[EventTable]:
-        return frozenset({self.table})
+    def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
+        """The tables whose rows are looked at, and the codes these carry; None for any."""
+        return ((self.table, self.codes),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +174,9 @@ class Scored:
         return EventTable.MEASUREMENT
 
     @property
-    def tables(self) -> frozenset[EventTable]:
-        return self.score.tables
+    def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
+        """The tables whose rows are looked at, and the codes these carry."""
+        return tuple((EventTable(one.table), one.codes) for one in self.score.components)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

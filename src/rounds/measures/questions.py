@@ -98,7 +98,7 @@ class RecordsQuestion:
     @property
     def tables(self) -> tuple[EventTable, ...]:
         """Every table of events that the question reads, sorted."""
-        return tuple(sorted({table for events in self.events for table in events.tables}))
+        return tuple(sorted({table for events in self.events for table, _ in events.reads}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,3 @@ class Score:
                 for one in self.components
             ]
         }
-
-    @property
-    def tables(self) -> frozenset[EventTable]:
-        return frozenset(EventTable(component.table) for component in self.components)
