@@ -138,7 +138,7 @@ def test_planted_scores_are_found(news2: Score, tmp_path: Path) -> None:
     """The generator draws signs so that a planted share of sets scores 5 or 6, or 7 or more; engines see the signs."""
     plan = Population(seed=11, people=4_000)
     write_population(tmp_path / "site", plan=plan, progress=_Silent(), workers=1)
-    folder = records_folder(tmp_path / "site", plan, 1)
+    folder = records_folder(tmp_path / "site", plan, 0)
     records = open_records(folder, site="site-a", as_of=date(2024, 12, 31), outside_observation="exclude")
     everything = periods_between(grain=Grain.ALL, first=date(2000, 1, 1), last=date(2030, 12, 31))
     asked = [
