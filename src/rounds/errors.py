@@ -25,9 +25,16 @@ class RoundsError(Exception):
 
 
 class DefinitionError(RoundsError):
-    """A definition (network, round, measure, code list, policy, mapping) cannot be read as what it should be."""
+    """A definition (network, round, measure, code list, policy, mapping) cannot be read as what it should be.
+
+    Carries the field that is wrong where one is, so that whoever reads a file can say where it stands.
+    """
 
     exit_code = ExitCode.CHECK_FAILED
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class RecordsError(RoundsError):

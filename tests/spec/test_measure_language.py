@@ -10,7 +10,7 @@ from language_cases import Asked, Case, counted, periods_of, read_measure, read_
 from question_choices import everything, said
 from small_site import drug_event, open_site, people_measure, write_site, years
 
-from rounds.engines import duck, reference
+from rounds.engines import duck, pack, reference
 from rounds.measures.counts import Count
 from rounds.measures.criteria import Criterion
 from rounds.measures.periods import Grain, Period, periods_between
@@ -21,6 +21,7 @@ Engine = Callable[..., Count]
 ENGINES: dict[str, Engine] = {
     "reference": reference.count,
     "duckdb": duck.count,
+    "pack": pack.count,
 }
 THEMES = read_themes()
 CASES = {f"{theme.theme}: {case.title}": case for theme in THEMES for case in theme.cases}

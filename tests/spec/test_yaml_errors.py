@@ -144,7 +144,7 @@ def test_yaml_1_2_reads_no_as_a_word(tmp_path: Path) -> None:
         ),
         pytest.param(
             GOOD.replace("version: 2", "version: 0"),
-            ["plan.yaml line 8 column 5: `measures.version`: input should be greater than or equal to 1"],
+            ["plan.yaml line 8 column 5: `measures.version` must be 1 or more, not 0"],
             id="out of range",
         ),
         pytest.param(
@@ -208,7 +208,8 @@ def test_yaml_1_2_reads_no_as_a_word(tmp_path: Path) -> None:
             [
                 "plan.yaml line 9 column 1: field `age_from` is missing; add it",
                 "plan.yaml line 9 column 11: unknown field `codes` here",
-                "plan.yaml line 9 column 19: `subject.codes.aspirin` must be a whole number, not `aspirin`",
+                "plan.yaml line 9 column 19: `subject.codes.aspirin`: what stands before the colon must be a whole number, "
+                "not `aspirin`",
             ],
             id="union",
         ),

@@ -21,9 +21,11 @@ class CodeList:
 
     def __post_init__(self) -> None:
         if not self.concepts:
-            raise DefinitionError(f"code list {self.id} has no concepts; name at least one")
+            raise DefinitionError("a code list without concepts means nothing; name at least one", field="concepts")
         if not set(self.concept_ids) - set(self.excluded_ids):
-            raise DefinitionError(f"code list {self.id} excludes every concept it names; take one out of `excluded`")
+            raise DefinitionError(
+                "every concept that is named is excluded too; take one out of `excluded`", field="excluded"
+            )
 
     @property
     def concept_ids(self) -> tuple[int, ...]:

@@ -76,7 +76,9 @@ class Age:
         if self.low is None and self.high is None:
             raise DefinitionError("an age needs a lower limit, an upper limit or both")
         if self.low is not None and self.high is not None and self.high < self.low:
-            raise DefinitionError(f"no age is from {self.low} to {self.high}; exchange the limits or correct them")
+            raise DefinitionError(
+                f"no age is from {self.low} to {self.high}; exchange or correct the limits", field="high"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Sex:
             if level not in LEVELS[Stratum.SEX]:
                 raise DefinitionError(f"sex is one of {', '.join(LEVELS[Stratum.SEX])}, not `{level}`")
         if not self.among or len(set(self.among)) != len(self.among):
-            raise DefinitionError("name each sex that is meant once, and at least one")
+            raise DefinitionError("name each sex that is meant once, and at least one", field="sex")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,9 @@ class Value:
         if self.low is not None and self.high is not None:
             empty = self.high == self.low and not (self.low_included and self.high_included)
             if self.high < self.low or empty:
-                raise DefinitionError(f"no value lies between {self.low:g} and {self.high:g}; correct the limits")
+                raise DefinitionError(
+                    f"no value lies between {self.low:g} and {self.high:g}; correct the limits", field="high"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,7 @@ class Events:
 
     def __post_init__(self) -> None:
         if self.codes is not None and self.table in WITHOUT_CODES:
-            raise DefinitionError(f"a row of {self.table} has no code; remove the code list")
+            raise DefinitionError(f"a row of {self.table} has no code; remove the code list", field="codes")
         check_askable(self.where, of=self.table)
 
     @property
@@ -199,11 +203,16 @@ class Has:
 
     def __post_init__(self) -> None:
         if not 1 <= self.at_least <= MOST_TIMES:
-            raise DefinitionError(f"`at_least` is from 1 to {MOST_TIMES}, not {self.at_least}")
+            raise DefinitionError(f"this is from 1 to {MOST_TIMES}, not {self.at_least}", field="at_least")
         if self.choose is not Choose.ANY and (self.at_least > 1 or self.distinct is Distinct.DAYS):
-            raise DefinitionError(f"the {self.choose} row is one row; `at_least` and `distinct` do not go with it")
+            raise DefinitionError(
+                f"the {self.choose} row is one row; `at_least` and `distinct` do not go with it", field="choose"
+            )
         if self.same_visit and self.events.table not in WITH_VISIT:
-            raise DefinitionError(f"a row of {self.events.table} does not say during which visit it happened")
+            raise DefinitionError(
+                f"a row of {self.events.table} does not say during which visit it happened; remove `same_visit`",
+                field="same_visit",
+            )
         check_askable(self.provided, of=self.events.table)
 
 
@@ -227,7 +236,10 @@ class AnyOf:
     def __post_init__(self) -> None:
         _check_not_empty(self.of)
         if not 1 <= self.at_least <= len(self.of):
-            raise DefinitionError(f"`at_least` is from 1 to the number of criteria, {len(self.of)}")
+            raise DefinitionError(
+                f"this is from 1 to the number of criteria, which is {len(self.of)}, not {self.at_least}",
+                field="at_least",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +260,13 @@ def check_askable(criterion: Criterion | None, *, of: EventTable | None) -> None
     """
     for part in parts(criterion):
         if isinstance(part, Value | Answer) and of not in WITH_VALUE:
-            raise DefinitionError(f"{_unit(of)} has no value; ask for values of {' or '.join(sorted(WITH_VALUE))} only")
+            raise DefinitionError(
+                f"{_unit(of)} has no value; ask for it in `provided` of {' or '.join(sorted(WITH_VALUE))}"
+            )
         if isinstance(part, Has) and part.same_visit and of not in WITH_VISIT:
-            raise DefinitionError(f"{_unit(of)} does not say during which visit it happened; remove `same_visit`")
+            raise DefinitionError(
+                f"{_unit(of)} does not say during which visit it happened; remove `same_visit`", field="same_visit"
+            )
 
 
 def parts(criterion: Criterion | None) -> Iterator[Criterion]:
@@ -281,4 +297,4 @@ def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:
 
 
 def _unit(table: EventTable | None) -> str:
-    return "a person in a period" if table is None else f"a row of {table}"
+    return "a person" if table is None else f"a row of {table}"

@@ -48,20 +48,21 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.version < 1:
-            raise DefinitionError(f"measure {self.id}: a version is 1 or more, not {self.version}")
+            raise DefinitionError(f"a version is 1 or more, not {self.version}", field="version")
         if self.per < 1:
-            raise DefinitionError(f"measure {self.id}: `per` is 1 or more, not {self.per}")
+            raise DefinitionError(f"`per` is 1 or more, not {self.per}", field="per")
         if self.author == self.reviewer:
-            raise DefinitionError(f"measure {self.id}: the reviewer must be somebody other than the author")
+            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
         if len(set(self.strata)) != len(self.strata):
-            raise DefinitionError(f"measure {self.id}: a stratum is named twice")
+            raise DefinitionError("a stratum is named twice; keep one", field="strata")
         if isinstance(self.question, PublishedQuestion) and self.strata:
-            raise DefinitionError(f"measure {self.id}: published counts have no strata here; remove `strata`")
+            raise DefinitionError("published counts have no strata here; remove `strata`", field="strata")
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
-            raise DefinitionError(f"measure {self.id}: a person has no one age over all dates; remove `age_band`")
+            raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
-            raise DefinitionError(f"measure {self.id}: a period lasts 1 to {longest} of its grains, not {self.span}")
+            long = "all dates are one period" if longest == 1 else f"a period lasts 1 to {longest} {self.grain}s"
+            raise DefinitionError(f"{long}, not {self.span}; correct `span`", field="span")
 
     def periods(self, *, first: date, last: date) -> tuple[Period, ...]:
         """Return the periods between two days, both included, that the measure is counted over.

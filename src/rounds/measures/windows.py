@@ -55,7 +55,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.first and self.last and _never(self.first, self.last):
-            raise DefinitionError("the window ends before it begins; exchange its ends or correct them")
+            raise DefinitionError("the window ends before it begins; exchange its ends or correct them", field="last")
 
     def on(self, start: date, end: date) -> tuple[date, date]:
         """Return the first and the last day of the window; the first is after the last if it holds no day."""

@@ -1,23 +1,17 @@
 """How people write criteria and events in YAML, and how each becomes one of our own types."""
 
-import re
-from abc import abstractmethod
-from collections.abc import Callable
-from datetime import date
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
-from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import (
-    Age,
-    AgeBy,
+    MOST_TIMES,
     AllOf,
     Answer,
     AnyOf,
     Choose,
-    Covers,
     Criterion,
     Distinct,
     Events,
@@ -26,114 +20,41 @@ from rounds.measures.criteria import (
     Observed,
     Sex,
     Touches,
-    Value,
+    check_askable,
 )
 from rounds.measures.events import WITHOUT_CODES, EventTable
-from rounds.measures.windows import AT_START, Anchor, Edge, Window
-from rounds.storage.yaml_files import Definition
+from rounds.measures.windows import AT_START, Anchor
+from rounds.storage.criteria_parts import (
+    ANY_CODE,
+    AgeFile,
+    CodesName,
+    EdgeText,
+    FindCodes,
+    ObservedFile,
+    Part,
+    ValueFile,
+    codes_named,
+    refuse_here,
+    to_window,
+)
+from rounds.storage.yaml_files import Step
 
-FindCodes = Callable[[str], CodeList]
-"""Gives the code list that a name stands for, or raises."""
-
-ANY_CODE = "any"
-ANY_TIME = "any time"
-_DAYS = {"day": 1, "week": 7}
-_MONTHS = {"month": 1, "year": 12}
-_EDGE = re.compile(r"(start|end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} (?:day|week|month|year)s?)*)")
-_MOVE = re.compile(r" ([+-]) ([0-9]+) (day|week|month|year)")
-
-
-def _known(named: str, info: ValidationInfo) -> str:
-    find = info.context
-    if find is not None:
-        _refused(lambda: codes_named(named, find))
-    return named
+SexLevel = Literal["female", "male", "unknown"]
 
 
-def _readable(text: str) -> str:
-    _refused(lambda: _edge(text))
-    return text
+def _one_or_several(found: Any) -> str:
+    return "several" if isinstance(found, list | tuple) else "one"
 
 
-def _refused(attempt: Callable[[], object]) -> None:
-    """Make what we refuse a refusal of the place in the file that is being read."""
-    try:
-        attempt()
-    except DefinitionError as error:
-        raise ValueError(str(error)) from error
+_Sexes = Annotated[
+    Annotated[SexLevel, Tag("one")] | Annotated[tuple[SexLevel, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+Several = Annotated[tuple["CriterionFile", ...], Field(min_length=1)]
 
 
-CodesName = Annotated[str, AfterValidator(_known)]
-"""The name of a code list, or `any`. The validation context is what finds code lists."""
-
-EdgeText = Annotated[str, AfterValidator(_readable)]
-"""`start`, `end`, a date or `any time`, moved by days, weeks, months or years."""
-
-_Age = Annotated[int, Field(ge=0, le=150)]
-
-
-class _Part(Definition):
-    """A part of a file that is turned into one of our types, and refused where it stands if it cannot be."""
-
-    @abstractmethod
-    def to_criterion(self, find: FindCodes) -> Criterion | None:
-        """Return what the part says, or raise `DefinitionError`."""
-
-    @model_validator(mode="after")
-    def _says_something(self, info: ValidationInfo) -> Self:
-        find = info.context
-        if find is not None:
-            _refused(lambda: self.to_criterion(find))
-        return self
-
-
-class AgeFile(_Part):
-    """`age: {from: 18, to: 74, on: start, by: year}`."""
-
-    from_: _Age | None = Field(default=None, alias="from")
-    to: _Age | None = None
-    on: Anchor = Anchor.START
-    by: AgeBy = AgeBy.YEAR
-
-    def to_criterion(self, find: FindCodes) -> Age:  # noqa: ARG002
-        return Age(low=self.from_, high=self.to, at=self.on, by=self.by)
-
-
-class ObservedFile(_Part):
-    """`observed: {from: end - 12 months, to: end, covers: every day}`."""
-
-    from_: EdgeText = Field(default="start", alias="from")
-    to: EdgeText = "end"
-    covers: Covers = Covers.EVERY_DAY
-
-    def to_criterion(self, find: FindCodes) -> Observed:  # noqa: ARG002
-        return Observed(window=to_window(self.from_, self.to), covers=self.covers)
-
-
-class ValueFile(_Part):
-    """`value: {from: 48, below: 58, units: {8753: mmol/mol}}`; without units any unit or none is taken."""
-
-    from_: float | None = Field(default=None, alias="from")
-    above: float | None = None
-    to: float | None = None
-    below: float | None = None
-    units: dict[int, str] = Field(default_factory=dict)
-
-    def to_criterion(self, find: FindCodes) -> Value:  # noqa: ARG002
-        if self.from_ is not None and self.above is not None:
-            raise DefinitionError("`from` and `above` are both lower limits; keep one")
-        if self.to is not None and self.below is not None:
-            raise DefinitionError("`to` and `below` are both upper limits; keep one")
-        return Value(
-            units=tuple(sorted(self.units)),
-            low=self.from_ if self.above is None else self.above,
-            high=self.to if self.below is None else self.below,
-            low_included=self.above is None,
-            high_included=self.below is None,
-        )
-
-
-class EventsFile(_Part):
+class EventsFile(Part):
     """`{event: drug_era, codes: celecoxib}`: rows of one table."""
 
     event: EventTable
@@ -141,9 +62,14 @@ class EventsFile(_Part):
     inside_observation: bool = True
     where: "Written | None" = None
 
+    def _check_rows(self, find: FindCodes) -> None:
+        check_written(self.where, find, of=self.event, at="where")
+
     def _events(self, find: FindCodes, *, first: bool) -> Events:
         if self.codes is None and self.event not in WITHOUT_CODES:
-            raise DefinitionError(f"{self.event} needs `codes`: the name of a code list, or `{ANY_CODE}`")
+            raise DefinitionError(
+                f"{self.event} needs `codes`: the name of a code list, or `{ANY_CODE}`", field="event"
+            )
         where = [Observed(window=AT_START)] if self.inside_observation else []
         return Events(
             table=self.event,
@@ -169,15 +95,21 @@ class CountedEventsFile(EventsFile):
 class HadFile(EventsFile):
     """`had: {event: measurement, codes: hba1c, which: last, from: end - 1 year, to: end, provided: {...}}`."""
 
+    names: ClassVar = {"last": "to", "choose": "which"}
+
     which: Literal["any", "first ever", "first", "last"] = "any"
     from_: EdgeText = Field(default="start", alias="from")
     to: EdgeText = "end"
     touching: Touches = Touches.STARTS
-    at_least: Annotated[int, Field(ge=1)] | None = None
-    at_most: Annotated[int, Field(ge=0)] | None = None
+    at_least: Annotated[int, Field(ge=1, le=MOST_TIMES)] | None = None
+    at_most: Annotated[int, Field(ge=0, le=MOST_TIMES - 1)] | None = None
     distinct: Distinct = Distinct.ROWS
     provided: "Written | None" = None
     same_visit: bool = False
+
+    def _check_rows(self, find: FindCodes) -> None:
+        EventsFile._check_rows(self, find)
+        check_written(self.provided, find, of=self.event, at="provided")
 
     def to_criterion(self, find: FindCodes) -> Criterion:
         events = self._events(find, first=self.which == "first ever")
@@ -200,41 +132,55 @@ class HadFile(EventsFile):
         if self.at_least is None:
             return few
         if self.at_most < self.at_least:
-            raise DefinitionError(f"`at_most` {self.at_most} is below `at_least` {self.at_least}; exchange them")
+            raise DefinitionError(
+                f"`at_most` {self.at_most} is below `at_least` {self.at_least}; exchange them", field="at_most"
+            )
         return AllOf(of=(has(self.at_least), few))
 
 
-class AtLeastFile(_Part):
+class AtLeastFile(Part):
     """`at_least: {number: 2, of: [...]}`."""
 
+    names: ClassVar = {"at_least": "number"}
+
     number: int
-    of: tuple["CriterionFile", ...]
+    of: Several
 
     def to_criterion(self, find: FindCodes) -> AnyOf:
         return AnyOf(of=_each(self.of, find), at_least=self.number)
 
 
-class CriterionFile(_Part):
+class CriterionFile(Part):
     """One criterion: a mapping with one of these names."""
 
     age: AgeFile | None = None
-    sex: str | tuple[str, ...] | None = None
+    sex: _Sexes | None = None
     observed: ObservedFile | None = None
     value: ValueFile | None = None
     answer: CodesName | None = None
     had: HadFile | None = None
-    all: "tuple[CriterionFile, ...] | None" = None
-    any: "tuple[CriterionFile, ...] | None" = None
+    all: "Several | None" = None
+    any: "Several | None" = None
     at_least: AtLeastFile | None = None
     not_: "CriterionFile | None" = Field(default=None, alias="not")
 
+    @property
+    def named(self) -> list[str]:
+        """What the criterion says, as files write it: one name if it is right."""
+        return [info.alias or name for name, info in type(self).model_fields.items() if getattr(self, name) is not None]
+
     def to_criterion(self, find: FindCodes) -> Criterion:
-        named = [
-            info.alias or name for name, info in type(self).model_fields.items() if getattr(self, name) is not None
-        ]
-        if len(named) != 1:
-            found = " and ".join(f"`{name}`" for name in named) or "none"
-            raise DefinitionError(f"a criterion says one thing, and here is {found}; write a list of criteria for more")
+        named = self.named
+        if not named:
+            known = ", ".join(f"`{info.alias or name}`" for name, info in type(self).model_fields.items())
+            raise DefinitionError(f"this criterion says nothing; write one of {known}")
+        if len(named) > 1:
+            found = " and ".join(f"`{name}`" for name in named)
+            raise DefinitionError(
+                f"a criterion says one thing, and here are {found}; make them a list, with a dash before each, "
+                "if all must be met, or name them in `any`",
+                field=named[1],
+            )
         if self.age is not None:
             return self.age.to_criterion(find)
         if self.sex is not None:
@@ -254,20 +200,36 @@ class CriterionFile(_Part):
         return AllOf(of=_each(self.all, find)) if self.all is not None else AnyOf(of=_each(self.any or (), find))
 
 
-def _one_or_several(found: Any) -> str:
-    return "several" if isinstance(found, list | tuple) else "one"
-
-
 Written = Annotated[
-    Annotated[CriterionFile, Tag("one")] | Annotated[tuple[CriterionFile, ...], Tag("several")],
+    Annotated[CriterionFile, Tag("one")] | Annotated[tuple[CriterionFile, ...], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]
 """Where criteria may stand: one, or a list of which all must hold."""
 
 
-def codes_named(named: str, find: FindCodes) -> CodeList | None:
-    """Return the code list that a name stands for; nothing if any code will do."""
-    return None if named == ANY_CODE else find(named)
+def check_written(criteria: Any, find: FindCodes, *, of: EventTable | None, at: str) -> None:
+    """Refuse, where it stands, what cannot be asked of rows of a table, or of people if there is no table.
+
+    Raises:
+        Misplaced: if a value or a visit is asked of what has none.
+    """
+    for steps, criterion in _alone(criteria, (at,)):
+        refuse_here(lambda asked=criterion: check_askable(asked.to_criterion(find), of=of), None, *steps)  # type: ignore[misc]
+
+
+def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:
+    """Yield the criteria that are not made of others, each with the way to it."""
+    if isinstance(criteria, tuple):
+        for number, one in enumerate(criteria):
+            yield from _alone(one, (*at, number))
+    elif isinstance(criteria, CriterionFile):
+        here = (*at, *criteria.named)
+        if criteria.at_least is not None:
+            yield from _alone(criteria.at_least.of, (*here, "of"))
+        elif made_of := criteria.all or criteria.any or criteria.not_:
+            yield from _alone(made_of, here)
+        else:
+            yield here, criteria
 
 
 def written(criteria: Any, find: FindCodes) -> tuple[Criterion, ...]:
@@ -284,36 +246,10 @@ def all_of(criteria: list[Criterion] | tuple[Criterion, ...]) -> Criterion | Non
     return criteria[0] if len(criteria) == 1 else AllOf(of=tuple(criteria))
 
 
-def to_window(first: str, last: str) -> Window:
-    """Return the window from one edge to another.
-
-    >>> to_window("end - 12 months + 1 day", "end").on(date(2024, 1, 1), date(2024, 1, 31))
-    (datetime.date(2023, 2, 1), datetime.date(2024, 1, 31))
-    """
-    return Window(first=_edge(first), last=_edge(last))
-
-
-def _edge(text: str) -> Edge | None:
-    if text == ANY_TIME:
-        return None
-    found = _EDGE.fullmatch(text)
-    if not found:
-        raise DefinitionError(
-            f"`{text}` is no edge of a window; write `start`, `end`, a date such as 2024-01-31 or `{ANY_TIME}`, and "
-            "move it by ` + ` or ` - ` and a number of days, weeks, months or years, such as `end - 12 months + 1 day`"
-        )
-    months = days = 0
-    for sign, number, unit in _MOVE.findall(found[2]):
-        moved = int(number) if sign == "+" else -int(number)
-        months += moved * _MONTHS.get(unit, 0)
-        days += moved * _DAYS.get(unit, 0)
-    if found[1] in tuple(Anchor):
-        return Edge(anchor=Anchor(found[1]), months=months, days=days)
-    try:
-        return Edge(anchor=date.fromisoformat(found[1]), months=months, days=days)
-    except ValueError as error:
-        raise DefinitionError(f"`{found[1]}` is no day of the calendar; correct it") from error
-
-
 def _each(criteria: tuple[CriterionFile, ...], find: FindCodes) -> tuple[Criterion, ...]:
     return tuple(criterion.to_criterion(find) for criterion in criteria)
+
+
+for _model in (EventsFile, CountedEventsFile, HadFile, AtLeastFile, CriterionFile):
+    # They name each other; until then Pydantic does not say what their fields are, nor can a refusal.
+    _model.model_rebuild()

@@ -1,16 +1,17 @@
 """What the YAML files of a library look like, and how each becomes one of our own types."""
 
+from abc import abstractmethod
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Events
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
-from rounds.measures.periods import Grain
+from rounds.measures.periods import LONGEST_SPAN, Grain
 from rounds.measures.questions import (
     ObservedOn,
     People,
@@ -22,15 +23,8 @@ from rounds.measures.questions import (
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
-from rounds.storage.criteria_files import (
-    CodesName,
-    CountedEventsFile,
-    FindCodes,
-    Written,
-    all_of,
-    codes_named,
-    written,
-)
+from rounds.storage.criteria_files import CountedEventsFile, Written, all_of, check_written, written
+from rounds.storage.criteria_parts import CodesName, FindCodes, codes_named, refuse_here
 from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
@@ -52,9 +46,14 @@ class CodeListFile(Definition):
     reviewer: Words
     next_review: date
 
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        refuse_here(self.to_code_list)
+        return self
+
     def to_code_list(self) -> CodeList:
         if self.author == self.reviewer:
-            raise DefinitionError(f"code list {self.id}: the reviewer must be somebody other than the author")
+            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
         return CodeList(
             id=self.id,
             version=self.version,
@@ -87,14 +86,29 @@ class _MeasureBase(Definition):
     title: Words
     description: Words
     grain: Grain
-    span: int = 1
-    per: int
+    span: Annotated[int, Field(ge=1, le=LONGEST_SPAN)] = 1
+    per: Annotated[int, Field(ge=1)]
     unit: Words
     better: Better
     target: float | None = None
     author: Words
     reviewer: Words
     next_review: date
+
+    @model_validator(mode="after")
+    def _can_be_asked(self, info: ValidationInfo) -> Self:
+        find = info.context
+        if find is not None:
+            self._check_asked(find)
+            refuse_here(lambda: self.to_measure(find))
+        return self
+
+    def _check_asked(self, find: FindCodes) -> None:
+        """Refuse what cannot be asked of what is counted."""
+
+    @abstractmethod
+    def to_measure(self, find: FindCodes) -> Measure:
+        """Return the measure, or raise `DefinitionError`."""
 
     def _measure(self, question: Question, strata: tuple[Stratum, ...]) -> Measure:
         return Measure(
@@ -121,10 +135,19 @@ class _RecordsFile(_MeasureBase):
     numerator: Written
     strata: tuple[Stratum, ...] = ()
 
+    @property
+    @abstractmethod
+    def _table(self) -> EventTable | None:
+        """The table whose rows are counted; None if people are."""
+
+    def _check_asked(self, find: FindCodes) -> None:
+        check_written(self.who, find, of=self._table, at="who")
+        check_written(self.numerator, find, of=self._table, at="numerator")
+
     def _of(self, unit: People | Rows, find: FindCodes) -> Measure:
         numerator = all_of(written(self.numerator, find))
         if numerator is None:
-            raise DefinitionError(f"measure {self.id}: `numerator` is an empty list; write what counts")
+            raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
         return self._measure(
             RecordsQuestion(unit=unit, who=all_of(written(self.who, find)), numerator=numerator), self.strata
         )
@@ -133,6 +156,10 @@ class _RecordsFile(_MeasureBase):
 class _PeopleFile(_RecordsFile):
     count: Literal["people"]
     observed: ObservedOn = ObservedOn.ANY_DAY
+
+    @property
+    def _table(self) -> None:
+        return None
 
     def to_measure(self, find: FindCodes) -> Measure:
         return self._of(People(observed=self.observed), find)
@@ -143,6 +170,10 @@ class _VisitsFile(_RecordsFile):
     visits: CodesName
     counted_on: Anchor = Anchor.START
 
+    @property
+    def _table(self) -> EventTable:
+        return EventTable.VISIT_OCCURRENCE
+
     def to_measure(self, find: FindCodes) -> Measure:
         events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, find))
         return self._of(Rows(events=events, counted_on=self.counted_on), find)
@@ -151,6 +182,10 @@ class _VisitsFile(_RecordsFile):
 class _EventsFile(_RecordsFile):
     count: Literal["events"]
     events: CountedEventsFile
+
+    @property
+    def _table(self) -> EventTable:
+        return self.events.event
 
     def to_measure(self, find: FindCodes) -> Measure:
         return self._of(Rows(events=self.events.to_events(find), counted_on=self.events.counted_on), find)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
@@ -27,6 +28,14 @@ class Definition(BaseModel):
     """What every model of a YAML file builds on: strict types, no unknown fields, unchangeable."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Misplaced(ValueError):
+    """What a model's validator raises of something inside it: the steps from the model to the wrong field."""
+
+    def __init__(self, message: str, *, at: tuple["Step", ...]) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -53,6 +62,9 @@ _WHAT_A_TYPE_IS = {
     "date_from_datetime_parsing": "a date such as 2024-01-31",
     "none_required": "empty",
 }
+
+
+_LIMITS = {"greater_than_equal": ("ge", "more"), "less_than_equal": ("le", "less")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +108,7 @@ def read_yaml(path: Path, model: type[M], *, context: object = None) -> M:
         raise DefinitionError(f"{path}: {error}") from error
     except ValidationError as error:
         found = sorted(
-            ((*_locate(root, problem), problem) for problem in error.errors(include_url=False)),
+            ((*_locate(root, _steps(problem, model)), problem) for problem in _problems(error)),
             key=lambda found: (found[0].line, found[0].column),
         )
         lines = dict.fromkeys(
@@ -162,10 +174,25 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _locate(root: Node, problem: ErrorDetails) -> tuple[_Place, str]:
+def _problems(error: ValidationError) -> list[ErrorDetails]:
+    """Return what is wrong, less the lists that Pydantic calls too short because of what is wrong inside them."""
+    found = error.errors(include_url=False)
+    return [problem for problem in found if problem["type"] != "too_short" or not problem["input"]]
+
+
+def _steps(problem: ErrorDetails, model: type[BaseModel]) -> tuple[Step, ...]:
+    """Return the way from the top of the file to a problem."""
+    steps = problem["loc"]
+    # The first step into a union is the choice made, such as `visits`. It may be the name of a field too.
+    if steps and issubclass(model, RootModel) and any(_is_choice(part, steps[0]) for part in _parts(model)):
+        steps = steps[1:]
+    return (*steps, *getattr(problem.get("ctx", {}).get("error"), "at", ()))
+
+
+def _locate(root: Node, steps: tuple[Step, ...]) -> tuple[_Place, str]:
     """Return the place and the dotted name of a problem: its key if there is one, else the nearest thing around it."""
     place, node, names = _place(root), root, []
-    for step in problem["loc"]:
+    for step in steps:
         found = _child(node, step)
         if found is not None:
             key, node = found
@@ -188,6 +215,8 @@ def _explain(problem: ErrorDetails, name: str, model: type[BaseModel]) -> str:
     field = str(problem["loc"][-1]) if problem["loc"] else ""
     kind, context = problem["type"], problem.get("ctx", {})
     valid = _fields_at(model, problem["loc"][:-1])
+    if kind == "extra_forbidden" and issubclass(model, RootModel) and field in _fields_at(model, ()):
+        return f"field `{field}` does not go with the choice `{problem['loc'][0]}`; remove it"
     if kind == "extra_forbidden":
         # In a union a field may be right for one choice and wrong for another: then no word is nearer.
         return f"unknown field `{field}`{' here' if field in valid else nearest(field, valid)}"
@@ -205,8 +234,17 @@ def _explain(problem: ErrorDetails, name: str, model: type[BaseModel]) -> str:
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         return f"`{name}` cannot be `{given}`{nearest(str(given), choices)}"
+    if kind in _LIMITS:
+        name_of_limit, words = _LIMITS[kind]
+        return f"`{name}` must be {context[name_of_limit]} or {words}, not {given}"
+    if kind in ("too_short", "string_too_short"):
+        return f"`{name}` is empty; write at least one {'word' if kind == 'string_too_short' else 'item'}"
+    if kind == "string_pattern_mismatch":
+        return f"`{name}` cannot be `{given}`; use small letters, digits and hyphens, 60 at most, no hyphen first"
+    if kind in _WHAT_A_TYPE_IS and field == "[key]":
+        return f"`{name}`: what stands before the colon must be {_WHAT_A_TYPE_IS[kind]}, not `{given}`"
     if kind in _WHAT_A_TYPE_IS:
-        shown = "empty" if given is None else f"`{given}`" if isinstance(given, str | int | float) else "what is here"
+        shown = {NoneType: "empty", list: "a list", dict: "a mapping"}.get(type(given), f"`{given}`")
         return f"`{name}` must be {_WHAT_A_TYPE_IS[kind]}, not {shown}"
     words = str(context["error"]) if "error" in context else problem["msg"]
     return f"`{name}`: {words[:1].lower() + words[1:]}"
@@ -214,8 +252,9 @@ def _explain(problem: ErrorDetails, name: str, model: type[BaseModel]) -> str:
 
 def _fields_at(model: type[BaseModel], steps: tuple[Step, ...]) -> list[str]:
     """Return the names a mapping may have at a place, over every choice the types allow there."""
-    found: list[Any] = [model]
-    for step in steps:
+    chosen = [part for part in _parts(model) if steps and _is_choice(part, steps[0])]
+    found: list[Any] = chosen or [model]
+    for step in steps[1:] if chosen else steps:
         inner = [item for kind in found for item in _inside(kind, step)]
         chosen = [part for kind in found for part in _parts(kind) if _is_choice(part, step)]
         found = inner or chosen or found

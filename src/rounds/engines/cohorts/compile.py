@@ -49,7 +49,10 @@ def _primary(program: Program, primary: PrimaryCriteria) -> str:
     observed = program.tables.table("observation_period")
     first, last = "CAST(o.observation_period_start_date AS DATE)", "CAST(o.observation_period_end_date AS DATE)"
     direction = "DESC" if primary.limit is Limit.LAST else "ASC"
-    order = f"e.sort_date {direction}, e.event_id, e.criterion, e.end_date NULLS LAST, {first}, {last}"
+    order = (
+        f"e.sort_date {direction}, e.event_id, e.criterion, e.end_date NULLS LAST, "
+        f"e.visit_occurrence_id NULLS LAST, {first}, {last}"
+    )
     limit = "" if primary.limit is Limit.ALL else "QUALIFY event = 1"
     # ATLAS leaves the order of events on one day with one key open; ours is fixed.
     numbered = (
@@ -167,14 +170,14 @@ def _exposure(program: Program, strategy: ContinuousExposure, included: str) -> 
 
 def _runs(padded: str, pad_days: int) -> str:
     """Return the runs of stretches that touch, without the days their ends were padded by."""
-    before = (
-        "OVER (PARTITION BY person_id ORDER BY start_date, end_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    )
-    sofar = "OVER (PARTITION BY person_id ORDER BY start_date, end_date ROWS UNBOUNDED PRECEDING)"
+    order = "PARTITION BY person_id ORDER BY start_date, end_date ROWS"
+    before = f"OVER ({order} BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    # Of stretches that are alike, two windows need not take the same one first: there must be only one.
+    alone = f"SELECT DISTINCT person_id, start_date, end_date FROM {padded}"
     return (
         f"SELECT person_id, min(start_date) AS start_date, max(end_date) - {pad_days} AS end_date FROM ("
-        f"SELECT *, sum(begins) {sofar} AS run FROM ("
-        f"SELECT *, CASE WHEN max(end_date) {before} >= start_date THEN 0 ELSE 1 END AS begins FROM {padded})) "
+        f"SELECT *, sum(begins) OVER ({order} UNBOUNDED PRECEDING) AS run FROM ("
+        f"SELECT *, CASE WHEN max(end_date) {before} >= start_date THEN 0 ELSE 1 END AS begins FROM ({alone}))) "
         "GROUP BY person_id, run"
     )
 

@@ -1,5 +1,6 @@
 """The reference engine for cohorts: plain Python, slow and obvious. It defines what a definition means."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ def _primary_events(tables: Tables, definition: CohortDefinition, concepts: Conc
             each[0].key,
             each[1],
             each[0].end or date.max,
+            math.inf if each[0].visit is None else each[0].visit,
             each[2],
             each[3],
         )

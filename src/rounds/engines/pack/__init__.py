@@ -1,0 +1,21 @@
+"""The pack engine: counts from an index of a site's records, sorted once, with all periods of a person in one mask.
+
+`build_pack` makes the index beside the tables; `count_all` counts a batch of measures from it, and leaves to SQL what
+the index cannot tell exactly.
+"""
+
+from rounds.engines.pack.build import build_pack
+from rounds.engines.pack.count import Counted, FellBack, count, count_all, count_saying_how
+from rounds.engines.pack.layout import NotCovered, Pack, open_pack
+
+__all__ = [
+    "Counted",
+    "FellBack",
+    "NotCovered",
+    "Pack",
+    "build_pack",
+    "count",
+    "count_all",
+    "count_saying_how",
+    "open_pack",
+]

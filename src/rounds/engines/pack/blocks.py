@@ -1,0 +1,115 @@
+"""A block: some thousands of people with consecutive numbers, few enough that what is held of them stays small."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rounds.engines.pack.kernels import Moments, block_bounds
+from rounds.engines.pack.layout import Array, Pack, PackTable
+from rounds.engines.pack.row_kernels import kept, merged
+
+BLOCK_PEOPLE = 32_768
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coded:
+    """The rows of one table that carry one of some codes, and where each block's begin."""
+
+    table: PackTable
+    bounds: Array
+    """Shape (concepts, blocks + 1)."""
+
+    def of_block(self, number: int) -> tuple[Array, Array]:
+        """Return where each concept's rows of a block start and stop."""
+        return self.bounds[:, number].copy(), self.bounds[:, number + 1].copy()
+
+
+def coded(table: PackTable, concepts: tuple[int, ...] | None, edges: Array) -> Coded:
+    """Return the rows of some concepts, or of all.
+
+    Args:
+        table: where they are.
+        concepts: sorted; None for every row.
+        edges: the first person of each block, and the number of people.
+    """
+    if concepts is None:
+        places = np.arange(len(table.concepts))
+    else:
+        wanted = np.asarray(concepts, dtype=np.int64)
+        places = np.searchsorted(table.concepts, wanted)
+        places = places[places < len(table.concepts)] if len(table.concepts) else places[:0]
+        places = places[np.isin(table.concepts[places], wanted)]
+        places = np.unique(places)
+    starts, stops = table.starts[places].copy(), table.stops[places].copy()
+    bounds = np.empty((len(places), len(edges)), dtype=np.int64)
+    block_bounds(table.columns["person"], starts, stops, edges, bounds)
+    return Coded(table=table, bounds=bounds)
+
+
+def block_edges(people: int) -> Array:
+    return np.minimum(np.arange(0, people + BLOCK_PEOPLE, BLOCK_PEOPLE), people)
+
+
+def moments_of(table: PackTable) -> Moments:
+    """Return what orders the rows of a table."""
+    return Moments(**{name: table.columns[name] for name in Moments._fields})
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Block:
+    """What has been worked out for a block so far, by the step that did."""
+
+    pack: Pack
+    number: int
+    base: int
+    people: int
+    masks: dict[object, Array] = field(default_factory=dict)
+    rows: dict[object, "RowSet"] = field(default_factory=dict)
+
+    @property
+    def span(self) -> slice:
+        return slice(self.base, self.base + self.people)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowSet:
+    """Rows of a block by person and moment: their places in the table, and where each person's begin."""
+
+    block: Block
+    table: PackTable
+    at: Array
+    begin: Array
+
+    def column(self, name: str) -> Array:
+        """Return a column of these rows; an empty array if the table has none, except that rows end when they begin."""
+        if name == "last" and not self.table.has("last"):
+            name = "first"
+        whole = self.table.columns[name]
+        return whole[self.at] if len(whole) else whole
+
+    def minutes(self) -> Array:
+        found = self.column("minute")
+        return found if len(found) else np.zeros(len(self.at), dtype=np.uint16)
+
+    def days(self, name: str) -> Array:
+        return self.column(name).astype(np.int64)
+
+    def person(self) -> Array:
+        """Return the number of each row's person."""
+        return self.column("person").astype(np.int64)
+
+    def where(self, flags: Array, *, first: bool) -> "RowSet":
+        """Return the rows that are flagged, or only everybody's first of them."""
+        out, begin = np.empty(len(self.at), dtype=np.int64), np.empty(len(self.begin), dtype=np.int64)
+        number = kept(self.at, self.begin, flags, first, out, begin)
+        return RowSet(block=self.block, table=self.table, at=out[:number].copy(), begin=begin)
+
+
+def rows_of(block: Block, found: Coded) -> RowSet:
+    """Return the rows of a block in their order."""
+    starts, stops = found.of_block(block.number)
+    begin = np.zeros(block.people + 1, dtype=np.int64)
+    rows = np.empty(int(np.sum(stops - starts)), dtype=np.int64)
+    some = stops > starts
+    merged(starts[some], stops[some], block.base, found.table.columns["person"], moments_of(found.table), begin, rows)
+    return RowSet(block=block, table=found.table, at=rows, begin=begin)

@@ -1,0 +1,15 @@
+"""How kernels are compiled: once on a machine, without holding the interpreter's lock while they run."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel on its first call and keep the machine code for later processes."""
+    kernel: Callable[P, R] = numba.njit(nogil=True, cache=True)(function)
+    return kernel

@@ -1,0 +1,215 @@
+# ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
+"""Kernels over people: each gathers bits, one a period, into a mask for every person of a block.
+
+A block's people have consecutive numbers from `base`. A concept's rows of the block stand at `starts`..`stops`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rounds.engines.pack.compiled import compiled
+
+Array = npt.NDArray[Any]
+
+
+class Sieve(NamedTuple):
+    """What a row must be, besides carrying a code: every part of it holds."""
+
+    inside: Array
+    """Empty, or whether each row begins in an observation period."""
+    value: Array
+    """Empty, or each row's number."""
+    unit: Array
+    units: Array
+    """Sorted; empty if any will do."""
+    low: np.float32
+    low_included: bool
+    high: np.float32
+    high_included: bool
+    answer: Array
+    """Empty, or each row's coded answer."""
+    answers: Array
+    """Sorted."""
+
+
+class Moments(NamedTuple):
+    """What orders the rows of a person; columns the table does not have are empty."""
+
+    first: Array
+    minute: Array
+    value: Array
+    last: Array
+    unit: Array
+    answer: Array
+    visit: Array
+
+
+@compiled
+def block_bounds(person: Array, starts: Array, stops: Array, edges: Array, bounds: Array) -> None:  # pragma: no cover
+    """Find where each concept's rows of each block begin: `bounds[concept, block]`."""
+    for concept in range(len(starts)):
+        at = starts[concept]
+        for block in range(len(edges)):
+            low, high = at, stops[concept]
+            step = 64
+            while low + step < high and person[low + step] < edges[block]:
+                low += step
+                step *= 2
+            if low + step < high:
+                high = low + step + 1
+            while low < high:
+                middle = (low + high) // 2
+                if person[middle] < edges[block]:
+                    low = middle + 1
+                else:
+                    high = middle
+            at = low
+            bounds[concept, block] = at
+
+
+@compiled
+def on_a_day(
+    out: Array, base: int, starts: Array, stops: Array, person: Array, day: Array, masks: Array
+) -> None:  # pragma: no cover
+    """Gather the mask of one day of every row."""
+    for part in range(len(starts)):
+        for row in range(starts[part], stops[part]):
+            out[person[row] - base] |= masks[day[row]]
+
+
+@compiled
+def over_days(
+    out: Array,
+    base: int,
+    starts: Array,
+    stops: Array,
+    person: Array,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    sieve: Sieve,
+) -> None:  # pragma: no cover
+    """Gather what a mask of the first and one of the last day have in common, for the rows that pass."""
+    for part in range(len(starts)):
+        for row in range(starts[part], stops[part]):
+            mask = of_first[first[row]] & of_last[last[row]]
+            if mask != 0 and passes(sieve, row):
+                out[person[row] - base] |= mask
+
+
+@compiled
+def counted_days(
+    out: Array,
+    base: int,
+    starts: Array,
+    stops: Array,
+    person: Array,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    sieve: Sieve,
+    at_least: int,
+) -> None:  # pragma: no cover
+    """As `over_days`, with a bit only where so many rows have it: one layer of masks for each row that was met."""
+    layers = np.zeros((len(out), at_least), dtype=np.uint64)
+    for part in range(len(starts)):
+        for row in range(starts[part], stops[part]):
+            mask = of_first[first[row]] & of_last[last[row]]
+            if mask != 0 and passes(sieve, row):
+                layer = layers[person[row] - base]
+                for place in range(at_least - 1, 0, -1):
+                    layer[place] |= layer[place - 1] & mask
+                layer[0] |= mask
+    for who in range(len(out)):
+        out[who] |= layers[who, at_least - 1]
+
+
+@compiled
+def first_rows(
+    best: Array, base: int, starts: Array, stops: Array, person: Array, moments: Moments, sieve: Sieve
+) -> None:  # pragma: no cover
+    """Find everybody's first row that passes; `best` is -1 where there is none."""
+    for part in range(len(starts)):
+        before = -1
+        for row in range(starts[part], stops[part]):
+            who = person[row] - base
+            if who != before and passes(sieve, row):
+                before = who
+                if best[who] < 0 or precedes(moments, row, best[who]):
+                    best[who] = row
+
+
+@compiled
+def of_rows(
+    out: Array, rows: Array, first: Array, of_first: Array, last: Array, of_last: Array, sieve: Sieve
+) -> None:  # pragma: no cover
+    """Give everybody the mask of one row, if there is one and it passes."""
+    for who in range(len(out)):
+        row = rows[who]
+        if row >= 0 and passes(sieve, row):
+            out[who] = of_first[first[row]] & of_last[last[row]]
+
+
+@compiled
+def of_spans(
+    out: Array, base: int, start: Array, first: Array, last: Array, of_first: Array, of_last: Array
+) -> None:  # pragma: no cover
+    """Gather over everybody's observation periods what a mask of the first and one of the last day share."""
+    for who in range(len(out)):
+        for place in range(start[base + who], start[base + who + 1]):
+            out[who] |= of_first[first[place]] & of_last[last[place]]
+
+
+@compiled
+def passes(sieve: Sieve, row: int) -> bool:  # pragma: no cover
+    """Say whether a row is what it must be."""
+    if len(sieve.inside) > 0 and sieve.inside[row] == 0:
+        return False
+    if len(sieve.value) > 0:
+        value = sieve.value[row]
+        above = value > sieve.low or (sieve.low_included and value == sieve.low)
+        below = value < sieve.high or (sieve.high_included and value == sieve.high)
+        if not (above and below):
+            return False
+        if len(sieve.units) > 0 and not among(sieve.units, sieve.unit[row]):
+            return False
+    return len(sieve.answer) == 0 or among(sieve.answers, sieve.answer[row])
+
+
+@compiled
+def among(several: Array, one: int) -> bool:  # pragma: no cover
+    """Say whether a sorted array holds a number."""
+    low, high = 0, len(several)
+    while low < high:
+        middle = (low + high) // 2
+        if several[middle] < one:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(several) and several[low] == one
+
+
+@compiled
+def precedes(moments: Moments, one: int, other: int) -> bool:  # pragma: no cover
+    """Say whether one row comes before another of the same person."""
+    if moments.first[one] != moments.first[other]:
+        return bool(moments.first[one] < moments.first[other])
+    if len(moments.minute) > 0 and moments.minute[one] != moments.minute[other]:
+        return bool(moments.minute[one] < moments.minute[other])
+    if len(moments.value) > 0:
+        mine, theirs = moments.value[one], moments.value[other]
+        if np.isnan(mine) != np.isnan(theirs):
+            return not np.isnan(mine)
+        if not np.isnan(mine) and mine != theirs:
+            return bool(mine > theirs)
+    if len(moments.last) > 0 and moments.last[one] != moments.last[other]:
+        return bool(moments.last[one] > moments.last[other])
+    if len(moments.unit) > 0 and moments.unit[one] != moments.unit[other]:
+        return bool(moments.unit[one] > moments.unit[other])
+    if len(moments.answer) > 0 and moments.answer[one] != moments.answer[other]:
+        return bool(moments.answer[one] > moments.answer[other])
+    return len(moments.visit) > 0 and bool(moments.visit[one] > moments.visit[other])

@@ -1,0 +1,183 @@
+"""What a pack is on disk, and how it is opened.
+
+    pack.json                     format, digest of what it was built from, people, tables
+    people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number
+    observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
+    <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
+    <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
+
+No person's id is in it. Arrays are mapped from disk, so that what a count holds in memory does not grow with them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from rounds.errors import RecordsError
+from rounds.measures.events import EventTable
+from rounds.records.omop import Records
+from rounds.records.tables import parts_of
+
+FORMAT: Final = 1
+MANIFEST: Final = "pack.json"
+FOLDER: Final = "pack"
+_TAIL_BYTES: Final = 65_536
+
+Array = npt.NDArray[Any]
+
+COLUMN_TYPES: Final[Mapping[str, str]] = {
+    "person": "int32",
+    "first": "uint16",
+    "last": "uint16",
+    "minute": "uint16",
+    "value": "float32",
+    "unit": "int32",
+    "answer": "int32",
+    "visit": "int64",
+    "inside": "uint8",
+}
+"""`inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
+
+
+class NotCovered(Exception):
+    """A measure asks something that the pack cannot tell exactly; another engine can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackTable:
+    """The rows of one table. A column that the table does not have is an empty array."""
+
+    table: EventTable
+    concepts: Array
+    starts: Array
+    stops: Array
+    columns: Mapping[str, Array]
+    vague: tuple[str, ...]
+    """Columns with something that the pack's types cannot hold."""
+
+    def has(self, column: str) -> bool:
+        return len(self.columns[column]) > 0
+
+    @property
+    def first(self) -> Array:
+        return self.columns["first"]
+
+    @property
+    def last(self) -> Array:
+        return self.columns["last"] if self.has("last") else self.first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pack:
+    """An opened pack."""
+
+    folder: Path
+    people: int
+    birth: Array
+    sex: Array
+    born: Array
+    ranges: Array
+    """Where each group of one sex and one year of birth begins, and after the last the number of people."""
+    observed_start: Array
+    observed_first: Array
+    observed_last: Array
+    observed_vague: bool
+    concept: Array
+    """Sorted; empty if the site has no vocabulary."""
+    ancestor: Array
+    """Sorted."""
+    descendant: Array
+    """Of the ancestor at the same place."""
+    tables: Mapping[EventTable, PackTable]
+
+
+def pack_folder(records: Records) -> Path:
+    """Return where the pack of some records lies: with them, so that it goes when they go."""
+    return records.folder / FOLDER
+
+
+def digest_of(records: Records) -> str:
+    """Return a digest that changes when the records change.
+
+    Of each file it takes name, size, time of last change and the last bytes, which in Parquet hold the statistics of
+    every column.
+    """
+    said = hashlib.sha256(f"{FORMAT} {records.as_of.year}".encode())
+    for source in records.sources:
+        said.update(source.select.replace(str(records.folder), "").encode())
+        for part in parts_of(source.path):
+            about = part.stat()
+            said.update(f"{part.name} {about.st_size} {about.st_mtime_ns} ".encode())
+            with part.open("rb") as stream:
+                stream.seek(max(0, about.st_size - _TAIL_BYTES))
+                said.update(stream.read())
+    return said.hexdigest()
+
+
+def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
+    """Return the pack of some records; None if there is none, or it was built from anything else.
+
+    Args:
+        records: the site's.
+        folder: where it was built, if not beside the tables.
+    """
+    folder = folder or pack_folder(records)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise RecordsError(f"{folder / MANIFEST} cannot be read; delete {folder}, it is built again") from None
+    if manifest.get("format") != FORMAT or manifest.get("digest") != digest_of(records):
+        return None
+    people = {name: _mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
+    group = people["sex"].astype(np.int32) * 4096 + people["born"]
+    changes = np.flatnonzero(np.diff(group)) + 1
+    return Pack(
+        folder=folder,
+        people=manifest["people"],
+        ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        observed_start=_mapped(folder, "observed.start"),
+        observed_first=_mapped(folder, "observed.first"),
+        observed_last=_mapped(folder, "observed.last"),
+        observed_vague=manifest["observed_vague"],
+        concept=_mapped(folder, "vocabulary.concept"),
+        ancestor=_mapped(folder, "vocabulary.ancestor"),
+        descendant=_mapped(folder, "vocabulary.descendant"),
+        tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
+        **people,
+    )
+
+
+def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
+    columns = {
+        column: _mapped(folder, f"{name}.{column}") if column in about["columns"] else _empty(kind)
+        for column, kind in COLUMN_TYPES.items()
+    }
+    index = {part: _mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
+    return PackTable(table=EventTable(name), columns=columns, vague=tuple(about["vague"]), **index)
+
+
+def _mapped(folder: Path, name: str) -> Array:
+    """Return an array that is read from disk as it is used."""
+    path = folder / f"{name}.npy"
+    try:
+        array: Array = np.asarray(np.load(path, mmap_mode="r"))
+    except ValueError:  # nothing to map
+        array = np.load(path)
+    except OSError:
+        raise RecordsError(f"{path} cannot be read; delete {folder}, it is built again") from None
+    array.setflags(write=False)
+    return array
+
+
+def _empty(kind: str) -> Array:
+    array: Array = np.empty(0, dtype=kind)
+    array.setflags(write=False)
+    return array

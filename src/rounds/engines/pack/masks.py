@@ -1,0 +1,274 @@
+"""Criteria asked of people in periods, as steps. The same criterion in the same periods is the same step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from rounds.engines.pack.blocks import Block, RowSet
+from rounds.engines.pack.days import LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
+from rounds.engines.pack.kernels import Sieve
+from rounds.engines.pack.layout import Array, NotCovered, PackTable
+from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria
+from rounds.engines.pack.steps import (
+    EVERY_BIT,
+    ByBirth,
+    Combined,
+    Contrary,
+    HavingAny,
+    HavingFirst,
+    HavingRows,
+    InObservation,
+    SameInRange,
+    Shared,
+    Step,
+)
+from rounds.measures.criteria import (
+    Age,
+    AgeBy,
+    AllOf,
+    Answer,
+    AnyOf,
+    Choose,
+    Covers,
+    Criterion,
+    Distinct,
+    Has,
+    Not,
+    Observed,
+    Sex,
+    Touches,
+    Value,
+    parts,
+)
+from rounds.measures.periods import Period
+from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.windows import AT_START, Anchor, Window, add_months
+
+MOST_PERIODS: Final = 64
+
+
+@dataclass(slots=True, kw_only=True)
+class PeriodMasks:
+    """Turns criteria into steps for some periods, at most `MOST_PERIODS`."""
+
+    rows: RowCriteria
+    periods: tuple[Period, ...]
+    _steps: dict[object, Shared] = field(default_factory=dict)
+    _days: dict[object, Masks] = field(default_factory=dict)
+    _spans: dict[Window, list[Span]] = field(default_factory=dict)
+
+    def step(self, criterion: Criterion) -> Shared:
+        """Return the step of a criterion; every call is one use of it.
+
+        Raises:
+            NotCovered: if the pack cannot tell.
+        """
+        if criterion not in self._steps:
+            self._steps[criterion] = Shared(step=self._made(criterion))
+        found = self._steps[criterion]
+        found.uses += 1
+        return found
+
+    def all_of(self, *several: Criterion | None) -> Shared:
+        """Return the step of several criteria together."""
+        asked = tuple(one for one in several if one is not None)
+        return self.step(asked[0] if len(asked) == 1 else AllOf(of=asked))
+
+    def _made(self, criterion: Criterion) -> Step:
+        match criterion:
+            case Age():
+                return self._age(criterion)
+            case Sex():
+                named = [level in criterion.among for level in LEVELS[Stratum.SEX]]
+                everybody = np.where(named, ~np.uint64(0), np.uint64(0)).astype(np.uint64)
+                pack = self.rows.pack
+                return SameInRange(of_range=everybody[pack.sex[pack.ranges[:-1]]])
+            case Observed():
+                return self._observed(criterion)
+            case Has():
+                return self._has(criterion)
+            case AllOf(of=several):
+                return Combined(of=tuple(map(self.step, several)), at_least=len(several))
+            case AnyOf(of=several, at_least=number):
+                return Combined(of=tuple(map(self.step, several)), at_least=number)
+            case Not(of=one):
+                return Contrary(of=self.step(one))
+            case Value() | Answer():
+                raise ValueError("a person in a period has no value")
+
+    def spans(self, window: Window) -> list[Span]:
+        if window not in self._spans:
+            found = [window.on(period.start, period.end) for period in self.periods]
+            self._spans[window] = [(day_number(first), day_number(last)) for first, last in found]
+        return self._spans[window]
+
+    def _masks(self, kind: str, window: Window) -> Masks:
+        make = {"inside": inside, "ending": ending_by, "begun": begun_by}[kind]
+        if (kind, window) not in self._days:
+            self._days[kind, window] = make(self.spans(window))
+        return self._days[kind, window]
+
+    def _age(self, asked: Age) -> Step:
+        days = [period.start if asked.at is Anchor.START else period.end for period in self.periods]
+        if asked.by is AgeBy.BIRTHDAY:
+            return ByBirth(of_day=inside([_born_between(asked, day) for day in days]))
+        pack = self.rows.pack
+        age = np.array([day.year for day in days]) - pack.born[pack.ranges[:-1]].astype(np.int64)[:, None]
+        met = np.ones(age.shape, dtype=np.bool_)
+        if asked.low is not None:
+            met &= age >= asked.low
+        if asked.high is not None:
+            met &= age <= asked.high
+        bits = np.uint64(1) << np.arange(len(days), dtype=np.uint64)
+        return SameInRange(of_range=np.bitwise_or.reduce(np.where(met, bits, np.uint64(0)), axis=1))
+
+    def _observed(self, asked: Observed) -> Step:
+        self._refuse_far(asked.window, self.rows.pack.observed_vague, "observation periods")
+        if asked.covers is Covers.ANY_DAY:
+            return InObservation(
+                of_first=self._masks("ending", asked.window), of_last=self._masks("begun", asked.window)
+            )
+        # A window is covered if it begins on the observation's first day or later and ends on its last or earlier.
+        spans = self.spans(asked.window)
+        held = [first <= last and not is_open(first) and not is_open(last) for first, last in spans]
+        far = 2 * LAST_DAY
+        begins = inside([(-1, first) if met else (1, 0) for (first, _), met in zip(spans, held, strict=True)])
+        ends = inside([(last, far) if met else (1, 0) for (_, last), met in zip(spans, held, strict=True)])
+        return InObservation(of_first=begins, of_last=ends)
+
+    def _refuse_far(self, window: Window, vague: bool, what: str) -> None:
+        edges = [day for span in self.spans(window) for day in span if not is_open(day)]
+        if vague and any(not 0 < day < LAST_DAY for day in edges):
+            raise NotCovered(f"a window reaches beyond 1900 to 2079, and so do {what}")
+
+    def _has(self, asked: Has) -> Step:
+        self.rows.check(asked.events, asked.provided)
+        coded = self.rows.coded(asked.events)
+        table = coded.table
+        self._refuse_far(asked.window, "last" in table.vague, f"rows of {asked.events.table}")
+        of_first, of_last = EVERY_BIT, EVERY_BIT
+        match asked.touches:
+            case Touches.STARTS:
+                of_first = self._masks("inside", asked.window)
+            case Touches.ENDS:
+                of_last = self._masks("inside", asked.window)
+            case Touches.OVERLAPS:
+                of_first, of_last = self._masks("ending", asked.window), self._masks("begun", asked.window)
+        if asked.choose is Choose.ANY and asked.distinct is Distinct.ROWS:
+            simple = self._one_pass(asked, table, of_first, of_last)
+            if simple is not None:
+                return simple
+        return HavingRows(
+            rows=partial(_rows, self.rows, asked),
+            provided=None if asked.provided is None else partial(_flags, self.rows, asked.provided),
+            of_first=of_first,
+            of_last=of_last,
+            choose=CHOOSE[asked.choose],
+            at_least=asked.at_least,
+            days=asked.distinct is Distinct.DAYS,
+        )
+
+    def _one_pass(self, asked: Has, table: PackTable, of_first: Masks, of_last: Masks) -> Step | None:
+        """Return the quick way, which looks at each row by itself; None if rows must be brought into order."""
+        coded, no_sieve = self.rows.coded(asked.events), self._sieve(table, None)
+        where, provided = asked.events.where, asked.provided
+        if asked.events.first:
+            first, then = self._sieve(table, where), self._sieve(table, provided)
+            if first is None or then is None or asked.at_least > 1:
+                return None
+            return HavingFirst(coded=coded, sieve=first, provided=then, of_first=of_first, of_last=of_last)
+        both = tuple(one for one in (where, provided) if one is not None)
+        sieve = self._sieve(table, AllOf(of=both) if both else None)
+        if sieve is None or no_sieve is None:
+            return None
+        return HavingAny(
+            coded=coded,
+            sieve=sieve if _sieves(sieve) else None,
+            no_sieve=no_sieve,
+            of_first=of_first,
+            of_last=of_last,
+            at_least=asked.at_least,
+        )
+
+    def _sieve(self, table: PackTable, criterion: Criterion | None) -> Sieve | None:
+        """Return a criterion of rows as a sieve; None if it is more than a sieve can say."""
+        asked = [part for part in parts(criterion) if not isinstance(part, AllOf)]
+        kinds = [type(part) for part in asked]
+        if any(isinstance(part, AnyOf | Not) for part in asked) or len(set(kinds)) < len(kinds):
+            return None
+        column = table.columns
+        sieve = Sieve(
+            inside=_NO_FLAGS,
+            value=_NO_VALUES,
+            unit=column["unit"],
+            units=_NO_CONCEPTS,
+            low=np.float32(-np.inf),
+            low_included=True,
+            high=np.float32(np.inf),
+            high_included=True,
+            answer=_NO_ANSWERS,
+            answers=_NO_CONCEPTS,
+        )
+        for part in asked:
+            match part:
+                case Observed(window=window) if window == AT_START:
+                    sieve = sieve._replace(inside=column["inside"])
+                case Value(low=low, high=high):
+                    if not table.has("value"):
+                        return None
+                    sieve = sieve._replace(
+                        value=column["value"],
+                        units=_fixed(sorted(part.units)),
+                        low=np.float32(-np.inf if low is None else low),
+                        low_included=part.low_included or low is None,
+                        high=np.float32(np.inf if high is None else high),
+                        high_included=part.high_included or high is None,
+                    )
+                case Answer(codes=codes):
+                    if not table.has("answer"):
+                        return None
+                    sieve = sieve._replace(answer=column["answer"], answers=_fixed(self.rows.concepts[codes]))
+                case _:
+                    return None
+        return sieve
+
+
+def _rows(criteria: RowCriteria, asked: Has, block: Block) -> RowSet:
+    return criteria.rows(block, asked.events)
+
+
+def _flags(criteria: RowCriteria, provided: Criterion, rows: RowSet) -> Array:
+    return criteria.flags(rows, provided)
+
+
+def _sieves(sieve: Sieve) -> bool:
+    return any(len(column) > 0 for column in (sieve.inside, sieve.value, sieve.answer))
+
+
+def _born_between(asked: Age, day: date) -> Span:
+    """Return the first and the last day of birth of those who have the age on a day."""
+    last = LAST_DAY if asked.low is None else day_number(add_months(day, -12 * asked.low))
+    first = 0 if asked.high is None else day_number(add_months(day, -12 * (asked.high + 1))) + 1
+    return max(first, 0), last
+
+
+def _fixed(numbers: Sequence[int]) -> Array:
+    array = np.asarray(numbers, dtype=np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def _none(kind: type) -> Array:
+    array: Array = np.empty(0, dtype=kind)
+    array.setflags(write=False)
+    return array
+
+
+_NO_FLAGS: Final = _none(np.uint8)
+_NO_VALUES: Final = _none(np.float32)
+_NO_ANSWERS: Final = _none(np.int32)
+_NO_CONCEPTS: Final = _none(np.int64)

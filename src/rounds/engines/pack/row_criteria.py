@@ -1,0 +1,185 @@
+"""Criteria asked of rows: each is worked out for all rows of a block at once, as flags in their order."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
+from rounds.engines.pack.days import days_of_year, window_days, years
+from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
+from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import (
+    Age,
+    AgeBy,
+    AllOf,
+    Answer,
+    AnyOf,
+    Choose,
+    Covers,
+    Criterion,
+    Distinct,
+    Events,
+    Has,
+    Not,
+    Observed,
+    Sex,
+    Touches,
+    Value,
+)
+from rounds.measures.events import EventTable
+from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.windows import AT_START, Anchor
+
+TOUCHES: Final = {Touches.STARTS: STARTS, Touches.ENDS: ENDS, Touches.OVERLAPS: OVERLAPS}
+CHOOSE: Final = {Choose.ANY: ANY, Choose.FIRST: FIRST, Choose.LAST: LAST}
+
+Flags = Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowCriteria:
+    """Works out criteria of rows."""
+
+    pack: Pack
+    concepts: Mapping[CodeList, tuple[int, ...]]
+    edges: Array
+    """The first person of each block, and the number of people."""
+    _coded: dict[object, Coded] = field(default_factory=dict)
+
+    def table(self, table: EventTable) -> PackTable:
+        found = self.pack.tables[table]
+        if "first" in found.vague or "unit" in found.vague or "answer" in found.vague:
+            raise NotCovered(f"{table} has dates before 1900 or after 2079, or concepts above 2,147,483,647")
+        return found
+
+    def coded(self, events: Events) -> Coded:
+        """Return the rows that carry the codes, whatever else is asked of them."""
+        key = (events.table, events.codes)
+        if key not in self._coded:
+            concepts = None if events.codes is None else self.concepts[events.codes]
+            self._coded[key] = coded(self.table(events.table), concepts, self.edges)
+        return self._coded[key]
+
+    def check(self, events: Events, *criteria: Criterion | None) -> None:
+        """Raise NotCovered if the rows' days are asked for and the pack does not hold them exactly."""
+        self.coded(events)
+        for criterion in (events.where, *criteria):
+            if criterion is not None and "last" in self.table(events.table).vague:
+                raise NotCovered(f"{events.table} has rows that end after 2079")
+            self._check(criterion)
+
+    def _check(self, criterion: Criterion | None) -> None:
+        match criterion:
+            case Has():
+                if "last" in self.table(criterion.events.table).vague:
+                    raise NotCovered(f"{criterion.events.table} has rows that end after 2079")
+                self.check(criterion.events, criterion.provided)
+            case AllOf(of=several) | AnyOf(of=several):
+                for part in several:
+                    self._check(part)
+            case Not(of=one):
+                self._check(one)
+            case Observed() if self.pack.observed_vague:
+                raise NotCovered("there are observation periods before 1900 or after 2079")
+
+    def rows(self, block: Block, events: Events) -> RowSet:
+        """Return the rows that are meant, by person and moment."""
+        if events in block.rows:
+            return block.rows[events]
+        found = rows_of(block, self.coded(events))
+        if events.where is not None or events.first:
+            found = found.where(self.flags(found, events.where), first=events.first)
+        block.rows[events] = found
+        return found
+
+    def flags(self, units: RowSet, criterion: Criterion | None) -> Flags:
+        """Return of which rows a criterion holds."""
+        match criterion:
+            case None:
+                return np.ones(len(units.at), dtype=np.bool_)
+            case Age():
+                return self._age(units, criterion)
+            case Sex():
+                levels = LEVELS[Stratum.SEX]
+                named = np.array([level in criterion.among for level in levels])
+                return np.asarray(named[self.pack.sex[units.person()]])
+            case Observed():
+                return self._observed(units, criterion)
+            case Value():
+                return _in_range(units, criterion)
+            case Answer():
+                return np.isin(units.column("answer"), np.asarray(self.concepts[criterion.codes], dtype=np.int64))
+            case Has():
+                return self._has(units, criterion)
+            case AllOf():
+                return np.asarray(np.all([self.flags(units, part) for part in criterion.of], axis=0))
+            case AnyOf():
+                met = np.sum([self.flags(units, part) for part in criterion.of], axis=0)
+                return np.asarray(met >= criterion.at_least)
+            case Not():
+                return np.logical_not(self.flags(units, criterion.of))
+
+    def _age(self, units: RowSet, asked: Age) -> Flags:
+        person, day = units.person(), units.days("first" if asked.at is Anchor.START else "last")
+        age = years()[day] - self.pack.born[person]
+        if asked.by is AgeBy.BIRTHDAY:
+            age = age - (days_of_year()[day] < days_of_year()[self.pack.birth[person]])
+        low = -np.inf if asked.low is None else asked.low
+        return np.asarray((age >= low) & (age <= (np.inf if asked.high is None else asked.high)))
+
+    def _observed(self, units: RowSet, asked: Observed) -> Flags:
+        every_day = asked.covers is Covers.EVERY_DAY
+        if asked.window == AT_START and units.table.has("inside"):
+            return units.column("inside").astype(np.bool_)
+        if asked.window == AT_START:
+            return np.ones(len(units.at), dtype=np.bool_)
+        low, high = window_days(asked.window, units.days("first"), units.days("last"))
+        out, pack = np.zeros(len(units.at), dtype=np.bool_), self.pack
+        spans = (pack.observed_start, pack.observed_first, pack.observed_last)
+        rows_observed(out, units.person(), low, high, *spans, every_day)
+        return out
+
+    def _has(self, units: RowSet, asked: Has) -> Flags:
+        found = self.rows(units.block, asked.events)
+        provided = self.flags(found, asked.provided)
+        low, high = window_days(asked.window, units.days("first"), units.days("last"))
+        out = np.zeros(len(units.at), dtype=np.bool_)
+        rows_having(
+            out,
+            units.person() - units.block.base,
+            low,
+            high,
+            units.column("visit"),
+            found.begin,
+            found.column("first"),
+            found.minutes(),
+            found.column("last"),
+            found.column("visit"),
+            provided,
+            TOUCHES[asked.touches],
+            CHOOSE[asked.choose],
+            asked.at_least,
+            asked.distinct is Distinct.DAYS,
+            asked.same_visit,
+        )
+        return out
+
+
+def _in_range(units: RowSet, asked: Value) -> Flags:
+    value = units.column("value")
+    found = ~np.isnan(value)
+    if asked.units:
+        found &= np.isin(units.column("unit"), asked.units)
+    if asked.low is not None:
+        low = np.float32(asked.low)
+        found &= (value >= low) if asked.low_included else (value > low)
+    if asked.high is not None:
+        high = np.float32(asked.high)
+        found &= (value <= high) if asked.high_included else (value < high)
+    return np.asarray(found)
+
+
+RowFlags = Callable[[RowSet], Flags]

@@ -1,0 +1,204 @@
+"""Steps that give everybody of a block a mask, one bit a period. Steps are shared, so each is worked out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of
+from rounds.engines.pack.days import DAYS, Masks
+from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_rows, of_spans, on_a_day, over_days
+from rounds.engines.pack.layout import Array
+from rounds.engines.pack.row_kernels import people_having
+
+EVERY_BIT: Final = np.full(DAYS, ~np.uint64(0), dtype=np.uint64)
+EVERY_BIT.setflags(write=False)
+
+
+class Step(Protocol):
+    """Gives the masks of a block. What it returns may be written to by `Shared` only."""
+
+    def masks(self, block: Block) -> Masks: ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Shared:
+    """A step and how often it is asked for: what it gave is kept until the last time."""
+
+    step: Step
+    uses: int = 0
+
+    def masks(self, block: Block) -> Masks:
+        if self.uses < 2:
+            return self.step.masks(block)
+        found = block.masks.get(self)
+        if found is None:
+            found = block.masks[self] = self.step.masks(block)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SameInRange:
+    """A mask that everybody of one sex and year of birth shares."""
+
+    of_range: Masks
+
+    def masks(self, block: Block) -> Masks:
+        ranges = block.pack.ranges
+        stop = block.base + block.people
+        low = int(np.searchsorted(ranges, block.base, side="right")) - 1
+        high = int(np.searchsorted(ranges, stop, side="left"))
+        edges = np.clip(ranges[low : high + 1], block.base, stop)
+        return np.repeat(self.of_range[low:high], np.diff(edges))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ByBirth:
+    """A mask that everybody born on a day shares."""
+
+    of_day: Masks
+
+    def masks(self, block: Block) -> Masks:
+        found: Masks = self.of_day[block.pack.birth[block.span]]
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InObservation:
+    """The windows that somebody's observation covers."""
+
+    of_first: Masks
+    of_last: Masks
+
+    def masks(self, block: Block) -> Masks:
+        out, pack = np.zeros(block.people, dtype=np.uint64), block.pack
+        of_spans(
+            out,
+            block.base,
+            pack.observed_start,
+            pack.observed_first,
+            pack.observed_last,
+            self.of_first,
+            self.of_last,
+        )
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HavingAny:
+    """The windows in which somebody has so many rows that pass a sieve: one pass over the rows, in any order."""
+
+    coded: Coded
+    sieve: Sieve | None
+    """None if every row passes."""
+    no_sieve: Sieve
+    of_first: Masks
+    of_last: Masks
+    at_least: int
+
+    def masks(self, block: Block) -> Masks:
+        out = np.zeros(block.people, dtype=np.uint64)
+        starts, stops = self.coded.of_block(block.number)
+        table = self.coded.table
+        person, first, last = table.columns["person"], table.first, table.last
+        if self.sieve is None and self.at_least == 1 and self.of_last is EVERY_BIT:
+            on_a_day(out, block.base, starts, stops, person, first, self.of_first)
+        elif self.sieve is None and self.at_least == 1 and self.of_first is EVERY_BIT:
+            on_a_day(out, block.base, starts, stops, person, last, self.of_last)
+        else:
+            rows = (out, block.base, starts, stops, person, first, self.of_first, last, self.of_last)
+            sieve = self.sieve or self.no_sieve
+            if self.at_least == 1:
+                over_days(*rows, sieve)
+            else:
+                counted_days(*rows, sieve, self.at_least)
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HavingFirst:
+    """The windows that somebody's first row of all lies in."""
+
+    coded: Coded
+    sieve: Sieve
+    """What the first row is the first of."""
+    provided: Sieve
+    """What it must be besides."""
+    of_first: Masks
+    of_last: Masks
+
+    def masks(self, block: Block) -> Masks:
+        out, best = np.zeros(block.people, dtype=np.uint64), np.full(block.people, -1, dtype=np.int64)
+        starts, stops = self.coded.of_block(block.number)
+        table = self.coded.table
+        first_rows(best, block.base, starts, stops, table.columns["person"], moments_of(table), self.sieve)
+        of_rows(out, best, table.first, self.of_first, table.last, self.of_last, self.provided)
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HavingRows:
+    """The windows in which somebody has rows, in the general case: rows are brought into order, person by person."""
+
+    rows: Callable[[Block], RowSet]
+    provided: Callable[[RowSet], Array] | None
+    of_first: Masks
+    of_last: Masks
+    choose: int
+    at_least: int
+    days: bool
+
+    def masks(self, block: Block) -> Masks:
+        out, rows = np.zeros(block.people, dtype=np.uint64), self.rows(block)
+        flags = np.ones(len(rows.at), dtype=np.bool_) if self.provided is None else self.provided(rows)
+        people_having(
+            out,
+            rows.begin,
+            rows.column("first"),
+            rows.minutes(),
+            rows.column("last"),
+            flags,
+            self.of_first,
+            self.of_last,
+            self.choose,
+            self.at_least,
+            self.days,
+        )
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Combined:
+    """The periods in which at least so many of some steps hold."""
+
+    of: tuple[Shared, ...]
+    at_least: int
+
+    def masks(self, block: Block) -> Masks:
+        if self.at_least == 1 or self.at_least == len(self.of):
+            join = np.bitwise_or if self.at_least == 1 else np.bitwise_and
+            if len(self.of) == 1:
+                return self.of[0].masks(block)
+            out: Masks = join(self.of[0].masks(block), self.of[1].masks(block))
+            for part in self.of[2:]:
+                join(out, part.masks(block), out=out)
+            return out
+        layers = [np.zeros(block.people, dtype=np.uint64) for _ in range(self.at_least)]
+        for part in self.of:
+            mask = part.masks(block)
+            for place in range(self.at_least - 1, 0, -1):
+                layers[place] |= layers[place - 1] & mask
+            layers[0] |= mask
+        return layers[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrary:
+    """The periods in which a step does not hold."""
+
+    of: Shared
+
+    def masks(self, block: Block) -> Masks:
+        found: Masks = ~self.of.masks(block)
+        return found

@@ -1,0 +1,183 @@
+"""The parts of criteria that are made of nothing else, as people write them in YAML: ages, windows, values."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from rounds.errors import DefinitionError
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Age, AgeBy, Covers, Criterion, Observed, Value
+from rounds.measures.windows import Anchor, Edge, Window
+from rounds.storage.yaml_files import Definition, Misplaced, Step
+
+FindCodes = Callable[[str], CodeList]
+"""Gives the code list that a name stands for, or raises."""
+
+ANY_CODE = "any"
+ANY_TIME = "any time"
+_DAYS = {"day": 1, "week": 7}
+_MONTHS = {"month": 1, "year": 12}
+_EDGE = re.compile(r"(start|end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} (?:day|week|month|year)s?)*)")
+_MOVE = re.compile(r" ([+-]) ([0-9]+) (day|week|month|year)")
+
+
+def _known(named: str, info: ValidationInfo) -> str:
+    find = info.context
+    if find is not None:
+        refuse_here(lambda: codes_named(named, find))
+    return named
+
+
+def _readable(text: str) -> str:
+    refuse_here(lambda: _edge(text))
+    return text
+
+
+def refuse_here(attempt: Callable[[], object], names: Mapping[str, str] | None = None, *at: Step) -> None:
+    """Make what an attempt refuses a refusal of the place in the file that is being read.
+
+    Args:
+        attempt: makes one of our own types.
+        names: what files call the fields of our types, where it is not the same.
+        at: the way from the place to what is refused.
+
+    Raises:
+        Misplaced: if the attempt raises `DefinitionError`.
+    """
+    try:
+        attempt()
+    except DefinitionError as error:
+        field = (names or {}).get(error.field, error.field)
+        raise Misplaced(str(error), at=(*at, field) if field else at) from error
+
+
+CodesName = Annotated[str, AfterValidator(_known)]
+"""The name of a code list, or `any`. The validation context is what finds code lists."""
+
+EdgeText = Annotated[str, AfterValidator(_readable)]
+"""`start`, `end`, a date or `any time`, moved by days, weeks, months or years."""
+
+_Age = Annotated[int, Field(ge=0, le=150)]
+
+
+class Part(Definition):
+    """A part of a file that is turned into one of our types, and refused where it stands if it cannot be."""
+
+    names: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def to_criterion(self, find: FindCodes) -> Criterion | None:
+        """Return what the part says, or raise `DefinitionError`."""
+
+    @model_validator(mode="after")
+    def _says_something(self, info: ValidationInfo) -> Self:
+        find = info.context
+        if find is not None:
+            self._check_rows(find)
+            refuse_here(lambda: self.to_criterion(find), self.names)
+        return self
+
+    def _check_rows(self, find: FindCodes) -> None:
+        """Refuse what cannot be asked of the rows of a table; a part without rows has nothing to refuse."""
+
+
+class AgeFile(Part):
+    """`age: {from: 18, to: 74, on: start, by: year}`."""
+
+    names: ClassVar = {"high": "to"}
+
+    from_: _Age | None = Field(default=None, alias="from")
+    to: _Age | None = None
+    on: Anchor = Anchor.START
+    by: AgeBy = AgeBy.YEAR
+
+    def to_criterion(self, find: FindCodes) -> Age:  # noqa: ARG002
+        return Age(low=self.from_, high=self.to, at=self.on, by=self.by)
+
+
+class ObservedFile(Part):
+    """`observed: {from: end - 12 months, to: end, covers: every day}`."""
+
+    names: ClassVar = {"last": "to"}
+
+    from_: EdgeText = Field(default="start", alias="from")
+    to: EdgeText = "end"
+    covers: Covers = Covers.EVERY_DAY
+
+    def to_criterion(self, find: FindCodes) -> Observed:  # noqa: ARG002
+        return Observed(window=to_window(self.from_, self.to), covers=self.covers)
+
+
+class ValueFile(Part):
+    """`value: {from: 48, below: 58, units: {8753: mmol/mol}}`; without units any unit or none is taken."""
+
+    names: ClassVar = {"high": "to"}
+
+    from_: float | None = Field(default=None, alias="from")
+    above: float | None = None
+    to: float | None = None
+    below: float | None = None
+    units: dict[int, str] = Field(default_factory=dict)
+
+    def to_criterion(self, find: FindCodes) -> Value:  # noqa: ARG002
+        if self.from_ is not None and self.above is not None:
+            raise DefinitionError("`from` and `above` are both lower limits; keep one", field="above")
+        if self.to is not None and self.below is not None:
+            raise DefinitionError("`to` and `below` are both upper limits; keep one", field="below")
+        return Value(
+            units=tuple(sorted(self.units)),
+            low=self.from_ if self.above is None else self.above,
+            high=self.to if self.below is None else self.below,
+            low_included=self.above is None,
+            high_included=self.below is None,
+        )
+
+
+def codes_named(named: str, find: FindCodes) -> CodeList | None:
+    """Return the code list that a name stands for; nothing if any code will do."""
+    return None if named == ANY_CODE else find(named)
+
+
+def to_window(first: str, last: str) -> Window:
+    """Return the window from one edge to another.
+
+    Raises:
+        DefinitionError: if an edge is none, or the window can never hold a day.
+
+    >>> to_window("end - 12 months + 1 day", "end").on(date(2024, 1, 1), date(2024, 1, 31))
+    (datetime.date(2023, 2, 1), datetime.date(2024, 1, 31))
+    """
+    edges = _edge(first), _edge(last)
+    try:
+        return Window(first=edges[0], last=edges[1])
+    except DefinitionError as error:
+        raise DefinitionError(
+            f"the window from `{first}` to `{last}` ends before it begins; exchange its ends or correct them",
+            field=error.field,
+        ) from error
+
+
+def _edge(text: str) -> Edge | None:
+    if text == ANY_TIME:
+        return None
+    found = _EDGE.fullmatch(text)
+    if not found:
+        raise DefinitionError(
+            f"`{text}` is no edge of a window; write `start`, `end`, a date such as 2024-01-31 or `{ANY_TIME}`, and "
+            "move it by ` + ` or ` - ` and a number of days, weeks, months or years, such as `end - 12 months + 1 day`"
+        )
+    months = days = 0
+    for sign, number, unit in _MOVE.findall(found[2]):
+        moved = int(number) if sign == "+" else -int(number)
+        months += moved * _MONTHS.get(unit, 0)
+        days += moved * _DAYS.get(unit, 0)
+    if found[1] in tuple(Anchor):
+        return Edge(anchor=Anchor(found[1]), months=months, days=days)
+    try:
+        return Edge(anchor=date.fromisoformat(found[1]), months=months, days=days)
+    except ValueError as error:
+        raise DefinitionError(f"`{found[1]}` is no day of the calendar; correct it") from error
