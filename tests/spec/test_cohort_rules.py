@@ -193,3 +193,27 @@ def test_what_is_not_known_is_neither_in_a_concept_set_nor_outside(
     assert _found(find, site, definition) == expected
     empty = ("1",) if selected.get("CodesetId") == 1 else ()
     assert find(site, definition).empty_concept_sets == empty
+
+
+def test_tables_of_several_cohorts_stand_beside_each_other() -> None:
+    site = _site(visits=[(1, 10, 12)], plans=[(1, 50, 60)])
+    visits, plans = _cohort(), _cohort(criterion={"PayerPlanPeriod": {}})
+    tables = "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY ALL"
+    with duckdb.connect() as connection:
+        load_site(connection, site)
+        with (
+            duck.cohort_table(connection, visits) as first,
+            duck.cohort_table(connection, plans, into="plans") as second,
+        ):
+            assert duck.find_cohort(connection, plans).entries.height == 1
+            assert connection.execute(tables).fetchall() == [(second,), (first,)]
+            rows = connection.execute(
+                f"SELECT v.start_date, p.start_date FROM {first} v JOIN {second} p USING (person_id)"  # noqa: S608
+            ).fetchall()
+            assert rows == [(_day(10), _day(50))]
+        assert connection.execute(tables).fetchall() == []
+        with (
+            pytest.raises(ValueError, match="is not the name of a table"),
+            duck.cohort_table(connection, plans, into="a b"),
+        ):
+            pass

@@ -36,8 +36,9 @@ def find_cohort(
     Raises:
         RecordsError: if the records lack a table or a column that the definition asks for.
     """
-    with _made(connection, definition, schema=schema, into=TABLE, every_rule=True) as concepts:
-        rows = connection.execute(f"SELECT person_id, start_date, end_date FROM {TABLE} ORDER BY ALL").fetchall()
+    into = f"{PREFIX}whole"
+    with _made(connection, definition, schema=schema, into=into, every_rule=True) as concepts:
+        rows = connection.execute(f"SELECT person_id, start_date, end_date FROM {into} ORDER BY ALL").fetchall()
         counts = _inclusion_counts(connection, definition)
         judged = _judged(connection)
         people = _one(connection, f"SELECT count(DISTINCT person_id) FROM {PREFIX}judged")
@@ -101,10 +102,18 @@ def _made(
         for name, sql in program.steps:
             made.append(name)
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        if not every_rule:
+            made = _drop(connection, made, but=into)
         yield concepts
     finally:
-        for name in made:
+        _drop(connection, made, but=None)
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, names: list[str], *, but: str | None) -> list[str]:
+    for name in names:
+        if name != but:
             connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    return [] if but is None else [but]
 
 
 def _written_out(ids: frozenset[int]) -> bool:
