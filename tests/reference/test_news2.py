@@ -155,7 +155,7 @@ def test_planted_scores_are_found(news2: Score, tmp_path: Path) -> None:
     sets = unwell["denominator"].sum()
     assert sets > 500
     truth = json.loads((tmp_path / "site" / "truth.json").read_text())
-    planted = [hospital["news2_high"] for hospital in truth["hospitals"]]
+    planted = [hospital["news2_high"] for hospital in truth["sites"][0]["hospitals"]]
     error = 4 * math.sqrt(0.12 * 0.88 / sets)
     assert unwell["numerator"].sum() / sets == pytest.approx(truth["news2_five_or_six"], abs=error)
     assert min(planted) - error < critical["numerator"].sum() / sets < max(planted) + error

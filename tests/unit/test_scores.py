@@ -31,7 +31,7 @@ def _score(*components: Component) -> Score:
         (lambda: _component(steps=(), answers=((DRUG, 1),), units=(8753,)), "a coded answer has no unit"),
         (lambda: _score(_component(), _component()), "a component is named twice"),
         (lambda: _score(_component(if_missing=0)), "at least one component must be required"),
-        (lambda: _score(), "at least one component must be required"),
+        (_score, "at least one component must be required"),
     ],
 )
 def test_a_score_that_cannot_be(make: Callable[[], object], expected: str) -> None:

@@ -10,7 +10,8 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.definitions import Measure
 from rounds.measures.scores import Score
 from rounds.network.innovations import Innovation
-from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile, code_list_finder
+from rounds.storage.defined import Defined
+from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.score_files import ScoreFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
@@ -76,9 +77,12 @@ def read_library(*folders: Path) -> Library:
     problems: list[str] = []
     code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
     _stop_at(problems)
-    find = code_list_finder(code_lists)
-    scores = _gather(folders, "scores", ScoreFile, lambda file: file.to_score(find), problems, context=find)
-    measures = _gather(folders, "measures", MeasureFile, lambda file: file.to_measure(find), problems, context=find)
+    defined = Defined(code_lists=code_lists)
+    scores = _gather(folders, "scores", ScoreFile, lambda file: file.to_score(defined), problems, context=defined)
+    defined = Defined(code_lists=code_lists, scores=scores)
+    measures = _gather(
+        folders, "measures", MeasureFile, lambda file: file.to_measure(defined), problems, context=defined
+    )
     innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
     return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations)

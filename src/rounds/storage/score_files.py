@@ -7,8 +7,9 @@ from pydantic import Field
 
 from rounds.errors import DefinitionError
 from rounds.measures.scores import Component, Score, ScoredTable, Step
-from rounds.storage.criteria_files import CodesName, FindCodes
+from rounds.storage.criteria_parts import CodesName
 from rounds.storage.identifiers import Identifier
+from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
@@ -31,14 +32,14 @@ class ComponentFile(Definition):
     answers: dict[CodesName, int] = Field(default_factory=dict)
     if_missing: int | None = None
 
-    def to_component(self, component_id: str, find: FindCodes) -> Component:
+    def to_component(self, component_id: str, defined: Defined) -> Component:
         return Component(
             id=component_id,
-            codes=find(self.codes),
+            codes=defined.codes(self.codes),
             table=self.table,
             units=tuple(sorted(self.units)),
             steps=tuple(Step(up_to=step.up_to, points=step.points) for step in self.steps),
-            answers=tuple((find(named), points) for named, points in self.answers.items()),
+            answers=tuple((defined.codes(named), points) for named, points in self.answers.items()),
             if_missing=self.if_missing,
         )
 
@@ -54,8 +55,8 @@ class ScoreFile(Definition):
     reviewer: Words
     next_review: date
 
-    def to_score(self, find: FindCodes) -> Score:
+    def to_score(self, defined: Defined) -> Score:
         if self.author == self.reviewer:
             raise DefinitionError(f"score {self.id}: the reviewer must be somebody other than the author")
-        components = tuple(one.to_component(name, find) for name, one in self.components.items())
+        components = tuple(one.to_component(name, defined) for name, one in self.components.items())
         return Score(id=self.id, version=self.version, title=self.title, components=components)
