@@ -1,4 +1,4 @@
 # Every task lives in tasks.py; this lets people type `make demo`.
-.PHONY: demo setup check fix test docs bench lock
-demo setup check fix test docs bench lock:
+.PHONY: demo setup check fix test warehouse docs bench lock
+demo setup check fix test warehouse docs bench lock:
 	@python3 tasks.py $@

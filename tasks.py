@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+WAREHOUSE = ROOT / ".venv-warehouse"
 PYTHON = VENV / "bin" / "python"
 UV = "uv==0.13.9"
 
@@ -71,6 +72,25 @@ def test(arguments: list[str]) -> None:
     _run(PYTHON, "-m", "pytest", "-n", str(os.cpu_count() or 1), *arguments)
 
 
+def warehouse(arguments: list[str]) -> None:
+    """Test counting in PostgreSQL and Spark, in a place of its own: it needs Java and 1.2 GB of packages."""
+    setup(dev=True)
+    lock, stamp, python = ROOT / "requirements" / "warehouse.txt", WAREHOUSE / "stamp", WAREHOUSE / "bin" / "python"
+    if not (stamp.exists() and stamp.read_text() == _fingerprint()):
+        uv = [PYTHON, "-m", "uv"]
+        _run(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, WAREHOUSE)
+        pip = [*uv, "pip", "install", "--quiet", "--python", python]
+        _run(*pip, "--compile-bytecode", "--require-hashes", "--requirement", lock)
+        _run(*pip, "--no-deps", "--editable", ROOT)
+        stamp.write_text(_fingerprint())
+    if not shutil.which("java"):
+        _debian("openjdk-17-jre-headless", why="Spark runs on Java")
+    if not (shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
+        _debian("postgresql", why="the tests start a PostgreSQL of their own")
+    tests = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "warehouse_sites" in path.read_text()]
+    _run(python, "-m", "pytest", *tests, *arguments)
+
+
 def docs(arguments: list[str]) -> None:
     """Write the generated pages of docs/ anew; with --pictures take the README's pictures of the demo instead."""
     setup(dev=True)
@@ -95,6 +115,8 @@ def lock(arguments: list[str]) -> None:
     tested = ["--extra", "postgres", "--group", "dev"]
     _run(PYTHON, "-m", *compiled, *source, *tested, *arguments, "--output-file", dev_lock)
     _run(PYTHON, "-m", *compiled, *source, "--constraint", dev_lock, "--output-file", run_lock)
+    apart = ["pyproject.toml", "--extra", "site", "--extra", "warehouse", "--group", "dev", "--constraint", dev_lock]
+    _run(PYTHON, "-m", *compiled, *apart, "--output-file", "requirements/warehouse.txt")
 
 
 TASKS = {
@@ -103,6 +125,7 @@ TASKS = {
     "check": check,
     "fix": fix,
     "test": test,
+    "warehouse": warehouse,
     "docs": docs,
     "bench": bench,
     "lock": lock,
@@ -111,7 +134,7 @@ TASKS = {
 
 def _fingerprint() -> str:
     """What .venv depends on: the locks, the project file and where the checkout lies."""
-    files = [ROOT / "requirements" / "dev.txt", ROOT / "requirements" / "run.txt", ROOT / "pyproject.toml"]
+    files = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "pyproject.toml"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files) + str(ROOT).encode()).hexdigest()
 
 
@@ -161,7 +184,7 @@ def _try(*command: object, quiet: bool = False) -> int:
 
 
 def main() -> None:
-    listed = "\n".join(f"  {name:<8}{(task.__doc__ or setup.__doc__ or '').strip()}" for name, task in TASKS.items())
+    listed = "\n".join(f"  {name:<10}{(task.__doc__ or setup.__doc__ or '').strip()}" for name, task in TASKS.items())
     parser = argparse.ArgumentParser(
         description="Tasks:\n" + listed, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -16,8 +16,7 @@ import typer.main
 from language_pages import measure_language_page, measure_schema
 
 from rounds.cli.app import app
-from rounds.measures.definitions import Measure
-from rounds.measures.words import question_in_words
+from rounds.measures.words import measure_in_words
 from rounds.storage.library import read_library, shipped_library_folder
 
 DOCS = Path(__file__).resolve().parent
@@ -48,26 +47,13 @@ def measures_page() -> str:
     parts = ["# Measures\n\nGenerated from `library/` by `make docs`.\n"]
     for measure in library.measures:
         parts.append(f"## {measure.title}\n\n{measure.description}\n\n| | |\n|---|---|")
-        parts.append("\n".join(f"| {name} | {value} |" for name, value in _facts(measure)) + "\n")
+        parts.append("\n".join(f"| {name} | {value} |" for name, value in measure_in_words(measure)) + "\n")
     parts.append("# Code lists\n")
     parts.append("| code list | version | concepts | descendants |\n|---|---|---|---|")
     for codes in library.code_lists:
         named = ", ".join(f"{concept_id} {name}" for concept_id, name in codes.concepts)
         parts.append(f"| {codes.title} (`{codes.id}`) | {codes.version} | {named} | {_yes(codes.descendants)} |")
     return "\n".join(parts) + "\n"
-
-
-def _facts(measure: Measure) -> list[tuple[str, str]]:
-    facts = [("id and version", f"`{measure.id}` {measure.version}"), *question_in_words(measure.question)]
-    return [
-        *facts,
-        ("shown", f"per {measure.per:,} {measure.unit}, each {measure.grain}".replace("each all", "over all dates")),
-        ("strata", ", ".join(measure.strata).replace("_", " ") or "none"),
-        ("better", str(measure.better)),
-        ("target", "none" if measure.target is None else f"{measure.target:g}"),
-        ("written, reviewed", f"{measure.author}; {measure.reviewer}; next review {measure.next_review}"),
-        ("digest", f"`{measure.digest[:16]}`"),
-    ]
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:

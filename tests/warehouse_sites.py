@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from rounds.engines.warehouse.settings import Postgres
+
 POSTGRES_TYPES = {
     pl.Int64: "bigint",
     pl.Float32: "real",
@@ -37,3 +39,9 @@ def fill_postgres(server: Any, folder: Path, *, schema: str) -> None:
         with server.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
             for row in frame.rows():
                 copy.write_row(row)
+
+
+def postgres_settings(conninfo: str, *, schema: str, user: str = "rounds", limit_seconds: float = 300) -> Postgres:
+    """Return how to reach the private server of `postgres_server`."""
+    given = dict(part.split("=", 1) for part in conninfo.split())
+    return Postgres(schema=schema, host=given["host"], database=given["dbname"], user=user, limit_seconds=limit_seconds)

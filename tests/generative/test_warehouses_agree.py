@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 from generated_sites import FIRST, LAST, Site, measures, sites, write_generated
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from postgres_server import private_postgres
 from small_site import AS_OF, open_site
-from warehouse_sites import fill_postgres
+from warehouse_sites import fill_postgres, postgres_settings
 
 from rounds.engines import reference
 from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import count_all
-from rounds.engines.warehouse.settings import Postgres
+from rounds.engines.warehouse.settings import Settings, Spark
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import periods_between
+
+SCHEMA = "My CDM"
+PHASES = (Phase.explicit, Phase.generate)
+"""A site and its measures are too much to be made smaller one database at a time."""
 
 
 @pytest.fixture(scope="module")
@@ -31,23 +35,37 @@ def server() -> Iterator[str]:
 def test_postgres_agrees(server: str) -> None:
     import psycopg
 
-    host = server.split(maxsplit=1)[0].removeprefix("host=")
-    there = Postgres(schema="My CDM", host=host, database="postgres", user="rounds")
-
-    @settings(max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, suppress_health_check=list(HealthCheck), phases=PHASES)
     @given(site=sites(), asked=st.lists(measures(), min_size=25, max_size=25))
     def agree(site: Site, asked: list[Measure]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_generated(Path(folder), site)
-            records = open_site(Path(folder), outside="exclude")
-            batch = [
-                Asked(measure=one, periods=periods_between(grain=one.grain, first=FIRST, last=LAST)) for one in asked
-            ]
             with psycopg.connect(server, autocommit=True) as connection:
-                fill_postgres(connection, Path(folder), schema="My CDM")
-            found = count_all(batch, there, site="site-a", member="RX1", as_of=AS_OF, outside_observation="exclude")
-            for one, count in zip(batch, found, strict=True):
-                expected = reference.count(one.measure, records, member="RX1", periods=one.periods)
-                assert count.cells.rows() == expected.cells.rows(), one.measure.question
+                fill_postgres(connection, Path(folder), schema=SCHEMA)
+            _same(asked, Path(folder), postgres_settings(server, schema=SCHEMA))
 
     agree()
+
+
+@pytest.mark.slow
+def test_spark_agrees() -> None:
+    pytest.importorskip("ibis", reason="Ibis is not installed (the extra `warehouse`)")
+    pytest.importorskip("pyspark", reason="Spark is not installed (the extra `warehouse`)")
+
+    @settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=PHASES)
+    @given(site=sites(), asked=st.lists(measures(), min_size=8, max_size=8))
+    def agree(site: Site, asked: list[Measure]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_generated(Path(folder), site)
+            _same(asked, Path(folder), Spark(folder=folder, master="local[2]"))
+
+    agree()
+
+
+def _same(asked: list[Measure], folder: Path, there: Settings) -> None:
+    batch = [Asked(measure=one, periods=periods_between(grain=one.grain, first=FIRST, last=LAST)) for one in asked]
+    found = count_all(batch, there, site="site-a", member="RX1", as_of=AS_OF, outside_observation="exclude")
+    records = open_site(folder, outside="exclude")
+    for one, count in zip(batch, found, strict=True):
+        expected = reference.count(one.measure, records, member="RX1", periods=one.periods)
+        assert count.cells.rows() == expected.cells.rows(), one.measure.question

@@ -222,7 +222,8 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
             "event: drug_era, codes: pain-killer",
             "event: death, codes: pain-killer",
             [
-                "measures/users.yaml line 6 column 33: `numerator.had.codes`: a row of death has no code; remove the code list"
+                "measures/users.yaml line 6 column 33: `numerator.had.codes`: a row of death has no code; "
+                "remove the code list"
             ],
             id="a death with codes",
         ),
@@ -230,7 +231,8 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
             "grain: year\nstrata: [sex]",
             "grain: all\nstrata: [age_band]",
             [
-                "measures/users.yaml line 8 column 1: `strata`: a person has no one age over all dates; remove `age_band`"
+                "measures/users.yaml line 8 column 1: `strata`: a person has no one age over all dates; "
+                "remove `age_band`"
             ],
             id="one age over all dates",
         ),

@@ -208,8 +208,8 @@ def test_yaml_1_2_reads_no_as_a_word(tmp_path: Path) -> None:
             [
                 "plan.yaml line 9 column 1: field `age_from` is missing; add it",
                 "plan.yaml line 9 column 11: unknown field `codes` here",
-                "plan.yaml line 9 column 19: `subject.codes.aspirin`: what stands before the colon must be a whole number, "
-                "not `aspirin`",
+                "plan.yaml line 9 column 19: `subject.codes.aspirin`: what stands before the colon must be "
+                "a whole number, not `aspirin`",
             ],
             id="union",
         ),

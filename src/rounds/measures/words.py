@@ -21,9 +21,11 @@ from rounds.measures.criteria import (
     Touches,
     Value,
 )
-from rounds.measures.events import EventTable
+from rounds.measures.definitions import Measure
+from rounds.measures.events import WITH_END, EventTable
+from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PublishedQuestion, Question, Rows
-from rounds.measures.windows import AT_END, AT_START, EVER, THROUGHOUT, Anchor, Edge, Window
+from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, Window
 
 _OBSERVED = {
     ObservedOn.ANY_DAY: "on at least one day of the period",
@@ -31,125 +33,255 @@ _OBSERVED = {
     ObservedOn.LAST_DAY: "on the last day of the period",
     ObservedOn.EVERY_DAY: "on every day of the period",
 }
-_TOUCHES = {Touches.STARTS: "that started", Touches.ENDS: "that ended", Touches.OVERLAPS: "that was under way"}
+_NOUNS = {
+    EventTable.CONDITION_OCCURRENCE: ("diagnosis", "diagnoses"),
+    EventTable.CONDITION_ERA: ("spell of illness", "spells of illness"),
+    EventTable.DRUG_EXPOSURE: ("drug record", "drug records"),
+    EventTable.DRUG_ERA: ("course of treatment", "courses of treatment"),
+    EventTable.PROCEDURE_OCCURRENCE: ("procedure", "procedures"),
+    EventTable.DEVICE_EXPOSURE: ("device use", "device uses"),
+    EventTable.MEASUREMENT: ("measurement", "measurements"),
+    EventTable.OBSERVATION: ("observation", "observations"),
+    EventTable.VISIT_OCCURRENCE: ("visit", "visits"),
+    EventTable.VISIT_DETAIL: ("stay in a unit", "stays in a unit"),
+    EventTable.DEATH: ("death", "deaths"),
+}
+_TOUCHES = {Touches.STARTS: "that started", Touches.ENDS: "that ended", Touches.OVERLAPS: "under way at some time"}
+
+
+def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
+    """Return what there is to know of a measure beside its title and description, each with its name."""
+    each = "over all dates" if measure.grain is Grain.ALL else f"each {measure.grain}"
+    if measure.span > 1:
+        each = f"every {measure.span} {measure.grain}s, moving on by one {measure.grain}"
+    return (
+        ("id and version", f"{measure.id} {measure.version}"),
+        *question_in_words(measure.question),
+        ("shown", f"per {measure.per:,} {measure.unit}, {each}"),
+        ("strata", ", ".join(measure.strata).replace("_", " ") or "none"),
+        ("better", str(measure.better)),
+        ("target", "none" if measure.target is None else f"{measure.target:g}"),
+        ("written by", measure.author),
+        ("reviewed by", f"{measure.reviewer}; next review {measure.next_review}"),
+        ("digest", measure.digest[:16]),
+    )
 
 
 def question_in_words(question: Question) -> tuple[tuple[str, str], ...]:
     """Return the parts of a question, each with its name: what is counted, of whom, and what is asked."""
     if isinstance(question, PublishedQuestion):
-        return (("counted", f"{question.numerator} / {question.denominator}, as published"),)
+        return (("counted", f"{question.numerator}, of {question.denominator}, as published"),)
     if isinstance(question.unit, People):
         counted = f"people observed {_OBSERVED[question.unit.observed]}"
     else:
         counted = rows_in_words(question.unit)
-    who = (("of whom", criterion_in_words(question.who)),) if question.who else ()
-    return (("counted", counted), *who, ("numerator", criterion_in_words(question.numerator)))
+    who = (("of whom", criterion_in_words(question.who, of=question.table)),) if question.who else ()
+    return (("counted", counted), *who, ("numerator", criterion_in_words(question.numerator, of=question.table)))
 
 
 def rows_in_words(unit: Rows) -> str:
-    """Return what is counted where rows are, for example "visits (Inpatient visit) that started in the period"."""
-    when = "started" if unit.counted_on is Anchor.START else "ended"
-    return f"{events_in_words(unit.events)} that {when} in the period"
+    """Return what is counted where rows are, for example "visits “Inpatient visit” that started in the period"."""
+    plain = unit.counted_on is Anchor.START and _is_plain(unit.events.table)
+    when = (
+        "in the period" if plain else f"that {'started' if unit.counted_on is Anchor.START else 'ended'} in the period"
+    )
+    return _rows(unit.events, when, many=True)
 
 
-def criterion_in_words(criterion: Criterion) -> str:
+def criterion_in_words(criterion: Criterion, *, of: EventTable | None = None) -> str:
     """Return a criterion as part of a sentence.
+
+    Args:
+        criterion: what is asked.
+        of: the table of whose rows it is asked; people in a period if there is none.
 
     >>> criterion_in_words(Age(low=18, high=64))
     'aged 18 to 64'
     """
     match criterion:
         case Age():
-            return _age(criterion)
+            return _age(criterion, of)
         case Sex():
-            return " or ".join(criterion.among)
+            return " or ".join("of unknown sex" if sex == "unknown" else sex for sex in criterion.among)
         case Observed():
-            covered = "observed on every day" if criterion.covers is Covers.EVERY_DAY else "observed on any day"
-            if criterion == Observed():
-                return "observed then"
-            return f"{covered} {window_in_words(criterion.window)}"
+            if criterion.window == AT_START and of is not None:
+                return "while observed"
+            covered = "observed on every day" if criterion.covers is Covers.EVERY_DAY else "observed on some day"
+            return f"{covered} {window_in_words(criterion.window, of=of)}"
         case Value():
             return _value(criterion)
         case Answer():
-            return f"answered {criterion.codes.title}"
+            return f"answered “{criterion.codes.title}”"
         case Has():
-            return _has(criterion)
+            return _has(criterion, of)
         case AllOf():
-            return _joined([criterion_in_words(part) for part in criterion.of], "and")
+            return _joined([criterion_in_words(part, of=of) for part in criterion.of], "and")
         case AnyOf(at_least=1):
-            return _joined([criterion_in_words(part) for part in criterion.of], "or")
+            return _joined([criterion_in_words(part, of=of) for part in criterion.of], "or")
         case AnyOf():
-            return f"at least {criterion.at_least} of: " + "; ".join(criterion_in_words(part) for part in criterion.of)
+            parts = "; ".join(criterion_in_words(part, of=of) for part in criterion.of)
+            return f"at least {criterion.at_least} of these: {parts}"
         case Not():
-            return f"not ({criterion_in_words(criterion.of)})"
+            return _not(criterion.of, of)
 
 
-def events_in_words(events: Events | Scored) -> str:
-    """Return the rows that are meant, for example "first ever drug era (Celecoxib), observed then"."""
-    if isinstance(events, Scored):
-        where = f", {criterion_in_words(events.where)}" if events.where else ""
-        return f"{'first ever ' if events.first else ''}set of observations scored by {events.score.title}{where}"
-    table = "visit" if events.table is EventTable.VISIT_OCCURRENCE else events.table.replace("_", " ")
-    codes = f" ({events.codes.title})" if events.codes else ""
-    where = f", {criterion_in_words(events.where)}" if events.where else ""
-    return f"{'first ever ' if events.first else ''}{table}{codes}{where}"
-
-
-def window_in_words(window: Window) -> str:
-    """Return when, for example "from 12 months before the end to the end"."""
+def window_in_words(window: Window, *, of: EventTable | None = None) -> str:
+    """Return when, for example "from 12 months before the last day of the period to that day"."""
     if window == THROUGHOUT:
-        return "in it"
-    if window == EVER:
-        return "at any time"
-    if window in (AT_START, AT_END):
-        return f"on {_edge(window.first)}"
-    first = f"from {_edge(window.first)}" if window.first else ""
-    last = f"up to {_edge(window.last)}" if window.last else "onwards"
-    return " ".join(part for part in (first, last) if part)
+        return _throughout(of)
+    first, last = window.first, window.last
+    if first is None:
+        return "at any time" if last is None else f"up to {_edge(last, of)}"
+    if last is None:
+        return f"on {_edge(first, of)} or later"
+    if first == last:
+        return f"on {'the day ' if _moved(first) else ''}{_edge(first, of)}"
+    if first.anchor == last.anchor and not (last.months or last.days):
+        if first.months < 0 and first.days == 1:
+            return f"in the {_number(first.months, 'month')} up to {_edge(last, of)}"
+        return f"from {_moved(first)} {_edge(last, of)} to that day"
+    if first.anchor == last.anchor and not isinstance(last.anchor, date):
+        begin = _edge(first, of) if not (first.months or first.days) else f"{_moved(first)} {_day(first, of)}"
+        return f"from {begin} to {_moved(last)} {'it' if begin == _day(first, of) else 'that day'}"
+    return f"from {_edge(first, of)} to {_edge(last, of)}"
 
 
-def _edge(edge: Edge | None) -> str:
-    if edge is None:
-        return "any time"
+def _not(criterion: Criterion, of: EventTable | None) -> str:
+    match criterion:
+        case Has(choose=Choose.ANY):
+            return _has(criterion, of, contrary=True)
+        case AnyOf(at_least=1):
+            return "none of these: " + "; ".join(criterion_in_words(part, of=of) for part in criterion.of)
+        case _:
+            return f"not ({criterion_in_words(criterion, of=of)})"
+
+
+def _noun(events: Events | Scored, *, many: bool) -> str:
+    if isinstance(events, Scored):
+        return f"{'sets' if many else 'set'} of observations with a “{events.score.title}” score"
+    codes = f" “{events.codes.title}”" if events.codes else ""
+    return f"{_NOUNS[events.table][many]}{codes}"
+
+
+def _rows(events: Events | Scored, when: str, *, many: bool) -> str:
+    """Return the rows that are meant and when, for example "first ever diagnosis “Fall” in the period"."""
+    observed, others = _split(events.where)
+    asked = f" ({_joined([criterion_in_words(part, of=events.table) for part in others], 'and')})" if others else ""
+    rows = f"{_noun(events, many=many)}{asked}"
+    if events.first:
+        return f"first ever {rows}{' while observed,' if observed else ''} {when}"
+    return f"{rows} {when}{' while observed' if observed else ''}"
+
+
+def _split(where: Criterion | None) -> tuple[bool, tuple[Criterion, ...]]:
+    """Return whether rows must lie inside observation, and what else is asked of them."""
+    parts = where.of if isinstance(where, AllOf) else () if where is None else (where,)
+    others = tuple(part for part in parts if part != Observed())
+    return len(others) < len(parts), others
+
+
+def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
+    """Return that a person has rows, or that there are fewer of them than asked for."""
+    table = has.events.table
+    most = has.at_least - 1 if contrary else has.at_least
+    many = most > 1 or has.choose is not Choose.ANY
+    touching = "" if has.touches is Touches.STARTS and _is_plain(table) else f"{_TOUCHES[has.touches]} "
+    rows = _rows(has.events, touching + window_in_words(has.window, of=of), many=many)
+    visit = ", of the same visit" if has.same_visit else ""
+    chosen = "" if has.choose is Choose.ANY else f", the {has.choose} of them"
+    provided = criterion_in_words(has.provided, of=table) if has.provided else ""
+    link = " " if chosen and not provided.startswith("(") else ", each " if many else ", "
+    words = " ".join(part for part in ("had" if of is None else "with", _amount(has, most, contrary), rows) if part)
+    return f"{words}{visit}{chosen}{link + provided if provided else ''}"
+
+
+def _amount(has: Has, most: int, contrary: bool) -> str:
+    on_days = " different days with" if has.distinct is Distinct.DAYS and most > 1 else ""
+    if contrary:
+        return "no" if most == 0 else f"at most {most}{on_days}"
+    if most > 1:
+        return f"at least {most}{on_days}"
+    if has.choose is not Choose.ANY:
+        return ""
+    if has.events.first:
+        return "their"
+    return "an" if _NOUNS[has.events.table][0][0] in "aeio" else "a"
+
+
+def _throughout(of: EventTable | None) -> str:
+    if of is None:
+        return "in the period"
+    if of in (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL):
+        return f"during the {_thing(of)}"
+    return f"on the day of the {_thing(of)}" if _is_a_day(of) else f"from the first to the last day of the {_thing(of)}"
+
+
+def _is_plain(table: EventTable) -> bool:
+    """Say whether rows simply happen: a diagnosis is made on a day, whatever day is recorded as its last."""
+    return table is EventTable.CONDITION_OCCURRENCE or table not in WITH_END
+
+
+def _thing(of: EventTable | None) -> str:
+    return "period" if of is None else _NOUNS[of][0]
+
+
+def _is_a_day(of: EventTable | None) -> bool:
+    return of is not None and of not in WITH_END
+
+
+def _day(edge: Edge, of: EventTable | None) -> str:
+    """Return what an edge is measured from."""
     if isinstance(edge.anchor, date):
         return f"{edge.anchor:%-d %B %Y}"
-    moved = [_moved(edge.months, "month"), _moved(edge.days, "day")]
-    day = "the first day" if edge.anchor is Anchor.START else "the last day"
-    return " and ".join(part for part in moved if part) + f" {day}" if any(moved) else day
+    if _is_a_day(of):
+        return f"the day of the {_thing(of)}"
+    return f"the {'first' if edge.anchor is Anchor.START else 'last'} day of the {_thing(of)}"
 
 
-def _moved(number: int, unit: str) -> str:
-    if number == 0:
-        return ""
-    return f"{abs(number)} {unit}{'' if abs(number) == 1 else 's'} {'after' if number > 0 else 'before'}"
+def _edge(edge: Edge, of: EventTable | None) -> str:
+    return f"{_moved(edge)} {_day(edge, of)}".strip()
 
 
-def _age(age: Age) -> str:
-    on = " on the last day" if age.at is Anchor.END else ""
-    by = " by birthday" if age.by is AgeBy.BIRTHDAY else ""
+def _moved(edge: Edge) -> str:
+    """Return how far an edge is moved. Months are moved first, so they stand next to the day they are counted from."""
+    parts = [(edge.days, "day"), (edge.months, "month")]
+    return " ".join(
+        f"{_number(number, unit)} {'after' if number > 0 else 'before'}" for number, unit in parts if number
+    )
+
+
+def _number(number: int, unit: str) -> str:
+    years = unit == "month" and number % 12 == 0 and abs(number) > 12
+    number, unit = (number // 12, "year") if years else (number, unit)
+    return f"{abs(number)} {unit}{'' if abs(number) == 1 else 's'}"
+
+
+def _age(age: Age, of: EventTable | None) -> str:
     if age.low is None:
-        return f"aged {age.high} or less{by}{on}"
-    return f"aged {age.low} or more{by}{on}" if age.high is None else f"aged {age.low} to {age.high}{by}{on}"
+        years = f"{age.high} or less"
+    else:
+        years = f"{age.low} or more" if age.high is None else f"{age.low} to {age.high}"
+        years = str(age.low) if age.low == age.high else years
+    on = f" on the last day of the {_thing(of)}" if age.at is Anchor.END and not _is_a_day(of) else ""
+    by = " (completed years)" if age.by is AgeBy.BIRTHDAY else ""
+    return f"aged {years}{by}{on}{' then' if of is not None and not on else ''}"
 
 
 def _value(value: Value) -> str:
     low = "" if value.low is None else f"{'at least' if value.low_included else 'above'} {value.low:g}"
     high = "" if value.high is None else f"{'at most' if value.high_included else 'below'} {value.high:g}"
     limits = " and ".join(part for part in (low, high) if part) or "recorded"
+    if low and high and value.low_included and value.high_included:
+        limits = f"of {value.low:g}" if value.low == value.high else f"from {value.low:g} to {value.high:g}"
+    limits = f"of {limits}" if limits.startswith("at ") else limits
     units = f" in the unit {' or '.join(map(str, value.units))}" if value.units else ""
-    return f"a value {limits}{units}"
-
-
-def _has(has: Has) -> str:
-    which = {Choose.ANY: "", Choose.FIRST: "the first ", Choose.LAST: "the last "}[has.choose]
-    times = f"at least {has.at_least} " if has.at_least > 1 else ""
-    days = "days with " if has.distinct is Distinct.DAYS else ""
-    provided = f", {criterion_in_words(has.provided)}" if has.provided else ""
-    visit = " during the same visit" if has.same_visit else ""
-    when = window_in_words(has.window)
-    touching = _TOUCHES[has.touches]
-    return f"{which}{times}{days}{events_in_words(has.events)} {touching} {when}{visit}{provided}"
+    return f"with a value {limits}{units}"
 
 
 def _joined(parts: list[str], word: str) -> str:
-    return parts[0] if len(parts) == 1 else "(" + f"; {word} ".join(parts) + ")"
+    if len(parts) == 1:
+        return parts[0]
+    simple = all(", " not in part and "(" not in part for part in parts)
+    if word == "and" and simple:
+        return ", and ".join(parts)
+    return "(" + f"; {word} ".join(parts) + ")"

@@ -35,16 +35,24 @@ class Library:
         Raises:
             DefinitionError: naming the nearest id, or the versions there are.
         """
-        same_id = [measure for measure in self.measures if measure.id == id]
+        same_id = self.versions(id)
         for measure in same_id:
             if measure.version == version:
                 return measure
-        if same_id:
-            versions = ", ".join(str(measure.version) for measure in same_id)
-            raise DefinitionError(f"measure {id} has no version {version} in the library; there is version {versions}")
-        raise DefinitionError(
-            f"measure `{id}` is not in the library{nearest(id, [measure.id for measure in self.measures])}"
-        )
+        versions = ", ".join(str(measure.version) for measure in same_id)
+        raise DefinitionError(f"measure {id} has no version {version} in the library; there is version {versions}")
+
+    def versions(self, id: str) -> tuple[Measure, ...]:  # noqa: A002  the word the files use
+        """Return every version of a measure, the oldest first.
+
+        Raises:
+            DefinitionError: naming the nearest id.
+        """
+        found = tuple(measure for measure in self.measures if measure.id == id)
+        if not found:
+            ids = [measure.id for measure in self.measures]
+            raise DefinitionError(f"measure `{id}` is not in the library{nearest(id, ids)}")
+        return found
 
     def innovation(self, id: str) -> Innovation:  # noqa: A002  the word the files use
         """Return an innovation.

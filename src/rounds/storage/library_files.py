@@ -25,8 +25,8 @@ from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.storage.criteria_files import CountedEventsFile, Written, all_of, check_written, written
 from rounds.storage.criteria_parts import CodesName, codes_named, refuse_here
-from rounds.storage.identifiers import Identifier
 from rounds.storage.defined import Defined
+from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]

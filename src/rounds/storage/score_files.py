@@ -8,8 +8,8 @@ from pydantic import Field
 from rounds.errors import DefinitionError
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.storage.criteria_parts import CodesName
-from rounds.storage.identifiers import Identifier
 from rounds.storage.defined import Defined
+from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]

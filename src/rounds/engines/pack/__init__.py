@@ -4,8 +4,8 @@
 the index cannot tell exactly.
 """
 
+from rounds.engines.pack.batch import Counted, FellBack, count, count_all, count_saying_how
 from rounds.engines.pack.build import build_pack
-from rounds.engines.pack.count import Counted, FellBack, count, count_all, count_saying_how
 from rounds.engines.pack.layout import NotCovered, Pack, open_pack
 
 __all__ = [

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rounds.engines.pack.days import EVERY_BIT, Masks
 from rounds.engines.pack.kernels import Moments, block_bounds
 from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.row_kernels import kept, merged
@@ -35,15 +36,19 @@ def coded(table: PackTable, concepts: tuple[int, ...] | None, edges: Array) -> C
     if concepts is None:
         places = np.arange(len(table.concepts))
     else:
-        wanted = np.asarray(concepts, dtype=np.int64)
-        places = np.searchsorted(table.concepts, wanted)
-        places = places[places < len(table.concepts)] if len(table.concepts) else places[:0]
-        places = places[np.isin(table.concepts[places], wanted)]
-        places = np.unique(places)
+        places = places_of(np.asarray(concepts, dtype=np.int64), table.concepts)
     starts, stops = table.starts[places].copy(), table.stops[places].copy()
     bounds = np.empty((len(places), len(edges)), dtype=np.int64)
     block_bounds(table.columns["person"], starts, stops, edges, bounds)
     return Coded(table=table, bounds=bounds)
+
+
+def places_of(wanted: Array, known: Array) -> Array:
+    """Return where the wanted numbers that are known stand; both are sorted."""
+    places = np.searchsorted(known, wanted)
+    wanted, places = wanted[places < len(known)], places[places < len(known)]
+    found: Array = places[known[places] == wanted]
+    return found
 
 
 def block_edges(people: int) -> Array:
@@ -105,11 +110,21 @@ class RowSet:
         return RowSet(block=self.block, table=self.table, at=out[:number].copy(), begin=begin)
 
 
-def rows_of(block: Block, found: Coded) -> RowSet:
-    """Return the rows of a block in their order."""
+def rows_of(block: Block, found: Coded, of_first: Masks = EVERY_BIT, of_last: Masks = EVERY_BIT) -> RowSet:
+    """Return the rows of a block in their order; only those of which the masks of first and last day share a bit."""
     starts, stops = found.of_block(block.number)
     begin = np.zeros(block.people + 1, dtype=np.int64)
-    rows = np.empty(int(np.sum(stops - starts)), dtype=np.int64)
-    some = stops > starts
-    merged(starts[some], stops[some], block.base, found.table.columns["person"], moments_of(found.table), begin, rows)
-    return RowSet(block=block, table=found.table, at=rows, begin=begin)
+    some, table = stops > starts, found.table
+    order = moments_of(table)
+    person = table.columns["person"]
+    rows = merged(
+        starts[some], stops[some], block.base, person, order, table.first, of_first, table.last, of_last, begin
+    )
+    return RowSet(block=block, table=table, at=rows, begin=begin)
+
+
+def only(block: Block, table: PackTable, best: Array) -> RowSet:
+    """Return at most one row of everybody of a block: -1 for none."""
+    begin = np.zeros(block.people + 1, dtype=np.int64)
+    np.cumsum(best >= 0, out=begin[1:])
+    return RowSet(block=block, table=table, at=best[best >= 0], begin=begin)

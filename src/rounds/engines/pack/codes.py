@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rounds.engines.codes import prepare, records_question
+from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack
 from rounds.measures.codelists import CodeList
 from rounds.measures.definitions import Measure
@@ -46,7 +47,12 @@ def _answerable(measure: Measure, records: Records) -> bool:
 def _known(codes: CodeList, records: Records, pack: Pack) -> bool:
     if codes.descendants and not records.has(CONCEPT_ANCESTOR.name):
         return False
-    return not records.has(CONCEPT.name) or bool(np.isin(codes.concept_ids, pack.concept).all())
+    return not records.has(CONCEPT.name) or _all_known(codes, pack)
+
+
+def _all_known(codes: CodeList, pack: Pack) -> bool:
+    wanted = np.unique(codes.concept_ids)
+    return len(places_of(wanted, pack.concept)) == len(wanted)
 
 
 def _concepts(codes: CodeList, pack: Pack) -> tuple[int, ...]:

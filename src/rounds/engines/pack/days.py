@@ -20,6 +20,10 @@ Span = tuple[int, int]
 
 _OPEN: Final = 10_000_000
 
+EVERY_BIT: Final[Masks] = np.full(DAYS, ~np.uint64(0), dtype=np.uint64)
+"""The mask of every day that is in every span."""
+EVERY_BIT.setflags(write=False)
+
 
 def day_number(day: date) -> int:
     """Return a day's number, below 0 or above `LAST_DAY` where the pack cannot hold it."""

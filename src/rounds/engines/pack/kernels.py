@@ -76,7 +76,9 @@ def on_a_day(
     """Gather the mask of one day of every row."""
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
-            out[person[row] - base] |= masks[day[row]]
+            mask = masks[day[row]]
+            if mask != 0:
+                out[person[row] - base] |= mask
 
 
 @compiled
@@ -116,14 +118,15 @@ def counted_days(
 ) -> None:  # pragma: no cover
     """As `over_days`, with a bit only where so many rows have it: one layer of masks for each row that was met."""
     layers = np.zeros((len(out), at_least), dtype=np.uint64)
+    every = passes_every(sieve)
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
             mask = of_first[first[row]] & of_last[last[row]]
-            if mask != 0 and passes(sieve, row):
-                layer = layers[person[row] - base]
+            if mask != 0 and (every or passes(sieve, row)):
+                who = person[row] - base
                 for place in range(at_least - 1, 0, -1):
-                    layer[place] |= layer[place - 1] & mask
-                layer[0] |= mask
+                    layers[who, place] |= layers[who, place - 1] & mask
+                layers[who, 0] |= mask
     for who in range(len(out)):
         out[who] |= layers[who, at_least - 1]
 
@@ -133,13 +136,19 @@ def first_rows(
     best: Array, base: int, starts: Array, stops: Array, person: Array, moments: Moments, sieve: Sieve
 ) -> None:  # pragma: no cover
     """Find everybody's first row that passes; `best` is -1 where there is none."""
+    every = passes_every(sieve)
     for part in range(len(starts)):
         before = -1
         for row in range(starts[part], stops[part]):
             who = person[row] - base
-            if who != before and passes(sieve, row):
+            if who != before and (every or passes(sieve, row)):
                 before = who
-                if best[who] < 0 or precedes(moments, row, best[who]):
+                other = best[who]
+                if (
+                    other < 0
+                    or moments.first[row] < moments.first[other]
+                    or (moments.first[row] == moments.first[other] and precedes(moments, row, other))
+                ):
                     best[who] = row
 
 
@@ -148,9 +157,10 @@ def of_rows(
     out: Array, rows: Array, first: Array, of_first: Array, last: Array, of_last: Array, sieve: Sieve
 ) -> None:  # pragma: no cover
     """Give everybody the mask of one row, if there is one and it passes."""
+    every = passes_every(sieve)
     for who in range(len(out)):
         row = rows[who]
-        if row >= 0 and passes(sieve, row):
+        if row >= 0 and (every or passes(sieve, row)):
             out[who] = of_first[first[row]] & of_last[last[row]]
 
 
@@ -162,6 +172,12 @@ def of_spans(
     for who in range(len(out)):
         for place in range(start[base + who], start[base + who + 1]):
             out[who] |= of_first[first[place]] & of_last[last[place]]
+
+
+@compiled
+def passes_every(sieve: Sieve) -> bool:  # pragma: no cover
+    """Say whether a sieve asks nothing of a row."""
+    return len(sieve.inside) == 0 and len(sieve.value) == 0 and len(sieve.answer) == 0
 
 
 @compiled

@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 
 from rounds.engines.pack.blocks import Block, RowSet
-from rounds.engines.pack.days import LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
+from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
 from rounds.engines.pack.layout import Array, NotCovered, PackTable
 from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria
 from rounds.engines.pack.steps import (
-    EVERY_BIT,
     ByBirth,
     Combined,
     Contrary,
@@ -163,7 +162,7 @@ class PeriodMasks:
             if simple is not None:
                 return simple
         return HavingRows(
-            rows=partial(_rows, self.rows, asked),
+            rows=partial(_rows, self.rows, asked, of_first, of_last),
             provided=None if asked.provided is None else partial(_flags, self.rows, asked.provided),
             of_first=of_first,
             of_last=of_last,
@@ -178,9 +177,17 @@ class PeriodMasks:
         where, provided = asked.events.where, asked.provided
         if asked.events.first:
             first, then = self._sieve(table, where), self._sieve(table, provided)
-            if first is None or then is None or asked.at_least > 1:
+            if first is None or no_sieve is None or asked.at_least > 1:
                 return None
-            return HavingFirst(coded=coded, sieve=first, provided=then, of_first=of_first, of_last=of_last)
+            besides = None if then is not None or provided is None else partial(_flags, self.rows, provided)
+            return HavingFirst(
+                coded=coded,
+                sieve=first,
+                provided=then or no_sieve,
+                besides=besides,
+                of_first=of_first,
+                of_last=of_last,
+            )
         both = tuple(one for one in (where, provided) if one is not None)
         sieve = self._sieve(table, AllOf(of=both) if both else None)
         if sieve is None or no_sieve is None:
@@ -237,8 +244,8 @@ class PeriodMasks:
         return sieve
 
 
-def _rows(criteria: RowCriteria, asked: Has, block: Block) -> RowSet:
-    return criteria.rows(block, asked.events)
+def _rows(criteria: RowCriteria, asked: Has, of_first: Masks, of_last: Masks, block: Block) -> RowSet:
+    return criteria.rows_touching(block, asked.events, of_first, of_last)
 
 
 def _flags(criteria: RowCriteria, provided: Criterion, rows: RowSet) -> Array:

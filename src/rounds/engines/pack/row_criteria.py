@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
-from rounds.engines.pack.days import days_of_year, window_days, years
+from rounds.engines.pack.days import Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, LAST, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.measures.codelists import CodeList
@@ -97,6 +97,13 @@ class RowCriteria:
             found = found.where(self.flags(found, events.where), first=events.first)
         block.rows[events] = found
         return found
+
+    def rows_touching(self, block: Block, events: Events | Scored, of_first: Masks, of_last: Masks) -> RowSet:
+        """Return as `rows`, but only those that lie in one of some windows."""
+        if events.first:  # the first of all may lie in none
+            return self.rows(block, events)
+        found = rows_of(block, self.coded(events), of_first, of_last)
+        return found if events.where is None else found.where(self.flags(found, events.where), first=False)
 
     def flags(self, units: RowSet, criterion: Criterion | None) -> Flags:
         """Return of which rows a criterion holds."""

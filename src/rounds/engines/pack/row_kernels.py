@@ -17,25 +17,41 @@ ANY, FIRST, LAST = 0, 1, 2
 
 @compiled
 def merged(
-    starts: Array, stops: Array, base: int, person: Array, moments: Moments, begin: Array, rows: Array
-) -> None:  # pragma: no cover
-    """Bring the rows of several concepts into one order; those of person p stand at begin[p]..begin[p + 1]."""
+    starts: Array,
+    stops: Array,
+    base: int,
+    person: Array,
+    moments: Moments,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    begin: Array,
+) -> Array:  # pragma: no cover
+    """Bring rows of several concepts into one order; those of person p stand at begin[p]..begin[p + 1].
+
+    Rows whose masks have nothing in common are left out: they lie in no window that is asked about.
+    """
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
-            begin[person[row] - base + 1] += 1
+            if of_first[first[row]] & of_last[last[row]] != 0:
+                begin[person[row] - base + 1] += 1
     for who in range(1, len(begin)):
         begin[who] += begin[who - 1]
+    rows = np.empty(begin[len(begin) - 1], dtype=np.int64)
     cursor = begin.copy()
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
-            who = person[row] - base
-            rows[cursor[who]] = row
-            cursor[who] += 1
-    if len(starts) < 2:
-        return
-    spare = np.empty(len(rows), dtype=rows.dtype)
-    for who in range(len(begin) - 1):
-        _sort(rows[begin[who] : begin[who + 1]], spare, moments)
+            if of_first[first[row]] & of_last[last[row]] != 0:
+                who = person[row] - base
+                rows[cursor[who]] = row
+                cursor[who] += 1
+    if len(starts) > 1:
+        spare = np.empty(len(rows), dtype=rows.dtype)
+        for who in range(len(begin) - 1):
+            if begin[who + 1] - begin[who] > 1:
+                _sort(rows[begin[who] : begin[who + 1]], spare, moments)
+    return rows
 
 
 @compiled

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of
-from rounds.engines.pack.days import DAYS, Masks
+from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only
+from rounds.engines.pack.days import EVERY_BIT, Masks
 from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_rows, of_spans, on_a_day, over_days
 from rounds.engines.pack.layout import Array
 from rounds.engines.pack.row_kernels import people_having
-
-EVERY_BIT: Final = np.full(DAYS, ~np.uint64(0), dtype=np.uint64)
-EVERY_BIT.setflags(write=False)
 
 
 class Step(Protocol):
@@ -124,7 +121,8 @@ class HavingFirst:
     sieve: Sieve
     """What the first row is the first of."""
     provided: Sieve
-    """What it must be besides."""
+    """What it must be besides; the rest is in `besides`."""
+    besides: Callable[[RowSet], Array] | None
     of_first: Masks
     of_last: Masks
 
@@ -133,6 +131,9 @@ class HavingFirst:
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         first_rows(best, block.base, starts, stops, table.columns["person"], moments_of(table), self.sieve)
+        if self.besides is not None:
+            rows = only(block, table, best)
+            best[best >= 0] = np.where(self.besides(rows), rows.at, -1)
         of_rows(out, best, table.first, self.of_first, table.last, self.of_last, self.provided)
         return out
 

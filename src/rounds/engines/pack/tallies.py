@@ -17,7 +17,7 @@ def tally(
 ) -> None:  # pragma: no cover
     """Add up, over a block of people, the bits that two masks share.
 
-    Sixteen masks at a time go through a tree of carry-save adders, so that a bit costs a fraction of an instruction.
+    Eight masks at a time go through a tree of carry-save adders, so that a bit costs a fraction of an instruction.
 
     Args:
         one: a mask for each person of the block.
@@ -36,7 +36,8 @@ def tally(
     while at < len(one):
         stop = min(ranges[place + 1] - base, len(one))
         planes[:] = 0
-        highest = 0
+        highest = 3
+        ones, twos, fours = np.uint64(0), np.uint64(0), np.uint64(0)
         while at < stop:
             if at + 8 <= stop:
                 a0, a1 = one[at] & other[at], one[at + 1] & other[at + 1]
@@ -46,7 +47,6 @@ def tally(
                 at += 8
                 if (a0 | a1 | a2 | a3 | a4 | a5 | a6 | a7) == 0:
                     continue
-                ones, twos, fours = planes[0], planes[1], planes[2]
                 half = ones ^ a0
                 two_a = (ones & a0) | (half & a1)
                 ones = half ^ a1
@@ -67,18 +67,25 @@ def tally(
                 twos = half ^ two_b
                 half = fours ^ four_a
                 carry = (fours & four_a) | (half & four_b)
-                planes[0], planes[1], planes[2] = ones, twos, half ^ four_b
-                level = 3
+                fours = half ^ four_b
             else:
                 carry = one[at] & other[at]
                 at += 1
-                level = 0
+                half = ones & carry
+                ones ^= carry
+                carry = twos & half
+                twos ^= half
+                half = fours & carry
+                fours ^= carry
+                carry = half
+            level = 3
             while carry != 0:
                 kept = planes[level] & carry
                 planes[level] ^= carry
                 carry = kept
                 level += 1
-            highest = max(highest, level, 3)
+            highest = max(highest, level)
+        planes[0], planes[1], planes[2] = ones, twos, fours
         for period in range(totals.shape[1]):
             number = np.int64(0)
             for level in range(highest + 1):

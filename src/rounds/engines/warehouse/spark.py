@@ -111,7 +111,7 @@ class _Spark:
 
     def tables(self) -> Sequence[str]:
         if self.settings.folder:
-            found = [name for name in TABLES if self._register(name)]
+            found = [name for name in TABLES if self._is_there(name)]
         elif self.session.catalog.databaseExists(self.settings.schema):
             listed = self.session.catalog.listTables(self.settings.schema)
             found = [str(table.name) for table in listed if not table.isTemporary]
@@ -122,10 +122,12 @@ class _Spark:
         return found
 
     def source(self, name: str) -> Any:
-        if self.settings.folder:
-            return self._local(self.backend.table(_registered(name)))
-        catalog, _, schema = str(self.settings.schema).rpartition(".")
-        return self._local(self.backend.table(name, database=(catalog, schema) if catalog else schema))
+        schema = ".".join(f"`{part}`" for part in str(self.settings.schema).split("."))
+        own = self._read(name) if self.settings.folder else self.session.table(f"{schema}.`{name}`")
+        local = own.select([self._local(field) for field in own.schema.fields])
+        local.createOrReplaceTempView(f"rounds_own_{name}")
+        self.made[f"rounds_own_{name}"] = None
+        return self.backend.table(f"rounds_own_{name}")
 
     def view(self, name: str, query: Any) -> None:
         self._name(name, self.backend.compile(query))
@@ -167,25 +169,22 @@ class _Spark:
         self.backend.raw_sql(sql).createOrReplaceTempView(name)
         self.made[name] = None
 
-    def _register(self, name: str) -> bool:
-        """Name what lies in the folder, if there is such a table."""
+    def _is_there(self, name: str) -> bool:
         try:
-            found = self.session.read.parquet(f"{str(self.settings.folder).rstrip('/')}/{name}.parquet")
+            self._read(name).schema  # noqa: B018 - a remote Spark looks only now
         except package("pyspark.errors").AnalysisException:
             return False
-        found.createOrReplaceTempView(_registered(name))
-        self.made[_registered(name)] = None
         return True
 
-    def _local(self, source: Any) -> Any:
-        """Return a table with its moments as the clock of the site's time zone showed them."""
-        moments = {
-            name: source[name].cast("timestamp")
-            for name, kind in source.schema().items()
-            if kind.is_timestamp() and kind.timezone is not None
-        }
-        return source.mutate(**moments) if moments else source
+    def _read(self, name: str) -> Any:
+        return self.session.read.parquet(f"{str(self.settings.folder).rstrip('/')}/{name}.parquet")
 
-
-def _registered(name: str) -> str:
-    return f"rounds_own_{name}"
+    def _local(self, field: Any) -> Any:
+        """Return a column; a moment as the clock of the site's time zone showed it, in a session that is in UTC."""
+        functions, kinds = package("pyspark.sql.functions"), package("pyspark.sql.types")
+        column = functions.col(f"`{field.name}`")
+        if isinstance(field.dataType, kinds.TimestampType):
+            return functions.from_utc_timestamp(column, self.settings.time_zone).alias(field.name)
+        if isinstance(field.dataType, kinds.TimestampNTZType):
+            return column.cast("timestamp").alias(field.name)
+        return column

@@ -1,0 +1,44 @@
+"""The rules of the measure language hold in PostgreSQL too."""
+
+from collections.abc import Iterator
+
+import pytest
+from postgres_server import private_postgres
+from test_measure_language import Engine, site_of, test_rule
+from warehouse_sites import fill_postgres, postgres_settings
+
+from rounds.engines.duck import Asked
+from rounds.engines.warehouse.count import count_all
+from rounds.measures.counts import Count
+from rounds.measures.definitions import Measure
+from rounds.measures.periods import Period
+from rounds.records.omop import Records
+
+__all__ = ["site_of", "test_rule"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    pytest.importorskip("ibis", reason="Ibis is not installed (the extra `warehouse`)")
+    with private_postgres() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def count(server: str) -> Engine:
+    import psycopg
+
+    def in_postgres(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
+        with psycopg.connect(server, autocommit=True) as connection:
+            fill_postgres(connection, records.folder, schema="cdm")
+        (found,) = count_all(
+            [Asked(measure=measure, periods=periods)],
+            postgres_settings(server, schema="cdm"),
+            site=records.site,
+            member=member,
+            as_of=records.as_of,
+            outside_observation="exclude",
+        )
+        return found
+
+    return in_postgres
