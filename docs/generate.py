@@ -44,7 +44,10 @@ def commands_page() -> str:
 def measures_page() -> str:
     """Return every measure of the shipped library in words."""
     library = read_library(shipped_library_folder())
-    parts = ["# Measures\n\nGenerated from `library/` by `make docs`.\n"]
+    parts = [
+        "# Measures\n\nGenerated from `library/` by `make docs`. [The measure language](measure-language.md)\n"
+        "says how they are written and what they mean.\n"
+    ]
     for measure in library.measures:
         parts.append(f"## {measure.title}\n\n{measure.description}\n\n| | |\n|---|---|")
         parts.append("\n".join(f"| {name} | {value} |" for name, value in measure_in_words(measure)) + "\n")

@@ -8,6 +8,7 @@ import polars as pl
 from rounds.engines.warehouse.settings import Postgres
 
 POSTGRES_TYPES = {
+    pl.Int32: "integer",
     pl.Int64: "bigint",
     pl.Float32: "real",
     pl.Float64: "numeric",

@@ -5,24 +5,19 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
 import pytest
+from every_engine import ENGINES, Engine
 from language_cases import Asked, Case, counted, periods_of, read_measure, read_themes, write_case
 from question_choices import everything, said
 from small_site import drug_event, open_site, people_measure, write_site, years
 
-from rounds.engines import duck, pack, reference
-from rounds.measures.counts import Count
+from rounds.errors import RecordsError
 from rounds.measures.criteria import Criterion
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
 
-Engine = Callable[..., Count]
-ENGINES: dict[str, Engine] = {
-    "reference": reference.count,
-    "duckdb": duck.count,
-    "pack": pack.count,
-}
 THEMES = read_themes()
 CASES = {f"{theme.theme}: {case.title}": case for theme in THEMES for case in theme.cases}
 QUESTIONS = [
@@ -128,3 +123,46 @@ def test_no_whole_period_is_no_period() -> None:
 def test_periods_may_be_short_or_overlap(grain: Grain, span: int, last: date, expected: list[str]) -> None:
     found = periods_between(grain=grain, span=span, first=date(2024, 1, 1), last=last)
     assert [f"{period.start}/{period.end}" for period in found] == expected
+
+
+SAME_VISIT = """
+count: events
+events: {event: condition_occurrence, codes: fall}
+numerator: {had: {event: procedure_occurrence, codes: head-scan, same_visit: true}}
+grain: year
+"""
+TWO_TABLES = """
+count: people
+numerator:
+  - {had: {event: measurement, codes: hba1c, provided: {value: {from: 48}}}}
+  - {had: {event: observation, codes: smoking-status}}
+grain: year
+"""
+
+
+@pytest.mark.parametrize("table", ["condition_occurrence", "procedure_occurrence"])
+def test_without_visits_on_either_side_the_same_visit_is_refused(count: Engine, tmp_path: Path, table: str) -> None:
+    measure = read_measure(SAME_VISIT, tmp_path)
+    site = _site_without(tmp_path, table, "visit_occurrence_id")
+    with pytest.raises(RecordsError, match=rf"needs the column `visit_occurrence_id` of {table}\.parquet"):
+        count(measure, open_site(site), member="RX1", periods=years(2020, 2020))
+
+
+def test_a_value_is_needed_only_where_it_is_asked(count: Engine, tmp_path: Path) -> None:
+    measure = read_measure(TWO_TABLES, tmp_path)
+    site = _site_without(tmp_path, "observation", "value_as_number")
+    found = count(measure, open_site(site), member="RX1", periods=years(2020, 2020))
+    assert counted(found, measure) == (("2020", 1, 1),)
+
+
+def _site_without(folder: Path, table: str, column: str) -> Path:
+    tables = {
+        "condition_occurrence": "person code first visit\n1 fall 2020-01-11 7",
+        "procedure_occurrence": "person code day visit\n1 head-scan 2020-01-11 7",
+        "measurement": "person code day value\n1 hba1c 2020-01-11 50",
+        "observation": "person code day\n1 smoking-status 2020-01-11",
+    }
+    write_case(Case(title="A", why="B", tables=tables, asked=(Asked(measure="-", counts="-"),)), folder / "site")
+    path = folder / "site" / f"{table}.parquet"
+    pl.read_parquet(path).drop(column).write_parquet(path)
+    return folder / "site"

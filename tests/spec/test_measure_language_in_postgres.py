@@ -1,6 +1,7 @@
 """The rules of the measure language hold in PostgreSQL too."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from postgres_server import private_postgres
@@ -24,13 +25,17 @@ def server() -> Iterator[str]:
         yield conninfo
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def count(server: str) -> Engine:
     import psycopg
 
+    filled: list[Path] = []
+
     def in_postgres(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
-        with psycopg.connect(server, autocommit=True) as connection:
-            fill_postgres(connection, records.folder, schema="cdm")
+        if filled[-1:] != [records.folder]:
+            with psycopg.connect(server, autocommit=True) as connection:
+                fill_postgres(connection, records.folder, schema="cdm")
+            filled.append(records.folder)
         (found,) = count_all(
             [Asked(measure=measure, periods=periods)],
             postgres_settings(server, schema="cdm"),

@@ -8,11 +8,11 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Answer, Has, Scored, Value
+from rounds.measures.criteria import Answer, Criterion, Has, Scored, Value, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
-from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES
+from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES, Table
 
 Concepts = Mapping[CodeList, tuple[int, ...]]
 """What each code list means at a site: concepts, sorted."""
@@ -91,20 +91,37 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
 
 def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
     """Yield the columns beyond the required ones without which a question would find nothing at a site."""
-    for events in question.events:
-        if isinstance(events, Scored):
-            for component in events.score.components:
-                table = EVENT_TABLES[EventTable(component.table)]
-                yield EventTable(component.table), str(table.value if component.steps else table.answer)
-            continue
-        table = EVENT_TABLES[events.table]
-        for part in question.criteria:
-            if isinstance(part, Value) and table.value:
-                yield events.table, table.value
-            if isinstance(part, Answer) and table.answer:
-                yield events.table, table.answer
-            if isinstance(part, Has) and part.same_visit and part.events == events and table.visit:
-                yield events.table, table.visit
+    asked: list[tuple[EventTable | None, Criterion | None]] = [
+        (question.table, question.who),
+        (question.table, question.numerator),
+    ]
+    asked += [(events.table, events.where) for events in question.events]
+    asked += [(part.events.table, part.provided) for part in question.criteria if isinstance(part, Has)]
+    for scored in (events for events in question.events if isinstance(events, Scored)):
+        for component in scored.score.components:
+            table = EVENT_TABLES[EventTable(component.table)]
+            yield EventTable(component.table), str(table.value if component.steps else table.answer)
+    for of, criterion in asked:
+        for part in parts(criterion):
+            # Both must name the visit that is the same: the rows looked for, and what they are looked for from.
+            tables = [of, part.events.table] if isinstance(part, Has) and part.same_visit else [of]
+            for name in tables:
+                column = _column(part, EVENT_TABLES[name]) if name else None
+                if name and column:
+                    yield name, column
+
+
+def _column(part: Criterion, table: Table) -> str | None:
+    """Return the column that a criterion looks at in a table."""
+    match part:
+        case Value():
+            return table.value
+        case Answer():
+            return table.answer
+        case Has(same_visit=True):
+            return table.visit
+        case _:
+            return None
 
 
 def _code_problems(

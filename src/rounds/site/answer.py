@@ -11,6 +11,7 @@ from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.duck import Asked
 from rounds.engines.published import read_published
+from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
@@ -143,10 +144,20 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
         for measure in measures:
             _count_published(site, measure, site.source, question, progress=progress)
         return
-    records = _open(site, site.source, question, progress=progress)
     for measure in measures:
         _refuse_published(site, measure)
-    duck.check(measures, records)
+    if (database := site.source.database) is not None:
+        _check_member(site, site.source, question)
+        quality = warehouse.check(
+            measures,
+            database,
+            site=site.id,
+            as_of=question.as_of,
+            outside_observation=site.source.outside_observation,
+        )
+        progress(str(quality))
+        return
+    duck.check(measures, _open(site, site.source, question, progress=progress))
 
 
 def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
@@ -163,11 +174,21 @@ def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, p
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
         return tuple(_count_published(site, measure, source, question, progress=progress) for measure in measures)
-    records = _open(site, source, question, progress=progress)
     for measure in measures:
         _refuse_published(site, measure)
     asked = [Asked(measure=measure, periods=_periods(measure, question)) for measure in measures]
-    return duck.count_all(asked, records, member=source.member)
+    if (database := source.database) is not None:
+        _check_member(site, source, question)
+        return warehouse.count_all(
+            asked,
+            database,
+            site=site.id,
+            member=source.member,
+            as_of=question.as_of,
+            outside_observation=source.outside_observation,
+            tell=lambda quality: progress(str(quality)),
+        )
+    return duck.count_all(asked, _open(site, source, question, progress=progress), member=source.member)
 
 
 def _count_published(
@@ -205,10 +226,7 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
 
 
 def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress) -> Records:
-    if source.member not in question.members:
-        raise DefinitionError(
-            f"site {site.id}: its member {source.member} is not in the network's members.csv; correct one of the two"
-        )
+    _check_member(site, source, question)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
@@ -217,3 +235,10 @@ def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Pro
     )
     progress(str(records.quality))
     return records
+
+
+def _check_member(site: Site, source: RecordsBlock, question: Question) -> None:
+    if source.member not in question.members:
+        raise DefinitionError(
+            f"site {site.id}: its member {source.member} is not in the network's members.csv; correct one of the two"
+        )

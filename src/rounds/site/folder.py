@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from rounds.disclosure.policy import Policy
+from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.site.databases import PostgresBlock, SparkBlock
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.published_source import PublishedBlock, PublishedSource
@@ -18,6 +20,14 @@ class RecordsBlock(Definition):
     member: str
     folder: str = "records"
     outside_observation: Literal["refuse", "exclude"] = "refuse"
+    postgres: PostgresBlock | None = None
+    spark: SparkBlock | None = None
+
+    @property
+    def database(self) -> Settings | None:
+        """How to reach the database the records lie in; None if they lie in the folder."""
+        block = self.postgres or self.spark
+        return block.settings() if block else None
 
 
 class _SiteFile(Definition):
@@ -71,7 +81,18 @@ def read_site(folder: Path) -> Site:
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:
     if file.records is not None and file.published is None:
+        _check_place(file.records, path)
         return file.records
     if file.published is not None and file.records is None:
         return file.published.source(path.parent)
     raise DefinitionError(f"{path}: give either `records` or `published`, one of the two")
+
+
+def _check_place(records: RecordsBlock, path: Path) -> None:
+    named = sorted({"folder", "postgres", "spark"} & records.model_fields_set)
+    if len(named) > 1:
+        raise DefinitionError(f"{path}: records lie in one place; give one of {', '.join(f'`{one}`' for one in named)}")
+    try:
+        _ = records.database
+    except DefinitionError as error:
+        raise DefinitionError(f"{path}: records: {error}") from None

@@ -54,6 +54,10 @@ def import_records(site: Site, request: ImportRequest, *, today: date, progress:
         raise DefinitionError(
             f"site {site.id} holds published data; only a site with `records` in site.yaml can import"
         )
+    if source.database is not None:
+        raise DefinitionError(
+            f"site {site.id} counts in its database; to import into a folder, remove that from site.yaml"
+        )
 
     def check(folder: Path) -> None:
         open_records(folder, site=site.id, as_of=today, outside_observation=source.outside_observation)

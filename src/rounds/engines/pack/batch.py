@@ -15,7 +15,7 @@ from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.pack.blocks import Block, block_edges
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
-from rounds.engines.pack.days import DAYS, day_number, years
+from rounds.engines.pack.days import DAYS, Masks, day_number, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.row_criteria import RowCriteria
@@ -226,6 +226,7 @@ class _Plan:
         blocks: Iterator[int] = iter(range(len(edges) - 1))
 
         def work() -> list[Array]:
+            spare: list[Masks] = []
             totals = [np.zeros((2, _GROUPS, _periods_of(task)), dtype=np.int64) for task in self._tasks]
             for number in blocks:
                 block = Block(
@@ -233,6 +234,7 @@ class _Plan:
                     number=number,
                     base=int(edges[number]),
                     people=int(edges[number + 1] - edges[number]),
+                    spare=spare,
                 )
                 for task, total in zip(self._tasks, totals, strict=True):
                     if isinstance(task, _PeopleTask):
@@ -273,6 +275,9 @@ def _tally_people(block: Block, task: _PeopleTask, total: Array) -> None:
     asked = task.asked.masks(block)
     met = asked if task.met is None else task.met.masks(block)
     tally(asked, met, block.base, ranges, first_range, task.chunk.groups, total[0 if task.met is None else 1])
+    task.asked.done(block, asked)
+    if task.met is not None:
+        task.met.done(block, met)
 
 
 def _tally_rows(block: Block, task: _RowsTask, criteria: RowCriteria, total: Array) -> None:
@@ -310,10 +315,17 @@ def _band_of_age() -> Array:
 
 
 def _add(cells: Counter[Cell], totals: Array, periods: tuple[Period, ...], measure: Measure) -> None:
-    sexes, labels = LEVELS[Stratum.SEX], [*LEVELS[Stratum.AGE_BAND], None]
-    for group, place in np.argwhere(totals):
-        sex, label = sexes[group // _BANDS], labels[group % _BANDS]
-        if label is None and Stratum.AGE_BAND in measure.strata:
-            raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
-        levels = tuple(sex if stratum is Stratum.SEX else str(label) for stratum in measure.strata)
-        cells[periods[place].start, levels] += int(totals[group, place])
+    by_sex_and_band = totals.reshape(len(LEVELS[Stratum.SEX]), _BANDS, len(periods))
+    if Stratum.AGE_BAND in measure.strata and by_sex_and_band[:, -1].any():
+        raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
+    if Stratum.AGE_BAND not in measure.strata:
+        by_sex_and_band = by_sex_and_band.sum(axis=1, keepdims=True)
+    if Stratum.SEX not in measure.strata:
+        by_sex_and_band = by_sex_and_band.sum(axis=0, keepdims=True)
+    levels = {Stratum.SEX: LEVELS[Stratum.SEX], Stratum.AGE_BAND: LEVELS[Stratum.AGE_BAND]}
+    for sex, bands in zip(levels[Stratum.SEX], by_sex_and_band.tolist(), strict=False):
+        for band, numbers in zip(levels[Stratum.AGE_BAND], bands, strict=False):
+            of = tuple(sex if stratum is Stratum.SEX else band for stratum in measure.strata)
+            for period, number in zip(periods, numbers, strict=True):
+                if number:
+                    cells[period.start, of] += number

@@ -10,6 +10,7 @@ from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.row_kernels import kept, merged
 
 BLOCK_PEOPLE = 32_768
+_MOST_SPARE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,8 +69,31 @@ class Block:
     number: int
     base: int
     people: int
-    masks: dict[object, Array] = field(default_factory=dict)
+    spare: list[Masks] = field(default_factory=list)
+    """Arrays that nobody reads any more: new ones of this size would have to be cleared by the system."""
+    masks: dict[object, Masks] = field(default_factory=dict)
+    left: dict[object, int] = field(default_factory=dict)
+    """How often each of `masks` will still be asked for."""
     rows: dict[object, "RowSet"] = field(default_factory=dict)
+
+    def some(self) -> Masks:
+        """Return an array for the masks of the block, with anything in it."""
+        while self.spare:
+            found = self.spare.pop()
+            if len(found) == self.people:
+                return found
+        return np.empty(self.people, dtype=np.uint64)
+
+    def none(self) -> Masks:
+        """Return an array for the masks of the block, without a bit."""
+        found = self.some()
+        found.fill(0)
+        return found
+
+    def give_back(self, masks: Masks) -> None:
+        """Take an array that nobody will read again."""
+        if len(self.spare) < _MOST_SPARE:
+            self.spare.append(masks)
 
     @property
     def span(self) -> slice:

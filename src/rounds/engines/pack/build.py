@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,7 +189,8 @@ class _Table:
                 vague |= {name} if lost else set()
                 sorting.scatter(column, at, values)
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(lambda span: _sort(columns, *span), zip(starts, cursor, strict=True)):
+            spans = sorted(zip(starts.tolist(), cursor.tolist(), strict=True), key=lambda span: span[0] - span[1])
+            for _ in pool.map(partial(_sort_all, columns), _shared_out(spans)):
                 pass
         self._inside(columns, starts, cursor, observed, rows)
         for column in columns.values():
@@ -254,6 +256,18 @@ class _Table:
             columns["inside"] = inside
 
 
+def _shared_out(spans: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Return concepts, the largest first, in portions that are worth a thread's while."""
+    large = [[span] for span in spans if span[1] - span[0] >= _FEW_ROWS]
+    small = spans[len(large) :]
+    return large + [small[at : at + 200] for at in range(0, len(small), 200)]
+
+
+def _sort_all(columns: dict[str, Array], spans: list[tuple[int, int]]) -> None:
+    for start, stop in spans:
+        _sort(columns, start, stop)
+
+
 def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
     """Sort the rows of one concept where they stand."""
     if stop - start < 2:
@@ -263,13 +277,15 @@ def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
     key |= parts["first"].astype(np.int64) << _MINUTE_BITS
     if "minute" in parts:
         key |= parts["minute"]
-    order = np.argsort(key)
+    few = stop - start < _FEW_ROWS
+    order = np.argsort(key).astype(np.int32) if few else sorting.sorted_order(key, int(key.max()).bit_length())
     tied = {name: parts.get(name, np.empty(0, dtype=COLUMN_TYPES[name])) for name in _TIED}
     sorting.order_ties(order, key, *tied.values())
     for name, values in parts.items():
         columns[name][start:stop] = values[order]
 
 
+_FEW_ROWS: Final = 10_000
 _TIED: Final = ("value", "last", "unit", "answer", "visit")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rounds.engines.codes import _columns as columns_needed
 from rounds.engines.codes import prepare, records_question
 from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack
@@ -37,11 +38,8 @@ def _answerable(measure: Measure, records: Records) -> bool:
     question = measure.question
     if not isinstance(question, RecordsQuestion):
         return False
-    # Which missing column matters depends on the measure; where any is missing the common check looks.
-    return all(
-        any(source.table.name == events.table and not source.missing for source in records.sources)
-        for events in question.events
-    )
+    has_tables = all(records.has(events.table) for events in question.events)
+    return has_tables and not any(records.lacks(table, column) for table, column in columns_needed(question))
 
 
 def _known(codes: CodeList, records: Records, pack: Pack) -> bool:

@@ -60,6 +60,33 @@ def scatter(out: Array, at: Array, values: Array) -> None:  # pragma: no cover
 
 
 @compiled
+def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
+    """Return the order that sorts keys of so many bits: eleven a pass, the lowest first.
+
+    A pass in which all keys are alike is left out."""
+    size = 2048
+    keys, order = key.copy(), np.arange(len(key), dtype=np.int32)
+    other_keys, other_order = np.empty_like(keys), np.empty_like(order)
+    for shift in range(0, bits, 11):
+        counts = np.zeros(size + 1, dtype=np.int64)
+        for place in range(len(keys)):
+            counts[((keys[place] >> shift) & (size - 1)) + 1] += 1
+        if counts.max() == len(keys):
+            continue
+        for digit in range(1, size + 1):
+            counts[digit] += counts[digit - 1]
+        for place in range(len(keys)):
+            digit = (keys[place] >> shift) & (size - 1)
+            at = counts[digit]
+            counts[digit] += 1
+            other_keys[at] = keys[place]
+            other_order[at] = order[place]
+        keys, other_keys = other_keys, keys
+        order, other_order = other_order, order
+    return order
+
+
+@compiled
 def order_ties(
     order: Array, key: Array, value: Array, last: Array, unit: Array, answer: Array, visit: Array
 ) -> None:  # pragma: no cover

@@ -14,7 +14,7 @@ from rounds.engines.pack.row_kernels import people_having
 
 
 class Step(Protocol):
-    """Gives the masks of a block. What it returns may be written to by `Shared` only."""
+    """Gives the masks of a block, in an array that is its caller's from then on."""
 
     def masks(self, block: Block) -> Masks: ...
 
@@ -27,12 +27,22 @@ class Shared:
     uses: int = 0
 
     def masks(self, block: Block) -> Masks:
+        """Return the masks, to be read until `done` is called with them."""
         if self.uses < 2:
             return self.step.masks(block)
-        found = block.masks.get(self)
-        if found is None:
-            found = block.masks[self] = self.step.masks(block)
-        return found
+        if self not in block.masks:
+            block.masks[self] = self.step.masks(block)
+            block.left[self] = self.uses
+        return block.masks[self]
+
+    def done(self, block: Block, masks: Masks) -> None:
+        """Say that one of those who asked has read the masks."""
+        if self.uses >= 2:
+            block.left[self] -= 1
+            if block.left[self] > 0:
+                return
+            del block.masks[self]
+        block.give_back(masks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +79,7 @@ class InObservation:
     of_last: Masks
 
     def masks(self, block: Block) -> Masks:
-        out, pack = np.zeros(block.people, dtype=np.uint64), block.pack
+        out, pack = block.none(), block.pack
         of_spans(
             out,
             block.base,
@@ -95,7 +105,7 @@ class HavingAny:
     at_least: int
 
     def masks(self, block: Block) -> Masks:
-        out = np.zeros(block.people, dtype=np.uint64)
+        out = block.none()
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         person, first, last = table.columns["person"], table.first, table.last
@@ -127,7 +137,7 @@ class HavingFirst:
     of_last: Masks
 
     def masks(self, block: Block) -> Masks:
-        out, best = np.zeros(block.people, dtype=np.uint64), np.full(block.people, -1, dtype=np.int64)
+        out, best = block.none(), np.full(block.people, -1, dtype=np.int64)
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         first_rows(best, block.base, starts, stops, table.columns["person"], moments_of(table), self.sieve)
@@ -151,7 +161,7 @@ class HavingRows:
     days: bool
 
     def masks(self, block: Block) -> Masks:
-        out, rows = np.zeros(block.people, dtype=np.uint64), self.rows(block)
+        out, rows = block.none(), self.rows(block)
         flags = np.ones(len(rows.at), dtype=np.bool_) if self.provided is None else self.provided(rows)
         people_having(
             out,
@@ -177,20 +187,27 @@ class Combined:
     at_least: int
 
     def masks(self, block: Block) -> Masks:
-        if self.at_least == 1 or self.at_least == len(self.of):
-            join = np.bitwise_or if self.at_least == 1 else np.bitwise_and
-            if len(self.of) == 1:
-                return self.of[0].masks(block)
-            out: Masks = join(self.of[0].masks(block), self.of[1].masks(block))
-            for part in self.of[2:]:
-                join(out, part.masks(block), out=out)
-            return out
-        layers = [np.zeros(block.people, dtype=np.uint64) for _ in range(self.at_least)]
+        if self.at_least not in (1, len(self.of)):
+            return self._counted(block)
+        join = np.bitwise_or if self.at_least == 1 else np.bitwise_and
+        out = block.some()
+        for place, part in enumerate(self.of):
+            masks = part.masks(block)
+            if place == 0:
+                np.copyto(out, masks)
+            else:
+                join(out, masks, out=out)
+            part.done(block, masks)
+        return out
+
+    def _counted(self, block: Block) -> Masks:
+        layers = [block.none() for _ in range(self.at_least)]
         for part in self.of:
-            mask = part.masks(block)
+            masks = part.masks(block)
             for place in range(self.at_least - 1, 0, -1):
-                layers[place] |= layers[place - 1] & mask
-            layers[0] |= mask
+                layers[place] |= layers[place - 1] & masks
+            layers[0] |= masks
+            part.done(block, masks)
         return layers[-1]
 
 
@@ -201,5 +218,7 @@ class Contrary:
     of: Shared
 
     def masks(self, block: Block) -> Masks:
-        found: Masks = ~self.of.masks(block)
+        masks = self.of.masks(block)
+        found: Masks = np.invert(masks, out=block.some())
+        self.of.done(block, masks)
         return found

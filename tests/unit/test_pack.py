@@ -1,0 +1,175 @@
+"""The pack: never used when its records have changed, whole or absent, without ids, left to SQL where it must be."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_site import DRUG, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site, years
+
+from rounds.engines import pack, reference
+from rounds.engines.duck import Asked
+from rounds.engines.pack import build as building
+from rounds.engines.pack.tallies import tally
+from rounds.errors import RecordsError
+from rounds.measures.criteria import Choose, Events, Has, Touches, Value
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain, periods_between
+from rounds.measures.questions import RecordsQuestion
+from rounds.measures.windows import EVER, Edge, Window
+from rounds.records.omop import Records
+from rounds.storage.library import read_library, shipped_library_folder
+
+SITE = {
+    "person": "1001 female 1950\n1002 male 1960",
+    "observation_period": "1001 2020-01-01 2021-12-31\n1002 2020-01-01 2021-12-31",
+}
+MEASURE = people_measure(drug_event())
+
+
+def _counted(records: Records) -> list[tuple[object, ...]]:
+    return pack.count(MEASURE, records, member="RX1", periods=years(2020, 2021)).cells.rows()
+
+
+def test_a_pack_is_built_once_and_anew_when_its_records_change(tmp_path: Path) -> None:
+    records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
+    assert pack.open_pack(records) is None
+    before = _counted(records)
+    manifest = tmp_path / "pack" / "pack.json"
+    written = manifest.stat().st_mtime_ns
+    assert _counted(records) == before
+    assert manifest.stat().st_mtime_ns == written
+    parse_rows("drug_era", "1001 drug 2020-07-01\n1002 drug 2020-07-01").write_parquet(tmp_path / "drug_era.parquet")
+    assert pack.open_pack(records) is None
+    changed = open_site(tmp_path)
+    assert _counted(changed) != before
+    assert _counted(changed) == reference.count(MEASURE, changed, member="RX1", periods=years(2020, 2021)).cells.rows()
+
+
+def test_a_build_that_fails_leaves_the_pack_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
+    pack.build_pack(records)
+    monkeypatch.setattr(building, "_sort", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pack.build_pack(records)
+    assert pack.open_pack(records) is not None
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_records_that_change_while_they_are_read_make_no_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
+    digests = iter(("before", "after"))
+    monkeypatch.setattr(building, "digest_of", lambda _: next(digests))
+    with pytest.raises(RecordsError, match="changed while it was read"):
+        pack.build_pack(records)
+    assert not (tmp_path / "pack").exists()
+
+
+def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+    records = open_site(write_site(tmp_path, **SITE))
+    pack.build_pack(records)
+    (tmp_path / "pack" / "pack.json").write_text("{")
+    with pytest.raises(RecordsError, match=r"pack\.json cannot be read; delete"):
+        pack.open_pack(records)
+
+
+def test_no_id_of_a_person_is_in_a_pack(tmp_path: Path) -> None:
+    pack.build_pack(open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE)))
+    arrays = [np.load(path) for path in (tmp_path / "pack").glob("*.npy")]
+    assert arrays
+    assert not any(1001 in array or 1002 in array for array in arrays)
+    assert "1001" not in json.dumps(json.loads((tmp_path / "pack" / "pack.json").read_text()))
+
+
+def test_a_row_that_ends_after_2079_is_left_to_sql_only_where_it_matters(tmp_path: Path) -> None:
+    stays = "1 1001 inpatient 2020-02-01 2090-01-01\n2 1002 inpatient 2020-02-01 2020-02-03"
+    records = open_site(write_site(tmp_path, visit_occurrence=stays, **SITE))
+    stay = Events(table=EventTable.VISIT_OCCURRENCE, codes=None)
+    near = people_measure(Has(events=stay, window=EVER, touches=Touches.OVERLAPS))
+    far = Window(first=Edge(anchor=date(2089, 1, 1)), last=None)
+    measures = [
+        near,
+        people_measure(Has(events=stay, window=far, touches=Touches.ENDS)),
+        visits_measure(Has(events=stay)),
+    ]
+    batch = [
+        Asked(measure=replace(one, id=f"m{place}"), periods=years(2020, 2020)) for place, one in enumerate(measures)
+    ]
+    found = pack.count_saying_how(batch, records, member="RX1")
+    assert [one.measure.id for one in found.fell_back] == ["m1", "m2"]
+    for one, count in zip(batch, found.counts, strict=True):
+        slow = reference.count(one.measure, records, member="RX1", periods=one.periods)
+        assert count.cells.rows() == slow.cells.rows()
+
+
+def test_more_than_64_periods_are_counted_in_chunks(tmp_path: Path) -> None:
+    site = {
+        "person": "1 female 1950",
+        "observation_period": "1 2010-01-01 2021-12-31",
+        "drug_era": "1 drug 2010-01-31\n1 drug 2015-05-01\n1 drug 2021-12-01",
+    }
+    records = open_site(write_site(tmp_path, **site))
+    months = periods_between(grain=Grain.MONTH, first=date(2010, 1, 1), last=date(2021, 12, 31))
+    measure = people_measure(drug_event(), grain=Grain.MONTH)
+    found = pack.count(measure, records, member="RX1", periods=months).cells
+    assert found["denominator"].to_list() == [1] * 144
+    assert found.filter(found["numerator"] > 0)["period"].to_list() == [
+        date(2010, 1, 1),
+        date(2015, 5, 1),
+        date(2021, 12, 1),
+    ]
+
+
+def test_of_rows_at_one_moment_the_highest_value_stands_for_all(tmp_path: Path) -> None:
+    named = "person_id measurement_concept_id measurement_date measurement_datetime value_as_number"
+    named += " unit_concept_id value_as_concept_id visit_occurrence_id"
+    rows = f"""
+        | {named}
+        1001 11 2020-05-01 2020-05-01T10:00:00 5.0 1 1 1
+        1001 12 2020-05-01 2020-05-01T10:00:00 9.0 1 1 1
+        1001 11 2020-05-01 2020-05-01T10:00:00 7.0 1 1 1
+        1001 11 2020-05-01 2020-05-01T09:59:00 50. 1 1 1
+        1001 12 2020-05-01 2020-05-01T10:00:00 -   1 1 1
+    """
+    records = open_site(write_site(tmp_path, measurement=rows, **SITE))
+    both = replace(DRUG, concepts=((11, "a"), (12, "b")))
+    for codes, value in ((both, 9.0), (DRUG, 7.0)):
+        last = Has(
+            events=Events(table=EventTable.MEASUREMENT, codes=codes),
+            choose=Choose.LAST,
+            provided=Value(units=(), low=value, high=value),
+        )
+        found = pack.count(people_measure(last), records, member="RX1", periods=years(2020, 2020)).cells
+        assert found["numerator"].to_list() == [1]
+
+
+def test_bits_are_added_up_exactly() -> None:
+    rng = np.random.Generator(np.random.Philox(key=7))
+    people, periods = 5_003, 64
+    one = rng.integers(0, 2**64, people, dtype=np.uint64) & rng.integers(0, 2**64, people, dtype=np.uint64)
+    other = np.where(rng.random(people) < 0.3, np.uint64(0), ~np.uint64(0))
+    ranges = np.array([0, 90, 1_000, 1_003, 5_100, 6_000])
+    groups = rng.integers(0, 4, (5, periods))
+    totals = np.zeros((4, periods), dtype=np.int64)
+    tally(one, other, 95, ranges, 1, groups, totals)
+    expected = np.zeros_like(totals)
+    for who in range(people):
+        place = int(np.searchsorted(ranges, 95 + who, side="right")) - 1
+        bits = (one[who] & other[who]) >> np.arange(periods, dtype=np.uint64) & np.uint64(1)
+        for period in np.flatnonzero(bits):
+            expected[groups[place, period], period] += 1
+    assert (totals == expected).all()
+
+
+def test_nothing_in_the_library_is_left_to_sql(tmp_path: Path) -> None:
+    library = read_library(shipped_library_folder()).measures
+    questions = {one: one.question for one in library if isinstance(one.question, RecordsQuestion)}
+    tables = {events.table.value: "" for question in questions.values() for events in question.events}
+    concepts = {found for question in questions.values() for codes in question.code_lists for found in codes.concepts}
+    records = open_site(write_site(tmp_path, **SITE, concept=sorted(concepts), concept_ancestor="", **tables))
+    first, last = date(2020, 1, 1), date(2021, 12, 31)
+    batch = [Asked(measure=one, periods=one.periods(first=first, last=last)) for one in questions]
+    assert len(batch) > 10
+    assert pack.count_saying_how(batch, records, member="RX1").fell_back == ()
