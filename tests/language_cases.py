@@ -17,8 +17,10 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.records.tables import CONCEPT_ANCESTOR, TABLES, ColumnType
-from rounds.storage.library_files import MeasureFile, code_list_finder
+from rounds.storage.defined import Defined
+from rounds.storage.library_files import MeasureFile
 from rounds.storage.yaml_files import Definition, read_yaml
 
 FOLDER = Path(__file__).resolve().parent / "spec" / "measure_language"
@@ -75,6 +77,28 @@ CODE_LISTS = (
     *map(_list, ("aspirin", "antibiotic", "diabetes", "pneumonia", "fall", "cardiac-arrest", "head-scan")),
     *map(_list, ("hip-repair", "catheter", "hba1c", "heart-rate", "smoking-status", "smokes")),
     *map(_list, ("inpatient", "outpatient", "intensive-care")),
+)
+
+_CODES = {codes.id: codes for codes in CODE_LISTS}
+WARNING = Score(
+    id="warning",
+    version=1,
+    title="Warning",
+    components=(
+        Component(
+            id="heart-rate",
+            codes=_CODES["heart-rate"],
+            units=(CONCEPTS["per-minute"],),
+            steps=(Step(up_to=90.0, points=0), Step(up_to=130.0, points=1), Step(up_to=None, points=3)),
+        ),
+        Component(
+            id="smoking",
+            codes=_CODES["smoking-status"],
+            table=ScoredTable.OBSERVATION,
+            answers=((_CODES["smokes"], 2),),
+            if_missing=0,
+        ),
+    ),
 )
 
 BORN, OBSERVED = 1950, (date(2020, 1, 1), date(2023, 12, 31))
@@ -142,7 +166,7 @@ def read_measure(text: str, scratch: Path) -> Measure:
     unsaid = "".join(f"{field}: {value}\n" for field, value in _UNSAID.items() if field not in said)
     path = scratch / "measure.yaml"
     path.write_text(f"{text.rstrip()}\n{unsaid}", encoding="utf-8")
-    find = code_list_finder(CODE_LISTS)
+    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,))
     return read_yaml(path, MeasureFile, context=find).to_measure(find)
 
 

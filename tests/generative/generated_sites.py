@@ -1,6 +1,6 @@
 """Strategies for engines' tests: small sites and measures over them, in which everything a measure can say turns up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
@@ -33,6 +34,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
+from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
@@ -161,12 +163,38 @@ def events_of(draw: st.DrawFn, *, depth: int, table: EventTable | None = None) -
     return Events(table=chosen, codes=draw(code_lists(table=chosen)), where=where, first=draw(st.booleans()))
 
 
+SCORE = Score(
+    id="score",
+    version=1,
+    title="Score",
+    components=(
+        Component(
+            id="sign",
+            codes=PARENT,
+            units=(8753,),
+            steps=(Step(up_to=1.0, points=3), Step(up_to=6.5, points=0), Step(up_to=None, points=2)),
+        ),
+        Component(id="spoken", codes=DRUG, answers=((PARENT, 2), (DRUG, 1)), if_missing=0),
+        Component(
+            id="asked", codes=DRUG, table=ScoredTable.OBSERVATION, steps=(Step(up_to=None, points=1),), if_missing=4
+        ),
+    ),
+)
+
+
+@st.composite
+def scored(draw: st.DrawFn, *, depth: int) -> Scored:
+    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
+    score = SCORE if draw(st.booleans()) else replace(SCORE, components=SCORE.components[:1])
+    return Scored(score=score, where=where, first=draw(st.booleans()))
+
+
 @st.composite
 def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Criterion:
     """Draw a criterion that can be asked of rows of a table, or of people in periods."""
     kinds: list[type] = [Age, Sex, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
-    kinds += [AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
+    kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
     inner = criteria(of=of, depth=depth - 1)
     if kind is Age:
@@ -193,7 +221,9 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
     choose = draw(st.sampled_from((Choose.ANY, Choose.ANY, Choose.FIRST, Choose.LAST)))
     same_visit = of in WITH_VISIT and draw(st.booleans())
     table = draw(st.sampled_from(sorted(WITH_VISIT))) if same_visit else None
-    events = draw(events_of(depth=depth, table=table))
+    events: Events | Scored = draw(events_of(depth=depth, table=table))
+    if draw(st.integers(0, 3)) == 0:
+        events = draw(scored(depth=depth))
     provided = draw(criteria(of=events.table, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
     return Has(
         events=events,
@@ -231,7 +261,8 @@ def measures(draw: st.DrawFn) -> Measure:
     if draw(st.booleans()):
         unit = People(observed=draw(st.sampled_from(ObservedOn)))
     else:
-        unit = Rows(events=draw(events_of(depth=1)), counted_on=draw(st.sampled_from(Anchor)))
+        rows = scored(depth=2) if draw(st.integers(0, 3)) == 0 else events_of(depth=1)
+        unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
     who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
     question = RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))

@@ -600,7 +600,7 @@ numerator: {had: {codes: aspirin}}
 grain: year
 """,
         [
-            "line 2 column 13: field `event` is missing; add it",
+            "line 2 column 13: `numerator.had`: field `event` is missing; add it, or `score`",
         ],
     ),
     "no codes": (

@@ -8,7 +8,7 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Answer, Criterion, Has, Value, parts
+from rounds.measures.criteria import Answer, Criterion, Has, Scored, Value, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
@@ -73,7 +73,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
             "leave this site out of it (`sites` in the round)"
         )
         return
-    for table in sorted({events.table for events in question.events}):
+    for table in question.tables:
         if not records.has(table):
             yield (
                 f"site {records.site}: measure {measure.ref} needs the table {table}, and there is no "
@@ -97,14 +97,18 @@ def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
     ]
     asked += [(events.table, events.where) for events in question.events]
     asked += [(part.events.table, part.provided) for part in question.criteria if isinstance(part, Has)]
+    for scored in (events for events in question.events if isinstance(events, Scored)):
+        for component in scored.score.components:
+            table = EVENT_TABLES[EventTable(component.table)]
+            yield EventTable(component.table), str(table.value if component.steps else table.answer)
     for of, criterion in asked:
         for part in parts(criterion):
             # Both must name the visit that is the same: the rows looked for, and what they are looked for from.
             tables = [of, part.events.table] if isinstance(part, Has) and part.same_visit else [of]
-            for table in tables:
-                column = _column(part, EVENT_TABLES[table]) if table else None
-                if table and column:
-                    yield table, column
+            for name in tables:
+                column = _column(part, EVENT_TABLES[name]) if name else None
+                if name and column:
+                    yield name, column
 
 
 def _column(part: Criterion, table: Table) -> str | None:

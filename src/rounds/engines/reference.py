@@ -28,6 +28,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
@@ -36,6 +37,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.scores import Component, Score
 from rounds.measures.strata import Stratum, age_band
 from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
@@ -74,7 +76,7 @@ class _Person:
     observed: tuple[Span, ...]
     rows: Mapping[EventTable, list[_Row]]
     concepts: Concepts
-    known: dict[Events, list[_Row]] = field(default_factory=dict)
+    known: dict[Events | Scored, list[_Row]] = field(default_factory=dict)
     """Rows found before: they are the same whatever they are asked for."""
 
     def age(self, day: date, by: AgeBy = AgeBy.YEAR) -> int:
@@ -107,22 +109,64 @@ class _Person:
             case Not():
                 return not self.meets(criterion.of, unit)
 
-    def events(self, events: Events) -> list[_Row]:
+    def events(self, events: Events | Scored) -> list[_Row]:
         """Return the rows that are meant, the first one first."""
         if events not in self.known:
             self.known[events] = self._find(events)
         return self.known[events]
 
-    def _find(self, events: Events) -> list[_Row]:
-        found = [
-            row
-            for row in self.rows.get(events.table, [])
-            if (events.codes is None or row.concept in self.concepts[events.codes])
-            and self.meets(events.where, _Unit(first=row.first, last=row.last, row=row))
-        ]
+    def _find(self, events: Events | Scored) -> list[_Row]:
+        if isinstance(events, Scored):
+            rows = self._scored(events.score)
+        else:
+            rows = [
+                row
+                for row in self.rows.get(events.table, [])
+                if events.codes is None or row.concept in self.concepts[events.codes]
+            ]
+        found = [row for row in rows if self.meets(events.where, _Unit(first=row.first, last=row.last, row=row))]
         found.sort(key=_at_moment, reverse=True)
         found.sort(key=lambda row: (row.first, row.minute))
         return found[:1] if events.first else found
+
+    def _scored(self, score: Score) -> list[_Row]:
+        sets: dict[tuple[date, int], list[tuple[EventTable, _Row]]] = defaultdict(list)
+        for table in sorted({EventTable(component.table) for component in score.components}):
+            for row in self.rows.get(table, []):
+                sets[row.first, row.minute].append((table, row))
+        found = []
+        for (day, minute), rows in sets.items():
+            given = [self._points(component, rows) for component in score.components]
+            total = sum(points for points, _ in given if points is not None)
+            if all(points is not None for points, _ in given) and any(visits for _, visits in given):
+                visit = max(visit for _, visits in given for visit in visits)
+                found.append(_set_of(rows[0][1].person_id, day, minute, value=float(total), visit=visit))
+        return found
+
+    def _points(self, component: Component, rows: list[tuple[EventTable, _Row]]) -> tuple[int | None, list[int]]:
+        """Return what a component gives in a set, and the visits of the rows that say so."""
+        scored = [
+            (points, row.visit)
+            for table, row in rows
+            if table is EventTable(component.table) and row.concept in self.concepts[component.codes]
+            for points in [self._points_of(component, row)]
+            if points is not None
+        ]
+        if not scored:
+            return component.if_missing, []
+        return max(points for points, _ in scored), [visit for _, visit in scored]
+
+    def _points_of(self, component: Component, row: _Row) -> int | None:
+        if component.answers:
+            lists = [points for codes, points in component.answers if row.answer in self.concepts[codes]]
+            return max(lists, default=None)
+        if row.value is None or (component.units and row.unit not in component.units):
+            return None
+        for step in component.steps:
+            limit = _single(step.up_to)
+            if limit is None or row.value <= limit:
+                return step.points
+        return None
 
     def _observed(self, asked: Observed, unit: _Unit) -> bool:
         first, last = asked.window.on(unit.first, unit.last)
@@ -198,6 +242,21 @@ def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ..
                 yield period, _Unit(first=row.first, last=row.last, row=row)
 
 
+def _set_of(person_id: int, day: date, minute: int, *, value: float, visit: int) -> _Row:
+    return _Row(
+        row=0,
+        person_id=person_id,
+        concept=-1,
+        first=day,
+        last=day,
+        minute=minute,
+        value=value,
+        unit=-1,
+        answer=-1,
+        visit=visit,
+    )
+
+
 def _touches(row: _Row, how: Touches, first: date, last: date) -> bool:
     match how:
         case Touches.STARTS:
@@ -237,7 +296,7 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
     for person_id, first, last in connection.execute(OBSERVED).fetchall():
         observed[person_id].append((first, last))
     rows: dict[int, dict[EventTable, list[_Row]]] = defaultdict(lambda: defaultdict(list))
-    for table in sorted({events.table for events in question.events}):
+    for table in question.tables:
         for values in connection.execute(rows_sql(table)).fetchall():
             row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
             rows[row.person_id][table].append(row)

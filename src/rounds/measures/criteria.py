@@ -12,6 +12,7 @@ from enum import StrEnum
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Window
 
@@ -150,6 +151,37 @@ class Events:
             raise DefinitionError(f"a row of {self.table} has no code; remove the code list", field="codes")
         check_askable(self.where, of=self.table)
 
+    @property
+    def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
+        """The tables whose rows are looked at, and the codes these carry; None for any."""
+        return ((self.table, self.codes),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Sets of observations that have a score, and of which a criterion holds; the score is their value.
+
+    A set lasts one day, and is of the visit that its rows name, of several the highest. With `first`, only a person's
+    first such set of all, at any time.
+    """
+
+    score: Score
+    where: "Criterion | None" = None
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        check_askable(self.where, of=self.table)
+
+    @property
+    def table(self) -> EventTable:
+        """The table whose rows a set is like: it has a value and a visit, as measurements do."""
+        return EventTable.MEASUREMENT
+
+    @property
+    def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
+        """The tables whose rows are looked at, and the codes these carry."""
+        return tuple((EventTable(one.table), one.codes) for one in self.score.components)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Has:
@@ -159,7 +191,7 @@ class Has:
     does, and where there is none the criterion is not met.
     """
 
-    events: Events
+    events: Events | Scored
     window: Window = THROUGHOUT
     touches: Touches = Touches.STARTS
     at_least: int = 1

@@ -10,6 +10,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PublishedQuestion, Question
+from rounds.measures.scores import Score
 from rounds.measures.strata import Stratum
 
 
@@ -101,7 +102,7 @@ class Measure:
 
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
-    if isinstance(part, CodeList):
+    if isinstance(part, CodeList | Score):
         return part.meaning
     if is_dataclass(part):
         named = {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Answer, Covers, Criterion, Events, Has, Observed, check_askable, everything_in
+from rounds.measures.criteria import (
+    Answer,
+    Covers,
+    Criterion,
+    Events,
+    Has,
+    Observed,
+    Scored,
+    check_askable,
+    everything_in,
+)
 from rounds.measures.events import EventTable
 from rounds.measures.windows import AT_END, AT_START, THROUGHOUT, Anchor
 
@@ -41,7 +51,7 @@ class People:
 class Rows:
     """Every row of some events, in each period that its first (or last) day lies in."""
 
-    events: Events
+    events: Events | Scored
     counted_on: Anchor = Anchor.START
 
 
@@ -72,7 +82,7 @@ class RecordsQuestion:
         return tuple(dict.fromkeys(part for whole in (rows, self.who, self.numerator) for part in everything_in(whole)))
 
     @property
-    def events(self) -> tuple[Events, ...]:
+    def events(self) -> tuple[Events | Scored, ...]:
         """Every set of rows the question is about, each once."""
         counted = [self.unit.events] if isinstance(self.unit, Rows) else []
         return tuple(dict.fromkeys([*counted, *(part.events for part in self.criteria if isinstance(part, Has))]))
@@ -80,9 +90,15 @@ class RecordsQuestion:
     @property
     def code_lists(self) -> tuple[CodeList, ...]:
         """Every code list the question uses, each once."""
-        of_rows = [events.codes for events in self.events if events.codes is not None]
+        of_rows = [one.codes for one in self.events if isinstance(one, Events) and one.codes is not None]
+        of_scores = [codes for one in self.events if isinstance(one, Scored) for codes in one.score.code_lists]
         of_answers = [part.codes for part in self.criteria if isinstance(part, Answer)]
-        return tuple(dict.fromkeys([*of_rows, *of_answers]))
+        return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers]))
+
+    @property
+    def tables(self) -> tuple[EventTable, ...]:
+        """Every table of events that the question reads, sorted."""
+        return tuple(sorted({table for events in self.events for table, _ in events.reads}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
@@ -129,10 +130,10 @@ def window_in_words(window: Window, *, of: EventTable | None = None) -> str:
     if window == THROUGHOUT:
         return _throughout(of)
     first, last = window.first, window.last
-    if last is None:
-        return f"on {_edge(first, of)} or later" if first else "at any time"
     if first is None:
-        return f"up to {_edge(last, of)}"
+        return "at any time" if last is None else f"up to {_edge(last, of)}"
+    if last is None:
+        return f"on {_edge(first, of)} or later"
     if first == last:
         return f"on {'the day ' if _moved(first) else ''}{_edge(first, of)}"
     if first.anchor == last.anchor and not (last.months or last.days):
@@ -155,12 +156,18 @@ def _not(criterion: Criterion, of: EventTable | None) -> str:
             return f"not ({criterion_in_words(criterion, of=of)})"
 
 
-def _rows(events: Events, when: str, *, many: bool) -> str:
-    """Return the rows that are meant and when, for example "first ever diagnosis “Fall” in the period"."""
+def _noun(events: Events | Scored, *, many: bool) -> str:
+    if isinstance(events, Scored):
+        return f"{'sets' if many else 'set'} of observations with a “{events.score.title}” score"
     codes = f" “{events.codes.title}”" if events.codes else ""
+    return f"{_NOUNS[events.table][many]}{codes}"
+
+
+def _rows(events: Events | Scored, when: str, *, many: bool) -> str:
+    """Return the rows that are meant and when, for example "first ever diagnosis “Fall” in the period"."""
     observed, others = _split(events.where)
     asked = f" ({_joined([criterion_in_words(part, of=events.table) for part in others], 'and')})" if others else ""
-    rows = f"{_NOUNS[events.table][many]}{codes}{asked}"
+    rows = f"{_noun(events, many=many)}{asked}"
     if events.first:
         return f"first ever {rows}{' while observed,' if observed else ''} {when}"
     return f"{rows} {when}{' while observed' if observed else ''}"

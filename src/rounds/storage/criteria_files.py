@@ -18,6 +18,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     check_askable,
@@ -29,14 +30,15 @@ from rounds.storage.criteria_parts import (
     AgeFile,
     CodesName,
     EdgeText,
-    FindCodes,
     ObservedFile,
     Part,
+    ScoreName,
     ValueFile,
     codes_named,
     refuse_here,
     to_window,
 )
+from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Step
 
 SexLevel = Literal["female", "male", "unknown"]
@@ -55,26 +57,39 @@ Several = Annotated[tuple["CriterionFile", ...], Field(min_length=1)]
 
 
 class EventsFile(Part):
-    """`{event: drug_era, codes: celecoxib}`: rows of one table."""
+    """`{event: drug_era, codes: celecoxib}`: rows of one table; or `{score: news2}`: sets that have a score."""
 
-    event: EventTable
+    event: EventTable | None = None
+    score: ScoreName | None = None
     codes: CodesName | None = None
     inside_observation: bool = True
     where: "Written | None" = None
 
-    def _check_rows(self, find: FindCodes) -> None:
-        check_written(self.where, find, of=self.event, at="where")
+    def _check_rows(self, defined: Defined) -> None:
+        check_written(self.where, defined, of=self.table, at="where")
 
-    def _events(self, find: FindCodes, *, first: bool) -> Events:
+    @property
+    def table(self) -> EventTable | None:
+        """The table whose rows are meant, or are like what is meant."""
+        return self.event if self.score is None else EventTable.MEASUREMENT
+
+    def _events(self, defined: Defined, *, first: bool) -> Events | Scored:
+        where = [Observed(window=AT_START)] if self.inside_observation else []
+        if self.score is not None:
+            if self.event is not None or self.codes is not None:
+                raise DefinitionError("a score names its own rows; remove `event` and `codes`", field="score")
+            criterion = all_of([*where, *written(self.where, defined)])
+            return Scored(score=defined.score(self.score), where=criterion, first=first)
+        if self.event is None:
+            raise DefinitionError("field `event` is missing; add it, or `score`")
         if self.codes is None and self.event not in WITHOUT_CODES:
             raise DefinitionError(
                 f"{self.event} needs `codes`: the name of a code list, or `{ANY_CODE}`", field="event"
             )
-        where = [Observed(window=AT_START)] if self.inside_observation else []
         return Events(
             table=self.event,
-            codes=None if self.codes is None else codes_named(self.codes, find),
-            where=all_of([*where, *written(self.where, find)]),
+            codes=None if self.codes is None else codes_named(self.codes, defined),
+            where=all_of([*where, *written(self.where, defined)]),
             first=first,
         )
 
@@ -85,11 +100,11 @@ class CountedEventsFile(EventsFile):
     which: Literal["any", "first ever"] = "any"
     counted_on: Anchor = Anchor.START
 
-    def to_criterion(self, find: FindCodes) -> None:
-        self.to_events(find)
+    def to_criterion(self, defined: Defined) -> None:
+        self.to_events(defined)
 
-    def to_events(self, find: FindCodes) -> Events:
-        return self._events(find, first=self.which == "first ever")
+    def to_events(self, defined: Defined) -> Events | Scored:
+        return self._events(defined, first=self.which == "first ever")
 
 
 class HadFile(EventsFile):
@@ -107,12 +122,12 @@ class HadFile(EventsFile):
     provided: "Written | None" = None
     same_visit: bool = False
 
-    def _check_rows(self, find: FindCodes) -> None:
-        EventsFile._check_rows(self, find)
-        check_written(self.provided, find, of=self.event, at="provided")
+    def _check_rows(self, defined: Defined) -> None:
+        EventsFile._check_rows(self, defined)
+        check_written(self.provided, defined, of=self.table, at="provided")
 
-    def to_criterion(self, find: FindCodes) -> Criterion:
-        events = self._events(find, first=self.which == "first ever")
+    def to_criterion(self, defined: Defined) -> Criterion:
+        events = self._events(defined, first=self.which == "first ever")
 
         def has(times: int) -> Has:
             return Has(
@@ -122,7 +137,7 @@ class HadFile(EventsFile):
                 at_least=times,
                 distinct=self.distinct,
                 choose=Choose(self.which) if self.which in ("first", "last") else Choose.ANY,
-                provided=all_of(written(self.provided, find)),
+                provided=all_of(written(self.provided, defined)),
                 same_visit=self.same_visit,
             )
 
@@ -146,8 +161,8 @@ class AtLeastFile(Part):
     number: int
     of: Several
 
-    def to_criterion(self, find: FindCodes) -> AnyOf:
-        return AnyOf(of=_each(self.of, find), at_least=self.number)
+    def to_criterion(self, defined: Defined) -> AnyOf:
+        return AnyOf(of=_each(self.of, defined), at_least=self.number)
 
 
 class CriterionFile(Part):
@@ -169,11 +184,11 @@ class CriterionFile(Part):
         """What the criterion says, as files write it: one name if it is right."""
         return [info.alias or name for name, info in type(self).model_fields.items() if getattr(self, name) is not None]
 
-    def to_criterion(self, find: FindCodes) -> Criterion:
+    def to_criterion(self, defined: Defined) -> Criterion:
         named = self.named
         if not named:
-            known = ", ".join(f"`{info.alias or name}`" for name, info in type(self).model_fields.items())
-            raise DefinitionError(f"this criterion says nothing; write one of {known}")
+            names = ", ".join(f"`{info.alias or name}`" for name, info in type(self).model_fields.items())
+            raise DefinitionError(f"this criterion says nothing; write one of {names}")
         if len(named) > 1:
             found = " and ".join(f"`{name}`" for name in named)
             raise DefinitionError(
@@ -182,22 +197,22 @@ class CriterionFile(Part):
                 field=named[1],
             )
         if self.age is not None:
-            return self.age.to_criterion(find)
+            return self.age.to_criterion(defined)
         if self.sex is not None:
             return Sex(among=(self.sex,) if isinstance(self.sex, str) else tuple(sorted(self.sex)))
         if self.observed is not None:
-            return self.observed.to_criterion(find)
+            return self.observed.to_criterion(defined)
         if self.value is not None:
-            return self.value.to_criterion(find)
+            return self.value.to_criterion(defined)
         if self.answer is not None:
-            return Answer(codes=find(self.answer))
+            return Answer(codes=defined.codes(self.answer))
         if self.had is not None:
-            return self.had.to_criterion(find)
+            return self.had.to_criterion(defined)
         if self.at_least is not None:
-            return self.at_least.to_criterion(find)
+            return self.at_least.to_criterion(defined)
         if self.not_ is not None:
-            return Not(of=self.not_.to_criterion(find))
-        return AllOf(of=_each(self.all, find)) if self.all is not None else AnyOf(of=_each(self.any or (), find))
+            return Not(of=self.not_.to_criterion(defined))
+        return AllOf(of=_each(self.all, defined)) if self.all is not None else AnyOf(of=_each(self.any or (), defined))
 
 
 Written = Annotated[
@@ -207,14 +222,14 @@ Written = Annotated[
 """Where criteria may stand: one, or a list of which all must hold."""
 
 
-def check_written(criteria: Any, find: FindCodes, *, of: EventTable | None, at: str) -> None:
+def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at: str) -> None:
     """Refuse, where it stands, what cannot be asked of rows of a table, or of people if there is no table.
 
     Raises:
         Misplaced: if a value or a visit is asked of what has none.
     """
     for steps, criterion in _alone(criteria, (at,)):
-        refuse_here(lambda asked=criterion: check_askable(asked.to_criterion(find), of=of), None, *steps)  # type: ignore[misc]
+        refuse_here(lambda asked=criterion: check_askable(asked.to_criterion(defined), of=of), None, *steps)  # type: ignore[misc]
 
 
 def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:
@@ -232,11 +247,11 @@ def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ..
             yield here, criteria
 
 
-def written(criteria: Any, find: FindCodes) -> tuple[Criterion, ...]:
+def written(criteria: Any, defined: Defined) -> tuple[Criterion, ...]:
     """Return the criteria that stand in a place."""
     if criteria is None:
         return ()
-    return _each((criteria,) if isinstance(criteria, CriterionFile) else criteria, find)
+    return _each((criteria,) if isinstance(criteria, CriterionFile) else criteria, defined)
 
 
 def all_of(criteria: list[Criterion] | tuple[Criterion, ...]) -> Criterion | None:
@@ -246,8 +261,8 @@ def all_of(criteria: list[Criterion] | tuple[Criterion, ...]) -> Criterion | Non
     return criteria[0] if len(criteria) == 1 else AllOf(of=tuple(criteria))
 
 
-def _each(criteria: tuple[CriterionFile, ...], find: FindCodes) -> tuple[Criterion, ...]:
-    return tuple(criterion.to_criterion(find) for criterion in criteria)
+def _each(criteria: tuple[CriterionFile, ...], defined: Defined) -> tuple[Criterion, ...]:
+    return tuple(criterion.to_criterion(defined) for criterion in criteria)
 
 
 for _model in (EventsFile, CountedEventsFile, HadFile, AtLeastFile, CriterionFile):

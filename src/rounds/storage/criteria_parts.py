@@ -12,10 +12,8 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AgeBy, Covers, Criterion, Observed, Value
 from rounds.measures.windows import Anchor, Edge, Window
+from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Definition, Misplaced, Step
-
-FindCodes = Callable[[str], CodeList]
-"""Gives the code list that a name stands for, or raises."""
 
 ANY_CODE = "any"
 ANY_TIME = "any time"
@@ -25,10 +23,17 @@ _EDGE = re.compile(r"(start|end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} 
 _MOVE = re.compile(r" ([+-]) ([0-9]+) (day|week|month|year)")
 
 
-def _known(named: str, info: ValidationInfo) -> str:
-    find = info.context
-    if find is not None:
-        refuse_here(lambda: codes_named(named, find))
+def _known_codes(named: str, info: ValidationInfo) -> str:
+    defined = info.context
+    if defined is not None:
+        refuse_here(lambda: codes_named(named, defined))
+    return named
+
+
+def _known_score(named: str, info: ValidationInfo) -> str:
+    defined = info.context
+    if defined is not None:
+        refuse_here(lambda: defined.score(named))
     return named
 
 
@@ -55,8 +60,11 @@ def refuse_here(attempt: Callable[[], object], names: Mapping[str, str] | None =
         raise Misplaced(str(error), at=(*at, field) if field else at) from error
 
 
-CodesName = Annotated[str, AfterValidator(_known)]
-"""The name of a code list, or `any`. The validation context is what finds code lists."""
+CodesName = Annotated[str, AfterValidator(_known_codes)]
+"""The name of a code list, or `any`. The validation context is what is defined."""
+
+ScoreName = Annotated[str, AfterValidator(_known_score)]
+"""The name of a score."""
 
 EdgeText = Annotated[str, AfterValidator(_readable)]
 """`start`, `end`, a date or `any time`, moved by days, weeks, months or years."""
@@ -70,18 +78,18 @@ class Part(Definition):
     names: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
-    def to_criterion(self, find: FindCodes) -> Criterion | None:
+    def to_criterion(self, defined: Defined) -> Criterion | None:
         """Return what the part says, or raise `DefinitionError`."""
 
     @model_validator(mode="after")
     def _says_something(self, info: ValidationInfo) -> Self:
-        find = info.context
-        if find is not None:
-            self._check_rows(find)
-            refuse_here(lambda: self.to_criterion(find), self.names)
+        defined = info.context
+        if defined is not None:
+            self._check_rows(defined)
+            refuse_here(lambda: self.to_criterion(defined), self.names)
         return self
 
-    def _check_rows(self, find: FindCodes) -> None:
+    def _check_rows(self, defined: Defined) -> None:
         """Refuse what cannot be asked of the rows of a table; a part without rows has nothing to refuse."""
 
 
@@ -95,7 +103,7 @@ class AgeFile(Part):
     on: Anchor = Anchor.START
     by: AgeBy = AgeBy.YEAR
 
-    def to_criterion(self, find: FindCodes) -> Age:  # noqa: ARG002
+    def to_criterion(self, defined: Defined) -> Age:  # noqa: ARG002
         return Age(low=self.from_, high=self.to, at=self.on, by=self.by)
 
 
@@ -108,7 +116,7 @@ class ObservedFile(Part):
     to: EdgeText = "end"
     covers: Covers = Covers.EVERY_DAY
 
-    def to_criterion(self, find: FindCodes) -> Observed:  # noqa: ARG002
+    def to_criterion(self, defined: Defined) -> Observed:  # noqa: ARG002
         return Observed(window=to_window(self.from_, self.to), covers=self.covers)
 
 
@@ -123,7 +131,7 @@ class ValueFile(Part):
     below: float | None = None
     units: dict[int, str] = Field(default_factory=dict)
 
-    def to_criterion(self, find: FindCodes) -> Value:  # noqa: ARG002
+    def to_criterion(self, defined: Defined) -> Value:  # noqa: ARG002
         if self.from_ is not None and self.above is not None:
             raise DefinitionError("`from` and `above` are both lower limits; keep one", field="above")
         if self.to is not None and self.below is not None:
@@ -137,9 +145,9 @@ class ValueFile(Part):
         )
 
 
-def codes_named(named: str, find: FindCodes) -> CodeList | None:
+def codes_named(named: str, defined: Defined) -> CodeList | None:
     """Return the code list that a name stands for; nothing if any code will do."""
-    return None if named == ANY_CODE else find(named)
+    return None if named == ANY_CODE else defined.codes(named)
 
 
 def to_window(first: str, last: str) -> Window:

@@ -8,13 +8,16 @@ from typing import TypeVar
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.definitions import Measure
+from rounds.measures.scores import Score
 from rounds.network.innovations import Innovation
-from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile, code_list_finder
+from rounds.storage.defined import Defined
+from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
+from rounds.storage.score_files import ScoreFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Measure, Innovation)
-F = TypeVar("F", CodeListFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Score, Measure, Innovation)
+F = TypeVar("F", CodeListFile, ScoreFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Library:
 
     measures: tuple[Measure, ...]
     code_lists: tuple[CodeList, ...]
+    scores: tuple[Score, ...]
     innovations: tuple[Innovation, ...]
 
     def measure(self, id: str, version: int) -> Measure:  # noqa: A002  the word the files use
@@ -64,7 +68,7 @@ class Library:
 
 
 def read_library(*folders: Path) -> Library:
-    """Return everything in `measures/`, `codelists/` and `innovations/` of some library folders.
+    """Return everything in `measures/`, `codelists/`, `scores/` and `innovations/` of some library folders.
 
     A later folder adds to an earlier one and overrides nothing: the same id and version may come twice only if both say
     exactly the same. A measure may use a code list of any of the folders.
@@ -81,11 +85,15 @@ def read_library(*folders: Path) -> Library:
     problems: list[str] = []
     code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
     _stop_at(problems)
-    find = code_list_finder(code_lists)
-    measures = _gather(folders, "measures", MeasureFile, lambda file: file.to_measure(find), problems, context=find)
+    defined = Defined(code_lists=code_lists)
+    scores = _gather(folders, "scores", ScoreFile, lambda file: file.to_score(defined), problems, context=defined)
+    defined = Defined(code_lists=code_lists, scores=scores)
+    measures = _gather(
+        folders, "measures", MeasureFile, lambda file: file.to_measure(defined), problems, context=defined
+    )
     innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
-    return Library(measures=measures, code_lists=code_lists, innovations=innovations)
+    return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations)
 
 
 def shipped_library_folder() -> Path:
@@ -139,15 +147,17 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Score | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
         case CodeList():
             return f"code list {item.id} v{item.version}"
+        case Score():
+            return f"score {item.id} v{item.version}"
         case Innovation():
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Score | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)

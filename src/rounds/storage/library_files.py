@@ -24,9 +24,9 @@ from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.storage.criteria_files import CountedEventsFile, Written, all_of, check_written, written
-from rounds.storage.criteria_parts import CodesName, FindCodes, codes_named, refuse_here
+from rounds.storage.criteria_parts import CodesName, codes_named, refuse_here
+from rounds.storage.defined import Defined
 from rounds.storage.identifiers import Identifier
-from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
@@ -97,17 +97,17 @@ class _MeasureBase(Definition):
 
     @model_validator(mode="after")
     def _can_be_asked(self, info: ValidationInfo) -> Self:
-        find = info.context
-        if find is not None:
-            self._check_asked(find)
-            refuse_here(lambda: self.to_measure(find))
+        defined = info.context
+        if defined is not None:
+            self._check_asked(defined)
+            refuse_here(lambda: self.to_measure(defined))
         return self
 
-    def _check_asked(self, find: FindCodes) -> None:
+    def _check_asked(self, defined: Defined) -> None:
         """Refuse what cannot be asked of what is counted."""
 
     @abstractmethod
-    def to_measure(self, find: FindCodes) -> Measure:
+    def to_measure(self, defined: Defined) -> Measure:
         """Return the measure, or raise `DefinitionError`."""
 
     def _measure(self, question: Question, strata: tuple[Stratum, ...]) -> Measure:
@@ -140,16 +140,16 @@ class _RecordsFile(_MeasureBase):
     def _table(self) -> EventTable | None:
         """The table whose rows are counted; None if people are."""
 
-    def _check_asked(self, find: FindCodes) -> None:
-        check_written(self.who, find, of=self._table, at="who")
-        check_written(self.numerator, find, of=self._table, at="numerator")
+    def _check_asked(self, defined: Defined) -> None:
+        check_written(self.who, defined, of=self._table, at="who")
+        check_written(self.numerator, defined, of=self._table, at="numerator")
 
-    def _of(self, unit: People | Rows, find: FindCodes) -> Measure:
-        numerator = all_of(written(self.numerator, find))
+    def _of(self, unit: People | Rows, defined: Defined) -> Measure:
+        numerator = all_of(written(self.numerator, defined))
         if numerator is None:
             raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
         return self._measure(
-            RecordsQuestion(unit=unit, who=all_of(written(self.who, find)), numerator=numerator), self.strata
+            RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator), self.strata
         )
 
 
@@ -161,8 +161,8 @@ class _PeopleFile(_RecordsFile):
     def _table(self) -> None:
         return None
 
-    def to_measure(self, find: FindCodes) -> Measure:
-        return self._of(People(observed=self.observed), find)
+    def to_measure(self, defined: Defined) -> Measure:
+        return self._of(People(observed=self.observed), defined)
 
 
 class _VisitsFile(_RecordsFile):
@@ -174,9 +174,9 @@ class _VisitsFile(_RecordsFile):
     def _table(self) -> EventTable:
         return EventTable.VISIT_OCCURRENCE
 
-    def to_measure(self, find: FindCodes) -> Measure:
-        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, find))
-        return self._of(Rows(events=events, counted_on=self.counted_on), find)
+    def to_measure(self, defined: Defined) -> Measure:
+        events = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, defined))
+        return self._of(Rows(events=events, counted_on=self.counted_on), defined)
 
 
 class _EventsFile(_RecordsFile):
@@ -185,10 +185,10 @@ class _EventsFile(_RecordsFile):
 
     @property
     def _table(self) -> EventTable:
-        return self.events.event
+        return self.events.table or EventTable.MEASUREMENT
 
-    def to_measure(self, find: FindCodes) -> Measure:
-        return self._of(Rows(events=self.events.to_events(find), counted_on=self.events.counted_on), find)
+    def to_measure(self, defined: Defined) -> Measure:
+        return self._of(Rows(events=self.events.to_events(defined), counted_on=self.events.counted_on), defined)
 
 
 class _PublishedFile(_MeasureBase):
@@ -196,7 +196,7 @@ class _PublishedFile(_MeasureBase):
     numerator: Words
     denominator: Words
 
-    def to_measure(self, find: FindCodes) -> Measure:  # noqa: ARG002  one call for every kind
+    def to_measure(self, defined: Defined) -> Measure:  # noqa: ARG002  one call for every kind
         return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator), ())
 
 
@@ -205,23 +205,5 @@ class MeasureFile(
 ):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""
 
-    def to_measure(self, find: FindCodes) -> Measure:
-        return self.root.to_measure(find)
-
-
-def code_list_finder(code_lists: tuple[CodeList, ...]) -> FindCodes:
-    """Return what finds a code list by a name such as "aspirin" or "aspirin v2", or raises `DefinitionError`."""
-    return lambda named: _code_list(named, code_lists)
-
-
-def _code_list(named: str, code_lists: tuple[CodeList, ...]) -> CodeList:
-    """Return the code list that "aspirin" or "aspirin v2" names."""
-    by_name = {f"{found.id} v{found.version}": found for found in code_lists}
-    if named in by_name:
-        return by_name[named]
-    same_id = [name for name, found in by_name.items() if found.id == named]
-    if len(same_id) == 1:
-        return by_name[same_id[0]]
-    if same_id:
-        raise DefinitionError(f"code list `{named}` has several versions; write one of {', '.join(same_id)}")
-    raise DefinitionError(f"there is no code list `{named}`{nearest(named, [found.id for found in code_lists])}")
+    def to_measure(self, defined: Defined) -> Measure:
+        return self.root.to_measure(defined)

@@ -25,6 +25,7 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
@@ -55,15 +56,17 @@ class RowCriteria:
             raise NotCovered(f"{table} has dates before 1900 or after 2079, or concepts above 2,147,483,647")
         return found
 
-    def coded(self, events: Events) -> Coded:
+    def coded(self, events: Events | Scored) -> Coded:
         """Return the rows that carry the codes, whatever else is asked of them."""
+        if isinstance(events, Scored):
+            raise NotCovered("sets of observations are scored in SQL")
         key = (events.table, events.codes)
         if key not in self._coded:
             concepts = None if events.codes is None else self.concepts[events.codes]
             self._coded[key] = coded(self.table(events.table), concepts, self.edges)
         return self._coded[key]
 
-    def check(self, events: Events, *criteria: Criterion | None) -> None:
+    def check(self, events: Events | Scored, *criteria: Criterion | None) -> None:
         """Raise NotCovered if the rows' days are asked for and the pack does not hold them exactly."""
         self.coded(events)
         for criterion in (events.where, *criteria):
@@ -85,7 +88,7 @@ class RowCriteria:
             case Observed() if self.pack.observed_vague:
                 raise NotCovered("there are observation periods before 1900 or after 2079")
 
-    def rows(self, block: Block, events: Events) -> RowSet:
+    def rows(self, block: Block, events: Events | Scored) -> RowSet:
         """Return the rows that are meant, by person and moment."""
         if events in block.rows:
             return block.rows[events]
@@ -95,7 +98,7 @@ class RowCriteria:
         block.rows[events] = found
         return found
 
-    def rows_touching(self, block: Block, events: Events, of_first: Masks, of_last: Masks) -> RowSet:
+    def rows_touching(self, block: Block, events: Events | Scored, of_first: Masks, of_last: Masks) -> RowSet:
         """Return as `rows`, but only those that lie in one of some windows."""
         if events.first:  # the first of all may lie in none
             return self.rows(block, events)

@@ -3,6 +3,7 @@
 
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, rows_sql
 from rounds.engines.sql.plan import Plan, conditions, window_sql
+from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -17,10 +18,13 @@ from rounds.measures.criteria import (
     Has,
     Not,
     Observed,
+    Scored,
     Sex,
     Touches,
     Value,
 )
+from rounds.measures.events import EventTable
+from rounds.measures.scores import Component, Score
 from rounds.measures.windows import Anchor
 
 _MOMENT_LAST = ", ".join(f"e.{name} DESC NULLS LAST" for name in MOMENT_ORDER)
@@ -42,15 +46,69 @@ def observed(plan: Plan) -> str:
     return plan.step("observed", OBSERVED)
 
 
-def events(plan: Plan, asked: Events) -> str:
+def events(plan: Plan, asked: Events | Scored) -> str:
     """Return the table of the rows that are meant."""
-    codes = "" if asked.codes is None else f" WHERE {_in('concept', plan.concepts[asked.codes])}"
-    coded = plan.step("rows", f"SELECT * FROM ({rows_sql(asked.table)}) r{codes}")
+    coded = scored(plan, asked.score) if isinstance(asked, Scored) else _coded(plan, asked.table, asked.codes)
     found = meeting(plan, coded, asked.where)
     if not asked.first:
         return found
     ranked = f"row_number() OVER (PARTITION BY e.person_id ORDER BY {_ORDER[Choose.FIRST]}) AS place"
     return plan.step("first", f"SELECT * FROM (SELECT e.*, {ranked} FROM {found} e) r WHERE place = 1")
+
+
+def _coded(plan: Plan, table: EventTable, codes: CodeList | None) -> str:
+    where = "" if codes is None else f" WHERE {_in('concept', plan.concepts[codes])}"
+    return plan.step("rows", f"SELECT * FROM ({rows_sql(table)}) r{where}")
+
+
+def scored(plan: Plan, score: Score) -> str:
+    """Return the table of the sets that have a score, in the same columns as rows."""
+    given = [_points(plan, component) for component in score.components]
+    moment = "person_id, first, minute"
+    sets = " UNION ".join(f"SELECT {moment} FROM {table}" for table in given)
+    joins, points, visits = [], [], []
+    for place, (table, component) in enumerate(zip(given, score.components, strict=True)):
+        kind = "JOIN" if component.if_missing is None else "LEFT JOIN"
+        on = " AND ".join(f"c{place}.{name} = s.{name}" for name in moment.split(", "))
+        joins.append(f"{kind} {table} c{place} ON {on}")
+        points.append(f"c{place}.points" if component.if_missing is None else _else(place, component.if_missing))
+        visits.append(f"coalesce(c{place}.visit, -1)")
+    visit = f"greatest({', '.join(visits)})" if len(visits) > 1 else visits[0]
+    return plan.step(
+        "scored",
+        f"SELECT row_number() OVER (ORDER BY s.person_id, s.first, s.minute) AS row, s.person_id, "
+        "CAST(-1 AS BIGINT) AS concept, s.first, s.first AS last, s.minute, "
+        f"CAST({' + '.join(points)} AS REAL) AS value, CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, "
+        f"{visit} AS visit FROM ({sets}) s {' '.join(joins)}",
+    )
+
+
+def _else(place: int, points: int) -> str:
+    return f"coalesce(c{place}.points, {points})"
+
+
+def _points(plan: Plan, component: Component) -> str:
+    """Return the table of what a component gives at each moment at which it gives anything."""
+    coded = _coded(plan, EventTable(component.table), component.codes)
+    if component.answers:
+        # Of lists that share an answer the one with the most points is named first.
+        by_points = sorted(component.answers, key=lambda found: -found[1])
+        cases = [f"WHEN {_in('answer', plan.concepts[codes])} THEN {points}" for codes, points in by_points]
+        known = "true"
+    else:
+        cases = [
+            "WHEN true" if step.up_to is None else f"WHEN value <= CAST({step.up_to!r} AS REAL)"
+            for step in component.steps
+        ]
+        cases = [f"{case} THEN {step.points}" for case, step in zip(cases, component.steps, strict=True)]
+        known = conditions("value IS NOT NULL", _in("unit", component.units) if component.units else None)
+    points = f"CASE {' '.join(cases)} END"
+    rows = f"SELECT person_id, first, minute, visit, {points} AS points FROM {coded} WHERE {known}"
+    return plan.step(
+        "points",
+        f"SELECT person_id, first, minute, max(points) AS points, max(visit) AS visit FROM ({rows}) r "
+        "WHERE points IS NOT NULL GROUP BY person_id, first, minute",
+    )
 
 
 def meeting(plan: Plan, units: str, criterion: Criterion | None) -> str:

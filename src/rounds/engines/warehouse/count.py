@@ -186,9 +186,9 @@ def _keep(ready: _Ready, questions: Sequence[RecordsQuestion], *, as_of: date) -
 
 def _concepts(questions: Sequence[RecordsQuestion], meant: Concepts) -> Iterator[tuple[EventTable, set[int] | None]]:
     """Yield each table that is asked about, with the concepts of its rows; None if rows of every concept are."""
-    asked = [events for question in questions for events in question.events]
-    for table in dict.fromkeys(events.table for events in asked):
-        lists = [events.codes for events in asked if events.table is table]
+    asked = [read for question in questions for events in question.events for read in events.reads]
+    for table in dict.fromkeys(table for table, _ in asked):
+        lists = [codes for read, codes in asked if read is table]
         some = [codes for codes in lists if codes is not None]
         yield table, {concept for codes in some for concept in meant[codes]} if len(some) == len(lists) else None
 

@@ -1,0 +1,47 @@
+"""What a definition may name: the code lists and scores that were read before it."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rounds.errors import DefinitionError
+from rounds.measures.codelists import CodeList
+from rounds.measures.scores import Score
+from rounds.storage.suggestions import nearest
+
+T = TypeVar("T", CodeList, Score)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defined:
+    """Finds definitions by a name such as "aspirin", or "aspirin v2" where there are several versions."""
+
+    code_lists: tuple[CodeList, ...]
+    scores: tuple[Score, ...] = ()
+
+    def codes(self, named: str) -> CodeList:
+        """Return a code list.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        return _named(named, self.code_lists, what="code list")
+
+    def score(self, named: str) -> Score:
+        """Return a score.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        return _named(named, self.scores, what="score")
+
+
+def _named(named: str, among: tuple[T, ...], *, what: str) -> T:
+    by_name = {f"{found.id} v{found.version}": found for found in among}
+    if named in by_name:
+        return by_name[named]
+    same_id = [name for name, found in by_name.items() if found.id == named]
+    if len(same_id) == 1:
+        return by_name[same_id[0]]
+    if same_id:
+        raise DefinitionError(f"{what} `{named}` has several versions; write one of {', '.join(same_id)}")
+    raise DefinitionError(f"there is no {what} `{named}`{nearest(named, [found.id for found in among])}")
