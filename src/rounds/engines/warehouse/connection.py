@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -77,6 +78,7 @@ def too_long(words: str, limit_seconds: float) -> str:
     )
 
 
+@lru_cache(maxsize=2048)
 def carried(sql: str, dialect: Any) -> str:
     """Return SQL of DuckDB's dialect in that of an Ibis connection. Names are quoted, for some are reserved there."""
     sqlglot = package("sqlglot")
