@@ -110,7 +110,7 @@ def _session(settings: Settings, *, site: str) -> AbstractContextManager[Connect
 def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str, as_of: date, exclude: bool) -> _Ready:
     questions = [measure.question for measure in measures if isinstance(measure.question, RecordsQuestion)]
     needed = {*REQUIRED, *DENOMINATORS, CONCEPT.name, CONCEPT_ANCESTOR.name}
-    needed |= {events.table.value for question in questions for events in question.events}
+    needed |= {table.value for question in questions for table in question.tables}
     names = _names(connection)
     problems = [
         f"{connection.words}: the table {name} is missing; every site needs the tables {' and '.join(REQUIRED)}"
