@@ -184,7 +184,8 @@ SCORE = Score(
 
 @st.composite
 def scored(draw: st.DrawFn, *, depth: int) -> Scored:
-    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
+    asked = depth > 0 and draw(st.sampled_from((True, True, True, False)))
+    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1)) if asked else None
     score = SCORE if draw(st.booleans()) else replace(SCORE, components=SCORE.components[:1])
     return Scored(score=score, where=where, first=draw(st.booleans()))
 
@@ -261,7 +262,7 @@ def measures(draw: st.DrawFn) -> Measure:
     if draw(st.booleans()):
         unit = People(observed=draw(st.sampled_from(ObservedOn)))
     else:
-        rows = scored(depth=2) if draw(st.integers(0, 3)) == 0 else events_of(depth=1)
+        rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
     who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
