@@ -26,6 +26,9 @@ WITH_VALUE: Final = frozenset({EventTable.MEASUREMENT, EventTable.OBSERVATION})
 WITH_VISIT: Final = frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA, EventTable.DEATH}
 """Their rows may say during which visit they happened."""
 
+WITH_STAY: Final = WITH_VISIT - {EventTable.VISIT_OCCURRENCE}
+"""Their rows may say during which stay in a unit, a row of visit_detail, they happened. A visit has many."""
+
 WITH_END: Final = frozenset(
     {
         EventTable.CONDITION_OCCURRENCE,

@@ -96,6 +96,14 @@ class RecordsQuestion:
         return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers]))
 
     @property
+    def asked(self) -> tuple[tuple[EventTable | None, Criterion | None], ...]:
+        """Every criterion that is asked of a unit, with the table of whose rows it is asked; None for people."""
+        found: list[tuple[EventTable | None, Criterion | None]] = [(self.table, self.who), (self.table, self.numerator)]
+        found += [(events.table, events.where) for events in self.events]
+        found += [(part.events.table, part.provided) for part in self.criteria if isinstance(part, Has)]
+        return tuple(found)
+
+    @property
     def tables(self) -> tuple[EventTable, ...]:
         """Every table of events that the question reads, sorted."""
         return tuple(sorted({table for events in self.events for table, _ in events.reads}))

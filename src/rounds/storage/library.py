@@ -1,4 +1,4 @@
-"""The library: measures, code lists and innovations that people wrote as YAML and other people reviewed."""
+"""The library: measures, code lists, groupings and innovations that people wrote as YAML and other people reviewed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from typing import TypeVar
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.definitions import Measure
+from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.network.innovations import Innovation
 from rounds.storage.defined import Defined
+from rounds.storage.grouping_files import GroupingFile, LookUps
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.score_files import ScoreFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Score, Measure, Innovation)
-F = TypeVar("F", CodeListFile, ScoreFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Grouping, Score, Measure, Innovation)
+F = TypeVar("F", CodeListFile, GroupingFile, ScoreFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Library:
 
     measures: tuple[Measure, ...]
     code_lists: tuple[CodeList, ...]
+    groupings: tuple[Grouping, ...]
     scores: tuple[Score, ...]
     innovations: tuple[Innovation, ...]
 
@@ -67,14 +70,16 @@ class Library:
         raise DefinitionError(f"innovation `{id}` is not in the library{nearest(id, ids)}")
 
 
-def read_library(*folders: Path) -> Library:
-    """Return everything in `measures/`, `codelists/`, `scores/` and `innovations/` of some library folders.
+def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
+    """Return everything in `measures/`, `codelists/`, `groupings/`, `scores/` and `innovations/` of library folders.
 
     A later folder adds to an earlier one and overrides nothing: the same id and version may come twice only if both say
     exactly the same. A measure may use a code list of any of the folders.
 
     Args:
         folders: library folders, for example `shipped_library_folder()` and a network's own.
+        look_ups: where a site says which of its wards, care sites or areas belong to which level: `<grouping>.csv`
+            with the columns value and level.
 
     Raises:
         DefinitionError: one line for each problem, over all files.
@@ -84,16 +89,22 @@ def read_library(*folders: Path) -> Library:
             raise DefinitionError(f"{folder}: there is no such library folder; create it or correct its name")
     problems: list[str] = []
     code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
+    tables = LookUps(library=tuple(folder / "groupings" for folder in folders), site=look_ups)
+    groupings = _gather(
+        folders, "groupings", GroupingFile, lambda file: file.to_grouping(tables), problems, context=tables
+    )
     _stop_at(problems)
-    defined = Defined(code_lists=code_lists)
+    defined = Defined(code_lists=code_lists, groupings=groupings)
     scores = _gather(folders, "scores", ScoreFile, lambda file: file.to_score(defined), problems, context=defined)
-    defined = Defined(code_lists=code_lists, scores=scores)
+    defined = Defined(code_lists=code_lists, scores=scores, groupings=groupings)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file: file.to_measure(defined), problems, context=defined
     )
     innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
-    return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations)
+    return Library(
+        measures=measures, code_lists=code_lists, groupings=groupings, scores=scores, innovations=innovations
+    )
 
 
 def shipped_library_folder() -> Path:
@@ -147,17 +158,19 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Score | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Grouping | Score | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
         case CodeList():
             return f"code list {item.id} v{item.version}"
+        case Grouping():
+            return f"grouping {item.id} v{item.version}"
         case Score():
             return f"score {item.id} v{item.version}"
         case Innovation():
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Score | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Grouping | Score | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)
