@@ -16,6 +16,8 @@ from language_cases import (
     ANCESTORS,
     BORN,
     CODE_LISTS,
+    CONCEPTS,
+    GROUPINGS,
     OBSERVED,
     Asked,
     Case,
@@ -49,7 +51,7 @@ def measure_language_page() -> str:
     for theme in themes:
         contents.append(f"- [{theme.theme}](#{_anchor(theme.theme)})")
         contents += [f"  - [{case.title}](#{_anchor(case.title)})" for case in theme.cases]
-    parts = [INTRODUCTION, _columns(), _code_lists(), "## Contents\n", "\n".join(contents) + "\n"]
+    parts = [INTRODUCTION, _columns(), _code_lists(), _groupings(), "## Contents\n", "\n".join(contents) + "\n"]
     for theme in themes:
         parts.append(f"## {theme.theme}\n\n{theme.about}\n")
         parts += [_case(case) for case in theme.cases]
@@ -82,6 +84,22 @@ def _code_lists() -> str:
     specific = "; ".join(f"{below} is a kind of {above}" for above, below in ANCESTORS)
     table = _table(["code list", "concepts", "with descendants", "excluded"], rows)
     return f"Any other code list names the one concept it is called by. Of the concepts, {specific}.\n\n{table}"
+
+
+def _groupings() -> str:
+    words = {str(concept): word for word, concept in CONCEPTS.items()}
+    rows = []
+    for grouping in GROUPINGS:
+        said = {level: [] for level in grouping.named}
+        for value, level in grouping.values or ():
+            said[level].append(words.get(value, value))
+        levels = "; ".join(f"{level}: {', '.join(values)}" for level, values in said.items())
+        rows.append([f"`{grouping.id}`", grouping.by.replace("_", " "), f"`{grouping.attribute}`", levels])
+    table = _table(["grouping", "of", "looks at", "levels"], rows)
+    return (
+        "Groupings are reviewed files in `library/groupings/`. A value that is in none of their lists is `unknown`, "
+        f"the last level of each.\n\n{table}"
+    )
 
 
 def _case(case: Case) -> str:

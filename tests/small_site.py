@@ -11,6 +11,7 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, Criterion, Events, Has, Observed
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.questions import People, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
@@ -141,7 +142,12 @@ def _aged(low: int | None, high: int | None) -> Age | None:
 
 
 def make_measure(
-    question: Question, *, grain: Grain = Grain.YEAR, strata: tuple[Stratum, ...] = (), span: int = 1
+    question: Question,
+    *,
+    grain: Grain = Grain.YEAR,
+    strata: tuple[Stratum, ...] = (),
+    groupings: tuple[Grouping, ...] = (),
+    span: int = 1,
 ) -> Measure:
     return Measure(
         id="example",
@@ -151,6 +157,7 @@ def make_measure(
         question=question,
         grain=grain,
         strata=strata,
+        groupings=groupings,
         span=span,
         per=100,
         unit="people",

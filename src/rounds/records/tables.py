@@ -254,7 +254,8 @@ CONCEPT_ANCESTOR: Final = Table(
 )
 
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), CONCEPT, CONCEPT_ANCESTOR)
+    table.name: table
+    for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), LOCATION, CARE_SITE, CONCEPT, CONCEPT_ANCESTOR)
 }
 
 REQUIRED: Final = (PERSON.name, OBSERVATION_PERIOD.name)
