@@ -70,7 +70,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
             )
         counted = stored is None
         if stored is None:
-            tables = count_and_release(site, request.question, progress=progress)
+            tables = count_and_release(site, request.question, progress=progress, keep=True)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
             stored = Answer(request_digest=request.digest, reply=reply)
@@ -160,16 +160,27 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     duck.check(measures, _open(site, site.source, question, progress=progress))
 
 
-def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
-    """Return what the site's policy lets leave for every measure of a question."""
+def count_and_release(
+    site: Site, question: Question, *, progress: Progress, keep: bool = False
+) -> tuple[Released, ...]:
+    """Return what the site's policy lets leave for every measure of a question.
+
+    Args:
+        site: who counts.
+        question: what is asked.
+        progress: told what is being done and what is left out.
+        keep: whether to remember in the site's folder that these records were checked.
+    """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
     return tuple(
         release(counted, policy=site.policy, already_public=site.already_public)
-        for counted in _counted(site, measures, question, progress=progress)
+        for counted in _counted(site, measures, question, progress=progress, keep=keep)
     )
 
 
-def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress) -> tuple[Count, ...]:
+def _counted(
+    site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, keep: bool
+) -> tuple[Count, ...]:
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
@@ -188,7 +199,7 @@ def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, p
             outside_observation=source.outside_observation,
             tell=lambda quality: progress(str(quality)),
         )
-    return duck.count_all(asked, _open(site, source, question, progress=progress), member=source.member)
+    return duck.count_all(asked, _open(site, source, question, progress=progress, keep=keep), member=source.member)
 
 
 def _count_published(
@@ -225,13 +236,15 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress) -> Records:
+def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress, keep: bool = False) -> Records:
     _check_member(site, source, question)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
         outside_observation=source.outside_observation,
         as_of=question.as_of,
+        checked=site.checked_path,
+        keep=keep,
     )
     progress(str(records.quality))
     return records
