@@ -117,11 +117,12 @@ def people_measure(
     *,
     grain: Grain = Grain.YEAR,
     strata: tuple[Stratum, ...] = (),
+    groupings: tuple[Grouping, ...] = (),
     age_min: int | None = None,
     age_max: int | None = None,
 ) -> Measure:
     question = RecordsQuestion(unit=People(), who=_aged(age_min, age_max), numerator=numerator)
-    return make_measure(question, grain=grain, strata=strata)
+    return make_measure(question, grain=grain, strata=strata, groupings=groupings)
 
 
 def visits_measure(

@@ -111,7 +111,7 @@ class InGroup:
         for level in self.among:
             if level not in self.grouping.levels:
                 raise DefinitionError(
-                    f"{self.grouping.title} has the levels {', '.join(self.grouping.levels)}, not `{level}`",
+                    f"the levels of “{self.grouping.title}” are {', '.join(self.grouping.levels)}; not `{level}`",
                     field="among",
                 )
         if not self.among or len(set(self.among)) != len(self.among):

@@ -224,6 +224,7 @@ class CriterionFile(Part):
         for by in GROUPED:
             group: GroupFile | None = getattr(self, by.value)
             if group is not None:
+                refuse_here(lambda named=group, of=by: named.to_group(of, defined), None, by.value)  # type: ignore[misc]
                 return group.to_group(by, defined)
         if self.observed is not None:
             return self.observed.to_criterion(defined)
