@@ -85,7 +85,7 @@ class EventsFile(Part):
         where = [Observed(window=AT_START)] if inside else []
         if self.cohort is not None:
             if self.event is not None or self.codes is not None or self.score is not None:
-                raise DefinitionError("a cohort finds its own rows; remove `event`, `codes` and `score`", field="cohort")
+                raise DefinitionError("a cohort finds its own rows; remove `event`, `codes`, `score`", field="cohort")
             criterion = all_of([*where, *written(self.where, defined)])
             found = defined.cohort(self.cohort)
             return Events(table=EventTable.COHORT, codes=found, where=criterion, first=first)

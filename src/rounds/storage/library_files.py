@@ -218,9 +218,7 @@ class _PublishedFile(_MeasureBase):
 
 class MeasureFile(
     RootModel[
-        Annotated[
-            _PeopleFile | _VisitsFile | _EventsFile | _EntriesFile | _PublishedFile, Field(discriminator="count")
-        ]
+        Annotated[_PeopleFile | _VisitsFile | _EventsFile | _EntriesFile | _PublishedFile, Field(discriminator="count")]
     ]
 ):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""

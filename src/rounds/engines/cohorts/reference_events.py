@@ -32,6 +32,8 @@ Tables = Mapping[str, Sequence[Row]]
 """OMOP tables by name; a row may leave out what it does not know."""
 Concepts = Mapping[int, frozenset[int]]
 
+_KEYS: Final = {table.name: table.id for table in TABLES.values() if table.name != "death"}
+
 _COMPARE: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
     Comparison.LT: lambda value, other: value < other,
     Comparison.LTE: lambda value, other: value <= other,
@@ -49,6 +51,9 @@ def omop_rows(connection: duckdb.DuckDBPyConnection, *, schema: str = "omop") ->
         asked = connection.execute(f"SELECT * FROM {schema}.{name}")
         columns = [column[0] for column in asked.description or ()]
         found[name] = [dict(zip(columns, row, strict=True)) for row in asked.fetchall()]
+        if key := _KEYS.get(name):
+            # Rows without a key are in the order in which they are read.
+            found[name] = [{key: number, **row} for number, row in enumerate(found[name], start=1)]
     return found
 
 
