@@ -101,6 +101,7 @@ def read_library(*folders: Path) -> Library:
     cohorts = _gather(
         folders, "cohorts", CohortFile, lambda file, path: file.to_cohort(path.parent), problems, beside=True
     )
+    _stop_at(problems)
     defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
