@@ -64,6 +64,11 @@ def measures_page() -> str:
         values = f"`groupings/{one.id}.csv` of each site" if one.held_by_site else f"{len(one.values or ())}"
         levels, of = ", ".join(one.named), one.by.replace("_", " ")
         parts.append(f"| {one.title} (`{one.id}`) | {one.version} | {of} | `{one.attribute}` | {levels} | {values} |")
+    parts.append("\n# Cohorts\n")
+    parts.append("| cohort | version | definition |\n|---|---|---|")
+    for cohort in library.cohorts:
+        rules = "; ".join(rule.name for rule in cohort.definition.rules) or "none"
+        parts.append(f"| {cohort.title} (`{cohort.id}`) | {cohort.version} | inclusion rules: {rules} |")
     return "\n".join(parts) + "\n"
 
 

@@ -16,6 +16,7 @@ from language_cases import (
     ANCESTORS,
     BORN,
     CODE_LISTS,
+    COHORTS_IN_WORDS,
     CONCEPTS,
     GROUPINGS,
     OBSERVED,
@@ -51,7 +52,8 @@ def measure_language_page() -> str:
     for theme in themes:
         contents.append(f"- [{theme.theme}](#{_anchor(theme.theme)})")
         contents += [f"  - [{case.title}](#{_anchor(case.title)})" for case in theme.cases]
-    parts = [INTRODUCTION, _columns(), _code_lists(), _groupings(), "## Contents\n", "\n".join(contents) + "\n"]
+    contents_list = "\n".join(contents) + "\n"
+    parts = [INTRODUCTION, _columns(), _code_lists(), _cohorts(), _groupings(), "## Contents\n", contents_list]
     for theme in themes:
         parts.append(f"## {theme.theme}\n\n{theme.about}\n")
         parts += [_case(case) for case in theme.cases]
@@ -100,6 +102,12 @@ def _groupings() -> str:
         "Groupings are reviewed files in `library/groupings/`. A value that is in none of their lists is `unknown`, "
         f"the last level of each.\n\n{table}"
     )
+
+
+def _cohorts() -> str:
+    rows = [[f"`{name}`", words] for name, words in COHORTS_IN_WORDS.items()]
+    table = _table(["cohort", "who and when"], rows)
+    return f"ATLAS definitions, exported as JSON, say who is in these cohorts:\n\n{table}"
 
 
 def _case(case: Case) -> str:

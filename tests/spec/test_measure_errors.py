@@ -430,7 +430,7 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `had`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -452,7 +452,7 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `had`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "empty list": (
@@ -602,7 +602,7 @@ numerator: {had: {codes: aspirin}}
 grain: year
 """,
         [
-            "line 2 column 13: `numerator.had`: field `event` is missing; add it, or `score`",
+            "line 2 column 13: `numerator.had`: field `event` is missing; add it, `score` or `cohort`",
         ],
     ),
     "no codes": (

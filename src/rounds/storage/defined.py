@@ -1,16 +1,17 @@
-"""What a definition may name: the code lists, groupings and scores that were read before it."""
+"""What a definition may name: the code lists, groupings, scores and cohorts that were read before it."""
 
 from dataclasses import dataclass
 from typing import TypeVar
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.measures.strata import Stratum
 from rounds.storage.suggestions import nearest
 
-T = TypeVar("T", CodeList, Score, Grouping)
+T = TypeVar("T", CodeList, Score, Cohort, Grouping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Defined:
 
     code_lists: tuple[CodeList, ...]
     scores: tuple[Score, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
     groupings: tuple[Grouping, ...] = ()
 
     def codes(self, named: str) -> CodeList:
@@ -48,6 +50,14 @@ class Defined:
         if found.by is not by:
             raise DefinitionError(f"grouping `{named}` is of {found.by}, not of {by}")
         return found
+
+    def cohort(self, named: str) -> Cohort:
+        """Return a cohort.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        return _named(named, self.cohorts, what="cohort")
 
 
 def _named(named: str, among: tuple[T, ...], *, what: str) -> T:
