@@ -22,6 +22,7 @@ from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
+from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
 from rounds.storage.atomic import remove_partials
@@ -119,7 +120,7 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
     ]
-    for table in count_and_release(site, request.question, progress=progress):
+    for table in count_and_release(site, request.question, progress=progress, build=False):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld (1 to 7).",
@@ -160,16 +161,27 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     duck.check(measures, _open(site, site.source, question, progress=progress))
 
 
-def count_and_release(site: Site, question: Question, *, progress: Progress) -> tuple[Released, ...]:
-    """Return what the site's policy lets leave for every measure of a question."""
+def count_and_release(
+    site: Site, question: Question, *, progress: Progress, build: bool = True
+) -> tuple[Released, ...]:
+    """Return what the site's policy lets leave for every measure of a question.
+
+    Args:
+        site: who is asked.
+        question: what.
+        progress: told what is being done and what is left out.
+        build: whether what a next round needs may be written: that these records were checked, and an index of them.
+    """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
     return tuple(
         release(counted, policy=site.policy, already_public=site.already_public)
-        for counted in _counted(site, measures, question, progress=progress)
+        for counted in _counted(site, measures, question, progress=progress, build=build)
     )
 
 
-def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress) -> tuple[Count, ...]:
+def _counted(
+    site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, build: bool
+) -> tuple[Count, ...]:
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
@@ -188,7 +200,8 @@ def _counted(site: Site, measures: tuple[Measure, ...], question: Question, *, p
             outside_observation=source.outside_observation,
             tell=lambda quality: progress(str(quality)),
         )
-    return duck.count_all(asked, _open(site, source, question, progress=progress), member=source.member)
+    records = _open(site, source, question, progress=progress, keep=build)
+    return count_records(asked, records, member=source.member, tell=progress, build=build)
 
 
 def _count_published(
@@ -225,13 +238,15 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress) -> Records:
+def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress, keep: bool = False) -> Records:
     _check_member(site, source, question)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
         outside_observation=source.outside_observation,
         as_of=question.as_of,
+        checked=site.checked_path,
+        keep=keep,
     )
     progress(str(records.quality))
     return records

@@ -1,12 +1,13 @@
 """The pack engine: counts from an index of a site's records, sorted once, with all periods of a person in one mask.
 
-`build_pack` makes the index beside the tables; `count_all` counts a batch of measures from it, and leaves to SQL what
-the index cannot tell exactly.
+`served_pack` opens the index beside the tables, or makes it with `build_pack`; `count_saying_how` counts a batch of
+measures from it, and leaves to SQL what the index cannot tell exactly.
 """
 
 from rounds.engines.pack.batch import Counted, FellBack, count, count_all, count_saying_how
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.layout import NotCovered, Pack, open_pack
+from rounds.engines.pack.serving import served_pack
 
 __all__ = [
     "Counted",
@@ -18,4 +19,5 @@ __all__ = [
     "count_all",
     "count_saying_how",
     "open_pack",
+    "served_pack",
 ]

@@ -2,6 +2,7 @@
 """Builds a pack: everybody numbered, every table sorted by concept, person and moment, aside, and served when whole."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,17 @@ import numpy as np
 
 from rounds.engines.pack import sorting
 from rounds.engines.pack.days import LAST_DAY, ORIGIN
-from rounds.engines.pack.layout import COLUMN_TYPES, MANIFEST, Array, Pack, digest_of, open_pack, pack_folder
+from rounds.engines.pack.layout import (
+    COLUMN_TYPES,
+    FORMAT,
+    MANIFEST,
+    Array,
+    Pack,
+    digest_of,
+    open_pack,
+    packs_folder,
+    sizes_of,
+)
 from rounds.engines.rows import OBSERVED, PEOPLE, rows_sql
 from rounds.errors import RecordsError
 from rounds.measures.events import WITH_END, WITH_VALUE, WITH_VISIT, EventTable
@@ -25,6 +36,7 @@ from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES
 from rounds.storage.atomic import write_folder
 
 BATCH_ROWS: Final = 1_000_000
+_ONLY_OWNER: Final = 0o700
 _MINUTE_BITS: Final = 11
 _DAY_BITS: Final = 16
 
@@ -62,10 +74,14 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
         RecordsError: if the records cannot be read, or change meanwhile.
         OSError: if the folder cannot be written.
     """
-    folder = folder or pack_folder(records)
     digest = digest_of(records)
+    if folder is None:
+        folder = packs_folder(records) / digest[:16]
+        folder.parent.mkdir(mode=_ONLY_OWNER, exist_ok=True)
+        folder.parent.chmod(_ONLY_OWNER)
 
     def fill(partial: Path) -> None:
+        partial.chmod(_ONLY_OWNER)
         with records.connect(threads=threads, memory_limit=memory_limit) as connection:
             manifest = _fill(partial, connection, records, threads=threads)
         if digest_of(records) != digest:
@@ -73,13 +89,23 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
                 f"site {records.site}: {records.folder} changed while it was read; wait until the export is done and "
                 "try again"
             )
-        (partial / MANIFEST).write_text(json.dumps({**manifest, "digest": digest}, indent=1), encoding="utf-8")
+        manifest |= {"format": FORMAT, "digest": digest, "sizes": sizes_of(partial)}
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        _flush(partial)
 
     write_folder(folder, fill)
     pack = open_pack(records, folder)
     if pack is None:
         raise RecordsError(f"site {records.site}: {records.folder} changed as soon as it was read; try again")
     return pack
+
+
+def _flush(folder: Path) -> None:
+    """Make sure that a pack stands on the disk before it is served, and that only its owner reads it."""
+    for path in folder.iterdir():
+        path.chmod(0o600)
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def _fill(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, *, threads: int) -> dict[str, Any]:
@@ -93,7 +119,7 @@ def _fill(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records,
             tables[table.value] = _Table(folder=folder, connection=connection, source=source, table=table).build(
                 known, observed, threads=threads
             )
-    return {"format": 1, "people": people, "observed_vague": vague, "tables": tables}
+    return {"people": people, "observed_vague": vague, "tables": tables}
 
 
 def _people(folder: Path, connection: duckdb.DuckDBPyConnection) -> tuple[_Known, int]:
@@ -192,8 +218,6 @@ class _Table:
             for _ in pool.map(partial(_sort_all, columns), _shared_out(spans)):
                 pass
         self._inside(columns, starts, cursor, observed, rows)
-        for column in columns.values():
-            column.flush()  # type: ignore[attr-defined]  # a memory map
         for name, index in {"concepts": concepts, "starts": starts, "stops": cursor}.items():
             _save(self.folder, f"{self.table.value}.{name}", index)
         return {"rows": rows, "columns": sorted(columns), "vague": sorted(vague)}
@@ -213,10 +237,13 @@ class _Table:
     def _new(self, name: str, rows: int) -> Array:
         path = self.folder / f"{self.table.value}.{name}.npy"
         if rows == 0:
-            np.save(path, np.empty(0, dtype=COLUMN_TYPES[name]))
-        return np.lib.format.open_memmap(
-            path, mode="r+" if rows == 0 else "w+", dtype=COLUMN_TYPES[name], shape=(rows,)
-        )
+            empty = np.empty(0, dtype=COLUMN_TYPES[name])
+            np.save(path, empty)
+            return empty
+        array: Array = np.lib.format.open_memmap(path, mode="w+", dtype=COLUMN_TYPES[name], shape=(rows,))
+        with path.open("r+b") as stream:  # a full disk is told here; a write to a map would end the process
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+        return array
 
     def _batches(self) -> Iterator[dict[str, Array]]:
         days = {"first": _days_sql("first"), "last": _days_sql("last")}

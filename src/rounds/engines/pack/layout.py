@@ -1,12 +1,13 @@
 """What a pack is on disk, and how it is opened.
 
-    pack.json                     format, digest of what it was built from, people, tables
+    pack.json                     format, digest of what it was built from, people, tables, sizes of the other files
     people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number
     observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
     <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
     <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
 
-No person's id is in it. Arrays are mapped from disk, so that what a count holds in memory does not grow with them.
+No person's id is in it, but every row of every person is: only its owner may read it. Arrays are mapped from disk, so
+that what a count holds in memory does not grow with them.
 """
 
 import hashlib
@@ -19,12 +20,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
 from rounds.records.tables import parts_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST: Final = "pack.json"
 FOLDER: Final = "pack"
 _TAIL_BYTES: Final = 65_536
@@ -97,8 +97,8 @@ class Pack:
     tables: Mapping[EventTable, PackTable]
 
 
-def pack_folder(records: Records) -> Path:
-    """Return where the pack of some records lies: with them, so that it goes when they go."""
+def packs_folder(records: Records) -> Path:
+    """Return where packs of some records lie: with them, so that they go when they go."""
     return records.folder / FOLDER
 
 
@@ -121,21 +121,36 @@ def digest_of(records: Records) -> str:
 
 
 def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
-    """Return the pack of some records; None if there is none, or it was built from anything else.
+    """Return the pack of some records; None if there is none that is whole, or it was built from anything else.
 
     Args:
         records: the site's.
         folder: where it was built, if not beside the tables.
+
+    Raises:
+        OSError: if there is one that cannot be read.
     """
-    folder = folder or pack_folder(records)
+    digest = digest_of(records)
+    folder = folder or packs_folder(records) / digest[:16]
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
+        if manifest["format"] != FORMAT or manifest["digest"] != digest or not _whole(folder, manifest["sizes"]):
+            return None
+        return _opened(folder, manifest)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    except (OSError, ValueError):
-        raise RecordsError(f"{folder / MANIFEST} cannot be read; delete {folder}, it is built again") from None
-    if manifest.get("format") != FORMAT or manifest.get("digest") != digest_of(records):
-        return None
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """Return how many bytes each array of a pack has on disk."""
+    return {path.name: path.stat().st_size for path in sorted(folder.glob("*.npy"))}
+
+
+def _whole(folder: Path, sizes: Mapping[str, int]) -> bool:
+    return sizes_of(folder) == sizes
+
+
+def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
     people = {name: _mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
     group = people["sex"].astype(np.int32) * 4096 + people["born"]
     changes = np.flatnonzero(np.diff(group)) + 1
@@ -167,17 +182,18 @@ def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
 def _mapped(folder: Path, name: str) -> Array:
     """Return an array that is read from disk as it is used."""
     path = folder / f"{name}.npy"
-    try:
-        array: Array = np.asarray(np.load(path, mmap_mode="r"))
-    except ValueError:  # nothing to map
-        array = np.load(path)
-    except OSError:
-        raise RecordsError(f"{path} cannot be read; delete {folder}, it is built again") from None
+    with path.open("rb") as stream:
+        np.lib.format.read_magic(stream)
+        shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+        offset = stream.tell()
+    if 0 in shape:  # nothing to map
+        return _empty(kind)
+    array: Array = np.asarray(np.memmap(path, mode="r", dtype=kind, shape=shape, offset=offset))
     array.setflags(write=False)
     return array
 
 
-def _empty(kind: str) -> Array:
+def _empty(kind: npt.DTypeLike) -> Array:
     array: Array = np.empty(0, dtype=kind)
     array.setflags(write=False)
     return array
