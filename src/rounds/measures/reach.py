@@ -7,6 +7,7 @@ never too narrow; it is too wide where how long rows last decides, for only the 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import assert_never
 
 from rounds.measures.criteria import (
     Age,
@@ -92,6 +93,8 @@ def _question(question: RecordsQuestion, period: Days, longest: LongestDays) -> 
             for table, _ in events.reads:
                 yield RowsReach(table=table, first=first, last=last, starting=counted_on is Anchor.START, whose=True)
             units = _lasting(events, period, touches, longest)
+        case _:
+            assert_never(question.unit)
     for criterion in (question.who, question.numerator):
         yield from _criterion(criterion, units, longest)
 
@@ -114,6 +117,8 @@ def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays)
                 yield from _criterion(one, units, longest)
         case Not(of=one):
             yield from _criterion(one, units, longest)
+        case _:
+            assert_never(criterion)  # a new criterion must say here what it depends on
 
 
 def _events(events: Events | Scored, days: Days, touches: Touches, longest: LongestDays) -> Iterator[RowsReach | Days]:
@@ -127,11 +132,18 @@ def _events(events: Events | Scored, days: Days, touches: Touches, longest: Long
 def _lasting(events: Events | Scored, days: Days, touches: Touches, longest: LongestDays) -> _Units:
     """Return when the rows that touch some days may start and end; with `first`, every earlier row too."""
     lasts = longest.get(events.table, 0) if isinstance(events, Events) else 0
-    first, last = (date.min if events.first else days[0]), days[1]
-    return _Units(
-        starts=(first if touches is Touches.STARTS else _later(first, -lasts), last),
-        ends=(first, last if touches is Touches.ENDS and not events.first else _later(last, lasts)),
-    )
+    first, last = days
+    if events.first:
+        return _Units(starts=(date.min, last), ends=(date.min, _later(last, lasts)))
+    match touches:
+        case Touches.STARTS:
+            return _Units(starts=days, ends=(first, _later(last, lasts)))
+        case Touches.ENDS:
+            return _Units(starts=(_later(first, -lasts), last), ends=days)
+        case Touches.OVERLAPS:
+            return _Units(starts=(_later(first, -lasts), last), ends=(first, _later(last, lasts)))
+        case _:
+            assert_never(touches)
 
 
 def _window(window: Window, units: _Units) -> Days | None:
@@ -143,9 +155,15 @@ def _window(window: Window, units: _Units) -> Days | None:
 
 def _edge(edge: Edge, units: _Units) -> Days:
     """Return the earliest and the latest day of an edge."""
-    if isinstance(edge.anchor, date):
-        return edge.anchor, edge.anchor
-    low, high = units.starts if edge.anchor is Anchor.START else units.ends
+    match edge.anchor:
+        case date() as day:
+            return day, day
+        case Anchor.START:
+            low, high = units.starts
+        case Anchor.END:
+            low, high = units.ends
+        case _:
+            assert_never(edge.anchor)
     if _leaves_calendar(low, edge.months) or _leaves_calendar(high, edge.months):
         # `add_months` keeps the month there and stays in the calendar's first or last year.
         low_year = date.min if edge.months < 0 else add_months(low, edge.months)

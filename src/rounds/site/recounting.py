@@ -15,15 +15,15 @@ from rounds.engines.duck import Asked
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Period
 from rounds.records.omop import Records
-from rounds.site.remembered_keys import Fingerprints, keys_of, read_fingerprints, unchanged
-from rounds.storage.remembered_counts import CountStore, Rows
+from rounds.site.count_keys import Fingerprints, keys_of, read_fingerprints, unchanged
+from rounds.storage.count_store import CountStore, Rows
 
-Engine = Callable[..., tuple[Count, ...]]
-"""Counts a batch: `engine(asked, records, member=...)`."""
+Engine = Callable[[Sequence[Asked]], tuple[Count, ...]]
+"""Counts a batch, in its order, for the same site and member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembering:
+class Recounted:
     """Counts of a batch, and how much of it had to be counted."""
 
     counts: tuple[Count, ...]
@@ -36,9 +36,9 @@ class Remembering:
         return f"{self.counted:,} of {self.periods:,} periods counted; the records of the others have not changed"
 
 
-def count_remembering(
+def count_changed(
     asked: Sequence[Asked], records: Records, *, member: str, folder: Path, engine: Engine, keep: bool = True
-) -> Remembering:
+) -> Recounted:
     """Return the counts that `engine` would give of a batch, counting only what is not remembered.
 
     Args:
@@ -60,7 +60,7 @@ def count_remembering(
         for one, (_, known) in zip(asked, batches, strict=True)
     ]
     wanted = [one for one in missing if one.periods]
-    fresh = iter(engine(wanted, records, member=member) if wanted else ())
+    fresh = iter(engine(wanted) if wanted else ())
     counts = []
     kept: list[tuple[str, str, Period, str, Rows]] = []
     for one, rest, (keys, known) in zip(asked, missing, batches, strict=True):
@@ -69,7 +69,7 @@ def count_remembering(
         kept += [(one.measure.digest, member, period, keys[period], rows) for period, rows in new.items()]
     if keep and kept and unchanged(seen, records):
         store.put(kept)
-    return Remembering(
+    return Recounted(
         counts=tuple(counts),
         periods=sum(len(one.periods) for one in asked),
         counted=sum(len(one.periods) for one in wanted),
