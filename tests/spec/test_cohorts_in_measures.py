@@ -18,6 +18,7 @@ from rounds.measures.cohorts.domains import Domain
 from rounds.measures.criteria import Age, Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
 from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.words import question_in_words
 from rounds.storage.library import Library, read_library
@@ -169,6 +170,29 @@ def test_a_concept_set_that_means_nothing_is_refused(tmp_path: Path, engine: str
     asked = _asking(COHORTS[0])
     with pytest.raises(RecordsError, match="the concept set `diabetes` means no concept of the site's vocabulary"):
         ENGINES[engine](asked, open_site(site), member="RX1", periods=asked.periods(first=FIRST, last=LAST))
+
+
+def test_first_rows_of_a_table_without_a_key(tmp_path: Path) -> None:
+    eras = """
+        1 110 2020-03-01 2020-04-01
+        1 110 2020-01-01 2020-02-01
+    """
+    site = write_site(
+        tmp_path,
+        person="1 female 1950",
+        observation_period="1 2019-01-01 2020-12-31",
+        drug_era="| person_id drug_concept_id drug_era_start_date drug_era_end_date" + eras,
+    )
+    definition = COHORTS[1].definition
+    (eras_of_aspirin,) = definition.primary.criteria
+    primary = replace(definition.primary, criteria=(replace(eras_of_aspirin, first=True),))
+    asked = _asking(replace(COHORTS[1], definition=replace(definition, primary=primary)))
+    months = replace(asked, grain=Grain.MONTH)
+    found = [
+        engine(months, open_site(site), member="RX1", periods=months.periods(first=FIRST, last=LAST))
+        for engine in (reference.count, duck.count)
+    ]
+    assert [count.cells["numerator"].to_list() for count in found] == [[1] + [0] * 11] * 2
 
 
 def test_only_entries_are_into_cohorts() -> None:
