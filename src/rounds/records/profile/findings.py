@@ -106,7 +106,9 @@ def judge(seen: Seen, expected: Expected, *, today: date) -> tuple[Finding, ...]
     findings = list(seen.structure)
     for profile in seen.tables:
         findings += _columns(profile, expected)
-        findings += _rows(profile, expected)
+        findings += _rows(
+            profile, expected, observed=any(one.table.name == OBSERVATION_PERIOD.name for one in seen.tables)
+        )
         findings += _concepts(profile, expected, seen.concepts)
         findings += _values(profile, expected, seen.values.get(profile.table.name, {}))
         findings += _volume(profile, expected, today=today)
@@ -173,17 +175,22 @@ def _worst_type(profile: TableProfile, expected: Expected) -> Finding:
     )
 
 
-def _rows(profile: TableProfile, expected: Expected) -> Iterable[Finding]:
+def _rows(profile: TableProfile, expected: Expected, *, observed: bool) -> Iterable[Finding]:
     table, rows = profile.table, profile.rows
     if not (table.is_event or table.name == OBSERVATION_PERIOD.name):
         return
     for check, flag in _BY_FLAG.items():
         if check is Check.END_BEFORE_START and table.end is None:
             continue
-        column = {Check.UNKNOWN_PERSON: "person_id", Check.END_BEFORE_START: table.end}.get(check, table.start) or ""
+        of_end = check is Check.END_BEFORE_START or (check is Check.AFTER_DEATH and not table.is_event)
+        column = "person_id" if check is Check.UNKNOWN_PERSON else (table.end if of_end else table.start) or ""
         yield _judged(expected, check, table.name, broken=profile.flagged(flag), of=rows, column=column)
-    if table.is_event:
-        column = table.start or ""
+    column = table.start or ""
+    if table.is_event and not observed:
+        yield _unchecked(
+            Check.OUTSIDE_OBSERVATION, table.name, "the site has no table `observation_period`", column=column
+        )
+    elif table.is_event:
         yield _judged(expected, Check.OUTSIDE_OBSERVATION, table.name, broken=profile.outside, of=rows, column=column)
 
 
