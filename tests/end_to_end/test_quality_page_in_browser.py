@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 from small_site import write_site
@@ -87,5 +87,5 @@ def test_its_parts_have_names(browser: webdriver.Chrome, page: str) -> None:
     assert set(targets) <= set(ids)
     levels = [int(one.tag_name[1]) for one in browser.find_elements(By.CSS_SELECTOR, "h1, h2, h3")]
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     assert "checks failed" in browser.title

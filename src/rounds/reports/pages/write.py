@@ -17,6 +17,7 @@ from rounds.reports.pages.views import VIEWS, audience_path
 from rounds.reports.policy import POLICY
 from rounds.reports.report import Report
 
+
 def write_pages(
     folder: Path,
     *,
