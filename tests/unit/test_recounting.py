@@ -1,5 +1,6 @@
 """What a site remembers of its counts, and when it counts again."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,10 @@ from small_site import drug_event, open_site, people_measure, visits_measure, wr
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -226,3 +230,20 @@ def test_what_was_written_while_it_was_counted_is_not_remembered(site: Site) -> 
     for _ in range(2):
         found = count_changed(asked, records, member="RX1", folder=memory, engine=engine)
         assert found.counted == 1
+
+
+def test_a_cohort_may_look_at_any_file(site: Site) -> None:
+    """Cohorts look at columns that no other question does, so every file that is written since counts anew."""
+    primary = {"CriteriaList": [{"VisitOccurrence": {}}], "ObservationWindow": {}, "PrimaryCriteriaLimit": {"Type": "All"}}
+    wanted = {"ConceptSets": [], "PrimaryCriteria": primary, "QualifiedLimit": {"Type": "All"}}
+    definition = read_circe(json.dumps(wanted | {"ExpressionLimit": {"Type": "All"}}), name="visits")
+    cohort = Cohort(id="visits", version=1, title="Visits", definition=definition)
+    entries = Events(table=EventTable.COHORT, codes=cohort)
+    measure = people_measure(Has(events=entries), grain=Grain.MONTH)
+    records = site.records()
+    site.count(measure, records=records)
+    _, counted = site.count(measure, records=records)
+    assert counted == []
+    write_site(records.folder, **site.tables)
+    _, counted = site.count(measure, records=records)
+    assert len(counted) == 6
