@@ -31,7 +31,7 @@ def _with_rows(site: Site, table: EventTable, rows: list[dict[str, Any]]) -> Sit
 
 
 def _table(draw: st.DrawFn, site: Site) -> EventTable:
-    filled = [table for table in sorted(EventTable) if table is not EventTable.DEATH and site.events[table]]
+    filled = [table for table in sorted(site.events) if table is not EventTable.DEATH and site.events[table]]
     return draw(st.sampled_from(filled or [EventTable.DRUG_ERA]))
 
 
