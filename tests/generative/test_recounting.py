@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from small_site import open_site
 
 from rounds.engines import duck
+from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
@@ -218,7 +219,9 @@ def test_remembered_and_recounted_is_what_a_full_count_gives(number: int) -> Non
                 changed = _periods_changed(before, full)
                 periods.update(asked=again.periods, counted=again.counted, changed=changed)
                 assert changed <= again.counted
-                assert again.counted == 0 or kind != "the rows in another order"
+                # Cohorts are counted again whenever a file was written.
+                whatever = sum(len(one.periods) for one in batch if records_question(one.measure).cohorts)
+                assert again.counted <= whatever or kind != "the rows in another order"
                 before = full
 
     agree()
