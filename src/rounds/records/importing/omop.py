@@ -16,6 +16,7 @@ from rounds.records.importing.omop_sources import (
     folder_bytes,
     folder_source,
 )
+from rounds.records.importing.omop_units import convert_units
 from rounds.records.importing.report import Finding, ImportReport
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.typed import close, plan_table, write_table
@@ -87,6 +88,7 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
         notes.append(f"left alone, for Rounds does not use them: {', '.join(source.left_alone)}")
     findings: tuple[Finding, ...] = ()
     if _MEASUREMENT in rows:
+        findings += convert_units(session, folder)
         findings += mixed_units(session, folder / f"{_MEASUREMENT}.parquet")
     if _OBSERVED not in names:
         rows[_OBSERVED], never = derive_observation_periods(session, folder)
