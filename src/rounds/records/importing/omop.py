@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from rounds.errors import RecordsError
-from rounds.records.importing.cdm import CDM
+from rounds.records.cdm import CDM
 from rounds.records.importing.finish import write_report
 from rounds.records.importing.generation import replace_records
 from rounds.records.importing.observed import RULE, derive_observation_periods
