@@ -234,7 +234,11 @@ def test_what_was_written_while_it_was_counted_is_not_remembered(site: Site) -> 
 
 def test_a_cohort_may_look_at_any_file(site: Site) -> None:
     """Cohorts look at columns that no other question does, so every file that is written since counts anew."""
-    primary = {"CriteriaList": [{"VisitOccurrence": {}}], "ObservationWindow": {}, "PrimaryCriteriaLimit": {"Type": "All"}}
+    primary = {
+        "CriteriaList": [{"VisitOccurrence": {}}],
+        "ObservationWindow": {},
+        "PrimaryCriteriaLimit": {"Type": "All"},
+    }
     wanted = {"ConceptSets": [], "PrimaryCriteria": primary, "QualifiedLimit": {"Type": "All"}}
     definition = read_circe(json.dumps(wanted | {"ExpressionLimit": {"Type": "All"}}), name="visits")
     cohort = Cohort(id="visits", version=1, title="Visits", definition=definition)
