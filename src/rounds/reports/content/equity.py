@@ -62,7 +62,7 @@ def equity(
     }
     if not rows:
         raise ValueError(f"{measure.id}: no {WORDS[stratum]} has anybody in it; leave the statement out")
-    intervals = {level: item.interval95(measure.per) for level, item in rows.items()}
+    intervals = {level: item.interval95(measure.scale) for level, item in rows.items()}
     statement, clear = _statement(
         intervals, stratum, measure, across(provenance) if member == NETWORK else where(member, membership)
     )
@@ -85,7 +85,7 @@ def equity(
                 f"{withheld} of {len(rows)} withheld; the groups may differ in more than {WORDS[stratum]}."
             ),
             estimate=Estimate(
-                value=total(rows.values()).rate(measure.per),
+                value=total(rows.values()).rate(measure.scale),
                 lower=lower,
                 upper=upper,
                 interval="over all groups; 95% intervals of the groups reach from",
@@ -99,7 +99,7 @@ def equity(
             rows=tuple(
                 IntervalRow(
                     label=level,
-                    value=item.rate(measure.per),
+                    value=item.rate(measure.scale),
                     lower=intervals[level][0],
                     upper=intervals[level][1],
                     withheld=item.withheld,

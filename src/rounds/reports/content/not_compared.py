@@ -58,7 +58,7 @@ def not_compared(
         f"{'has' if withheld == 1 else 'have'} withheld counts."
     )
     together = total(observed)
-    lower, upper = together.rate_bounds(measure.per)
+    lower, upper = together.rate_bounds(measure.scale)
     labels = _labels(members, membership)
     rows = sorted(zip(labels, members, observed, strict=True), key=lambda row: row[0])
     largest = sorted(rows, key=lambda row: (-row[2].denominator.lower, row[0]))[:MOST_ROWS]
@@ -78,7 +78,7 @@ def not_compared(
             level=Certainty.LOW,
             because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
             estimate=Estimate(
-                value=together.rate(measure.per),
+                value=together.rate(measure.scale),
                 lower=lower,
                 upper=upper,
                 interval="lowest to highest possible for all together",
@@ -89,7 +89,7 @@ def not_compared(
         comparator=None,
         benefit=None,
         chart=interval_chart(
-            rows=tuple(_interval(label, item, measure.per) for label, _, item in drawn),
+            rows=tuple(_interval(label, item, measure.scale) for label, _, item in drawn),
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)}){which}",
         ),
         alt_text=(
@@ -108,7 +108,7 @@ def not_compared(
                     membership.name_of(code),
                     code,
                     *rate_cells(item, measure),
-                    *(tidy(end) for end in item.interval95(measure.per)),
+                    *(tidy(end) for end in item.interval95(measure.scale)),
                 )
                 for _, code, item in rows
             ),
@@ -137,6 +137,6 @@ def _labels(members: tuple[str, ...], membership: Membership) -> list[str]:
     return [f"{name} ({code})" if name in shared else name for name, code in zip(names, members, strict=True)]
 
 
-def _interval(label: str, item: Observed, per: int) -> IntervalRow:
+def _interval(label: str, item: Observed, per: float) -> IntervalRow:
     lower, upper = item.interval95(per)
     return IntervalRow(label=label, value=item.rate(per), lower=lower, upper=upper, withheld=item.withheld)
