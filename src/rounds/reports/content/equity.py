@@ -13,6 +13,8 @@ from rounds.reports.content.wording import (
     across,
     better_words,
     inline,
+    interval_method,
+    interval_name,
     rate_range,
     rate_unit,
     scope_name,
@@ -91,7 +93,7 @@ def equity(
                 interval="over all groups; 95% intervals of the groups reach from",
                 unit=rate_unit(measure),
             ),
-            method="wilson-bounds@1",
+            method=interval_method(measure),
         ),
         comparator=f"Groups are compared with each other over {over}.",
         benefit=None,
@@ -119,7 +121,7 @@ def equity(
         action=None,
         provenance=provenance,
         notes=(
-            "Crude rates: not standardised. Intervals are 95% (Wilson) and cover every value that withheld "
+            f"Crude rates: not standardised. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld "
             "counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),

@@ -7,7 +7,15 @@ from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
 from rounds.reports.content.observed import Observed, total
-from rounds.reports.content.wording import NETWORK, better_words, inline, rate_unit, slug
+from rounds.reports.content.wording import (
+    NETWORK,
+    better_words,
+    inline,
+    interval_method,
+    interval_name,
+    rate_unit,
+    slug,
+)
 from rounds.reports.insight import (
     Certainty,
     Confidence,
@@ -84,7 +92,7 @@ def not_compared(
                 interval="lowest to highest possible for all together",
                 unit=rate_unit(measure),
             ),
-            method="wilson-bounds@1",
+            method=interval_method(measure),
         ),
         comparator=None,
         benefit=None,
@@ -118,7 +126,7 @@ def not_compared(
         notes=(
             FUNNEL_NOTE,
             *_drawn_note(len(drawn), len(rows)),
-            f"Counts over {over}. Intervals are 95% (Wilson) and cover every value that withheld counts allow.",
+            f"Counts over {over}. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld counts allow.",
             *withheld_note(observed, "organisation"),
         ),
     )

@@ -9,7 +9,16 @@ from rounds.measures.definitions import Better, Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
-from rounds.reports.content.wording import dated, period_noun, plural, rate_between, rate_range, rate_text, rate_unit
+from rounds.reports.content.wording import (
+    dated,
+    interval_name,
+    period_noun,
+    plural,
+    rate_between,
+    rate_range,
+    rate_text,
+    rate_unit,
+)
 from rounds.reports.insight import Certainty, Estimate
 
 FEW_POINTS = 20
@@ -174,8 +183,8 @@ def _last_year(
         method="last-year-bounds@1",
         notes=(
             "Numbers are withheld, so there are no limits. Instead the last year is held against all the time before: "
-            "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds, widened for "
-            "over-dispersion) do not overlap.",
+            f"a change is named only if the two 95% intervals ({interval_name(measure)}, at both ends of the bounds, "
+            "widened for over-dispersion) do not overlap.",
             "False alarms: fewer than 1 in 100 where nothing changes; up to 7 in 100 where the rate wanders by 30% and "
             "neighbouring periods resemble each other.",
         ),

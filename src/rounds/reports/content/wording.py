@@ -73,6 +73,15 @@ def _is_percent(measure: Measure) -> bool:
     return measure.per == 100 and measure.kind is CountKind.PROPORTION
 
 
+def interval_name(measure: Measure) -> str:
+    """Return whose intervals a measure's are."""
+    return "Wilson" if measure.kind is CountKind.PROPORTION else "Rao's for events over time"
+
+
+def interval_method(measure: Measure) -> str:
+    return "wilson-bounds@1" if measure.kind is CountKind.PROPORTION else "poisson-bounds@1"
+
+
 def better_words(better: Better) -> str:
     """Return which way is better, in words."""
     match better:
