@@ -121,8 +121,8 @@ def equity(
         action=None,
         provenance=provenance,
         notes=(
-            f"Crude rates: not standardised. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld "
-            "counts allow.",
+            f"Crude rates: not standardised. Intervals are 95% ({interval_name(measure)}) and cover every value that "
+            "withheld counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),
     )

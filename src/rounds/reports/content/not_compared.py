@@ -126,7 +126,8 @@ def not_compared(
         notes=(
             FUNNEL_NOTE,
             *_drawn_note(len(drawn), len(rows)),
-            f"Counts over {over}. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld counts allow.",
+            f"Counts over {over}. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld "
+            "counts allow.",
             *withheld_note(observed, "organisation"),
         ),
     )
