@@ -18,7 +18,7 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, Masks, day_number, years
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.row_criteria import RowCriteria
 from rounds.engines.pack.steps import Shared
@@ -178,7 +178,7 @@ class _Plan:
                 self.not_covered[place] = GROUPED_IN_SQL
                 continue
             if isinstance(question.unit, PersonTime):
-                self.not_covered[place] = "time at risk is counted in SQL"
+                self.not_covered[place] = TIME_IN_SQL
                 continue
             try:
                 if isinstance(question.unit, Rows):
