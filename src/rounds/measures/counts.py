@@ -40,8 +40,8 @@ class Count:
         keys = [name for name in expected if name not in ("numerator", "denominator")]
         if self.cells.select(keys).is_duplicated().any():
             raise ValueError(f"{self.measure}: two rows for the same member, period and stratum")
-        wrong = self.cells.filter((pl.col("numerator") < 0) | (pl.col("numerator") > pl.col("denominator")))
-        if wrong.height:
+        numerator, denominator = self.cells["numerator"], self.cells["denominator"]
+        if (numerator < 0).any() or (numerator > denominator).any():
             raise ValueError(f"{self.measure}: a numerator is below 0 or above its denominator")
 
     def __repr__(self) -> str:
