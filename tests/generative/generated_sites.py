@@ -1,5 +1,6 @@
 """Strategies for engines' tests: small sites and measures over them, in which everything a measure can say turns up."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from small_site import make_measure, write_site
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -115,7 +118,7 @@ def sites(draw: st.DrawFn) -> Site:
     )
     events = {
         table: draw(st.lists(row if table is EventTable.VISIT_OCCURRENCE else row | stranger, max_size=7))
-        for table in EventTable
+        for table in EVENT_TABLES
     }
     deaths = {found["person"]: found for found in events[EventTable.DEATH]}
     events[EventTable.DEATH] = list(deaths.values())
@@ -149,8 +152,34 @@ def windows(draw: st.DrawFn) -> Window:
         return Window(first=last, last=first)
 
 
+def _cohort(*, event: str, limit: str, ends: dict[str, object]) -> Cohort:
+    items = [
+        {"concept": {"CONCEPT_ID": 10, "CONCEPT_NAME": "Parent"}, "includeDescendants": True},
+        {"concept": {"CONCEPT_ID": 13, "CONCEPT_NAME": "c13"}, "isExcluded": True},
+    ]
+    expression = {
+        "ConceptSets": [{"id": 0, "name": "parent", "expression": {"items": items}}],
+        "PrimaryCriteria": {
+            "CriteriaList": [{event: {"CodesetId": 0}}],
+            "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+            "PrimaryCriteriaLimit": {"Type": limit},
+        },
+        "ExpressionLimit": {"Type": limit},
+        "EndStrategy": {"DateOffset": ends},
+    }
+    return Cohort(id=event.lower(), version=1, title=event, definition=read_circe(json.dumps(expression), name=event))
+
+
+COHORTS = (
+    _cohort(event="ConditionOccurrence", limit="First", ends={"DateField": "StartDate", "Offset": 200}),
+    _cohort(event="DrugEra", limit="All", ends={"DateField": "EndDate", "Offset": 0}),
+)
+
+
 @st.composite
-def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | None:
+def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | Cohort | None:
+    if table is EventTable.COHORT:
+        return draw(st.sampled_from(COHORTS))
     if table in WITHOUT_CODES:
         return None
     return draw(st.sampled_from((None, PARENT, PARENT, DRUG)))
@@ -158,7 +187,7 @@ def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | None:
 
 @st.composite
 def events_of(draw: st.DrawFn, *, depth: int, table: EventTable | None = None) -> Events:
-    chosen = table or draw(st.sampled_from([*EventTable, *WITH_VALUE, *WITH_VALUE]))
+    chosen = table or draw(st.sampled_from([*EventTable, EventTable.COHORT, *WITH_VALUE, *WITH_VALUE]))
     where = draw(criteria(of=chosen, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
     return Events(table=chosen, codes=draw(code_lists(table=chosen)), where=where, first=draw(st.booleans()))
 

@@ -166,7 +166,7 @@ def test_only_scores_in_the_library_are_left_to_sql(tmp_path: Path) -> None:
     library = read_library(shipped_library_folder()).measures
     questions = {one: one.question for one in library if isinstance(one.question, RecordsQuestion)}
     tables = {table.value: "" for question in questions.values() for table in question.tables}
-    tables["measurement"] = MEASURED
+    tables |= {"measurement": MEASURED, "drug_era": "| person_id drug_concept_id drug_era_start_date drug_era_end_date"}
     concepts = {found for question in questions.values() for codes in question.code_lists for found in codes.concepts}
     records = open_site(write_site(tmp_path, **SITE, concept=sorted(concepts), concept_ancestor="", **tables))
     first, last = date(2020, 1, 1), date(2021, 12, 31)

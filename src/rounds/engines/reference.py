@@ -11,6 +11,9 @@ from typing import Any
 import duckdb
 
 from rounds.engines.codes import Concepts, prepare, records_question
+from rounds.engines.cohorts.entries import check_cohorts
+from rounds.engines.cohorts.reference import find_cohort
+from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, ROW_COLUMNS, rows_sql
 from rounds.measures.counts import Count
@@ -215,6 +218,7 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
+        check_cohorts(connection, [measure], records)
         people = _people(connection, question, concepts)
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
@@ -300,6 +304,8 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
         for values in connection.execute(rows_sql(table)).fetchall():
             row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
             rows[row.person_id][table].append(row)
+    for row in _entries(connection, question, concepts):
+        rows[row.person_id][EventTable.COHORT].append(row)
     return [
         _Person(
             sex=sex,
@@ -311,3 +317,21 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
         )
         for person_id, born, month, day, sex in connection.execute(PEOPLE).fetchall()
     ]
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> Iterator[_Row]:
+    tables = omop_rows(connection) if question.cohorts else {}
+    for cohort in question.cohorts:
+        for number, (person_id, first, last) in enumerate(find_cohort(tables, cohort.definition).entries.rows()):
+            yield _Row(
+                row=number,
+                person_id=person_id,
+                concept=concepts[cohort][0],
+                first=first,
+                last=last,
+                minute=0,
+                value=None,
+                unit=-1,
+                answer=-1,
+                visit=-1,
+            )

@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from rounds.engines.cohorts.entries import ENTRIES
 from rounds.measures.events import EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.tables import EVENT_TABLES
@@ -26,6 +27,12 @@ MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
 """Of rows at the same minute the highest of these, in this order, comes first. Rows that agree in all are alike."""
 
 
+_ENTRIES_SQL: Final = (
+    "SELECT row, person_id, concept, first, last, 0 AS minute, CAST(NULL AS REAL) AS value, "
+    f"CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, CAST(-1 AS BIGINT) AS visit FROM {ENTRIES}"
+)
+
+
 def rows_sql(table: EventTable) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
 
@@ -34,6 +41,8 @@ def rows_sql(table: EventTable) -> str:
     in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer` and
     `visit` are -1 where there is none.
     """
+    if table is EventTable.COHORT:
+        return _ENTRIES_SQL
     of = EVENT_TABLES[table]
     columns = {
         "row": "rounds_row",

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
@@ -135,26 +136,28 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Rows of one table that carry one of a list of codes and of which a criterion holds.
+    """Rows of one table that carry one of a list of codes and of which a criterion holds; or entries into a cohort.
 
     With `first`, only a person's first such row of all, at any time.
     """
 
     table: EventTable
-    codes: CodeList | None
+    codes: CodeList | Cohort | None
     """None if the code does not matter."""
     where: "Criterion | None" = None
     first: bool = False
 
     def __post_init__(self) -> None:
+        if (self.table is EventTable.COHORT) != isinstance(self.codes, Cohort):
+            raise DefinitionError("entries are into a cohort; name it with `cohort`", field="cohort")
         if self.codes is not None and self.table in WITHOUT_CODES:
             raise DefinitionError(f"a row of {self.table} has no code; remove the code list", field="codes")
         check_askable(self.where, of=self.table)
 
     @property
     def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
-        """The tables whose rows are looked at, and the codes these carry; None for any."""
-        return ((self.table, self.codes),)
+        """The tables of the site whose rows are looked at, and the codes these carry; None for any."""
+        return () if isinstance(self.codes, Cohort) else ((self.table, self.codes),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from rounds.storage.criteria_parts import (
     ANY_CODE,
     AgeFile,
     CodesName,
+    CohortName,
     EdgeText,
     ObservedFile,
     Part,
@@ -57,12 +58,16 @@ Several = Annotated[tuple["CriterionFile", ...], Field(min_length=1)]
 
 
 class EventsFile(Part):
-    """`{event: drug_era, codes: celecoxib}`: rows of one table; or `{score: news2}`: sets that have a score."""
+    """`{event: drug_era, codes: celecoxib}`: rows of one table; `{score: news2}`: sets that have a score; or
+    `{cohort: stroke}`: entries into a cohort.
+    """
 
     event: EventTable | None = None
     score: ScoreName | None = None
+    cohort: CohortName | None = None
     codes: CodesName | None = None
-    inside_observation: bool = True
+    inside_observation: bool | None = None
+    """Whether rows must begin while observed: yes if nothing is said. A cohort has said itself what it needs."""
     where: "Written | None" = None
 
     def _check_rows(self, defined: Defined) -> None:
@@ -71,17 +76,28 @@ class EventsFile(Part):
     @property
     def table(self) -> EventTable | None:
         """The table whose rows are meant, or are like what is meant."""
+        if self.cohort is not None:
+            return EventTable.COHORT
         return self.event if self.score is None else EventTable.MEASUREMENT
 
     def _events(self, defined: Defined, *, first: bool) -> Events | Scored:
-        where = [Observed(window=AT_START)] if self.inside_observation else []
+        inside = self.cohort is None if self.inside_observation is None else self.inside_observation
+        where = [Observed(window=AT_START)] if inside else []
+        if self.cohort is not None:
+            if self.event is not None or self.codes is not None or self.score is not None:
+                raise DefinitionError("a cohort finds its own rows; remove `event`, `codes`, `score`", field="cohort")
+            criterion = all_of([*where, *written(self.where, defined)])
+            found = defined.cohort(self.cohort)
+            return Events(table=EventTable.COHORT, codes=found, where=criterion, first=first)
         if self.score is not None:
             if self.event is not None or self.codes is not None:
                 raise DefinitionError("a score names its own rows; remove `event` and `codes`", field="score")
             criterion = all_of([*where, *written(self.where, defined)])
             return Scored(score=defined.score(self.score), where=criterion, first=first)
         if self.event is None:
-            raise DefinitionError("field `event` is missing; add it, or `score`")
+            raise DefinitionError("field `event` is missing; add it, `score` or `cohort`")
+        if self.event is EventTable.COHORT:
+            raise DefinitionError("write `cohort` and the name of a cohort instead", field="event")
         if self.codes is None and self.event not in WITHOUT_CODES:
             raise DefinitionError(
                 f"{self.event} needs `codes`: the name of a code list, or `{ANY_CODE}`", field="event"
@@ -153,6 +169,23 @@ class HadFile(EventsFile):
         return AllOf(of=(has(self.at_least), few))
 
 
+class InCohortFile(Part):
+    """`in_cohort: {cohort: diabetes, from: start, to: start}`: in it on some day of the window."""
+
+    names: ClassVar = {"last": "to"}
+
+    cohort: CohortName
+    from_: EdgeText = Field(default="start", alias="from")
+    to: EdgeText = "end"
+
+    def to_criterion(self, defined: Defined) -> Has:
+        return Has(
+            events=Events(table=EventTable.COHORT, codes=defined.cohort(self.cohort)),
+            window=to_window(self.from_, self.to),
+            touches=Touches.OVERLAPS,
+        )
+
+
 class AtLeastFile(Part):
     """`at_least: {number: 2, of: [...]}`."""
 
@@ -174,6 +207,7 @@ class CriterionFile(Part):
     value: ValueFile | None = None
     answer: CodesName | None = None
     had: HadFile | None = None
+    in_cohort: InCohortFile | None = None
     all: "Several | None" = None
     any: "Several | None" = None
     at_least: AtLeastFile | None = None
@@ -208,6 +242,8 @@ class CriterionFile(Part):
             return Answer(codes=defined.codes(self.answer))
         if self.had is not None:
             return self.had.to_criterion(defined)
+        if self.in_cohort is not None:
+            return self.in_cohort.to_criterion(defined)
         if self.at_least is not None:
             return self.at_least.to_criterion(defined)
         if self.not_ is not None:

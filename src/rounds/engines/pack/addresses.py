@@ -1,24 +1,31 @@
 """Arrays by their address, so that one kernel may read the columns of any number of tables."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
+import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 Array = npt.NDArray[Any]
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no types of its own
-def pointer_to(_: Any, address: Any) -> Any:
-    """Return a whole number as a pointer; for `carray` in kernels only. Whoever passes it must keep the array."""
+@intrinsic
+def _pointer(_: Any, address: Any) -> Any:
 
-    def generated(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+    def generated(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
 
     return types.voidptr(address), generated
+
+
+pointer_to: Callable[..., Any] = cast("Callable[..., Any]", _pointer)
+"""A whole number as a pointer, in kernels only. Whoever passes it must keep the array that lies there."""
+
+array_at: Callable[..., Array] = numba.carray  # type: ignore[attr-defined]  # numba has no types of its own
+"""The array of some shape and type that a pointer points to, in kernels only."""
 
 
 def address_of(array: Array, kind: str) -> int:

@@ -303,10 +303,10 @@ class _Classes:
             alike[frozenset(who)].append(concept)
         of: dict[Hashable, list[int]] = {wanted: [] for wanted in layers}
         groups = []
-        for number, (who, concepts) in enumerate(alike.items()):
-            groups.append((np.array(concepts), max(layers[wanted] for wanted in who)))
-            for wanted in who:
-                of[wanted].append(number)
+        for number, (together, concepts) in enumerate(alike.items()):
+            groups.append((np.array(concepts), max(layers[one] for one in together)))
+            for wants in together:
+                of[wants].append(number)
         return cls(groups=groups, of=of)
 
     def value(self, program: Program, having: HavingAny) -> tuple[_Value, int]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import carray
 
-from rounds.engines.pack.addresses import pointer_to
+from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.tallies import tally
 
@@ -148,10 +147,10 @@ def run(
     for number in range(len(operations)):
         if operations[number, 0] == SCAN:
             about = tables[operations[number, 3]]
-            person = carray(pointer_to(about[0]), (about[4],), np.int32)
+            person = array_at(pointer_to(about[0]), (about[4],), np.int32)
             for place in range(operations[number, 6], operations[number, 7]):
                 cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base)
-    first_range = np.searchsorted(edges, base, side="right") - 1
+    first_range = int(np.searchsorted(edges, base, side="right")) - 1
     for offset in range(0, people, work.shape[1]):
         some = min(work.shape[1], people - offset)
         start = base + offset
@@ -161,10 +160,10 @@ def run(
             kind, to, one, two = operations[number, :4]
             if kind == SCAN:  # one: layers; two: table; then the windows of first and last day, or -1; then ranges
                 about = tables[two]
-                person = carray(pointer_to(about[0]), (about[4],), np.int32)
-                first = carray(pointer_to(about[1]), (about[4],), np.uint16)
-                last = carray(pointer_to(about[2]), (about[4],), np.uint16) if about[2] != 0 else none16
-                inside = carray(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
+                person = array_at(pointer_to(about[0]), (about[4],), np.int32)
+                first = array_at(pointer_to(about[1]), (about[4],), np.uint16)
+                last = array_at(pointer_to(about[2]), (about[4],), np.uint16) if about[2] != 0 else none16
+                inside = array_at(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
                 by_first, by_last = operations[number, 4], operations[number, 5]
                 low, high = operations[number, 6], operations[number, 7]
                 if one == 1 and len(inside) == 0 and by_last < 0:

@@ -4,6 +4,7 @@
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, rows_sql
 from rounds.engines.sql.plan import Plan, conditions, window_sql
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -56,7 +57,7 @@ def events(plan: Plan, asked: Events | Scored) -> str:
     return plan.step("first", f"SELECT * FROM (SELECT e.*, {ranked} FROM {found} e) r WHERE place = 1")
 
 
-def _coded(plan: Plan, table: EventTable, codes: CodeList | None) -> str:
+def _coded(plan: Plan, table: EventTable, codes: CodeList | Cohort | None) -> str:
     where = "" if codes is None else f" WHERE {_in('concept', plan.concepts[codes])}"
     return plan.step("rows", f"SELECT * FROM ({rows_sql(table)}) r{where}")
 
