@@ -43,7 +43,7 @@ def complete_count(
     """Return a count with every cell; cells that are not given are 0."""
     rows = []
     for period in periods:
-        for levels in product(*(LEVELS[stratum] for stratum in measure.strata)):
+        for levels in product(*(measure.levels(stratum) for stratum in measure.strata)):
             cell = (period.start, levels)
             rows.append((member, *(period.start, *levels), numerators.get(cell, 0), denominators.get(cell, 0)))
     schema = count_schema(measure.strata)

@@ -16,11 +16,12 @@ import duckdb
 import rounds
 from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
+from rounds.engines.groups import groupings_asked, tables_needed
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import Rows
-from rounds.measures.reach import RowsReach, reach
+from rounds.measures.reach import RowsReach, grouping_reach, reach
 from rounds.records.fingerprints import (
     EventParts,
     Part,
@@ -89,6 +90,8 @@ def read_fingerprints(measures: Sequence[Measure], records: Records, *, folder: 
     files = _files(records)
     questions = [records_question(measure) for measure in measures]
     read = {table for question in questions for table in question.tables if records.has(table)}
+    grouped = tables_needed(tuple(measures))
+    read |= {table for table in EventTable if table in grouped and records.has(table)}
     whose = {
         table for one in questions if isinstance(one.unit, Rows) for table, _ in one.unit.events.reads if table in read
     }
@@ -122,12 +125,16 @@ def unchanged(seen: Fingerprints, records: Records) -> bool:
 def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, str]:
     """Return for each period what its count depends on, as one digest."""
     question = records_question(asked.measure)
+    groupings = [grouping for _, grouping in groupings_asked(asked.measure)]
+    # Which of its places belong to which level a site may say itself, so the digest of a measure does not know it.
+    listed = [grouping.values for grouping in groupings]
     # Cohorts look at columns and tables that no other question does: any file that was written since may matter.
-    of_all = [asked.measure.digest, member, seen.whole, seen.files if question.cohorts else None]
+    of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if question.cohorts else None]
+    of_levels = {one for grouping in groupings for one in grouping_reach(grouping)}
     keys = {}
     for period in asked.periods:
         found = reach(question, period, longest=seen.longest)
-        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows)]
+        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows | of_levels)]
         observed = [
             [first.isoformat(), last.isoformat(), seen.observed.starting(first, last)]
             for first, last in sorted(found.observed)
