@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from small_site import DRUG, open_site, people_measure, write_site
 from rounds.engines import duck, pack
 from rounds.engines.duck import Asked
 from rounds.engines.pack import batch as batching
-from rounds.engines.pack import blocks, program
+from rounds.engines.pack import blocks, build_table, program
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Distinct, Events, Has, Not, Observed, Touches
 from rounds.measures.events import EventTable
@@ -135,3 +136,14 @@ def test_concepts_of_several_lists_are_looked_at_once(records: Records, monkeypa
     scanned = [row for row in one.operations.tolist() if row[0] == program.SCAN]
     concepts = sum(row[7] - row[6] for row in scanned)
     assert concepts == len({11, 12, 13, 14, 15})
+
+
+def test_a_concept_with_many_rows_is_sorted_group_by_group(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack.build_pack(records, tmp_path / "whole")
+    monkeypatch.setattr(build_table, "_MOST_ROWS", 70)
+    monkeypatch.setattr(build_table, "BATCH_ROWS", 90)
+    pack.build_pack(records, tmp_path / "grouped")
+    for path in (tmp_path / "whole").glob("*.npy"):
+        assert (np.load(path) == np.load(tmp_path / "grouped" / path.name)).all(), path.name
