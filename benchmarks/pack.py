@@ -235,9 +235,9 @@ def main() -> None:
         times[periods], cores[periods] = times_of(
             lambda batch=batch: count_saying_how(batch, records, member="RX1", pack=pack), repeats=chosen.repeats
         )
-        ratio = cores[periods] / cores[1]
+        of_one = f"{cores[periods] / cores[1]:.2f} x one"
         print(
-            f"pack, {periods:>2} periods: {times[periods]:.3f} s, {cores[periods]:.3f} s of all cores ({ratio:.2f} x one)",
+            f"pack, {periods:>2} periods: {times[periods]:.3f} s, {cores[periods]:.3f} of all cores, {of_one}",
             flush=True,
         )
     batch = batch_of(measures, 12)
