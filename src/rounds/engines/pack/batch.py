@@ -17,7 +17,7 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, day_number, years
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.program import Program, Tally
 from rounds.engines.pack.row_criteria import RowCriteria
@@ -26,7 +26,7 @@ from rounds.engines.pack.tallies import tally_rows
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, RecordsQuestion, Rows
+from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import AGE_BANDS, LEVELS, Stratum
 from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
@@ -173,6 +173,9 @@ class _Plan:
             question = records_question(one.measure)
             if one.measure.groupings:
                 self.not_covered[place] = GROUPED_IN_SQL
+                continue
+            if isinstance(question.unit, PersonTime):
+                self.not_covered[place] = TIME_IN_SQL
                 continue
             try:
                 if isinstance(question.unit, Rows):
