@@ -12,6 +12,7 @@ from rounds.engines.funnels.rows import (
     Concepts,
     Found,
     joined_rows,
+    nothing_asked,
     own_rows,
     person_flags,
     plain_rows,
@@ -24,7 +25,7 @@ from rounds.measures.cohorts.definition import Limit, PrimaryCriteria
 MOST_TIMES: Final = 60_000
 """Counts are kept in 16 bits."""
 _FAR: Final = 1_000_000
-_ROWS_AN_EVENT: Final = 12
+_ROWS_AN_EVENT: Final = 4
 """A pass over the events costs as much as one over so many rows for each event."""
 
 
@@ -101,6 +102,8 @@ def _every_event(source: Source, found: Found, *, prior: int, post: int) -> Inde
         number = kernels.every_event(found.person, found.day, starts, stops, *observed, prior, post, rows, periods)
         rows, periods = rows[:number], periods[:number]
         person, day = found.person[rows], found.day[rows].astype(np.int32)
+        if len(starts) == 1:  # sorted already
+            return person, day, periods
         order = np.argsort((person.astype(np.int64) << 16) | day, kind="stable")
         return person[order], day[order], periods[order]
 
@@ -119,11 +122,13 @@ def _within(source: Source, person: Array, day: Array, period: Array) -> Index:
     )
 
 
-def criterion_rows(source: Source, criterion: Criterion, concepts: Concepts, *, ends: bool = False) -> Found:
-    """Return the rows that a criterion means, those correlated with others looked at."""
+def criterion_rows(
+    source: Source, criterion: Criterion, concepts: Concepts, *, ends: bool = False, later: bool = False
+) -> Found:
+    """Return the rows that a criterion means, those correlated with others looked at; else as `plain_rows`."""
     group = criterion.correlated
     if group is None or not group.members:
-        return plain_rows(source, criterion, concepts, ends=ends)
+        return plain_rows(source, criterion, concepts, ends=ends, later=later)
     if ends:
         raise NotCovered("the ends of rows that are correlated with others are not kept")
     index = _every_event(source, plain_rows(source, criterion, concepts), prior=0, post=0)
@@ -185,9 +190,10 @@ def _correlated(source: Source, member: Correlated, index: Index, concepts: Conc
     within = not member.ignore_observation_period
     start = _bounds(index, [window for window in windows if not window.on_event_end], within=within, clipped=within)
     by_end = [window for window in windows if window.on_event_end]
-    found = criterion_rows(source, member.criterion, concepts, ends=bool(by_end))
+    found = criterion_rows(source, member.criterion, concepts, ends=bool(by_end), later=True)
     end = _bounds(index, by_end, within=within, clipped=False) if by_end else (NO_DAYS, NO_DAYS)
-    times = _times(source, found, index, start, end)
+    enough = asked.count + (asked.times is not Times.AT_LEAST)
+    times = _times(source, found, index, start, end, enough=enough)
     match asked.times:
         case Times.EXACTLY:
             return np.asarray(times == asked.count)
@@ -229,9 +235,18 @@ def _edge(index: Index, edge: Edge, *, within: bool) -> Array | None:
     return None
 
 
-def _times(source: Source, found: Found, index: Index, start: tuple[Array, Array], end: tuple[Array, Array]) -> Array:
-    """Return how many rows lie in the windows of each index event."""
+def _times(
+    source: Source,
+    found: Found,
+    index: Index,
+    start: tuple[Array, Array],
+    end: tuple[Array, Array],
+    *,
+    enough: int,
+) -> Array:
+    """Return how many rows lie in the windows of each index event, at most so many as are enough."""
     times = np.zeros(len(index.day), dtype=np.uint16)
+    asked = (found.no_more, found.asked or nothing_asked(source))
 
     def work(chunk: int) -> None:
         base, stop = int(source.edges[chunk]), int(source.edges[chunk + 1])
@@ -239,9 +254,9 @@ def _times(source: Source, found: Found, index: Index, start: tuple[Array, Array
         first, last = int(index.begin[base]), int(index.begin[stop])
         rows = (found.person, found.day, found.last, starts, stops)
         if int(np.sum(stops - starts)) > _ROWS_AN_EVENT * (last - first) * max(1, len(starts)):
-            kernels.count_by_event(*rows, index.person, first, last, *start, *end, times)
+            kernels.count_by_event(*rows, index.person, first, last, *start, *end, *asked, enough, times)
         else:
-            kernels.count_by_row(*rows, index.begin, *start, *end, times)
+            kernels.count_by_row(*rows, index.begin, *start, *end, *asked, enough, times)
 
     source.each_chunk(work)
     return times

@@ -17,7 +17,6 @@ Array = npt.NDArray[Any]
 
 NO_DAY: Final = -1
 FIRST_STEP: Final = 8
-MOST_COUNTED: Final = 65_535
 
 
 class Asked(NamedTuple):
@@ -26,12 +25,9 @@ class Asked(NamedTuple):
     first_day: int
     last_day: int
     value: Array
-    wide: bool
-    """Whether numbers are compared as they are, or else in single precision."""
     low: float
-    low_included: bool
+    """Included, as is the highest."""
     high: float
-    high_included: bool
     unit: Array
     units: Array
     units_excluded: bool
@@ -66,15 +62,8 @@ def keep(
 def _is_as_asked(row: int, who: int, day: int, asked: Asked) -> bool:  # pragma: no cover
     if day < asked.first_day or day > asked.last_day:
         return False
-    if len(asked.value) > 0:
-        value = np.float64(asked.value[row])
-        low, high = asked.low, asked.high
-        if not asked.wide:
-            low, high = np.float64(np.float32(low)), np.float64(np.float32(high))
-        above = value > low or (asked.low_included and value == low)
-        below = value < high or (asked.high_included and value == high)
-        if not (above and below):
-            return False
+    if len(asked.value) > 0 and not asked.low <= np.float64(asked.value[row]) <= asked.high:
+        return False
     if len(asked.unit) > 0 and not _is_one(asked.unit[row], asked.units, asked.units_excluded):
         return False
     if len(asked.answer) > 0 and not _is_one(asked.answer[row], asked.answers, asked.answers_excluded):
@@ -192,16 +181,27 @@ def count_by_row(
     high: Array,
     end_low: Array,
     end_high: Array,
+    no_more: bool,
+    asked: Asked,
+    enough: int,
     out: Array,
 ) -> None:  # pragma: no cover
-    """Count for each index event the rows that begin, and if asked end, in its window: a pass over the rows."""
+    """Count for each index event the rows that begin, and if asked end, in its window: a pass over the rows.
+
+    With `no_more` no more than a value is asked of a row. Counting stops at `enough`.
+    """
+    value, least, most = asked.value, asked.low, asked.high
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
             for event in range(begin[person[row]], begin[person[row] + 1]):
-                if low[event] <= day[row] <= high[event] and (
-                    len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event]
+                if (
+                    low[event] <= day[row] <= high[event]
+                    and out[event] < enough
+                    and (len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event])
+                    and (len(value) == 0 or least <= np.float64(value[row]) <= most)
+                    and (no_more or _is_as_asked(row, person[row], day[row], asked))
                 ):
-                    out[event] += out[event] < MOST_COUNTED
+                    out[event] += 1
 
 
 @compiled
@@ -218,37 +218,51 @@ def count_by_event(
     high: Array,
     end_low: Array,
     end_high: Array,
+    no_more: bool,
+    asked: Asked,
+    enough: int,
     out: Array,
 ) -> None:  # pragma: no cover
     """As `count_by_row`, a pass over the events `first_event..last_event`, each of person `of[event]`.
 
-    Sooner where rows are many and events few.
+    Sooner where rows are many and events few. Each person's rows must be sorted by day.
     """
+    value, least, most = asked.value, asked.low, asked.high
     for part in range(len(starts)):
-        at = starts[part]
+        at, stop = starts[part], stops[part]
         for event in range(first_event, last_event):
             who = of[event]
-            step = FIRST_STEP
-            left, right = at, stops[part]
-            while left + step < right and person[left + step] < who:
-                left += step
-                step *= 2
-            if left + step < right:
-                right = left + step + 1
-            while left < right:
-                middle = (left + right) // 2
-                if person[middle] < who:
-                    left = middle + 1
-                else:
-                    right = middle
-            at = left
+            if at < stop and person[at] < who:
+                at = _first_of(person, who, at, stop)
             row = at
-            while row < stops[part] and person[row] == who:
-                if low[event] <= day[row] <= high[event] and (
-                    len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event]
+            while row < stop and person[row] == who and day[row] <= high[event] and out[event] < enough:
+                if (
+                    day[row] >= low[event]
+                    and (len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event])
+                    and (len(value) == 0 or least <= np.float64(value[row]) <= most)
+                    and (no_more or _is_as_asked(row, who, day[row], asked))
                 ):
-                    out[event] += out[event] < MOST_COUNTED
+                    out[event] += 1
                 row += 1
+
+
+@compiled
+def _first_of(person: Array, who: int, at: int, stop: int) -> int:  # pragma: no cover
+    """Return the first row from `at` on of a person or a later one, looking farther and farther ahead."""
+    low, high = at, stop
+    step = FIRST_STEP
+    while low + step < high and person[low + step] < who:
+        low += step
+        step *= 2
+    if low + step < high:
+        high = low + step + 1
+    while low < high:
+        middle = (low + high) // 2
+        if person[middle] < who:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @compiled

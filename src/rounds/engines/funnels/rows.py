@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -49,13 +49,25 @@ class Found:
     starts: Array
     """Shape (chunks, parts)."""
     stops: Array
+    asked: Asked | None = None
+    """What rows must still be."""
+
+    @property
+    def no_more(self) -> bool:
+        """Whether nothing but a value is still asked of rows."""
+        asked = self.asked
+        others = () if asked is None else (asked.unit, asked.answer, asked.born, asked.sexes)
+        dated = asked is not None and (asked.first_day > 0 or asked.last_day < LAST_DAY)
+        return not dated and not any(len(other) for other in others)
 
     @property
     def rows(self) -> int:
         return int(np.sum(self.stops - self.starts))
 
 
-def plain_rows(source: Source, criterion: Criterion, concepts: Concepts, *, ends: bool = False) -> Found:
+def plain_rows(
+    source: Source, criterion: Criterion, concepts: Concepts, *, ends: bool = False, later: bool = False
+) -> Found:
     """Return the rows that a criterion's own attributes leave.
 
     Args:
@@ -63,6 +75,7 @@ def plain_rows(source: Source, criterion: Criterion, concepts: Concepts, *, ends
         criterion: what is correlated is not looked at.
         concepts: what concept sets mean.
         ends: whether the last days are needed.
+        later: whether filters may be left to be looked at later, as `asked`.
 
     Raises:
         NotCovered: if the pack cannot tell.
@@ -82,11 +95,13 @@ def plain_rows(source: Source, criterion: Criterion, concepts: Concepts, *, ends
     )
     if not criterion.filters and not criterion.first:
         return found
-    if ends:
-        raise NotCovered("the ends of rows that are filtered are not kept")
     asked = _asked(source, table, criterion, concepts)
     if criterion.first and (len(asked.value) or len(asked.unit) or len(asked.answer)):
         raise NotCovered("of rows on one day the first is found by its key")
+    if not criterion.first and later:
+        return replace(found, asked=asked)
+    if ends:
+        raise NotCovered("the ends of rows that are filtered are not kept")
     if criterion.first:
         found = _first_rows(source, found)
     return _kept(source, found, asked) if criterion.filters else found
@@ -170,16 +185,13 @@ def own_rows(source: Source, person: Array, day: Array) -> Found:
     )
 
 
-def _nothing_asked(source: Source) -> Asked:
+def nothing_asked(source: Source) -> Asked:
     return Asked(
         first_day=0,
         last_day=LAST_DAY,
         value=_EMPTY["float32"],
-        wide=True,
         low=-math.inf,
-        low_included=True,
         high=math.inf,
-        high_included=True,
         unit=_EMPTY["int32"],
         units=_EMPTY["int64"],
         units_excluded=False,
@@ -196,7 +208,7 @@ def _nothing_asked(source: Source) -> Asked:
 
 
 def _asked(source: Source, table: PackTable, criterion: Criterion, concepts: Concepts) -> Asked:
-    asked = _nothing_asked(source)
+    asked = nothing_asked(source)
     for each in criterion.filters:
         asked = person_asked(source, asked, each) or _row_asked(source, asked, each, table, criterion, concepts)
     return asked
@@ -230,20 +242,23 @@ def _valued(
         raise NotCovered(f"{table.table} has no numbers in the pack")
     low, low_included, high, high_included = _range(each)
     precision = source.precision(table.table, concepts)
-    limits = [limit for limit in (low, high) if math.isfinite(limit)]
-    # What single precision writes for a limit must be the limit.
-    if precision is Precision.DECIMALS and any(float(str(np.float32(limit))) != limit for limit in limits):
-        precision = Precision.NEITHER
-    if precision is Precision.NEITHER:
+    if precision is Precision.DECIMALS:
+        low, high = _rounded(low, table), _rounded(high, table)
+    elif precision is Precision.NEITHER:
         raise NotCovered(f"single precision cannot tell the numbers of {table.table}")
     return asked._replace(
         value=table.columns["value"],
-        wide=precision is Precision.AS_THEY_ARE,
-        low=low,
-        low_included=low_included,
-        high=high,
-        high_included=high_included,
+        low=low if low_included else math.nextafter(low, math.inf),
+        high=high if high_included else math.nextafter(high, -math.inf),
     )
+
+
+def _rounded(limit: float, table: PackTable) -> float:
+    """Return a limit as single precision holds it, if what that writes is the limit."""
+    rounded = np.float32(limit)
+    if math.isfinite(limit) and float(str(rounded)) != limit:
+        raise NotCovered(f"single precision cannot tell the numbers of {table.table}")
+    return float(rounded)
 
 
 def _coded(asked: Asked, column: str, concepts: frozenset[int], excluded: bool, table: PackTable) -> Asked:
@@ -285,7 +300,7 @@ def person_asked(source: Source, asked: Asked, each: Filter) -> Asked | None:
 
 def person_flags(source: Source, filters: tuple[Filter, ...], person: Array, day: Array) -> Array:
     """Return of which persons on which days some filters hold."""
-    asked = _nothing_asked(source)
+    asked = nothing_asked(source)
     for each in filters:
         found = person_asked(source, asked, each)
         if found is None:
