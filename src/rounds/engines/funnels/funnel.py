@@ -89,12 +89,12 @@ class Funnels:
 
 
 @contextmanager
-def open_funnels(records: Records, pack: Pack, *, threads: int = THREADS) -> Iterator[Funnels]:
+def open_funnels(records: Records, pack: Pack | str, *, threads: int = THREADS) -> Iterator[Funnels]:
     """Open a site's records to count funnels.
 
     Args:
         records: the site's.
-        pack: built from them.
+        pack: built from them, or why there is none; SQL counts then.
         threads: at most this many.
 
     Yields:
@@ -105,10 +105,12 @@ def open_funnels(records: Records, pack: Pack, *, threads: int = THREADS) -> Ite
     """
     with records.connect(threads=threads) as connection, ThreadPoolExecutor(threads) as pool:
         create_omop_views(connection, records)
-        try:
-            source, reason = Source(pack=pack, connection=connection, pool=pool), None
-        except NotCovered as refused:
-            source, reason = None, str(refused)
+        source, reason = None, pack if isinstance(pack, str) else None
+        if not isinstance(pack, str):
+            try:
+                source = Source(pack=pack, connection=connection, pool=pool)
+            except NotCovered as refused:
+                reason = str(refused)
         yield Funnels(source=source, reason=reason, connection=connection)
 
 
