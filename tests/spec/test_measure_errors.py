@@ -428,7 +428,8 @@ numerator: {}
 grain: year
 """,
         [
-            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
+            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
+            "`deprivation`, `area`, `care_site`, `ward`, "
             "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),
@@ -449,7 +450,8 @@ numerator: {had: }
 grain: year
 """,
         [
-            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
+            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
+            "`deprivation`, `area`, `care_site`, `ward`, "
             "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),

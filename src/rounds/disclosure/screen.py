@@ -38,7 +38,8 @@ def screened(numbers: tuple[int, ...], *, policy: Policy) -> tuple[Screened, ...
     """
     if policy is Policy.OPEN:
         raise DisclosureRefusal(
-            "policy `open` is only for data that are already public; choose `hes` in site.yaml for counts made from records"
+            "policy `open` is only for data that are already public; choose `hes` in site.yaml for counts made from "
+            "records"
         )
     frame = pl.DataFrame({"exact": pl.Series(numbers, dtype=pl.Int64())})
     rows = frame.select(apply_policy(pl.col("exact"), policy, name="n")).rows()

@@ -46,6 +46,8 @@ class Table:
     unit: str | None = None
     answer: str | None = None
     visit: str | None = None
+    stay: str | None = None
+    """Names the stay in a unit, a row of visit_detail, during which it happened."""
 
     @property
     def is_event(self) -> bool:
@@ -64,6 +66,8 @@ def _dates(*names: str, required: bool = True) -> tuple[Column, ...]:
 
 
 _VISIT: Final = "visit_occurrence_id"
+_SITE: Final = "care_site_id"
+_STAY: Final = "visit_detail_id"
 
 
 def _event(
@@ -79,7 +83,8 @@ def _event(
 ) -> Table:
     value, unit, answer = ("value_as_number", "unit_concept_id", "value_as_concept_id") if values else (None,) * 3
     of_values = (Column(name=value, type=ColumnType.NUMBER, required=False),) if value else ()
-    optional = [column for column in (visit, unit, answer) if column]
+    stay = _STAY if visit else None
+    optional = [column for column in (visit, stay, unit, answer) if column]
     return Table(
         name=name.value,
         columns=(
@@ -89,6 +94,7 @@ def _event(
             *_integers(*optional, required=False),
             *of_values,
             *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
+            *(_integers(_SITE, required=False) if name is EventTable.VISIT_DETAIL else ()),
         ),
         concept=concept,
         start=start,
@@ -98,6 +104,7 @@ def _event(
         unit=unit,
         answer=answer,
         visit=visit,
+        stay=stay,
     )
 
 
@@ -106,6 +113,15 @@ PERSON: Final = Table(
     columns=(
         *_integers("person_id", "gender_concept_id", "year_of_birth"),
         *_integers("month_of_birth", "day_of_birth", required=False),
+        *_integers(
+            "race_concept_id",
+            "race_source_concept_id",
+            "ethnicity_concept_id",
+            "ethnicity_source_concept_id",
+            "location_id",
+            "care_site_id",
+            required=False,
+        ),
     ),
     key="person_id",
 )
@@ -126,6 +142,7 @@ VISIT_OCCURRENCE: Final = Table(
         *_integers(_VISIT, "person_id", "visit_concept_id"),
         *_dates("visit_start_date", "visit_end_date"),
         Column(name="visit_start_datetime", type=ColumnType.TIME, required=False),
+        *_integers("care_site_id", required=False),
     ),
     key=_VISIT,
     concept="visit_concept_id",
@@ -201,6 +218,30 @@ _EVENTS: Final = (
 
 EVENT_TABLES: Final[dict[EventTable, Table]] = {EventTable(table.name): table for table in _EVENTS}
 
+LOCATION: Final = Table(
+    name="location",
+    columns=(
+        *_integers("location_id"),
+        *(
+            Column(name=name, type=ColumnType.TEXT, required=False)
+            for name in ("location_source_value", "zip", "county", "state")
+        ),
+    ),
+    key="location_id",
+)
+
+CARE_SITE: Final = Table(
+    name="care_site",
+    columns=(
+        *_integers("care_site_id"),
+        *(
+            Column(name=name, type=ColumnType.TEXT, required=False)
+            for name in ("care_site_source_value", "care_site_name")
+        ),
+    ),
+    key="care_site_id",
+)
+
 CONCEPT: Final = Table(
     name="concept",
     columns=(*_integers("concept_id"), Column(name="concept_name", type=ColumnType.TEXT)),
@@ -213,7 +254,8 @@ CONCEPT_ANCESTOR: Final = Table(
 )
 
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), CONCEPT, CONCEPT_ANCESTOR)
+    table.name: table
+    for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), LOCATION, CARE_SITE, CONCEPT, CONCEPT_ANCESTOR)
 }
 
 REQUIRED: Final = (PERSON.name, OBSERVATION_PERIOD.name)
@@ -276,7 +318,8 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
     kind = source_type.upper()
     match target:
         case ColumnType.TEXT:
-            return name if kind == "VARCHAR" else None
+            # Codes that look like numbers are often stored as such.
+            return name if kind == "VARCHAR" else f"CAST({name} AS VARCHAR)" if kind in _INTEGERS else None
         case ColumnType.INTEGER:
             return _to_integer(name, kind)
         case ColumnType.NUMBER:

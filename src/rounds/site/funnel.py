@@ -11,6 +11,7 @@ from rounds.engines.pack import served_pack
 from rounds.errors import DefinitionError, RecordsError
 from rounds.records.omop import open_records
 from rounds.records.omop_columns import create_omop_views
+from rounds.site.counting import LEAST_ROWS, event_rows
 from rounds.site.folder import RecordsBlock, Site
 
 
@@ -60,10 +61,11 @@ def funnel(site: Site, *, cohort: str, today: date, progress: Callable[[str], No
     with records.connect() as connection:
         if problems := cohort_problems(connection, asked, schema=create_omop_views(connection, records)):
             raise RecordsError("\n".join(f"site {site.id}: {problem}" for problem in problems))
-    pack = served_pack(records, build=True, tell=progress)
+    few = event_rows(records) < LEAST_ROWS
+    pack = "the records are few" if few else served_pack(records, build=True, tell=progress)
     with open_funnels(records, pack) as funnels:
         found = funnels.funnel(asked.definition)
-    if found.fell_back:
+    if found.fell_back and not few:
         progress(f"{site.id}: {asked}: counted in SQL, which is slower: {found.fell_back}")
     meeting = screened(tuple(rule.people_meeting for rule in found.rules), policy=site.policy)
     remaining = screened(tuple(rule.people_remaining for rule in found.rules), policy=site.policy)
