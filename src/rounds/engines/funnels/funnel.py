@@ -67,6 +67,11 @@ class Funnels:
         except NotCovered as reason:
             return self._from_sql(definition, str(reason))
 
+    def forget(self) -> None:
+        """Forget what rules found, so that the next funnel is counted from the beginning."""
+        self._indexes.clear()
+        self._rules.clear()
+
     def _from_sql(self, definition: CohortDefinition, reason: str) -> Funnel:
         found = find_cohort(self.connection, definition, schema="omop")
         return Funnel(qualifying_people=found.qualifying_people, rules=found.inclusion_counts, fell_back=reason)
@@ -80,7 +85,7 @@ class Funnels:
         met = np.zeros(len(index.person), dtype=np.uint64)
         for number, rule in enumerate(definition.rules):
             flags = self._rule(source, rule.group, index, key, concepts)
-            met |= flags.astype(np.uint64) << np.uint64(number)
+            kernels.mark(met, flags, number)
         return _tallied(definition, index, met)
 
     def _rule(self, source: Source, group: Group, index: Index, of: object, concepts: Concepts) -> Array:

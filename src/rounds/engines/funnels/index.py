@@ -97,11 +97,11 @@ def _every_event(source: Source, found: Found, *, prior: int, post: int) -> Inde
     def work(chunk: int) -> tuple[Array, Array, Array]:
         starts, stops = found.starts[chunk], found.stops[chunk]
         room = int(np.sum(stops - starts))
-        rows, periods = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+        person, day, periods = (np.empty(room, dtype=np.int32) for _ in range(3))
         observed = (pack.observed_start, pack.observed_first, pack.observed_last)
-        number = kernels.every_event(found.person, found.day, starts, stops, *observed, prior, post, rows, periods)
-        rows, periods = rows[:number], periods[:number]
-        person, day = found.person[rows], found.day[rows].astype(np.int32)
+        rows = (found.person, found.day, starts, stops)
+        number = kernels.every_event(*rows, *observed, prior, post, person, day, periods)
+        person, day, periods = person[:number], day[:number], periods[:number]
         if len(starts) == 1:  # sorted already
             return person, day, periods
         order = np.argsort((person.astype(np.int64) << 16) | day, kind="stable")

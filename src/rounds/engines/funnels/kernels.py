@@ -132,17 +132,19 @@ def every_event(
     observed_last: Array,
     prior: int,
     post: int,
-    rows: Array,
-    periods: Array,
+    out_person: Array,
+    out_day: Array,
+    out_period: Array,
 ) -> int:  # pragma: no cover
-    """Write down the rows while observed for so long, with the observation period, and return how many."""
+    """Write down the rows while observed for so long, with their observation period, and return how many."""
     number = 0
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
             period = _period(person[row], int(day[row]), observed, observed_first, observed_last, prior, post)
             if period >= 0:
-                rows[number] = row
-                periods[number] = period
+                out_person[number] = person[row]
+                out_day[number] = day[row]
+                out_period[number] = period
                 number += 1
     return number
 
@@ -225,20 +227,24 @@ def count_by_event(
 ) -> None:  # pragma: no cover
     """As `count_by_row`, a pass over the events `first_event..last_event`, each of person `of[event]`.
 
-    Sooner where rows are many and events few. Each person's rows must be sorted by day.
+    Sooner where rows are many and events few. Each person's rows and events must be sorted by day, so that windows only
+    move on.
     """
     value, least, most = asked.value, asked.low, asked.high
     for part in range(len(starts)):
-        at, stop = starts[part], stops[part]
+        at, stop, end, before = starts[part], stops[part], starts[part], -1
         for event in range(first_event, last_event):
             who = of[event]
-            if at < stop and person[at] < who:
-                at = _first_of(person, who, at, stop)
+            if who != before:
+                before = who
+                at = _first_of(person, who, end, stop)
+                end = _first_of(person, who + 1, at, stop)
+            while at < end and day[at] < low[event]:
+                at += 1
             row = at
-            while row < stop and person[row] == who and day[row] <= high[event] and out[event] < enough:
+            while row < end and day[row] <= high[event] and out[event] < enough:
                 if (
-                    day[row] >= low[event]
-                    and (len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event])
+                    (len(end_low) == 0 or end_low[event] <= last[row] <= end_high[event])
                     and (len(value) == 0 or least <= np.float64(value[row]) <= most)
                     and (no_more or _is_as_asked(row, who, day[row], asked))
                 ):
@@ -249,6 +255,8 @@ def count_by_event(
 @compiled
 def _first_of(person: Array, who: int, at: int, stop: int) -> int:  # pragma: no cover
     """Return the first row from `at` on of a person or a later one, looking farther and farther ahead."""
+    if at >= stop or person[at] >= who:
+        return at
     low, high = at, stop
     step = FIRST_STEP
     while low + step < high and person[low + step] < who:
@@ -285,6 +293,13 @@ def choose(person: Array, day: Array, flags: Array, last: bool) -> None:  # prag
 
 
 @compiled
+def mark(met: Array, flags: Array, rule: int) -> None:  # pragma: no cover
+    """Set the bit of a rule for the events that meet it."""
+    for event in range(len(met)):
+        met[event] |= np.uint64(flags[event]) << np.uint64(rule)
+
+
+@compiled
 def tally(
     person: Array, met: Array, meeting: Array, remaining: Array, events: Array, judged: int
 ) -> int:  # pragma: no cover
@@ -300,6 +315,7 @@ def tally(
     """
     people = 0
     at = 0
+    every = (np.uint64(1) << np.uint64(judged)) - np.uint64(1)
     while at < len(person):
         who = person[at]
         people += 1
@@ -309,13 +325,24 @@ def tally(
             mask = met[at]
             anything |= mask
             deep = 0
-            while deep < judged and (mask >> np.uint64(deep)) & np.uint64(1):
-                events[deep] += 1
+            while (mask >> np.uint64(deep)) & np.uint64(1):
                 deep += 1
+            if deep > 0:
+                events[deep - 1] += 1
             farthest = max(farthest, deep)
             at += 1
-        for rule in range(farthest):
-            remaining[rule] += 1
-        for rule in range(judged):
-            meeting[rule] += np.int64((anything >> np.uint64(rule)) & np.uint64(1))
+        if farthest > 0:
+            remaining[farthest - 1] += 1
+        missed = every & ~anything
+        while missed != 0:
+            rule = 0
+            while (missed >> np.uint64(rule)) & np.uint64(1) == 0:
+                rule += 1
+            meeting[rule] -= 1
+            missed &= missed - np.uint64(1)
+    for rule in range(judged):
+        meeting[rule] += people
+    for rule in range(judged - 2, -1, -1):
+        remaining[rule] += remaining[rule + 1]
+        events[rule] += events[rule + 1]
     return people
