@@ -10,6 +10,7 @@ from enum import StrEnum
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
+from rounds.measures.completeness import Need, check_needs
 from rounds.measures.criteria import check_grouped
 from rounds.measures.groupings import GROUPED, Grouping
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
@@ -52,6 +53,8 @@ class Measure:
     """What the network aims at, in the units of the rate."""
     groupings: tuple[Grouping, ...] = ()
     """What the levels are of each of the strata that need saying, in their order."""
+    needs: tuple[Need, ...] = ()
+    """How complete the records must be; a site where they are less so is flagged, and counted all the same."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
@@ -69,6 +72,7 @@ class Measure:
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
+        check_needs(self.needs, self.question, self.strata)
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
             long = "all dates are one period" if longest == 1 else f"a period lasts 1 to {longest} {self.grain}s"

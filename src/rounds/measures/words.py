@@ -64,6 +64,11 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
         ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
         ("better", str(measure.better)),
         ("target", "none" if measure.target is None else f"{measure.target:g}"),
+        *(
+            (("needs", ", ".join(f"{need.name}: {need.at_least} %" for need in measure.needs)),)
+            if measure.needs
+            else ()
+        ),
         ("written by", measure.author),
         ("reviewed by", f"{measure.reviewer}; next review {measure.next_review}"),
         ("digest", measure.digest[:16]),

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, RootModel, Tag, ValidationInfo, model
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.completeness import Need
 from rounds.measures.criteria import Events
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
@@ -31,6 +32,7 @@ from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
+Percent = Annotated[str, Field(pattern=r"^[0-9]{1,3} ?%$")]
 Version = Annotated[int, Field(ge=1)]
 
 
@@ -92,6 +94,7 @@ class _MeasureBase(Definition):
     unit: Words
     better: Better
     target: float | None = None
+    needs: dict[Words, Percent] = Field(default_factory=dict)
     author: Words
     reviewer: Words
     next_review: date
@@ -131,6 +134,9 @@ class _MeasureBase(Definition):
             reviewer=self.reviewer,
             next_review=self.next_review,
             target=self.target,
+            needs=tuple(
+                Need(name=name, at_least=int(percent.removesuffix("%"))) for name, percent in self.needs.items()
+            ),
         )
 
 
