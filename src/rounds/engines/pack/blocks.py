@@ -28,9 +28,14 @@ class Coded:
 
     def of_block(self, number: int) -> tuple[Array, Array]:
         """Return where each concept's rows of a block start and stop."""
+        return self.bounds[:, number].copy(), self.bounds[:, number + 1].copy()
+
+    @property
+    def bounds(self) -> Array:
+        """Where each block's rows begin, shape (concepts, blocks + 1); found when first asked for."""
         if self._bounds is None:
             self._bounds = self._found()
-        return self._bounds[:, number].copy(), self._bounds[:, number + 1].copy()
+        return self._bounds
 
     def _found(self) -> Array:
         starts, stops = self.table.starts[self.places].copy(), self.table.stops[self.places].copy()
