@@ -12,7 +12,15 @@ import duckdb
 
 from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.grid import Cell, check_periods, complete_count
-from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, ROW_COLUMNS, rows_sql
+from rounds.engines.rows import (
+    MOMENT_ORDER,
+    OBSERVED,
+    PEOPLE,
+    ROW_COLUMNS,
+    marked_sql,
+    result_sql,
+    rows_sql,
+)
 from rounds.measures.counts import Count
 from rounds.measures.criteria import (
     Age,
@@ -25,16 +33,21 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
-    Touches,
+    Stands,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import EventTable
+from rounds.measures.events import WITH_DETAIL, WITH_VALUE, EventTable
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.scores import Component, Score
@@ -43,10 +56,13 @@ from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
 
 Span = tuple[date, date]
+_Facts = Mapping[tuple[EventTable, Marked | Result], frozenset[int]]
+"""The rows of a table of which something is true that does not stand in the rows themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
+    table: EventTable
     row: int
     person_id: int
     concept: int
@@ -70,11 +86,13 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
+    person_id: int
     sex: str
     year_of_birth: int
     birthday: tuple[int, int]
     observed: tuple[Span, ...]
-    rows: Mapping[EventTable, list[_Row]]
+    rows: Mapping[tuple[EventTable, Extent], list[_Row]]
+    facts: _Facts
     concepts: Concepts
     known: dict[Events | Scored, list[_Row]] = field(default_factory=dict)
     """Rows found before: they are the same whatever they are asked for."""
@@ -88,7 +106,7 @@ class _Person:
             case None:
                 return True
             case Age():
-                age = self.age(unit.first if criterion.at is Anchor.START else unit.last, criterion.by)
+                age = self.age(criterion.day(unit.first, unit.last), criterion.by)
                 return (criterion.low is None or age >= criterion.low) and (
                     criterion.high is None or age <= criterion.high
                 )
@@ -100,6 +118,10 @@ class _Person:
                 return unit.row is not None and _in_range(criterion, unit.row)
             case Answer():
                 return unit.row is not None and unit.row.answer in self.concepts[criterion.codes]
+            case Marked() | Result():
+                return unit.row is not None and unit.row.row in self.facts[unit.row.table, criterion]
+            case Lies():
+                return criterion.touches.holds((unit.first, unit.last), criterion.window.on(unit.first, unit.last))
             case Has():
                 return self._has(criterion, unit)
             case AllOf():
@@ -121,7 +143,7 @@ class _Person:
         else:
             rows = [
                 row
-                for row in self.rows.get(events.table, [])
+                for row in self.rows.get((events.table, events.without_end), [])
                 if events.codes is None or row.concept in self.concepts[events.codes]
             ]
         found = [row for row in rows if self.meets(events.where, _Unit(first=row.first, last=row.last, row=row))]
@@ -132,7 +154,7 @@ class _Person:
     def _scored(self, score: Score) -> list[_Row]:
         sets: dict[tuple[date, int], list[tuple[EventTable, _Row]]] = defaultdict(list)
         for table in sorted({EventTable(component.table) for component in score.components}):
-            for row in self.rows.get(table, []):
+            for row in self.rows.get((table, Extent.FIRST_DAY), []):
                 sets[row.first, row.minute].append((table, row))
         found = []
         for (day, minute), rows in sets.items():
@@ -178,21 +200,13 @@ class _Person:
 
     def _has(self, asked: Has, unit: _Unit) -> bool:
         first, last = asked.window.on(unit.first, unit.last)
-        found = [
-            row for row in self.events(asked.events) if first <= last and _touches(row, asked.touches, first, last)
-        ]
+        found = [row for row in self.events(asked.events) if asked.touches.holds((row.first, row.last), (first, last))]
         if asked.same_visit:
             visit = unit.row.visit if unit.row else -1
             found = [row for row in found if row.visit == visit != -1]
-        match asked.choose:
-            case Choose.FIRST:
-                found = found[:1]
-            case Choose.LAST:
-                # Of those at the last moment it is the first again that stands for all.
-                found = [row for row in found if (row.first, row.minute) == (found[-1].first, found[-1].minute)][:1]
+        found = _chosen(found, asked.choose, asked.stands)
         met = [row for row in found if self.meets(asked.provided, _Unit(first=row.first, last=row.last, row=row))]
-        number = len({row.first for row in met}) if asked.distinct is Distinct.DAYS else len(met)
-        return number >= asked.at_least
+        return _number(met, asked.distinct) >= asked.at_least
 
 
 def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
@@ -212,19 +226,40 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
         ValueError: if the periods are not as above.
     """
     check_periods(measure, periods)
+    numerators: dict[Cell, int] = defaultdict(int)
+    denominators: dict[Cell, int] = defaultdict(int)
+    for person, period, unit, met in _asked_about(measure, records, periods):
+        cell = (period.start, _levels(person, unit.first, measure.strata))
+        denominators[cell] += 1
+        numerators[cell] += met
+    return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
+
+
+def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period, ...]) -> dict[int, tuple[int, int]]:
+    """Return of everybody who is asked about how often they are met and how often they are asked, over all periods.
+
+    It is for holding a measure against cases whose answer is known; never let it out of a site.
+    """
+    check_periods(measure, periods)
+    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person, _, _, met in _asked_about(measure, records, periods):
+        found[person.person_id] = (found[person.person_id][0] + met, found[person.person_id][1] + 1)
+    return dict(found)
+
+
+def _asked_about(
+    measure: Measure, records: Records, periods: tuple[Period, ...]
+) -> Iterator[tuple[_Person, Period, _Unit, bool]]:
+    """Yield everything in the denominator, and whether it is in the numerator."""
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
         people = _people(connection, question, concepts)
-    numerators: dict[Cell, int] = defaultdict(int)
-    denominators: dict[Cell, int] = defaultdict(int)
-    for person in people:
-        for period, unit in _units(person, question, periods):
-            if person.meets(question.who, unit):
-                cell = (period.start, _levels(person, unit.first, measure.strata))
-                denominators[cell] += 1
-                numerators[cell] += person.meets(question.numerator, unit)
-    return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
+    for apart, some in asked_apart(question, periods):
+        for person in people:
+            for period, unit in _units(person, apart, some):
+                if person.meets(apart.who, unit):
+                    yield person, period, unit, person.meets(apart.numerator, unit)
 
 
 def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]) -> Iterator[tuple[Period, _Unit]]:
@@ -244,6 +279,7 @@ def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ..
 
 def _set_of(person_id: int, day: date, minute: int, *, value: float, visit: int) -> _Row:
     return _Row(
+        table=EventTable.MEASUREMENT,
         row=0,
         person_id=person_id,
         concept=-1,
@@ -257,14 +293,28 @@ def _set_of(person_id: int, day: date, minute: int, *, value: float, visit: int)
     )
 
 
-def _touches(row: _Row, how: Touches, first: date, last: date) -> bool:
-    match how:
-        case Touches.STARTS:
-            return first <= row.first <= last
-        case Touches.ENDS:
-            return first <= row.last <= last
-        case Touches.OVERLAPS:
-            return row.first <= last and row.last >= first
+def _chosen(found: list[_Row], choose: Choose, stands: Stands) -> list[_Row]:
+    """Return the row that is chosen of some in the order of their moments; all of them if any will do."""
+    if choose is Choose.ANY or not found:
+        return found
+    one = found[0 if choose is Choose.FIRST else -1]
+    if stands is Stands.AT_THE_MOMENT:
+        # Of those at the last moment it is the first again that stands for all.
+        return [row for row in found if (row.first, row.minute) == (one.first, one.minute)][:1]
+    # Of those with the lowest value the first again.
+    return sorted(
+        (row for row in found if row.first == one.first), key=lambda row: (row.value is None, row.value or 0.0)
+    )[:1]
+
+
+def _number(found: list[_Row], distinct: Distinct) -> int:
+    match distinct:
+        case Distinct.ROWS:
+            return len(found)
+        case Distinct.DAYS:
+            return len({row.first for row in found})
+        case Distinct.CODES:
+            return len({row.concept for row in found})
 
 
 def _in_range(asked: Value, row: _Row) -> bool:
@@ -295,19 +345,37 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
     observed: dict[int, list[Span]] = defaultdict(list)
     for person_id, first, last in connection.execute(OBSERVED).fetchall():
         observed[person_id].append((first, last))
-    rows: dict[int, dict[EventTable, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[int, dict[tuple[EventTable, Extent], list[_Row]]] = defaultdict(lambda: defaultdict(list))
     for table in question.tables:
-        for values in connection.execute(rows_sql(table)).fetchall():
-            row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
-            rows[row.person_id][table].append(row)
+        for extent in Extent:
+            for values in connection.execute(rows_sql(table, extent)).fetchall():
+                row = _Row(table=table, **dict(zip(ROW_COLUMNS, values, strict=True)))
+                rows[row.person_id][table, extent].append(row)
+    facts = _facts(connection, question, concepts)
     return [
         _Person(
+            person_id=person_id,
             sex=sex,
             year_of_birth=born,
             birthday=(month, min(day, calendar.monthrange(born, month)[1])),
             observed=tuple(observed[person_id]),
             rows=rows[person_id],
+            facts=facts,
             concepts=concepts,
         )
         for person_id, born, month, day, sex in connection.execute(PEOPLE).fetchall()
     ]
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> _Facts:
+    found: dict[tuple[EventTable, Marked | Result], frozenset[int]] = {}
+    for table in question.tables:
+        for criterion in question.criteria:
+            if isinstance(criterion, Marked) and table in WITH_DETAIL[criterion.detail]:
+                sql = marked_sql(table, criterion.detail, concepts[criterion.codes])
+            elif isinstance(criterion, Result) and table in WITH_VALUE:
+                sql = result_sql(table)
+            else:
+                continue
+            found[table, criterion] = frozenset(row for (row,) in connection.execute(sql).fetchall())
+    return found

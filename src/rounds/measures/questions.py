@@ -10,6 +10,7 @@ from rounds.measures.criteria import (
     Criterion,
     Events,
     Has,
+    Marked,
     Observed,
     Scored,
     check_askable,
@@ -93,7 +94,8 @@ class RecordsQuestion:
         of_rows = [one.codes for one in self.events if isinstance(one, Events) and one.codes is not None]
         of_scores = [codes for one in self.events if isinstance(one, Scored) for codes in one.score.code_lists]
         of_answers = [part.codes for part in self.criteria if isinstance(part, Answer)]
-        return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers]))
+        of_details = [part.codes for part in self.criteria if isinstance(part, Marked)]
+        return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers, *of_details]))
 
     @property
     def tables(self) -> tuple[EventTable, ...]:

@@ -2,12 +2,13 @@
 """The OMOP tables and columns that Rounds uses, and how a file's own types become ours without losing anything."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rounds.measures.events import EventTable
+from rounds.measures.events import Detail, EventTable
 
 
 class ColumnType(StrEnum):
@@ -46,6 +47,9 @@ class Table:
     unit: str | None = None
     answer: str | None = None
     visit: str | None = None
+    words: str | None = None
+    """Where a result in words stands."""
+    details: Mapping[Detail, str] = field(default_factory=dict)
 
     @property
     def is_event(self) -> bool:
@@ -66,7 +70,7 @@ def _dates(*names: str, required: bool = True) -> tuple[Column, ...]:
 _VISIT: Final = "visit_occurrence_id"
 
 
-def _event(
+def _event(  # noqa: PLR0913  what a row may have
     name: EventTable,
     *,
     concept: str,
@@ -76,8 +80,11 @@ def _event(
     time: str | None = None,
     values: bool = False,
     visit: str | None = _VISIT,
+    words: str | None = None,
+    details: Mapping[Detail, str] | None = None,
 ) -> Table:
     value, unit, answer = ("value_as_number", "unit_concept_id", "value_as_concept_id") if values else (None,) * 3
+    details = details or {}
     of_values = (Column(name=value, type=ColumnType.NUMBER, required=False),) if value else ()
     optional = [column for column in (visit, unit, answer) if column]
     return Table(
@@ -89,6 +96,8 @@ def _event(
             *_integers(*optional, required=False),
             *of_values,
             *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
+            *((Column(name=words, type=ColumnType.TEXT, required=False),) if words else ()),
+            *_integers(*details.values(), required=False),
         ),
         concept=concept,
         start=start,
@@ -98,6 +107,8 @@ def _event(
         unit=unit,
         answer=answer,
         visit=visit,
+        words=words,
+        details=details,
     )
 
 
@@ -120,12 +131,19 @@ OBSERVATION_PERIOD: Final = Table(
     end="observation_period_end_date",
 )
 
+_OF_VISITS: Final = {
+    Detail.TYPE: "visit_type_concept_id",
+    Detail.ADMITTED_FROM: "admitted_from_concept_id",
+    Detail.DISCHARGED_TO: "discharged_to_concept_id",
+}
+
 VISIT_OCCURRENCE: Final = Table(
     name=EventTable.VISIT_OCCURRENCE.value,
     columns=(
         *_integers(_VISIT, "person_id", "visit_concept_id"),
         *_dates("visit_start_date", "visit_end_date"),
         Column(name="visit_start_datetime", type=ColumnType.TIME, required=False),
+        *_integers(*_OF_VISITS.values(), required=False),
     ),
     key=_VISIT,
     concept="visit_concept_id",
@@ -133,6 +151,7 @@ VISIT_OCCURRENCE: Final = Table(
     end="visit_end_date",
     time="visit_start_datetime",
     visit=_VISIT,
+    details=_OF_VISITS,
 )
 
 _EVENTS: Final = (
@@ -141,6 +160,7 @@ _EVENTS: Final = (
         concept="condition_concept_id",
         start="condition_start_date",
         end="condition_end_date",
+        details={Detail.TYPE: "condition_type_concept_id", Detail.STATUS: "condition_status_concept_id"},
     ),
     _event(
         EventTable.CONDITION_ERA,
@@ -154,6 +174,7 @@ _EVENTS: Final = (
         concept="drug_concept_id",
         start="drug_exposure_start_date",
         end="drug_exposure_end_date",
+        details={Detail.TYPE: "drug_type_concept_id"},
     ),
     _event(
         EventTable.DRUG_ERA,
@@ -162,26 +183,39 @@ _EVENTS: Final = (
         end="drug_era_end_date",
         visit=None,
     ),
-    _event(EventTable.PROCEDURE_OCCURRENCE, concept="procedure_concept_id", start="procedure_date"),
+    _event(
+        EventTable.PROCEDURE_OCCURRENCE,
+        concept="procedure_concept_id",
+        start="procedure_date",
+        end="procedure_end_date",
+        details={Detail.TYPE: "procedure_type_concept_id"},
+    ),
     _event(
         EventTable.DEVICE_EXPOSURE,
         concept="device_concept_id",
         start="device_exposure_start_date",
         end="device_exposure_end_date",
+        details={Detail.TYPE: "device_type_concept_id"},
     ),
     _event(
         EventTable.MEASUREMENT,
         concept="measurement_concept_id",
         start="measurement_date",
+        end="measurement_end_date",
         time="measurement_datetime",
         values=True,
+        words="value_source_value",
+        details={Detail.TYPE: "measurement_type_concept_id"},
     ),
     _event(
         EventTable.OBSERVATION,
         concept="observation_concept_id",
         start="observation_date",
+        end="observation_end_date",
         time="observation_datetime",
         values=True,
+        words="value_as_string",
+        details={Detail.TYPE: "observation_type_concept_id", Detail.QUALIFIER: "qualifier_concept_id"},
     ),
     VISIT_OCCURRENCE,
     _event(
@@ -191,11 +225,21 @@ _EVENTS: Final = (
         end="visit_detail_end_date",
         end_required=True,
         time="visit_detail_start_datetime",
+        details={
+            Detail.TYPE: "visit_detail_type_concept_id",
+            Detail.ADMITTED_FROM: "admitted_from_concept_id",
+            Detail.DISCHARGED_TO: "discharged_to_concept_id",
+        },
     ),
     Table(
         name=EventTable.DEATH.value,
-        columns=(*_integers("person_id"), *_dates("death_date")),
+        columns=(
+            *_integers("person_id"),
+            *_dates("death_date"),
+            *_integers("death_type_concept_id", required=False),
+        ),
         start="death_date",
+        details={Detail.TYPE: "death_type_concept_id"},
     ),
 )
 

@@ -15,11 +15,14 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     check_askable,
 )
@@ -30,6 +33,8 @@ from rounds.storage.criteria_parts import (
     AgeFile,
     CodesName,
     EdgeText,
+    LiesFile,
+    MarkedFile,
     ObservedFile,
     Part,
     ScoreName,
@@ -64,6 +69,7 @@ class EventsFile(Part):
     codes: CodesName | None = None
     inside_observation: bool = True
     where: "Written | None" = None
+    without_end: Extent = Extent.FIRST_DAY
 
     def _check_rows(self, defined: Defined) -> None:
         check_written(self.where, defined, of=self.table, at="where")
@@ -76,6 +82,8 @@ class EventsFile(Part):
     def _events(self, defined: Defined, *, first: bool) -> Events | Scored:
         where = [Observed(window=AT_START)] if self.inside_observation else []
         if self.score is not None:
+            if self.without_end is not Extent.FIRST_DAY:
+                raise DefinitionError("a set of observations lasts one day; remove `without_end`", field="without_end")
             if self.event is not None or self.codes is not None:
                 raise DefinitionError("a score names its own rows; remove `event` and `codes`", field="score")
             criterion = all_of([*where, *written(self.where, defined)])
@@ -91,6 +99,7 @@ class EventsFile(Part):
             codes=None if self.codes is None else codes_named(self.codes, defined),
             where=all_of([*where, *written(self.where, defined)]),
             first=first,
+            without_end=self.without_end,
         )
 
 
@@ -119,6 +128,7 @@ class HadFile(EventsFile):
     at_least: Annotated[int, Field(ge=1, le=MOST_TIMES)] | None = None
     at_most: Annotated[int, Field(ge=0, le=MOST_TIMES - 1)] | None = None
     distinct: Distinct = Distinct.ROWS
+    stands: Stands = Stands.AT_THE_MOMENT
     provided: "Written | None" = None
     same_visit: bool = False
 
@@ -137,6 +147,7 @@ class HadFile(EventsFile):
                 at_least=times,
                 distinct=self.distinct,
                 choose=Choose(self.which) if self.which in ("first", "last") else Choose.ANY,
+                stands=self.stands,
                 provided=all_of(written(self.provided, defined)),
                 same_visit=self.same_visit,
             )
@@ -173,6 +184,9 @@ class CriterionFile(Part):
     observed: ObservedFile | None = None
     value: ValueFile | None = None
     answer: CodesName | None = None
+    marked: MarkedFile | None = None
+    result: Literal["recorded"] | None = None
+    lies: LiesFile | None = None
     had: HadFile | None = None
     all: "Several | None" = None
     any: "Several | None" = None
@@ -206,8 +220,11 @@ class CriterionFile(Part):
             return self.value.to_criterion(defined)
         if self.answer is not None:
             return Answer(codes=defined.codes(self.answer))
-        if self.had is not None:
-            return self.had.to_criterion(defined)
+        if self.result is not None:
+            return Result()
+        for part in (self.marked, self.lies, self.had):
+            if part is not None:
+                return part.to_criterion(defined)
         if self.at_least is not None:
             return self.at_least.to_criterion(defined)
         if self.not_ is not None:

@@ -23,6 +23,7 @@ from rounds.engines.pack.steps import Shared
 from rounds.engines.pack.tallies import tally, tally_rows
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
+from rounds.measures.in_period import names_period
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion, Rows
 from rounds.measures.strata import AGE_BANDS, LEVELS, Stratum
@@ -191,6 +192,7 @@ class _Plan:
     def _add_people(
         self, chunk: _Chunk, question: RecordsQuestion, unit: People, denominators: dict[Shared, int]
     ) -> tuple[int, int]:
+        _refuse_named_period(question)
         asked = chunk.masks.all_of(unit.criterion, question.who)
         met = chunk.masks.step(question.numerator)
         if asked not in denominators:
@@ -203,6 +205,7 @@ class _Plan:
     def _add_rows(
         self, rows: RowCriteria, question: RecordsQuestion, unit: Rows, periods: tuple[Period, ...]
     ) -> tuple[int, int]:
+        _refuse_named_period(question)
         rows.check(unit.events, question.who, question.numerator)
         if rows.table(unit.events.table).vague:
             raise NotCovered(f"{unit.events.table} has rows that end after 2079")
@@ -259,6 +262,11 @@ class _Plan:
         return complete_count(
             one.measure, member=member, periods=one.periods, numerators=numerators, denominators=denominators
         )
+
+
+def _refuse_named_period(question: RecordsQuestion) -> None:
+    if names_period(question):
+        raise NotCovered("a question that names the period is asked of each period in SQL")
 
 
 def _periods(task: _PeopleTask | _RowsTask) -> tuple[Period, ...]:

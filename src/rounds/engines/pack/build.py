@@ -28,7 +28,7 @@ from rounds.engines.pack.layout import (
 )
 from rounds.engines.rows import OBSERVED, PEOPLE, rows_sql
 from rounds.errors import RecordsError
-from rounds.measures.events import WITH_END, WITH_VALUE, WITH_VISIT, EventTable
+from rounds.measures.events import WITH_VALUE, WITH_VISIT, EventTable
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
 from rounds.records.quality import Source
@@ -225,7 +225,7 @@ class _Table:
     def _columns(self) -> list[str]:
         of = EVENT_TABLES[self.table]
         shown = {
-            "last": self.table in WITH_END,
+            "last": of.end is not None and (of.column(of.end).required or of.end not in self.source.missing),
             "minute": of.time is not None and of.time not in self.source.missing,
             "value": self.table in WITH_VALUE,
             "unit": self.table in WITH_VALUE,

@@ -10,6 +10,7 @@ from rounds.engines.grid import Cell
 from rounds.engines.sql.people import MOST_PERIODS, Masks
 from rounds.engines.sql.plan import Plan, date_sql
 from rounds.engines.sql.rows import events, meeting, people
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum, age_band
@@ -28,7 +29,14 @@ class Final:
 
 
 def finals(plan: Plan, question: RecordsQuestion, periods: tuple[Period, ...]) -> tuple[Final, ...]:
-    """Add a question's steps to a plan, and return what to ask in the end: one query for every 62 periods."""
+    """Add a question's steps to a plan, and return what to ask in the end: one query for every 62 periods.
+
+    A question that names the period is another question in each, with a query for each.
+    """
+    return tuple(final for apart, some in asked_apart(question, periods) for final in _finals(plan, apart, some))
+
+
+def _finals(plan: Plan, question: RecordsQuestion, periods: tuple[Period, ...]) -> tuple[Final, ...]:
     chunks = [periods[at : at + MOST_PERIODS] for at in range(0, len(periods), MOST_PERIODS)]
     if isinstance(question.unit, Rows):
         return (Final(question=question, sql=_rows_sql(plan, question, question.unit, periods), periods=periods),)
@@ -77,8 +85,8 @@ def _people_sql(plan: Plan, question: RecordsQuestion, unit: People, periods: tu
 
 
 def _rows_sql(plan: Plan, question: RecordsQuestion, unit: Rows, periods: tuple[Period, ...]) -> str:
-    asked = meeting(plan, events(plan, unit.events), question.who)
-    met = meeting(plan, asked, question.numerator)
+    asked = meeting(plan, events(plan, unit.events), question.who, of=unit.events.table)
+    met = meeting(plan, asked, question.numerator, of=unit.events.table)
     values = ", ".join(
         f"({place}, {date_sql(period.start)}, {date_sql(period.end)})" for place, period in enumerate(periods)
     )
