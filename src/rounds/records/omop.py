@@ -13,8 +13,10 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import current_folder
-from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, check_values, people_problem
-from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_scan, lossless_cast, parts_of
+from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, people_problem
+from rounds.records.remembered import digest_of_opening, recall, remember
+from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_list, file_scan, lossless_cast, parts_of
+from rounds.records.value_checks import check_values
 
 OutsideObservation = Literal["refuse", "exclude"]
 
@@ -69,7 +71,13 @@ class Records:
 
 
 def open_records(
-    folder: Path, *, site: str, as_of: date, outside_observation: OutsideObservation = "refuse"
+    folder: Path,
+    *,
+    site: str,
+    as_of: date,
+    outside_observation: OutsideObservation = "refuse",
+    checked: Path | None = None,
+    keep: bool = False,
 ) -> Records:
     """Return a site's records, checked table by table.
 
@@ -89,6 +97,9 @@ def open_records(
         site: the site's id, for messages.
         as_of: the day the round looks back from; nobody can be born in a later year.
         outside_observation: what to do with rows outside observation, as in site.yaml.
+        checked: a file that remembers which records were checked before. Those are not checked again; a changed file,
+            or a changed rule, is.
+        keep: whether to remember these there once they are checked.
 
     Raises:
         RecordsError: one line for each problem, naming site, file, column and row, and what to do.
@@ -111,11 +122,16 @@ def open_records(
             else:
                 problems += opened
         found = tuple(sources)
+        exclude = outside_observation == "exclude"
+        digest = None
+        if checked is not None and not problems:
+            digest = digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of)
+            before = recall(checked, digest, site=site)
+            if before is not None:
+                return Records(site=site, folder=folder, sources=found, quality=before, as_of=as_of)
         _create_views(connection, found)
         try:
-            wrong, quality = check_values(
-                connection, found, site=site, exclude=outside_observation == "exclude", as_of=as_of
-            )
+            wrong, quality = check_values(connection, found, site=site, exclude=exclude, as_of=as_of)
         except duckdb.Error as error:
             raise RecordsError(
                 f"site {site}: {folder} cannot be read; check the disk and the export ({type(error).__name__})"
@@ -126,6 +142,10 @@ def open_records(
         problems += [few] if few else []
     if problems:
         raise RecordsError("\n".join(problems))
+    # Remembered only if nothing changed while it was read.
+    unchanged = digest == digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of) if keep else False
+    if checked is not None and unchanged:
+        remember(checked, digest, quality)
     return Records(site=site, folder=folder, sources=found, quality=quality, as_of=as_of)
 
 
@@ -204,11 +224,23 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
 
 def _unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
     """Return the name of a table's first file whose columns are not those of its first."""
+    if not path.is_dir() or _written_alike(connection, path):
+        return None
     columns = []
-    for part in parts_of(path) if path.is_dir() else ():
+    for part in parts_of(path):
         described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(part)}").fetchall()
         columns.append([row[:2] for row in described])
     return next((part.name for part, found in zip(parts_of(path), columns, strict=False) if found != columns[0]), None)
+
+
+def _written_alike(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Say whether all files of a table declare their columns in the same words. Those who do not may still agree."""
+    declared = "row(name, type, type_length, converted_type, scale, precision, logical_type, num_children)"
+    ((ways,),) = connection.execute(
+        f"SELECT count(DISTINCT columns) FROM (SELECT list({declared}) AS columns "
+        f"FROM parquet_schema([{file_list(path)}]) GROUP BY file_name)"
+    ).fetchall()
+    return bool(ways == 1)
 
 
 def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:

@@ -1,15 +1,12 @@
-# ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
-"""Checks a site's tables once, before anything is counted. Its findings name rows and columns, never their values."""
+"""What must not be true of a site's rows, and how its owner is told. Never with the values themselves."""
 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
 from rounds.measures.strata import SEX_BY_CONCEPT, UNKNOWN_SEX_CONCEPTS
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Column, ColumnType, Table, place_of
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, VISIT_OCCURRENCE, Column, ColumnType, Table
 
 MINIMUM_PEOPLE: Final = 10
 """A site with fewer people is refused: whatever is counted there describes one of a handful, however it is rounded."""
@@ -78,53 +75,8 @@ class Rule:
     reason_left_out: str | None = None
     """Why such rows are left out, if the site's settings say so; else they are refused."""
     outcome: str = "left out"
-
-
-def check_values(
-    connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], *, site: str, exclude: bool, as_of: date
-) -> tuple[list[str], QualityReport]:
-    """Return everything wrong with the rows of a site's tables, and what is left out of them.
-
-    Rows dated after `as_of` are not wrong: a site's data may be newer than a round.
-
-    Args:
-        connection: has the tables that could be opened as typed views.
-        sources: the tables that could be opened.
-        site: the site's id, for messages.
-        exclude: whether rows outside observation are left out instead of refused.
-        as_of: nobody can be born in a later year; nothing else is held against it.
-    """
-    names = {source.table.name for source in sources}
-    problems: list[str] = []
-    left_out: list[LeftOut] = []
-    if PERSON.name in names:
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE known AS SELECT person_id, min(year_of_birth) AS year_of_birth "
-            "FROM person WHERE person_id IS NOT NULL GROUP BY person_id"
-        )
-    # Tables that others are held against come first: a damaged one is named once and not looked into again.
-    for source in sorted(sources, key=lambda source: source.table.name not in DENOMINATORS):
-        try:
-            rules = rules_of(source.table, source.missing, names, as_of=as_of)
-            found = _apply(connection, source, rules, joined=PERSON.name in names)
-        except duckdb.Error:
-            # DuckDB's own words may repeat a value, so they are not passed on.
-            problems.append(
-                f"site {site}: {source.path.name}: the file is damaged part of the way through; export it again"
-            )
-            names.remove(source.table.name)
-            continue
-        for rule, rows, first in found:
-            if rule.reason_left_out and exclude:
-                left_out.append(
-                    LeftOut(file=source.path.name, reason=rule.reason_left_out, outcome=rule.outcome, rows=rows)
-                )
-            else:
-                place = place_of(source.path, first)
-                where = f"{source.path.name}, column `{rule.column}`" if rule.column else source.path.name
-                problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, place)}; {rule.remedy}")
-    people = _number_of_people(connection) if PERSON.name in names and not problems else 0
-    return problems, QualityReport(site=site, people=people, left_out=tuple(left_out))
+    suspect: str | None = None
+    """What is cheap to tell and true of every row that meets the condition; the condition itself if not said."""
 
 
 def people_problem(people: int, *, site: str, file: str) -> str | None:
@@ -139,33 +91,8 @@ def people_problem(people: int, *, site: str, file: str) -> str | None:
     return None
 
 
-def _number_of_people(connection: duckdb.DuckDBPyConnection) -> int:
-    ((people,),) = connection.execute("SELECT count(*) FROM known").fetchall()
-    return int(people)
-
-
-def _rows(rows: int, first: str) -> str:
-    return first if rows == 1 else f"{rows:,} rows, the first is {first}"
-
-
-def _apply(
-    connection: duckdb.DuckDBPyConnection, source: Source, rules: list[Rule], *, joined: bool
-) -> list[tuple[Rule, int, int]]:
-    key = source.table.key
-    again = f'count(*) OVER (PARTITION BY t."{key}")' if key else "1"
-    person = "LEFT JOIN known ON known.person_id = t.person_id" if joined and _has_person(source.table) else ""
-    known = "known.person_id AS known_id, known.year_of_birth AS born" if person else "NULL AS known_id, NULL AS born"
-    rows = f"SELECT t.*, {known}, {again} AS copies FROM ({source.checked}) t {person}"
-    broken = ", ".join(f"({rule.condition}) AS rule_{number}" for number, rule in enumerate(rules))
-    counted = ", ".join(
-        f"count(*) FILTER (WHERE rule_{number}), min(rounds_row) FILTER (WHERE rule_{number})"
-        for number in range(len(rules))
-    )
-    (row,) = connection.execute(f"SELECT {counted} FROM (SELECT rounds_row, {broken} FROM ({rows}) t)").fetchall()
-    return [(rule, row[2 * i], row[2 * i + 1]) for i, rule in enumerate(rules) if row[2 * i]]
-
-
-def _has_person(table: Table) -> bool:
+def has_person(table: Table) -> bool:
+    """Say whether a table's rows are about somebody."""
     return any(column.name == "person_id" for column in table.columns)
 
 
@@ -174,7 +101,8 @@ def rules_of(table: Table, missing: tuple[str, ...], names: set[str], *, as_of: 
 
     Conditions are DuckDB's SQL over the table's typed columns, called `t`, with `<column> is wrong` for each that is
     there, `copies`, how often the row's key comes, and `known_id` and `born`, the person's id and year of birth in
-    `person`. They may look into `observation_period` and `visit_occurrence`.
+    `person`. They may look into `observation_period` and `visit_occurrence`. What makes a row suspect may also look at
+    `periods`, `observed_first` and `observed_last`: the person's number of observation periods and their ends.
 
     Args:
         table: the table.
@@ -205,7 +133,7 @@ def rules_of(table: Table, missing: tuple[str, ...], names: set[str], *, as_of: 
         )
     if table.name == PERSON.name:
         rules += _person_rules(asked=[name for name in DENOMINATORS if name in names], as_of=as_of)
-    if PERSON.name in names and table.name != PERSON.name and _has_person(table):
+    if PERSON.name in names and table.name != PERSON.name and has_person(table):
         rules += _life_rules(table)
         if table.is_event and OBSERVATION_PERIOD.name in names:
             rules.append(_outside_rule(table))
@@ -250,6 +178,7 @@ def _person_rules(*, asked: list[str], as_of: date) -> list[Rule]:
         column="year_of_birth",
         problem=f"a year of birth outside {EARLIEST_YEAR_OF_BIRTH} to {as_of.year}",
         remedy="correct it or remove the person from every table",
+        suspect=impossible,
     )
     # Events count only in somebody who is in a denominator, so the others' year of birth can be left alone.
     never_counted = Rule(
@@ -259,6 +188,7 @@ def _person_rules(*, asked: list[str], as_of: date) -> list[Rule]:
         "observation period nor a visit",
         remedy="correct it, or set `outside_observation: exclude` in site.yaml to leave such people out",
         reason_left_out="with an impossible year of birth, of people with neither an observation period nor a visit",
+        suspect=impossible,
     )
     sex = Rule(
         condition=f"t.gender_concept_id NOT IN ({', '.join(map(str, sexes))})",
@@ -305,4 +235,6 @@ def _outside_rule(table: Table) -> Rule:
         reason_left_out="dated outside the person's observation periods",
         outcome=("counted as visits all the same; " if table.name == VISIT_OCCURRENCE.name else "")
         + "left out as events, except of a measure that says `inside_observation: false`",
+        suspect=f"known_id IS NOT NULL AND (periods IS DISTINCT FROM 1 "
+        f'OR (t."{table.start}" BETWEEN observed_first AND observed_last) IS NOT TRUE)',
     )

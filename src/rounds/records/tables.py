@@ -285,7 +285,7 @@ def file_scan(path: Path) -> str:
     Args:
         path: a Parquet or CSV file, or a folder of Parquet files with the same columns.
     """
-    literals = ", ".join(_literal(part) for part in parts_of(path))
+    literals = file_list(path)
     if path.is_dir() or path.suffix.lower() == ".parquet":
         scan = f"read_parquet([{literals}], file_row_number = true, hive_partitioning = false)"
         row = f"(CAST(file_index AS BIGINT) << {_PART_BITS}) + file_row_number + 1"
@@ -298,6 +298,11 @@ def place_of(path: Path, rounds_row: int) -> str:
     """Return where a row stands, such as "row 7", or "row 7 of block-0003.parquet" if the table is a folder."""
     part, row = rounds_row >> _PART_BITS, rounds_row & ((1 << _PART_BITS) - 1)
     return f"row {row} of {parts_of(path)[part].name}" if path.is_dir() else f"row {row}"
+
+
+def file_list(path: Path) -> str:
+    """Return the files of a table as DuckDB's literals."""
+    return ", ".join(_literal(part) for part in parts_of(path))
 
 
 def _literal(path: Path) -> str:
@@ -361,7 +366,8 @@ def _to_time(name: str, kind: str) -> str | None:
         moment, allowed = f"TRY_CAST({name} AS TIMESTAMP)", f"regexp_full_match({name}, '{iso}')"
     else:
         return None
-    return f"CASE WHEN {allowed} AND year({moment}) BETWEEN 1 AND 9999 THEN {moment} END"
+    within = "BETWEEN TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+    return f"CASE WHEN {allowed} AND {moment} {within} THEN {moment} END"
 
 
 def _to_date(name: str, kind: str) -> str | None:
@@ -375,4 +381,4 @@ def _to_date(name: str, kind: str) -> str | None:
     else:
         return None
     # Python knows the years 1 to 9999; a date outside them is a mistake in any case.
-    return f"CASE WHEN {allowed} AND year({day}) BETWEEN 1 AND 9999 THEN {day} END"
+    return f"CASE WHEN {allowed} AND {day} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' THEN {day} END"

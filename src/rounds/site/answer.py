@@ -170,7 +170,7 @@ def count_and_release(
         site: who is asked.
         question: what.
         progress: told what is being done and what is left out.
-        build: whether an index of the records may be written beside them, if there is none.
+        build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
     return tuple(
@@ -200,7 +200,7 @@ def _counted(
             outside_observation=source.outside_observation,
             tell=lambda quality: progress(str(quality)),
         )
-    records = _open(site, source, question, progress=progress)
+    records = _open(site, source, question, progress=progress, keep=build)
     return count_records(asked, records, member=source.member, tell=progress, build=build)
 
 
@@ -238,13 +238,15 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress) -> Records:
+def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress, keep: bool = False) -> Records:
     _check_member(site, source, question)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
         outside_observation=source.outside_observation,
         as_of=question.as_of,
+        checked=site.checked_path,
+        keep=keep,
     )
     progress(str(records.quality))
     return records

@@ -56,6 +56,11 @@ class Site:
     def audit_path(self) -> Path:
         return self.folder / "audit.jsonl"
 
+    @property
+    def checked_path(self) -> Path:
+        """Where the site remembers which records it has checked."""
+        return self.folder / "checked.json"
+
     def ledger_path(self, round_id: str) -> Path:
         return self.folder / "ledger" / f"{round_id}.json"
 

@@ -1,0 +1,90 @@
+"""Remembers that a site's records were checked, so that the same records are not checked twice.
+
+What is remembered is a digest of the files and of the rules they were held against. Anything that does not fit it to
+the letter counts as never checked.
+"""
+
+import hashlib
+import json
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from rounds.records.quality import MINIMUM_PEOPLE, LeftOut, QualityReport, Source, rules_of
+from rounds.records.tables import parts_of
+from rounds.storage.atomic import write_file
+
+_FORMAT: Final = 1
+_TAIL_BYTES: Final = 65_536
+_SETTLED_SECONDS: Final = 2.0
+"""The coarsest clock of a file system: whatever changed more recently may change again and look the same."""
+
+
+def digest_of_opening(
+    folder: Path, sources: tuple[Source, ...], *, site: str, exclude: bool, as_of: date
+) -> str | None:
+    """Return a digest that changes when the records change, or what they are checked for.
+
+    Of each file it takes the name, size, times of change, number on the disk and the last bytes, which in Parquet hold
+    the statistics of every column.
+
+    Args:
+        folder: of the tables.
+        sources: the tables, opened.
+        site: the site's id.
+        exclude: whether rows outside observation are left out instead of refused.
+        as_of: the day the round looks back from.
+
+    Returns:
+        None if a file changed so recently that it may still be changing.
+    """
+    names = {source.table.name for source in sources}
+    said = hashlib.sha256(json.dumps([_FORMAT, site, exclude, MINIMUM_PEOPLE]).encode())
+    newest = 0.0
+    for source in sources:
+        rules = rules_of(source.table, source.missing, names, as_of=as_of)
+        said.update(repr([source.table, source.checked.replace(str(folder), ""), rules]).encode())
+        for part in parts_of(source.path):
+            about = part.stat()
+            newest = max(newest, about.st_mtime, about.st_ctime)
+            said.update(
+                f"{part.relative_to(folder)} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns} "
+                f"{about.st_dev} {about.st_ino} ".encode()
+            )
+            with part.open("rb") as stream:
+                stream.seek(max(0, about.st_size - _TAIL_BYTES))
+                said.update(stream.read())
+    return said.hexdigest() if newest < time.time() - _SETTLED_SECONDS else None
+
+
+def recall(path: Path, digest: str | None, *, site: str) -> QualityReport | None:
+    """Return what was found when records of this digest were checked; None if they were not, or it is not certain."""
+    if digest is None:
+        return None
+    try:
+        known = json.loads(path.read_bytes())
+        if known["digest"] != digest or known["seal"] != _seal(known):
+            return None
+        left_out = tuple(LeftOut(**item) for item in known["left_out"])
+        return QualityReport(site=site, people=int(known["people"]), left_out=left_out)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def remember(path: Path, digest: str | None, quality: QualityReport) -> None:
+    """Write down that records of this digest were checked and nothing was wrong with them."""
+    if digest is None:
+        return
+    left_out = [
+        {"file": item.file, "reason": item.reason, "outcome": item.outcome, "rows": item.rows}
+        for item in quality.left_out
+    ]
+    known: dict[str, Any] = {"digest": digest, "people": quality.people, "left_out": left_out}
+    write_file(path, json.dumps({**known, "seal": _seal(known)}, indent=1).encode())
+
+
+def _seal(known: dict[str, Any]) -> str:
+    """Return a digest of what is remembered, so that a damaged file is not believed."""
+    said = json.dumps([known["digest"], known["people"], known["left_out"]])
+    return hashlib.sha256(said.encode()).hexdigest()
