@@ -15,6 +15,7 @@ from small_site import parse_rows, write_site
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
+from rounds.measures.events import Detail
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.scores import Component, Score, ScoredTable, Step
@@ -228,17 +229,21 @@ def column_names(table: str) -> dict[str, str]:
         }
     parts = {
         "code": of.concept,
-        ("first" if of.end else "day"): of.start,
+        ("first" if of.end and table not in _ON_A_DAY else "day"): of.start,
         "last": of.end,
         "time": of.time,
         "value": of.value,
         "unit": of.unit,
         "answer": of.answer,
         "visit": of.visit,
+        "words": of.words,
+        **{_SHORT.get(detail, detail.value): column for detail, column in of.details.items()},
     }
     return {"person": "person_id", **{word: column for word, column in parts.items() if column}}
 
 
+_ON_A_DAY = ("procedure_occurrence", "measurement", "observation")
+_SHORT = {Detail.ADMITTED_FROM: "from", Detail.DISCHARGED_TO: "to"}
 CONCEPT_OF_FEMALE = 8532
 _SEXES = {"female": CONCEPT_OF_FEMALE, "male": 8507, "unknown": 0}
 _WRITTEN_ABOVE = ("person", "observation_period", "concept", CONCEPT_ANCESTOR.name)
