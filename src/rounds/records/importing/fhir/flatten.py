@@ -272,7 +272,10 @@ def _device_request(source: str) -> list[Selection]:
 
 def _observation(source: str) -> list[Selection]:
     """A resource and its components share dates and links; a panel without a value of its own is only its parts."""
-    start, end = "coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, issued)", 'effectivePeriod."end"'
+    # When a result was issued is not when it was observed; but what was not observed has no other day.
+    issued = f"CASE WHEN {_not_done('Observation')} THEN issued END"
+    start = f"coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, {issued})"
+    end = 'effectivePeriod."end"'
     measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
     empty = " AND ".join(f"{value} IS NULL" for value in _VALUES)
     panel = f"WHEN len(component) > 0 AND {empty} THEN '{THROUGH_COMPONENTS}'"
