@@ -46,6 +46,11 @@ CONCEPTS = {
     "smokes": 602,
     "stopped": 603,
     "never": 604,
+    "order": 701,
+    "main-diagnosis": 702,
+    "nursing-home": 703,
+    "home": 704,
+    "declined": 705,
     "inpatient": 9201,
     "outpatient": 9202,
     "intensive-care": 32037,
@@ -78,6 +83,7 @@ CODE_LISTS = (
     *map(_list, ("aspirin", "antibiotic", "diabetes", "pneumonia", "fall", "cardiac-arrest", "head-scan")),
     *map(_list, ("hip-repair", "catheter", "hba1c", "heart-rate", "smoking-status", "smokes")),
     *map(_list, ("inpatient", "outpatient", "intensive-care")),
+    *map(_list, ("order", "main-diagnosis", "nursing-home", "home", "declined")),
 )
 
 _CODES = {codes.id: codes for codes in CODE_LISTS}
