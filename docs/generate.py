@@ -56,6 +56,11 @@ def measures_page() -> str:
     for codes in library.code_lists:
         named = ", ".join(f"{concept_id} {name}" for concept_id, name in codes.concepts)
         parts.append(f"| {codes.title} (`{codes.id}`) | {codes.version} | {named} | {_yes(codes.descendants)} |")
+    parts.append("\n# Cohorts\n")
+    parts.append("| cohort | version | definition |\n|---|---|---|")
+    for cohort in library.cohorts:
+        rules = "; ".join(rule.name for rule in cohort.definition.rules) or "none"
+        parts.append(f"| {cohort.title} (`{cohort.id}`) | {cohort.version} | inclusion rules: {rules} |")
     return "\n".join(parts) + "\n"
 
 

@@ -16,6 +16,7 @@ from language_cases import (
     ANCESTORS,
     BORN,
     CODE_LISTS,
+    COHORTS_IN_WORDS,
     OBSERVED,
     Asked,
     Case,
@@ -49,7 +50,7 @@ def measure_language_page() -> str:
     for theme in themes:
         contents.append(f"- [{theme.theme}](#{_anchor(theme.theme)})")
         contents += [f"  - [{case.title}](#{_anchor(case.title)})" for case in theme.cases]
-    parts = [INTRODUCTION, _columns(), _code_lists(), "## Contents\n", "\n".join(contents) + "\n"]
+    parts = [INTRODUCTION, _columns(), _code_lists(), _cohorts(), "## Contents\n", "\n".join(contents) + "\n"]
     for theme in themes:
         parts.append(f"## {theme.theme}\n\n{theme.about}\n")
         parts += [_case(case) for case in theme.cases]
@@ -82,6 +83,12 @@ def _code_lists() -> str:
     specific = "; ".join(f"{below} is a kind of {above}" for above, below in ANCESTORS)
     table = _table(["code list", "concepts", "with descendants", "excluded"], rows)
     return f"Any other code list names the one concept it is called by. Of the concepts, {specific}.\n\n{table}"
+
+
+def _cohorts() -> str:
+    rows = [[f"`{name}`", words] for name, words in COHORTS_IN_WORDS.items()]
+    table = _table(["cohort", "who and when"], rows)
+    return f"ATLAS definitions, exported as JSON, say who is in these cohorts:\n\n{table}"
 
 
 def _case(case: Case) -> str:

@@ -70,22 +70,25 @@ def read_vocabulary(value_sets: Path) -> Vocabulary:
         assert not by_set.keys() & set(one.get("cpt_only", ())), f"{name}: a value set is not CPT only"
         named = one.get("value_sets", [])
         at_site = one.get("at_site")
-        absent[name] = frozenset(oid for oid in [*named, *([at_site["value_set"]] if at_site else [])] if oid not in by_set)
+        absent[name] = frozenset(
+            oid for oid in [*named, *([at_site["value_set"]] if at_site else [])] if oid not in by_set
+        )
         codes = {code for oid in named for code in by_set.get(oid, ())}
         codes |= {tuple(code.split("|")) for code in one.get("codes", ())}
         if at_site:
             codes |= {(system, f"{code}{_SITE}{at_site['site']}") for system, code in by_set[at_site["value_set"]]}
         lists[name] = frozenset(codes)
         domains |= dict.fromkeys(codes, one["domain"]) if "domain" in one else {}
-    listed = sorted({code for codes in by_set.values() for code in codes} | {code for codes in lists.values() for code in codes})
+    listed = sorted(
+        {code for codes in by_set.values() for code in codes} | {code for codes in lists.values() for code in codes}
+    )
     concepts = {code: FIRST_OWN_CONCEPT + number for number, code in enumerate(listed)}
     code_lists = tuple(
         CodeList(
             id=name,
             version=1,
             title=one["title"],
-            concepts=tuple(sorted((concepts[code], code[1]) for code in lists[name]))
-            or tuple(one["concepts"].items()),
+            concepts=tuple(sorted((concepts[code], code[1]) for code in lists[name])) or tuple(one["concepts"].items()),
             descendants=False,
         )
         for name, one in declared.items()
@@ -175,9 +178,9 @@ def _taken_in(part: Any, shared: Mapping[str, Any]) -> Any:
 def why_not_judged(case: Case, judged: Judged, vocabulary: Vocabulary) -> str | None:
     """Return why a case cannot be judged with what the judge's folder holds; nothing if it can.
 
-    A case cannot be judged if the measure looks for a value set that the folder does not hold (but for sets of CPT codes
-    only); if something in the case has a CPT code and no other that a list of the measure holds, for whether it is in a
-    value set is then unknown; or if the measure compares a number and the case holds something else in its place.
+    A case cannot be judged if the measure looks for a value set that the folder does not hold (but for sets of nothing
+    but CPT codes); if something in the case has a CPT code and no code that a list of the measure holds, for whether it
+    is in a value set is then unknown; or if the measure compares a number and the case holds something else instead.
     """
     questions = [one.question for one in judged.measures if isinstance(one.question, RecordsQuestion)]
     named = {codes.id for question in questions for codes in question.code_lists}

@@ -3,6 +3,7 @@
 The cases are the YAML files of tests/spec/measure_language/. Tests count them with every engine, and docs/ shows them.
 """
 
+import json
 import re
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import Field
 from small_site import parse_rows, write_site
 
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail
@@ -108,6 +111,42 @@ WARNING = Score(
     ),
 )
 
+
+def _cohort(id_: str, title: str, *, event: str, word: str, limit: str, ends: dict[str, object] | None) -> Cohort:
+    """Return the cohort of people with an event, as ATLAS writes it."""
+    item = {"concept": {"CONCEPT_ID": CONCEPTS[word], "CONCEPT_NAME": word}}
+    expression = {
+        "ConceptSets": [{"id": 0, "name": word, "expression": {"items": [item]}}],
+        "PrimaryCriteria": {
+            "CriteriaList": [{event: {"CodesetId": 0}}],
+            "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+            "PrimaryCriteriaLimit": {"Type": limit},
+        },
+        "ExpressionLimit": {"Type": limit},
+    }
+    if ends:
+        expression["EndStrategy"] = {"DateOffset": ends}
+    definition = read_circe(json.dumps(expression), name=id_)
+    return Cohort(id=id_, version=1, title=title, definition=definition)
+
+
+COHORTS = (
+    _cohort("with-diabetes", "With diabetes", event="ConditionOccurrence", word="diabetes", limit="First", ends=None),
+    _cohort(
+        "on-aspirin",
+        "On aspirin",
+        event="DrugEra",
+        word="aspirin",
+        limit="All",
+        ends={"DateField": "EndDate", "Offset": 0},
+    ),
+)
+COHORTS_IN_WORDS = {
+    "with-diabetes": "from the first diagnosis of diabetes while observed to the end of that observation",
+    "on-aspirin": "from the first to the last day of each course of aspirin that starts while observed",
+}
+"""What the ATLAS definitions of the cohorts say."""
+
 BORN, OBSERVED = 1950, (date(2020, 1, 1), date(2023, 12, 31))
 """Year of birth, and days of observation, of everybody of whom a case says nothing else."""
 
@@ -173,7 +212,7 @@ def read_measure(text: str, scratch: Path) -> Measure:
     unsaid = "".join(f"{field}: {value}\n" for field, value in _UNSAID.items() if field not in said)
     path = scratch / "measure.yaml"
     path.write_text(f"{text.rstrip()}\n{unsaid}", encoding="utf-8")
-    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,))
+    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,), cohorts=COHORTS)
     return read_yaml(path, MeasureFile, context=find).to_measure(find)
 
 

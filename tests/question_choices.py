@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import Criterion
 
 
@@ -40,7 +41,7 @@ def _kinds(value: object) -> Iterator[str]:
 def everything(kind: Any, seen: set[Any] | None = None) -> set[str]:
     """Return every choice that a question can make, from the types themselves, so that a new one is noticed."""
     seen = set() if seen is None else seen
-    if kind in seen or kind is CodeList:
+    if kind in seen or kind in (CodeList, Cohort):
         return set()
     seen.add(kind)
     found: set[str] = set()

@@ -1,5 +1,6 @@
 """Strategies for engines' tests: small sites and measures over them, in which everything a measure can say turns up."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from small_site import make_measure, write_site
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -22,21 +25,27 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.in_period import names_period
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, Window
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
 
 FIRST, LAST = date(2019, 10, 1), date(2021, 3, 31)
@@ -69,6 +78,8 @@ FILLER = {
     "unit": 1,
     "answer": 1,
     "visit": 9,
+    "words": "positive",
+    "detail": 11,
 }
 """A row of somebody nobody asks about: without a value in each column, a site lacks the column and cannot be asked."""
 STRANGER = 5
@@ -108,6 +119,8 @@ def sites(draw: st.DrawFn) -> Site:
             "unit": st.sampled_from((None, 0, 8753, 8753, 9529)),
             "answer": st.sampled_from((None, 0, 11, 13)),
             "visit": st.sampled_from((None, 1, 2, 3)),
+            "words": st.sampled_from((None, None, " ", "positive")),
+            "detail": st.sampled_from((None, 0, 11, 13)),
         }
     )
     stranger = st.fixed_dictionaries({"person": st.just(STRANGER), "concept": st.just(11), "span": spans}).map(
@@ -115,7 +128,7 @@ def sites(draw: st.DrawFn) -> Site:
     )
     events = {
         table: draw(st.lists(row if table is EventTable.VISIT_OCCURRENCE else row | stranger, max_size=7))
-        for table in EventTable
+        for table in EVENT_TABLES
     }
     deaths = {found["person"]: found for found in events[EventTable.DEATH]}
     events[EventTable.DEATH] = list(deaths.values())
@@ -131,13 +144,14 @@ MOVES = st.sampled_from(((0, 0), (0, 0), (0, -1), (0, 1), (0, -40), (0, 40), (-1
 
 @st.composite
 def edges(draw: st.DrawFn) -> Edge | None:
-    kind = draw(st.sampled_from(("open", "day", "start", "start", "end", "end")))
+    named = ("period start", "period end") if draw(st.integers(0, 7)) == 0 else ()
+    kind = draw(st.sampled_from(named or ("open", "day", "start", "start", "end", "end")))
     if kind == "open":
         return None
     if kind == "day":
         return Edge(anchor=draw(st.sampled_from(EDGES)))
     months, days = draw(MOVES)
-    return Edge(anchor=Anchor(kind), months=months, days=days)
+    return Edge(anchor=PeriodAnchor(kind) if named else Anchor(kind), months=months, days=days)
 
 
 @st.composite
@@ -149,8 +163,43 @@ def windows(draw: st.DrawFn) -> Window:
         return Window(first=last, last=first)
 
 
+def _cohort(*, event: str, limit: str, ends: dict[str, object]) -> Cohort:
+    items = [
+        {"concept": {"CONCEPT_ID": 10, "CONCEPT_NAME": "Parent"}, "includeDescendants": True},
+        {"concept": {"CONCEPT_ID": 13, "CONCEPT_NAME": "c13"}, "isExcluded": True},
+    ]
+    expression = {
+        "ConceptSets": [{"id": 0, "name": "parent", "expression": {"items": items}}],
+        "PrimaryCriteria": {
+            "CriteriaList": [{event: {"CodesetId": 0}}],
+            "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+            "PrimaryCriteriaLimit": {"Type": limit},
+        },
+        "ExpressionLimit": {"Type": limit},
+        "EndStrategy": {"DateOffset": ends},
+    }
+    return Cohort(id=event.lower(), version=1, title=event, definition=read_circe(json.dumps(expression), name=event))
+
+
+COHORTS = (
+    _cohort(event="ConditionOccurrence", limit="First", ends={"DateField": "StartDate", "Offset": 200}),
+    _cohort(event="DrugEra", limit="All", ends={"DateField": "EndDate", "Offset": 0}),
+)
+
+
 @st.composite
-def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | None:
+def fixed_windows(draw: st.DrawFn) -> Window:
+    """Draw a window that stands in the calendar or in the period, wherever the unit lies."""
+    months, days = draw(MOVES)
+    first = draw(st.sampled_from((None, Edge(anchor=PeriodAnchor.START), Edge(anchor=EDGES[1]))))
+    last = Edge(anchor=PeriodAnchor.END, months=max(months, 0), days=max(days, 0))
+    return Window(first=first, last=draw(st.sampled_from((None, last, Edge(anchor=EDGES[-1])))))
+
+
+@st.composite
+def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | Cohort | None:
+    if table is EventTable.COHORT:
+        return draw(st.sampled_from(COHORTS))
     if table in WITHOUT_CODES:
         return None
     return draw(st.sampled_from((None, PARENT, PARENT, DRUG)))
@@ -158,9 +207,16 @@ def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | None:
 
 @st.composite
 def events_of(draw: st.DrawFn, *, depth: int, table: EventTable | None = None) -> Events:
-    chosen = table or draw(st.sampled_from([*EventTable, *WITH_VALUE, *WITH_VALUE]))
+    chosen = table or draw(st.sampled_from([*EventTable, EventTable.COHORT, *WITH_VALUE, *WITH_VALUE]))
     where = draw(criteria(of=chosen, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
-    return Events(table=chosen, codes=draw(code_lists(table=chosen)), where=where, first=draw(st.booleans()))
+    lasting = chosen in WITH_END and chosen is not EventTable.COHORT and draw(st.integers(0, 3)) == 0
+    return Events(
+        table=chosen,
+        codes=draw(code_lists(table=chosen)),
+        where=where,
+        first=draw(st.booleans()),
+        without_end=Extent.ON_AND_ON if lasting else Extent.FIRST_DAY,
+    )
 
 
 SCORE = Score(
@@ -185,22 +241,33 @@ SCORE = Score(
 @st.composite
 def scored(draw: st.DrawFn, *, depth: int) -> Scored:
     asked = depth > 0 and draw(st.sampled_from((True, True, True, False)))
-    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1)) if asked else None
+    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1, like_rows=True)) if asked else None
     score = SCORE if draw(st.booleans()) else replace(SCORE, components=SCORE.components[:1])
     return Scored(score=score, where=where, first=draw(st.booleans()))
 
 
 @st.composite
-def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Criterion:
-    """Draw a criterion that can be asked of rows of a table, or of people in periods."""
+def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False) -> Criterion:
+    """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
     kinds: list[type] = [Age, Sex, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
+    kinds += [Result] if of in WITH_VALUE and not like_rows else []
+    details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
+    kinds += [Marked] if details else []
+    kinds += [Lies] if draw(st.integers(0, 5)) == 0 else []
     kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
-    inner = criteria(of=of, depth=depth - 1)
+    inner = criteria(of=of, depth=depth - 1, like_rows=like_rows)
     if kind is Age:
         low, high = draw(LIMITS)
-        return Age(low=low, high=high, at=draw(st.sampled_from(Anchor)), by=draw(st.sampled_from(AgeBy)))
+        at = draw(st.sampled_from((*Anchor, *Anchor, *Anchor, *PeriodAnchor, *EDGES[:2])))
+        return Age(low=low, high=high, at=at, by=draw(st.sampled_from(AgeBy)))
+    if kind is Marked:
+        return Marked(detail=draw(st.sampled_from(details)), codes=draw(st.sampled_from((PARENT, DRUG))))
+    if kind is Result:
+        return Result()
+    if kind is Lies:
+        return Lies(window=draw(fixed_windows()), touches=draw(st.sampled_from(Touches)))
     if kind is Sex:
         return Sex(among=draw(st.sampled_from((("female",), ("male", "unknown")))))
     if kind is Observed:
@@ -225,7 +292,9 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
     events: Events | Scored = draw(events_of(depth=depth, table=table))
     if draw(st.integers(0, 3)) == 0:
         events = draw(scored(depth=depth))
-    provided = draw(criteria(of=events.table, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
+    inner = criteria(of=events.table, depth=depth - 1, like_rows=isinstance(events, Scored))
+    provided = draw(inner) if depth > 0 and draw(st.booleans()) else None
+    lowest = choose is not Choose.ANY and events.table in WITH_VALUE and draw(st.booleans())
     return Has(
         events=events,
         window=draw(windows()),
@@ -233,6 +302,7 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
         at_least=draw(st.sampled_from((1, 1, 2))) if choose is Choose.ANY else 1,
         distinct=draw(st.sampled_from(Distinct)) if choose is Choose.ANY else Distinct.ROWS,
         choose=choose,
+        stands=Stands.LOWEST_OF_THE_DAY if lowest else Stands.AT_THE_MOMENT,
         provided=provided,
         same_visit=same_visit,
     )
@@ -265,9 +335,13 @@ def measures(draw: st.DrawFn) -> Measure:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
-    who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
-    question = RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
-    grain = draw(st.sampled_from(Grain))
+    like_rows = isinstance(unit, Rows) and isinstance(unit.events, Scored)
+    who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if draw(st.booleans()) else None
+    numerator = draw(criteria(of=of, depth=2, like_rows=like_rows))
+    question = RecordsQuestion(unit=unit, who=who, numerator=numerator)
+    # A question that names the period is another one in each, so it is asked of few.
+    few = (Grain.QUARTER, Grain.YEAR, Grain.ALL)
+    grain = draw(st.sampled_from(few if names_period(question) else tuple(Grain)))
     span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
     strata = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
     return make_measure(question, grain=grain, strata=strata, span=span)
@@ -292,6 +366,7 @@ def write_generated(folder: Path, site: Site) -> None:
 def _frame(table: EventTable, rows: list[dict[str, Any]]) -> pl.DataFrame:
     of = EVENT_TABLES[table]
     kinds = {ColumnType.INTEGER: pl.Int64(), ColumnType.DATE: pl.Date(), ColumnType.NUMBER: pl.Float32()}
+    kinds[ColumnType.TEXT] = pl.String()
     columns: dict[str, pl.Series] = {}
     for column in of.columns:
         cells = [_cell(table, column.name, number, row) for number, row in enumerate([*rows, FILLER], start=1)]
@@ -310,5 +385,6 @@ def _cell(table: EventTable, column: str, number: int, row: dict[str, Any]) -> o
     if column == of.time:
         return None if row["minute"] is None else datetime.combine(first, time(row["minute"] // 60, row["minute"] % 60))
     named = {"person_id": row["person"], of.concept: row["concept"], of.start: first}
-    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit")}
+    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit", "words")}
+    named |= {name: row.get("detail") for name in of.details.values()}
     return named[column]

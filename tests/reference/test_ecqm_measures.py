@@ -73,9 +73,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     vocabulary: Vocabulary = read_vocabulary(CASES / "valuesets.parquet")
     write_map(vocabulary, folder / "codes.csv", cases)
     records = folder / "records"
-    import_fhir(
-        write_export(cases, folder / "export"), job(records), codes=CodeSources(code_map=folder / "codes.csv")
-    )
+    import_fhir(write_export(cases, folder / "export"), job(records), codes=CodeSources(code_map=folder / "codes.csv"))
     identities = pl.read_parquet(records / "identities" / "person.parquet")
     measures = {name: read_judged(name, vocabulary, folder) for name in NAMES}
     judged: dict[str, list[Case]] = {name: [] for name in NAMES}

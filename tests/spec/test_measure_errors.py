@@ -429,7 +429,7 @@ grain: year
 """,
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
-            "`observed`, `value`, `answer`, `had`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -450,7 +450,7 @@ grain: year
 """,
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
-            "`observed`, `value`, `answer`, `had`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "empty list": (
@@ -600,7 +600,7 @@ numerator: {had: {codes: aspirin}}
 grain: year
 """,
         [
-            "line 2 column 13: `numerator.had`: field `event` is missing; add it, or `score`",
+            "line 2 column 13: `numerator.had`: field `event` is missing; add it, `score` or `cohort`",
         ],
     ),
     "no codes": (

@@ -12,6 +12,7 @@ from small_site import DRUG, drug_event, open_site, parse_rows, people_measure, 
 from rounds.engines import pack, reference
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build as building
+from rounds.engines.pack import build_table
 from rounds.engines.pack.tallies import tally
 from rounds.errors import RecordsError
 from rounds.measures.criteria import Choose, Events, Has, Touches, Value
@@ -51,7 +52,7 @@ def test_a_pack_is_built_once_and_anew_when_its_records_change(tmp_path: Path) -
 def test_a_build_that_fails_leaves_the_pack_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
     pack.build_pack(records)
-    monkeypatch.setattr(building, "_sort", lambda *_: 1 / 0)
+    monkeypatch.setattr(build_table, "_sort", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pack.build_pack(records)
     assert pack.open_pack(records) is not None
@@ -165,7 +166,7 @@ def test_only_scores_in_the_library_are_left_to_sql(tmp_path: Path) -> None:
     library = read_library(shipped_library_folder()).measures
     questions = {one: one.question for one in library if isinstance(one.question, RecordsQuestion)}
     tables = {table.value: "" for question in questions.values() for table in question.tables}
-    tables["measurement"] = MEASURED
+    tables |= {"measurement": MEASURED, "drug_era": "| person_id drug_concept_id drug_era_start_date drug_era_end_date"}
     concepts = {found for question in questions.values() for codes in question.code_lists for found in codes.concepts}
     records = open_site(write_site(tmp_path, **SITE, concept=sorted(concepts), concept_ancestor="", **tables))
     first, last = date(2020, 1, 1), date(2021, 12, 31)

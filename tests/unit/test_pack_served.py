@@ -13,7 +13,6 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import build as building
 from rounds.engines.pack import serving
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
@@ -128,7 +127,7 @@ def test_a_full_disk_leaves_it_to_sql(records: Records, monkeypatch: pytest.Monk
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(building.os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
     told = _told(records)
     assert told[-1].endswith("No space left on device")
     assert list((records.folder / "pack").iterdir()) == []

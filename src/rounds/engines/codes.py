@@ -6,16 +6,18 @@ from typing import Protocol
 
 import duckdb
 
+from rounds.engines.cohorts.entries import cohorts_of
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import Answer, Criterion, Has, Marked, Scored, Value, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES, Table
 
-Concepts = Mapping[CodeList, tuple[int, ...]]
-"""What each code list means at a site: concepts, sorted."""
+Concepts = Mapping[CodeList | Cohort, tuple[int, ...]]
+"""What each code list means at a site: concepts, sorted. Of a cohort it is the number that stands for it."""
 
 
 class Tables(Protocol):
@@ -55,7 +57,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], 
     if problems:
         raise RecordsError("\n".join(problems))
     lists = dict.fromkeys(codes for measure in measures for codes in records_question(measure).code_lists)
-    return {codes: _concepts(connection, codes) for codes in lists}
+    return {codes: _concepts(connection, codes) for codes in lists} | cohorts_of(measures)
 
 
 def records_question(measure: Measure) -> RecordsQuestion:
@@ -106,7 +108,7 @@ def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
             # Both must name the visit that is the same: the rows looked for, and what they are looked for from.
             tables = [of, part.events.table] if isinstance(part, Has) and part.same_visit else [of]
             for name in tables:
-                column = _column(part, EVENT_TABLES[name]) if name else None
+                column = _column(part, EVENT_TABLES[name]) if name in EVENT_TABLES else None
                 if name and column:
                     yield name, column
 

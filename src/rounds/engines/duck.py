@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from rounds.engines.codes import prepare, records_question
+from rounds.engines.cohorts.entries import check_cohorts, lay_down_entries
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.sql.counted import cells, finals
 from rounds.engines.sql.people import CALENDAR, CALENDAR_DAYS
@@ -34,6 +35,7 @@ def check(measures: Sequence[Measure], records: Records) -> None:
     """Raise `RecordsError` if `count_all` would. Counts nothing."""
     with records.connect(threads=THREADS, memory_limit=MEMORY_LIMIT) as connection:
         prepare(connection, measures, records)
+        check_cohorts(connection, measures, records)
 
 
 def count(
@@ -77,7 +79,10 @@ def count_all(
     for one in asked:
         check_periods(one.measure, one.periods)
     with records.connect(threads=threads, memory_limit=memory_limit) as connection:
-        plan = Plan(concepts=prepare(connection, [one.measure for one in asked], records))
+        measures = [one.measure for one in asked]
+        plan = Plan(concepts=prepare(connection, measures, records))
+        if cohorts := check_cohorts(connection, measures, records):
+            lay_down_entries(connection, cohorts)
         queries = [finals(plan, records_question(one.measure), one.periods) for one in asked]
         _lay_down(connection, plan)
         counts = []

@@ -11,6 +11,9 @@ from typing import Any
 import duckdb
 
 from rounds.engines.codes import Concepts, prepare, records_question
+from rounds.engines.cohorts.entries import check_cohorts
+from rounds.engines.cohorts.reference import find_cohort
+from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.rows import (
     MOMENT_ORDER,
@@ -254,6 +257,7 @@ def _asked_about(
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
+        check_cohorts(connection, [measure], records)
         people = _people(connection, question, concepts)
     for apart, some in asked_apart(question, periods):
         for person in people:
@@ -351,6 +355,8 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
             for values in connection.execute(rows_sql(table, extent)).fetchall():
                 row = _Row(table=table, **dict(zip(ROW_COLUMNS, values, strict=True)))
                 rows[row.person_id][table, extent].append(row)
+    for row in _entries(connection, question, concepts):
+        rows[row.person_id][EventTable.COHORT, Extent.FIRST_DAY].append(row)
     facts = _facts(connection, question, concepts)
     return [
         _Person(
@@ -379,3 +385,22 @@ def _facts(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, con
                 continue
             found[table, criterion] = frozenset(row for (row,) in connection.execute(sql).fetchall())
     return found
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> Iterator[_Row]:
+    tables = omop_rows(connection) if question.cohorts else {}
+    for cohort in question.cohorts:
+        for number, (person_id, first, last) in enumerate(find_cohort(tables, cohort.definition).entries.rows()):
+            yield _Row(
+                table=EventTable.COHORT,
+                row=number,
+                person_id=person_id,
+                concept=concepts[cohort][0],
+                first=first,
+                last=last,
+                minute=0,
+                value=None,
+                unit=-1,
+                answer=-1,
+                visit=-1,
+            )

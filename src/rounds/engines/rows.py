@@ -4,6 +4,7 @@
 from datetime import date
 from typing import Final
 
+from rounds.engines.cohorts.entries import ENTRIES
 from rounds.measures.criteria import Extent
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
@@ -31,6 +32,11 @@ MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
 GOES_ON_TO: Final = date(2199, 12, 31)
 """The last day of what goes on and on."""
 
+_ENTRIES_SQL: Final = (
+    "SELECT row, person_id, concept, first, last, 0 AS minute, CAST(NULL AS REAL) AS value, "
+    f"CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, CAST(-1 AS BIGINT) AS visit FROM {ENTRIES}"
+)
+
 
 def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
@@ -40,6 +46,8 @@ def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
     in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer` and
     `visit` are -1 where there is none.
     """
+    if table is EventTable.COHORT:
+        return _ENTRIES_SQL
     of = EVENT_TABLES[table]
     unknown = str(of.start) if without_end is Extent.FIRST_DAY else f"DATE '{GOES_ON_TO.isoformat()}'"
     columns = {

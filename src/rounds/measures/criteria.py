@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, Detail, EventTable
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
@@ -209,29 +210,31 @@ class Lies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Rows of one table that carry one of a list of codes and of which a criterion holds.
+    """Rows of one table that carry one of a list of codes and of which a criterion holds; or entries into a cohort.
 
     With `first`, only a person's first such row of all, at any time.
     """
 
     table: EventTable
-    codes: CodeList | None
+    codes: CodeList | Cohort | None
     """None if the code does not matter."""
     where: "Criterion | None" = None
     first: bool = False
     without_end: Extent = Extent.FIRST_DAY
 
     def __post_init__(self) -> None:
-        if self.without_end is Extent.ON_AND_ON and self.table not in WITH_END:
+        if self.without_end is Extent.ON_AND_ON and (self.table not in WITH_END or self.table is EventTable.COHORT):
             raise DefinitionError(f"a row of {self.table} does not go on; remove `without_end`", field="without_end")
+        if (self.table is EventTable.COHORT) != isinstance(self.codes, Cohort):
+            raise DefinitionError("entries are into a cohort; name it with `cohort`", field="cohort")
         if self.codes is not None and self.table in WITHOUT_CODES:
             raise DefinitionError(f"a row of {self.table} has no code; remove the code list", field="codes")
         check_askable(self.where, of=self.table)
 
     @property
     def reads(self) -> tuple[tuple[EventTable, CodeList | None], ...]:
-        """The tables whose rows are looked at, and the codes these carry; None for any."""
-        return ((self.table, self.codes),)
+        """The tables of the site whose rows are looked at, and the codes these carry; None for any."""
+        return () if isinstance(self.codes, Cohort) else ((self.table, self.codes),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

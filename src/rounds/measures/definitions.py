@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PublishedQuestion, Question
 from rounds.measures.scores import Score
@@ -81,8 +82,9 @@ class Measure:
         """The SHA-256 of everything that decides what is counted.
 
         Of a code list that is which concepts it names and whether their descendants are meant; its id, version, title
-        and the names of its concepts are not in it, and neither is any word about the measure. Published counts are
-        the exception: what they mean is said in words only, so the words of their question are in it.
+        and the names of its concepts are not in it, and neither is any word about the measure. Of a cohort it is
+        everything in its definition but names. Published counts are the exception: what they mean is said in words
+        only, so the words of their question are in it.
         """
         meaning = {
             "id": self.id,
@@ -102,7 +104,7 @@ class Measure:
 
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
-    if isinstance(part, CodeList | Score):
+    if isinstance(part, CodeList | Cohort | Score):
         return part.meaning
     if is_dataclass(part):
         named = {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}

@@ -18,12 +18,19 @@ class EventTable(StrEnum):
     VISIT_OCCURRENCE = "visit_occurrence"
     VISIT_DETAIL = "visit_detail"
     DEATH = "death"
+    COHORT = "cohort"
+    """No table of the site's, but what a cohort definition finds: a row for each entry, with its first and last day."""
 
 
 WITH_VALUE: Final = frozenset({EventTable.MEASUREMENT, EventTable.OBSERVATION})
 """Their rows may carry a number with a unit, or a coded answer."""
 
-WITH_VISIT: Final = frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA, EventTable.DEATH}
+WITH_VISIT: Final = frozenset(EventTable) - {
+    EventTable.CONDITION_ERA,
+    EventTable.DRUG_ERA,
+    EventTable.DEATH,
+    EventTable.COHORT,
+}
 """Their rows may say during which visit they happened."""
 
 WITH_END: Final = frozenset(
@@ -35,6 +42,7 @@ WITH_END: Final = frozenset(
         EventTable.DEVICE_EXPOSURE,
         EventTable.VISIT_OCCURRENCE,
         EventTable.VISIT_DETAIL,
+        EventTable.COHORT,
     }
 )
 """Their rows last from a first to a last day. Where the last is not known, and elsewhere, it is the first."""
@@ -65,7 +73,7 @@ class Detail(StrEnum):
 
 
 WITH_DETAIL: Final = {
-    Detail.TYPE: frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA},
+    Detail.TYPE: frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA, EventTable.COHORT},
     Detail.STATUS: frozenset({EventTable.CONDITION_OCCURRENCE}),
     Detail.ADMITTED_FROM: frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL}),
     Detail.DISCHARGED_TO: frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL}),

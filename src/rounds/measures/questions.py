@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Answer,
     Covers,
@@ -68,8 +69,9 @@ class RecordsQuestion:
     who: Criterion | None = None
 
     def __post_init__(self) -> None:
+        scored = isinstance(self.unit, Rows) and isinstance(self.unit.events, Scored)
         for criterion in (self.who, self.numerator):
-            check_askable(criterion, of=self.table)
+            check_askable(criterion, of=self.table, scored=scored)
 
     @property
     def table(self) -> EventTable | None:
@@ -91,15 +93,21 @@ class RecordsQuestion:
     @property
     def code_lists(self) -> tuple[CodeList, ...]:
         """Every code list the question uses, each once."""
-        of_rows = [one.codes for one in self.events if isinstance(one, Events) and one.codes is not None]
+        of_rows = [one.codes for one in self.events if isinstance(one, Events) and isinstance(one.codes, CodeList)]
         of_scores = [codes for one in self.events if isinstance(one, Scored) for codes in one.score.code_lists]
         of_answers = [part.codes for part in self.criteria if isinstance(part, Answer)]
         of_details = [part.codes for part in self.criteria if isinstance(part, Marked)]
         return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers, *of_details]))
 
     @property
+    def cohorts(self) -> tuple[Cohort, ...]:
+        """Every cohort the question uses, each once."""
+        named = (one.codes for one in self.events if isinstance(one, Events))
+        return tuple(dict.fromkeys(codes for codes in named if isinstance(codes, Cohort)))
+
+    @property
     def tables(self) -> tuple[EventTable, ...]:
-        """Every table of events that the question reads, sorted."""
+        """Every table of events of the site that the question reads itself, sorted."""
         return tuple(sorted({table for events in self.events for table, _ in events.reads}))
 
 

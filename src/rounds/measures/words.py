@@ -50,6 +50,7 @@ _NOUNS = {
     EventTable.VISIT_OCCURRENCE: ("visit", "visits"),
     EventTable.VISIT_DETAIL: ("stay in a unit", "stays in a unit"),
     EventTable.DEATH: ("death", "deaths"),
+    EventTable.COHORT: ("entry into the cohort", "entries into the cohort"),
 }
 _TOUCHES = {
     Touches.STARTS: "that started",
@@ -216,6 +217,8 @@ def _split(where: Criterion | None) -> tuple[bool, tuple[Criterion, ...]]:
 
 def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
     """Return that a person has rows, or that there are fewer of them than asked for."""
+    if _is_in_cohort(has):
+        return f"{'not ' if contrary else ''}in the cohort “{_title(has.events)}” {_during(has.window, of)}"
     table = has.events.table
     most = has.at_least - 1 if contrary else has.at_least
     many = most > 1 or has.choose is not Choose.ANY
@@ -228,6 +231,30 @@ def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
     link = " " if chosen and not provided.startswith("(") else ", each " if many else ", "
     words = " ".join(part for part in ("had" if of is None else "with", _amount(has, most, contrary), rows) if part)
     return f"{words}{visit}{chosen}{link + provided if provided else ''}"
+
+
+def _is_in_cohort(has: Has) -> bool:
+    """Say whether nothing more is asked than that somebody is in a cohort on a day of a window."""
+    plain = has.at_least == 1 and has.choose is Choose.ANY and has.provided is None
+    return plain and has.touches is Touches.OVERLAPS and has.events == _entries(has.events)
+
+
+def _entries(events: Events | Scored) -> Events | None:
+    """Return all entries into the cohort that events are entries into."""
+    if isinstance(events, Scored) or events.table is not EventTable.COHORT:
+        return None
+    return Events(table=events.table, codes=events.codes)
+
+
+def _title(events: Events | Scored) -> str:
+    return events.codes.title if isinstance(events, Events) and events.codes else ""
+
+
+def _during(window: Window, of: EventTable | None) -> str:
+    """Return on which days, one of which is enough, for example "at some time in the period"."""
+    words = window_in_words(window, of=of)
+    a_day = window.first is not None and window.first == window.last
+    return words if a_day or words.startswith("at any time") else f"at some time {words}"
 
 
 def _amount(has: Has, most: int, contrary: bool) -> str:

@@ -1,6 +1,6 @@
 """What a site does with a request: look the measures up, count, release, remember, reply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import polars as pl
@@ -25,6 +25,7 @@ from rounds.records.omop import Records, open_records
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.site.recounting import count_changed
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import record
 from rounds.storage.identifiers import check_identifier
@@ -201,7 +202,13 @@ def _counted(
             tell=lambda quality: progress(str(quality)),
         )
     records = _open(site, source, question, progress=progress, keep=build)
-    return count_records(asked, records, member=source.member, tell=progress, build=build)
+
+    def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
+        return count_records(wanted, records, member=source.member, tell=progress, build=build)
+
+    found = count_changed(asked, records, member=source.member, folder=site.remembered_path, engine=engine, keep=build)
+    progress(f"{site.id}: {found}")
+    return found.counts
 
 
 def _count_published(

@@ -61,6 +61,11 @@ class Site:
         """Where the site remembers which records it has checked."""
         return self.folder / "checked.json"
 
+    @property
+    def remembered_path(self) -> Path:
+        """Where the site remembers exact counts, to count next time only what has changed."""
+        return self.folder / "remembered"
+
     def ledger_path(self, round_id: str) -> Path:
         return self.folder / "ledger" / f"{round_id}.json"
 

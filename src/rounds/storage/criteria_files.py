@@ -32,6 +32,7 @@ from rounds.storage.criteria_parts import (
     ANY_CODE,
     AgeFile,
     CodesName,
+    CohortName,
     EdgeText,
     LiesFile,
     MarkedFile,
@@ -62,12 +63,16 @@ Several = Annotated[tuple["CriterionFile", ...], Field(min_length=1)]
 
 
 class EventsFile(Part):
-    """`{event: drug_era, codes: celecoxib}`: rows of one table; or `{score: news2}`: sets that have a score."""
+    """`{event: drug_era, codes: celecoxib}`: rows of one table; `{score: news2}`: sets that have a score; or
+    `{cohort: stroke}`: entries into a cohort.
+    """
 
     event: EventTable | None = None
     score: ScoreName | None = None
+    cohort: CohortName | None = None
     codes: CodesName | None = None
-    inside_observation: bool = True
+    inside_observation: bool | None = None
+    """Whether rows must begin while observed: yes if nothing is said. A cohort has said itself what it needs."""
     where: "Written | None" = None
     without_end: Extent = Extent.FIRST_DAY
 
@@ -77,10 +82,23 @@ class EventsFile(Part):
     @property
     def table(self) -> EventTable | None:
         """The table whose rows are meant, or are like what is meant."""
+        if self.cohort is not None:
+            return EventTable.COHORT
         return self.event if self.score is None else EventTable.MEASUREMENT
 
     def _events(self, defined: Defined, *, first: bool) -> Events | Scored:
-        where = [Observed(window=AT_START)] if self.inside_observation else []
+        inside = self.cohort is None if self.inside_observation is None else self.inside_observation
+        where = [Observed(window=AT_START)] if inside else []
+        if self.cohort is not None:
+            if self.event is not None or self.codes is not None or self.score is not None:
+                raise DefinitionError("a cohort finds its own rows; remove `event`, `codes`, `score`", field="cohort")
+            if self.without_end is not Extent.FIRST_DAY:
+                raise DefinitionError(
+                    "a cohort says how long an entry lasts; remove `without_end`", field="without_end"
+                )
+            criterion = all_of([*where, *written(self.where, defined)])
+            found = defined.cohort(self.cohort)
+            return Events(table=EventTable.COHORT, codes=found, where=criterion, first=first)
         if self.score is not None:
             if self.without_end is not Extent.FIRST_DAY:
                 raise DefinitionError("a set of observations lasts one day; remove `without_end`", field="without_end")
@@ -89,7 +107,9 @@ class EventsFile(Part):
             criterion = all_of([*where, *written(self.where, defined)])
             return Scored(score=defined.score(self.score), where=criterion, first=first)
         if self.event is None:
-            raise DefinitionError("field `event` is missing; add it, or `score`")
+            raise DefinitionError("field `event` is missing; add it, `score` or `cohort`")
+        if self.event is EventTable.COHORT:
+            raise DefinitionError("write `cohort` and the name of a cohort instead", field="event")
         if self.codes is None and self.event not in WITHOUT_CODES:
             raise DefinitionError(
                 f"{self.event} needs `codes`: the name of a code list, or `{ANY_CODE}`", field="event"
@@ -164,6 +184,23 @@ class HadFile(EventsFile):
         return AllOf(of=(has(self.at_least), few))
 
 
+class InCohortFile(Part):
+    """`in_cohort: {cohort: diabetes, from: start, to: start}`: in it on some day of the window."""
+
+    names: ClassVar = {"last": "to"}
+
+    cohort: CohortName
+    from_: EdgeText = Field(default="start", alias="from")
+    to: EdgeText = "end"
+
+    def to_criterion(self, defined: Defined) -> Has:
+        return Has(
+            events=Events(table=EventTable.COHORT, codes=defined.cohort(self.cohort)),
+            window=to_window(self.from_, self.to),
+            touches=Touches.OVERLAPS,
+        )
+
+
 class AtLeastFile(Part):
     """`at_least: {number: 2, of: [...]}`."""
 
@@ -188,6 +225,7 @@ class CriterionFile(Part):
     result: Literal["recorded"] | None = None
     lies: LiesFile | None = None
     had: HadFile | None = None
+    in_cohort: InCohortFile | None = None
     all: "Several | None" = None
     any: "Several | None" = None
     at_least: AtLeastFile | None = None
@@ -222,7 +260,7 @@ class CriterionFile(Part):
             return Answer(codes=defined.codes(self.answer))
         if self.result is not None:
             return Result()
-        for part in (self.marked, self.lies, self.had):
+        for part in (self.marked, self.lies, self.had, self.in_cohort):
             if part is not None:
                 return part.to_criterion(defined)
         if self.at_least is not None:

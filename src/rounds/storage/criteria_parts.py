@@ -47,6 +47,13 @@ def _known_score(named: str, info: ValidationInfo) -> str:
     return named
 
 
+def _known_cohort(named: str, info: ValidationInfo) -> str:
+    defined = info.context
+    if defined is not None:
+        refuse_here(lambda: defined.cohort(named))
+    return named
+
+
 def _readable(text: str) -> str:
     refuse_here(lambda: _edge(text))
     return text
@@ -78,6 +85,9 @@ NamedCodes = Annotated[str, AfterValidator(_known_code_list)]
 
 ScoreName = Annotated[str, AfterValidator(_known_score)]
 """The name of a score."""
+
+CohortName = Annotated[str, AfterValidator(_known_cohort)]
+"""The name of a cohort."""
 
 EdgeText = Annotated[str, AfterValidator(_readable)]
 """`start`, `end`, `period start`, `period end`, a date or `any time`, moved by days, weeks, months or years."""

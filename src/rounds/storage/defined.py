@@ -1,14 +1,15 @@
-"""What a definition may name: the code lists and scores that were read before it."""
+"""What a definition may name: the code lists, scores and cohorts that were read before it."""
 
 from dataclasses import dataclass
 from typing import TypeVar
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.scores import Score
 from rounds.storage.suggestions import nearest
 
-T = TypeVar("T", CodeList, Score)
+T = TypeVar("T", CodeList, Score, Cohort)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Defined:
 
     code_lists: tuple[CodeList, ...]
     scores: tuple[Score, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
 
     def codes(self, named: str) -> CodeList:
         """Return a code list.
@@ -33,6 +35,14 @@ class Defined:
             DefinitionError: if there is none of that name, naming the nearest, or there are several.
         """
         return _named(named, self.scores, what="score")
+
+    def cohort(self, named: str) -> Cohort:
+        """Return a cohort.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        return _named(named, self.cohorts, what="cohort")
 
 
 def _named(named: str, among: tuple[T, ...], *, what: str) -> T:

@@ -1,4 +1,4 @@
-"""The library: measures, code lists and innovations that people wrote as YAML and other people reviewed."""
+"""The library: measures, code lists, cohorts and innovations that people wrote as YAML and other people reviewed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,17 +7,19 @@ from typing import TypeVar
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.measures.scores import Score
 from rounds.network.innovations import Innovation
+from rounds.storage.cohort_files import CohortFile
 from rounds.storage.defined import Defined
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.score_files import ScoreFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Score, Measure, Innovation)
-F = TypeVar("F", CodeListFile, ScoreFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Score, Cohort, Measure, Innovation)
+F = TypeVar("F", CodeListFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class Library:
     code_lists: tuple[CodeList, ...]
     scores: tuple[Score, ...]
     innovations: tuple[Innovation, ...]
+    cohorts: tuple[Cohort, ...] = ()
 
     def measure(self, id: str, version: int) -> Measure:  # noqa: A002  the word the files use
         """Return a measure.
@@ -54,6 +57,14 @@ class Library:
             raise DefinitionError(f"measure `{id}` is not in the library{nearest(id, ids)}")
         return found
 
+    def cohort(self, id: str) -> Cohort:  # noqa: A002  the word the files use
+        """Return a cohort by its id, or its id and version such as "stroke v2" where there are several versions.
+
+        Raises:
+            DefinitionError: naming the nearest id, or the versions there are.
+        """
+        return Defined(code_lists=(), cohorts=self.cohorts).cohort(id)
+
     def innovation(self, id: str) -> Innovation:  # noqa: A002  the word the files use
         """Return an innovation.
 
@@ -68,10 +79,10 @@ class Library:
 
 
 def read_library(*folders: Path) -> Library:
-    """Return everything in `measures/`, `codelists/`, `scores/` and `innovations/` of some library folders.
+    """Return everything in `measures/`, `codelists/`, `cohorts/`, `scores/` and `innovations/` of some library folders.
 
     A later folder adds to an earlier one and overrides nothing: the same id and version may come twice only if both say
-    exactly the same. A measure may use a code list of any of the folders.
+    exactly the same. A measure may use a code list or a cohort of any of the folders.
 
     Args:
         folders: library folders, for example `shipped_library_folder()` and a network's own.
@@ -83,17 +94,21 @@ def read_library(*folders: Path) -> Library:
         if not folder.is_dir():
             raise DefinitionError(f"{folder}: there is no such library folder; create it or correct its name")
     problems: list[str] = []
-    code_lists = _gather(folders, "codelists", CodeListFile, CodeListFile.to_code_list, problems)
+    code_lists = _gather(folders, "codelists", CodeListFile, lambda file, _: file.to_code_list(), problems)
     _stop_at(problems)
     defined = Defined(code_lists=code_lists)
-    scores = _gather(folders, "scores", ScoreFile, lambda file: file.to_score(defined), problems, context=defined)
-    defined = Defined(code_lists=code_lists, scores=scores)
-    measures = _gather(
-        folders, "measures", MeasureFile, lambda file: file.to_measure(defined), problems, context=defined
+    scores = _gather(folders, "scores", ScoreFile, lambda file, _: file.to_score(defined), problems, context=defined)
+    cohorts = _gather(
+        folders, "cohorts", CohortFile, lambda file, path: file.to_cohort(path.parent), problems, beside=True
     )
-    innovations = _gather(folders, "innovations", InnovationFile, InnovationFile.to_innovation, problems)
     _stop_at(problems)
-    return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations)
+    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts)
+    measures = _gather(
+        folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
+    )
+    innovations = _gather(folders, "innovations", InnovationFile, lambda file, _: file.to_innovation(), problems)
+    _stop_at(problems)
+    return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations, cohorts=cohorts)
 
 
 def shipped_library_folder() -> Path:
@@ -109,20 +124,21 @@ def _gather(
     folders: Iterable[Path],
     kind: str,
     model: type[F],
-    convert: Callable[[F], T],
+    convert: Callable[[F, Path], T],
     problems: list[str],
     *,
     context: object = None,
+    beside: bool = False,
 ) -> tuple[T, ...]:
     found: dict[str, tuple[T, Path]] = {}
-    for path in (path for folder in folders for path in _files(folder / kind, problems)):
+    for path in (path for folder in folders for path in _files(folder / kind, problems, beside=beside)):
         try:
-            file = read_yaml(path, model, context=context)
+            file = read_yaml(path, model, context=path.parent if beside else context)
         except DefinitionError as error:
             problems.append(str(error))
             continue
         try:
-            item = convert(file)
+            item = convert(file, path)
         except DefinitionError as error:
             problems.append(f"{path}: {error}")
             continue
@@ -133,11 +149,11 @@ def _gather(
     return tuple(item for item, _ in sorted(found.values(), key=lambda pair: _order_of(pair[0])))
 
 
-def _files(folder: Path, problems: list[str]) -> list[Path]:
+def _files(folder: Path, problems: list[str], *, beside: bool) -> list[Path]:
     if not folder.is_dir():
         return []
     for stray in sorted(folder.iterdir()):
-        if stray.suffix in (".yml", ".json"):
+        if stray.suffix == ".yml" or (stray.suffix == ".json" and not beside):
             problems.append(f"{stray}: definitions end in .yaml; rename or remove this file")
     return sorted(folder.glob("*.yaml"))
 
@@ -147,7 +163,7 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Score | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Score | Cohort | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
@@ -155,9 +171,11 @@ def _name_of(item: CodeList | Score | Measure | Innovation) -> str:
             return f"code list {item.id} v{item.version}"
         case Score():
             return f"score {item.id} v{item.version}"
+        case Cohort():
+            return f"cohort {item}"
         case Innovation():
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Score | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)

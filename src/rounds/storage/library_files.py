@@ -24,7 +24,7 @@ from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.storage.criteria_files import CountedEventsFile, Written, all_of, check_written, written
-from rounds.storage.criteria_parts import CodesName, codes_named, refuse_here
+from rounds.storage.criteria_parts import CodesName, CohortName, codes_named, refuse_here
 from rounds.storage.defined import Defined
 from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
@@ -191,6 +191,22 @@ class _EventsFile(_RecordsFile):
         return self._of(Rows(events=self.events.to_events(defined), counted_on=self.events.counted_on), defined)
 
 
+class _EntriesFile(_RecordsFile):
+    count: Literal["cohort entries"]
+    cohort: CohortName
+    which: Literal["any", "first ever"] = "any"
+    counted_on: Anchor = Anchor.START
+
+    @property
+    def _table(self) -> EventTable:
+        return EventTable.COHORT
+
+    def to_measure(self, defined: Defined) -> Measure:
+        cohort, first = defined.cohort(self.cohort), self.which == "first ever"
+        events = Events(table=EventTable.COHORT, codes=cohort, first=first)
+        return self._of(Rows(events=events, counted_on=self.counted_on), defined)
+
+
 class _PublishedFile(_MeasureBase):
     count: Literal["published"]
     numerator: Words
@@ -201,7 +217,9 @@ class _PublishedFile(_MeasureBase):
 
 
 class MeasureFile(
-    RootModel[Annotated[_PeopleFile | _VisitsFile | _EventsFile | _PublishedFile, Field(discriminator="count")]]
+    RootModel[
+        Annotated[_PeopleFile | _VisitsFile | _EventsFile | _EntriesFile | _PublishedFile, Field(discriminator="count")]
+    ]
 ):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""
 

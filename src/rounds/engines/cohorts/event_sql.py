@@ -75,7 +75,7 @@ def _rows_sql(
     source, conditions = _source(criterion, tables, concepts)
     if among is not None:
         conditions.append(f"t.{table.person} IN (SELECT person_id FROM {among})")
-    key = _key(table, tables)
+    key = _key(table, tables, criterion)
     start, end = _dates(criterion, table, tables)
     visit = "CAST(NULL AS BIGINT)" if table.visit is None else tables.optional("t", table.name, table.visit, "BIGINT")
     own = sorted(
@@ -97,6 +97,8 @@ def _source(criterion: Criterion, tables: OmopTables, concepts: ConceptList) -> 
     """Return the tables that the events come from, and the conditions that the concept sets make."""
     table = TABLES[criterion.domain]
     source = f"{tables.table(table.name)} t"
+    if criterion.first and not _has_key(table, tables):
+        source = f"(SELECT *, row_number() OVER () AS rounds_key FROM {tables.table(table.name)}) t"
     conditions = []
     if criterion.domain is Domain.LOCATION_REGION:
         source += f" JOIN {tables.table('location')} l ON l.location_id = t.location_id"
@@ -120,11 +122,16 @@ def _own_counted(counted: CountColumn | None, table: DomainTable) -> frozenset[s
     return frozenset({table.counted[counted]}) if counted is not None and counted in table.counted else frozenset()
 
 
-def _key(table: DomainTable, tables: OmopTables) -> str:
+def _has_key(table: DomainTable, tables: OmopTables) -> bool:
+    return table.id in tables.columns.get(table.name, frozenset())
+
+
+def _key(table: DomainTable, tables: OmopTables, criterion: Criterion) -> str:
     """Return the event's key. Records without one are taken in the order they are in."""
-    if table.id in tables.columns.get(table.name, frozenset()):
+    if _has_key(table, tables):
         return f"t.{table.id}"
-    return "row_number() OVER ()"
+    # A window cannot be ordered by another.
+    return "t.rounds_key" if criterion.first else "row_number() OVER ()"
 
 
 def _dates(criterion: Criterion, table: DomainTable, tables: OmopTables) -> tuple[str, str]:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  SQL is built from our own names only
 """The reference's events: what a criterion's own attributes leave of a table's rows, one row at a time."""
 
 import re
@@ -6,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+import duckdb
+
 from rounds.engines.cohorts.filter_sql import ABNORMAL_CONCEPTS, FAR_FUTURE
+from rounds.engines.cohorts.tables import find_tables
 from rounds.measures.cohorts.criteria import Criterion
 from rounds.measures.cohorts.domains import TABLES, CountColumn, Domain, DomainTable, End
 from rounds.measures.cohorts.filters import (
@@ -28,6 +32,8 @@ Tables = Mapping[str, Sequence[Row]]
 """OMOP tables by name; a row may leave out what it does not know."""
 Concepts = Mapping[int, frozenset[int]]
 
+_KEYS: Final = {table.name: table.id for table in TABLES.values() if table.name != "death"}
+
 _COMPARE: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
     Comparison.LT: lambda value, other: value < other,
     Comparison.LTE: lambda value, other: value <= other,
@@ -36,6 +42,19 @@ _COMPARE: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
     Comparison.GT: lambda value, other: value > other,
     Comparison.GTE: lambda value, other: value >= other,
 }
+
+
+def omop_rows(connection: duckdb.DuckDBPyConnection, *, schema: str = "omop") -> Tables:
+    """Return every row of every table and view of a schema. Real sites have more than memory can hold."""
+    found = {}
+    for name in find_tables(connection, schema=schema).columns:
+        asked = connection.execute(f"SELECT * FROM {schema}.{name}")
+        columns = [column[0] for column in asked.description or ()]
+        found[name] = [dict(zip(columns, row, strict=True)) for row in asked.fetchall()]
+        if key := _KEYS.get(name):
+            # Rows without a key are in the order in which they are read.
+            found[name] = [{key: number, **row} for number, row in enumerate(found[name], start=1)]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,14 @@ import numpy as np
 
 from rounds.engines import duck
 from rounds.engines.codes import records_question
+from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import MEMORY_LIMIT, Asked
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.pack.blocks import Block, block_edges
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, Masks, day_number, years
+from rounds.engines.pack.entries import with_entries
 from rounds.engines.pack.layout import Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.row_criteria import RowCriteria
@@ -96,6 +98,9 @@ def count_saying_how(
     for one in asked:
         check_periods(one.measure, one.periods)
     pack = pack or open_pack(records) or build_pack(records)
+    measures = [one.measure for one in asked]
+    if cohorts_of(measures):
+        pack = with_entries(pack, records, measures, threads=threads, memory_limit=memory_limit)
     plan = _Plan(pack=pack, records=records, asked=asked)
     plan.run(threads)
     fell_back = [asked[place] for place in plan.not_covered]

@@ -1,34 +1,36 @@
 """What code lists mean at a site, from the vocabulary in its pack; what is wrong is said by the common check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.codes import _columns as columns_needed
-from rounds.engines.codes import prepare, records_question
+from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import Records
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
 
 
-def concepts_of(measures: Sequence[Measure], records: Records, pack: Pack) -> Mapping[CodeList, tuple[int, ...]]:
+def concepts_of(measures: Sequence[Measure], records: Records, pack: Pack) -> Concepts:
     """Return what the code lists of some measures mean, or refuse as `prepare` does.
 
     Raises:
         RecordsError: if the site's tables or vocabulary cannot answer a measure.
     """
-    found: dict[CodeList, tuple[int, ...]] = {}
+    found: dict[CodeList | Cohort, tuple[int, ...]] = {}
     if all(_answerable(measure, records) for measure in measures):
         for codes in dict.fromkeys(codes for measure in measures for codes in records_question(measure).code_lists):
             if not _known(codes, records, pack) or not (concepts := _concepts(codes, pack)):
                 break
             found[codes] = concepts
         else:
-            return found
+            return found | cohorts_of(measures)
     # Something is wrong, or looks wrong from here: the check that all engines share has the words for it.
     with records.connect() as connection:
         return prepare(connection, measures, records)
@@ -38,7 +40,7 @@ def _answerable(measure: Measure, records: Records) -> bool:
     question = measure.question
     if not isinstance(question, RecordsQuestion):
         return False
-    has_tables = all(records.has(events.table) for events in question.events)
+    has_tables = all(records.has(table) for table in question.tables)
     return has_tables and not any(records.lacks(table, column) for table, column in columns_needed(question))
 
 

@@ -1,17 +1,17 @@
 """Criteria asked of rows: each is worked out for all rows of a block at once, as flags in their order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 import numpy as np
 
+from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
-from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -51,7 +51,7 @@ class RowCriteria:
     """Works out criteria of rows."""
 
     pack: Pack
-    concepts: Mapping[CodeList, tuple[int, ...]]
+    concepts: Concepts
     edges: Array
     """The first person of each block, and the number of people."""
     _coded: dict[object, Coded] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 
 FARTHEST_DAYS = (date(1, 1, 1), date(9999, 12, 31))
@@ -14,8 +15,8 @@ FARTHEST_DAYS = (date(1, 1, 1), date(9999, 12, 31))
 class Plan:
     """Steps in the order they must be made. Asking for the same SQL twice gives the same table."""
 
-    concepts: Mapping[CodeList, tuple[int, ...]]
-    """What each code list means at the site."""
+    concepts: Mapping[CodeList | Cohort, tuple[int, ...]]
+    """What each code list means at the site, and the number of each cohort."""
     steps: dict[str, str] = field(default_factory=dict)
     """SQL by table name."""
     _names: dict[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
 from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -72,7 +73,9 @@ def order_of(choose: Choose, stands: Stands = Stands.AT_THE_MOMENT) -> str:
     return _ORDER[choose, stands]
 
 
-def _coded(plan: Plan, table: EventTable, codes: CodeList | None, without_end: Extent = Extent.FIRST_DAY) -> str:
+def _coded(
+    plan: Plan, table: EventTable, codes: CodeList | Cohort | None, without_end: Extent = Extent.FIRST_DAY
+) -> str:
     where = "" if codes is None else f" WHERE {_in('concept', plan.concepts[codes])}"
     return plan.step("rows", f"SELECT * FROM ({rows_sql(table, without_end)}) r{where}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rounds.engines.codes import Concepts, prepare, records_question
+from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import Asked
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.sql.counted import Final, cells, finals
@@ -113,6 +114,12 @@ def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str,
     needed |= {table.value for question in questions for table in question.tables}
     names = _names(connection)
     problems = [
+        f"site {site}: measure {measure.ref} asks about the cohort {cohort}, and cohorts are found in files only, not "
+        f"yet in {connection.words.partition(': ')[2]}; leave this site out of the measure, or export the records"
+        for measure in measures
+        for cohort in cohorts_of([measure])
+    ]
+    problems += [
         f"{connection.words}: the table {name} is missing; every site needs the tables {' and '.join(REQUIRED)}"
         for name in REQUIRED
         if name not in names

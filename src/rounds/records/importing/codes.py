@@ -109,7 +109,8 @@ def map_codes(session: Session, staged: Iterable[StagedTable], vocabularies: Map
     session.run(
         "CREATE TABLE code_target AS SELECT c.codes, c.code AS source_value, c.system, "
         "coalesce(f.source_concept_id, 0) AS source_concept_id, coalesce(f.concept_id, 0) AS concept_id, f.domain_id, "
-        "coalesce(f.ordinal, 1) AS ordinal FROM (SELECT u.codes, coalesce(min(u.place) FILTER (WHERE t.concept_id > 0), "
+        "coalesce(f.ordinal, 1) AS ordinal FROM (SELECT u.codes, "
+        "coalesce(min(u.place) FILTER (WHERE t.concept_id > 0), "
         f"min(u.place) FILTER (WHERE NOT contains(u.code, ':{FINDING_SITE}=')), 1) AS best "
         "FROM used_coding u LEFT JOIN found_target t USING (system, code) GROUP BY u.codes) b "
         "JOIN used_coding c ON c.codes = b.codes AND c.place = b.best "

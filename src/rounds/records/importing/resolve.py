@@ -104,7 +104,7 @@ def _listed(table: StagedTable, alias: str, leaving: tuple[str, ...] = ()) -> st
 
 def _write(session: Session, table: StagedTable, select: str) -> Resolved:
     path = session.scratch / f"resolved-{table.path.name}"
-    session.write(select, path, title=f"Linking {table.origin}")
+    session.write(select, path, title=f"Linking {table.origin}", for_now=True)
     return Resolved(origin=table.origin, kind=table.kind, sql=f"read_parquet({pattern(path)})")
 
 

@@ -80,10 +80,20 @@ class Session:
             watcher.join()
         return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
 
-    def write(self, select: str, path: Path, *, title: str) -> int:
-        """Write a query's rows as Parquet and return how many they are."""
+    def write(self, select: str, path: Path, *, title: str, for_now: bool = False) -> int:
+        """Write a query's rows as Parquet and return how many they are.
+
+        Args:
+            select: the query.
+            path: the file.
+            title: for the progress bar.
+            for_now: whether the file is gone when the import ends. Then it is packed in a hurry: zstd would take as
+                long as reading FHIR does.
+        """
+        packing = "lz4" if for_now else "zstd"
         return self.run(
-            f"COPY ({select}) TO {file(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)", title=title
+            f"COPY ({select}) TO {file(path)} (FORMAT parquet, COMPRESSION {packing}, ROW_GROUP_SIZE 122880)",
+            title=title,
         )
 
     def _watch(self, done: threading.Event) -> None:

@@ -92,5 +92,5 @@ def stage(
     columns = ", ".join([*listed, *(f'"{name}"' for name in beside)])
     number = sum(1 for _ in session.scratch.glob("staged-*.parquet"))
     path = session.scratch / f"staged-{number:03d}-{kind}.parquet"
-    session.write(f"SELECT {columns} FROM ({select})", path, title=title)
+    session.write(f"SELECT {columns} FROM ({select})", path, title=title, for_now=True)
     return StagedTable(origin=origin, kind=kind, path=path, absent=absent)

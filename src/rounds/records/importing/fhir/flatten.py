@@ -101,8 +101,8 @@ def _why(resource: str) -> str:
 def _was_not_done() -> Selection:
     """Return what was not done as an observation that says so: the code is its answer, the reason its qualifier."""
     select = (
-        f"SELECT id, version, updated, {_NOT_DONE_PART} AS part, NULL AS reason, 'observation' AS usual_table, patient, "
-        "visit, start_date, start_time, type_concept_id, "
+        f"SELECT id, version, updated, {_NOT_DONE_PART} AS part, NULL AS reason, 'observation' AS usual_table, "
+        "patient, visit, start_date, start_time, type_concept_id, "
         f"'concept|{rules.NOT_DONE}' AS codes, codes AS value_codes, nullif(why_not, '') AS qualifier_codes "
         "FROM {whole} WHERE why_not IS NOT NULL"
     )

@@ -1,0 +1,74 @@
+# ruff: noqa: S608  SQL is built from our own names only
+"""Entries into cohorts as a table of the pack: found once for a batch, and held in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rounds.engines.cohorts.entries import ENTRIES, check_cohorts, lay_down_entries
+from rounds.engines.pack.days import LAST_DAY, ORIGIN
+from rounds.engines.pack.layout import COLUMN_TYPES, Array, Pack, PackTable
+from rounds.engines.pack.sorting import mark_inside
+from rounds.engines.rows import PEOPLE
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
+from rounds.measures.strata import LEVELS, Stratum
+from rounds.records.omop import Records
+
+
+def with_entries(pack: Pack, records: Records, measures: Sequence[Measure], *, threads: int, memory_limit: str) -> Pack:
+    """Return a pack that also has the entries into the cohorts that measures ask about.
+
+    Args:
+        pack: of the records.
+        records: the site's.
+        measures: some that are counted from records.
+        threads: at most this many.
+        memory_limit: of DuckDB, as it writes it.
+
+    Raises:
+        RecordsError: if a cohort cannot be found in the records.
+    """
+    with records.connect(threads=threads, memory_limit=memory_limit) as connection:
+        cohorts = check_cohorts(connection, measures, records)
+        lay_down_entries(connection, cohorts)
+        # Everybody's number in the pack is their place by sex, year of birth and id.
+        levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(LEVELS[Stratum.SEX]))
+        numbered = (
+            f"SELECT person_id, row_number() OVER (ORDER BY CASE sex {levels} END, born, person_id) - 1 AS person "
+            f"FROM ({PEOPLE}) p"
+        )
+        found = connection.execute(
+            f"SELECT e.concept, CAST(p.person AS INTEGER) AS person, "
+            f"CAST(e.first - DATE '{ORIGIN}' AS INTEGER) AS first, CAST(e.last - DATE '{ORIGIN}' AS INTEGER) AS last "
+            f"FROM {ENTRIES} e JOIN ({numbered}) p ON p.person_id = e.person_id ORDER BY e.concept, p.person, e.first"
+        ).fetchnumpy()
+    return replace(pack, tables={**pack.tables, EventTable.COHORT: _table(pack, found)})
+
+
+def _table(pack: Pack, found: dict[str, Array]) -> PackTable:
+    of_rows = np.asarray(found["concept"], dtype=np.int64)
+    concepts, starts, number = np.unique(of_rows, return_index=True, return_counts=True)
+    columns = {name: np.empty(0, dtype=kind) for name, kind in COLUMN_TYPES.items()}
+    columns["person"] = np.asarray(found["person"], dtype=np.int32)
+    vague = []
+    for name in ("first", "last"):
+        days = np.asarray(found[name], dtype=np.int64)
+        columns[name] = np.clip(days, 0, LAST_DAY).astype(np.uint16)
+        if np.any((days < 1) | (days >= LAST_DAY)):
+            vague.append(name)
+    inside = np.empty(len(columns["person"]), dtype=np.uint8)
+    observed = (pack.observed_start, pack.observed_first, pack.observed_last)
+    if mark_inside(columns["person"], columns["first"], *observed, inside) < len(inside):
+        columns["inside"] = inside
+    for column in columns.values():
+        column.setflags(write=False)
+    return PackTable(
+        table=EventTable.COHORT,
+        concepts=concepts,
+        starts=starts.astype(np.int64),
+        stops=(starts + number).astype(np.int64),
+        columns=columns,
+        vague=tuple(vague),
+    )

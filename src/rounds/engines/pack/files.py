@@ -1,0 +1,30 @@
+"""Arrays as files of a pack."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rounds.engines.pack.layout import Array
+
+
+def save(folder: Path, name: str, array: Array) -> None:
+    """Write an array that is complete."""
+    np.save(folder / f"{name}.npy", array)
+
+
+def new_array(folder: Path, name: str, *, kind: str, length: int) -> Array:
+    """Return an array that is a file, to be written to.
+
+    Raises:
+        OSError: if there is no room for it: a write to a map of a full disk would end the process.
+    """
+    path = folder / f"{name}.npy"
+    if length == 0:
+        empty = np.empty(0, dtype=kind)
+        np.save(path, empty)
+        return empty
+    array: Array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(length,))
+    with path.open("r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return array

@@ -1,0 +1,245 @@
+"""Keys of remembered counts: the same key, the same count."""
+
+import hashlib
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+import rounds
+from rounds.engines.codes import records_question
+from rounds.engines.duck import Asked
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Period
+from rounds.measures.questions import Rows
+from rounds.measures.reach import RowsReach, reach
+from rounds.records.fingerprints import (
+    EventParts,
+    Part,
+    event_parts,
+    files_seen,
+    month_number,
+    observed_months,
+    table_digest,
+)
+from rounds.records.omop import Records
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES
+from rounds.storage.atomic import write_private_file
+
+_COUNTING = ("engines", "measures", "records")
+"""The rooms that decide what a measure's count is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Months:
+    """Digests of consecutive parts of a table, so that any stretch of months has one in no time."""
+
+    numbers: tuple[int, ...]
+    summed: tuple[int, ...]
+    """The digests of the parts before each, added up; one more than there are parts."""
+    reached: tuple[int, ...]
+    """The last day that a part or one before it reaches, as a number."""
+
+    def starting(self, first: date, last: date) -> int:
+        """Return a digest of the parts whose rows may start between two days."""
+        low, high = bisect_left(self.numbers, month_number(first)), bisect_right(self.numbers, month_number(last))
+        return self.summed[high] - self.summed[low] if low < high else 0
+
+    def touching(self, first: date, last: date) -> int:
+        """Return a digest of the parts that have every row that lies on a day between two."""
+        low = bisect_left(self.reached, first.toordinal())
+        high = bisect_right(self.numbers, month_number(last))
+        return self.summed[high] - self.summed[low] if low < high else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """Everything about a site's records that may decide a count."""
+
+    files: str
+    whole: str
+    """Of the vocabulary and of everything else that has no date, of the columns there are, and of the program."""
+    rows: Mapping[tuple[EventTable, bool], Months]
+    """By table, and whether who the people are is in it."""
+    longest: Mapping[EventTable, int]
+    observed: Months
+
+
+def read_fingerprints(measures: Sequence[Measure], records: Records, *, folder: Path, keep: bool) -> Fingerprints:
+    """Return the fingerprints of the tables that some measures read; of files seen before they are remembered.
+
+    Args:
+        measures: some that are counted from records.
+        records: the site's.
+        folder: where fingerprints are remembered.
+        keep: whether to remember those that were taken now.
+
+    Raises:
+        RecordsError: if the records can no longer be read.
+    """
+    files = _files(records)
+    questions = [records_question(measure) for measure in measures]
+    read = {table for question in questions for table in question.tables if records.has(table)}
+    whose = {
+        table for one in questions if isinstance(one.unit, Rows) for table, _ in one.unit.events.reads if table in read
+    }
+    taken = _Taken(records, folder / "fingerprints.json")
+    with records.connect() as connection:
+        parts = {
+            (table, of_whom): taken.parts(connection, table, whose=of_whom)
+            for table in sorted(read)
+            for of_whom in (False, True)
+            if not of_whom or table in whose
+        }
+        observed = taken.observed(connection)
+        whole = [taken.whole(connection, name) for name in _without_date(records)]
+    if keep:
+        taken.write()
+    missing = sorted((source.table.name, source.missing) for source in records.sources)
+    return Fingerprints(
+        files=files,
+        whole=_digest([whole, missing, _program()]),
+        rows={of: _months(_part_digests(found, whose=of[1])) for of, found in parts.items()},
+        longest={table: found.longest_days for (table, of_whom), found in parts.items() if not of_whom},
+        observed=_months((month, digest, date.min) for month, digest in sorted(observed.items())),
+    )
+
+
+def unchanged(seen: Fingerprints, records: Records) -> bool:
+    """Say whether no file was written since the fingerprints were taken."""
+    return seen.files == _files(records)
+
+
+def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, str]:
+    """Return for each period what its count depends on, as one digest."""
+    question = records_question(asked.measure)
+    of_all = [asked.measure.digest, member, seen.whole]
+    keys = {}
+    for period in asked.periods:
+        found = reach(question, period, longest=seen.longest)
+        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows)]
+        observed = [
+            [first.isoformat(), last.isoformat(), seen.observed.starting(first, last)]
+            for first, last in sorted(found.observed)
+        ]
+        keys[period] = _digest([of_all, period.start.isoformat(), period.end.isoformat(), rows, observed])
+    return keys
+
+
+def _rows_digest(asked: RowsReach, seen: Fingerprints) -> int | None:
+    months = seen.rows.get((asked.table, asked.whose))
+    if months is None:
+        return None  # the site has no such table, and the engine says so
+    return (months.starting if asked.starting else months.touching)(asked.first, asked.last)
+
+
+def _told(asked: RowsReach) -> tuple[str, str, str, bool, bool]:
+    return asked.table, asked.first.isoformat(), asked.last.isoformat(), asked.starting, asked.whose
+
+
+def _files(records: Records) -> str:
+    return files_seen(_by_name(records), *sorted(_by_name(records)))
+
+
+def _by_name(records: Records) -> dict[str, Any]:
+    return {source.table.name: source for source in records.sources}
+
+
+def _without_date(records: Records) -> list[str]:
+    dated = {PERSON.name, OBSERVATION_PERIOD.name, *(table.value for table in EventTable)}
+    return sorted(name for name in TABLES if name not in dated and records.has(name))
+
+
+def _part_digests(found: EventParts, *, whose: bool) -> Iterable[tuple[int, int, date]]:
+    for part in found.parts:
+        digest = part.whose if whose else part.digest
+        yield part.month, _number([part.rows, digest, part.last.isoformat()]), part.last
+
+
+def _months(parts: Iterable[tuple[int, int, date]]) -> Months:
+    found = list(parts)
+    return Months(
+        numbers=tuple(month for month, _, _ in found),
+        summed=tuple(accumulate((_number([month, digest]) for month, digest, _ in found), initial=0)),
+        reached=tuple(accumulate((last.toordinal() for _, _, last in found), max)),
+    )
+
+
+def _number(of: object) -> int:
+    return int(_digest(of)[:32], 16)
+
+
+def _digest(of: object) -> str:
+    return hashlib.sha256(json.dumps(of, separators=(",", ":")).encode()).hexdigest()
+
+
+@cache
+def _program() -> str:
+    """Return a digest of the program that counts: another version counts anew."""
+    home = Path(rounds.__file__).parent
+    digest = hashlib.sha256(duckdb.__version__.encode())
+    for file in sorted(file for room in _COUNTING for file in (home / room).rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+class _Taken:
+    """Fingerprints taken before, by the files they were taken of."""
+
+    def __init__(self, records: Records, path: Path) -> None:
+        self.records, self.path = records, path
+        self.sources = _by_name(records)
+        self.before = _read(path)
+        self.now: dict[str, list[Any]] = {}
+
+    def parts(self, connection: duckdb.DuckDBPyConnection, table: EventTable, *, whose: bool) -> EventParts:
+        def take() -> Any:
+            found = event_parts(connection, table, whose=whose)
+            parts = [[one.month, one.rows, one.digest, one.last.isoformat(), one.whose] for one in found.parts]
+            return {"longest": found.longest_days, "parts": parts}
+
+        names = (table.value, PERSON.name) if whose else (table.value,)
+        told = self._remembered(f"{table} of whom" if whose else table.value, names, take)
+        parts = [
+            Part(month=month, rows=rows, digest=digest, last=date.fromisoformat(last), whose=of_whom)
+            for month, rows, digest, last, of_whom in told["parts"]
+        ]
+        return EventParts(parts=tuple(parts), longest_days=told["longest"])
+
+    def observed(self, connection: duckdb.DuckDBPyConnection) -> dict[int, int]:
+        name = OBSERVATION_PERIOD.name
+        told = self._remembered(name, (name, PERSON.name), lambda: sorted(observed_months(connection).items()))
+        return dict(told)
+
+    def whole(self, connection: duckdb.DuckDBPyConnection, name: str) -> Any:
+        return [name, self._remembered(name, (name,), lambda: table_digest(connection, name))]
+
+    def write(self) -> None:
+        if self.now != {name: self.before.get(name) for name in self.now}:
+            write_private_file(self.path, json.dumps(self.before | self.now).encode())
+
+    def _remembered(self, what: str, names: tuple[str, ...], take: Callable[[], Any]) -> Any:
+        # Who is in `person` depends on the year that the round looks back from.
+        files = _digest([files_seen(self.sources, *names), self.records.as_of.year, _program()])
+        found = self.before.get(what)
+        if found is None or found[0] != files:
+            found = [files, take()]
+        self.now[what] = found
+        return found[1]
+
+
+def _read(path: Path) -> dict[str, list[Any]]:
+    """Return what was remembered; nothing where it cannot be read, for it can be taken again."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,192 @@
+"""What a site remembers of its counts, and when it counts again."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from small_site import drug_event, open_site, people_measure, visits_measure, write_site
+
+from rounds.engines import duck
+from rounds.engines.duck import Asked
+from rounds.measures.counts import Count
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
+from rounds.records.omop import Records
+from rounds.site import count_keys
+from rounds.site.recounting import Recounted, count_changed
+
+DRUG = people_measure(drug_event(observed=False), grain=Grain.MONTH)
+VISITS = visits_measure(drug_event(observed=False), grain=Grain.MONTH)
+TABLES = {
+    "person": "1 female 1950\n2 male 1980",
+    "observation_period": "1 2023-01-01 2024-12-31\n2 2023-01-01 2024-12-31",
+    "drug_era": "1 11 2024-02-10\n2 11 2024-04-10",
+    "visit_occurrence": "1 1 9201 2024-02-09 2024-02-20\n2 2 9201 2024-04-01 2024-04-30",
+}
+
+
+class Site:
+    """A site whose tables change, and its memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tables = dict(TABLES)
+        self.generation = 0
+
+    def records(self) -> Records:
+        self.generation += 1
+        return open_site(write_site(self.folder / str(self.generation), **self.tables))
+
+    def count(
+        self, measure: Measure, *, last: date = date(2024, 6, 30), keep: bool = True, records: Records | None = None
+    ) -> tuple[Recounted, list[date]]:
+        """Count January to `last`; return the counts and the periods that the engine was asked for."""
+        there = records or self.records()
+        asked = [Asked(measure=measure, periods=measure.periods(first=date(2024, 1, 1), last=last))]
+        counted: list[date] = []
+
+        def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
+            counted.extend(period.start for one in wanted for period in one.periods)
+            return duck.count_all(wanted, there, member="RX1")
+
+        memory = self.folder / "remembered"
+        found = count_changed(asked, there, member="RX1", folder=memory, engine=engine, keep=keep)
+        full = duck.count_all(asked, there, member="RX1")
+        assert [one.cells.rows() for one in found.counts] == [one.cells.rows() for one in full]
+        return found, counted
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def month(number: int) -> date:
+    return date(2024, number, 1)
+
+
+@pytest.mark.parametrize("measure", [DRUG, VISITS])
+def test_the_next_month_is_counted_alone(site: Site, measure: Measure) -> None:
+    _, first = site.count(measure, last=date(2024, 3, 31))
+    assert len(first) == 3
+    found, counted = site.count(measure, last=date(2024, 4, 30))
+    assert counted == [month(4)]
+    assert str(found) == "1 of 4 periods counted; the records of the others have not changed"
+
+
+@pytest.mark.parametrize(("measure", "touched"), [(DRUG, [2]), (VISITS, [1, 2])])
+def test_a_late_correction_touches_its_own_month(site: Site, measure: Measure, touched: list[int]) -> None:
+    site.count(measure)
+    site.tables["drug_era"] = site.tables["drug_era"].replace("2024-02-10", "2024-02-11")
+    _, counted = site.count(measure)
+    # The longest visit lasts 29 days: one that began in January may have reached that day.
+    assert counted == [month(number) for number in touched]
+
+
+def test_a_month_more_of_observation_touches_that_month(site: Site) -> None:
+    site.tables["observation_period"] = "1 2023-01-01 2024-05-31\n2 2023-01-01 2024-05-31"
+    site.count(DRUG)
+    site.tables["observation_period"] = "1 2023-01-01 2024-06-30\n2 2023-01-01 2024-06-30"
+    _, counted = site.count(DRUG)
+    assert counted == [month(6)]
+
+
+def test_somebody_new_touches_the_months_they_are_observed_in(site: Site) -> None:
+    site.count(DRUG)
+    site.tables["person"] += "\n3 female 1990"
+    site.tables["observation_period"] += "\n3 2024-03-05 2024-04-02"
+    _, counted = site.count(DRUG)
+    assert counted == [month(3), month(4)]
+
+
+def test_another_sex_touches_the_months_of_the_visits(site: Site) -> None:
+    site.count(VISITS)
+    site.tables["person"] = site.tables["person"].replace("1 female", "1 unknown")
+    _, counted = site.count(VISITS)
+    assert counted == [month(2)]
+
+
+def test_the_vocabulary_touches_everything(site: Site) -> None:
+    site.tables |= {"concept": "11 Drug\n9201 Inpatient"}
+    site.count(DRUG)
+    site.tables["concept"] += "\n12 Other"
+    _, counted = site.count(DRUG)
+    assert len(counted) == 6
+
+
+def test_another_program_counts_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.count(DRUG)
+    monkeypatch.setattr(count_keys, "_program", lambda: "another")
+    _, counted = site.count(DRUG)
+    assert len(counted) == 6
+
+
+def test_another_measure_or_member_is_another_count(site: Site) -> None:
+    site.count(DRUG)
+    other = people_measure(drug_event(observed=False, table=EventTable.DRUG_ERA, age_min=40), grain=Grain.MONTH)
+    _, counted = site.count(other)
+    assert len(counted) == 6
+
+
+def test_files_that_did_not_change_are_not_read_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = site.records()
+    site.count(DRUG, records=records)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("read again")
+
+    for name in ("event_parts", "observed_months", "table_digest"):
+        monkeypatch.setattr(count_keys, name, refuse)
+    _, counted = site.count(DRUG, records=records)
+    assert counted == []
+
+
+def test_nothing_is_written_unless_it_may_be(site: Site) -> None:
+    site.count(DRUG, keep=False)
+    assert not (site.folder / "remembered").exists()
+
+
+def test_only_the_owner_may_read_it(site: Site) -> None:
+    site.count(DRUG)
+    memory = site.folder / "remembered"
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in memory.iterdir()} == {
+        "counts.sqlite": "0o600",
+        "fingerprints.json": "0o600",
+    }
+    assert memory.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["counts.sqlite", "fingerprints.json"])
+def test_a_damaged_memory_is_made_anew(site: Site, name: str) -> None:
+    site.count(DRUG)
+    (site.folder / "remembered" / name).write_bytes(b"not what it should be" * 100)
+    site.count(DRUG)
+    _, counted = site.count(DRUG)
+    assert counted == []
+
+
+def test_a_number_that_somebody_changed_is_not_believed(site: Site) -> None:
+    site.count(DRUG)
+    with sqlite3.connect(site.folder / "remembered" / "counts.sqlite") as connection:
+        connection.execute("UPDATE counts SET rows = '[[99, 99]]' WHERE first = '2024-03-01'")
+    connection.close()
+    _, counted = site.count(DRUG)
+    assert counted == [month(3)]
+
+
+def test_what_was_written_while_it_was_counted_is_not_remembered(site: Site) -> None:
+    records = site.records()
+    asked = [Asked(measure=DRUG, periods=DRUG.periods(first=month(1), last=month(1) + timedelta(days=30)))]
+
+    def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
+        found = duck.count_all(wanted, records, member="RX1")
+        write_site(records.folder, **site.tables)
+        return found
+
+    memory = site.folder / "remembered"
+    for _ in range(2):
+        found = count_changed(asked, records, member="RX1", folder=memory, engine=engine)
+        assert found.counted == 1
