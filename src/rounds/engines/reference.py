@@ -351,7 +351,7 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
         observed[person_id].append((first, last))
     rows: dict[int, dict[tuple[EventTable, Extent], list[_Row]]] = defaultdict(lambda: defaultdict(list))
     for table in question.tables:
-        for extent in Extent:
+        for extent in _extents(question):
             for values in connection.execute(rows_sql(table, extent)).fetchall():
                 row = _Row(table=table, **dict(zip(ROW_COLUMNS, values, strict=True)))
                 rows[row.person_id][table, extent].append(row)
@@ -385,6 +385,10 @@ def _facts(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, con
                 continue
             found[table, criterion] = frozenset(row for (row,) in connection.execute(sql).fetchall())
     return found
+
+
+def _extents(question: RecordsQuestion) -> set[Extent]:
+    return {Extent.FIRST_DAY, *(events.without_end for events in question.events if isinstance(events, Events))}
 
 
 def _entries(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> Iterator[_Row]:

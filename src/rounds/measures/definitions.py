@@ -5,10 +5,12 @@ import json
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
+from rounds.measures.criteria import Events, Extent, Has, Stands
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PublishedQuestion, Question
 from rounds.measures.scores import Score
@@ -102,13 +104,21 @@ class Measure:
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
 
+_UNSAID_BEFORE: Final = (
+    (Events, "without_end", Extent.FIRST_DAY),
+    (Has, "stands", Stands.AT_THE_MOMENT),
+)
+"""What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
+
+
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Score):
         return part.meaning
     if is_dataclass(part):
-        named = {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}
-        return {"is": type(part).__name__, **named}
+        said = {field.name: getattr(part, field.name) for field in fields(part)}
+        kept = {name: value for name, value in said.items() if (type(part), name, value) not in _UNSAID_BEFORE}
+        return {"is": type(part).__name__, **{name: _meaning(value) for name, value in kept.items()}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):

@@ -208,9 +208,7 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         return problems
     empty = [f'CAST(NULL AS {table.column(name).type.value}) AS "{name}"' for name in missing]
     select = ", ".join([*(f'{cast} AS "{name}"' for name, (_, cast) in casts.items()), *empty, "rounds_row"])
-    wrong = "".join(
-        f', "{column}" IS NOT NULL AND ({cast}) IS NULL AS "{name} is wrong"' for name, (column, cast) in casts.items()
-    )
+    wrong = "".join(f', {_loses(column, cast)} AS "{name} is wrong"' for name, (column, cast) in casts.items())
     scan = file_scan(path)
     return Source(
         table=table,
@@ -220,6 +218,13 @@ def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path
         checked=f"SELECT {select}{wrong} FROM {scan}",
         by_file=tuple(f"SELECT {select} FROM {file_scan(part)}" for part in parts_of(path)),
     )
+
+
+def _loses(column: str, cast: str) -> str:
+    """Return SQL that says of a cell whether its cast loses it; a cast that never does is not worth reading it for."""
+    if cast == f'"{column}"' or cast.startswith("CAST("):
+        return "false"
+    return f'"{column}" IS NOT NULL AND ({cast}) IS NULL'
 
 
 def _unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:

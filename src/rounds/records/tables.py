@@ -320,7 +320,7 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
     kind = source_type.upper()
     match target:
         case ColumnType.TEXT:
-            return name if kind == "VARCHAR" else None
+            return _to_text(name, kind)
         case ColumnType.INTEGER:
             return _to_integer(name, kind)
         case ColumnType.NUMBER:
@@ -329,6 +329,13 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
             return _to_date(name, kind)
         case ColumnType.TIME:
             return _to_time(name, kind)
+
+
+def _to_text(name: str, kind: str) -> str | None:
+    if kind == "VARCHAR":
+        return name
+    scalar = kind in (_INTEGERS | _WIDE_INTEGERS | _EXACT.keys() | _TIMES | {"DATE", "BOOLEAN"})
+    return f"CAST({name} AS VARCHAR)" if scalar or kind.startswith("DECIMAL") else None
 
 
 def _to_integer(name: str, kind: str) -> str | None:

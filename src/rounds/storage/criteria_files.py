@@ -77,7 +77,7 @@ class EventsFile(Part):
     without_end: Extent = Extent.FIRST_DAY
 
     def _check_rows(self, defined: Defined) -> None:
-        check_written(self.where, defined, of=self.table, at="where")
+        check_written(self.where, defined, of=self.table, at="where", scored=self.score is not None)
 
     @property
     def table(self) -> EventTable | None:
@@ -154,7 +154,7 @@ class HadFile(EventsFile):
 
     def _check_rows(self, defined: Defined) -> None:
         EventsFile._check_rows(self, defined)
-        check_written(self.provided, defined, of=self.table, at="provided")
+        check_written(self.provided, defined, of=self.table, at="provided", scored=self.score is not None)
 
     def to_criterion(self, defined: Defined) -> Criterion:
         events = self._events(defined, first=self.which == "first ever")
@@ -277,14 +277,18 @@ Written = Annotated[
 """Where criteria may stand: one, or a list of which all must hold."""
 
 
-def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at: str) -> None:
+def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at: str, scored: bool = False) -> None:
     """Refuse, where it stands, what cannot be asked of rows of a table, or of people if there is no table.
 
     Raises:
-        Misplaced: if a value or a visit is asked of what has none.
+        Misplaced: if a value, a visit or a detail is asked of what has none.
     """
     for steps, criterion in _alone(criteria, (at,)):
-        refuse_here(lambda asked=criterion: check_askable(asked.to_criterion(defined), of=of), None, *steps)  # type: ignore[misc]
+
+        def ask(asked: CriterionFile = criterion) -> None:
+            check_askable(asked.to_criterion(defined), of=of, scored=scored)
+
+        refuse_here(ask, None, *steps)
 
 
 def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:

@@ -9,6 +9,7 @@ from rounds.records.importing import rules
 from rounds.records.importing.fhir.shapes import COMPONENT, scan
 from rounds.records.importing.sql import switch, words
 
+AS_NOT_DONE: Final = "imported as not done"
 _HEAD: Final = "id, hash(meta.lastUpdated, {0}) AS version, meta.lastUpdated AS updated"
 _DRUG_CODES: Final = (
     "coalesce(codes(medicationCodeableConcept), "
@@ -38,11 +39,11 @@ def selects(resource: str, files: list[str]) -> list[Selection]:
     return _SELECTS[resource](scan(resource, files))
 
 
-def _reason(resource: str, *checks: str) -> str:
-    """Return SQL for why a resource is left out, empty if it is not."""
+def _reason(resource: str, *checks: str, start: str = "NULL") -> str:
+    """Return SQL for why a resource is left out, empty if it is not. Without a start nothing is told as not done."""
     cases = ["WHEN id IS NULL OR id = '' THEN 'without an id'"]
     if resource in _NOT_DONE:
-        cases.append(f"WHEN {_not_done(resource)} THEN '{AS_NOT_DONE}'")
+        cases.append(f"WHEN {_not_done(resource)} AND day({start}) IS NOT NULL THEN '{AS_NOT_DONE}'")
     if resource in rules.TAKEN:
         cases.append(f"WHEN status IS NULL OR status NOT IN ({words(rules.TAKEN[resource])}) THEN state(status)")
     return "CASE " + " ".join([*cases, *checks]) + " END AS reason"
@@ -72,7 +73,7 @@ def _event(
     resource: str, source: str, at: _Elements, *, natural: str, columns: str, checks: str = ""
 ) -> list[Selection]:
     kind = rules.TYPES.get(resource, str(rules.FROM_EHR))
-    reason = _reason(resource, checks, _undated(at.start))
+    reason = _reason(resource, checks, _undated(at.start), start=at.start)
     why = f", {_why(resource)}" if resource in _NOT_DONE else ""
     select = (
         f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
@@ -104,7 +105,7 @@ def _was_not_done() -> Selection:
         f"SELECT id, version, updated, {_NOT_DONE_PART} AS part, NULL AS reason, 'observation' AS usual_table, "
         "patient, visit, start_date, start_time, type_concept_id, "
         f"'concept|{rules.NOT_DONE}' AS codes, codes AS value_codes, nullif(why_not, '') AS qualifier_codes "
-        "FROM {whole} WHERE why_not IS NOT NULL"
+        f"FROM {{whole}} WHERE reason = '{AS_NOT_DONE}'"
     )
     return Selection(kind="event", select=select)
 
@@ -121,7 +122,6 @@ _NOT_DONE: Final = {
 """By resource: why something was not done, as SQL."""
 _NOT_DONE_PART: Final = 1000
 """Components of an observation are numbered from 1; none has so many."""
-AS_NOT_DONE: Final = "imported as not done"
 
 
 def _patient(source: str) -> list[Selection]:
@@ -284,7 +284,7 @@ def _observation(source: str) -> list[Selection]:
         f"{rules.FROM_EHR} AS type_concept_id"
     )
     whole = (
-        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel)}, "
+        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel, start=start)}, "
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
         f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
         "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
