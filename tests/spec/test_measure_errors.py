@@ -249,8 +249,8 @@ grain: year
 """,
         [
             "line 2 column 52: `numerator.had.from`: `begin` is no edge of a window; write `start`, `end`, "
-            "`period start`, `period end`, a date such as 2024-01-31 or `any time`, and move it by ` + ` or ` - ` and a "
-            "number of days, weeks, months or years, such as `end - 12 months + 1 day`",
+            "`period start`, `period end`, a date such as 2024-01-31 or `any time`, and move it by ` + ` or ` - ` and "
+            "a number of days, weeks, months or years, such as `end - 12 months + 1 day`",
         ],
     ),
     "edge day": (
