@@ -56,6 +56,14 @@ def measures_page() -> str:
     for codes in library.code_lists:
         named = ", ".join(f"{concept_id} {name}" for concept_id, name in codes.concepts)
         parts.append(f"| {codes.title} (`{codes.id}`) | {codes.version} | {named} | {_yes(codes.descendants)} |")
+    parts.append(
+        "\n# Groupings\n\nWhat ethnicity, deprivation, area, care site and ward are split by. The last level of each "
+        "is `unknown`.\n\n| grouping | version | of | looks at | levels | values |\n|---|---|---|---|---|---|"
+    )
+    for one in library.groupings:
+        values = f"`groupings/{one.id}.csv` of each site" if one.held_by_site else f"{len(one.values or ())}"
+        levels, of = ", ".join(one.named), one.by.replace("_", " ")
+        parts.append(f"| {one.title} (`{one.id}`) | {one.version} | {of} | `{one.attribute}` | {levels} | {values} |")
     parts.append("\n# Cohorts\n")
     parts.append("| cohort | version | definition |\n|---|---|---|")
     for cohort in library.cohorts:

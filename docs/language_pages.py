@@ -17,6 +17,8 @@ from language_cases import (
     BORN,
     CODE_LISTS,
     COHORTS_IN_WORDS,
+    CONCEPTS,
+    GROUPINGS,
     OBSERVED,
     Asked,
     Case,
@@ -50,7 +52,8 @@ def measure_language_page() -> str:
     for theme in themes:
         contents.append(f"- [{theme.theme}](#{_anchor(theme.theme)})")
         contents += [f"  - [{case.title}](#{_anchor(case.title)})" for case in theme.cases]
-    parts = [INTRODUCTION, _columns(), _code_lists(), _cohorts(), "## Contents\n", "\n".join(contents) + "\n"]
+    contents_list = "\n".join(contents) + "\n"
+    parts = [INTRODUCTION, _columns(), _code_lists(), _cohorts(), _groupings(), "## Contents\n", contents_list]
     for theme in themes:
         parts.append(f"## {theme.theme}\n\n{theme.about}\n")
         parts += [_case(case) for case in theme.cases]
@@ -83,6 +86,22 @@ def _code_lists() -> str:
     specific = "; ".join(f"{below} is a kind of {above}" for above, below in ANCESTORS)
     table = _table(["code list", "concepts", "with descendants", "excluded"], rows)
     return f"Any other code list names the one concept it is called by. Of the concepts, {specific}.\n\n{table}"
+
+
+def _groupings() -> str:
+    words = {str(concept): word for word, concept in CONCEPTS.items()}
+    rows = []
+    for grouping in GROUPINGS:
+        said = {level: [] for level in grouping.named}
+        for value, level in grouping.values or ():
+            said[level].append(words.get(value, value))
+        levels = "; ".join(f"{level}: {', '.join(values)}" for level, values in said.items())
+        rows.append([f"`{grouping.id}`", grouping.by.replace("_", " "), f"`{grouping.attribute}`", levels])
+    table = _table(["grouping", "of", "looks at", "levels"], rows)
+    return (
+        "Groupings are reviewed files in `library/groupings/`. A value that is in none of their lists is `unknown`, "
+        f"the last level of each.\n\n{table}"
+    )
 
 
 def _cohorts() -> str:

@@ -19,9 +19,11 @@ from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail
+from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.scores import Component, Score, ScoredTable, Step
+from rounds.measures.strata import Stratum
 from rounds.records.tables import CONCEPT_ANCESTOR, TABLES, ColumnType
 from rounds.storage.defined import Defined
 from rounds.storage.library_files import MeasureFile
@@ -60,6 +62,9 @@ CONCEPTS = {
     "percent": 8554,
     "mmol/mol": 9579,
     "per-minute": 8541,
+    "asian": 8515,
+    "black": 8516,
+    "white": 8527,
 }
 """The words that stand for concepts in the tables of cases."""
 
@@ -108,6 +113,36 @@ WARNING = Score(
             answers=((_CODES["smokes"], 2),),
             if_missing=0,
         ),
+    ),
+)
+
+
+def _grouping(id_: str, by: Stratum, attribute: Attribute, levels: dict[str, tuple[str, ...]]) -> Grouping:
+    values = tuple(sorted((str(CONCEPTS.get(value, value)), level) for level, of in levels.items() for value in of))
+    title = id_.replace("-", " ").capitalize()
+    return Grouping(id=id_, version=1, title=title, by=by, attribute=attribute, named=tuple(levels), values=values)
+
+
+GROUPINGS = (
+    _grouping(
+        "ethnic-group",
+        Stratum.ETHNICITY,
+        Attribute.ETHNICITY,
+        {"Asian": ("asian",), "Black": ("black",), "White": ("white",)},
+    ),
+    _grouping(
+        "deprivation-half",
+        Stratum.DEPRIVATION,
+        Attribute.AREA_CODE,
+        {"more deprived": ("E01", "E02"), "less deprived": ("E03",)},
+    ),
+    _grouping("care-board", Stratum.AREA, Attribute.AREA_CODE, {"north": ("E01", "E03"), "south": ("E02",)}),
+    _grouping("hospital", Stratum.CARE_SITE, Attribute.CARE_SITE_NAME, {"General": ("general",), "Royal": ("royal",)}),
+    _grouping(
+        "kind-of-ward",
+        Stratum.WARD,
+        Attribute.CARE_SITE_NAME,
+        {"critical care": ("icu", "hdu"), "medical": ("ward-7", "ward-8")},
     ),
 )
 
@@ -212,7 +247,7 @@ def read_measure(text: str, scratch: Path) -> Measure:
     unsaid = "".join(f"{field}: {value}\n" for field, value in _UNSAID.items() if field not in said)
     path = scratch / "measure.yaml"
     path.write_text(f"{text.rstrip()}\n{unsaid}", encoding="utf-8")
-    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,), cohorts=COHORTS)
+    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,), cohorts=COHORTS, groupings=GROUPINGS)
     return read_yaml(path, MeasureFile, context=find).to_measure(find)
 
 
@@ -224,7 +259,9 @@ def periods_of(case: Case, measure: Measure) -> tuple[Period, ...]:
 def write_case(case: Case, folder: Path) -> None:
     """Write the site that a case describes."""
     frames = {name: _frame(name, rows_of(rows)) for name, rows in case.tables.items()}
-    named = sorted({person for frame in frames.values() for person in frame["person_id"].to_list()})
+    named = sorted(
+        {person for frame in frames.values() if "person_id" in frame.columns for person in frame["person_id"]}
+    )
     described = frames.pop("person")["person_id"].to_list() if "person" in frames else []
     others = [(person, CONCEPT_OF_FEMALE, BORN) for person in named if person not in described]
     people = [parse_rows("person", others)]
@@ -251,7 +288,11 @@ def counted(found: Count, measure: Measure) -> tuple[tuple[str, int, int], ...]:
     if measure.strata:
         cells = cells.filter(pl.col("denominator") > 0)
     return tuple(
-        (" ".join((_label(start, measure.grain), *levels)), numerator, denominator)
+        (
+            " ".join((_label(start, measure.grain), *(level.replace(" ", "-") for level in levels))),
+            numerator,
+            denominator,
+        )
         for start, *levels, numerator, denominator in cells.rows()
     )
 
@@ -271,7 +312,14 @@ def column_names(table: str) -> dict[str, str]:
             "born": "year_of_birth",
             "month": "month_of_birth",
             "day": "day_of_birth",
+            "ethnicity": "ethnicity_concept_id",
+            "place": "location_id",
+            "site": "care_site_id",
         }
+    if table == "location":
+        return {"place": "location_id", "area": "location_source_value"}
+    if table == "care_site":
+        return {"site": "care_site_id", "name": "care_site_name"}
     parts = {
         "code": of.concept,
         ("first" if of.end and table not in _ON_A_DAY else "day"): of.start,
@@ -283,6 +331,8 @@ def column_names(table: str) -> dict[str, str]:
         "visit": of.visit,
         "words": of.words,
         **{_SHORT.get(detail, detail.value): column for detail, column in of.details.items()},
+        "stay": of.stay,
+        "site": "care_site_id" if table in ("visit_occurrence", "visit_detail") else None,
     }
     return {"person": "person_id", **{word: column for word, column in parts.items() if column}}
 

@@ -10,6 +10,7 @@ from typing import Any
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import Criterion
+from rounds.measures.groupings import Grouping
 
 
 def said(part: object) -> Iterator[str]:
@@ -41,7 +42,7 @@ def _kinds(value: object) -> Iterator[str]:
 def everything(kind: Any, seen: set[Any] | None = None) -> set[str]:
     """Return every choice that a question can make, from the types themselves, so that a new one is noticed."""
     seen = set() if seen is None else seen
-    if kind in seen or kind in (CodeList, Cohort):
+    if kind in seen or kind in (CodeList, Cohort, Grouping):
         return set()
     seen.add(kind)
     found: set[str] = set()

@@ -11,6 +11,7 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, Criterion, Events, Has, Observed
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.questions import People, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
@@ -116,11 +117,12 @@ def people_measure(
     *,
     grain: Grain = Grain.YEAR,
     strata: tuple[Stratum, ...] = (),
+    groupings: tuple[Grouping, ...] = (),
     age_min: int | None = None,
     age_max: int | None = None,
 ) -> Measure:
     question = RecordsQuestion(unit=People(), who=_aged(age_min, age_max), numerator=numerator)
-    return make_measure(question, grain=grain, strata=strata)
+    return make_measure(question, grain=grain, strata=strata, groupings=groupings)
 
 
 def visits_measure(
@@ -141,7 +143,12 @@ def _aged(low: int | None, high: int | None) -> Age | None:
 
 
 def make_measure(
-    question: Question, *, grain: Grain = Grain.YEAR, strata: tuple[Stratum, ...] = (), span: int = 1
+    question: Question,
+    *,
+    grain: Grain = Grain.YEAR,
+    strata: tuple[Stratum, ...] = (),
+    groupings: tuple[Grouping, ...] = (),
+    span: int = 1,
 ) -> Measure:
     return Measure(
         id="example",
@@ -151,6 +158,7 @@ def make_measure(
         question=question,
         grain=grain,
         strata=strata,
+        groupings=groupings,
         span=span,
         per=100,
         unit="people",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rounds.storage.audit_log import read_log
+
 SITE = "site: site-a\npolicy: hes\nrecords: {member: RX1, folder: records}\n"
 PERSON = "person_id,gender_concept_id,year_of_birth\n" + "".join(f"{n},8532,19{n}\n" for n in range(50, 62))
 OBSERVED = "person_id,observation_period_start_date,observation_period_end_date\n" + "".join(
@@ -44,6 +46,23 @@ def test_import_twice_and_refuse(site: Path) -> None:
     assert refused.returncode == 3
     assert "an unknown gender concept: row 1" in refused.stderr
     assert (site / "records" / "CURRENT").read_text(encoding="utf-8") == "generation-0001\n"
+    (told,) = read_log(site / "audit.jsonl")
+    assert (told.event.action, told.event.round_id, told.event.party) == ("imported", "generation-0001", "site-a")
+
+
+def test_every_import_is_logged_even_where_it_was_killed_before(site: Path) -> None:
+    """What the log does not tell is told by the next import: of the same records twice, too."""
+    for _ in range(2):
+        done = _rounds("site", "import", site, "--omop", site / "export", "--today", "2024-01-31")
+        assert done.returncode == 0, done.stderr
+    whole = read_log(site / "audit.jsonl")
+    assert [entry.event.round_id for entry in whole] == ["generation-0001", "generation-0002"]
+    (site / "audit.jsonl").unlink()
+    done = _rounds("site", "import", site, "--omop", site / "export", "--today", "2024-02-01")
+    assert done.returncode == 0, done.stderr
+    again = read_log(site / "audit.jsonl")
+    assert [entry.event.round_id for entry in again] == ["generation-0002", "generation-0003"]
+    assert again[0].event.digest == whole[1].event.digest
 
 
 def test_an_import_has_one_source(site: Path) -> None:

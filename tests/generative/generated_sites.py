@@ -27,6 +27,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -39,7 +40,8 @@ from rounds.measures.criteria import (
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.in_period import names_period
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
@@ -55,6 +57,29 @@ PARENT = CodeList(
 DRUG = CodeList(id="drug", version=1, title="Drug", concepts=((11, "Drug"), (12, "c12")), descendants=False)
 ANCESTORS = [(10, 10), (10, 11), (10, 13), (10, 14), (13, 13), (13, 14)]
 CONCEPTS = [(concept, f"c{concept}") for concept in (10, 11, 12, 13, 14)]
+GROUPINGS = {
+    grouping.by: grouping
+    for grouping in (
+        Grouping(
+            id=by.value,
+            version=1,
+            title=by.value,
+            by=by,
+            attribute=attribute,
+            named=("one", "it's two"),
+            values=values,
+        )
+        for by, attribute, values in (
+            (Stratum.ETHNICITY, Attribute.RACE, (("8515", "one"), ("8516", "one"), ("8527", "it's two"))),
+            (Stratum.DEPRIVATION, Attribute.AREA_CODE, (("E01", "one"), ("E02", "it's two"))),
+            (Stratum.AREA, Attribute.POSTCODE, (("O'B", "it's two"), ("Z1", "one"))),
+            (Stratum.CARE_SITE, Attribute.CARE_SITE_NAME, (("St John's", "one"), ("ward", "it's two"))),
+            (Stratum.WARD, Attribute.CARE_SITE_NAME, (("St John's", "it's two"), ("ward", "one"))),
+        )
+    )
+}
+LOCATIONS = [(1, "E01", "O'B"), (2, " E02", "Z1"), (3, "E03", None), (4, None, "Z1 ")]
+CARE_SITES = [(1, "St John's"), (2, " ward "), (3, "other"), (4, None)]
 STRATA = ((), (Stratum.SEX,), (Stratum.AGE_BAND,), (Stratum.AGE_BAND, Stratum.SEX), (Stratum.SEX, Stratum.AGE_BAND))
 
 ANY_DAY = st.integers(-30, (LAST - FIRST).days + 30).map(lambda days: FIRST + timedelta(days=days))
@@ -80,6 +105,8 @@ FILLER = {
     "visit": 9,
     "words": "positive",
     "detail": 11,
+    "stay": 9,
+    "site": 1,
 }
 """A row of somebody nobody asks about: without a value in each column, a site lacks the column and cannot be asked."""
 STRANGER = 5
@@ -88,7 +115,7 @@ STRANGER = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    people: list[tuple[int, int, int, int | None, int | None]]
+    people: list[tuple[int | None, ...]]
     observed: list[tuple[int, date, date]]
     events: dict[EventTable, list[dict[str, Any]]]
 
@@ -103,11 +130,22 @@ def sites(draw: st.DrawFn) -> Site:
     born = st.sampled_from((1939, 1940, 1979, 1980, 2002, 2003, 2018))
     months = st.sampled_from((None, 1, 2, 6, 12))
     days_of_birth = st.sampled_from((None, 1, 29, 30, 31))
-    people = [
-        (person, draw(st.sampled_from((8532, 8507, 0, 8551))), draw(born), draw(months), draw(days_of_birth))
+    concept, place = st.sampled_from((None, 0, 8515, 8516, 8527)), st.sampled_from((None, 1, 2, 3, 4, 9))
+    groups = st.tuples(concept, concept, concept, concept, place, place)
+    people: list[tuple[int | None, ...]] = [
+        (
+            person,
+            draw(st.sampled_from((8532, 8507, 0, 8551))),
+            draw(born),
+            draw(months),
+            draw(days_of_birth),
+            *draw(groups),
+        )
         for person in PEOPLE
     ]
-    people.append((STRANGER, draw(st.sampled_from((8532, 0))), draw(st.sampled_from((1, 1899, 2025))), None, None))
+    stranger_born = draw(st.sampled_from((1, 1899, 2025)))
+    people.append((STRANGER, draw(st.sampled_from((8532, 0))), stranger_born, None, None, *draw(groups)))
+    people.append((800_001, 0, 1950, 1, 1, 0, 0, 0, 0, 1, 1))
     row = st.fixed_dictionaries(
         {
             "person": who,
@@ -121,6 +159,8 @@ def sites(draw: st.DrawFn) -> Site:
             "visit": st.sampled_from((None, 1, 2, 3)),
             "words": st.sampled_from((None, None, " ", "positive")),
             "detail": st.sampled_from((None, 0, 11, 13)),
+            "stay": st.sampled_from((None, 1, 2, 2)),
+            "site": place,
         }
     )
     stranger = st.fixed_dictionaries({"person": st.just(STRANGER), "concept": st.just(11), "span": spans}).map(
@@ -249,7 +289,7 @@ def scored(draw: st.DrawFn, *, depth: int) -> Scored:
 @st.composite
 def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False) -> Criterion:
     """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
-    kinds: list[type] = [Age, Sex, Observed, Has, Has, Has]
+    kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
     kinds += [Result] if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
@@ -270,6 +310,9 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
         return Lies(window=draw(fixed_windows()), touches=draw(st.sampled_from(Touches)))
     if kind is Sex:
         return Sex(among=draw(st.sampled_from((("female",), ("male", "unknown")))))
+    if kind is InGroup:
+        grouping = GROUPINGS[draw(st.sampled_from(groups_of(of)))]
+        return InGroup(grouping=grouping, among=draw(st.sampled_from((("one",), ("it's two", "unknown")))))
     if kind is Observed:
         return Observed(window=draw(windows()), covers=draw(st.sampled_from(Covers)))
     if kind is Value:
@@ -282,6 +325,13 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
         return Not(of=draw(inner))
     several = tuple(draw(st.lists(inner, min_size=1, max_size=3)))
     return AllOf(of=several) if kind is AllOf else AnyOf(of=several, at_least=draw(st.integers(1, len(several))))
+
+
+def groups_of(of: EventTable | None) -> list[Stratum]:
+    """Return what rows of a table, or people, can be grouped by."""
+    found = [Stratum.ETHNICITY, Stratum.DEPRIVATION, Stratum.AREA]
+    found += [Stratum.CARE_SITE] if of is None or of in WITH_VISIT else []
+    return [*found, Stratum.WARD] if of in WITH_STAY else found
 
 
 @st.composite
@@ -343,8 +393,11 @@ def measures(draw: st.DrawFn) -> Measure:
     few = (Grain.QUARTER, Grain.YEAR, Grain.ALL)
     grain = draw(st.sampled_from(few if names_period(question) else tuple(Grain)))
     span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
-    strata = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
-    return make_measure(question, grain=grain, strata=strata, span=span)
+    plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
+    grouped = draw(st.lists(st.sampled_from(groups_of(of)), max_size=2, unique=True)) if draw(st.booleans()) else []
+    strata = tuple(draw(st.permutations([*plain, *grouped])))
+    groupings = tuple(GROUPINGS[stratum] for stratum in strata if stratum in GROUPINGS)
+    return make_measure(question, grain=grain, strata=strata, groupings=groupings, span=span)
 
 
 def write_generated(folder: Path, site: Site) -> None:
@@ -359,8 +412,19 @@ def write_generated(folder: Path, site: Site) -> None:
         observation_period=site.observed,
         concept=CONCEPTS,
         concept_ancestor=ANCESTORS,
+        location=_places("location", LOCATIONS),
+        care_site=_places("care_site", CARE_SITES),
         **{table.value: _frame(table, rows) for table, rows in site.events.items()},
     )
+
+
+def _places(table: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    names = {
+        "location": ("location_id", "location_source_value", "zip"),
+        "care_site": ("care_site_id", "care_site_name"),
+    }
+    kinds = {name: pl.Int64() if name.endswith("_id") else pl.String() for name in names[table]}
+    return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
 def _frame(table: EventTable, rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -385,6 +449,7 @@ def _cell(table: EventTable, column: str, number: int, row: dict[str, Any]) -> o
     if column == of.time:
         return None if row["minute"] is None else datetime.combine(first, time(row["minute"] // 60, row["minute"] % 60))
     named = {"person_id": row["person"], of.concept: row["concept"], of.start: first}
-    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit", "words")}
+    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit", "stay", "words")}
     named |= {name: row.get("detail") for name in of.details.values()}
+    named["care_site_id"] = row.get("site")
     return named[column]

@@ -16,11 +16,15 @@ from small_site import open_site
 
 from rounds.engines import duck, pack, reference
 from rounds.engines.duck import Asked
+from rounds.engines.pack.layout import GROUPED_IN_SQL
 from rounds.errors import RecordsError
+from rounds.measures.criteria import InGroup
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import GROUPED
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.strata import Stratum
 
 
 @settings(max_examples=10)
@@ -65,6 +69,8 @@ def test_engines_agree_and_everything_was_met() -> None:
                 assert faster.cells.rows() == slow.cells.rows(), one.measure.question
                 counted += 1
                 met.update(said(one.measure.question))
+                met.update(f"{by} in a criterion" for by in _asked_groups(one.measure))
+                met.update(f"{stratum} in the strata" for stratum in one.measure.strata)
                 met.update(_happened(slow.cells["numerator"].to_list(), slow.cells["denominator"].to_list()))
                 met.update(_shapes(site, one.periods))
 
@@ -79,10 +85,17 @@ def test_engines_agree_and_everything_was_met() -> None:
     assert left_to_sql == LEFT_TO_SQL
 
 
+def _asked_groups(measure: Measure) -> set[Stratum]:
+    question = measure.question
+    assert isinstance(question, RecordsQuestion)
+    return {part.grouping.by for part in question.criteria if isinstance(part, InGroup)}
+
+
 REFUSED = {"Scored.where: Marked", "Scored.where: Result"}
 """What the types allow and the definition refuses: a set of observations has a score and nothing else."""
 
 LEFT_TO_SQL = {
+    GROUPED_IN_SQL,
     "sets of observations are scored in SQL",
     "what a row says of itself beside its code and value is looked up in SQL",
     "whether something lies in a window is found in SQL",
@@ -93,6 +106,8 @@ LEFT_TO_SQL = {
 }
 
 SHAPES = {
+    *(f"{by} in a criterion" for by in GROUPED),
+    *(f"{stratum} in the strata" for stratum in Stratum),
     "a numerator above 0",
     "a numerator below its denominator",
     "an event outside observation",

@@ -31,7 +31,7 @@ def _with_rows(site: Site, table: EventTable, rows: list[dict[str, Any]]) -> Sit
 
 
 def _table(draw: st.DrawFn, site: Site) -> EventTable:
-    filled = [table for table in sorted(EventTable) if table is not EventTable.DEATH and site.events[table]]
+    filled = [table for table in sorted(site.events) if table is not EventTable.DEATH and site.events[table]]
     return draw(st.sampled_from(filled or [EventTable.DRUG_ERA]))
 
 
@@ -130,8 +130,22 @@ def _other_sex(draw: st.DrawFn, site: Site) -> Site:
 
 
 def _other_birth(draw: st.DrawFn, site: Site) -> Site:
-    (person, sex, year, _, _), *others = site.people
-    return replace(site, people=[(person, sex, 1979 if year != 1979 else 2003, 6, 1), *others])
+    (person, sex, year, _, _, *rest), *others = site.people
+    return replace(site, people=[(person, sex, 1979 if year != 1979 else 2003, 6, 1, *rest), *others])
+
+
+def _elsewhere(draw: st.DrawFn, site: Site) -> Site:
+    """Somebody moves, and belongs to another practice and ethnicity."""
+    (*known, _, _, _, _, _, _), *others = site.people
+    concept = draw(st.sampled_from((8515, 8527)))
+    return replace(site, people=[(*known, concept, concept, 0, 0, draw(st.sampled_from((1, 2))), 1), *others])
+
+
+def _other_care_site(draw: st.DrawFn, site: Site) -> Site:
+    """A visit or a stay in a unit is at another care site."""
+    table = draw(st.sampled_from((EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)))
+    rows = [row | {"site": 2 if row.get("site") == 1 else 1} for row in site.events[table]]
+    return _with_rows(site, table, rows)
 
 
 def _somebody_new(draw: st.DrawFn, site: Site) -> Site:
@@ -141,7 +155,7 @@ def _somebody_new(draw: st.DrawFn, site: Site) -> Site:
     table = _table(draw, site)
     return replace(
         _with_rows(site, table, [*site.events[table], _row(draw, NEW_PERSON)]),
-        people=[*site.people, (NEW_PERSON, 8532, 1979, None, None)],
+        people=[*site.people, (NEW_PERSON, 8532, 1979, None, None, 8515, 0, 8515, 0, 1, 1)],
         observed=[*site.observed, (NEW_PERSON, first, last)],
     )
 
@@ -166,6 +180,8 @@ EDITS: dict[str, Callable[[st.DrawFn, Site], Site]] = {
     "overlapping observations": _exchange_ends,
     "another sex": _other_sex,
     "another birthday": _other_birth,
+    "another place and ethnicity": _elsewhere,
+    "another care site": _other_care_site,
     "somebody new": _somebody_new,
     "the rows in another order": _nothing,
 }

@@ -505,9 +505,10 @@ numerator: {}
 grain: year
 """,
         [
-            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, `any`, "
-            "`at_least`, `not`",
+            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
+            "`deprivation`, `area`, `care_site`, `ward`, "
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -527,9 +528,10 @@ numerator: {had: }
 grain: year
 """,
         [
-            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, `any`, "
-            "`at_least`, `not`",
+            "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
+            "`deprivation`, `area`, `care_site`, `ward`, "
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`any`, `at_least`, `not`",
         ],
     ),
     "empty list": (

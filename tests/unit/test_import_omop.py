@@ -160,6 +160,38 @@ def test_mixed_units_are_reported(export: Path, tmp_path: Path) -> None:
     ]
 
 
+UNITS = "concept_id,concept_name,concept_code,vocabulary_id\n9289,F,[degF],UCUM\n586323,C,Cel,UCUM\n8554,%,%,UCUM\n"
+
+
+def test_known_units_are_converted_and_the_rest_is_left_alone(export: Path, tmp_path: Path) -> None:
+    (export / "concept.csv").write_text(UNITS, encoding="utf-8")
+    head = (
+        "person_id,measurement_concept_id,measurement_date,value_as_number,unit_concept_id,unit_source_value,range_high"
+    )
+    temperature, weight = 3020891, 3025315
+    cells = [
+        f"{temperature},98.6,9289,,100.4",  # by its concept's code
+        f"{temperature},37,586323,F,",  # the standard's concept is believed over the text
+        f"{temperature},212,0,degF,",  # by its text
+        f"{temperature},40,,,",  # without a unit
+        f"{temperature},41,8554,degF,",  # a concept that says something else
+        f"{temperature},,9289,,",  # no number
+        f"{temperature},99,777,degF,",  # a concept the vocabulary does not spell out
+        f"{weight},80,9529,,",
+        "7,98.6,9289,,",  # no standard is declared
+    ]
+    lines = [f"50,{cell.split(',')[0]},2021-01-01,{cell.split(',', 1)[1]}" for cell in cells]
+    (export / "measurement.csv").write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    report = import_omop(export, job(tmp_path / "records"))
+    made = imported(tmp_path / "records", "measurement")
+    assert made["value_as_number"].round(6).to_list() == [37.0, 37.0, 100.0, 40.0, 41.0, None, 99.0, 80.0, 98.6]
+    assert made["unit_concept_id"].to_list() == [586323, 586323, 586323, None, 8554, 9289, 777, 9529, 9289]
+    assert made["range_high"].round(6).to_list()[:2] == [38.0, None]
+    said = [str(finding) for finding in report.findings if "converted" in str(finding)]
+    assert len(said) == 2
+    assert all("converted to Cel" in one for one in said)
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_line_ends_and_marks_of_any_kind(export: Path, tmp_path: Path, mark: str, ends: str) -> None:

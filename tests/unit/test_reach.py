@@ -8,6 +8,7 @@ import pytest
 from rounds.measures import criteria, questions, windows
 from rounds.measures.criteria import AllOf, Covers, Events, Has, Not, Observed, Scored, Touches
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion, Rows
 from rounds.measures.reach import Reach, RowsReach, reach
@@ -105,6 +106,8 @@ def test_a_question_that_names_the_period_reaches_its_days() -> None:
 KNOWN = {
     criteria.Age: {"low", "high", "at", "by"},
     criteria.Sex: {"among"},
+    criteria.InGroup: {"grouping", "among"},
+    Grouping: {"id", "version", "title", "by", "attribute", "named", "values", "held_by_site"},
     Observed: {"window", "covers"},
     criteria.Value: {"units", "low", "high", "low_included", "high_included"},
     criteria.Answer: {"codes"},
@@ -133,7 +136,8 @@ def test_reach_knows_every_field_of_a_question(kind: type) -> None:
 
 def test_reach_knows_every_word_of_a_question() -> None:
     message = "say in measures/reach.py on which rows the new word makes a count depend, then here"
-    assert {*Stratum} == {"age_band", "sex"}, message
+    grouped = {"ethnicity", "deprivation", "area", "care_site", "ward"}
+    assert {*Stratum} == {"age_band", "sex", *grouped}, message
     assert {*Touches} == {"starts", "ends", "overlaps", "inside"}, message
     assert {*criteria.Extent} == {"first day", "on and on"}, message
     assert {*criteria.Stands} == {"at the moment", "lowest of the day"}, message

@@ -1,7 +1,9 @@
 """What a site remembers of its counts, and when it counts again."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,10 +12,15 @@ from small_site import drug_event, open_site, people_measure, visits_measure, wr
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
+from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain
+from rounds.measures.strata import Stratum
 from rounds.records.omop import Records
 from rounds.site import count_keys
 from rounds.site.recounting import Recounted, count_changed
@@ -100,6 +107,39 @@ def test_somebody_new_touches_the_months_they_are_observed_in(site: Site) -> Non
     site.tables["observation_period"] += "\n3 2024-03-05 2024-04-02"
     _, counted = site.count(DRUG)
     assert counted == [month(3), month(4)]
+
+
+def test_another_care_site_or_another_list_of_them_is_counted(site: Site) -> None:
+    def by_care_site(*values: tuple[str, str]) -> Measure:
+        grouping = Grouping(
+            id="sites",
+            version=1,
+            title="Sites",
+            by=Stratum.CARE_SITE,
+            attribute=Attribute.CARE_SITE_NAME,
+            named=("north", "south"),
+            values=values,
+            held_by_site=True,
+        )
+        return replace(VISITS, strata=(Stratum.CARE_SITE,), groupings=(grouping,))
+
+    site.tables["care_site"] = "| care_site_id care_site_name\n1 A\n2 B"
+    site.tables["visit_occurrence"] = (
+        "| visit_occurrence_id person_id visit_concept_id visit_start_date visit_end_date care_site_id\n"
+        "1 1 9201 2024-02-09 2024-02-20 1\n2 2 9201 2024-04-01 2024-04-30 2"
+    )
+    measure = by_care_site(("A", "north"), ("B", "south"))
+    assert len(site.count(measure)[1]) == 6
+    assert site.count(measure)[1] == []
+    for table, before, after in (
+        ("visit_occurrence", "2024-02-20 1", "2024-02-20 2"),
+        ("care_site", "2 B", "2 A"),
+    ):
+        site.tables[table] = site.tables[table].replace(before, after)
+        assert len(site.count(measure)[1]) == 6
+    other = by_care_site(("A", "south"), ("B", "south"))
+    assert other.digest == measure.digest
+    assert len(site.count(other)[1]) == 6
 
 
 def test_another_sex_touches_the_months_of_the_visits(site: Site) -> None:
@@ -190,3 +230,24 @@ def test_what_was_written_while_it_was_counted_is_not_remembered(site: Site) -> 
     for _ in range(2):
         found = count_changed(asked, records, member="RX1", folder=memory, engine=engine)
         assert found.counted == 1
+
+
+def test_a_cohort_may_look_at_any_file(site: Site) -> None:
+    """Cohorts look at columns that no other question does, so every file that is written since counts anew."""
+    primary = {
+        "CriteriaList": [{"VisitOccurrence": {}}],
+        "ObservationWindow": {},
+        "PrimaryCriteriaLimit": {"Type": "All"},
+    }
+    wanted = {"ConceptSets": [], "PrimaryCriteria": primary, "QualifiedLimit": {"Type": "All"}}
+    definition = read_circe(json.dumps(wanted | {"ExpressionLimit": {"Type": "All"}}), name="visits")
+    cohort = Cohort(id="visits", version=1, title="Visits", definition=definition)
+    entries = Events(table=EventTable.COHORT, codes=cohort)
+    measure = people_measure(Has(events=entries), grain=Grain.MONTH)
+    records = site.records()
+    site.count(measure, records=records)
+    _, counted = site.count(measure, records=records)
+    assert counted == []
+    write_site(records.folder, **site.tables)
+    _, counted = site.count(measure, records=records)
+    assert len(counted) == 6

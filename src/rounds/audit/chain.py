@@ -12,17 +12,21 @@ START = "0" * 64
 
 
 class Action(StrEnum):
-    """What can happen to a round, on either side."""
+    """What can happen to a round, on either side, and to a site's records."""
 
     ASKED = "asked"
     ANSWERED = "answered"
     RECEIVED = "received"
     PUBLISHED = "published"
+    IMPORTED = "imported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened: what, to which round, with whom, and the digest of the bytes it was about."""
+    """Something that happened: what, to which round, with whom, and the digest of the bytes it was about.
+
+    Of an import the round is the generation of records that it made, and the party is the site itself.
+    """
 
     action: Action
     round_id: str

@@ -10,7 +10,6 @@ from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
 from rounds.measures.definitions import Measure
 from rounds.measures.questions import PublishedQuestion
-from rounds.measures.strata import LEVELS
 from rounds.network.members import Membership
 
 
@@ -47,7 +46,7 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
     if table.strata != measure.strata:
         return f"split by {', '.join(table.strata) or 'nothing'} instead of {', '.join(measure.strata) or 'nothing'}"
     for stratum in measure.strata:
-        unknown = set(cells[str(stratum)]) - set(LEVELS[stratum])
+        unknown = set(cells[str(stratum)]) - set(measure.levels(stratum))
         if unknown:
             return f"{stratum} has levels that are not registered"
     periods = {period.start for period in measure.periods(first=question.first, last=question.last)}
@@ -57,7 +56,7 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
         return "a numerator is above its denominator, whatever was withheld"
     levels = 1
     for stratum in measure.strata:
-        levels *= len(LEVELS[stratum])
+        levels *= len(measure.levels(stratum))
     grid = len(periods) * levels
     from_records = not isinstance(measure.question, PublishedQuestion)
     if from_records and cells["member"].value_counts()["count"].to_list() != [grid]:

@@ -26,7 +26,10 @@ def check_logs(workspace: Workspace) -> dict[str, int]:
     for site in workspace.sites:
         folder = workspace.site_folder(site)
         answered = {(Action.ANSWERED, path.stem, "centre") for path in (folder / "ledger").glob("*.json")}
-        sizes[site.id] = _check(folder / "audit.jsonl", answered)
+        imported = {
+            (Action.IMPORTED, path.read_text(encoding="utf-8").strip(), site.id) for path in folder.glob("*/CURRENT")
+        }
+        sizes[site.id] = _check(folder / "audit.jsonl", answered | imported)
     return sizes
 
 

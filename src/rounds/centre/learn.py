@@ -16,7 +16,6 @@ from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import PublishedQuestion
-from rounds.measures.strata import LEVELS
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.between_sites import between_sites
@@ -258,7 +257,7 @@ def _equity_insights(found: PooledMeasure, membership: Membership, provenance: P
     for stratum in found.measure.strata:
         sums = totals(found.in_recent(found.cells), by=[str(stratum)])
         by_level = dict(zip(sums[str(stratum)], observed_from_cells(sums), strict=True))
-        groups = {level: by_level[level] for level in LEVELS[stratum] if level in by_level}
+        groups = {level: by_level[level] for level in found.measure.levels(stratum) if level in by_level}
         if any(group.denominator.upper for group in groups.values()):
             said.append(
                 equity(

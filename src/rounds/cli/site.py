@@ -9,10 +9,10 @@ import typer
 from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.importing import import_records
 from rounds.cli.terminal import terminal_of
-from rounds.errors import DefinitionError
+from rounds.errors import DefinitionError, ExitCode
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="What a site does: check its records, preview, answer."
+    no_args_is_help=True, rich_markup_mode="rich", help="What a site does: look at its records, check, preview, answer."
 )
 
 app.command("import")(import_records)
@@ -100,6 +100,37 @@ def answer(
         f"{site.id} has answered round {round_id}." if counted else f"{site.id} had answered round {round_id} before."
     )
     terminal.result({"site": site.id, "round": round_id, "counted": counted}, text=text)
+
+
+@app.command()
+def quality(context: typer.Context, folder: SiteFolder, today: Today = None) -> None:
+    """Look at the site's records and write a page, a workbook and JSON about their quality into its folder `quality`.
+
+    Everything stays at the site: the numbers are exact. Ends with 3 if there is more of a fault than the limits in
+    library/quality/standard.yaml, or the site's own, allow.
+
+    [bold]Example[/bold]
+
+    rounds site quality sites/hospital-01
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.quality import check_quality
+
+    terminal = terminal_of(context)
+    site = read_site(folder)
+    with terminal.bars() as bars:
+        written = check_quality(site, today=day_of(today), progress=bars)
+    failed = [
+        f"{line.place or line.table}: {line.title}: {line.broken:,} of {line.of:,} {line.unit}"
+        for line in written.failed
+    ]
+    lines = [f"{site.id}: {written.page.statement}.", *failed, f"The page is {written.folder / 'index.html'}."]
+    terminal.result(
+        {"site": site.id, "failed": failed, "checks": len(written.page.lines), "page": written.folder / "index.html"},
+        text="\n".join(lines),
+    )
+    if failed:
+        raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
 @app.command()

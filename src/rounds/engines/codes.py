@@ -7,6 +7,7 @@ from typing import Protocol
 import duckdb
 
 from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.groups import grouping_problems
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
@@ -87,23 +88,18 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
                 f"site {records.site}: measure {measure.ref} needs the column `{column}` of {records.file_of(table)}, "
                 "and it is missing or empty; export it, or leave this site out of the measure"
             )
+    yield from grouping_problems(measure, records)
     for codes in question.code_lists:
         yield from _code_problems(connection, codes, measure, records)
 
 
 def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
     """Yield the columns beyond the required ones without which a question would find nothing at a site."""
-    asked: list[tuple[EventTable | None, Criterion | None]] = [
-        (question.table, question.who),
-        (question.table, question.numerator),
-    ]
-    asked += [(events.table, events.where) for events in question.events]
-    asked += [(part.events.table, part.provided) for part in question.criteria if isinstance(part, Has)]
     for scored in (events for events in question.events if isinstance(events, Scored)):
         for component in scored.score.components:
             table = EVENT_TABLES[EventTable(component.table)]
             yield EventTable(component.table), str(table.value if component.steps else table.answer)
-    for of, criterion in asked:
+    for of, criterion in question.asked:
         for part in parts(criterion):
             # Both must name the visit that is the same: the rows looked for, and what they are looked for from.
             tables = [of, part.events.table] if isinstance(part, Has) and part.same_visit else [of]

@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from rounds.engines.codes import prepare, records_question
+from rounds.engines.codes import prepare
 from rounds.engines.cohorts.entries import check_cohorts, lay_down_entries
 from rounds.engines.grid import Cell, check_periods, complete_count
 from rounds.engines.sql.counted import cells, finals
@@ -83,14 +83,14 @@ def count_all(
         plan = Plan(concepts=prepare(connection, measures, records))
         if cohorts := check_cohorts(connection, measures, records):
             lay_down_entries(connection, cohorts)
-        queries = [finals(plan, records_question(one.measure), one.periods) for one in asked]
+        queries = [finals(plan, one.measure, one.periods) for one in asked]
         _lay_down(connection, plan)
         counts = []
         for one, parts in zip(asked, queries, strict=True):
             numerators: Counter[Cell] = Counter()
             denominators: Counter[Cell] = Counter()
             for part in parts:
-                met, of = cells(part, connection.execute(part.sql).fetchall(), one.measure.strata)
+                met, of = cells(part, connection.execute(part.sql).fetchall())
                 numerators.update(met)
                 denominators.update(of)
             counts.append(

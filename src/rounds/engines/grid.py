@@ -9,7 +9,6 @@ import polars as pl
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
-from rounds.measures.strata import LEVELS
 
 Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
@@ -39,7 +38,7 @@ def complete_count(
     """Return a count with every cell; cells that are not given are 0."""
     rows = []
     for period in periods:
-        for levels in product(*(LEVELS[stratum] for stratum in measure.strata)):
+        for levels in product(*(measure.levels(stratum) for stratum in measure.strata)):
             cell = (period.start, levels)
             rows.append((member, *(period.start, *levels), numerators.get(cell, 0), denominators.get(cell, 0)))
     schema = count_schema(measure.strata)

@@ -15,6 +15,7 @@ from rounds.engines.cohorts.entries import check_cohorts
 from rounds.engines.cohorts.reference import find_cohort
 from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.reference_groups import Groups, read_groups
 from rounds.engines.rows import (
     MOMENT_ORDER,
     OBSERVED,
@@ -38,6 +39,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -50,6 +52,7 @@ from rounds.measures.criteria import (
 )
 from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_DETAIL, WITH_VALUE, EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion
@@ -76,6 +79,7 @@ class _Row:
     unit: int
     answer: int
     visit: int
+    stay: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
-    person_id: int
+    id: int
     sex: str
     year_of_birth: int
     birthday: tuple[int, int]
@@ -97,6 +101,7 @@ class _Person:
     rows: Mapping[tuple[EventTable, Extent], list[_Row]]
     facts: _Facts
     concepts: Concepts
+    groups: Groups
     known: dict[Events | Scored, list[_Row]] = field(default_factory=dict)
     """Rows found before: they are the same whatever they are asked for."""
 
@@ -104,7 +109,11 @@ class _Person:
         years = day.year - self.year_of_birth
         return years - (by is AgeBy.BIRTHDAY and (day.month, day.day) < self.birthday)
 
-    def meets(self, criterion: Criterion | None, unit: _Unit) -> bool:
+    def level(self, grouping: Grouping, unit: _Unit) -> str:
+        row = unit.row
+        return self.groups.level(grouping, self.id, None if row is None else (row.visit, row.stay))
+
+    def meets(self, criterion: Criterion | None, unit: _Unit) -> bool:  # noqa: PLR0912  one branch for each kind
         match criterion:
             case None:
                 return True
@@ -115,6 +124,8 @@ class _Person:
                 )
             case Sex():
                 return self.sex in criterion.among
+            case InGroup():
+                return self.level(criterion.grouping, unit) in criterion.among
             case Observed():
                 return self._observed(criterion, unit)
             case Value():
@@ -163,15 +174,15 @@ class _Person:
         for (day, minute), rows in sets.items():
             given = [self._points(component, rows) for component in score.components]
             total = sum(points for points, _ in given if points is not None)
-            if all(points is not None for points, _ in given) and any(visits for _, visits in given):
-                visit = max(visit for _, visits in given for visit in visits)
-                found.append(_set_of(rows[0][1].person_id, day, minute, value=float(total), visit=visit))
+            giving = [row for _, scored in given for row in scored]
+            if all(points is not None for points, _ in given) and giving:
+                found.append(_set_of(giving, day, minute, value=float(total)))
         return found
 
-    def _points(self, component: Component, rows: list[tuple[EventTable, _Row]]) -> tuple[int | None, list[int]]:
-        """Return what a component gives in a set, and the visits of the rows that say so."""
+    def _points(self, component: Component, rows: list[tuple[EventTable, _Row]]) -> tuple[int | None, list[_Row]]:
+        """Return what a component gives in a set, and the rows that say so."""
         scored = [
-            (points, row.visit)
+            (points, row)
             for table, row in rows
             if table is EventTable(component.table) and row.concept in self.concepts[component.codes]
             for points in [self._points_of(component, row)]
@@ -179,7 +190,7 @@ class _Person:
         ]
         if not scored:
             return component.if_missing, []
-        return max(points for points, _ in scored), [visit for _, visit in scored]
+        return max(points for points, _ in scored), [row for _, row in scored]
 
     def _points_of(self, component: Component, row: _Row) -> int | None:
         if component.answers:
@@ -232,7 +243,7 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
     numerators: dict[Cell, int] = defaultdict(int)
     denominators: dict[Cell, int] = defaultdict(int)
     for person, period, unit, met in _asked_about(measure, records, periods):
-        cell = (period.start, _levels(person, unit.first, measure.strata))
+        cell = (period.start, _levels(person, unit, measure))
         denominators[cell] += 1
         numerators[cell] += met
     return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
@@ -246,7 +257,7 @@ def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period
     check_periods(measure, periods)
     found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for person, _, _, met in _asked_about(measure, records, periods):
-        found[person.person_id] = (found[person.person_id][0] + met, found[person.person_id][1] + 1)
+        found[person.id] = (found[person.id][0] + met, found[person.id][1] + 1)
     return dict(found)
 
 
@@ -257,8 +268,9 @@ def _asked_about(
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
+        groups = read_groups(connection, measure)
         check_cohorts(connection, [measure], records)
-        people = _people(connection, question, concepts)
+        people = _people(connection, question, concepts, groups)
     for apart, some in asked_apart(question, periods):
         for person in people:
             for period, unit in _units(person, apart, some):
@@ -281,11 +293,11 @@ def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ..
                 yield period, _Unit(first=row.first, last=row.last, row=row)
 
 
-def _set_of(person_id: int, day: date, minute: int, *, value: float, visit: int) -> _Row:
+def _set_of(rows: list[_Row], day: date, minute: int, *, value: float) -> _Row:
     return _Row(
         table=EventTable.MEASUREMENT,
         row=0,
-        person_id=person_id,
+        person_id=rows[0].person_id,
         concept=-1,
         first=day,
         last=day,
@@ -293,7 +305,8 @@ def _set_of(person_id: int, day: date, minute: int, *, value: float, visit: int)
         value=value,
         unit=-1,
         answer=-1,
-        visit=visit,
+        visit=max(row.visit for row in rows),
+        stay=max(row.stay for row in rows),
     )
 
 
@@ -340,12 +353,16 @@ def _at_moment(row: _Row) -> tuple[Any, ...]:
     return (row.value is not None, *((getattr(row, name) or 0) for name in MOMENT_ORDER))
 
 
-def _levels(person: _Person, day: date, strata: tuple[Stratum, ...]) -> tuple[str, ...]:
-    level = {Stratum.AGE_BAND: lambda: age_band(person.age(day)), Stratum.SEX: lambda: person.sex}
-    return tuple(level[stratum]() for stratum in strata)
+def _levels(person: _Person, unit: _Unit, measure: Measure) -> tuple[str, ...]:
+    level = {Stratum.AGE_BAND: age_band(person.age(unit.first)) if Stratum.AGE_BAND in measure.strata else ""}
+    level[Stratum.SEX] = person.sex
+    level |= {grouping.by: person.level(grouping, unit) for grouping in measure.groupings}
+    return tuple(level[stratum] for stratum in measure.strata)
 
 
-def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> list[_Person]:
+def _people(
+    connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts, groups: Groups
+) -> list[_Person]:
     observed: dict[int, list[Span]] = defaultdict(list)
     for person_id, first, last in connection.execute(OBSERVED).fetchall():
         observed[person_id].append((first, last))
@@ -360,7 +377,7 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
     facts = _facts(connection, question, concepts)
     return [
         _Person(
-            person_id=person_id,
+            id=person_id,
             sex=sex,
             year_of_birth=born,
             birthday=(month, min(day, calendar.monthrange(born, month)[1])),
@@ -368,6 +385,7 @@ def _people(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, co
             rows=rows[person_id],
             facts=facts,
             concepts=concepts,
+            groups=groups,
         )
         for person_id, born, month, day, sex in connection.execute(PEOPLE).fetchall()
     ]
@@ -407,4 +425,5 @@ def _entries(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, c
                 unit=-1,
                 answer=-1,
                 visit=-1,
+                stay=-1,
             )

@@ -23,9 +23,21 @@ OBSERVED: Final = (
     "FROM observation_period"
 )
 
-ROW_COLUMNS: Final = ("row", "person_id", "concept", "first", "last", "minute", "value", "unit", "answer", "visit")
+ROW_COLUMNS: Final = (
+    "row",
+    "person_id",
+    "concept",
+    "first",
+    "last",
+    "minute",
+    "value",
+    "unit",
+    "answer",
+    "visit",
+    "stay",
+)
 
-MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit")
+MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit", "stay")
 """Of rows at the same minute the highest of these, in this order, comes first. Rows that agree in all are alike."""
 
 
@@ -34,7 +46,8 @@ GOES_ON_TO: Final = date(2199, 12, 31)
 
 _ENTRIES_SQL: Final = (
     "SELECT row, person_id, concept, first, last, 0 AS minute, CAST(NULL AS REAL) AS value, "
-    f"CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, CAST(-1 AS BIGINT) AS visit FROM {ENTRIES}"
+    "CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, CAST(-1 AS BIGINT) AS visit, "
+    f"CAST(-1 AS BIGINT) AS stay FROM {ENTRIES}"
 )
 
 
@@ -43,8 +56,8 @@ def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
 
     `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
     no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
-    in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer` and
-    `visit` are -1 where there is none.
+    in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer`,
+    `visit` and `stay` (in a unit) are -1 where there is none.
     """
     if table is EventTable.COHORT:
         return _ENTRIES_SQL
@@ -61,8 +74,9 @@ def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
         "unit": f"coalesce({of.unit}, -1)" if of.unit else "-1",
         "answer": f"coalesce({of.answer}, -1)" if of.answer else "-1",
         "visit": f"coalesce({of.visit}, -1)" if of.visit else "-1",
+        "stay": f"coalesce({of.stay}, -1)" if of.stay else "-1",
     }
-    wide = {"row", "concept", "unit", "answer", "visit"}
+    wide = {"row", "concept", "unit", "answer", "visit", "stay"}
     shown = (
         f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
     )

@@ -13,7 +13,17 @@ from enum import StrEnum
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, Detail, EventTable
+from rounds.measures.events import (
+    WITH_DETAIL,
+    WITH_END,
+    WITH_STAY,
+    WITH_VALUE,
+    WITH_VISIT,
+    WITHOUT_CODES,
+    Detail,
+    EventTable,
+)
+from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, PeriodAnchor, Window
@@ -139,6 +149,28 @@ class Sex:
                 raise DefinitionError(f"sex is one of {', '.join(LEVELS[Stratum.SEX])}, not `{level}`")
         if not self.among or len(set(self.among)) != len(self.among):
             raise DefinitionError("name each sex that is meant once, and at least one", field="sex")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InGroup:
+    """The unit's level of a grouping is one of these: the person's ethnicity or area, the care site, the ward.
+
+    The care site of a row is that of the visit it names, and its ward that of the stay in a unit it names; the care
+    site of a person in a period is the one the person belongs to, such as a practice.
+    """
+
+    grouping: Grouping
+    among: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for level in self.among:
+            if level not in self.grouping.levels:
+                raise DefinitionError(
+                    f"the levels of “{self.grouping.title}” are {', '.join(self.grouping.levels)}; not `{level}`",
+                    field="among",
+                )
+        if not self.among or len(set(self.among)) != len(self.among):
+            raise DefinitionError("name each level that is meant once, and at least one", field="among")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +367,7 @@ class Not:
     of: "Criterion"
 
 
-Criterion = Age | Sex | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Not
+Criterion = Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Not
 
 
 def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored: bool = False) -> None:
@@ -359,10 +391,24 @@ def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored:
         if isinstance(part, Marked) and of not in WITH_DETAIL[part.detail]:
             tables = " or ".join(sorted(WITH_DETAIL[part.detail]))
             raise DefinitionError(f"{_unit(of)} has no `{part.detail}`; ask for it in `provided` of {tables}")
+        if isinstance(part, InGroup):
+            check_grouped(part.grouping, of=of)
         if isinstance(part, Has) and part.same_visit and of not in WITH_VISIT:
             raise DefinitionError(
                 f"{_unit(of)} does not say during which visit it happened; remove `same_visit`", field="same_visit"
             )
+
+
+def check_grouped(grouping: Grouping, *, of: EventTable | None) -> None:
+    """Raise unless rows of a table, or people in a period if there is no table, have a level of a grouping.
+
+    Raises:
+        DefinitionError: if they name no visit or no stay in a unit.
+    """
+    if grouping.by is Stratum.CARE_SITE and of is not None and of not in WITH_VISIT:
+        raise DefinitionError(f"{_unit(of)} does not say during which visit it happened, so it has no care site")
+    if grouping.by is Stratum.WARD and of not in WITH_STAY:
+        raise DefinitionError(f"{_unit(of)} has no one ward; count rows of visit_detail, or events that name one")
 
 
 def parts(criterion: Criterion | None) -> Iterator[Criterion]:

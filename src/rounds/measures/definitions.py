@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
@@ -10,11 +11,15 @@ from typing import Final
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import Events, Extent, Has, Stands
+from rounds.measures.criteria import Events, Extent, Has, Stands, check_grouped
+from rounds.measures.groupings import GROUPED, Grouping
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
-from rounds.measures.questions import PublishedQuestion, Question
+from rounds.measures.questions import PublishedQuestion, Question, RecordsQuestion
 from rounds.measures.scores import Score
-from rounds.measures.strata import Stratum
+from rounds.measures.strata import LEVELS, Stratum
+
+MOST_GROUPS = 1000
+"""The cells of one period: more would mostly hold nobody, or somebody."""
 
 
 class Better(StrEnum):
@@ -46,6 +51,8 @@ class Measure:
     next_review: date
     target: float | None = None
     """What the network aims at, in the units of the rate."""
+    groupings: tuple[Grouping, ...] = ()
+    """What the levels are of each of the strata that need saying, in their order."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
@@ -62,10 +69,28 @@ class Measure:
             raise DefinitionError("published counts have no strata here; remove `strata`", field="strata")
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
+        self._check_groupings()
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
             long = "all dates are one period" if longest == 1 else f"a period lasts 1 to {longest} {self.grain}s"
             raise DefinitionError(f"{long}, not {self.span}; correct `span`", field="span")
+
+    def _check_groupings(self) -> None:
+        if [grouping.by for grouping in self.groupings] != [stratum for stratum in self.strata if stratum in GROUPED]:
+            raise DefinitionError("each stratum but age_band and sex needs its own grouping", field="strata")
+        if isinstance(self.question, RecordsQuestion):
+            for grouping in self.groupings:
+                check_grouped(grouping, of=self.question.table)
+        groups = math.prod(len(self.levels(stratum)) for stratum in self.strata)
+        if groups > MOST_GROUPS:
+            raise DefinitionError(
+                f"these strata make {groups:,} groups, and {MOST_GROUPS:,} is the most; leave one out", field="strata"
+            )
+
+    def levels(self, stratum: Stratum) -> tuple[str, ...]:
+        """Return every level that a count has of one of the strata, in the order in which they are shown."""
+        found = next((grouping for grouping in self.groupings if grouping.by is stratum), None)
+        return LEVELS[stratum] if found is None else found.levels
 
     def periods(self, *, first: date, last: date) -> tuple[Period, ...]:
         """Return the periods between two days, both included, that the measure is counted over.
@@ -88,7 +113,7 @@ class Measure:
         everything in its definition but names. Published counts are the exception: what they mean is said in words
         only, so the words of their question are in it.
         """
-        meaning = {
+        meaning: dict[str, object] = {
             "id": self.id,
             "version": self.version,
             "question": _meaning(self.question),
@@ -96,6 +121,8 @@ class Measure:
             "span": self.span,
             "strata": self.strata,
         }
+        if self.groupings:
+            meaning["groupings"] = [grouping.meaning for grouping in self.groupings]
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -113,7 +140,7 @@ _UNSAID_BEFORE: Final = (
 
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
-    if isinstance(part, CodeList | Cohort | Score):
+    if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
     if is_dataclass(part):
         said = {field.name: getattr(part, field.name) for field in fields(part)}

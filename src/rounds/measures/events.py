@@ -33,6 +33,9 @@ WITH_VISIT: Final = frozenset(EventTable) - {
 }
 """Their rows may say during which visit they happened."""
 
+WITH_STAY: Final = WITH_VISIT - {EventTable.VISIT_OCCURRENCE}
+"""Their rows may say during which stay in a unit, a row of visit_detail, they happened. A visit has many."""
+
 WITH_END: Final = frozenset(
     {
         EventTable.CONDITION_OCCURRENCE,

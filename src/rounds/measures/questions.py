@@ -100,6 +100,14 @@ class RecordsQuestion:
         return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers, *of_details]))
 
     @property
+    def asked(self) -> tuple[tuple[EventTable | None, Criterion | None], ...]:
+        """Every criterion that is asked of a unit, with the table of whose rows it is asked; None for people."""
+        found: list[tuple[EventTable | None, Criterion | None]] = [(self.table, self.who), (self.table, self.numerator)]
+        found += [(events.table, events.where) for events in self.events]
+        found += [(part.events.table, part.provided) for part in self.criteria if isinstance(part, Has)]
+        return tuple(found)
+
+    @property
     def cohorts(self) -> tuple[Cohort, ...]:
         """Every cohort the question uses, each once."""
         named = (one.codes for one in self.events if isinstance(one, Events))

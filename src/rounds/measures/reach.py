@@ -18,6 +18,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -29,9 +30,11 @@ from rounds.measures.criteria import (
     Value,
 )
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion, Rows
+from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window, add_months
 
 Days = tuple[date, date]
@@ -109,6 +112,8 @@ def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays)
     match criterion:
         case None | Age() | Sex() | Value() | Answer() | Marked() | Result() | Lies():
             return  # asked of the unit itself
+        case InGroup(grouping=grouping):
+            yield from grouping_reach(grouping)
         case Observed(window=window):
             days = _window(window, units)
             if days is not None:
@@ -125,6 +130,18 @@ def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays)
             yield from _criterion(one, units, longest)
         case _:
             assert_never(criterion)  # a new criterion must say here what it depends on
+
+
+def grouping_reach(grouping: Grouping) -> Iterator[RowsReach]:
+    """Yield what decides which level something is of, beyond who the person is: visits and stays of any day.
+
+    A row names its visit or its stay by number, and nothing says when those were.
+    """
+    if grouping.by in _PLACES:
+        yield RowsReach(table=_PLACES[grouping.by], first=date.min, last=date.max, starting=False)
+
+
+_PLACES = {Stratum.CARE_SITE: EventTable.VISIT_OCCURRENCE, Stratum.WARD: EventTable.VISIT_DETAIL}
 
 
 def _events(events: Events | Scored, days: Days, touches: Touches, longest: LongestDays) -> Iterator[RowsReach | Days]:

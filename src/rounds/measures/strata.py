@@ -1,13 +1,19 @@
 """Strata: the coarse, registered groups a count may be split by."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Stratum(StrEnum):
-    """A way to split a count."""
+    """A way to split a count. Which levels the later ones have is said by a grouping, see `groupings`."""
 
     AGE_BAND = "age_band"
     SEX = "sex"
+    ETHNICITY = "ethnicity"
+    DEPRIVATION = "deprivation"
+    AREA = "area"
+    CARE_SITE = "care_site"
+    WARD = "ward"
 
 
 AGE_BANDS: tuple[tuple[str, int, int], ...] = (
@@ -25,11 +31,14 @@ SEX_BY_CONCEPT: dict[int, str] = {8532: "female", 8507: "male"}
 UNKNOWN_SEX_CONCEPTS: frozenset[int] = frozenset({0, 8521, 8551, 8570})
 """No matching concept, other, unknown and ambiguous: counted as `unknown`."""
 
+UNKNOWN: Final = "unknown"
+"""The last level of every stratum but age: what is not recorded, or is in no list, is counted and never dropped."""
+
 LEVELS: dict[Stratum, tuple[str, ...]] = {
     Stratum.AGE_BAND: tuple(label for label, _, _ in AGE_BANDS),
-    Stratum.SEX: ("female", "male", "unknown"),
+    Stratum.SEX: ("female", "male", UNKNOWN),
 }
-"""Every level of every stratum. A count carries all of them, so that its shape says nothing about the patients."""
+"""Every level of the strata that need no grouping. A count carries all, so that its shape says nothing of patients."""
 
 
 def age_band(age_years: int) -> str:

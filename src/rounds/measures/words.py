@@ -15,6 +15,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -30,6 +31,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import SINGLE_DAYS, WITH_END, Detail, EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PublishedQuestion, Question, Rows
+from rounds.measures.strata import Stratum
 from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
 
 _OBSERVED = {
@@ -84,13 +86,19 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
         ("id and version", f"{measure.id} {measure.version}"),
         *question_in_words(measure.question),
         ("shown", f"per {measure.per:,} {measure.unit}, {each}"),
-        ("strata", ", ".join(measure.strata).replace("_", " ") or "none"),
+        ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
         ("better", str(measure.better)),
         ("target", "none" if measure.target is None else f"{measure.target:g}"),
         ("written by", measure.author),
         ("reviewed by", f"{measure.reviewer}; next review {measure.next_review}"),
         ("digest", measure.digest[:16]),
     )
+
+
+def _stratum(measure: Measure, stratum: Stratum) -> str:
+    word = stratum.replace("_", " ")
+    titles = [f"{word} ({grouping.title})" for grouping in measure.groupings if grouping.by is stratum]
+    return titles[0] if titles else word
 
 
 def question_in_words(question: Question) -> tuple[tuple[str, str], ...]:
@@ -131,6 +139,8 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
             return _age(criterion, of)
         case Sex():
             return " or ".join("of unknown sex" if sex == "unknown" else sex for sex in criterion.among)
+        case InGroup():
+            return _in_group(criterion, of)
         case Observed():
             if criterion.window == AT_START and of is not None:
                 return "while observed"
@@ -333,6 +343,22 @@ def _age(age: Age, of: EventTable | None) -> str:
         on = f" on {_day(Edge(anchor=age.at), of)}"
     by = " (completed years)" if age.by is AgeBy.BIRTHDAY else ""
     return f"aged {years}{by}{on}{' then' if of is not None and not on else ''}"
+
+
+_GROUPED = {
+    Stratum.ETHNICITY: "of ethnicity",
+    Stratum.DEPRIVATION: "living in an area of deprivation",
+    Stratum.AREA: "living in",
+    Stratum.CARE_SITE: "at the care site",
+    Stratum.WARD: "on the ward",
+}
+
+
+def _in_group(asked: InGroup, of: EventTable | None) -> str:
+    levels = " or ".join(f"“{level}”" for level in asked.among)
+    belongs = "belonging to the care site" if of is None else _GROUPED[Stratum.CARE_SITE]
+    words = belongs if asked.grouping.by is Stratum.CARE_SITE else _GROUPED[asked.grouping.by]
+    return f"{words} {levels} ({asked.grouping.title})"
 
 
 def _value(value: Value) -> str:

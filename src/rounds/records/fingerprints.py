@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from rounds.measures.events import EventTable
-from rounds.records.quality import Source
-from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, TABLES, parts_of
+from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, TABLES
 
 MonthNumber = int
 """Months since the year 0."""
@@ -140,18 +140,16 @@ def table_digest(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     return f"{number}:{int(digest) % _WRAP}"
 
 
-def files_seen(sources: Mapping[str, Source], *names: str) -> str:
-    """Return a digest that is another one whenever a file of some tables was written since.
+def files_seen(files: Iterable[Path]) -> str:
+    """Return a digest that is another one whenever one of some files was written since.
 
     It looks at no content: at names, sizes, places on the disk and the moments the disk itself noted.
     """
     seen = []
-    for name in names:
-        source = sources.get(name)
-        for file in parts_of(source.path) if source else ():
-            at = file.stat()
-            seen.append((name, file.name, at.st_size, at.st_ino, at.st_mtime_ns, at.st_ctime_ns))
-    return hashlib.sha256(repr((duckdb.__version__, seen)).encode()).hexdigest()
+    for file in files:
+        at = file.stat()
+        seen.append((str(file), at.st_size, at.st_dev, at.st_ino, at.st_mtime_ns, at.st_ctime_ns))
+    return hashlib.sha256(repr((duckdb.__version__, sorted(seen))).encode()).hexdigest()
 
 
 def _summed_up(changes: Mapping[MonthNumber, int]) -> dict[MonthNumber, int]:

@@ -39,20 +39,45 @@ def repeated_keys(connection: duckdb.DuckDBPyConnection, rows: str, key: str, *,
     return int(repeated)
 
 
+def distinct_keys(connection: duckdb.DuckDBPyConnection, rows: str, key: str) -> tuple[int, int]:
+    """Return how many ids there are, and how many different ones.
+
+    Args:
+        connection: where to ask.
+        rows: SQL of the rows.
+        key: their column of whole numbers; empty ones are passed over.
+    """
+    ids = f'(SELECT "{key}" AS id FROM ({rows}))'
+    number, lowest, highest = _ends(connection, ids)
+    different = _bits(connection, ids, number, lowest, highest)
+    if different is None:
+        ((different,),) = connection.execute(f"SELECT count(DISTINCT id) FROM {ids}").fetchall()
+    return number, int(different)
+
+
 def _all_differ(connection: duckdb.DuckDBPyConnection, ids: str) -> bool:
     """Say whether it is certain that no id comes twice."""
+    number, lowest, highest = _ends(connection, ids)
+    if number > 1 and highest - lowest + 1 < number:
+        return False
+    return _bits(connection, ids, number, lowest, highest) == number
+
+
+def _ends(connection: duckdb.DuckDBPyConnection, ids: str) -> tuple[int, int, int]:
     ((number, lowest, highest),) = connection.execute(f"SELECT count(id), min(id), max(id) FROM {ids}").fetchall()
+    return number, lowest or 0, highest or 0
+
+
+def _bits(connection: duckdb.DuckDBPyConnection, ids: str, number: int, lowest: int, highest: int) -> int | None:
+    """Return how many different ids there are, counted as bits; None if they are too far apart for that."""
     if number <= 1:
-        return True
-    span = highest - lowest + 1
-    if span < number:
-        return False
-    if span > min(_MOST_BITS, _BITS_A_ROW * number):
-        return False
+        return number
+    if highest - lowest + 1 > min(_MOST_BITS, max(_BITS_A_ROW * number, 1_000_000)):
+        return None
     pieces = [(first, min(first + _PIECE, highest + 1) - 1) for first in range(lowest, highest + 1, _PIECE)]
     set_bits = " + ".join(
         f"coalesce(bit_count(bitstring_agg(id, {first}, {last}) FILTER (id BETWEEN {first} AND {last})), 0)"
         for first, last in pieces
     )
     ((different,),) = connection.execute(f"SELECT {set_bits} FROM {ids}").fetchall()
-    return bool(different == number)
+    return int(different)

@@ -57,9 +57,9 @@ class Records:
         Raises:
             RecordsError: if DuckDB refuses something in the block, without DuckDB's own words, which may repeat values.
         """
-        with _private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
+        with private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
-                _create_views(connection, self.sources)
+                create_views(connection, self.sources)
                 _leave_out_never_counted(connection, self.sources, self.as_of)
                 yield connection
             except duckdb.Error as error:
@@ -112,11 +112,11 @@ def open_records(
     if not folder.is_dir():
         raise RecordsError(f"site {site}: there is no folder {folder}; correct `records.folder` in site.yaml")
     folder = current_folder(folder)
-    files, problems = _find_files(folder, site=site)
-    with _private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
+    files, problems = find_files(folder, site=site)
+    with private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
         sources = []
         for name, path in files.items():
-            opened = _open_source(connection, TABLES[name], path, site=site)
+            opened = open_source(connection, TABLES[name], path, site=site)
             if isinstance(opened, Source):
                 sources.append(opened)
             else:
@@ -129,7 +129,7 @@ def open_records(
             before = recall(checked, digest, site=site)
             if before is not None:
                 return Records(site=site, folder=folder, sources=found, quality=before, as_of=as_of)
-        _create_views(connection, found)
+        create_views(connection, found)
         try:
             wrong, quality = check_values(connection, found, site=site, exclude=exclude, as_of=as_of)
         except duckdb.Error as error:
@@ -149,7 +149,8 @@ def open_records(
     return Records(site=site, folder=folder, sources=found, quality=quality, as_of=as_of)
 
 
-def _find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
+def find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
+    """Return the file or folder of each table that lies in a folder, and what is wrong with that."""
     files: dict[str, Path] = {}
     problems = []
     for path in sorted(folder.iterdir()):
@@ -169,7 +170,7 @@ def _find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]
     return files, problems
 
 
-def _open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, *, site: str) -> Source | list[str]:
+def open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, *, site: str) -> Source | list[str]:
     """Return a table's source, or everything wrong with its columns."""
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(path)}").fetchall()
@@ -266,13 +267,15 @@ def _is_empty(connection: duckdb.DuckDBPyConnection, path: Path, column: str, so
     return connection.execute(f'SELECT count("{quoted}") FROM {file_scan(path)}').fetchall() == [(0,)]
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...]) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...]) -> None:
+    """Make a typed view of each table, called as the table is."""
     for source in sources:
         connection.execute(f'CREATE OR REPLACE VIEW "{source.table.name}" AS {source.select}')
 
 
 @contextmanager
-def _private_duckdb(*, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def private_duckdb(*, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB of one's own, which goes with all it spilt when the block ends."""
     # Patients' rows may spill to disk: into a folder only this user can read, gone when the block ends. No extension is
     # fetched, so that counting opens no connection to the outside.
     with (

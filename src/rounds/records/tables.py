@@ -50,6 +50,8 @@ class Table:
     words: str | None = None
     """Where a result in words stands."""
     details: Mapping[Detail, str] = field(default_factory=dict)
+    stay: str | None = None
+    """Names the stay in a unit, a row of visit_detail, during which it happened."""
 
     @property
     def is_event(self) -> bool:
@@ -68,6 +70,8 @@ def _dates(*names: str, required: bool = True) -> tuple[Column, ...]:
 
 
 _VISIT: Final = "visit_occurrence_id"
+_SITE: Final = "care_site_id"
+_STAY: Final = "visit_detail_id"
 
 
 def _event(  # noqa: PLR0913  what a row may have
@@ -86,7 +90,8 @@ def _event(  # noqa: PLR0913  what a row may have
     value, unit, answer = ("value_as_number", "unit_concept_id", "value_as_concept_id") if values else (None,) * 3
     details = details or {}
     of_values = (Column(name=value, type=ColumnType.NUMBER, required=False),) if value else ()
-    optional = [column for column in (visit, unit, answer) if column]
+    stay = _STAY if visit else None
+    optional = [column for column in (visit, stay, unit, answer) if column]
     return Table(
         name=name.value,
         columns=(
@@ -98,6 +103,7 @@ def _event(  # noqa: PLR0913  what a row may have
             *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
             *((Column(name=words, type=ColumnType.TEXT, required=False),) if words else ()),
             *_integers(*details.values(), required=False),
+            *(_integers(_SITE, required=False) if name is EventTable.VISIT_DETAIL else ()),
         ),
         concept=concept,
         start=start,
@@ -109,6 +115,7 @@ def _event(  # noqa: PLR0913  what a row may have
         visit=visit,
         words=words,
         details=details,
+        stay=stay,
     )
 
 
@@ -117,6 +124,15 @@ PERSON: Final = Table(
     columns=(
         *_integers("person_id", "gender_concept_id", "year_of_birth"),
         *_integers("month_of_birth", "day_of_birth", required=False),
+        *_integers(
+            "race_concept_id",
+            "race_source_concept_id",
+            "ethnicity_concept_id",
+            "ethnicity_source_concept_id",
+            "location_id",
+            "care_site_id",
+            required=False,
+        ),
     ),
     key="person_id",
 )
@@ -144,6 +160,7 @@ VISIT_OCCURRENCE: Final = Table(
         *_dates("visit_start_date", "visit_end_date"),
         Column(name="visit_start_datetime", type=ColumnType.TIME, required=False),
         *_integers(*_OF_VISITS.values(), required=False),
+        *_integers("care_site_id", required=False),
     ),
     key=_VISIT,
     concept="visit_concept_id",
@@ -245,6 +262,30 @@ _EVENTS: Final = (
 
 EVENT_TABLES: Final[dict[EventTable, Table]] = {EventTable(table.name): table for table in _EVENTS}
 
+LOCATION: Final = Table(
+    name="location",
+    columns=(
+        *_integers("location_id"),
+        *(
+            Column(name=name, type=ColumnType.TEXT, required=False)
+            for name in ("location_source_value", "zip", "county", "state")
+        ),
+    ),
+    key="location_id",
+)
+
+CARE_SITE: Final = Table(
+    name="care_site",
+    columns=(
+        *_integers("care_site_id"),
+        *(
+            Column(name=name, type=ColumnType.TEXT, required=False)
+            for name in ("care_site_source_value", "care_site_name")
+        ),
+    ),
+    key="care_site_id",
+)
+
 CONCEPT: Final = Table(
     name="concept",
     columns=(*_integers("concept_id"), Column(name="concept_name", type=ColumnType.TEXT)),
@@ -257,7 +298,8 @@ CONCEPT_ANCESTOR: Final = Table(
 )
 
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), CONCEPT, CONCEPT_ANCESTOR)
+    table.name: table
+    for table in (PERSON, OBSERVATION_PERIOD, *EVENT_TABLES.values(), LOCATION, CARE_SITE, CONCEPT, CONCEPT_ANCESTOR)
 }
 
 REQUIRED: Final = (PERSON.name, OBSERVATION_PERIOD.name)

@@ -26,6 +26,7 @@ from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
 from rounds.site.recounting import count_changed
+from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import record
 from rounds.storage.identifiers import check_identifier
@@ -72,6 +73,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
             )
         counted = stored is None
         if stored is None:
+            log_imported(site, served_generation(site), today=today)
             tables = count_and_release(site, request.question, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             reply = encode_reply(request, tables, today=today, key=own_key(site.folder))

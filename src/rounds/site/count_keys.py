@@ -16,11 +16,12 @@ import duckdb
 import rounds
 from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
+from rounds.engines.groups import groupings_asked, tables_needed
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import Rows
-from rounds.measures.reach import RowsReach, reach
+from rounds.measures.reach import RowsReach, grouping_reach, reach
 from rounds.records.fingerprints import (
     EventParts,
     Part,
@@ -31,7 +32,7 @@ from rounds.records.fingerprints import (
     table_digest,
 )
 from rounds.records.omop import Records
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES, parts_of
 from rounds.storage.atomic import write_private_file
 
 _COUNTING = ("engines", "measures", "records")
@@ -65,6 +66,7 @@ class Fingerprints:
     """Everything about a site's records that may decide a count."""
 
     files: str
+    """Of all files of the records, by what the disk says of them."""
     whole: str
     """Of the vocabulary and of everything else that has no date, of the columns there are, and of the program."""
     rows: Mapping[tuple[EventTable, bool], Months]
@@ -88,6 +90,8 @@ def read_fingerprints(measures: Sequence[Measure], records: Records, *, folder: 
     files = _files(records)
     questions = [records_question(measure) for measure in measures]
     read = {table for question in questions for table in question.tables if records.has(table)}
+    grouped = tables_needed(tuple(measures))
+    read |= {table for table in EventTable if table in grouped and records.has(table)}
     whose = {
         table for one in questions if isinstance(one.unit, Rows) for table, _ in one.unit.events.reads if table in read
     }
@@ -121,11 +125,16 @@ def unchanged(seen: Fingerprints, records: Records) -> bool:
 def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, str]:
     """Return for each period what its count depends on, as one digest."""
     question = records_question(asked.measure)
-    of_all = [asked.measure.digest, member, seen.whole]
+    groupings = [grouping for _, grouping in groupings_asked(asked.measure)]
+    # Which of its places belong to which level a site may say itself, so the digest of a measure does not know it.
+    listed = [grouping.values for grouping in groupings]
+    # Cohorts look at columns and tables that no other question does: any file that was written since may matter.
+    of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if question.cohorts else None]
+    of_levels = {one for grouping in groupings for one in grouping_reach(grouping)}
     keys = {}
     for period in asked.periods:
         found = reach(question, period, longest=seen.longest)
-        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows)]
+        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows | of_levels)]
         observed = [
             [first.isoformat(), last.isoformat(), seen.observed.starting(first, last)]
             for first, last in sorted(found.observed)
@@ -146,11 +155,9 @@ def _told(asked: RowsReach) -> tuple[str, str, str, bool, bool]:
 
 
 def _files(records: Records) -> str:
-    return files_seen(_by_name(records), *sorted(_by_name(records)))
-
-
-def _by_name(records: Records) -> dict[str, Any]:
-    return {source.table.name: source for source in records.sources}
+    files = (file for path in records.folder.iterdir() for file in parts_of(path))
+    seen = files_seen(file for file in files if file.suffix.lower() in (".parquet", ".csv"))
+    return _digest([seen, records.as_of.year])
 
 
 def _without_date(records: Records) -> list[str]:
@@ -196,7 +203,7 @@ class _Taken:
 
     def __init__(self, records: Records, path: Path) -> None:
         self.records, self.path = records, path
-        self.sources = _by_name(records)
+        self.sources = {source.table.name: source for source in records.sources}
         self.before = _read(path)
         self.now: dict[str, list[Any]] = {}
 
@@ -228,7 +235,9 @@ class _Taken:
 
     def _remembered(self, what: str, names: tuple[str, ...], take: Callable[[], Any]) -> Any:
         # Who is in `person` depends on the year that the round looks back from.
-        files = _digest([files_seen(self.sources, *names), self.records.as_of.year, _program()])
+        sources = (self.sources[name] for name in names if name in self.sources)
+        seen = files_seen(file for source in sources for file in parts_of(source.path))
+        files = _digest([seen, self.records.as_of.year, _program()])
         found = self.before.get(what)
         if found is None or found[0] != files:
             found = [files, take()]

@@ -85,7 +85,7 @@ def read_site(folder: Path) -> Site:
     own = folder / file.library if file.library else folder / "library"
     if file.library and not own.is_dir():
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
-    library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []))
+    library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
     return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
 
 

@@ -14,7 +14,12 @@ from rounds.records.importing.report import ImportReport
 from rounds.records.importing.session import DEFAULT_MEMORY, Job, Limits
 from rounds.records.omop import open_records
 from rounds.site.folder import RecordsBlock, Site
+from rounds.site.served import log_imported, served_generation
+from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
+
+WAIT_FOR_AN_ANSWER_SECONDS = 3600.0
+"""Only one process writes a site's audit log at a time, and an answer may take long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,8 @@ class ImportRequest:
 
 def import_records(site: Site, request: ImportRequest, *, today: date, progress: Progress) -> ImportReport:
     """Import records into a site and serve them from then on; if anything is wrong, the old ones stay.
+
+    That they were imported stands in the audit log, with the digest of everything the import wrote.
 
     Args:
         site: whose records they are.
@@ -70,6 +77,15 @@ def import_records(site: Site, request: ImportRequest, *, today: date, progress:
         check=check,
         limits=Limits(memory=request.memory),
     )
+    before = served_generation(site)
+    report = _import(request, job)
+    with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_ANSWER_SECONDS):
+        log_imported(site, before, today=today)
+        log_imported(site, served_generation(site), today=today, again=True)
+    return report
+
+
+def _import(request: ImportRequest, job: Job) -> ImportReport:
     if request.omop is not None:
         return import_omop(request.omop, job, schema=request.schema)
     if request.postgres is not None:

@@ -17,6 +17,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Not,
     Observed,
     Result,
@@ -27,6 +28,8 @@ from rounds.measures.criteria import (
     check_askable,
 )
 from rounds.measures.events import WITHOUT_CODES, EventTable
+from rounds.measures.groupings import GROUPED
+from rounds.measures.strata import Stratum
 from rounds.measures.windows import AT_START, Anchor
 from rounds.storage.criteria_parts import (
     ANY_CODE,
@@ -184,6 +187,19 @@ class HadFile(EventsFile):
         return AllOf(of=(has(self.at_least), few))
 
 
+class GroupFile(Part):
+    """`{grouping: kinds-of-ward, among: [critical care]}`."""
+
+    grouping: Annotated[str, Field(min_length=1)]
+    among: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def to_criterion(self, defined: Defined) -> None:
+        """Say nothing yet: the name of the criterion says what the grouping must be of."""
+
+    def to_group(self, by: Stratum, defined: Defined) -> InGroup:
+        return InGroup(grouping=defined.grouping(self.grouping, by), among=self.among)
+
+
 class InCohortFile(Part):
     """`in_cohort: {cohort: diabetes, from: start, to: start}`: in it on some day of the window."""
 
@@ -218,6 +234,11 @@ class CriterionFile(Part):
 
     age: AgeFile | None = None
     sex: _Sexes | None = None
+    ethnicity: GroupFile | None = None
+    deprivation: GroupFile | None = None
+    area: GroupFile | None = None
+    care_site: GroupFile | None = None
+    ward: GroupFile | None = None
     observed: ObservedFile | None = None
     value: ValueFile | None = None
     answer: CodesName | None = None
@@ -248,26 +269,26 @@ class CriterionFile(Part):
                 "if all must be met, or name them in `any`",
                 field=named[1],
             )
-        if self.age is not None:
-            return self.age.to_criterion(defined)
+        alone = (self.age, self.observed, self.value, self.marked, self.lies, self.had, self.in_cohort, self.at_least)
+        for part in alone:
+            if part is not None:
+                return part.to_criterion(defined)
         if self.sex is not None:
             return Sex(among=(self.sex,) if isinstance(self.sex, str) else tuple(sorted(self.sex)))
-        if self.observed is not None:
-            return self.observed.to_criterion(defined)
-        if self.value is not None:
-            return self.value.to_criterion(defined)
+        if named[0] in tuple(GROUPED):
+            return self._in_group(Stratum(named[0]), defined)
         if self.answer is not None:
             return Answer(codes=defined.codes(self.answer))
         if self.result is not None:
             return Result()
-        for part in (self.marked, self.lies, self.had, self.in_cohort):
-            if part is not None:
-                return part.to_criterion(defined)
-        if self.at_least is not None:
-            return self.at_least.to_criterion(defined)
         if self.not_ is not None:
             return Not(of=self.not_.to_criterion(defined))
         return AllOf(of=_each(self.all, defined)) if self.all is not None else AnyOf(of=_each(self.any or (), defined))
+
+    def _in_group(self, by: Stratum, defined: Defined) -> InGroup:
+        group: GroupFile = getattr(self, by.value)
+        refuse_here(lambda: group.to_group(by, defined), None, by.value)
+        return group.to_group(by, defined)
 
 
 Written = Annotated[

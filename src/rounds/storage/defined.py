@@ -1,4 +1,4 @@
-"""What a definition may name: the code lists, scores and cohorts that were read before it."""
+"""What a definition may name: the code lists, groupings, scores and cohorts that were read before it."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -6,10 +6,12 @@ from typing import TypeVar
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
+from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
+from rounds.measures.strata import Stratum
 from rounds.storage.suggestions import nearest
 
-T = TypeVar("T", CodeList, Score, Cohort)
+T = TypeVar("T", CodeList, Score, Cohort, Grouping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Defined:
     code_lists: tuple[CodeList, ...]
     scores: tuple[Score, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
+    groupings: tuple[Grouping, ...] = ()
 
     def codes(self, named: str) -> CodeList:
         """Return a code list.
@@ -35,6 +38,18 @@ class Defined:
             DefinitionError: if there is none of that name, naming the nearest, or there are several.
         """
         return _named(named, self.scores, what="score")
+
+    def grouping(self, named: str, by: Stratum) -> Grouping:
+        """Return a grouping.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, there are several, or it is of something
+                else.
+        """
+        found = _named(named, self.groupings, what="grouping")
+        if found.by is not by:
+            raise DefinitionError(f"grouping `{named}` is of {found.by}, not of {by}")
+        return found
 
     def cohort(self, named: str) -> Cohort:
         """Return a cohort.

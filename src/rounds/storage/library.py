@@ -1,4 +1,4 @@
-"""The library: measures, code lists, cohorts and innovations that people wrote as YAML and other people reviewed."""
+"""The library: measures, code lists, cohorts, groupings and innovations, written as YAML by people and reviewed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
+from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.network.innovations import Innovation
 from rounds.storage.cohort_files import CohortFile
 from rounds.storage.defined import Defined
+from rounds.storage.grouping_files import GroupingFile, LookUps
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.score_files import ScoreFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Score, Cohort, Measure, Innovation)
-F = TypeVar("F", CodeListFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Grouping, Score, Cohort, Measure, Innovation)
+F = TypeVar("F", CodeListFile, GroupingFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class Library:
 
     measures: tuple[Measure, ...]
     code_lists: tuple[CodeList, ...]
+    groupings: tuple[Grouping, ...]
     scores: tuple[Score, ...]
     innovations: tuple[Innovation, ...]
     cohorts: tuple[Cohort, ...] = ()
@@ -78,14 +81,16 @@ class Library:
         raise DefinitionError(f"innovation `{id}` is not in the library{nearest(id, ids)}")
 
 
-def read_library(*folders: Path) -> Library:
-    """Return everything in `measures/`, `codelists/`, `cohorts/`, `scores/` and `innovations/` of some library folders.
+def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
+    """Return everything in library folders: measures, code lists, groupings, cohorts, scores and innovations.
 
     A later folder adds to an earlier one and overrides nothing: the same id and version may come twice only if both say
     exactly the same. A measure may use a code list or a cohort of any of the folders.
 
     Args:
         folders: library folders, for example `shipped_library_folder()` and a network's own.
+        look_ups: where a site says which of its wards, care sites or areas belong to which level: `<grouping>.csv`
+            with the columns value and level.
 
     Raises:
         DefinitionError: one line for each problem, over all files.
@@ -95,6 +100,10 @@ def read_library(*folders: Path) -> Library:
             raise DefinitionError(f"{folder}: there is no such library folder; create it or correct its name")
     problems: list[str] = []
     code_lists = _gather(folders, "codelists", CodeListFile, lambda file, _: file.to_code_list(), problems)
+    tables = LookUps(library=tuple(folder / "groupings" for folder in folders), site=look_ups)
+    groupings = _gather(
+        folders, "groupings", GroupingFile, lambda file, _: file.to_grouping(tables), problems, context=tables
+    )
     _stop_at(problems)
     defined = Defined(code_lists=code_lists)
     scores = _gather(folders, "scores", ScoreFile, lambda file, _: file.to_score(defined), problems, context=defined)
@@ -102,13 +111,20 @@ def read_library(*folders: Path) -> Library:
         folders, "cohorts", CohortFile, lambda file, path: file.to_cohort(path.parent), problems, beside=True
     )
     _stop_at(problems)
-    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts)
+    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts, groupings=groupings)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
     )
     innovations = _gather(folders, "innovations", InnovationFile, lambda file, _: file.to_innovation(), problems)
     _stop_at(problems)
-    return Library(measures=measures, code_lists=code_lists, scores=scores, innovations=innovations, cohorts=cohorts)
+    return Library(
+        measures=measures,
+        code_lists=code_lists,
+        groupings=groupings,
+        scores=scores,
+        innovations=innovations,
+        cohorts=cohorts,
+    )
 
 
 def shipped_library_folder() -> Path:
@@ -163,12 +179,14 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Score | Cohort | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Grouping | Score | Cohort | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
         case CodeList():
             return f"code list {item.id} v{item.version}"
+        case Grouping():
+            return f"grouping {item.id} v{item.version}"
         case Score():
             return f"score {item.id} v{item.version}"
         case Cohort():
@@ -177,5 +195,5 @@ def _name_of(item: CodeList | Score | Cohort | Measure | Innovation) -> str:
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Grouping | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)

@@ -2,15 +2,16 @@
 
 from abc import abstractmethod
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, ValidationInfo, model_validator
+from pydantic import Discriminator, Field, RootModel, Tag, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Events
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
+from rounds.measures.groupings import Grouping
 from rounds.measures.periods import LONGEST_SPAN, Grain
 from rounds.measures.questions import (
     ObservedOn,
@@ -110,7 +111,9 @@ class _MeasureBase(Definition):
     def to_measure(self, defined: Defined) -> Measure:
         """Return the measure, or raise `DefinitionError`."""
 
-    def _measure(self, question: Question, strata: tuple[Stratum, ...]) -> Measure:
+    def _measure(
+        self, question: Question, strata: tuple[Stratum, ...] = (), groupings: tuple[Grouping, ...] = ()
+    ) -> Measure:
         return Measure(
             id=self.id,
             version=self.version,
@@ -120,6 +123,7 @@ class _MeasureBase(Definition):
             grain=self.grain,
             span=self.span,
             strata=strata,
+            groupings=groupings,
             per=self.per,
             unit=self.unit,
             better=self.better,
@@ -130,10 +134,30 @@ class _MeasureBase(Definition):
         )
 
 
+PlainStratum = Literal[Stratum.AGE_BAND, Stratum.SEX]
+GroupedStratum = Annotated[
+    dict[
+        Literal[Stratum.ETHNICITY, Stratum.DEPRIVATION, Stratum.AREA, Stratum.CARE_SITE, Stratum.WARD],
+        Annotated[str, Field(min_length=1)],
+    ],
+    Field(min_length=1, max_length=1),
+]
+
+
+def _plain_or_grouped(found: Any) -> str:
+    return "grouped" if isinstance(found, dict) else "plain"
+
+
+StratumFile = Annotated[
+    Annotated[PlainStratum, Tag("plain")] | Annotated[GroupedStratum, Tag("grouped")], Discriminator(_plain_or_grouped)
+]
+"""`age_band`, `sex`, or a stratum and the grouping that says its levels: `{ethnicity: ethnic-group-5}`."""
+
+
 class _RecordsFile(_MeasureBase):
     who: Written | None = None
     numerator: Written
-    strata: tuple[Stratum, ...] = ()
+    strata: tuple[StratumFile, ...] = ()
 
     @property
     @abstractmethod
@@ -148,9 +172,27 @@ class _RecordsFile(_MeasureBase):
         numerator = all_of(written(self.numerator, defined))
         if numerator is None:
             raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
-        return self._measure(
-            RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator), self.strata
-        )
+        question = RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator)
+        return self._measure(question, *self._strata(defined))
+
+    def _strata(self, defined: Defined) -> tuple[tuple[Stratum, ...], tuple[Grouping, ...]]:
+        strata: list[Stratum] = []
+        groupings: list[Grouping] = []
+        for one in self.strata:
+            if isinstance(one, Stratum):
+                strata.append(one)
+                continue
+            for stratum, named in one.items():
+                strata.append(stratum)
+                groupings.append(_grouping(defined, named, stratum))
+        return tuple(strata), tuple(groupings)
+
+
+def _grouping(defined: Defined, named: str, stratum: Stratum) -> Grouping:
+    try:
+        return defined.grouping(named, stratum)
+    except DefinitionError as error:
+        raise DefinitionError(str(error), field="strata") from error
 
 
 class _PeopleFile(_RecordsFile):
@@ -213,7 +255,7 @@ class _PublishedFile(_MeasureBase):
     denominator: Words
 
     def to_measure(self, defined: Defined) -> Measure:  # noqa: ARG002  one call for every kind
-        return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator), ())
+        return self._measure(PublishedQuestion(numerator=self.numerator, denominator=self.denominator))
 
 
 class MeasureFile(

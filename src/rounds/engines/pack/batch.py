@@ -18,7 +18,7 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, Masks, day_number, years
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.row_criteria import RowCriteria
 from rounds.engines.pack.steps import Shared
@@ -175,6 +175,9 @@ class _Plan:
         denominators: dict[Shared, int] = {}
         for place, one in enumerate(self.asked):
             question = records_question(one.measure)
+            if one.measure.groupings:
+                self.not_covered[place] = GROUPED_IN_SQL
+                continue
             try:
                 if isinstance(question.unit, Rows):
                     self._of[place] = [self._add_rows(rows, question, question.unit, one.periods)]

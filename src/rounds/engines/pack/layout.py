@@ -45,6 +45,9 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 """`inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
 
+GROUPED_IN_SQL: Final = "groupings are counted in SQL"
+
+
 class NotCovered(Exception):
     """A measure asks something that the pack cannot tell exactly; another engine can."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
-from rounds.engines.pack.layout import Array, NotCovered, PackTable
+from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, PackTable
 from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria, refuse_rare
 from rounds.engines.pack.steps import (
     ByBirth,
@@ -36,6 +36,7 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -89,6 +90,8 @@ class PeriodMasks:
                 everybody = np.where(named, ~np.uint64(0), np.uint64(0)).astype(np.uint64)
                 pack = self.rows.pack
                 return SameInRange(of_range=everybody[pack.sex[pack.ranges[:-1]]])
+            case InGroup():
+                raise NotCovered(GROUPED_IN_SQL)
             case Observed():
                 return self._observed(criterion)
             case Has():

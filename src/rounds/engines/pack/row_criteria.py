@@ -10,7 +10,7 @@ import numpy as np
 from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import Masks, days_of_year, window_days, years
-from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
+from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.measures.criteria import (
     Age,
@@ -25,6 +25,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -98,6 +99,8 @@ class RowCriteria:
                     self._check(part)
             case Not(of=one):
                 self._check(one)
+            case InGroup():
+                raise NotCovered(GROUPED_IN_SQL)
             case Observed() if self.pack.observed_vague:
                 raise NotCovered("there are observation periods before 1900 or after 2079")
 
@@ -129,6 +132,8 @@ class RowCriteria:
                 levels = LEVELS[Stratum.SEX]
                 named = np.array([level in criterion.among for level in levels])
                 return np.asarray(named[self.pack.sex[units.person()]])
+            case InGroup():
+                raise NotCovered(GROUPED_IN_SQL)
             case Observed():
                 return self._observed(units, criterion)
             case Value():

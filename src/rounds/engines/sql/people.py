@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
-from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, touching
+from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -22,6 +23,7 @@ from rounds.measures.criteria import (
     Covers,
     Criterion,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -66,6 +68,10 @@ class Masks:
                 named = ", ".join(repr(sex) for sex in criterion.among)
                 sql = f"SELECT person_id, {self.full} AS mask FROM {people(self.plan)} p WHERE sex IN ({named})"
                 return self.plan.step("sex", sql)
+            case InGroup():
+                join, (place,) = group_joins(self.plan, (criterion.grouping,), "p", of_rows=False)
+                sql = f"SELECT p.person_id, {self.full} AS mask FROM {people(self.plan)} p {join} "
+                return self.plan.step("group", sql + f"WHERE {place} IN ({places_of(criterion)})")
             case Observed():
                 return self._observed(criterion)
             case Has():

@@ -2,6 +2,7 @@
 """Criteria asked of rows: each becomes the table of those rows of which it holds."""
 
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
+from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
@@ -18,6 +19,7 @@ from rounds.measures.criteria import (
     Events,
     Extent,
     Has,
+    InGroup,
     Lies,
     Marked,
     Not,
@@ -85,20 +87,22 @@ def scored(plan: Plan, score: Score) -> str:
     given = [_points(plan, component) for component in score.components]
     moment = "person_id, first, minute"
     sets = " UNION ".join(f"SELECT {moment} FROM {table}" for table in given)
-    joins, points, visits = [], [], []
+    joins, points = [], []
     for place, (table, component) in enumerate(zip(given, score.components, strict=True)):
         kind = "JOIN" if component.if_missing is None else "LEFT JOIN"
         on = " AND ".join(f"c{place}.{name} = s.{name}" for name in moment.split(", "))
         joins.append(f"{kind} {table} c{place} ON {on}")
         points.append(f"c{place}.points" if component.if_missing is None else _else(place, component.if_missing))
-        visits.append(f"coalesce(c{place}.visit, -1)")
-    visit = f"greatest({', '.join(visits)})" if len(visits) > 1 else visits[0]
+    highest = {}
+    for name in ("visit", "stay"):
+        each = [f"coalesce(c{place}.{name}, -1)" for place in range(len(given))]
+        highest[name] = f"greatest({', '.join(each)})" if len(each) > 1 else each[0]
     return plan.step(
         "scored",
         f"SELECT row_number() OVER (ORDER BY s.person_id, s.first, s.minute) AS row, s.person_id, "
         "CAST(-1 AS BIGINT) AS concept, s.first, s.first AS last, s.minute, "
         f"CAST({' + '.join(points)} AS REAL) AS value, CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, "
-        f"{visit} AS visit FROM ({sets}) s {' '.join(joins)}",
+        f"{highest['visit']} AS visit, {highest['stay']} AS stay FROM ({sets}) s {' '.join(joins)}",
     )
 
 
@@ -122,11 +126,11 @@ def _points(plan: Plan, component: Component) -> str:
         cases = [f"{case} THEN {step.points}" for case, step in zip(cases, component.steps, strict=True)]
         known = conditions("value IS NOT NULL", _in("unit", component.units) if component.units else None)
     points = f"CASE {' '.join(cases)} END"
-    rows = f"SELECT person_id, first, minute, visit, {points} AS points FROM {coded} WHERE {known}"
+    rows = f"SELECT person_id, first, minute, visit, stay, {points} AS points FROM {coded} WHERE {known}"
     return plan.step(
         "points",
-        f"SELECT person_id, first, minute, max(points) AS points, max(visit) AS visit FROM ({rows}) r "
-        "WHERE points IS NOT NULL GROUP BY person_id, first, minute",
+        f"SELECT person_id, first, minute, max(points) AS points, max(visit) AS visit, max(stay) AS stay "
+        f"FROM ({rows}) r WHERE points IS NOT NULL GROUP BY person_id, first, minute",
     )
 
 
@@ -168,6 +172,8 @@ class _Asked:
                 return _value(criterion)
             case Answer():
                 return _in("u.answer", self.plan.concepts[criterion.codes])
+            case InGroup():
+                return self._in_group(criterion)
             case Marked():
                 concepts = self.plan.concepts[criterion.codes]
                 return self._flag(self.plan.step("marked", marked_sql(self.of, criterion.detail, concepts)))
@@ -190,6 +196,11 @@ class _Asked:
             case Not():
                 return f"(NOT {self.sql(criterion.of)})"
 
+    def _in_group(self, asked: InGroup) -> str:
+        join, (place,) = group_joins(self.plan, (asked.grouping,), "u", of_rows=True)
+        self.joined[join] = join
+        return f"({place} IN ({places_of(asked)}))"
+
     def _flag(self, table: str) -> str:
         self.joined[table] = f"LEFT JOIN {table} ON {table}.row = u.row"
         return f"({table}.row IS NOT NULL)"
@@ -202,6 +213,12 @@ def age_day(asked: Age) -> str:
     if isinstance(asked.at, Anchor):
         return "u.first" if asked.at is Anchor.START else "u.last"
     return date_sql(asked.at)
+
+
+def places_of(asked: InGroup) -> str:
+    """Return the places of the levels that are meant, among all of their grouping."""
+    levels = asked.grouping.levels
+    return ", ".join(str(levels.index(level)) for level in asked.among)
 
 
 def _age(asked: Age) -> str:

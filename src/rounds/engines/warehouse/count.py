@@ -11,6 +11,7 @@ from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import Asked
 from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.groups import tables_needed
 from rounds.engines.sql.counted import Final, cells, finals
 from rounds.engines.sql.people import CALENDAR
 from rounds.engines.sql.plan import Plan
@@ -28,7 +29,16 @@ from rounds.measures.events import EventTable
 from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import OutsideObservation
 from rounds.records.quality import DENOMINATORS, EARLIEST_YEAR_OF_BIRTH, QualityReport
-from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES, PERSON, REQUIRED, TABLES
+from rounds.records.tables import (
+    CARE_SITE,
+    CONCEPT,
+    CONCEPT_ANCESTOR,
+    EVENT_TABLES,
+    LOCATION,
+    PERSON,
+    REQUIRED,
+    TABLES,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +91,8 @@ def count_all(
         if tell is not None:
             tell(ready.quality)
         plan = Plan(concepts=ready.concepts)
-        queries = [finals(plan, records_question(one.measure), one.periods) for one in asked]
-        _keep(ready, [records_question(one.measure) for one in asked], as_of=as_of)
+        queries = [finals(plan, one.measure, one.periods) for one in asked]
+        _keep(ready, [one.measure for one in asked], as_of=as_of)
         connection.calendar(CALENDAR)
         often = _mentions([*plan.steps.values(), *(part.sql for parts in queries for part in parts)])
         for name, sql in plan.steps.items():
@@ -111,7 +121,7 @@ def _session(settings: Settings, *, site: str) -> AbstractContextManager[Connect
 def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str, as_of: date, exclude: bool) -> _Ready:
     questions = [measure.question for measure in measures if isinstance(measure.question, RecordsQuestion)]
     needed = {*REQUIRED, *DENOMINATORS, CONCEPT.name, CONCEPT_ANCESTOR.name}
-    needed |= {table.value for question in questions for table in question.tables}
+    needed |= {table.value for question in questions for table in question.tables} | tables_needed(tuple(measures))
     names = _names(connection)
     problems = [
         f"site {site}: measure {measure.ref} asks about the cohort {cohort}, and cohorts are found in files only, not "
@@ -174,8 +184,13 @@ def _codes(
         return prepare(here, measures, held)
 
 
-def _keep(ready: _Ready, questions: Sequence[RecordsQuestion], *, as_of: date) -> None:
-    """Keep the people and the rows that any of the questions is about, read once."""
+def _keep(ready: _Ready, measures: Sequence[Measure], *, as_of: date) -> None:
+    """Keep the people and the rows that any of the measures is about, read once."""
+    questions, grouped = [records_question(one) for one in measures], tables_needed(tuple(measures))
+    for table in (LOCATION, CARE_SITE):
+        if table.name in grouped:
+            typed = ready.tables[table.name]
+            ready.connection.keep(table.name, typed.source.select(**typed.columns), by=str(table.key))
     for table in (PERSON, TABLES["observation_period"]):
         typed = ready.tables[table.name]
         rows = typed.source.select(**typed.columns)
@@ -183,7 +198,7 @@ def _keep(ready: _Ready, questions: Sequence[RecordsQuestion], *, as_of: date) -
             # Whoever was born in an impossible year and passed the checks is in no denominator.
             rows = rows.filter(rows.year_of_birth.between(EARLIEST_YEAR_OF_BIRTH, as_of.year))
         ready.connection.keep(table.name, rows, by="person_id")
-    for name, concepts in _concepts(questions, ready.concepts):
+    for name, concepts in _concepts(questions, ready.concepts, grouped):
         typed, of = ready.tables[name], EVENT_TABLES[name]
         source = typed.source
         if concepts is not None and of.concept:
@@ -191,9 +206,12 @@ def _keep(ready: _Ready, questions: Sequence[RecordsQuestion], *, as_of: date) -
         ready.connection.keep(name, source.select(**typed.columns), by=of.concept or "person_id")
 
 
-def _concepts(questions: Sequence[RecordsQuestion], meant: Concepts) -> Iterator[tuple[EventTable, set[int] | None]]:
+def _concepts(
+    questions: Sequence[RecordsQuestion], meant: Concepts, grouped: set[str]
+) -> Iterator[tuple[EventTable, set[int] | None]]:
     """Yield each table that is asked about, with the concepts of its rows; None if rows of every concept are."""
     asked = [read for question in questions for events in question.events for read in events.reads]
+    asked += [(table, None) for table in (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL) if table in grouped]
     for table in dict.fromkeys(table for table, _ in asked):
         lists = [codes for read, codes in asked if read is table]
         some = [codes for codes in lists if codes is not None]
@@ -209,7 +227,7 @@ def _count(connection: Connection, one: Asked, parts: Sequence[Final], member: s
     numerators: Counter[Cell] = Counter()
     denominators: Counter[Cell] = Counter()
     for part in parts:
-        met, of = cells(part, connection.rows(part.sql), one.measure.strata)
+        met, of = cells(part, connection.rows(part.sql))
         numerators.update(met)
         denominators.update(of)
     return complete_count(

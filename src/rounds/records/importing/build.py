@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rounds.records.importing.cdm import CDM
+from rounds.records.cdm import CDM
 from rounds.records.importing.codes import map_codes, read_code_map, unmapped_codes
 from rounds.records.importing.observed import RULE, derive_observation_periods
 from rounds.records.importing.omop_tables import write_events, write_people, write_places, write_visits

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from rounds.records.importing.cdm import CdmType
 from rounds.records.tables import ColumnType, lossless_cast
 
 _DAY: Final = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
@@ -12,15 +11,15 @@ _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMA
 _NESTED: Final = ("STRUCT", "MAP", "UNION", "BLOB")
 
 WANTED: Final = {
-    CdmType.INTEGER: "a whole number",
-    CdmType.NUMBER: "a number",
-    CdmType.DATE: "a date (YYYY-MM-DD, no time of day)",
-    CdmType.TIME: "a date and time (YYYY-MM-DD HH:MM:SS)",
-    CdmType.TEXT: "text",
+    ColumnType.INTEGER: "a whole number",
+    ColumnType.NUMBER: "a number",
+    ColumnType.DATE: "a date (YYYY-MM-DD, no time of day)",
+    ColumnType.TIME: "a date and time (YYYY-MM-DD HH:MM:SS)",
+    ColumnType.TEXT: "text",
 }
 
 
-def cast(column: str, source_type: str, target: CdmType) -> str | None:
+def cast(column: str, source_type: str, target: ColumnType) -> str | None:
     """Return SQL for a column in the CDM's type, empty where that would lose something; nothing if it cannot become it.
 
     Text may be padded with spaces; empty text is an empty cell. Times of day are taken as written, without their zone.
@@ -37,18 +36,18 @@ def cast(column: str, source_type: str, target: CdmType) -> str | None:
     if kind == "VARCHAR":
         return _from_text(present(column, source_type), target)
     match target:
-        case CdmType.TEXT:
+        case ColumnType.TEXT:
             nested = kind.endswith("]") or kind.startswith(_NESTED)
             return None if nested else f"CAST({quoted} AS VARCHAR)"
-        case CdmType.INTEGER:
+        case ColumnType.INTEGER:
             return lossless_cast(column, source_type, ColumnType.INTEGER)
-        case CdmType.DATE:
+        case ColumnType.DATE:
             return lossless_cast(column, source_type, ColumnType.DATE)
-        case CdmType.NUMBER:
+        case ColumnType.NUMBER:
             numeric = kind in _NUMBERS or kind.startswith("DECIMAL")
             number = f"CAST({quoted} AS DOUBLE)"
             return f"CASE WHEN isfinite({number}) THEN {number} END" if numeric else None
-        case CdmType.TIME:
+        case ColumnType.TIME:
             timely = kind == "DATE" or kind.startswith("TIMESTAMP")
             time = f"CAST({quoted} AS TIMESTAMP)"
             return f"CASE WHEN isfinite({time}) THEN {time} END" if timely else None
@@ -60,11 +59,11 @@ def present(column: str, source_type: str) -> str:
     return f"nullif(trim({quoted}), '')" if source_type.upper() == "VARCHAR" else quoted
 
 
-def _from_text(text: str, target: CdmType) -> str:
+def _from_text(text: str, target: ColumnType) -> str:
     match target:
-        case CdmType.TEXT:
+        case ColumnType.TEXT:
             return text
-        case CdmType.INTEGER:
+        case ColumnType.INTEGER:
             whole = rf"regexp_full_match({text}, '-?[0-9]{{1,18}}(\.0*)?')"
             # DuckDB rounds 1.5 to 2, so only what has no point is left to it; that is nearly all there is, and quick.
             plain = f"NOT contains({text}, '.') AND NOT contains(lower({text}), 'e')"
@@ -72,10 +71,10 @@ def _from_text(text: str, target: CdmType) -> str:
                 f"CASE WHEN {plain} THEN TRY_CAST({text} AS BIGINT) "
                 f"WHEN {whole} THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
             )
-        case CdmType.NUMBER:
+        case ColumnType.NUMBER:
             number = f"TRY_CAST({text} AS DOUBLE)"
             return f"CASE WHEN isfinite({number}) THEN {number} END"
-        case CdmType.DATE:
+        case ColumnType.DATE:
             day = rf"regexp_extract({text}, '^{_DAY}')"
             written = f"regexp_full_match({text}, '{_DAY}{_MIDNIGHT}')"
             compact = f"regexp_full_match({text}, '[0-9]{{8}}')"
@@ -84,7 +83,7 @@ def _from_text(text: str, target: CdmType) -> str:
                 f"WHEN {written} THEN TRY_CAST({day} AS DATE) "
                 f"WHEN {compact} THEN CAST(try_strptime({text}, '%Y%m%d') AS DATE) END"
             )
-        case CdmType.TIME:
+        case ColumnType.TIME:
             clock = rf"regexp_replace(regexp_replace({text}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', ''), 'T', ' ')"
             day_only = f"regexp_full_match({text}, '{_DAY}')"
             return (

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from rounds.errors import RecordsError
-from rounds.records.importing.cdm import CDM
+from rounds.records.cdm import CDM
 from rounds.records.importing.finish import write_report
 from rounds.records.importing.generation import replace_records
 from rounds.records.importing.observed import RULE, derive_observation_periods
@@ -16,6 +16,7 @@ from rounds.records.importing.omop_sources import (
     folder_bytes,
     folder_source,
 )
+from rounds.records.importing.omop_units import convert_units
 from rounds.records.importing.report import Finding, ImportReport
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.typed import close, plan_table, write_table
@@ -87,6 +88,7 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
         notes.append(f"left alone, for Rounds does not use them: {', '.join(source.left_alone)}")
     findings: tuple[Finding, ...] = ()
     if _MEASUREMENT in rows:
+        findings += convert_units(session, folder)
         findings += mixed_units(session, folder / f"{_MEASUREMENT}.parquet")
     if _OBSERVED not in names:
         rows[_OBSERVED], never = derive_observation_periods(session, folder)

@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from rounds.errors import RecordsError
-from rounds.records.importing.cdm import CDM, VOCABULARY_TABLES
+from rounds.records.cdm import CDM, VOCABULARY_TABLES
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import file, pattern, text
 

@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rounds.records.cdm import CDM
 from rounds.records.importing import rules
-from rounds.records.importing.cdm import CDM
 from rounds.records.importing.resolve import Resolved, number_of
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import switch

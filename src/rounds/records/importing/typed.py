@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from rounds.errors import RecordsError
+from rounds.records.cdm import CDM, CdmTable
 from rounds.records.importing.casts import WANTED, cast, present
-from rounds.records.importing.cdm import CDM, CdmTable
 from rounds.records.importing.omop_sources import SURPLUS, SourceTable
 from rounds.records.importing.session import Session
 from rounds.storage.suggestions import nearest

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from rounds.errors import RecordsError
-from rounds.records.importing.cdm import CDM, VOCABULARY_TABLES
+from rounds.records.cdm import CDM, VOCABULARY_TABLES
 from rounds.records.importing.generation import current_folder
 from rounds.records.importing.omop_sources import folder_bytes, folder_source
 from rounds.records.importing.session import Session

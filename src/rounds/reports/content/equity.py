@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from rounds.measures.definitions import Measure
-from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.strata import Stratum
 from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
@@ -30,7 +30,7 @@ from rounds.reports.insight import (
     Table,
 )
 
-WORDS = {Stratum.AGE_BAND: "age band", Stratum.SEX: "sex"}
+WORDS = {stratum: stratum.replace("_", " ") for stratum in Stratum}
 
 
 def equity(
@@ -57,7 +57,9 @@ def equity(
     Raises:
         ValueError: if no level has anybody in it.
     """
-    rows = {level: groups[level] for level in LEVELS[stratum] if level in groups and groups[level].denominator.upper}
+    rows = {
+        level: groups[level] for level in measure.levels(stratum) if level in groups and groups[level].denominator.upper
+    }
     if not rows:
         raise ValueError(f"{measure.id}: no {WORDS[stratum]} has anybody in it; leave the statement out")
     intervals = {level: item.interval95(measure.per) for level, item in rows.items()}

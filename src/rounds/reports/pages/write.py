@@ -14,10 +14,8 @@ from rounds.reports.content.wording import better_words, number, rate_text
 from rounds.reports.insight import Cell, Estimate, Insight, Mark
 from rounds.reports.pages.plan import home_path, measure_key, measure_path, organisation_path, pages_of
 from rounds.reports.pages.views import VIEWS, audience_path
+from rounds.reports.policy import POLICY
 from rounds.reports.report import Report
-
-POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
-"""Content security policy of every page: its own style sheet and nothing else."""
 
 
 def write_pages(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rounds.errors import RecordsError
 from rounds.records.importing.casts import cast
-from rounds.records.importing.cdm import CdmType
 from rounds.records.importing.extracts.column_map import ExtractFile
 from rounds.records.importing.omop_sources import SourceTable, header, text_scan
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import text, words
 from rounds.records.importing.typed import ColumnCast, close
+from rounds.records.tables import ColumnType
 
 _NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
 
@@ -57,7 +57,7 @@ class Cells:
             wanted = "a date written as " + " or ".join(f'"{form}"' for form in self.file.date_formats)
             return self._checked(column, cell, f"coalesce({tried})", wanted)
         name = self.columns.get(column.lower(), column)
-        iso = (cast(name, "VARCHAR", CdmType.TIME) or "NULL").replace(
+        iso = (cast(name, "VARCHAR", ColumnType.TIME) or "NULL").replace(
             "nullif(trim(" + '"' + name.replace('"', '""') + '"' + "), '')", cell
         )
         return self._checked(column, cell, iso, "a date written as 2024-03-31 or 2024-03-31 17:05")

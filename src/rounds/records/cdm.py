@@ -1,18 +1,9 @@
-"""The tables and columns of OMOP CDM 5.4 that an import writes, and what 5.3 called them."""
+"""The tables and columns of OMOP CDM 5.4, which of them an import writes, and what 5.3 called them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class CdmType(StrEnum):
-    """The types a column of an imported table has."""
-
-    INTEGER = "BIGINT"
-    NUMBER = "DOUBLE"
-    DATE = "DATE"
-    TIME = "TIMESTAMP"
-    TEXT = "VARCHAR"
+from rounds.records.tables import ColumnType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +11,7 @@ class CdmColumn:
     """One column."""
 
     name: str
-    kind: CdmType
+    kind: ColumnType
     required: bool
     """whether a source without it is refused; whether its cells may be empty is for the check of the records"""
     older_names: tuple[str, ...] = ()
@@ -45,7 +36,18 @@ class CdmTable:
         raise KeyError(name)
 
 
-_NUMBERS: Final = frozenset({"value_as_number", "quantity", "range_low", "range_high", "latitude", "longitude"})
+_NUMBERS: Final = frozenset(
+    {
+        "value_as_number",
+        "quantity",
+        "range_low",
+        "range_high",
+        "latitude",
+        "longitude",
+        "dose_value",
+        "effective_drug_dose",
+    }
+)
 _WHOLE: Final = frozenset(
     {
         "year_of_birth",
@@ -54,6 +56,7 @@ _WHOLE: Final = frozenset(
         "days_supply",
         "refills",
         "gap_days",
+        "episode_number",
         "drug_exposure_count",
         "condition_occurrence_count",
         "min_levels_of_separation",
@@ -61,7 +64,15 @@ _WHOLE: Final = frozenset(
     }
 )
 _TEXT_IDS: Final = frozenset(
-    {"domain_id", "vocabulary_id", "concept_class_id", "relationship_id", "unique_device_id", "production_id"}
+    {
+        "domain_id",
+        "vocabulary_id",
+        "concept_class_id",
+        "relationship_id",
+        "unique_device_id",
+        "production_id",
+        "specimen_source_id",
+    }
 )
 _OLDER: Final = {
     "admitted_from_concept_id": ("admitting_source_concept_id",),
@@ -73,14 +84,14 @@ _OLDER: Final = {
 """What 5.3 and 5.2 call the columns that 5.4 named anew."""
 
 
-def _kind(name: str) -> CdmType:
+def _kind(name: str) -> ColumnType:
     if name in _NUMBERS:
-        return CdmType.NUMBER
+        return ColumnType.NUMBER
     if name in _WHOLE or name.startswith("concept_id_") or (name.endswith("_id") and name not in _TEXT_IDS):
-        return CdmType.INTEGER
+        return ColumnType.INTEGER
     if name.endswith("_date"):
-        return CdmType.DATE
-    return CdmType.TIME if name.endswith("_datetime") else CdmType.TEXT
+        return ColumnType.DATE
+    return ColumnType.TIME if name.endswith("_datetime") else ColumnType.TEXT
 
 
 def _table(name: str, columns: str) -> CdmTable:
@@ -215,6 +226,38 @@ CDM: Final[dict[str, CdmTable]] = {
         ),
     )
 }
+
+ONLY_READ: Final[dict[str, CdmTable]] = {
+    table.name: table
+    for table in (
+        _table(
+            "dose_era",
+            "dose_era_id person_id drug_concept_id unit_concept_id dose_value dose_era_start_date dose_era_end_date",
+        ),
+        _table(
+            "specimen",
+            "specimen_id person_id specimen_concept_id specimen_type_concept_id specimen_date quantity "
+            "unit_concept_id anatomic_site_concept_id disease_status_concept_id specimen_source_id",
+        ),
+        _table(
+            "episode",
+            "episode_id person_id episode_concept_id episode_start_date episode_end_date episode_number "
+            "episode_object_concept_id episode_type_concept_id",
+        ),
+        _table(
+            "payer_plan_period",
+            "payer_plan_period_id person_id payer_plan_period_start_date payer_plan_period_end_date "
+            "payer_concept_id payer_source_concept_id plan_concept_id plan_source_concept_id sponsor_concept_id "
+            "sponsor_source_concept_id stop_reason_concept_id stop_reason_source_concept_id",
+        ),
+        _table("provider", "provider_id specialty_concept_id"),
+        _table("location_history", "location_history_id location_id entity_id domain_id start_date end_date"),
+        # Of tables above, what only older or newer versions have.
+        _table("drug_exposure", "effective_drug_dose dose_unit_concept_id"),
+        _table("location", "region_concept_id"),
+    )
+}
+"""Tables and columns that no import writes, and that may be asked for where a site's own files have them."""
 
 VOCABULARY_TABLES: Final = ("concept", "concept_ancestor", "concept_relationship")
 

@@ -1,0 +1,74 @@
+# ruff: noqa: S608  SQL is built from our own names, whole numbers and quoted values of reviewed lists only
+"""Levels of groupings: a table of the people, visits or stays whose level is known, as its place among the levels."""
+
+from collections.abc import Sequence
+
+from rounds.engines.sql.plan import Plan
+from rounds.measures.groupings import Grouping
+from rounds.measures.strata import Stratum
+
+
+def group_joins(plan: Plan, groupings: Sequence[Grouping], unit: str, *, of_rows: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the joins that lead from units to their levels, and for each grouping SQL for the place of the level.
+
+    Args:
+        plan: to which the tables of levels are added.
+        groupings: what the levels are of.
+        unit: the name of a table with `person_id`, and if it is of rows `visit` and `stay`.
+        of_rows: whether it is: the care site of a person is another than that of a visit.
+    """
+    joins: dict[str, str] = {}
+    places = []
+    for grouping in groupings:
+        table, keys = level_table(plan, grouping, of_rows=of_rows)
+        joins[table] = f"LEFT JOIN {table} ON " + " AND ".join(f"{table}.{key} = {unit}.{key}" for key in keys)
+        places.append(f"coalesce({table}.level, {len(grouping.named)})")
+    return " ".join(joins.values()), tuple(places)
+
+
+def level_table(plan: Plan, grouping: Grouping, *, of_rows: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the table of the levels of a grouping that are not unknown, and its keys; no key comes twice."""
+    attribute = grouping.attribute
+    if of_rows and grouping.by is Stratum.CARE_SITE:
+        sql = _grouped("SELECT person_id, visit_occurrence_id AS visit, care_site_id FROM visit_occurrence", grouping)
+        return plan.step("levels", f"SELECT person_id, visit, level FROM ({sql}) g WHERE level IS NOT NULL"), (
+            "person_id",
+            "visit",
+        )
+    if of_rows and grouping.by is Stratum.WARD:
+        sql = _grouped("SELECT person_id, visit_detail_id AS stay, care_site_id FROM visit_detail", grouping)
+        # Real sites repeat ids: one that stands for stays on wards of different levels stands for none.
+        one = "min(coalesce(level, -1)) = max(coalesce(level, -1)) AND min(level) IS NOT NULL"
+        sql = f"SELECT person_id, stay, min(level) AS level FROM ({sql}) g GROUP BY person_id, stay HAVING {one}"
+        return plan.step("levels", sql), ("person_id", "stay")
+    if attribute.is_concept:
+        listed = _listed(grouping)
+        sql = f"SELECT p.person_id, l.level FROM person p JOIN {listed} ON l.value = p.{attribute.column}"
+        return plan.step("levels", sql), ("person_id",)
+    key = "care_site_id" if grouping.by is Stratum.CARE_SITE else "location_id"
+    sql = _grouped(f"SELECT person_id, {key} FROM person", grouping)
+    return plan.step("levels", f"SELECT person_id, level FROM ({sql}) g WHERE level IS NOT NULL"), ("person_id",)
+
+
+def _grouped(rows: str, grouping: Grouping) -> str:
+    """Return SQL for some rows that name a place, with the level of that place."""
+    place, column = grouping.attribute.table, grouping.attribute.column
+    return (
+        f"SELECT r.*, l.level FROM ({rows}) r LEFT JOIN {place} c ON c.{place}_id = r.{place}_id "
+        f"LEFT JOIN {_listed(grouping)} ON l.value = trim(c.{column})"
+    )
+
+
+def _listed(grouping: Grouping) -> str:
+    numbered = {level: place for place, level in enumerate(grouping.named)}
+    values = ", ".join(
+        f"({value if grouping.attribute.is_concept else _quoted(value)}, {numbered[level]})"
+        for value, level in grouping.values or ()
+    )
+    # A list without a value is a site's own, and finds nothing.
+    values = values or ("(-1, 0)" if grouping.attribute.is_concept else "('', 0)")
+    return f"(VALUES {values}) AS l(value, level)"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

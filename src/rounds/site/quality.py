@@ -1,0 +1,174 @@
+"""Looks at a site's records and writes what was found for its own data manager. Nothing of it leaves."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from rounds import __version__
+from rounds.errors import DefinitionError
+from rounds.measures.quality import Check, Expected
+from rounds.measures.quality_words import WORDS
+from rounds.records.profile.findings import Finding, Seen, judge, month_name
+from rounds.records.profile.look import look_at
+from rounds.records.tables import TABLES
+from rounds.reports.quality.page import FAILED, LimitsLine, QualityLine, QualityPage, TableLine, write_page
+from rounds.reports.quality.workbook import write_workbook
+from rounds.site.folder import RecordsBlock, Site
+from rounds.storage.atomic import remove_partials, write_folder
+from rounds.storage.lock import only_one
+from rounds.storage.progress import Progress
+from rounds.storage.quality_files import read_expected
+
+FOLDER: Final = "quality"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityWritten:
+    """What was written, and what it says."""
+
+    page: QualityPage
+    folder: Path
+
+    @property
+    def failed(self) -> tuple[QualityLine, ...]:
+        return self.page.with_verdict(FAILED)
+
+
+def check_quality(site: Site, *, today: date, progress: Progress) -> QualityWritten:
+    """Look at a site's records and write page, workbook and JSON into its folder `quality`.
+
+    Args:
+        site: whose records they are.
+        today: what is dated later lies in the future.
+        progress: told of every table.
+
+    Raises:
+        RoundsError: if the site holds no records in files, or they cannot be read at all.
+    """
+    source = site.source
+    if not isinstance(source, RecordsBlock):
+        raise DefinitionError(f"site {site.id} holds published data; there are no records to look at")
+    if source.database is not None:
+        raise DefinitionError(
+            f"site {site.id} counts in its database, where records are checked when a round is answered; "
+            "to look at their quality, export the tables as Parquet into a folder"
+        )
+    expected = read_expected(site.folder / "library")
+    seen = look_at(site.folder / source.folder, site=site.id, expected=expected, today=today, progress=progress)
+    page = page_of(site.id, seen, expected, today=today)
+    folder = site.folder / FOLDER
+    with only_one(site.folder, doing="writing about its records", wait_seconds=60):
+        remove_partials(site.folder, of=FOLDER)
+        write_folder(folder, lambda partial: _write(partial, page))
+    return QualityWritten(page=page, folder=folder)
+
+
+def page_of(site: str, seen: Seen, expected: Expected, *, today: date) -> QualityPage:
+    """Return everything that page, workbook and JSON say."""
+    tables = tuple(
+        TableLine(
+            name=profile.table.name,
+            rows=profile.rows,
+            people=profile.people,
+            months=tuple(
+                (month_name(int(month)), int(rows)) for month, rows in profile.months.drop_nulls().iter_rows()
+            ),
+        )
+        for profile in seen.tables
+    )
+    return QualityPage(
+        site=site,
+        made_on=today,
+        people=seen.lives.people,
+        tables=tables,
+        lines=tuple(_line(finding) for finding in judge(seen, expected, today=today)),
+        limits=tuple(
+            LimitsLine(
+                name=f"{file.id} v{file.version}",
+                title=file.title,
+                author=file.author,
+                reviewer=file.reviewer,
+                next_review=file.next_review,
+                because=file.because,
+            )
+            for file in expected.files
+        ),
+        code_version=__version__,
+    )
+
+
+def _write(folder: Path, page: QualityPage) -> None:
+    downloads = (("quality.xlsx", "Excel"), ("quality.json", "JSON"))
+    write_page(folder, page, downloads=downloads)
+    write_workbook(folder / "quality.xlsx", page)
+    said = {"format": 1, "statement": page.statement, **asdict(page)}
+    (folder / "quality.json").write_text(json.dumps(said, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def _line(finding: Finding) -> QualityLine:
+    words = WORDS[finding.check]
+    return QualityLine(
+        check=finding.check.value,
+        title=words.title,
+        meaning=words.meaning,
+        remedy=words.remedy,
+        unit=words.unit,
+        category=finding.category.value,
+        table=finding.table,
+        column=finding.column,
+        subject=finding.subject,
+        verdict=finding.verdict.value,
+        broken=finding.broken,
+        of=finding.of,
+        percent=finding.percent,
+        at_most=finding.at_most,
+        because=finding.because,
+        query=_query(finding),
+    )
+
+
+def _query(finding: Finding) -> str:
+    """Return SQL over OMOP that shows the rows, for a data manager to start from."""
+    table, column = finding.table, finding.column
+    if table not in TABLES or finding.check not in _QUERIES:
+        return ""
+    held = {"person_id": "person", "visit_occurrence_id": "visit_occurrence"}.get(column, column.removesuffix("_id"))
+    return _QUERIES[finding.check].format(
+        table=table,
+        column=column,
+        start=TABLES[table].start,
+        concept=TABLES[table].concept,
+        source=column.replace("_concept_id", "_source_value"),
+        held=held,
+    )
+
+
+_EMPTY: Final = "SELECT * FROM {table} WHERE {column} IS NULL"
+_UNLINKED: Final = (
+    "SELECT t.* FROM {table} t LEFT JOIN {held} h ON h.{column} = t.{column}\n"
+    "WHERE t.{column} IS NOT NULL AND h.{column} IS NULL"
+)
+_QUERIES: Final = {
+    Check.MISSING: _EMPTY,
+    Check.EMPTY_REQUIRED: _EMPTY,
+    Check.UNMAPPED: "SELECT {source}, count(*) FROM {table} WHERE {column} = 0\n"
+    "GROUP BY {source} ORDER BY count(*) DESC",
+    Check.DUPLICATED_KEY: "SELECT {column}, count(*) FROM {table} GROUP BY {column} HAVING count(*) > 1",
+    Check.UNKNOWN_PERSON: _UNLINKED,
+    Check.UNKNOWN_VISIT: _UNLINKED,
+    Check.UNKNOWN_PLACE: _UNLINKED,
+    Check.BEFORE_BIRTH: "SELECT t.* FROM {table} t JOIN person p ON p.person_id = t.person_id\n"
+    "WHERE extract(year FROM t.{start}) < p.year_of_birth",
+    Check.AFTER_DEATH: "SELECT t.* FROM {table} t JOIN death d ON d.person_id = t.person_id\n"
+    "WHERE t.{start} > d.death_date + 60",
+    Check.IN_FUTURE: "SELECT * FROM {table} WHERE {start} > current_date",
+    Check.END_BEFORE_START: "SELECT * FROM {table} WHERE {column} < {start}",
+    Check.OUTSIDE_OBSERVATION: "SELECT t.* FROM {table} t WHERE NOT EXISTS (\n"
+    "  SELECT 1 FROM observation_period o WHERE o.person_id = t.person_id AND t.{start} BETWEEN\n"
+    "  o.observation_period_start_date AND o.observation_period_end_date)",
+    Check.OTHER_UNIT: "SELECT {concept}, {column}, count(*) FROM {table} GROUP BY {concept}, {column}",
+    Check.VOLUME_JUMP: "SELECT extract(year FROM {start}), extract(month FROM {start}), count(*) FROM {table}\n"
+    "GROUP BY 1, 2 ORDER BY 1, 2",
+}

@@ -1,0 +1,117 @@
+"""What the YAML of a grouping looks like, where its values come from, and how it becomes one of our own types."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from rounds.errors import DefinitionError
+from rounds.measures.groupings import Attribute, Grouping
+from rounds.measures.strata import Stratum
+from rounds.storage.criteria_parts import refuse_here
+from rounds.storage.csv_files import ColumnType, read_csv
+from rounds.storage.identifiers import Identifier
+from rounds.storage.suggestions import nearest
+from rounds.storage.yaml_files import Definition
+
+Words = Annotated[str, Field(min_length=1)]
+BY_SITE = "site"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUps:
+    """Where look-up files lie: in the libraries, beside the groupings, and what a site says itself."""
+
+    library: tuple[Path, ...]
+    site: Path | None = None
+
+    def table(self, name: str) -> Path:
+        """Return the one file of a name that the libraries hold."""
+        found = [folder / name for folder in self.library if (folder / name).exists()]
+        if len(found) != 1:
+            there = "in no library" if not found else f"in {len(found)} libraries"
+            raise DefinitionError(f"{name} is {there}; put it beside the grouping's file, once", field="table")
+        return found[0]
+
+
+class TableFile(Definition):
+    """`table: {file: imd-2019.csv, value: lsoa, level: quintile}`: a CSV beside the grouping's file."""
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.csv$")]
+    value: Words = "value"
+    level: Words = "level"
+
+
+class GroupingFile(Definition):
+    """`library/groupings/*.yaml`: each level with its values, a table of them, or `values_from: site`."""
+
+    id: Identifier
+    version: Annotated[int, Field(ge=1)]
+    title: Words
+    by: Stratum
+    attribute: Attribute
+    levels: Annotated[dict[str, dict[int | str, str] | None], Field(min_length=1)]
+    table: TableFile | None = None
+    values_from: Literal["site"] | None = None
+    author: Words
+    reviewer: Words
+    next_review: date
+
+    @model_validator(mode="after")
+    def _can_be_read(self, info: ValidationInfo) -> Self:
+        look_ups = info.context
+        if look_ups is not None:
+            refuse_here(lambda: self.to_grouping(look_ups))
+        return self
+
+    def to_grouping(self, look_ups: LookUps) -> Grouping:
+        """Return the grouping with the values there are.
+
+        Raises:
+            DefinitionError: if it contradicts itself, or a table cannot be read.
+        """
+        if self.author == self.reviewer:
+            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
+        values = self._values(look_ups)
+        return Grouping(
+            id=self.id,
+            version=self.version,
+            title=self.title,
+            by=self.by,
+            attribute=self.attribute,
+            named=tuple(self.levels),
+            values=None if values is None else tuple(sorted(values)),
+            held_by_site=self.values_from is not None,
+        )
+
+    def _values(self, look_ups: LookUps) -> list[tuple[str, str]] | None:
+        written = [(str(value), level) for level, values in self.levels.items() for value in values or ()]
+        said = [bool(written), self.table is not None, self.values_from is not None]
+        if sum(said) != 1:
+            raise DefinitionError(
+                "say once which values belong to the levels: below each level, in a `table`, or `values_from: site`",
+                field="levels",
+            )
+        if self.table is not None:
+            return _table(look_ups.table(self.table.file), self.table, self.levels)
+        if self.values_from is None:
+            return written
+        path = None if look_ups.site is None else look_ups.site / f"{self.id}.csv"
+        return _table(path, TableFile(file="any.csv"), self.levels) if path is not None and path.exists() else None
+
+
+def _table(path: Path, columns: TableFile, levels: dict[str, dict[int | str, str] | None]) -> list[tuple[str, str]]:
+    kinds = {columns.value: ColumnType.TEXT, columns.level: ColumnType.TEXT}
+    found = read_csv(path, kinds, error=DefinitionError).rows()
+    lines: dict[str, int] = {}
+    for line, value, level in found:
+        if level not in levels:
+            raise DefinitionError(
+                f"{path.name}, line {line}: the level is none of the grouping's{nearest(level, levels)}"
+            )
+        if value in lines:
+            raise DefinitionError(f"{path.name}, line {line}: the value is on line {lines[value]} already; keep one")
+        lines[value] = line
+    return [(value, level) for _, value, level in found]
