@@ -100,8 +100,9 @@ def _copied(folder: Path, name: str, target: Path) -> None:
     from rounds.records.tables import TABLES, file_scan
 
     here = next(path for path in (folder / f"{name}.parquet", folder / name) if path.exists())
-    columns = ", ".join(column.name for column in TABLES[name].columns)
-    duckdb.sql(f"SELECT {columns} FROM {file_scan(here)}").write_parquet(str(target / f"{name}.parquet"))  # noqa: S608
+    rows = duckdb.sql(f"SELECT * FROM {file_scan(here)}")  # noqa: S608
+    columns = [column.name for column in TABLES[name].columns if column.name in rows.columns]
+    rows.select(", ".join(columns)).write_parquet(str(target / f"{name}.parquet"))
 
 
 def in_spark(batch: Sequence[Asked], folder: Path, repeats: int) -> Timed:

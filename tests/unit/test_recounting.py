@@ -55,9 +55,9 @@ class Site:
         asked = [Asked(measure=measure, periods=measure.periods(first=date(2024, 1, 1), last=last))]
         counted: list[date] = []
 
-        def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
+        def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
             counted.extend(period.start for one in wanted for period in one.periods)
-            return duck.count_all(wanted, there, member="RX1")
+            return duck.count_all(wanted, needed, member="RX1")
 
         memory = self.folder / "remembered"
         found = count_changed(asked, there, member="RX1", folder=memory, engine=engine, keep=keep)
@@ -221,7 +221,7 @@ def test_what_was_written_while_it_was_counted_is_not_remembered(site: Site) -> 
     records = site.records()
     asked = [Asked(measure=DRUG, periods=DRUG.periods(first=month(1), last=month(1) + timedelta(days=30)))]
 
-    def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
+    def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
         found = duck.count_all(wanted, records, member="RX1")
         write_site(records.folder, **site.tables)
         return found

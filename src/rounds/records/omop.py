@@ -2,9 +2,9 @@
 """Opens a site's folder of OMOP tables (CDM 5.3 or 5.4), as Parquet or CSV, after checking it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
@@ -46,6 +46,18 @@ class Records:
         """Return the name of a table's file, or the one it should have."""
         return next((source.path.name for source in self.sources if source.table.name == table), f"{table}.parquet")
 
+    def within(self, days: Mapping[str, tuple[date, date]]) -> "Records":
+        """Return the same records, less the rows that touch none of the days between a first and a last.
+
+        Args:
+            days: by table of events; of other tables every row is there.
+        """
+        narrow = (
+            replace(source, select=_touching(source, *days[source.table.name])) if source.table.name in days else source
+            for source in self.sources
+        )
+        return replace(self, sources=tuple(narrow))
+
     @contextmanager
     def connect(self, *, threads: int = 2, memory_limit: str = _DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a private DuckDB with one typed view for each table; what it spills to disk is removed at the end.
@@ -68,6 +80,15 @@ class Records:
                     f"({type(error).__name__}); look whether an export is under way, or disk or memory are full, and "
                     "try again"
                 ) from None
+
+
+def _touching(source: Source, first: date, last: date) -> str:
+    start, end = source.table.start, source.table.end
+    until = f"greatest({start}, coalesce({end}, {start}))" if end else start
+    return (
+        f"SELECT * FROM ({source.select}) r WHERE {start} <= DATE '{last.isoformat()}' "
+        f"AND {until} >= DATE '{first.isoformat()}'"
+    )
 
 
 def open_records(

@@ -205,8 +205,8 @@ def _counted(
         )
     records = _open(site, source, question, progress=progress, keep=build)
 
-    def engine(wanted: Sequence[Asked]) -> tuple[Count, ...]:
-        return count_records(wanted, records, member=source.member, tell=progress, build=build)
+    def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
+        return count_records(wanted, records, needed=needed, member=source.member, tell=progress, build=build)
 
     found = count_changed(asked, records, member=source.member, folder=site.remembered_path, engine=engine, keep=build)
     progress(f"{site.id}: {found}")

@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from itertools import accumulate
@@ -21,7 +21,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import Rows
-from rounds.measures.reach import RowsReach, grouping_reach, reach
+from rounds.measures.reach import Reach, RowsReach, grouping_reach, reach
 from rounds.records.fingerprints import (
     EventParts,
     Part,
@@ -130,17 +130,38 @@ def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, st
     listed = [grouping.values for grouping in groupings]
     # Cohorts look at columns and tables that no other question does: any file that was written since may matter.
     of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if question.cohorts else None]
-    of_levels = {one for grouping in groupings for one in grouping_reach(grouping)}
     keys = {}
     for period in asked.periods:
-        found = reach(question, period, longest=seen.longest)
-        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows | of_levels)]
+        found = _reach(asked.measure, period, seen)
+        rows = [[*_told(one), _rows_digest(one, seen)] for one in sorted(found.rows)]
         observed = [
             [first.isoformat(), last.isoformat(), seen.observed.starting(first, last)]
             for first, last in sorted(found.observed)
         ]
         keys[period] = _digest([of_all, period.start.isoformat(), period.end.isoformat(), rows, observed])
     return keys
+
+
+def needed_days(wanted: Sequence[Asked], seen: Fingerprints) -> dict[str, tuple[date, date]]:
+    """Return, by table, between which days the rows lie that some counts depend on; a table that is not there, on all.
+
+    Every row of a table is needed where a cohort may look at it.
+    """
+    days: dict[str, tuple[date, date]] = {}
+    if any(records_question(one.measure).cohorts for one in wanted):
+        return days
+    for one in wanted:
+        for period in one.periods:
+            for row in _reach(one.measure, period, seen).rows:
+                first, last = days.get(row.table, (row.first, row.last))
+                days[row.table.value] = (min(first, row.first), max(last, row.last))
+    return {table: found for table, found in days.items() if found != (date.min, date.max)}
+
+
+def _reach(measure: Measure, period: Period, seen: Fingerprints) -> Reach:
+    found = reach(records_question(measure), period, longest=seen.longest)
+    of_levels = {one for _, grouping in groupings_asked(measure) for one in grouping_reach(grouping)}
+    return replace(found, rows=found.rows | of_levels)
 
 
 def _rows_digest(asked: RowsReach, seen: Fingerprints) -> int | None:

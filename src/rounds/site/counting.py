@@ -17,6 +17,7 @@ def count_records(
     asked: Sequence[Asked],
     records: Records,
     *,
+    needed: Records | None = None,
     member: str,
     tell: Callable[[str], None],
     build: bool = True,
@@ -27,6 +28,7 @@ def count_records(
     Args:
         asked: measures that are counted from records.
         records: the site's.
+        needed: the same, with no more than the rows that the measures depend on: SQL reads those.
         member: the ODS code the counts belong to.
         tell: told what is not counted from the pack, and why.
         build: whether a pack may be written beside the records if there is none.
@@ -36,14 +38,14 @@ def count_records(
         RecordsError: if the site's tables or vocabulary cannot answer a measure; one line for each problem.
     """
     if _rows(records) < least_rows:
-        return duck.count_all(asked, records, member=member)
+        return duck.count_all(asked, needed or records, member=member)
     # Numba takes half a second to load, which sites with few records need not wait for.
     from rounds.engines import pack
 
     found = pack.served_pack(records, build=build, tell=tell)
     if isinstance(found, str):
         tell(f"{records.site}: counted in SQL, which is slower: {found}")
-        return duck.count_all(asked, records, member=member)
+        return duck.count_all(asked, needed or records, member=member)
     counted = pack.count_saying_how(asked, records, member=member, pack=found)
     for one in counted.fell_back:
         tell(f"{records.site}: {one.measure}: counted in SQL, which is slower: {one.reason}")

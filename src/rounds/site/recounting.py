@@ -15,11 +15,11 @@ from rounds.engines.duck import Asked
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Period
 from rounds.records.omop import Records
-from rounds.site.count_keys import Fingerprints, keys_of, read_fingerprints, unchanged
+from rounds.site.count_keys import Fingerprints, keys_of, needed_days, read_fingerprints, unchanged
 from rounds.storage.count_store import CountStore, Rows
 
-Engine = Callable[[Sequence[Asked]], tuple[Count, ...]]
-"""Counts a batch, in its order, for the same site and member."""
+Engine = Callable[[Sequence[Asked], Records], tuple[Count, ...]]
+"""Counts a batch, in its order. The records it is given have every row that the batch depends on, and few others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def count_changed(
         for one, (_, known) in zip(asked, batches, strict=True)
     ]
     wanted = [one for one in missing if one.periods]
-    fresh = iter(engine(wanted) if wanted else ())
+    fresh = iter(engine(wanted, records.within(needed_days(wanted, seen))) if wanted else ())
     counts = []
     kept: list[tuple[str, str, Period, str, Rows]] = []
     for one, rest, (keys, known) in zip(asked, missing, batches, strict=True):
