@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from small_site import open_site
 
 from rounds.engines import duck
+from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
@@ -161,7 +162,9 @@ def _somebody_new(draw: st.DrawFn, site: Site) -> Site:
 
 
 def _nothing(draw: st.DrawFn, site: Site) -> Site:
-    return replace(site, events={table: rows[::-1] for table, rows in site.events.items()})
+    # Visits are numbered in their order, so they keep it: another number is another visit.
+    keep = EventTable.VISIT_OCCURRENCE
+    return replace(site, events={table: rows if table is keep else rows[::-1] for table, rows in site.events.items()})
 
 
 EDITS: dict[str, Callable[[st.DrawFn, Site], Site]] = {
@@ -218,7 +221,9 @@ def test_remembered_and_recounted_is_what_a_full_count_gives(number: int) -> Non
                 changed = _periods_changed(before, full)
                 periods.update(asked=again.periods, counted=again.counted, changed=changed)
                 assert changed <= again.counted
-                assert again.counted == 0 or kind != "the rows in another order"
+                # A cohort may look at anything in a file that was written, so it is counted again.
+                of_cohorts = sum(len(one.periods) for one in batch if records_question(one.measure).cohorts)
+                assert again.counted <= of_cohorts or kind != "the rows in another order"
                 before = full
 
     agree()
