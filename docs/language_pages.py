@@ -35,7 +35,9 @@ Generated from `tests/spec/measure_language/` by `make docs`. Every case below i
 
 A measure is a YAML file in `library/measures/`. Besides what the cases show it has an `id`, a `version`, a `title`, a
 `description`, how its rate is shown (`per`, `unit`, `better` and perhaps a `target`) and who wrote and who reviewed it
-(`author`, `reviewer`, `next_review`).
+(`author`, `reviewer`, `next_review`). It may say how complete the records must be of what it looks at:
+`needs: {{sex: 95 %, value of systolic-blood-pressure: 80 %}}`, also `unit of`, `answer of` and `visit of` a code list.
+This changes no count: a site says, in steps of 5 %, how much is there, and where it is less the result is flagged.
 
 Editors that know the YAML language server complete and check a measure while it is written if its first line is
 `# yaml-language-server: $schema=../../docs/schemas/measure.json` (the path from the file to the schema).

@@ -18,6 +18,7 @@ import pytest
 from network_copy import TODAY, copy_of, rounds, tree
 
 from rounds.engines import reference
+from rounds.measures.completeness import looked_at
 from rounds.measures.periods import periods_between
 from rounds.records.omop import open_records
 from rounds.site.folder import RecordsBlock, read_site
@@ -92,6 +93,8 @@ def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) 
                 tuple(str(row[key]) for key in keys): [_hes(row[name]) for name in QUANTITIES]
                 for row in truth.iter_rows(named=True)
             }
+            names = [one.name for one in looked_at(measure.question, measure.strata)]
+            assert [share["name"] for share in table["completeness"]] == names
             found = dict(_cells(table["columns"], keys))
             assert found == expected
             for row in truth.iter_rows(named=True):
@@ -109,7 +112,11 @@ def _tables(folder: Path, site: str) -> list[dict[str, Any]]:
     assert set(body) == {"answers", "kind", "tables"}
     tables: list[dict[str, Any]] = body["tables"]
     for table in tables:
-        assert set(table) == {"measure", "version", "digest", "policy", "strata", "columns"}
+        assert set(table) == {"measure", "version", "digest", "policy", "strata", "columns", "completeness"}
+        for share in table["completeness"]:
+            assert set(share) == {"name", "lower", "upper"}
+            steps = [(lower, lower + 5) for lower in range(0, 100, 5)]
+            assert (share["lower"], share["upper"]) in [(0, 100), *steps]
     return tables
 
 

@@ -44,7 +44,7 @@ from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_STAY, WITH_VALUE,
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.in_period import names_period
 from rounds.measures.periods import Grain, Period
-from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
+from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
@@ -378,8 +378,32 @@ def periods_of(measure: Measure) -> tuple[Period, ...]:
 
 @st.composite
 def measures(draw: st.DrawFn) -> Measure:
+    kind = draw(st.sampled_from((People, People, Rows, Rows, PersonTime)))
+    question = draw(time_questions()) if kind is PersonTime else draw(unit_questions(kind))
+    of, timed = question.table, isinstance(question.unit, PersonTime)
+    # A question that names the period is another one in each, so it is asked of few.
+    few = (Grain.QUARTER, Grain.YEAR, Grain.ALL)
+    grain = draw(st.sampled_from(few if names_period(question) else tuple(Grain)))
+    span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
+    plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
+    groups = [by for by in groups_of(of) if by is not Stratum.CARE_SITE or not timed]
+    grouped = draw(st.lists(st.sampled_from(groups), max_size=2, unique=True)) if draw(st.booleans()) else []
+    strata = tuple(draw(st.permutations([*plain, *grouped])))
+    groupings = tuple(GROUPINGS[stratum] for stratum in strata if stratum in GROUPINGS)
+    return make_measure(question, grain=grain, strata=strata, groupings=groupings, span=span, unit=unit_of(question))
+
+
+def unit_of(question: RecordsQuestion) -> str:
+    """Return a unit in which the counts of a question may be shown."""
+    if not isinstance(question.unit, PersonTime):
+        return "people"
+    return "person-days" if question.unit.visits is None else "bed-days"
+
+
+@st.composite
+def unit_questions(draw: st.DrawFn, kind: type) -> RecordsQuestion:
     unit: People | Rows
-    if draw(st.booleans()):
+    if kind is People:
         unit = People(observed=draw(st.sampled_from(ObservedOn)))
     else:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
@@ -387,17 +411,23 @@ def measures(draw: st.DrawFn) -> Measure:
     of = unit.events.table if isinstance(unit, Rows) else None
     like_rows = isinstance(unit, Rows) and isinstance(unit.events, Scored)
     who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if draw(st.booleans()) else None
-    numerator = draw(criteria(of=of, depth=2, like_rows=like_rows))
-    question = RecordsQuestion(unit=unit, who=who, numerator=numerator)
-    # A question that names the period is another one in each, so it is asked of few.
-    few = (Grain.QUARTER, Grain.YEAR, Grain.ALL)
-    grain = draw(st.sampled_from(few if names_period(question) else tuple(Grain)))
-    span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
-    plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
-    grouped = draw(st.lists(st.sampled_from(groups_of(of)), max_size=2, unique=True)) if draw(st.booleans()) else []
-    strata = tuple(draw(st.permutations([*plain, *grouped])))
-    groupings = tuple(GROUPINGS[stratum] for stratum in strata if stratum in GROUPINGS)
-    return make_measure(question, grain=grain, strata=strata, groupings=groupings, span=span)
+    return RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2, like_rows=like_rows)))
+
+
+@st.composite
+def time_questions(draw: st.DrawFn) -> RecordsQuestion:
+    stays = st.sampled_from((EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL))
+    visits = draw(events_of(depth=1, table=draw(stays))) if draw(st.booleans()) else None
+    visits = visits and replace(visits, without_end=Extent.FIRST_DAY)
+    events = draw(scored(depth=1) if draw(st.sampled_from((True, False, False))) else events_of(depth=1))
+    provided = (
+        draw(criteria(of=events.table, depth=0, like_rows=isinstance(events, Scored))) if draw(st.booleans()) else None
+    )
+    return RecordsQuestion(
+        unit=PersonTime(visits=visits, most_each=draw(st.sampled_from((1, 2, 15)))),
+        who=draw(criteria(of=None, depth=1)) if draw(st.booleans()) else None,
+        numerator=Has(events=events, provided=provided, distinct=draw(st.sampled_from((Distinct.ROWS, Distinct.DAYS)))),
+    )
 
 
 def write_generated(folder: Path, site: Site) -> None:

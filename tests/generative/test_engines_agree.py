@@ -16,7 +16,7 @@ from small_site import open_site
 
 from rounds.engines import duck, pack, reference
 from rounds.engines.duck import Asked
-from rounds.engines.pack.layout import GROUPED_IN_SQL
+from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL
 from rounds.errors import RecordsError
 from rounds.measures.criteria import InGroup
 from rounds.measures.definitions import Measure
@@ -96,6 +96,7 @@ REFUSED = {"Scored.where: Marked", "Scored.where: Result"}
 
 LEFT_TO_SQL = {
     GROUPED_IN_SQL,
+    TIME_IN_SQL,
     "sets of observations are scored in SQL",
     "what a row says of itself beside its code and value is looked up in SQL",
     "whether something lies in a window is found in SQL",

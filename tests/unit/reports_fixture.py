@@ -16,6 +16,7 @@ from rounds.measures.questions import PublishedQuestion
 from rounds.measures.strata import Stratum
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.network.members import Member, Membership
+from rounds.reports.completeness import CompletenessLine
 from rounds.reports.content import (
     Evaluation,
     Known,
@@ -319,4 +320,17 @@ def report(members: int = 15) -> Report:
         membership=MEMBERSHIP,
         provenance=PROVENANCE,
         measures=(ARRESTS, OBSERVATIONS, WAITS, ADMITTED),
+        completeness=tuple(
+            CompletenessLine(
+                measure=str(ADMITTED.ref),
+                measure_title=ADMITTED.title,
+                scope=code,
+                scope_name=MEMBERSHIP.name_of(code),
+                name="sex",
+                lower=lower,
+                upper=upper,
+                need=95,
+            )
+            for code, (lower, upper) in zip(CODES[:members], ((95, 100), (80, 85), (0, 100)), strict=False)
+        ),
     )

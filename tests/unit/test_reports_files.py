@@ -76,7 +76,7 @@ def test_every_statement_and_every_row_is_there(book: openpyxl.Workbook) -> None
     found = tables(book)
     assert [row[0] for row in found["statements"][1:]] == [insight.statement for insight in REPORT.insights]
     rows = sum(len(rows) - 1 for name, rows in found.items() if name != "statements")
-    assert rows == sum(len(insight.table.rows) for insight in REPORT.insights)
+    assert rows == sum(len(insight.table.rows) for insight in REPORT.insights) + len(REPORT.completeness)
 
 
 def test_the_workbook_has_the_same_bytes_again(tmp_path: Path) -> None:
@@ -106,7 +106,9 @@ def test_sheet_names_are_short_and_unique() -> None:
 
 
 def test_an_empty_report_is_a_workbook_too(tmp_path: Path) -> None:
-    found = openpyxl.load_workbook(write_workbook(tmp_path / "report.xlsx", replace(REPORT, insights=())))
+    found = openpyxl.load_workbook(
+        write_workbook(tmp_path / "report.xlsx", replace(REPORT, insights=(), completeness=()))
+    )
     assert found.sheetnames == ["cover", "contents", "notes", "statements"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from rounds import __version__
+from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooling import withheld_cells
@@ -97,16 +98,18 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
         progress.advance()
     said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
+    completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)
     return Report(
         network_name=workspace.name,
         round_id=plan.round_id,
         round_title=declared.title,
         as_of=declared.as_of,
-        insights=(*insights, *said),
+        insights=flagged((*insights, *said), completeness),
         membership=workspace.membership,
         provenance=_provenance(plan, replies, plan.measures, list(found.values())),
         measures=tuple(one.measure for one in found.values()),
         silences=(*silences, *unsaid),
+        completeness=completeness,
     )
 
 

@@ -8,10 +8,15 @@ import polars as pl
 
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
+from rounds.measures.kinds import TALLIED
 from rounds.measures.periods import Period
+from rounds.measures.questions import PersonTime, RecordsQuestion
 
 Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
+
+Tally = tuple[int, ...]
+"""The numbers of a cell: numerator and denominator, and of a rate the people who are in each."""
 
 
 def check_periods(measure: Measure, periods: tuple[Period, ...]) -> None:
@@ -32,15 +37,30 @@ def complete_count(
     *,
     member: str,
     periods: tuple[Period, ...],
-    numerators: Mapping[Cell, int],
-    denominators: Mapping[Cell, int],
+    tallies: Mapping[Cell, Tally],
 ) -> Count:
-    """Return a count with every cell; cells that are not given are 0."""
-    rows = []
+    """Return a count with every cell; cells that are not given are 0.
+
+    Args:
+        measure: what was counted.
+        member: the ODS code the counts belong to.
+        periods: in order of their first day.
+        tallies: the first numbers of its kind, as many as `TALLIED` says; 0 or more.
+    """
+    none = (0,) * TALLIED[measure.kind]
+    rows: list[tuple[object, ...]] = []
     for period in periods:
+        most = _most(measure, period)
         for levels in product(*(measure.levels(stratum) for stratum in measure.strata)):
-            cell = (period.start, levels)
-            rows.append((member, *(period.start, *levels), numerators.get(cell, 0), denominators.get(cell, 0)))
-    schema = count_schema(measure.strata)
+            rows.append((member, period.start, *levels, *tallies.get((period.start, levels), none), *most))
+    schema = count_schema(measure.strata, measure.kind)
     cells = pl.DataFrame(rows, schema=schema, orient="row").sort(["member", "period", *map(str, measure.strata)])
-    return Count(measure=measure.ref, strata=measure.strata, cells=cells)
+    return Count(measure=measure.ref, strata=measure.strata, cells=cells, kind=measure.kind)
+
+
+def _most(measure: Measure, period: Period) -> tuple[int, ...]:
+    """Return the most events and days of one person in a period; nothing where neither is asked for."""
+    question = measure.question
+    if not isinstance(question, RecordsQuestion) or not isinstance(question.unit, PersonTime):
+        return ()
+    return (question.unit.most_each, (period.end - period.start).days + 1)

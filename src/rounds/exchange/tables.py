@@ -4,14 +4,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from rounds.disclosure.bounded import bounded_problem, bounded_schema
+from rounds.disclosure.completeness import BoundedShare, share_problem
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import Released
 from rounds.errors import MessageError
 from rounds.exchange.question import Wire
 from rounds.measures.definitions import MeasureRef
 from rounds.measures.strata import Stratum
+
+
+class WireShare(Wire):
+    """Of what a measure looks at, between which per cent is there."""
+
+    name: str = Field(max_length=200)
+    lower: int
+    upper: int
 
 
 class WireTable(Wire):
@@ -23,6 +33,7 @@ class WireTable(Wire):
     policy: str
     strata: list[str]
     columns: dict[str, list[str | int | None]]
+    completeness: list[WireShare] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class ReceivedTable:
     strata: tuple[Stratum, ...]
     cells: pl.DataFrame
     """Columns as in `rounds.disclosure.bounded.bounded_schema`."""
+    completeness: tuple[BoundedShare, ...] = ()
+    """Of what the measure looks at, how much is there at the site; empty if the site does not say."""
 
 
 def wire_table(released: Released) -> WireTable:
@@ -46,6 +59,9 @@ def wire_table(released: Released) -> WireTable:
         policy=str(released.policy),
         strata=[str(stratum) for stratum in released.strata],
         columns=text.to_dict(as_series=False),
+        completeness=[
+            WireShare(name=share.name, lower=share.lower, upper=share.upper) for share in released.completeness
+        ],
     )
 
 
@@ -71,8 +87,14 @@ def read_table(table: WireTable, *, source: str) -> ReceivedTable:
     problem = bounded_problem(cells, strata)
     if problem:
         raise MessageError(f"{name}: {problem}; ask the site to send it again")
+    completeness = tuple(
+        BoundedShare(name=share.name, lower=share.lower, upper=share.upper) for share in table.completeness
+    )
+    problem = next((said for share in completeness if (said := share_problem(share))), None)
+    if problem:
+        raise MessageError(f"{name}: {problem}; ask the site to send it again")
     ref = MeasureRef(id=table.measure, version=table.version, digest=table.digest)
-    return ReceivedTable(measure=ref, policy=policy, strata=strata, cells=cells)
+    return ReceivedTable(measure=ref, policy=policy, strata=strata, cells=cells, completeness=completeness)
 
 
 def _frame(columns: dict[str, list[Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:

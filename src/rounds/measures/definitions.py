@@ -11,15 +11,20 @@ from typing import Final
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
+from rounds.measures.completeness import Need, check_needs
 from rounds.measures.criteria import Events, Extent, Has, Stands, check_grouped
 from rounds.measures.groupings import GROUPED, Grouping
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
-from rounds.measures.questions import PublishedQuestion, Question, RecordsQuestion
+from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 
 MOST_GROUPS = 1000
 """The cells of one period: more would mostly hold nobody, or somebody."""
+
+
+_DAYS_OF_UNIT = {"person-years": 365.25, "person-days": 1.0}
 
 
 class Better(StrEnum):
@@ -53,6 +58,8 @@ class Measure:
     """What the network aims at, in the units of the rate."""
     groupings: tuple[Grouping, ...] = ()
     """What the levels are of each of the strata that need saying, in their order."""
+    needs: tuple[Need, ...] = ()
+    """How complete the records must be; a site where they are less so is flagged, and counted all the same."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
@@ -70,6 +77,8 @@ class Measure:
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
+        self._check_time()
+        check_needs(self.needs, self.question, self.strata)
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
             long = "all dates are one period" if longest == 1 else f"a period lasts 1 to {longest} {self.grain}s"
@@ -86,6 +95,33 @@ class Measure:
             raise DefinitionError(
                 f"these strata make {groups:,} groups, and {MOST_GROUPS:,} is the most; leave one out", field="strata"
             )
+
+    def _check_time(self) -> None:
+        if not isinstance(self.question, RecordsQuestion) or not isinstance(self.question.unit, PersonTime):
+            return
+        units = _DAYS_OF_UNIT if self.question.unit.visits is None else ("bed-days",)
+        if self.unit not in units:
+            raise DefinitionError(f"time is shown in {' or '.join(units)}, not in {self.unit}", field="unit")
+        if self.question.unit.visits is not None and Stratum.CARE_SITE in self.strata:
+            raise DefinitionError("a person has nights at several care sites; remove `care_site`", field="strata")
+
+    @property
+    def kind(self) -> CountKind:
+        """What kind of number its counts are."""
+        timed = isinstance(self.question, RecordsQuestion) and isinstance(self.question.unit, PersonTime)
+        return CountKind.RATE if timed else CountKind.PROPORTION
+
+    @property
+    def scale(self) -> float:
+        """What a numerator over its denominator is multiplied by to be shown; time is counted in days."""
+        return self.per * (_DAYS_OF_UNIT.get(self.unit, 1.0) if self.kind is CountKind.RATE else 1.0)
+
+    @property
+    def denominator_unit(self) -> str:
+        """What one of the denominator is, in the plural."""
+        if self.kind is CountKind.PROPORTION:
+            return self.unit
+        return "bed-days" if self.unit == "bed-days" else "days observed"
 
     def levels(self, stratum: Stratum) -> tuple[str, ...]:
         """Return every level that a count has of one of the strata, in the order in which they are shown."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import xlsxwriter
 
+from rounds.reports.completeness import CompletenessLine
 from rounds.reports.content.wording import sites_out_words, slug
 from rounds.reports.insight import Cell, Insight, Kind, Mark
 from rounds.reports.report import Report
@@ -45,6 +46,18 @@ STATEMENT_COLUMNS = (
     "Owner",
     "Method",
     "Identifier",
+)
+COMPLETENESS_COLUMNS = (
+    "Measure",
+    "Measure's name",
+    "Organisation",
+    "ODS code",
+    "What it looks at",
+    "Per cent there",
+    "Lower",
+    "Upper",
+    "Per cent needed",
+    "Is the need met",
 )
 FIRST_ROW = 2
 """Title, what the sheet holds, then the table's heading."""
@@ -101,7 +114,28 @@ def _tables(report: Report) -> list[tuple[str, tuple[str, ...], Rows]]:
     tables: list[tuple[str, tuple[str, ...], Rows]] = [
         ("Statements", STATEMENT_COLUMNS, [_statement_row(insight) for insight in report.insights])
     ]
-    return tables + [(title, columns, rows) for (title, columns), rows in found.items()]
+    tables += [(title, columns, rows) for (title, columns), rows in found.items()]
+    if report.completeness:
+        tables.append(
+            ("Completeness of records", COMPLETENESS_COLUMNS, [_completeness(one) for one in report.completeness])
+        )
+    return tables
+
+
+def _completeness(line: CompletenessLine) -> tuple[Cell, ...]:
+    withheld = (line.lower, line.upper) == (0, 100)
+    return (
+        line.measure_title,
+        line.measure,
+        line.scope_name,
+        line.scope,
+        line.name,
+        Mark.WITHHELD if withheld else f"{line.lower} to {line.upper}",
+        line.lower,
+        line.upper,
+        Mark.NOT_APPLICABLE if line.need is None else line.need,
+        str(line.met),
+    )
 
 
 def _table_title(insight: Insight) -> str:

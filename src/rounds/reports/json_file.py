@@ -68,6 +68,18 @@ def insights_json(report: Report) -> bytes:
             }
             for measure in report.measures
         ],
+        "completeness": [
+            {
+                "measure": line.measure,
+                "ods_code": line.scope,
+                "what": line.name,
+                "lower_percent": line.lower,
+                "upper_percent": line.upper,
+                "needed_percent": line.need,
+                "met": str(line.met),
+            }
+            for line in report.completeness
+        ],
         "silences": list(report.silences),
         "glossary": dict(report.glossary),
         "insights": [_insight(insight) for insight in report.insights],

@@ -7,6 +7,7 @@ from datetime import date
 from rounds.errors import RoundsError
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
+from rounds.reports.completeness import CompletenessLine
 from rounds.reports.insight import Insight, Provenance
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
@@ -48,6 +49,8 @@ class Report:
     """definitions of the measures the insights are about"""
     silences: tuple[str, ...] = ()
     """a sentence for each thing the round was asked and cannot speak of, such as a measure without numbers"""
+    completeness: tuple[CompletenessLine, ...] = ()
+    """how complete the records are behind the measures, by measure and organisation"""
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
     """(term, meaning), sorted"""
     _by_name: Mapping[str, Measure] = field(init=False, repr=False, compare=False)

@@ -9,6 +9,7 @@ from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
+from rounds.engines.completeness import shares
 from rounds.engines.duck import Asked
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
@@ -17,6 +18,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -126,8 +128,12 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     for table in count_and_release(site, request.question, progress=progress, build=False):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
-            f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld (1 to 7).",
+            f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
             *(f"  {line}" for line in table.cells.write_csv().splitlines()),
+            *(
+                f"  {share.name}: " + ("withheld" if share.withheld else f"{share.lower} to {share.upper} % is there")
+                for share in table.completeness
+            ),
         ]
     return tuple(lines)
 
@@ -176,25 +182,27 @@ def count_and_release(
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    counted = _counted(site, measures, question, progress=progress, build=build)
     return tuple(
-        release(counted, policy=site.policy, already_public=site.already_public)
-        for counted in _counted(site, measures, question, progress=progress, build=build)
+        release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
+        for count, completeness in counted
     )
 
 
 def _counted(
     site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, build: bool
-) -> tuple[Count, ...]:
+) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
+    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted."""
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
-        return tuple(_count_published(site, measure, source, question, progress=progress) for measure in measures)
+        return tuple((_count_published(site, measure, source, question, progress=progress), ()) for measure in measures)
     for measure in measures:
         _refuse_published(site, measure)
     asked = [Asked(measure=measure, periods=_periods(measure, question)) for measure in measures]
     if (database := source.database) is not None:
         _check_member(site, source, question)
-        return warehouse.count_all(
+        counts = warehouse.count_all(
             asked,
             database,
             site=site.id,
@@ -203,6 +211,7 @@ def _counted(
             outside_observation=source.outside_observation,
             tell=lambda quality: progress(str(quality)),
         )
+        return tuple((count, ()) for count in counts)
     records = _open(site, source, question, progress=progress, keep=build)
 
     def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
@@ -210,7 +219,8 @@ def _counted(
 
     found = count_changed(asked, records, member=source.member, folder=site.remembered_path, engine=engine, keep=build)
     progress(f"{site.id}: {found}")
-    return found.counts
+    completeness = shares(measures, records, first=question.first, last=question.last)
+    return tuple(zip(found.counts, completeness, strict=True))
 
 
 def _count_published(

@@ -18,7 +18,7 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, Masks, day_number, years
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.row_criteria import RowCriteria
 from rounds.engines.pack.steps import Shared
@@ -27,7 +27,7 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.in_period import names_period
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, RecordsQuestion, Rows
+from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import AGE_BANDS, LEVELS, Stratum
 from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
@@ -178,6 +178,9 @@ class _Plan:
             if one.measure.groupings:
                 self.not_covered[place] = GROUPED_IN_SQL
                 continue
+            if isinstance(question.unit, PersonTime):
+                self.not_covered[place] = TIME_IN_SQL
+                continue
             try:
                 if isinstance(question.unit, Rows):
                     self._of[place] = [self._add_rows(rows, question, question.unit, one.periods)]
@@ -267,9 +270,8 @@ class _Plan:
             periods = _periods(self._tasks[of])
             _add(denominators, self._totals[of][0], periods, one.measure)
             _add(numerators, self._totals[met][1], periods, one.measure)
-        return complete_count(
-            one.measure, member=member, periods=one.periods, numerators=numerators, denominators=denominators
-        )
+        tallies = {cell: (numerators[cell], denominators[cell]) for cell in denominators}
+        return complete_count(one.measure, member=member, periods=one.periods, tallies=tallies)
 
 
 def _refuse_named_period(question: RecordsQuestion) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rounds.measures.definitions import Measure
+from rounds.reports.completeness import Met
 from rounds.reports.content.wording import NETWORK, plural, slug
 from rounds.reports.insight import Direction, Insight, Kind
 from rounds.reports.pages.views import CHANGES, VIEWS, Layout, Section, audience_path, rank, selected
@@ -172,6 +173,12 @@ def _measure(report: Report, key: str) -> Page:
     members = tuple(sorted((i for i in here if i.scope != NETWORK), key=lambda i: (i.scope_name, i.id)))
     over_time = tuple(insight for insight in members if insight.kind is Kind.OVER_TIME)
     definition: Measure | None = report.measure_of(here[0])
+    completeness = tuple(
+        sorted(
+            (line for line in report.completeness if line.measure.split(" ")[0] == key),
+            key=lambda line: (line.scope_name, line.name),
+        )
+    )
     return Page(
         path=measure_path(key),
         template="measure.html",
@@ -181,6 +188,8 @@ def _measure(report: Report, key: str) -> Page:
             "network": network,
             "members": members,
             "change": change_summary(over_time) if over_time else None,
+            "completeness": completeness,
+            "short": len({line.scope for line in completeness if line.met is Met.NO}),
         },
     )
 
