@@ -167,26 +167,41 @@ class Measure:
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
 
-_UNSAID_BEFORE: Final = (
-    (Events, "without_end", Extent.FIRST_DAY),
-    (Has, "stands", Stands.AT_THE_MOMENT),
-)
+_UNSAID_BEFORE: Final[dict[tuple[type, str], object]] = {
+    (Events, "without_end"): Extent.FIRST_DAY,
+    (Has, "stands"): Stands.AT_THE_MOMENT,
+}
 """What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
+
+
+_SAID: Final = object()
 
 
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
-    if is_dataclass(part):
-        said = {field.name: getattr(part, field.name) for field in fields(part)}
-        kept = {name: value for name, value in said.items() if (type(part), name, value) not in _UNSAID_BEFORE}
+    names = _field_names(type(part))
+    if names is not None:
+        said = {name: getattr(part, name) for name in names}
+        kept = {
+            name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value
+        }
         return {"is": type(part).__name__, **{name: _meaning(value) for name, value in kept.items()}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):
         return part.isoformat()
     return part
+
+
+_FIELD_NAMES: Final[dict[type, tuple[str, ...] | None]] = {}
+
+
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    if kind not in _FIELD_NAMES:
+        _FIELD_NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _FIELD_NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
