@@ -277,7 +277,7 @@ def write_case(case: Case, folder: Path) -> None:
 def counted(found: Count, measure: Measure) -> tuple[tuple[str, int, int], ...]:
     """Return a count as cases write it: every period, or with strata every cell that holds anybody."""
     assert isinstance(measure.question, RecordsQuestion)
-    cells = found.cells.drop("member")
+    cells = found.cells.select("period", *map(str, measure.strata), "numerator", "denominator")
     if measure.strata:
         cells = cells.filter(pl.col("denominator") > 0)
     return tuple(

@@ -149,6 +149,7 @@ def make_measure(
     strata: tuple[Stratum, ...] = (),
     groupings: tuple[Grouping, ...] = (),
     span: int = 1,
+    unit: str = "people",
 ) -> Measure:
     return Measure(
         id="example",
@@ -161,7 +162,7 @@ def make_measure(
         groupings=groupings,
         span=span,
         per=100,
-        unit="people",
+        unit=unit,
         better=Better.LOWER,
         author="A",
         reviewer="B",

@@ -38,7 +38,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain, Period
-from rounds.measures.questions import ObservedOn, People, RecordsQuestion, Rows
+from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, Window
@@ -337,22 +337,50 @@ def periods_of(measure: Measure) -> tuple[Period, ...]:
 
 @st.composite
 def measures(draw: st.DrawFn) -> Measure:
+    kind = draw(st.sampled_from((People, People, Rows, Rows, PersonTime)))
+    question = draw(time_questions()) if kind is PersonTime else draw(unit_questions(kind))
+    of, timed = question.table, isinstance(question.unit, PersonTime)
+    grain = draw(st.sampled_from(Grain))
+    span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
+    plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
+    groups = [by for by in groups_of(of) if by is not Stratum.CARE_SITE or not timed]
+    grouped = draw(st.lists(st.sampled_from(groups), max_size=2, unique=True)) if draw(st.booleans()) else []
+    strata = tuple(draw(st.permutations([*plain, *grouped])))
+    groupings = tuple(GROUPINGS[stratum] for stratum in strata if stratum in GROUPINGS)
+    return make_measure(question, grain=grain, strata=strata, groupings=groupings, span=span, unit=unit_of(question))
+
+
+def unit_of(question: RecordsQuestion) -> str:
+    """Return a unit in which the counts of a question may be shown."""
+    if not isinstance(question.unit, PersonTime):
+        return "people"
+    return "person-days" if question.unit.visits is None else "bed-days"
+
+
+@st.composite
+def unit_questions(draw: st.DrawFn, kind: type) -> RecordsQuestion:
     unit: People | Rows
-    if draw(st.booleans()):
+    if kind is People:
         unit = People(observed=draw(st.sampled_from(ObservedOn)))
     else:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
     who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
-    question = RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
-    grain = draw(st.sampled_from(Grain))
-    span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
-    plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
-    grouped = draw(st.lists(st.sampled_from(groups_of(of)), max_size=2, unique=True)) if draw(st.booleans()) else []
-    strata = tuple(draw(st.permutations([*plain, *grouped])))
-    groupings = tuple(GROUPINGS[stratum] for stratum in strata if stratum in GROUPINGS)
-    return make_measure(question, grain=grain, strata=strata, groupings=groupings, span=span)
+    return RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
+
+
+@st.composite
+def time_questions(draw: st.DrawFn) -> RecordsQuestion:
+    stays = st.sampled_from((EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL))
+    visits = draw(events_of(depth=1, table=draw(stays))) if draw(st.booleans()) else None
+    events = draw(scored(depth=1) if draw(st.sampled_from((True, False, False))) else events_of(depth=1))
+    provided = draw(criteria(of=events.table, depth=0)) if draw(st.booleans()) else None
+    return RecordsQuestion(
+        unit=PersonTime(visits=visits, most_each=draw(st.sampled_from((1, 2, 15)))),
+        who=draw(criteria(of=None, depth=1)) if draw(st.booleans()) else None,
+        numerator=Has(events=events, provided=provided, distinct=draw(st.sampled_from(Distinct))),
+    )
 
 
 def write_generated(folder: Path, site: Site) -> None:

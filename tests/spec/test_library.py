@@ -202,7 +202,7 @@ def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
             "count: persons",
             [
                 "measures/users.yaml line 1 column 1: `count` cannot be `persons`; "
-                "choose one of `cohort entries`, `events`, `people`, `published`, `visits`"
+                "choose one of `cohort entries`, `events`, `people`, `published`, `time`, `visits`"
             ],
             id="unknown kind",
         ),

@@ -101,6 +101,7 @@ KNOWN = {
     Scored: {"score", "where", "first"},
     People: {"observed"},
     Rows: {"events", "counted_on"},
+    questions.PersonTime: {"visits", "most_each"},
     RecordsQuestion: {"unit", "numerator", "who"},
     Window: {"first", "last"},
     Edge: {"anchor", "months", "days"},

@@ -10,6 +10,7 @@ from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
 from rounds.measures.completeness import looked_at
 from rounds.measures.definitions import Measure
+from rounds.measures.kinds import CountKind
 from rounds.measures.questions import PublishedQuestion
 from rounds.network.members import Membership
 
@@ -53,7 +54,8 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
     periods = {period.start for period in measure.periods(first=question.first, last=question.last)}
     if set(cells["period"]) - periods:
         return "it holds periods that were not asked for"
-    if cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
+    proportion = measure.kind is CountKind.PROPORTION
+    if proportion and cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
         return "a numerator is above its denominator, whatever was withheld"
     names = [one.name for one in looked_at(measure.question, measure.strata)]
     if [share.name for share in table.completeness] not in ([], names):

@@ -11,9 +11,17 @@ from numpy.typing import NDArray
 from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
-from rounds.learning.variation.funnel import Funnel, Outlier, funnel_proportions, proportion_limits
+from rounds.learning.variation.funnel import (
+    Funnel,
+    Outlier,
+    funnel_proportions,
+    funnel_rates,
+    proportion_limits,
+    rate_limits,
+)
 from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.network.innovations import Innovation
@@ -116,7 +124,7 @@ def variation_insights(
 
 def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> Insight:
     sums = totals(found.cells, by=["period"])
-    by_period = dict(zip(sums["period"], observed_from_cells(sums), strict=True))
+    by_period = dict(zip(sums["period"], observed_from_cells(sums, found.measure), strict=True))
     members = dict(found.series.group_by("period").agg(pl.col("member").n_unique()).iter_rows())
     ever = set(found.members(membership))
     expected = [
@@ -147,7 +155,7 @@ def _over_time_insights(
     found: PooledMeasure, membership: Membership, provenance: Provenance, embedded: Mapping[str, Innovation]
 ) -> list[Insight]:
     recent = totals(found.in_recent(found.series), by=["member"])
-    recent_totals = dict(zip(recent["member"], observed_from_cells(recent), strict=True))
+    recent_totals = dict(zip(recent["member"], observed_from_cells(recent, found.measure), strict=True))
     said = []
     for member in found.members(membership):
         observed = _member_series(found, member)
@@ -180,12 +188,12 @@ def _over_time_insights(
 
 def _member_series(found: PooledMeasure, member: str) -> tuple[Observed | None, ...]:
     rows = found.series.filter(pl.col("member") == member)
-    by_period = dict(zip(rows["period"], observed_from_cells(rows), strict=True))
+    by_period = dict(zip(rows["period"], observed_from_cells(rows, found.measure), strict=True))
     return tuple(by_period.get(period.start) for period in found.periods)
 
 
 def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    rates = [item.rate(measure.per) if item else None for item in observed]
+    rates = [item.rate(measure.scale) if item else None for item in observed]
     values = np.array([np.nan if rate is None else rate for rate in rates])
     withheld = np.array([item is not None and item.withheld for item in observed])
     return values, withheld
@@ -203,7 +211,7 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
         return [
             not_compared(
                 members=tuple(sums["member"]),
-                observed=observed_from_cells(sums),
+                observed=observed_from_cells(sums, found.measure),
                 over=found.recent_words,
                 measure=found.measure,
                 membership=membership,
@@ -213,9 +221,9 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
     shown = pl.concat([known, withheld])
     return [
         between_sites(
-            funnel=_funnel(known, withheld),
+            funnel=_funnel(known, withheld, found.measure.kind),
             members=tuple(shown["member"]),
-            observed=observed_from_cells(shown),
+            observed=observed_from_cells(shown, found.measure),
             over=found.recent_words,
             measure=found.measure,
             membership=membership,
@@ -230,16 +238,18 @@ def _share(part: pl.DataFrame, *, of: pl.DataFrame) -> float:
     return float(part["denominator_value"].sum()) / whole if whole else 0.0
 
 
-def _funnel(known: pl.DataFrame, withheld: pl.DataFrame) -> Funnel:
+def _funnel(known: pl.DataFrame, withheld: pl.DataFrame, kind: CountKind) -> Funnel:
     """Return a funnel fitted to the known members, with limits but no value for those whose count is withheld."""
-    fitted = funnel_proportions(
+    over_time = kind is CountKind.RATE
+    fitted = (funnel_rates if over_time else funnel_proportions)(
         numerators=known["numerator_value"].to_numpy().astype(float),
         denominators=known["denominator_value"].to_numpy().astype(float),
     )
     if not withheld.height:
         return fitted
     sizes = withheld["denominator_value"].to_numpy().astype(float)
-    limits = proportion_limits(centre=fitted.centre, tau2=fitted.tau2, denominators=sizes)
+    limits_of = rate_limits if over_time else proportion_limits
+    limits = limits_of(centre=fitted.centre, tau2=fitted.tau2, denominators=sizes)
     return replace(
         fitted,
         values=np.append(fitted.values, np.full(len(sizes), np.nan)),
@@ -256,7 +266,7 @@ def _equity_insights(found: PooledMeasure, membership: Membership, provenance: P
     said = []
     for stratum in found.measure.strata:
         sums = totals(found.in_recent(found.cells), by=[str(stratum)])
-        by_level = dict(zip(sums[str(stratum)], observed_from_cells(sums), strict=True))
+        by_level = dict(zip(sums[str(stratum)], observed_from_cells(sums, found.measure), strict=True))
         groups = {level: by_level[level] for level in found.measure.levels(stratum) if level in by_level}
         if any(group.denominator.upper for group in groups.values()):
             said.append(

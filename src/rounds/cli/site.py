@@ -1,6 +1,7 @@
 """The site's half of the command line: everything here runs inside a member's secure data facility."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -100,6 +101,39 @@ def answer(
         f"{site.id} has answered round {round_id}." if counted else f"{site.id} had answered round {round_id} before."
     )
     terminal.result({"site": site.id, "round": round_id, "counted": counted}, text=text)
+
+
+@app.command()
+def funnel(
+    context: typer.Context,
+    folder: SiteFolder,
+    cohort: Annotated[str, typer.Option("--cohort", help="The id of a cohort in the site's library.")],
+    today: Today = None,
+) -> None:
+    """Show how many people each inclusion rule of a cohort leaves, as the site's policy shows numbers. Nothing leaves.
+
+    [bold]Example[/bold]
+
+    rounds site funnel sites/hospital-01 --cohort new-users-of-diclofenac
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.funnel import funnel as count_funnel
+
+    terminal = terminal_of(context)
+    site = read_site(folder)
+    found = count_funnel(site, cohort=cohort, today=day_of(today), progress=terminal.say)
+    rows = [("people who qualify", "", str(found.qualifying))]
+    rows += [(step.rule, str(step.meeting), str(step.remaining)) for step in found.steps]
+    wide = max(len(rule) for rule, _, _ in rows)
+    lines = [f"{'':<{wide}}  {'meet this rule':>18}  {'are left':>18}"]
+    lines += [f"{rule:<{wide}}  {met:>18}  {left:>18}" for rule, met, left in rows]
+    fields = {
+        "site": site.id,
+        "cohort": found.cohort,
+        "qualifying": asdict(found.qualifying),
+        "steps": [asdict(step) for step in found.steps],
+    }
+    terminal.result(fields, text="\n".join(lines))
 
 
 @app.command()

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 import polars as pl
 
+from rounds.disclosure.bounded import QUANTITIES as RELEASED
 from rounds.disclosure.bounded import State
+from rounds.measures.kinds import CountKind
 
 
 class Policy(StrEnum):
@@ -23,48 +25,83 @@ HES_HIGHEST_WITHHELD = 7
 HES_BASE = 5
 
 
-def apply_policy(column: pl.Expr, policy: Policy, *, name: str) -> list[pl.Expr]:
-    """Return the four expressions (state, value, lower, upper) that a policy makes of a column of exact counts.
+def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
+    """Return the expressions that a policy makes of a count: four columns (state, value, lower, upper) a quantity.
 
     Args:
-        column: non-negative integers.
         policy: the site's rule.
-        name: the prefix of the four columns made.
+        kind: what kind of number the count is of.
 
-    Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5).
+    Returns:
+        The expressions, or None if the policy has no rule for such numbers; then nothing may leave.
+
+    Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5); for
+        rates docs/decisions/0011.
     """
-    match policy:
-        case Policy.OPEN:
-            return [
-                pl.lit(State.EXACT.value).alias(f"{name}_state"),
-                column.alias(f"{name}_value"),
-                column.alias(f"{name}_lower"),
-                column.alias(f"{name}_upper"),
-            ]
-        case Policy.HES:
-            zero = column == 0
-            withheld = column.is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD)
-            rounded = (column + HES_BASE // 2) // HES_BASE * HES_BASE
-            return [
-                pl.when(zero)
-                .then(pl.lit(State.EXACT.value))
-                .when(withheld)
-                .then(pl.lit(State.WITHHELD.value))
-                .otherwise(pl.lit(State.ROUNDED.value))
-                .alias(f"{name}_state"),
-                pl.when(withheld).then(None).otherwise(rounded).cast(pl.Int64).alias(f"{name}_value"),
-                pl.when(zero)
-                .then(0)
-                .when(withheld)
-                .then(HES_LOWEST_WITHHELD)
-                .otherwise(rounded - HES_BASE // 2)
-                .cast(pl.Int64)
-                .alias(f"{name}_lower"),
-                pl.when(zero)
-                .then(0)
-                .when(withheld)
-                .then(HES_HIGHEST_WITHHELD)
-                .otherwise(rounded + HES_BASE // 2)
-                .cast(pl.Int64)
-                .alias(f"{name}_upper"),
-            ]
+    match policy, kind:
+        case Policy.OPEN, CountKind.PROPORTION:
+            return [part for name in RELEASED for part in _as_it_is(name)]
+        case Policy.HES, CountKind.PROPORTION:
+            return [part for name in RELEASED for part in _hes(name)]
+        case Policy.HES, CountKind.RATE:
+            return [part for name in RELEASED for part in _hes_of_people(name, base=_RATE_BASE[name])]
+        case _:
+            return None
+
+
+_RATE_BASE = {"numerator": pl.lit(HES_BASE), "denominator": HES_BASE * pl.col("denominator_most")}
+"""Events are rounded as counts are. Days are rounded to five people's, for one person can have all days of a period."""
+
+
+def _as_it_is(name: str) -> list[pl.Expr]:
+    column = pl.col(name)
+    return _bounded(name, state=pl.lit(State.EXACT.value), value=column, lower=column, upper=column)
+
+
+def _hes(name: str) -> list[pl.Expr]:
+    column = pl.col(name)
+    zero = column == 0
+    withheld = column.is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD)
+    rounded = (column + HES_BASE // 2) // HES_BASE * HES_BASE
+    return _bounded(
+        name,
+        state=_state(zero, withheld),
+        value=pl.when(withheld).then(None).otherwise(rounded),
+        lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - HES_BASE // 2),
+        upper=pl.when(zero).then(0).when(withheld).then(HES_HIGHEST_WITHHELD).otherwise(rounded + HES_BASE // 2),
+    )
+
+
+def _hes_of_people(name: str, *, base: pl.Expr) -> list[pl.Expr]:
+    """Return a number of which one person may be more than 1: withheld if seven people or fewer are behind it.
+
+    What is rounded to nothing is withheld too: it is not 0.
+    """
+    column, most = pl.col(name), pl.col(f"{name}_most")
+    zero = column == 0
+    rounded = (column + base // 2) // base * base
+    withheld = ~zero & (pl.col(f"{name}_people").is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD) | (rounded == 0))
+    highest = pl.max_horizontal(HES_HIGHEST_WITHHELD * most, base // 2)
+    return _bounded(
+        name,
+        state=_state(zero, withheld),
+        value=pl.when(withheld).then(None).otherwise(rounded),
+        lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - base // 2),
+        upper=pl.when(zero).then(0).when(withheld).then(highest).otherwise(rounded + base // 2),
+    )
+
+
+def _state(zero: pl.Expr, withheld: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(zero)
+        .then(pl.lit(State.EXACT.value))
+        .when(withheld)
+        .then(pl.lit(State.WITHHELD.value))
+        .otherwise(pl.lit(State.ROUNDED.value))
+    )
+
+
+def _bounded(name: str, *, state: pl.Expr, value: pl.Expr, lower: pl.Expr, upper: pl.Expr) -> list[pl.Expr]:
+    numbers = {"value": value, "lower": lower, "upper": upper}
+    shown = [number.cast(pl.Int64).alias(f"{name}_{part}") for part, number in numbers.items()]
+    return [state.alias(f"{name}_state"), *shown]

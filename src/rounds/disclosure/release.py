@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from rounds.disclosure.bounded import QUANTITIES, bounded_problem, bounded_schema
+from rounds.disclosure.bounded import bounded_problem, bounded_schema
 from rounds.disclosure.completeness import BoundedShare, bound_share, share_problem
 from rounds.disclosure.policy import Policy, apply_policy
 from rounds.errors import DisclosureRefusal
@@ -57,17 +57,21 @@ def release(count: Count, *, policy: Policy, already_public: bool, completeness:
         completeness: how complete the records are that were counted, exactly.
 
     Raises:
-        DisclosureRefusal: if `open` is asked for anything that is not public already.
+        DisclosureRefusal: if `open` is asked for anything that is not public already, or the policy has no rule for
+            the kind of number.
     """
     if policy is Policy.OPEN and not already_public:
         raise DisclosureRefusal(
             f"{count.measure}: policy `open` is only for data that are already public; "
             "choose `hes` in site.yaml for counts made from records"
         )
+    expressions = apply_policy(policy, count.kind)
+    if expressions is None:
+        raise DisclosureRefusal(
+            f"{count.measure}: policy `{policy}` has no rule for a {count.kind}, so nothing of it may leave; leave "
+            "this site out of the measure"
+        )
     keys = ["member", "period", *map(str, count.strata)]
-    expressions = [
-        expression for quantity in QUANTITIES for expression in apply_policy(pl.col(quantity), policy, name=quantity)
-    ]
     cells = count.cells.select(*keys, *expressions).cast(dict(bounded_schema(count.strata)))  # type: ignore[arg-type]
     return Released(
         measure=count.measure,

@@ -1,7 +1,6 @@
 # ruff: noqa: S608  SQL is built from our own names only
 """The DuckDB engine: the same counts as the reference engine, in SQL over the site's files."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +9,7 @@ import duckdb
 
 from rounds.engines.codes import prepare
 from rounds.engines.cohorts.entries import check_cohorts, lay_down_entries
-from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.sql.counted import cells, finals
 from rounds.engines.sql.people import CALENDAR, CALENDAR_DAYS
 from rounds.engines.sql.plan import Plan, date_sql
@@ -87,17 +86,10 @@ def count_all(
         _lay_down(connection, plan)
         counts = []
         for one, parts in zip(asked, queries, strict=True):
-            numerators: Counter[Cell] = Counter()
-            denominators: Counter[Cell] = Counter()
+            tallies: dict[Cell, Tally] = {}
             for part in parts:
-                met, of = cells(part, connection.execute(part.sql).fetchall())
-                numerators.update(met)
-                denominators.update(of)
-            counts.append(
-                complete_count(
-                    one.measure, member=member, periods=one.periods, numerators=numerators, denominators=denominators
-                )
-            )
+                tallies |= cells(part, connection.execute(part.sql).fetchall())
+            counts.append(complete_count(one.measure, member=member, periods=one.periods, tallies=tallies))
     return tuple(counts)
 
 

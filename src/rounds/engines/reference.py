@@ -14,7 +14,7 @@ from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.cohorts.entries import check_cohorts
 from rounds.engines.cohorts.reference import find_cohort
 from rounds.engines.cohorts.reference_events import omop_rows
-from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.reference_groups import Groups, read_groups
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, ROW_COLUMNS, rows_sql
 from rounds.measures.counts import Count
@@ -42,13 +42,16 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.questions import People, PersonTime, RecordsQuestion
 from rounds.measures.scores import Component, Score
 from rounds.measures.strata import Stratum, age_band
 from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
 
 Span = tuple[date, date]
+
+
+_EARLIEST_BIRTH = "SELECT person_id, year_of_birth, coalesce(month_of_birth, 1), coalesce(day_of_birth, 1) FROM person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ class _Person:
     sex: str
     year_of_birth: int
     birthday: tuple[int, int]
+    earliest_birth: date
+    """The first day on which somebody may have been born of whom the year is known, or also the month."""
     observed: tuple[Span, ...]
     rows: Mapping[EventTable, list[_Row]]
     concepts: Concepts
@@ -233,19 +238,59 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
         groups = read_groups(connection, measure)
         check_cohorts(connection, [measure], records)
         people = _people(connection, question, concepts, groups)
-    numerators: dict[Cell, int] = defaultdict(int)
-    denominators: dict[Cell, int] = defaultdict(int)
+    tallies: dict[Cell, Tally] = {}
     for person in people:
-        for period, unit in _units(person, question, periods):
+        for period, unit, tally in _tallied(person, question, periods):
+            cell = (period.start, _levels(person, unit, measure))
+            tallies[cell] = (
+                tuple(a + b for a, b in zip(tallies[cell], tally, strict=True)) if cell in tallies else tally
+            )
+    return complete_count(measure, member=member, periods=periods, tallies=tallies)
+
+
+def _tallied(
+    person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]
+) -> Iterator[tuple[Period, _Unit, Tally]]:
+    if isinstance(question.unit, PersonTime):
+        for period in periods:
+            unit = _Unit(first=period.start, last=period.end)
             if person.meets(question.who, unit):
-                cell = (period.start, _levels(person, unit, measure))
-                denominators[cell] += 1
-                numerators[cell] += person.meets(question.numerator, unit)
-    return complete_count(measure, member=member, periods=periods, numerators=numerators, denominators=denominators)
+                days, events = _days_and_events(person, question, question.unit, period)
+                yield period, unit, (events, days, int(events > 0), int(days > 0))
+        return
+    for period, unit in _units(person, question, periods):
+        if person.meets(question.who, unit):
+            yield period, unit, (int(person.meets(question.numerator, unit)), 1)
+
+
+def _days_and_events(person: _Person, question: RecordsQuestion, unit: PersonTime, period: Period) -> tuple[int, int]:
+    if unit.visits is None:
+        died = min((row.first for row in person.rows.get(EventTable.DEATH, [])), default=date.max)
+        at_risk = {day for span in person.observed for day in _days_of(*span) if person.earliest_birth <= day <= died}
+        counted = at_risk
+    else:
+        visits = person.events(unit.visits)
+        at_risk = {day for visit in visits for day in _days_of(visit.first, visit.last)}
+        counted = {day for visit in visits for day in _days_of(visit.first, visit.last) if day < visit.last}
+    happening = question.happening
+    rows = [
+        row
+        for row in person.events(happening.events)
+        if row.first in at_risk and period.start <= row.first <= period.end
+        if person.meets(happening.provided, _Unit(first=row.first, last=row.last, row=row))
+    ]
+    events = len({row.first for row in rows}) if happening.distinct is Distinct.DAYS else len(rows)
+    return sum(period.start <= day <= period.end for day in counted), min(events, unit.most_each)
+
+
+def _days_of(first: date, last: date) -> Iterator[date]:
+    return (date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1))
 
 
 def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ...]) -> Iterator[tuple[Period, _Unit]]:
     counted = question.unit
+    if isinstance(counted, PersonTime):
+        raise TypeError("time has no units that are counted")
     if isinstance(counted, People):
         for period in periods:
             unit = _Unit(first=period.start, last=period.end)
@@ -322,6 +367,10 @@ def _people(
         for values in connection.execute(rows_sql(table)).fetchall():
             row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
             rows[row.person_id][table].append(row)
+    births = {
+        person_id: date(born, month, min(day, calendar.monthrange(born, month)[1]))
+        for person_id, born, month, day in connection.execute(_EARLIEST_BIRTH).fetchall()
+    }
     for row in _entries(connection, question, concepts):
         rows[row.person_id][EventTable.COHORT].append(row)
     return [
@@ -330,6 +379,7 @@ def _people(
             sex=sex,
             year_of_birth=born,
             birthday=(month, min(day, calendar.monthrange(born, month)[1])),
+            earliest_birth=births[person_id],
             observed=tuple(observed[person_id]),
             rows=rows[person_id],
             concepts=concepts,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from rounds.measures.definitions import MeasureRef
+from rounds.measures.kinds import QUANTITIES, CountKind
 from rounds.measures.strata import Stratum
 
 
-def count_schema(strata: tuple[Stratum, ...]) -> dict[str, pl.DataType]:
+def count_schema(strata: tuple[Stratum, ...], kind: CountKind = CountKind.PROPORTION) -> dict[str, pl.DataType]:
     """Return the columns of a table of counts: one row per member, period and stratum.
 
     `period` is the first day of the period; `member` is an ODS code.
@@ -17,8 +18,7 @@ def count_schema(strata: tuple[Stratum, ...]) -> dict[str, pl.DataType]:
         "member": pl.String(),
         "period": pl.Date(),
         **{str(stratum): pl.String() for stratum in strata},
-        "numerator": pl.Int64(),
-        "denominator": pl.Int64(),
+        **dict.fromkeys(QUANTITIES[kind], pl.Int64()),
     }
 
 
@@ -29,20 +29,43 @@ class Count:
     measure: MeasureRef
     strata: tuple[Stratum, ...]
     cells: pl.DataFrame
-    """Columns as in `count_schema`, sorted by all key columns, one row per key, 0 <= numerator <= denominator."""
+    """Columns as in `count_schema`, sorted by all key columns, one row per key, no number below 0."""
+    kind: CountKind = CountKind.PROPORTION
 
     def __post_init__(self) -> None:
-        expected = count_schema(self.strata)
+        expected = count_schema(self.strata, self.kind)
         if dict(self.cells.schema) != expected:
             raise ValueError(f"{self.measure}: columns {dict(self.cells.schema)}, expected {expected}")
         if any(self.cells.null_count().row(0)):
             raise ValueError(f"{self.measure}: a count has no empty cells")
-        keys = [name for name in expected if name not in ("numerator", "denominator")]
+        keys = [name for name in expected if name not in QUANTITIES[self.kind]]
         if self.cells.select(keys).is_duplicated().any():
             raise ValueError(f"{self.measure}: two rows for the same member, period and stratum")
-        wrong = self.cells.filter((pl.col("numerator") < 0) | (pl.col("numerator") > pl.col("denominator")))
-        if wrong.height:
-            raise ValueError(f"{self.measure}: a numerator is below 0 or above its denominator")
+        if any((self.cells[name] < 0).any() for name in QUANTITIES[self.kind]):
+            raise ValueError(f"{self.measure}: a number is below 0")
+        if self.cells.filter(pl.any_horizontal(*_impossible(self.kind))).height:
+            raise ValueError(f"{self.measure}: {_PROBLEMS[self.kind]}")
 
     def __repr__(self) -> str:
         return f"Count({self.measure}, {self.cells.height} cells)"
+
+
+def _impossible(kind: CountKind) -> list[pl.Expr]:
+    match kind:
+        case CountKind.PROPORTION:
+            return [pl.col("numerator") > pl.col("denominator")]
+        case CountKind.RATE:
+            return [
+                wrong
+                for name in ("numerator", "denominator")
+                for wrong in (
+                    pl.col(name) < pl.col(f"{name}_people"),
+                    pl.col(name) > pl.col(f"{name}_people") * pl.col(f"{name}_most"),
+                )
+            ]
+
+
+_PROBLEMS = {
+    CountKind.PROPORTION: "a numerator is above its denominator",
+    CountKind.RATE: "there are fewer events or days than people behind them, or more than they can have",
+}

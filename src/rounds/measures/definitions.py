@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
@@ -13,13 +14,17 @@ from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
 from rounds.measures.criteria import check_grouped
 from rounds.measures.groupings import GROUPED, Grouping
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
-from rounds.measures.questions import PublishedQuestion, Question, RecordsQuestion
+from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 
 MOST_GROUPS = 1000
 """The cells of one period: more would mostly hold nobody, or somebody."""
+
+
+_DAYS_OF_UNIT = {"person-years": 365.25, "person-days": 1.0}
 
 
 class Better(StrEnum):
@@ -72,6 +77,7 @@ class Measure:
         if self.grain is Grain.ALL and Stratum.AGE_BAND in self.strata:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
+        self._check_time()
         check_needs(self.needs, self.question, self.strata)
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
@@ -89,6 +95,33 @@ class Measure:
             raise DefinitionError(
                 f"these strata make {groups:,} groups, and {MOST_GROUPS:,} is the most; leave one out", field="strata"
             )
+
+    def _check_time(self) -> None:
+        if not isinstance(self.question, RecordsQuestion) or not isinstance(self.question.unit, PersonTime):
+            return
+        units = _DAYS_OF_UNIT if self.question.unit.visits is None else ("bed-days",)
+        if self.unit not in units:
+            raise DefinitionError(f"time is shown in {' or '.join(units)}, not in {self.unit}", field="unit")
+        if self.question.unit.visits is not None and Stratum.CARE_SITE in self.strata:
+            raise DefinitionError("a person has nights at several care sites; remove `care_site`", field="strata")
+
+    @property
+    def kind(self) -> CountKind:
+        """What kind of number its counts are."""
+        timed = isinstance(self.question, RecordsQuestion) and isinstance(self.question.unit, PersonTime)
+        return CountKind.RATE if timed else CountKind.PROPORTION
+
+    @property
+    def scale(self) -> float:
+        """What a numerator over its denominator is multiplied by to be shown; time is counted in days."""
+        return self.per * (_DAYS_OF_UNIT.get(self.unit, 1.0) if self.kind is CountKind.RATE else 1.0)
+
+    @property
+    def denominator_unit(self) -> str:
+        """What one of the denominator is, in the plural."""
+        if self.kind is CountKind.PROPORTION:
+            return self.unit
+        return "bed-days" if self.unit == "bed-days" else "days observed"
 
     def levels(self, stratum: Stratum) -> tuple[str, ...]:
         """Return every level that a count has of one of the strata, in the order in which they are shown."""
@@ -138,14 +171,23 @@ def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
-    if is_dataclass(part):
-        named = {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}
-        return {"is": type(part).__name__, **named}
+    names = _field_names(type(part))
+    if names is not None:
+        return {"is": type(part).__name__, **{name: _meaning(getattr(part, name)) for name in names}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):
         return part.isoformat()
     return part
+
+
+_FIELD_NAMES: Final[dict[type, tuple[str, ...] | None]] = {}
+
+
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    if kind not in _FIELD_NAMES:
+        _FIELD_NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _FIELD_NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
+    MOST_TIMES,
     Answer,
     Covers,
     Criterion,
@@ -57,19 +59,56 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonTime:
+    """The time that people are at risk in a period, in days: each day of a person once.
+
+    Without `visits` it is the days observed, from birth to the day of death. With them it is the nights in those
+    visits: a night belongs to the day it begins on, and the day somebody leaves has none. The unit that `who` and the
+    strata are about is the person in the period.
+    """
+
+    visits: Events | None = None
+    most_each: int = MOST_TIMES
+    """The most events of one person that are counted in a period."""
+
+    def __post_init__(self) -> None:
+        if self.visits is not None and self.visits.table not in _STAYS:
+            raise DefinitionError(f"nights are spent in {' or '.join(sorted(_STAYS))}", field="visits")
+        if not 1 <= self.most_each <= MOST_TIMES:
+            raise DefinitionError(f"this is from 1 to {MOST_TIMES}, not {self.most_each}", field="most_each")
+
+
+_STAYS = frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsQuestion:
     """Of the units of which `who` holds, of how many does `numerator` hold?
 
-    Strata, too, are of the unit's first day: the age there, and what the person or the row is.
+    Of the time of people it asks how often instead: the numerator is the rows that a plain `had` looks for, that start
+    on a day at risk; in visits that is from the first to the last day of one of them. Strata, too, are of the unit's
+    first day: the age there, and what the person or the row is.
     """
 
-    unit: People | Rows
+    unit: People | Rows | PersonTime
     numerator: Criterion
     who: Criterion | None = None
 
     def __post_init__(self) -> None:
         for criterion in (self.who, self.numerator):
             check_askable(criterion, of=self.table)
+        if isinstance(self.unit, PersonTime):
+            self._check_countable()
+
+    def _check_countable(self) -> None:
+        asked = self.numerator
+        if not isinstance(asked, Has) or asked != Has(
+            events=asked.events, provided=asked.provided, distinct=asked.distinct
+        ):
+            raise DefinitionError(
+                "over time, events are counted: write one `had` with nothing but the rows, `provided` and `distinct`",
+                field="numerator",
+            )
 
     @property
     def table(self) -> EventTable | None:
@@ -77,15 +116,37 @@ class RecordsQuestion:
         return self.unit.events.table if isinstance(self.unit, Rows) else None
 
     @property
+    def happening(self) -> Has:
+        """What is counted over time.
+
+        Raises:
+            TypeError: if the question is not about time.
+        """
+        if not isinstance(self.unit, PersonTime) or not isinstance(self.numerator, Has):
+            raise TypeError("only over time are events counted")
+        return self.numerator
+
+    @property
+    def _counted(self) -> Events | Scored | None:
+        """The rows that are units, or whose time is."""
+        match self.unit:
+            case Rows(events=events):
+                return events
+            case PersonTime(visits=visits):
+                return visits
+            case People():
+                return None
+
+    @property
     def criteria(self) -> tuple[Criterion, ...]:
         """Every criterion of the question, wherever it stands, each once."""
-        rows = self.unit.events.where if isinstance(self.unit, Rows) else None
+        rows = self._counted.where if self._counted is not None else None
         return tuple(dict.fromkeys(part for whole in (rows, self.who, self.numerator) for part in everything_in(whole)))
 
     @property
     def events(self) -> tuple[Events | Scored, ...]:
         """Every set of rows the question is about, each once."""
-        counted = [self.unit.events] if isinstance(self.unit, Rows) else []
+        counted = [self._counted] if self._counted is not None else []
         return tuple(dict.fromkeys([*counted, *(part.events for part in self.criteria if isinstance(part, Has))]))
 
     @property
@@ -113,7 +174,8 @@ class RecordsQuestion:
     @property
     def tables(self) -> tuple[EventTable, ...]:
         """Every table of events of the site that the question reads itself, sorted."""
-        return tuple(sorted({table for events in self.events for table, _ in events.reads}))
+        alive = {EventTable.DEATH} if isinstance(self.unit, PersonTime) and self.unit.visits is None else set()
+        return tuple(sorted({table for events in self.events for table, _ in events.reads} | alive))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

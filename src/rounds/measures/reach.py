@@ -28,7 +28,7 @@ from rounds.measures.criteria import (
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, RecordsQuestion, Rows
+from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor, Edge, Window, add_months
 
@@ -96,6 +96,13 @@ def _question(question: RecordsQuestion, period: Days, longest: LongestDays) -> 
             for table, _ in events.reads:
                 yield RowsReach(table=table, first=first, last=last, starting=counted_on is Anchor.START, whose=True)
             units = _lasting(events, period, touches, longest)
+        case PersonTime(visits=visits):
+            units = _Units(starts=(first, first), ends=(last, last))
+            yield date.min, date.max  # who they are, and every day they were observed
+            for table in question.tables:
+                yield RowsReach(table=table, first=date.min, last=last, starting=True)
+            if visits is not None:
+                yield from _criterion(visits.where, _Units(starts=(date.min, last), ends=(date.min, date.max)), longest)
         case _:
             assert_never(question.unit)
     for criterion in (question.who, question.numerator):

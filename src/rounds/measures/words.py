@@ -25,7 +25,7 @@ from rounds.measures.criteria import (
 from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_END, EventTable
 from rounds.measures.periods import Grain
-from rounds.measures.questions import ObservedOn, People, PublishedQuestion, Question, Rows
+from rounds.measures.questions import ObservedOn, People, PersonTime, PublishedQuestion, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, Window
 
@@ -87,10 +87,26 @@ def question_in_words(question: Question) -> tuple[tuple[str, str], ...]:
         return (("counted", f"{question.numerator}, of {question.denominator}, as published"),)
     if isinstance(question.unit, People):
         counted = f"people observed {_OBSERVED[question.unit.observed]}"
+    elif isinstance(question.unit, PersonTime):
+        return _time_in_words(question, question.unit)
     else:
         counted = rows_in_words(question.unit)
     who = (("of whom", criterion_in_words(question.who, of=question.table)),) if question.who else ()
     return (("counted", counted), *who, ("numerator", criterion_in_words(question.numerator, of=question.table)))
+
+
+def _time_in_words(question: RecordsQuestion, unit: PersonTime) -> tuple[tuple[str, str], ...]:
+    if unit.visits is None:
+        counted = "days in the period on which people are observed and alive"
+    else:
+        counted = f"nights in the period that people are in {_noun(unit.visits, many=True)}"
+    happening = question.happening
+    events = _rows(happening.events, "in that time", many=True)
+    provided = criterion_in_words(happening.provided, of=happening.events.table) if happening.provided else ""
+    days = "days with " if happening.distinct is Distinct.DAYS else ""
+    who = (("of whom", criterion_in_words(question.who)),) if question.who else ()
+    each = f", at most {unit.most_each} of each person in a period"
+    return (("counted", counted), *who, ("numerator", f"{days}{events}{', each ' if provided else ''}{provided}{each}"))
 
 
 def rows_in_words(unit: Rows) -> str:

@@ -128,7 +128,7 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     for table in count_and_release(site, request.question, progress=progress, build=False):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
-            f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld (1 to 7).",
+            f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
             *(f"  {line}" for line in table.cells.write_csv().splitlines()),
             *(
                 f"  {share.name}: " + ("withheld" if share.withheld else f"{share.lower} to {share.upper} % is there")

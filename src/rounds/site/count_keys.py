@@ -20,7 +20,7 @@ from rounds.engines.groups import groupings_asked, tables_needed
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
-from rounds.measures.questions import Rows
+from rounds.measures.questions import PersonTime, Rows
 from rounds.measures.reach import Reach, RowsReach, grouping_reach, reach
 from rounds.records.fingerprints import (
     EventParts,
@@ -129,7 +129,9 @@ def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, st
     # Which of its places belong to which level a site may say itself, so the digest of a measure does not know it.
     listed = [grouping.values for grouping in groupings]
     # Cohorts look at columns and tables that no other question does: any file that was written since may matter.
-    of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if question.cohorts else None]
+    # Who the people are that had nights in visits is not fingerprinted by the month.
+    any_file = bool(question.cohorts) or isinstance(question.unit, PersonTime)
+    of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if any_file else None]
     keys = {}
     for period in asked.periods:
         found = _reach(asked.measure, period, seen)

@@ -37,7 +37,7 @@ def count_records(
     Raises:
         RecordsError: if the site's tables or vocabulary cannot answer a measure; one line for each problem.
     """
-    if _rows(records) < least_rows:
+    if event_rows(records) < least_rows:
         return duck.count_all(asked, needed or records, member=member)
     # Numba takes half a second to load, which sites with few records need not wait for.
     from rounds.engines import pack
@@ -52,7 +52,8 @@ def count_records(
     return counted.counts
 
 
-def _rows(records: Records) -> int:
+def event_rows(records: Records) -> int:
+    """Return how many rows of events a site has."""
     events = [source.table.name for source in records.sources if source.table.is_event]
     with records.connect() as connection:
         return sum(int(connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for name in events)

@@ -95,9 +95,10 @@ def _by_period(count: Count, periods: tuple[Period, ...]) -> dict[Period, Rows]:
 def _count(asked: Asked, rows: Mapping[Period, Rows], *, member: str) -> Count:
     strata = asked.measure.strata
     whole = [(member, period.start, *row) for period in asked.periods for row in rows[period]]
-    cells = pl.DataFrame(whole, schema=count_schema(strata), orient="row")
+    cells = pl.DataFrame(whole, schema=count_schema(strata, asked.measure.kind), orient="row")
     return Count(
         measure=asked.measure.ref,
         strata=strata,
+        kind=asked.measure.kind,
         cells=cells.sort(["member", "period", *map(str, strata)]),
     )

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, RootModel, Tag, ValidationInfo, model
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.completeness import Need
-from rounds.measures.criteria import Events
+from rounds.measures.criteria import MOST_TIMES, Events
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
@@ -17,6 +17,7 @@ from rounds.measures.periods import LONGEST_SPAN, Grain
 from rounds.measures.questions import (
     ObservedOn,
     People,
+    PersonTime,
     PublishedQuestion,
     Question,
     RecordsQuestion,
@@ -174,7 +175,7 @@ class _RecordsFile(_MeasureBase):
         check_written(self.who, defined, of=self._table, at="who")
         check_written(self.numerator, defined, of=self._table, at="numerator")
 
-    def _of(self, unit: People | Rows, defined: Defined) -> Measure:
+    def _of(self, unit: People | Rows | PersonTime, defined: Defined) -> Measure:
         numerator = all_of(written(self.numerator, defined))
         if numerator is None:
             raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
@@ -255,6 +256,27 @@ class _EntriesFile(_RecordsFile):
         return self._of(Rows(events=events, counted_on=self.counted_on), defined)
 
 
+class _TimeFile(_RecordsFile):
+    """Events over time: `time: observed` in days observed, or `time: nights` in the nights of some visits."""
+
+    count: Literal["time"]
+    time: Literal["observed", "nights"]
+    visits: CodesName | None = None
+    most_each: Annotated[int, Field(ge=1, le=MOST_TIMES)] = MOST_TIMES
+
+    @property
+    def _table(self) -> None:
+        return None
+
+    def to_measure(self, defined: Defined) -> Measure:
+        if (self.time == "nights") != (self.visits is not None):
+            raise DefinitionError("nights are of `visits`: name their code list, and only then", field="visits")
+        visits = None
+        if self.visits is not None:
+            visits = Events(table=EventTable.VISIT_OCCURRENCE, codes=codes_named(self.visits, defined))
+        return self._of(PersonTime(visits=visits, most_each=self.most_each), defined)
+
+
 class _PublishedFile(_MeasureBase):
     count: Literal["published"]
     numerator: Words
@@ -266,7 +288,10 @@ class _PublishedFile(_MeasureBase):
 
 class MeasureFile(
     RootModel[
-        Annotated[_PeopleFile | _VisitsFile | _EventsFile | _EntriesFile | _PublishedFile, Field(discriminator="count")]
+        Annotated[
+            _PeopleFile | _VisitsFile | _EventsFile | _EntriesFile | _TimeFile | _PublishedFile,
+            Field(discriminator="count"),
+        ]
     ]
 ):
     """`library/measures/*.yaml`: `count` says what one of the denominator is."""

@@ -1,20 +1,20 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
 """The last step of a question: how many, by whatever its strata are made of."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rounds.engines.codes import records_question
-from rounds.engines.grid import Cell
-from rounds.engines.sql.groups import group_joins
+from rounds.engines.grid import Cell, Tally
+from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import MOST_PERIODS, Masks
+from rounds.engines.sql.person_time import time_sql
 from rounds.engines.sql.plan import Plan, date_sql
 from rounds.engines.sql.rows import events, meeting, people
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, Rows
+from rounds.measures.questions import People, PersonTime, Rows
 from rounds.measures.strata import Stratum, age_band
 from rounds.measures.windows import Anchor
 
@@ -36,32 +36,41 @@ def finals(plan: Plan, measure: Measure, periods: tuple[Period, ...]) -> tuple[F
     chunks = [periods[at : at + MOST_PERIODS] for at in range(0, len(periods), MOST_PERIODS)]
     if isinstance(question.unit, Rows):
         return (Final(measure=measure, sql=_rows_sql(plan, measure, question.unit, periods), periods=periods),)
+    if isinstance(question.unit, PersonTime):
+        return tuple(
+            Final(measure=measure, sql=time_sql(plan, measure, question.unit, chunk), periods=chunk) for chunk in chunks
+        )
     return tuple(
         Final(measure=measure, sql=_people_sql(plan, measure, question.unit, chunk), periods=chunk) for chunk in chunks
     )
 
 
-def cells(final: Final, rows: Iterable[tuple[Any, ...]]) -> tuple[dict[Cell, int], dict[Cell, int]]:
-    """Return the numerators and the denominators that the rows of a final query speak of."""
-    numerators: dict[Cell, int] = defaultdict(int)
-    denominators: dict[Cell, int] = defaultdict(int)
-    for period, levels, number, met in _expanded(final, rows):
+def cells(final: Final, rows: Iterable[tuple[Any, ...]]) -> dict[Cell, Tally]:
+    """Return the numbers of the cells that the rows of a final query speak of."""
+    found: dict[Cell, Tally] = {}
+    for period, levels, tally in _expanded(final, rows):
         cell = (period.start, levels)
-        denominators[cell] += number
-        numerators[cell] += met
-    return numerators, denominators
+        found[cell] = tuple(a + b for a, b in zip(found[cell], tally, strict=True)) if cell in found else tally
+    return found
 
 
-def _expanded(final: Final, rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Period, tuple[str, ...], int, int]]:
-    if isinstance(records_question(final.measure).unit, Rows):
+def _expanded(final: Final, rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Period, tuple[str, ...], Tally]]:
+    unit = records_question(final.measure).unit
+    if isinstance(unit, PersonTime):
+        for place, sex, born, events, days, people_with, people, *groups in rows:
+            period = final.periods[place]
+            levels = _levels(final.measure, sex, period.start.year - born, groups)
+            yield period, levels, (int(events), int(days), people_with, people)
+        return
+    if isinstance(unit, Rows):
         for place, sex, age, number, met, *groups in rows:
-            yield final.periods[place], _levels(final.measure, sex, age, groups), number, met
+            yield final.periods[place], _levels(final.measure, sex, age, groups), (met, number)
         return
     for sex, born, asked, met, number, *groups in rows:
         for place, period in enumerate(final.periods):
             if asked >> place & 1:
                 levels = _levels(final.measure, sex, period.start.year - born, groups)
-                yield period, levels, number, number * (met >> place & 1)
+                yield period, levels, (number * (met >> place & 1), number)
 
 
 def _levels(measure: Measure, sex: str, age: int, groups: Sequence[int]) -> tuple[str, ...]:
@@ -72,12 +81,6 @@ def _levels(measure: Measure, sex: str, age: int, groups: Sequence[int]) -> tupl
     return tuple(level[stratum] for stratum in measure.strata)
 
 
-def _numbered(places: tuple[str, ...]) -> tuple[str, str]:
-    """Return the places of levels as columns to select, and the names of these; both to stand after others."""
-    shown = "".join(f", {sql} AS g{number}" for number, sql in enumerate(places))
-    return shown, "".join(f", g{number}" for number in range(len(places)))
-
-
 def _people_sql(plan: Plan, measure: Measure, unit: People, periods: tuple[Period, ...]) -> str:
     question = records_question(measure)
     masks = Masks(plan=plan, periods=periods)
@@ -85,7 +88,7 @@ def _people_sql(plan: Plan, measure: Measure, unit: People, periods: tuple[Perio
     who = "-1" if question.who is None else "coalesce(w.mask, 0)"
     joined = "" if question.who is None else f"LEFT JOIN {masks.table(question.who)} w ON w.person_id = p.person_id"
     leading, places = group_joins(plan, measure.groupings, "p", of_rows=False)
-    shown, names = _numbered(places)
+    shown, names = numbered(places)
     return (
         f"SELECT sex, born, asked, asked & met AS met, count(*) AS people{names} FROM ("
         f"SELECT p.sex, p.born, a.mask & {who} AS asked, coalesce(n.mask, 0) AS met{shown} FROM {people(plan)} p "
@@ -104,7 +107,7 @@ def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, .
     )
     day = "u.first" if unit.counted_on is Anchor.START else "u.last"
     leading, places = group_joins(plan, measure.groupings, "u", of_rows=True)
-    shown, names = _numbered(places)
+    shown, names = numbered(places)
     return (
         f"SELECT place, sex, age, count(*) AS units, count(met) AS met{names} FROM ("
         f"SELECT t.place, p.sex, CAST(extract(year FROM u.first) AS BIGINT) - p.born AS age, m.row AS met{shown} "

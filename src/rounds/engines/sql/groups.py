@@ -26,6 +26,12 @@ def group_joins(plan: Plan, groupings: Sequence[Grouping], unit: str, *, of_rows
     return " ".join(joins.values()), tuple(places)
 
 
+def numbered(places: tuple[str, ...]) -> tuple[str, str]:
+    """Return the places of levels as columns to select, and the names of these; both to stand after others."""
+    shown = "".join(f", {sql} AS g{number}" for number, sql in enumerate(places))
+    return shown, "".join(f", g{number}" for number in range(len(places)))
+
+
 def level_table(plan: Plan, grouping: Grouping, *, of_rows: bool) -> tuple[str, tuple[str, ...]]:
     """Return the table of the levels of a grouping that are not unknown, and its keys; no key comes twice."""
     attribute = grouping.attribute

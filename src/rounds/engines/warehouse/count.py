@@ -10,7 +10,7 @@ from datetime import date
 from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import Asked
-from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.groups import tables_needed
 from rounds.engines.sql.counted import Final, cells, finals
 from rounds.engines.sql.people import CALENDAR
@@ -211,6 +211,8 @@ def _concepts(
 ) -> Iterator[tuple[EventTable, set[int] | None]]:
     """Yield each table that is asked about, with the concepts of its rows; None if rows of every concept are."""
     asked = [read for question in questions for events in question.events for read in events.reads]
+    read = {table for table, _ in asked}
+    asked += [(table, None) for question in questions for table in question.tables if table not in read]
     asked += [(table, None) for table in (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL) if table in grouped]
     for table in dict.fromkeys(table for table, _ in asked):
         lists = [codes for read, codes in asked if read is table]
@@ -224,12 +226,7 @@ def _mentions(queries: Sequence[str]) -> Counter[str]:
 
 
 def _count(connection: Connection, one: Asked, parts: Sequence[Final], member: str) -> Count:
-    numerators: Counter[Cell] = Counter()
-    denominators: Counter[Cell] = Counter()
+    tallies: dict[Cell, Tally] = {}
     for part in parts:
-        met, of = cells(part, connection.rows(part.sql))
-        numerators.update(met)
-        denominators.update(of)
-    return complete_count(
-        one.measure, member=member, periods=one.periods, numerators=numerators, denominators=denominators
-    )
+        tallies |= cells(part, connection.rows(part.sql))
+    return complete_count(one.measure, member=member, periods=one.periods, tallies=tallies)

@@ -1,6 +1,7 @@
-"""Funnel plots of proportions between organisations, with over-dispersion.
+"""Funnel plots of proportions, and of rates over time, between organisations, with over-dispersion.
 
-On the scale of the arcsine of its root, the sampling variance of a proportion is 1 / 4n, n being the denominator.
+On the scale of the arcsine of its root, the sampling variance of a proportion is 1 / 4n, n being the denominator. So
+it is for a rate of events over time, on the scale of its root.
 Over-dispersion is judged, and limits are drawn, on that scale and carried back.
 """
 
@@ -95,6 +96,44 @@ def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersi
     tau2 = tau2 if overdispersion else 0.0
     limits = proportion_limits(centre=centre, tau2=tau2, denominators=denominators)
     return _funnel(values, denominators, centre, phi, tau2, limits)
+
+
+def funnel_rates(*, numerators: Vector, denominators: Vector, overdispersion: bool = True) -> Funnel:
+    """Return each organisation's rate of events over time against the network's, with its limits and status.
+
+    Args:
+        numerators: events, shape (organisations,), each 0 or more; may be rounded.
+        denominators: time, shape (organisations,), each > 0.
+        overdispersion: as in `funnel_proportions`.
+
+    Raises:
+        ValueError: as in `funnel_proportions`, but a numerator may be above its denominator.
+
+    Source: Spiegelhalter (2005), Stat Med 24:1185-1202, section 3 and appendix A.3: the root of a rate.
+
+    >>> falls, days = np.array([10.0, 12, 60]), np.array([1000.0, 1100, 2000])
+    >>> plain = funnel_rates(numerators=falls, denominators=days, overdispersion=False)
+    >>> [status.value for status in plain.outliers]
+    ['low_95', 'low_95', 'high_99.8']
+    """
+    _check(numerators, denominators)
+    centre = float(numerators.sum() / denominators.sum())
+    values = numerators / denominators
+    z_scores = 2 * np.sqrt(denominators) * (np.sqrt(values) - np.sqrt(centre))
+    phi, tau2 = _dispersion(z_scores, denominators)
+    tau2 = tau2 if overdispersion else 0.0
+    limits = rate_limits(centre=centre, tau2=tau2, denominators=denominators)
+    return _funnel(values, denominators, centre, phi, tau2, limits)
+
+
+def rate_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
+    """Return limits for a rate at any denominators; arguments as in `proportion_limits`, the centre 0 or more."""
+    spread = np.sqrt(1 / (4 * denominators) + tau2)
+
+    def at(z: float) -> Vector:
+        return np.asarray(np.maximum(np.sqrt(centre) + z * spread, 0) ** 2, dtype=np.float64)
+
+    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
 
 
 def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:

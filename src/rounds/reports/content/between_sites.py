@@ -80,14 +80,14 @@ def between_sites(
         benefit=None,
         chart=funnel_chart(
             sites=_sites(funnel, found, observed, measure, membership),
-            centre=measure.per * funnel.centre,
-            size_title=f"{measure.unit.capitalize()} over {over}",
+            centre=measure.scale * funnel.centre,
+            size_title=f"{measure.denominator_unit.capitalize()} over {over}",
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
         ),
         alt_text=(
             f"Funnel plot of {inline(measure.title)} for {plural(len(members), 'organisation')} against "
             f"their size, with 95% and 99.8% "
-            f"limits around {rate_text(measure.per * funnel.centre, measure)}. {statement}"
+            f"limits around {rate_text(measure.scale * funnel.centre, measure)}. {statement}"
         ),
         table=_table(funnel, found, observed, measure, membership),
         action=Action(
@@ -109,13 +109,13 @@ def between_sites(
 
 def _centre_words(funnel: Funnel, observed: tuple[Observed, ...], measure: Measure) -> str:
     """Return the network's rate, with its bounds where withheld or rounded counts leave any."""
-    lower, upper = (measure.per * end for end in centre_bounds(funnel, observed))
-    level = rate_text(measure.per * funnel.centre, measure)
+    lower, upper = (measure.scale * end for end in centre_bounds(funnel, observed))
+    level = rate_text(measure.scale * funnel.centre, measure)
     return level if lower == upper else f"{level} ({rate_span(lower, upper, measure)})"
 
 
 def _centre_note(funnel: Funnel, observed: tuple[Observed, ...], measure: Measure) -> tuple[str, ...]:
-    lower, upper = (measure.per * end for end in centre_bounds(funnel, observed))
+    lower, upper = (measure.scale * end for end in centre_bounds(funnel, observed))
     if lower == upper:
         return ()
     return (
@@ -192,9 +192,9 @@ def _confidence(
             "case mix is not adjusted for.",
         )
     )
-    lows, highs = zip(*(item.rate_bounds(measure.per) for item in observed), strict=True)
+    lows, highs = zip(*(item.rate_bounds(measure.scale) for item in observed), strict=True)
     estimate = Estimate(
-        value=measure.per * funnel.centre,
+        value=measure.scale * funnel.centre,
         lower=min(lows),
         upper=max(highs),
         interval="lowest and highest organisation",
@@ -210,7 +210,7 @@ def _sites(
     measure: Measure,
     membership: Membership,
 ) -> tuple[FunnelSite, ...]:
-    per = measure.per
+    per = measure.scale
     return tuple(
         FunnelSite(
             name=membership.name_of(item.code),
@@ -252,7 +252,7 @@ def _table(
                 names[index],
                 found[index].code,
                 *rate_cells(observed[index], measure),
-                *(tidy(measure.per * float(limit[index])) for limit in limits),
+                *(tidy(measure.scale * float(limit[index])) for limit in limits),
                 found[index].words,
             )
             for index in order

@@ -8,7 +8,7 @@ from rounds.reports.insight import Cell, Mark
 
 def rate_columns(measure: Measure) -> tuple[str, ...]:
     """Return the headings of `rate_cells`."""
-    unit = measure.unit.capitalize()
+    unit = measure.denominator_unit.capitalize()
     return (
         f"Rate ({rate_unit(measure)})",
         "Rate, lowest possible",
@@ -27,8 +27,8 @@ def rate_cells(observed: Observed | None, measure: Measure) -> tuple[Cell, ...]:
     if observed is None:
         return (Mark.NOT_AVAILABLE,) * 9
     top, bottom = observed.numerator, observed.denominator
-    lower, upper = observed.rate_bounds(measure.per)
-    rate = observed.rate(measure.per)
+    lower, upper = observed.rate_bounds(measure.scale)
+    rate = observed.rate(measure.scale)
     empty = bottom.upper == 0
     shown: Cell = Mark.NOT_APPLICABLE if empty else Mark.WITHHELD if rate is None else tidy(rate)
     bounds: tuple[Cell, Cell] = (Mark.NOT_APPLICABLE,) * 2 if empty else (tidy(lower), tidy(upper))

@@ -13,6 +13,8 @@ from rounds.reports.content.wording import (
     across,
     better_words,
     inline,
+    interval_method,
+    interval_name,
     rate_range,
     rate_unit,
     scope_name,
@@ -62,7 +64,7 @@ def equity(
     }
     if not rows:
         raise ValueError(f"{measure.id}: no {WORDS[stratum]} has anybody in it; leave the statement out")
-    intervals = {level: item.interval95(measure.per) for level, item in rows.items()}
+    intervals = {level: item.interval95(measure.scale) for level, item in rows.items()}
     statement, clear = _statement(
         intervals, stratum, measure, across(provenance) if member == NETWORK else where(member, membership)
     )
@@ -85,13 +87,13 @@ def equity(
                 f"{withheld} of {len(rows)} withheld; the groups may differ in more than {WORDS[stratum]}."
             ),
             estimate=Estimate(
-                value=total(rows.values()).rate(measure.per),
+                value=total(rows.values()).rate(measure.scale),
                 lower=lower,
                 upper=upper,
                 interval="over all groups; 95% intervals of the groups reach from",
                 unit=rate_unit(measure),
             ),
-            method="wilson-bounds@1",
+            method=interval_method(measure),
         ),
         comparator=f"Groups are compared with each other over {over}.",
         benefit=None,
@@ -99,7 +101,7 @@ def equity(
             rows=tuple(
                 IntervalRow(
                     label=level,
-                    value=item.rate(measure.per),
+                    value=item.rate(measure.scale),
                     lower=intervals[level][0],
                     upper=intervals[level][1],
                     withheld=item.withheld,
@@ -119,8 +121,8 @@ def equity(
         action=None,
         provenance=provenance,
         notes=(
-            "Crude rates: not standardised. Intervals are 95% (Wilson) and cover every value that withheld "
-            "counts allow.",
+            f"Crude rates: not standardised. Intervals are 95% ({interval_name(measure)}) and cover every value that "
+            "withheld counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),
     )

@@ -201,12 +201,12 @@ def _points(
         exposure = float(panel.exposure[rows, index].sum())
         expected = None
         if isinstance(effect, Effect) and comparable:
-            expected = tidy(measure.per * float(effect.counterfactual[rows, index].sum()) / exposure)
+            expected = tidy(measure.scale * float(effect.counterfactual[rows, index].sum()) / exposure)
         found.append(
             ImpactPoint(
                 label=label,
-                lower=tidy(measure.per * float(panel.lower[rows, index].sum()) / exposure),
-                upper=tidy(measure.per * float(panel.upper[rows, index].sum()) / exposure),
+                lower=tidy(measure.scale * float(panel.lower[rows, index].sum()) / exposure),
+                upper=tidy(measure.scale * float(panel.upper[rows, index].sum()) / exposure),
                 expected=expected,
                 sites=int(rows.sum()),
             )

@@ -7,7 +7,15 @@ from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
 from rounds.reports.content.observed import Observed, total
-from rounds.reports.content.wording import NETWORK, better_words, inline, rate_unit, slug
+from rounds.reports.content.wording import (
+    NETWORK,
+    better_words,
+    inline,
+    interval_method,
+    interval_name,
+    rate_unit,
+    slug,
+)
 from rounds.reports.insight import (
     Certainty,
     Confidence,
@@ -58,7 +66,7 @@ def not_compared(
         f"{'has' if withheld == 1 else 'have'} withheld counts."
     )
     together = total(observed)
-    lower, upper = together.rate_bounds(measure.per)
+    lower, upper = together.rate_bounds(measure.scale)
     labels = _labels(members, membership)
     rows = sorted(zip(labels, members, observed, strict=True), key=lambda row: row[0])
     largest = sorted(rows, key=lambda row: (-row[2].denominator.lower, row[0]))[:MOST_ROWS]
@@ -78,18 +86,18 @@ def not_compared(
             level=Certainty.LOW,
             because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
             estimate=Estimate(
-                value=together.rate(measure.per),
+                value=together.rate(measure.scale),
                 lower=lower,
                 upper=upper,
                 interval="lowest to highest possible for all together",
                 unit=rate_unit(measure),
             ),
-            method="wilson-bounds@1",
+            method=interval_method(measure),
         ),
         comparator=None,
         benefit=None,
         chart=interval_chart(
-            rows=tuple(_interval(label, item, measure.per) for label, _, item in drawn),
+            rows=tuple(_interval(label, item, measure.scale) for label, _, item in drawn),
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)}){which}",
         ),
         alt_text=(
@@ -108,7 +116,7 @@ def not_compared(
                     membership.name_of(code),
                     code,
                     *rate_cells(item, measure),
-                    *(tidy(end) for end in item.interval95(measure.per)),
+                    *(tidy(end) for end in item.interval95(measure.scale)),
                 )
                 for _, code, item in rows
             ),
@@ -118,7 +126,8 @@ def not_compared(
         notes=(
             FUNNEL_NOTE,
             *_drawn_note(len(drawn), len(rows)),
-            f"Counts over {over}. Intervals are 95% (Wilson) and cover every value that withheld counts allow.",
+            f"Counts over {over}. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld "
+            "counts allow.",
             *withheld_note(observed, "organisation"),
         ),
     )
@@ -137,6 +146,6 @@ def _labels(members: tuple[str, ...], membership: Membership) -> list[str]:
     return [f"{name} ({code})" if name in shared else name for name, code in zip(names, members, strict=True)]
 
 
-def _interval(label: str, item: Observed, per: int) -> IntervalRow:
+def _interval(label: str, item: Observed, per: float) -> IntervalRow:
     lower, upper = item.interval95(per)
     return IntervalRow(label=label, value=item.rate(per), lower=lower, upper=upper, withheld=item.withheld)

@@ -7,6 +7,8 @@ from math import sqrt
 import polars as pl
 
 from rounds.disclosure.bounded import State
+from rounds.measures.definitions import Measure
+from rounds.measures.kinds import CountKind
 from rounds.reports.insight import Cell, Mark
 
 Z95 = 1.959963984540054
@@ -42,28 +44,37 @@ class Observed:
 
     numerator: Known
     denominator: Known
+    over_time: bool = False
+    """The denominator is time, of which a numerator is no part: a rate has no upper end."""
 
     @property
     def withheld(self) -> bool:
         return self.numerator.value is None or self.denominator.value is None
 
-    def rate(self, per: int) -> float | None:
+    def rate(self, per: float) -> float | None:
         """Return the rate per `per`, or None where it is withheld or its denominator is 0."""
         top, bottom = self.numerator.value, self.denominator.value
-        return None if top is None or not bottom else min(per * top / bottom, float(per))
+        return None if top is None or not bottom else self._at_most(per * top / bottom, per)
 
-    def rate_bounds(self, per: int) -> tuple[float, float]:
+    def _at_most(self, rate: float, per: float) -> float:
+        return rate if self.over_time else min(rate, float(per))
+
+    def rate_bounds(self, per: float) -> tuple[float, float]:
         """Return the lowest and highest rate per `per` that the bounds allow.
 
-        A numerator never exceeds its denominator, so no rate exceeds `per`.
+        A numerator never exceeds its denominator, so no rate exceeds `per`; of events over time it is as many as there
+        may be in a day.
         """
         if self.denominator.upper == 0:
             return 0.0, float(per)
         lowest = per * self.numerator.lower / self.denominator.upper
-        highest = per * self.numerator.upper / self.denominator.lower if self.denominator.lower else float(per)
-        return min(lowest, float(per)), min(highest, float(per))
+        if self.denominator.lower:
+            highest = per * self.numerator.upper / self.denominator.lower
+        else:
+            highest = per * max(self.numerator.upper, 1) if self.over_time else float(per)
+        return self._at_most(lowest, per), self._at_most(highest, per)
 
-    def interval95(self, per: int, *, dispersion: float = 1.0) -> tuple[float, float]:
+    def interval95(self, per: float, *, dispersion: float = 1.0) -> tuple[float, float]:
         """Return a 95 % interval per `per` that holds whatever the true count between the bounds is.
 
         Args:
@@ -71,10 +82,14 @@ class Observed:
             dispersion: how many times the count varies as much as chance makes it; 1 or more, see `dispersion_of`.
 
         Source: Wilson (1927), J Am Stat Assoc 22:209-212, evaluated at both ends of the bounds, with the denominator
-            divided by the dispersion.
+            divided by the dispersion; of events over time Rao's score interval of a Poisson count, likewise.
         """
         if self.denominator.upper == 0:
             return 0.0, float(per)
+        if self.over_time:
+            least, most = self.numerator.lower, self.numerator.upper
+            low, high = _poisson(least, dispersion)[0], _poisson(most, dispersion)[1]
+            return per * low / self.denominator.upper, per * high / max(self.denominator.lower, 1)
         size = max(self.denominator.lower, 1) / dispersion
         lowest, highest = (rate / per for rate in self.rate_bounds(per))
         # At 0 and 1 the formula is off by the last binary digit, on the wrong side.
@@ -88,6 +103,13 @@ def _wilson(proportion: float, size: float) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _poisson(events: int, dispersion: float) -> tuple[float, float]:
+    """Return the limits of a count's mean: those at which it lies 1.96 standard errors away."""
+    spread = Z95**2 * dispersion
+    half = sqrt(spread * events + spread**2 / 4)
+    return max(0.0, events + spread / 2 - half), events + spread / 2 + half
+
+
 def total(parts: Iterable[Observed]) -> Observed:
     """Return the sum of several: its bounds are the sums of the bounds, and it has a value only if every part has.
 
@@ -99,6 +121,7 @@ def total(parts: Iterable[Observed]) -> Observed:
     return Observed(
         numerator=_sum([part.numerator for part in found]),
         denominator=_sum([part.denominator for part in found]),
+        over_time=any(part.over_time for part in found),
     )
 
 
@@ -121,13 +144,14 @@ def dispersion_of(*stretches: Sequence[Observed]) -> float:
     squares, freedom = 0.0, 0
     for stretch in stretches:
         rate = sum(total(stretch).rate_bounds(1)) / 2
-        if len(stretch) < 2 or not 0 < rate < 1:
+        over_time = any(period.over_time for period in stretch)
+        if len(stretch) < 2 or rate <= 0 or (rate >= 1 and not over_time):
             continue
         for period in stretch:
             lower, upper = period.rate_bounds(1)
             shown = period.rate(1)
             distance = (shown if shown is not None else min(max(rate, lower), upper)) - rate
-            squares += period.denominator.upper * distance**2 / (rate * (1 - rate))
+            squares += period.denominator.upper * distance**2 / (rate if over_time else rate * (1 - rate))
         freedom += len(stretch) - 1
     return max(1.0, squares / freedom) if freedom else 1.0
 
@@ -141,8 +165,9 @@ def _sum(parts: list[Known]) -> Known:
     )
 
 
-def observed_from_cells(cells: pl.DataFrame) -> tuple[Observed, ...]:
+def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed, ...]:
     """Return one `Observed` a row of a table whose columns are those of `rounds.disclosure.bounded.bounded_schema`."""
+    over_time = measure.kind is CountKind.RATE
     found = []
     for row in cells.iter_rows(named=True):
         pair = {}
@@ -153,5 +178,5 @@ def observed_from_cells(cells: pl.DataFrame) -> tuple[Observed, ...]:
                 lower=row[f"{quantity}_lower"],
                 upper=row[f"{quantity}_upper"],
             )
-        found.append(Observed(**pair))
+        found.append(Observed(**pair, over_time=over_time))
     return tuple(found)

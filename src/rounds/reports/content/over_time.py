@@ -49,7 +49,7 @@ def over_time(
     """Return what an XmR chart says about one member's latest point.
 
     Args:
-        chart: limits and signals; its values are rates in the measure's own unit (per `measure.per`).
+        chart: limits and signals; its values are rates in the measure's own unit (per `measure.scale`).
         periods: labels in order of time, shape (periods,).
         observed: the counts behind each value; None where nothing was received. Shape (periods,).
         member: an ODS code, or `network`.
@@ -183,7 +183,7 @@ def _points(
     found = []
     for index, (label, item) in enumerate(zip(periods, observed, strict=True)):
         value = float(chart.values[index])
-        bounds = item.rate_bounds(measure.per) if item is not None and np.isnan(value) else None
+        bounds = item.rate_bounds(measure.scale) if item is not None and np.isnan(value) else None
         state = str(chart.point_variation[index]) if len(chart.point_variation) == len(periods) else "not_judged"
         found.append(SpcPoint(label=label, value=None if np.isnan(value) else value, bounds=bounds, variation=state))
     return tuple(found)

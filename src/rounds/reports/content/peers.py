@@ -23,10 +23,10 @@ class Peer:
     """one that it has embedded and the member in question has not"""
 
     def rate_words(self, measure: Measure) -> str:
-        rate = self.observed.rate(measure.per)
+        rate = self.observed.rate(measure.scale)
         if rate is not None:
             return rate_text(rate, measure)
-        return rate_between(*self.observed.rate_bounds(measure.per), measure)
+        return rate_between(*self.observed.rate_bounds(measure.scale), measure)
 
 
 def better_peer(
@@ -57,13 +57,13 @@ def better_peer(
         return None
     kinds = {item.ods_code: item.kind for item in membership.members}
     sign = 1.0 if measure.better is Better.LOWER else -1.0
-    my_best = sign * mine.interval95(measure.per)[0 if sign > 0 else 1]
+    my_best = sign * mine.interval95(measure.scale)[0 if sign > 0 else 1]
     offers = {code: offer for code, offer in (embedded or {}).items() if offer != (embedded or {}).get(member)}
     found = []
     for code, theirs in sorted(totals.items()):
         if code == member or kinds.get(code) != kinds.get(member) or theirs.denominator.lower == 0:
             continue
-        worst = sign * theirs.interval95(measure.per)[1 if sign > 0 else 0]
+        worst = sign * theirs.interval95(measure.scale)[1 if sign > 0 else 0]
         if worst < my_best:
             found.append((code not in offers, worst, code))
     if not found:

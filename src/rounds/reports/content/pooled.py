@@ -59,8 +59,8 @@ def pooled(
         raise ValueError(f"{measure.id}: the pooled series differ in length or hold no number")
     latest = observed[last]
     assert latest is not None  # noqa: S101  # `last` was chosen so
-    lower, upper = latest.rate_bounds(measure.per)
-    value = latest.rate(measure.per)
+    lower, upper = latest.rate_bounds(measure.scale)
+    value = latest.rate(measure.scale)
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
     statement = (
         f"{measure.title} {across(provenance)}: {level} {dated(periods[last])} ({better_words(measure.better)})."
@@ -80,7 +80,7 @@ def pooled(
         benefit=None,
         chart=pooled_chart(
             points=tuple(
-                PooledPoint(label=label, value=item.rate(measure.per), bounds=item.rate_bounds(measure.per))
+                PooledPoint(label=label, value=item.rate(measure.scale), bounds=item.rate_bounds(measure.scale))
                 for label, item in zip(periods, observed, strict=True)
                 if item is not None and item.denominator.upper
             ),
@@ -141,7 +141,7 @@ def _not_published_note(gaps: int, measure: Measure) -> tuple[str, ...]:
 
 
 def _confidence(latest: Observed, members: int, expected: int, measure: Measure, provenance: Provenance) -> Confidence:
-    lower, upper = latest.rate_bounds(measure.per)
+    lower, upper = latest.rate_bounds(measure.scale)
     spread = (upper - lower) / upper if upper else 0.0
     if spread <= 0.05:
         doubt, because = 0, "withheld and rounded counts leave almost no doubt"
@@ -163,7 +163,7 @@ def _confidence(latest: Observed, members: int, expected: int, measure: Measure,
         level=level,
         because=f"{'; '.join(reasons)}. It says what was counted, and nothing about change.",
         estimate=Estimate(
-            value=latest.rate(measure.per),
+            value=latest.rate(measure.scale),
             lower=lower,
             upper=upper,
             interval="lowest to highest possible",

@@ -6,9 +6,19 @@ import numpy as np
 
 from rounds.learning.variation.xmr import Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
-from rounds.reports.content.wording import dated, period_noun, plural, rate_between, rate_range, rate_text, rate_unit
+from rounds.reports.content.wording import (
+    dated,
+    interval_name,
+    period_noun,
+    plural,
+    rate_between,
+    rate_range,
+    rate_text,
+    rate_unit,
+)
 from rounds.reports.insight import Certainty, Estimate
 
 FEW_POINTS = 20
@@ -94,7 +104,8 @@ def limits_shown(chart: XmrChart, measure: Measure) -> tuple[float, float] | Non
     """Return the limits that a rate can reach: never below 0, never above everybody."""
     if chart.lower is None or chart.upper is None:
         return None
-    return max(0.0, chart.lower), min(float(measure.per), chart.upper)
+    highest = chart.upper if measure.kind is CountKind.RATE else min(measure.scale, chart.upper)
+    return max(0.0, chart.lower), highest
 
 
 def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:
@@ -112,11 +123,11 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
     hidden = any(item is not None and item.withheld for item in observed)
     if hidden and year and len(recent) == year <= len(before):
         dispersion = dispersion_of(before, recent)
-        then, now = (total(part).interval95(measure.per, dispersion=dispersion) for part in (before, recent))
+        then, now = (total(part).interval95(measure.scale, dispersion=dispersion) for part in (before, recent))
         if now[1] < then[0] or now[0] > then[1]:
             return _last_year(then, now, recent, why, start, subject, measure)
     together = total(item for item in observed if item is not None)
-    lower, upper = together.rate_bounds(measure.per)
+    lower, upper = together.rate_bounds(measure.scale)
     return Signal(
         sentence=f"{subject}: {_level(observed, measure)}; it cannot be told whether that changed.",
         level=Certainty.LOW,
@@ -124,7 +135,7 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
         variation=None,
         since=None,
         estimate=Estimate(
-            value=together.rate(measure.per),
+            value=together.rate(measure.scale),
             lower=lower,
             upper=upper,
             interval="lowest to highest possible over the whole time",
@@ -163,7 +174,7 @@ def _last_year(
         variation=variation,
         since=since,
         estimate=Estimate(
-            value=together.rate(measure.per),
+            value=together.rate(measure.scale),
             lower=now[0],
             upper=now[1],
             interval=f"95% interval of {span}, bounds included",
@@ -172,8 +183,8 @@ def _last_year(
         method="last-year-bounds@1",
         notes=(
             "Numbers are withheld, so there are no limits. Instead the last year is held against all the time before: "
-            "a change is named only if the two 95% intervals (Wilson, at both ends of the bounds, widened for "
-            "over-dispersion) do not overlap.",
+            f"a change is named only if the two 95% intervals ({interval_name(measure)}, at both ends of the bounds, "
+            "widened for over-dispersion) do not overlap.",
             "False alarms: fewer than 1 in 100 where nothing changes; up to 7 in 100 where the rate wanders by 30% and "
             "neighbouring periods resemble each other.",
         ),
@@ -185,13 +196,13 @@ def _level(observed: tuple[Observed | None, ...], measure: Measure) -> str:
     known = [item for item in observed if item is not None and item.denominator.upper]
     if not known:
         received = any(item is not None for item in observed)
-        return f"there were no {measure.unit}" if received else "no number was received"
+        return f"there were no {measure.denominator_unit}" if received else "no number was received"
     together = total(known)
-    rate = together.rate(measure.per)
+    rate = together.rate(measure.scale)
     if rate is not None:
         return f"{rate_text(rate, measure)} over {plural(len(known), period_noun(measure))}"
     return (
-        f"{rate_between(*together.rate_bounds(measure.per), measure)} over {plural(len(known), period_noun(measure))}"
+        f"{rate_between(*together.rate_bounds(measure.scale), measure)} over {plural(len(known), period_noun(measure))}"
     )
 
 

@@ -23,7 +23,7 @@ def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, las
     elif not cells:
         why = f"the answers hold no number {span}"
     else:
-        why = f"no site has any {measure.unit} {span}, so there is no rate"
+        why = f"no site has any {measure.denominator_unit} {span}, so there is no rate"
     return f"Nothing is said of {inline(measure.title)}: {why}."
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.funnel import Funnel, FunnelLimits, Outlier, Vector, proportion_limits
+from rounds.learning.variation.funnel import Funnel, FunnelLimits, Outlier, Vector, proportion_limits, rate_limits
 from rounds.reports.content.observed import Observed, total
 
 UPWARDS = (Outlier.LOW_998, Outlier.LOW_95, Outlier.INSIDE, Outlier.HIGH_95, Outlier.HIGH_998)
@@ -67,9 +67,9 @@ def verdicts(funnel: Funnel, members: tuple[str, ...], observed: tuple[Observed,
     that what is certain holds for every true count behind the bounds. The over-dispersion is taken as it is.
     """
     lower, upper = _furthest_centres(funnel, observed)
+    limits_of = rate_limits if any(item.over_time for item in observed) else proportion_limits
     around_lower, around_upper = (
-        proportion_limits(centre=centres, tau2=funnel.tau2, denominators=funnel.denominators)
-        for centres in (lower, upper)
+        limits_of(centre=centres, tau2=funnel.tau2, denominators=funnel.denominators) for centres in (lower, upper)
     )
     found = []
     for index, (code, item) in enumerate(zip(members, observed, strict=True)):
@@ -86,6 +86,7 @@ def verdicts(funnel: Funnel, members: tuple[str, ...], observed: tuple[Observed,
 
 def _furthest_centres(funnel: Funnel, observed: tuple[Observed, ...]) -> tuple[Vector, Vector]:
     """Return, for each organisation, the network's lowest rate with its own highest one, and the other way round."""
+    most = np.inf if any(item.over_time for item in observed) else 1.0
     tops, bottoms = (
         np.array([(known.lower, known.upper) for known in column], dtype=float)
         for column in ([item.numerator for item in observed], [item.denominator for item in observed])
@@ -93,7 +94,7 @@ def _furthest_centres(funnel: Funnel, observed: tuple[Observed, ...]) -> tuple[V
     (top_lower, top_upper), (bottom_lower, bottom_upper) = tops.T, bottoms.T
     lower = (top_lower.sum() - top_lower + top_upper) / (bottom_upper.sum() - bottom_upper + bottom_lower)
     upper = (top_upper.sum() - top_upper + top_lower) / (bottom_lower.sum() - bottom_lower + bottom_upper)
-    return np.minimum(lower, funnel.centre), np.clip(upper, funnel.centre, 1.0)
+    return np.minimum(lower, funnel.centre), np.clip(upper, funnel.centre, most)
 
 
 def _place(rate: float, limits: FunnelLimits, index: int) -> Outlier:

@@ -6,6 +6,7 @@ from datetime import date
 
 from rounds.errors import RoundsError
 from rounds.measures.definitions import Better, Measure
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, period_label
 from rounds.network.members import Membership
 from rounds.reports.insight import Provenance
@@ -37,12 +38,12 @@ def rate_text(value: float, measure: Measure) -> str:
 
 def rate_range(lower: float, upper: float, measure: Measure) -> str:
     """Return two rates and their unit: "91% to 93%" or "1.2 to 1.9 per 1,000 admissions"."""
-    return f"{rate_span(lower, upper, measure)}{'' if measure.per == 100 else rate_suffix(measure)}"
+    return f"{rate_span(lower, upper, measure)}{'' if _is_percent(measure) else rate_suffix(measure)}"
 
 
 def rate_span(lower: float, upper: float, measure: Measure) -> str:
     """Return two bounds beside a rate whose unit is said already: "1.2 to 1.9" or "91% to 93%"."""
-    percent = "%" if measure.per == 100 else ""
+    percent = "%" if _is_percent(measure) else ""
     return f"{number(lower)}{percent} to {number(upper)}{percent}"
 
 
@@ -50,7 +51,7 @@ def rate_between(lower: float, upper: float, measure: Measure) -> str:
     """Return two bounds in a sentence: "between 1.2 and 1.9 per 1,000 admissions", or one that they agree on."""
     if number(lower) == number(upper):
         return rate_text(lower, measure)
-    percent = "%" if measure.per == 100 else ""
+    percent = "%" if _is_percent(measure) else ""
     return f"between {number(lower)}{percent} and {number(upper)}{rate_suffix(measure)}"
 
 
@@ -60,12 +61,25 @@ def quoted(title: str) -> str:
 
 
 def rate_suffix(measure: Measure) -> str:
-    return "%" if measure.per == 100 else f" {rate_unit(measure)}"
+    return "%" if _is_percent(measure) else f" {rate_unit(measure)}"
 
 
 def rate_unit(measure: Measure) -> str:
     """Return the unit of a measure's rate: "% of admissions", "per 1,000 admissions"."""
-    return f"% of {measure.unit}" if measure.per == 100 else f"per {measure.per:,} {measure.unit}"
+    return f"% of {measure.unit}" if _is_percent(measure) else f"per {measure.per:,} {measure.unit}"
+
+
+def _is_percent(measure: Measure) -> bool:
+    return measure.per == 100 and measure.kind is CountKind.PROPORTION
+
+
+def interval_name(measure: Measure) -> str:
+    """Return whose intervals a measure's are."""
+    return "Wilson" if measure.kind is CountKind.PROPORTION else "Rao's for events over time"
+
+
+def interval_method(measure: Measure) -> str:
+    return "wilson-bounds@1" if measure.kind is CountKind.PROPORTION else "poisson-bounds@1"
 
 
 def better_words(better: Better) -> str:
