@@ -146,7 +146,7 @@ def test_bits_are_added_up_exactly() -> None:
     ranges = np.array([0, 90, 1_000, 1_003, 5_100, 6_000])
     groups = rng.integers(0, 4, (5, periods))
     totals = np.zeros((4, periods), dtype=np.int64)
-    tally(one, other, 95, ranges, 1, groups, totals)
+    tally(one, other, 95, ranges, 1, groups, periods, totals)
     expected = np.zeros_like(totals)
     for who in range(people):
         place = int(np.searchsorted(ranges, 95 + who, side="right")) - 1

@@ -15,12 +15,13 @@ from rounds.engines.duck import Asked
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Events, Has
+from rounds.measures.criteria import Covers, Events, Has, Observed
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
+from rounds.measures.windows import Anchor, Edge, Window
 from rounds.records.omop import Records
 from rounds.site import count_keys
 from rounds.site.recounting import Recounted, count_changed
@@ -140,6 +141,18 @@ def test_another_care_site_or_another_list_of_them_is_counted(site: Site) -> Non
     other = by_care_site(("A", "south"), ("B", "south"))
     assert other.digest == measure.digest
     assert len(site.count(other)[1]) == 6
+
+
+def test_overlapping_observations_that_exchange_their_ends_are_told_apart(site: Site) -> None:
+    """Every month is covered as before, and yet nobody is observed throughout who was, or the other way round."""
+    since = Window(first=Edge(anchor=date(2023, 1, 10)), last=Edge(anchor=Anchor.END))
+    throughout = people_measure(Observed(window=since, covers=Covers.EVERY_DAY), grain=Grain.MONTH)
+    site.tables["observation_period"] = "1 2023-01-05 2024-02-10\n1 2023-01-20 2024-03-20\n2 2023-01-01 2024-12-31"
+    site.count(throughout)
+    site.tables["observation_period"] = "1 2023-01-05 2024-03-20\n1 2023-01-20 2024-02-10\n2 2023-01-01 2024-12-31"
+    found, _ = site.count(throughout)
+    (count,) = found.counts
+    assert count.cells["numerator"].to_list() == [2, 2, 1, 1, 1, 1]
 
 
 def test_another_sex_touches_the_months_of_the_visits(site: Site) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 from rounds.disclosure.bounded import State
 from rounds.disclosure.policy import Policy, apply_policy
 from rounds.errors import DisclosureRefusal
+from rounds.measures.kinds import CountKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,10 @@ def screened(numbers: tuple[int, ...], *, policy: Policy) -> tuple[Screened, ...
             "policy `open` is only for data that are already public; choose `hes` in site.yaml for counts made from "
             "records"
         )
-    frame = pl.DataFrame({"exact": pl.Series(numbers, dtype=pl.Int64())})
-    rows = frame.select(apply_policy(pl.col("exact"), policy, name="n")).rows()
+    rule = apply_policy(policy, CountKind.PROPORTION)
+    if rule is None:
+        raise DisclosureRefusal(f"policy `{policy}` has no rule for numbers of people; nothing is shown")
+    exact = pl.Series(numbers, dtype=pl.Int64())
+    frame = pl.DataFrame({"numerator": exact, "denominator": exact}).select(rule)
+    rows = frame.select(f"numerator_{part}" for part in ("state", "value", "lower", "upper")).rows()
     return tuple(Screened(state=State(state), value=value, lower=low, upper=high) for state, value, low, high in rows)

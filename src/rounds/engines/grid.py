@@ -1,16 +1,21 @@
 """The complete table a count has: every period and every level of every stratum, zeros included."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise, product
+from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
-from rounds.measures.kinds import TALLIED
+from rounds.measures.kinds import QUANTITIES, TALLIED, CountKind
 from rounds.measures.periods import Period
 from rounds.measures.questions import PersonTime, RecordsQuestion
+from rounds.measures.strata import LEVELS, Stratum
 
 Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
@@ -64,3 +69,39 @@ def _most(measure: Measure, period: Period) -> tuple[int, ...]:
     if not isinstance(question, RecordsQuestion) or not isinstance(question.unit, PersonTime):
         return ()
     return (question.unit.most_each, (period.end - period.start).days + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The key columns that proportions with the same periods and strata share, to be filled from arrays."""
+
+    keys: pl.DataFrame
+    order: npt.NDArray[Any]
+    """For each row of `keys` its place among periods and levels in their own order."""
+
+    @classmethod
+    def of(cls, *, member: str, periods: tuple[Period, ...], strata: tuple[Stratum, ...]) -> Self:
+        """Return the grid of some periods and strata."""
+        levels = [LEVELS[stratum] for stratum in strata]
+        rows = [(member, period.start, *level) for period in periods for level in product(*levels)]
+        schema = {
+            name: kind for name, kind in count_schema(strata).items() if name not in QUANTITIES[CountKind.PROPORTION]
+        }
+        keys = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("place").sort(list(schema))
+        return cls(keys=keys.drop("place"), order=keys["place"].to_numpy())
+
+    def count(self, measure: Measure, *, numerators: npt.NDArray[Any], denominators: npt.NDArray[Any]) -> Count:
+        """Return the count of a measure.
+
+        Args:
+            measure: one with the grid's strata, that counts a proportion.
+            numerators: for every period and, within it, every level of the strata; the last stratum's change first.
+            denominators: the same.
+        """
+        cells = self.keys.hstack(
+            [
+                pl.Series("numerator", numerators[self.order].astype(np.int64)),
+                pl.Series("denominator", denominators[self.order].astype(np.int64)),
+            ]
+        )
+        return Count(measure=measure.ref, strata=measure.strata, cells=cells)

@@ -27,6 +27,10 @@ class CodeList:
                 "every concept that is named is excluded too; take one out of `excluded`", field="excluded"
             )
 
+    def __hash__(self) -> int:
+        # Lists are keys wherever a batch is planned; to hash every name of every concept each time takes longer.
+        return hash((self.id, self.version, len(self.concepts)))
+
     @property
     def concept_ids(self) -> tuple[int, ...]:
         return tuple(concept_id for concept_id, _ in self.concepts)

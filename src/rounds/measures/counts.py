@@ -41,7 +41,7 @@ class Count:
         keys = [name for name in expected if name not in QUANTITIES[self.kind]]
         if self.cells.select(keys).is_duplicated().any():
             raise ValueError(f"{self.measure}: two rows for the same member, period and stratum")
-        if self.cells.filter(pl.any_horizontal(pl.col(name) < 0 for name in QUANTITIES[self.kind])).height:
+        if any((self.cells[name] < 0).any() for name in QUANTITIES[self.kind]):
             raise ValueError(f"{self.measure}: a number is below 0")
         if self.cells.filter(pl.any_horizontal(*_impossible(self.kind))).height:
             raise ValueError(f"{self.measure}: {_PROBLEMS[self.kind]}")

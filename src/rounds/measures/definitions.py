@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
@@ -170,14 +171,23 @@ def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
-    if is_dataclass(part):
-        named = {field.name: _meaning(getattr(part, field.name)) for field in fields(part)}
-        return {"is": type(part).__name__, **named}
+    names = _field_names(type(part))
+    if names is not None:
+        return {"is": type(part).__name__, **{name: _meaning(getattr(part, name)) for name in names}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):
         return part.isoformat()
     return part
+
+
+_FIELD_NAMES: Final[dict[type, tuple[str, ...] | None]] = {}
+
+
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    if kind not in _FIELD_NAMES:
+        _FIELD_NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _FIELD_NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -82,7 +82,7 @@ def plain_rows(
     """
     table = _table(source, criterion)
     chosen = None if criterion.concept_set is None else tuple(sorted(concepts[criterion.concept_set]))
-    rows = coded(table, chosen, source.edges)
+    rows = coded((criterion.domain, chosen), table, chosen, source.edges)
     if ends and (TABLES[criterion.domain].ends is not End.RECORDED or not source.knows_ends(table.table)):
         raise NotCovered(f"the ends of {criterion.domain} are not all recorded")
     bounds = np.ascontiguousarray(rows.bounds.T)

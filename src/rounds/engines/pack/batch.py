@@ -1,6 +1,5 @@
 """Counts measures over a pack: block after block of people, all measures of a batch together."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,17 +11,18 @@ from rounds.engines import duck
 from rounds.engines.codes import records_question
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import MEMORY_LIMIT, Asked
-from rounds.engines.grid import Cell, check_periods, complete_count
+from rounds.engines.grid import Grid, check_periods
 from rounds.engines.pack.blocks import Block, block_edges
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
-from rounds.engines.pack.days import DAYS, Masks, day_number, years
+from rounds.engines.pack.days import DAYS, day_number, years
 from rounds.engines.pack.entries import with_entries
 from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
+from rounds.engines.pack.program import Program, Tally
 from rounds.engines.pack.row_criteria import RowCriteria
 from rounds.engines.pack.steps import Shared
-from rounds.engines.pack.tallies import tally, tally_rows
+from rounds.engines.pack.tallies import tally_rows
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -112,8 +112,10 @@ def count_saying_how(
             strict=True,
         )
     )
+    grids: dict[object, Grid] = {}
     counts = [
-        by_sql[place] if place in by_sql else plan.result(place, one, member=member) for place, one in enumerate(asked)
+        by_sql[place] if place in by_sql else plan.result(place, one, member=member, grids=grids)
+        for place, one in enumerate(asked)
     ]
     return Counted(
         counts=tuple(counts),
@@ -123,22 +125,13 @@ def count_saying_how(
     )
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Chunk:
-    """Periods that are counted together, and the group that every range of people is in, in each of them."""
+    """Periods that are counted together."""
 
+    number: int
     masks: PeriodMasks
     periods: tuple[Period, ...]
-    groups: Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _PeopleTask:
-    """People in some periods: those asked about, and those met among them. Tasks that are alike are one."""
-
-    chunk: _Chunk
-    asked: Shared
-    met: Shared | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,10 +151,16 @@ class _Plan:
     records: Records
     asked: Sequence[Asked]
     not_covered: dict[int, str] = field(default_factory=dict)
-    _tasks: list[_PeopleTask | _RowsTask] = field(default_factory=list)
-    _of: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    """For each measure the places of its tasks: denominator and numerator; of rows one task is both."""
-    _totals: list[Array] = field(default_factory=list)
+    _chunks: dict[tuple[Period, ...], _Chunk] = field(default_factory=dict)
+    _tallies: list[Tally] = field(default_factory=list)
+    _denominators: dict[Shared, int] = field(default_factory=dict)
+    _row_tasks: list[_RowsTask] = field(default_factory=list)
+    _of_people: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """For each measure of people the tallies of its denominator and its numerator, for each chunk of periods."""
+    _of_rows: dict[int, int] = field(default_factory=dict)
+    """For each measure of rows its task, which counts both."""
+    _tallied: Array = field(default_factory=lambda: np.empty(0))
+    _row_totals: list[Array] = field(default_factory=list)
 
     def run(self, threads: int) -> None:
         edges = block_edges(self.pack.people)
@@ -170,8 +169,6 @@ class _Plan:
             concepts=concepts_of([one.measure for one in self.asked], self.records, self.pack),
             edges=edges,
         )
-        chunks: dict[tuple[Period, ...], _Chunk] = {}
-        denominators: dict[Shared, int] = {}
         for place, one in enumerate(self.asked):
             question = records_question(one.measure)
             if one.measure.groupings:
@@ -182,38 +179,32 @@ class _Plan:
                 continue
             try:
                 if isinstance(question.unit, Rows):
-                    self._of[place] = [self._add_rows(rows, question, question.unit, one.periods)]
-                    continue
-                found = []
-                for start in range(0, len(one.periods), MOST_PERIODS):
-                    periods = one.periods[start : start + MOST_PERIODS]
-                    if periods not in chunks:
-                        chunks[periods] = _Chunk(
-                            masks=PeriodMasks(rows=rows, periods=periods),
-                            periods=periods,
-                            groups=_groups(self.pack, periods),
-                        )
-                    found.append(self._add_people(chunks[periods], question, question.unit, denominators))
-                self._of[place] = found
+                    self._of_rows[place] = self._add_rows(rows, question, question.unit, one.periods)
+                else:
+                    self._of_people[place] = [
+                        self._add_people(self._chunk(rows, periods), question, question.unit)
+                        for periods in _chunks_of(one.periods)
+                    ]
             except NotCovered as reason:
                 self.not_covered[place] = str(reason)
-        self._totals = self._worked_out(edges, rows, threads)
+        self._work_out(edges, rows, threads)
 
-    def _add_people(
-        self, chunk: _Chunk, question: RecordsQuestion, unit: People, denominators: dict[Shared, int]
-    ) -> tuple[int, int]:
+    def _chunk(self, rows: RowCriteria, periods: tuple[Period, ...]) -> _Chunk:
+        if periods not in self._chunks:
+            masks = PeriodMasks(rows=rows, periods=periods)
+            self._chunks[periods] = _Chunk(number=len(self._chunks), masks=masks, periods=periods)
+        return self._chunks[periods]
+
+    def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People) -> tuple[int, int]:
         asked = chunk.masks.all_of(unit.criterion, question.who)
         met = chunk.masks.step(question.numerator)
-        if asked not in denominators:
-            denominators[asked] = len(self._tasks)
-            self._tasks.append(_PeopleTask(chunk=chunk, asked=asked, met=None))
-            asked.uses += 1
-        self._tasks.append(_PeopleTask(chunk=chunk, asked=asked, met=met))
-        return denominators[asked], len(self._tasks) - 1
+        if asked not in self._denominators:
+            self._denominators[asked] = len(self._tallies)
+            self._tallies.append(Tally(asked=asked, met=None, chunk=chunk.number, periods=len(chunk.periods)))
+        self._tallies.append(Tally(asked=asked, met=met, chunk=chunk.number, periods=len(chunk.periods)))
+        return self._denominators[asked], len(self._tallies) - 1
 
-    def _add_rows(
-        self, rows: RowCriteria, question: RecordsQuestion, unit: Rows, periods: tuple[Period, ...]
-    ) -> tuple[int, int]:
+    def _add_rows(self, rows: RowCriteria, question: RecordsQuestion, unit: Rows, periods: tuple[Period, ...]) -> int:
         rows.check(unit.events, question.who, question.numerator)
         if rows.table(unit.events.table).vague:
             raise NotCovered(f"{unit.events.table} has rows that end after 2079")
@@ -222,7 +213,7 @@ class _Plan:
         if np.any(np.diff(ends) < 0):
             raise NotCovered("a period ends before one that starts before it")
         days = np.arange(DAYS)
-        self._tasks.append(
+        self._row_tasks.append(
             _RowsTask(
                 question=question,
                 unit=unit,
@@ -231,63 +222,58 @@ class _Plan:
                 last_place=np.searchsorted(starts, days, side="right") - 1,
             )
         )
-        return len(self._tasks) - 1, len(self._tasks) - 1
+        return len(self._row_tasks) - 1
 
-    def _worked_out(self, edges: Array, rows: RowCriteria, threads: int) -> list[Array]:
+    def _work_out(self, edges: Array, rows: RowCriteria, threads: int) -> None:
+        program = Program(
+            pack=self.pack,
+            groups=_groups(self.pack, [chunk.periods for chunk in self._chunks.values()]),
+            group_number=_GROUPS,
+            tallies=self._tallies,
+        )
         blocks: Iterator[int] = iter(range(len(edges) - 1))
 
-        def work() -> list[Array]:
-            spare: list[Masks] = []
-            totals = [np.zeros((2, _GROUPS, _periods_of(task)), dtype=np.int64) for task in self._tasks]
+        def work() -> tuple[Array, list[Array]]:
+            runner = program.runner()
+            totals = [np.zeros((2, _GROUPS, len(task.periods)), dtype=np.int64) for task in self._row_tasks]
             for number in blocks:
-                block = Block(
-                    pack=self.pack,
-                    number=number,
-                    base=int(edges[number]),
-                    people=int(edges[number + 1] - edges[number]),
-                    spare=spare,
-                )
-                for task, total in zip(self._tasks, totals, strict=True):
-                    if isinstance(task, _PeopleTask):
-                        _tally_people(block, task, total)
-                    else:
-                        _tally_rows(block, task, rows, total)
-            return totals
+                people = int(edges[number + 1] - edges[number])
+                block = Block(pack=self.pack, number=number, base=int(edges[number]), people=people)
+                if self._tallies:
+                    runner.run(block)
+                for task, total in zip(self._row_tasks, totals, strict=True):
+                    _tally_rows(block, task, rows, total)
+            return runner.totals, totals
 
         with ThreadPoolExecutor(threads) as pool:
-            workers = [pool.submit(work) for _ in range(threads)]
-            totals = [worker.result() for worker in workers]
-        return [sum(parts[1:], start=parts[0]) for parts in zip(*totals, strict=True)]
+            found = [worker.result() for worker in [pool.submit(work) for _ in range(threads)]]
+        self._tallied = np.sum([tallied for tallied, _ in found], axis=0)
+        self._row_totals = [np.sum(parts, axis=0) for parts in zip(*(totals for _, totals in found), strict=True)]
 
-    def result(self, place: int, one: Asked, *, member: str) -> Count:
+    def result(self, place: int, one: Asked, *, member: str, grids: dict[object, Grid]) -> Count:
         """Return the count of a covered measure."""
-        numerators: Counter[Cell] = Counter()
-        denominators: Counter[Cell] = Counter()
-        for of, met in self._of[place]:
-            periods = _periods(self._tasks[of])
-            _add(denominators, self._totals[of][0], periods, one.measure)
-            _add(numerators, self._totals[met][1], periods, one.measure)
-        tallies = {cell: (numerators[cell], denominators[cell]) for cell in denominators}
-        return complete_count(one.measure, member=member, periods=one.periods, tallies=tallies)
+        key = (one.periods, one.measure.strata)
+        if key not in grids:
+            grids[key] = Grid.of(member=member, periods=one.periods, strata=one.measure.strata)
+        if place in self._of_rows:
+            of, met = self._row_totals[self._of_rows[place]]
+        else:
+            lengths = [self._tallies[number].periods for number, _ in self._of_people[place]]
+            of, met = (
+                np.concatenate(
+                    [
+                        self._tallied[numbers[part], :, :length]
+                        for numbers, length in zip(self._of_people[place], lengths, strict=True)
+                    ],
+                    axis=1,
+                )
+                for part in (0, 1)
+            )
+        return grids[key].count(one.measure, numerators=_cells(met, one.measure), denominators=_cells(of, one.measure))
 
 
-def _periods(task: _PeopleTask | _RowsTask) -> tuple[Period, ...]:
-    return task.chunk.periods if isinstance(task, _PeopleTask) else task.periods
-
-
-def _periods_of(task: _PeopleTask | _RowsTask) -> int:
-    return len(_periods(task))
-
-
-def _tally_people(block: Block, task: _PeopleTask, total: Array) -> None:
-    ranges = block.pack.ranges
-    first_range = int(np.searchsorted(ranges, block.base, side="right")) - 1
-    asked = task.asked.masks(block)
-    met = asked if task.met is None else task.met.masks(block)
-    tally(asked, met, block.base, ranges, first_range, task.chunk.groups, total[0 if task.met is None else 1])
-    task.asked.done(block, asked)
-    if task.met is not None:
-        task.met.done(block, met)
+def _chunks_of(periods: tuple[Period, ...]) -> list[tuple[Period, ...]]:
+    return [periods[start : start + MOST_PERIODS] for start in range(0, len(periods), MOST_PERIODS)]
 
 
 def _tally_rows(block: Block, task: _RowsTask, criteria: RowCriteria, total: Array) -> None:
@@ -311,11 +297,15 @@ def _tally_rows(block: Block, task: _RowsTask, criteria: RowCriteria, total: Arr
     )
 
 
-def _groups(pack: Pack, periods: tuple[Period, ...]) -> Array:
+def _groups(pack: Pack, chunks: Sequence[tuple[Period, ...]]) -> Array:
     """Return the group of every range of people in every period: their sex, and the age band on its first day."""
     starts = pack.ranges[:-1]
-    age = np.array([period.start.year for period in periods]) - pack.born[starts].astype(np.int64)[:, None]
-    return pack.sex[starts].astype(np.int64)[:, None] * _BANDS + _band_of_age()[np.clip(age, 0, OLDEST_AGE + 1)]
+    found = np.zeros((len(chunks), len(starts), max(map(len, chunks), default=0)), dtype=np.int64)
+    for place, periods in enumerate(chunks):
+        age = np.array([period.start.year for period in periods]) - pack.born[starts].astype(np.int64)[:, None]
+        band = _band_of_age()[np.clip(age, 0, OLDEST_AGE + 1)]
+        found[place, :, : len(periods)] = pack.sex[starts].astype(np.int64)[:, None] * _BANDS + band
+    return found
 
 
 def _band_of_age() -> Array:
@@ -324,18 +314,14 @@ def _band_of_age() -> Array:
     return np.searchsorted([high for _, _, high in AGE_BANDS], ages, side="left")
 
 
-def _add(cells: Counter[Cell], totals: Array, periods: tuple[Period, ...], measure: Measure) -> None:
-    by_sex_and_band = totals.reshape(len(LEVELS[Stratum.SEX]), _BANDS, len(periods))
-    if Stratum.AGE_BAND in measure.strata and by_sex_and_band[:, -1].any():
-        raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
-    if Stratum.AGE_BAND not in measure.strata:
-        by_sex_and_band = by_sex_and_band.sum(axis=1, keepdims=True)
-    if Stratum.SEX not in measure.strata:
-        by_sex_and_band = by_sex_and_band.sum(axis=0, keepdims=True)
-    levels = {Stratum.SEX: LEVELS[Stratum.SEX], Stratum.AGE_BAND: LEVELS[Stratum.AGE_BAND]}
-    for sex, bands in zip(levels[Stratum.SEX], by_sex_and_band.tolist(), strict=False):
-        for band, numbers in zip(levels[Stratum.AGE_BAND], bands, strict=False):
-            of = tuple(sex if stratum is Stratum.SEX else band for stratum in measure.strata)
-            for period, number in zip(periods, numbers, strict=True):
-                if number:
-                    cells[period.start, of] += number
+def _cells(totals: Array, measure: Measure) -> Array:
+    """Return totals, of shape (groups, periods), for every period and level of the measure's strata, in that order."""
+    by_sex_and_band = totals.reshape(len(LEVELS[Stratum.SEX]), _BANDS, -1)
+    if Stratum.AGE_BAND in measure.strata:
+        if by_sex_and_band[:, -1].any():
+            raise ValueError(f"{measure.ref}: an age above {OLDEST_AGE} has no age band")
+        by_sex_and_band = by_sex_and_band[:, :-1]
+    axes = {Stratum.SEX: 0, Stratum.AGE_BAND: 1}
+    others = tuple(axis for stratum, axis in axes.items() if stratum not in measure.strata)
+    found = by_sex_and_band.sum(axis=others, keepdims=True)
+    return np.asarray(found.transpose([2, *(axes[stratum] for stratum in measure.strata), *others]).ravel())

@@ -1,5 +1,6 @@
 """A block: some thousands of people with consecutive numbers, few enough that what is held of them stays small."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,26 +11,44 @@ from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.row_kernels import kept, merged
 
 BLOCK_PEOPLE = 32_768
-_MOST_SPARE = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Coded:
-    """The rows of one table that carry one of some codes, and where each block's begin."""
+    """The rows of one table that carry one of some codes."""
 
+    key: Hashable
+    """What was asked for."""
     table: PackTable
-    bounds: Array
-    """Shape (concepts, blocks + 1)."""
+    places: Array
+    """Where the concepts stand in the table's index."""
+    edges: Array
+    """The first person of each block, and the number of people."""
+    _bounds: Array | None = None
 
     def of_block(self, number: int) -> tuple[Array, Array]:
         """Return where each concept's rows of a block start and stop."""
         return self.bounds[:, number].copy(), self.bounds[:, number + 1].copy()
 
+    @property
+    def bounds(self) -> Array:
+        """Where each block's rows begin, shape (concepts, blocks + 1); found when first asked for."""
+        if self._bounds is None:
+            self._bounds = self._found()
+        return self._bounds
 
-def coded(table: PackTable, concepts: tuple[int, ...] | None, edges: Array) -> Coded:
+    def _found(self) -> Array:
+        starts, stops = self.table.starts[self.places].copy(), self.table.stops[self.places].copy()
+        bounds = np.empty((len(self.places), len(self.edges)), dtype=np.int64)
+        block_bounds(self.table.columns["person"], starts, stops, self.edges, bounds)
+        return bounds
+
+
+def coded(key: Hashable, table: PackTable, concepts: tuple[int, ...] | None, edges: Array) -> Coded:
     """Return the rows of some concepts, or of all.
 
     Args:
+        key: what was asked for.
         table: where they are.
         concepts: sorted; None for every row.
         edges: the first person of each block, and the number of people.
@@ -38,10 +57,7 @@ def coded(table: PackTable, concepts: tuple[int, ...] | None, edges: Array) -> C
         places = np.arange(len(table.concepts))
     else:
         places = places_of(np.asarray(concepts, dtype=np.int64), table.concepts)
-    starts, stops = table.starts[places].copy(), table.stops[places].copy()
-    bounds = np.empty((len(places), len(edges)), dtype=np.int64)
-    block_bounds(table.columns["person"], starts, stops, edges, bounds)
-    return Coded(table=table, bounds=bounds)
+    return Coded(key=key, table=table, places=places, edges=edges)
 
 
 def places_of(wanted: Array, known: Array) -> Array:
@@ -69,35 +85,7 @@ class Block:
     number: int
     base: int
     people: int
-    spare: list[Masks] = field(default_factory=list)
-    """Arrays that nobody reads any more: new ones of this size would have to be cleared by the system."""
-    masks: dict[object, Masks] = field(default_factory=dict)
-    left: dict[object, int] = field(default_factory=dict)
-    """How often each of `masks` will still be asked for."""
     rows: dict[object, "RowSet"] = field(default_factory=dict)
-
-    def some(self) -> Masks:
-        """Return an array for the masks of the block, with anything in it."""
-        while self.spare:
-            found = self.spare.pop()
-            if len(found) == self.people:
-                return found
-        return np.empty(self.people, dtype=np.uint64)
-
-    def none(self) -> Masks:
-        """Return an array for the masks of the block, without a bit."""
-        found = self.some()
-        found.fill(0)
-        return found
-
-    def give_back(self, masks: Masks) -> None:
-        """Take an array that nobody will read again."""
-        if len(self.spare) < _MOST_SPARE:
-            self.spare.append(masks)
-
-    @property
-    def span(self) -> slice:
-        return slice(self.base, self.base + self.people)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

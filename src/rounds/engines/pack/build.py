@@ -11,12 +11,22 @@ from typing import Any, Final, TypeVar
 import duckdb
 import numpy as np
 
-from rounds.engines.pack.build_table import Known, Observation, Spans, TableBuild, clipped, days_sql, outside
-from rounds.engines.pack.days import LAST_DAY, ORIGIN
+from rounds.engines.pack.build_table import (
+    BATCH_ROWS,
+    Known,
+    Observation,
+    Spans,
+    TableBuild,
+    clipped,
+    days_sql,
+    outside,
+)
+from rounds.engines.pack.days import ORIGIN
 from rounds.engines.pack.files import save
 from rounds.engines.pack.layout import (
     FORMAT,
     MANIFEST,
+    Array,
     Pack,
     digest_of,
     open_pack,
@@ -113,21 +123,29 @@ def _all_of(pool: Executor, work: Callable[[T], R], several: Iterable[T]) -> lis
 
 
 def _people(folder: Path, connection: duckdb.DuckDBPyConnection) -> tuple[Known, int]:
-    found = connection.execute(PEOPLE).fetchnumpy()
-    levels = np.array(LEVELS[Stratum.SEX])
-    order_of_levels = np.argsort(levels)
-    sex = order_of_levels[np.searchsorted(levels[order_of_levels], found["sex"].astype(str))].astype(np.uint8)
-    born = found["born"].astype(np.int16)
-    order = np.lexsort((found["person_id"], born, sex))
-    month = (born.astype("int64") - 1970) * 12 + found["month"] - 1
-    starts = month.astype("datetime64[M]").astype("datetime64[D]")
-    length = (month + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
-    birth = starts + np.minimum(found["day"].astype("timedelta64[D]") - 1, length - 1)
-    days = (birth - np.datetime64(ORIGIN)).astype(np.int64)
-    save(folder, "people.birth", np.clip(days, 0, LAST_DAY).astype(np.uint16)[order])
-    save(folder, "people.sex", sex[order])
-    save(folder, "people.born", born[order])
-    return Known.of(found["person_id"][order]), len(order)
+    levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(LEVELS[Stratum.SEX]))
+    found = connection.execute(
+        f"SELECT person_id, CAST(CASE sex {levels} END AS UTINYINT) AS sex, CAST(born AS SMALLINT) AS born, month, day "
+        f"FROM ({PEOPLE}) p ORDER BY sex, born, person_id"
+    ).fetchnumpy()
+    ids, number = found["person_id"], len(found["person_id"])
+    birth = np.empty(number, dtype=np.uint16)
+    for at in range(0, number, BATCH_ROWS):
+        some = slice(at, at + BATCH_ROWS)
+        birth[some] = _birthdays(found["born"][some], found["month"][some], found["day"][some])
+    save(folder, "people.birth", birth)
+    save(folder, "people.sex", found["sex"])
+    save(folder, "people.born", found["born"])
+    return Known.of(ids), number
+
+
+def _birthdays(born: Array, month: Array, day: Array) -> Array:
+    """Return the day people were born on, a month's last where their month is shorter."""
+    months = (born.astype(np.int64) - 1970) * 12 + month - 1
+    starts = months.astype("datetime64[M]").astype("datetime64[D]")
+    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
+    birth = starts + np.minimum(day.astype("timedelta64[D]") - 1, length - 1)
+    return clipped((birth - np.datetime64(ORIGIN)).astype(np.int64))
 
 
 def _observed(

@@ -2,6 +2,7 @@
 """Builds one table of a pack: its rows brought to their concepts file by file, then sorted concept by concept."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -12,7 +13,7 @@ import numpy as np
 
 from rounds.engines.pack import sorting
 from rounds.engines.pack.days import LAST_DAY, ORIGIN
-from rounds.engines.pack.files import new_array, save
+from rounds.engines.pack.files import new_array, room_aside, save
 from rounds.engines.pack.layout import COLUMN_TYPES, Array
 from rounds.engines.rows import rows_sql
 from rounds.measures.events import WITH_END, WITH_VALUE, WITH_VISIT, EventTable
@@ -23,6 +24,8 @@ BATCH_ROWS: Final = 500_000
 _MINUTE_BITS: Final = 11
 _DAY_BITS: Final = 16
 _FEW_ROWS: Final = 10_000
+_MOST_ROWS: Final = 1_000_000
+"""That are sorted at once: sorting takes 32 bytes of memory a row."""
 _TIED: Final = ("value", "last", "unit", "answer", "visit")
 
 
@@ -78,8 +81,11 @@ class Spans:
         return sum(stop - start for start, stop in self.spans)
 
     def sort(self) -> None:
+        columns = self.table.columns
         for start, stop in self.spans:
-            _sort(self.table.columns, start, stop)
+            many = stop - start > _MOST_ROWS
+            for low, high in _by_people(columns, start, stop, self.table.folder) if many else [(start, stop)]:
+                _sort(columns, low, high)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -229,7 +235,7 @@ def days_sql(name: str) -> str:
 
 
 def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
-    """Sort the rows of one concept where they stand."""
+    """Sort the rows of one concept, or of some people with it, where they stand."""
     if stop - start < 2:
         return
     of = {name: column[start:stop] for name, column in columns.items()}
@@ -245,3 +251,24 @@ def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
     del key
     for values in of.values():
         values[:] = values[order]
+
+
+def _by_people(columns: dict[str, Array], start: int, stop: int, folder: Path) -> list[tuple[int, int]]:
+    """Bring rows of one concept into groups of people, few enough to be sorted in little memory; return where."""
+    rows, person = stop - start, columns["person"][start:stop]
+    groups = -(-rows // _MOST_ROWS)
+    width = int(person.max()) // groups + 1
+    chunks = [slice(at, min(at + BATCH_ROWS, rows)) for at in range(0, rows, BATCH_ROWS)]
+    number = sum(np.bincount(person[chunk] // width, minlength=groups) for chunk in chunks)
+    stops = np.cumsum(number)
+    cursor = stops - number
+    with ExitStack() as files:
+        aside = {name: files.enter_context(room_aside(folder, column[start:stop])) for name, column in columns.items()}
+        for chunk in chunks:
+            at = np.empty(chunk.stop - chunk.start, dtype=np.int64)
+            sorting.assign((person[chunk] // width).astype(np.int32), person[chunk], cursor, at)
+            for name, column in columns.items():
+                sorting.scatter(aside[name], at, column[start:stop][chunk])
+        for name, column in columns.items():
+            column[start:stop] = aside[name]
+    return [(start + int(low), start + int(high)) for low, high in zip(stops - number, stops, strict=True)]

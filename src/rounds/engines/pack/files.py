@@ -1,6 +1,9 @@
 """Arrays as files of a pack."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,3 +31,15 @@ def new_array(folder: Path, name: str, *, kind: str, length: int) -> Array:
     with path.open("r+b") as stream:
         os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array
+
+
+@contextmanager
+def room_aside(folder: Path, like: Array) -> Iterator[Array]:
+    """Give an array of the same shape and type that lies in a file without a name, so that it takes no memory.
+
+    Raises:
+        OSError: if there is no room for it.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, max(like.nbytes, 1))
+        yield np.memmap(file, dtype=like.dtype, mode="r+", shape=like.shape)

@@ -153,6 +153,50 @@ def first_rows(
 
 
 @compiled
+def of_first_days(
+    out: Array,
+    best: Array,
+    base: int,
+    starts: Array,
+    stops: Array,
+    person: Array,
+    first: Array,
+    inside: Array,
+    of_first: Array,
+    year: Array,
+    of_year: Array,
+    born: Array,
+    birth: Array,
+    low: int,
+    high: int,
+    birthdays: bool,
+) -> None:  # pragma: no cover
+    """Give everybody the mask of the first day on which they have a row, if they have the age on it.
+
+    `best` is room for a day for everybody. `inside` is empty if every row will do. `year` and `of_year` are, by day,
+    the year and the day of the year.
+    """
+    never = np.uint16(65_535)
+    best[:] = never
+    for part in range(len(starts)):
+        before = -1
+        for row in range(starts[part], stops[part]):
+            who = person[row] - base
+            if who != before and (len(inside) == 0 or inside[row] != 0):
+                before = who
+                best[who] = min(best[who], first[row])
+    for who in range(len(out)):
+        day = best[who]
+        out[who] = 0
+        if day != never:
+            age = year[day] - born[base + who]
+            if birthdays and of_year[day] < of_year[birth[base + who]]:
+                age -= 1
+            if low <= age <= high:
+                out[who] = of_first[day]
+
+
+@compiled
 def of_rows(
     out: Array, rows: Array, first: Array, of_first: Array, last: Array, of_last: Array, sieve: Sieve
 ) -> None:  # pragma: no cover

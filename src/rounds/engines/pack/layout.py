@@ -176,7 +176,7 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
     columns = {
-        column: _mapped(folder, f"{name}.{column}") if column in about["columns"] else _empty(kind)
+        column: _mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
         for column, kind in COLUMN_TYPES.items()
     }
     index = {part: _mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
@@ -191,13 +191,14 @@ def _mapped(folder: Path, name: str) -> Array:
         shape, _, kind = np.lib.format.read_array_header_1_0(stream)
         offset = stream.tell()
     if 0 in shape:  # nothing to map
-        return _empty(kind)
+        return empty_array(kind)
     array: Array = np.asarray(np.memmap(path, mode="r", dtype=kind, shape=shape, offset=offset))
     array.setflags(write=False)
     return array
 
 
-def _empty(kind: npt.DTypeLike) -> Array:
+def empty_array(kind: npt.DTypeLike) -> Array:
+    """Return an array of nothing, such as a column that a table does not have."""
     array: Array = np.empty(0, dtype=kind)
     array.setflags(write=False)
     return array

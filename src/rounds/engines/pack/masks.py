@@ -19,6 +19,7 @@ from rounds.engines.pack.steps import (
     Contrary,
     HavingAny,
     HavingFirst,
+    HavingFirstDay,
     HavingRows,
     InObservation,
     SameInRange,
@@ -49,6 +50,7 @@ from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, Window, add_months
 
 MOST_PERIODS: Final = 64
+_YOUNGEST, _OLDEST = -10_000, 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,16 +64,14 @@ class PeriodMasks:
     _spans: dict[Window, list[Span]] = field(default_factory=dict)
 
     def step(self, criterion: Criterion) -> Shared:
-        """Return the step of a criterion; every call is one use of it.
+        """Return the step of a criterion.
 
         Raises:
             NotCovered: if the pack cannot tell.
         """
         if criterion not in self._steps:
             self._steps[criterion] = Shared(step=self._made(criterion))
-        found = self._steps[criterion]
-        found.uses += 1
-        return found
+        return self._steps[criterion]
 
     def all_of(self, *several: Criterion | None) -> Shared:
         """Return the step of several criteria together."""
@@ -182,6 +182,9 @@ class PeriodMasks:
             first, then = self._sieve(table, where), self._sieve(table, provided)
             if first is None or no_sieve is None or asked.at_least > 1:
                 return None
+            by_day = self._first_day(asked, first, of_first, of_last)
+            if by_day is not None:
+                return by_day
             besides = None if then is not None or provided is None else partial(_flags, self.rows, provided)
             return HavingFirst(
                 coded=coded,
@@ -197,11 +200,27 @@ class PeriodMasks:
             return None
         return HavingAny(
             coded=coded,
-            sieve=sieve if _sieves(sieve) else None,
-            no_sieve=no_sieve,
+            sieve=sieve if len(sieve.value) > 0 or len(sieve.answer) > 0 else None,
+            inside=len(sieve.inside) > 0,
             of_first=of_first,
             of_last=of_last,
             at_least=asked.at_least,
+        )
+
+    def _first_day(self, asked: Has, sieve: Sieve, of_first: Masks, of_last: Masks) -> Step | None:
+        """Return the way that needs only the day of a first row; None if more of the row is asked."""
+        age = asked.provided
+        if len(sieve.value) > 0 or len(sieve.answer) > 0 or of_last is not EVERY_BIT:
+            return None
+        if age is not None and not (isinstance(age, Age) and age.at is Anchor.START):
+            return None
+        return HavingFirstDay(
+            coded=self.rows.coded(asked.events),
+            inside=len(sieve.inside) > 0,
+            of_first=of_first,
+            low=_YOUNGEST if age is None or age.low is None else age.low,
+            high=_OLDEST if age is None or age.high is None else age.high,
+            birthdays=age is not None and age.by is AgeBy.BIRTHDAY,
         )
 
     def _sieve(self, table: PackTable, criterion: Criterion | None) -> Sieve | None:
@@ -253,10 +272,6 @@ def _rows(criteria: RowCriteria, asked: Has, of_first: Masks, of_last: Masks, bl
 
 def _flags(criteria: RowCriteria, provided: Criterion, rows: RowSet) -> Array:
     return criteria.flags(rows, provided)
-
-
-def _sieves(sieve: Sieve) -> bool:
-    return any(len(column) > 0 for column in (sieve.inside, sieve.value, sieve.answer))
 
 
 def _born_between(asked: Age, day: date) -> Span:

@@ -64,7 +64,7 @@ class RowCriteria:
         key = (events.table, events.codes)
         if key not in self._coded:
             concepts = None if events.codes is None else self.concepts[events.codes]
-            self._coded[key] = coded(self.table(events.table), concepts, self.edges)
+            self._coded[key] = coded(key, self.table(events.table), concepts, self.edges)
         return self._coded[key]
 
     def check(self, events: Events | Scored, *criteria: Criterion | None) -> None:

@@ -1,48 +1,30 @@
-"""Steps that give everybody of a block a mask, one bit a period. Steps are shared, so each is worked out once."""
+"""Steps that give everybody a mask, one bit a period: some are done by the program, some worked out before it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only
-from rounds.engines.pack.days import EVERY_BIT, Masks
-from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_rows, of_spans, on_a_day, over_days
-from rounds.engines.pack.layout import Array
+from rounds.engines.pack.days import Masks, days_of_year, years
+from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_first_days, of_rows, of_spans, over_days
+from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.row_kernels import people_having
 
 
-class Step(Protocol):
-    """Gives the masks of a block, in an array that is its caller's from then on."""
+class Worked(Protocol):
+    """A step that is worked out for a whole block before its program runs."""
 
-    def masks(self, block: Block) -> Masks: ...
+    def masks(self, block: Block, out: Masks) -> None:
+        """Write the masks of a block, for which there is room with anything in it."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shared:
-    """A step and how often it is asked for: what it gave is kept until the last time."""
+    """A step as others ask for it: the same criterion in the same periods is the same object."""
 
-    step: Step
-    uses: int = 0
-
-    def masks(self, block: Block) -> Masks:
-        """Return the masks, to be read until `done` is called with them."""
-        if self.uses < 2:
-            return self.step.masks(block)
-        if self not in block.masks:
-            block.masks[self] = self.step.masks(block)
-            block.left[self] = self.uses
-        return block.masks[self]
-
-    def done(self, block: Block, masks: Masks) -> None:
-        """Say that one of those who asked has read the masks."""
-        if self.uses >= 2:
-            block.left[self] -= 1
-            if block.left[self] > 0:
-                return
-            del block.masks[self]
-        block.give_back(masks)
+    step: "Step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,14 +33,6 @@ class SameInRange:
 
     of_range: Masks
 
-    def masks(self, block: Block) -> Masks:
-        ranges = block.pack.ranges
-        stop = block.base + block.people
-        low = int(np.searchsorted(ranges, block.base, side="right")) - 1
-        high = int(np.searchsorted(ranges, stop, side="left"))
-        edges = np.clip(ranges[low : high + 1], block.base, stop)
-        return np.repeat(self.of_range[low:high], np.diff(edges))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ByBirth:
@@ -66,9 +40,20 @@ class ByBirth:
 
     of_day: Masks
 
-    def masks(self, block: Block) -> Masks:
-        found: Masks = self.of_day[block.pack.birth[block.span]]
-        return found
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Combined:
+    """The periods in which at least so many of some steps hold."""
+
+    of: tuple[Shared, ...]
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrary:
+    """The periods in which a step does not hold."""
+
+    of: Shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,8 +63,9 @@ class InObservation:
     of_first: Masks
     of_last: Masks
 
-    def masks(self, block: Block) -> Masks:
-        out, pack = block.none(), block.pack
+    def masks(self, block: Block, out: Masks) -> None:
+        pack = block.pack
+        out.fill(0)
         of_spans(
             out,
             block.base,
@@ -89,7 +75,6 @@ class InObservation:
             self.of_first,
             self.of_last,
         )
-        return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,29 +83,61 @@ class HavingAny:
 
     coded: Coded
     sieve: Sieve | None
-    """None if every row passes."""
-    no_sieve: Sieve
+    """None if every row passes that `inside` lets pass; then the program looks at the rows itself."""
+    inside: bool
+    """Without a sieve, whether the rows must begin in an observation period."""
     of_first: Masks
     of_last: Masks
     at_least: int
 
-    def masks(self, block: Block) -> Masks:
-        out = block.none()
+    def masks(self, block: Block, out: Masks) -> None:
+        if self.sieve is None:
+            raise TypeError("rows without a sieve are the program's")
+        out.fill(0)
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         person, first, last = table.columns["person"], table.first, table.last
-        if self.sieve is None and self.at_least == 1 and self.of_last is EVERY_BIT:
-            on_a_day(out, block.base, starts, stops, person, first, self.of_first)
-        elif self.sieve is None and self.at_least == 1 and self.of_first is EVERY_BIT:
-            on_a_day(out, block.base, starts, stops, person, last, self.of_last)
+        rows = (out, block.base, starts, stops, person, first, self.of_first, last, self.of_last)
+        if self.at_least == 1:
+            over_days(*rows, self.sieve)
         else:
-            rows = (out, block.base, starts, stops, person, first, self.of_first, last, self.of_last)
-            sieve = self.sieve or self.no_sieve
-            if self.at_least == 1:
-                over_days(*rows, sieve)
-            else:
-                counted_days(*rows, sieve, self.at_least)
-        return out
+            counted_days(*rows, self.sieve, self.at_least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HavingFirstDay:
+    """The windows in which somebody's first row of all begins, at some age: a day says all that is asked of the row."""
+
+    coded: Coded
+    inside: bool
+    """Whether rows must begin in an observation period."""
+    of_first: Masks
+    low: int
+    high: int
+    birthdays: bool
+    """Whether ages are those of birthdays, not of years."""
+
+    def masks(self, block: Block, out: Masks) -> None:
+        starts, stops = self.coded.of_block(block.number)
+        column, pack = self.coded.table.columns, block.pack
+        of_first_days(
+            out,
+            np.empty(block.people, dtype=np.uint16),
+            block.base,
+            starts,
+            stops,
+            column["person"],
+            column["first"],
+            column["inside"] if self.inside else _ALL_INSIDE,
+            self.of_first,
+            years(),
+            days_of_year(),
+            pack.born,
+            pack.birth,
+            self.low,
+            self.high,
+            self.birthdays,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,8 +153,9 @@ class HavingFirst:
     of_first: Masks
     of_last: Masks
 
-    def masks(self, block: Block) -> Masks:
-        out, best = block.none(), np.full(block.people, -1, dtype=np.int64)
+    def masks(self, block: Block, out: Masks) -> None:
+        out.fill(0)
+        best = np.full(block.people, -1, dtype=np.int64)
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         first_rows(best, block.base, starts, stops, table.columns["person"], moments_of(table), self.sieve)
@@ -145,7 +163,6 @@ class HavingFirst:
             rows = only(block, table, best)
             best[best >= 0] = np.where(self.besides(rows), rows.at, -1)
         of_rows(out, best, table.first, self.of_first, table.last, self.of_last, self.provided)
-        return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -160,8 +177,9 @@ class HavingRows:
     at_least: int
     days: bool
 
-    def masks(self, block: Block) -> Masks:
-        out, rows = block.none(), self.rows(block)
+    def masks(self, block: Block, out: Masks) -> None:
+        out.fill(0)
+        rows = self.rows(block)
         flags = np.ones(len(rows.at), dtype=np.bool_) if self.provided is None else self.provided(rows)
         people_having(
             out,
@@ -176,49 +194,8 @@ class HavingRows:
             self.at_least,
             self.days,
         )
-        return out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Combined:
-    """The periods in which at least so many of some steps hold."""
+_ALL_INSIDE: Final = empty_array("uint8")
 
-    of: tuple[Shared, ...]
-    at_least: int
-
-    def masks(self, block: Block) -> Masks:
-        if self.at_least not in (1, len(self.of)):
-            return self._counted(block)
-        join = np.bitwise_or if self.at_least == 1 else np.bitwise_and
-        out = block.some()
-        for place, part in enumerate(self.of):
-            masks = part.masks(block)
-            if place == 0:
-                np.copyto(out, masks)
-            else:
-                join(out, masks, out=out)
-            part.done(block, masks)
-        return out
-
-    def _counted(self, block: Block) -> Masks:
-        layers = [block.none() for _ in range(self.at_least)]
-        for part in self.of:
-            masks = part.masks(block)
-            for place in range(self.at_least - 1, 0, -1):
-                layers[place] |= layers[place - 1] & masks
-            layers[0] |= masks
-            part.done(block, masks)
-        return layers[-1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contrary:
-    """The periods in which a step does not hold."""
-
-    of: Shared
-
-    def masks(self, block: Block) -> Masks:
-        masks = self.of.masks(block)
-        found: Masks = np.invert(masks, out=block.some())
-        self.of.done(block, masks)
-        return found
+Step = SameInRange | ByBirth | Combined | Contrary | Worked

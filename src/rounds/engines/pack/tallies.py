@@ -13,7 +13,14 @@ Array = npt.NDArray[Any]
 
 @compiled
 def tally(
-    one: Array, other: Array, base: int, ranges: Array, first_range: int, groups: Array, totals: Array
+    one: Array,
+    other: Array,
+    base: int,
+    ranges: Array,
+    first_range: int,
+    groups: Array,
+    periods: int,
+    totals: Array,
 ) -> None:  # pragma: no cover
     """Add up, over a block of people, the bits that two masks share.
 
@@ -25,8 +32,9 @@ def tally(
         base: the number of the block's first person.
         ranges: where each range of people of one sex and year of birth begins.
         first_range: the range of the block's first person.
-        groups: the group of a range in each period, shape (ranges, periods).
-        totals: shape (groups, periods), added to.
+        groups: the group of a range in each period, shape (ranges, at least so many periods).
+        periods: how many there are.
+        totals: shape (groups, at least so many periods), added to.
 
     Source: Mula, Kurz and Lemire (2018), Computer Journal 61:111-120 (Harley and Seal's counter).
     """
@@ -86,7 +94,7 @@ def tally(
                 level += 1
             highest = max(highest, level)
         planes[0], planes[1], planes[2] = ones, twos, fours
-        for period in range(totals.shape[1]):
+        for period in range(periods):
             number = np.int64(0)
             for level in range(highest + 1):
                 number += np.int64((planes[level] >> np.uint64(period)) & np.uint64(1)) << level

@@ -1,0 +1,357 @@
+"""Turns the steps of a round's measures into one program of a kernel, in which what several share is done once.
+
+Rows are what takes time, so they are shared by concept: two code lists that have a concept in common look at its rows
+once. Concepts that are asked for by the same lists form one group, so that a list of thousands is still one scan.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+
+from rounds.engines.pack.addresses import address_of
+from rounds.engines.pack.blocks import Block
+from rounds.engines.pack.days import DAYS, EVERY_BIT, Masks
+from rounds.engines.pack.layout import Array, Pack, PackTable
+from rounds.engines.pack.program_kernels import (
+    AND,
+    AND_NOT,
+    CLEAR,
+    COUNT,
+    NOT,
+    OF_BIRTH,
+    OF_RANGE,
+    OR,
+    SCAN,
+    TALLY,
+    UNITE,
+    run,
+)
+from rounds.engines.pack.steps import ByBirth, Combined, Contrary, HavingAny, SameInRange, Shared, Worked
+
+T = TypeVar("T")
+
+PEOPLE_AT_A_TIME: Final = 2_048
+"""Few enough that several masks of everybody fit into the fastest cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """People to be counted by group: those who are asked about, and of them those who meet the numerator."""
+
+    asked: Shared
+    met: Shared | None
+    """None for the denominator."""
+    chunk: int
+    """Which of the chunks of periods."""
+    periods: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Value:
+    """Masks in layers, and the last operation that reads them. Below 0 is a place of masks that are given."""
+
+    layers: int = 1
+    last_use: int = -1
+    place: int = 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Operation:
+    kind: int
+    out: "_Value | int"
+    reads: tuple[tuple[_Value, int], ...] = ()
+    """What it reads, and which layer."""
+    numbers: tuple[int, ...] = ()
+    fresh: bool = True
+    """Whether what it writes begins with it."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Program:
+    """What is done to every block. Made once for a batch; each worker has a `Runner` of its own."""
+
+    pack: Pack
+    groups: Array
+    """The group of every range of people, shape (chunks of periods, ranges of people, periods)."""
+    group_number: int
+    tallies: Sequence[Tally]
+    given: list[Worked] = field(default_factory=list)
+    _operations: list[_Operation] = field(default_factory=list)
+    _values: dict[Hashable, tuple[_Value, int]] = field(default_factory=dict)
+    _tables: list[PackTable] = field(default_factory=list)
+    _ranges: list[tuple[int, int]] = field(default_factory=list)
+    _of_days: list[Masks] = field(default_factory=list)
+    _of_ranges: list[Masks] = field(default_factory=list)
+    _classes: dict[Hashable, "_Classes"] = field(default_factory=dict)
+    places: int = 0
+    operations: Array = field(default_factory=lambda: np.empty((0, 8), dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        roots = [root for tally in self.tallies for root in (tally.asked, tally.met) if root is not None]
+        self._classify(_leaves(roots))
+        for number, tally in enumerate(self.tallies):
+            asked = self._value(tally.asked)
+            met = asked if tally.met is None else self._value(tally.met)
+            self._do(_Operation(kind=TALLY, out=number, reads=(asked, met), numbers=(tally.chunk, tally.periods)))
+        self.operations = self._placed()
+
+    def _do(self, operation: _Operation) -> None:
+        for value, _ in operation.reads:
+            value.last_use = len(self._operations)
+        if isinstance(operation.out, _Value):
+            operation.out.last_use = max(operation.out.last_use, len(self._operations))
+        self._operations.append(operation)
+
+    def _made(self, kind: int, *reads: tuple[_Value, int], numbers: tuple[int, ...] = ()) -> tuple[_Value, int]:
+        out = _Value()
+        self._do(_Operation(kind=kind, out=out, reads=reads, numbers=numbers))
+        return out, 0
+
+    def _value(self, shared: Shared) -> tuple[_Value, int]:
+        if shared not in self._values:
+            self._values[shared] = self._worked_out(shared)
+        return self._values[shared]
+
+    def _worked_out(self, shared: Shared) -> tuple[_Value, int]:
+        match shared.step:
+            case SameInRange(of_range=masks):
+                return self._made(OF_RANGE, numbers=(_place(self._of_ranges, masks), 0))
+            case ByBirth(of_day=masks):
+                return self._made(OF_BIRTH, numbers=(_place(self._of_days, masks), 0))
+            case Contrary(of=one):
+                return self._made(NOT, self._value(one))
+            case Combined() as combined:
+                return self._combined(combined)
+            case HavingAny(sieve=None) as having:
+                return self._classes[_key(having)].value(self, having)
+            case step:
+                self.given.append(step)
+                return _Value(place=-len(self.given)), 0
+
+    def _combined(self, combined: Combined) -> tuple[_Value, int]:
+        if combined.at_least not in (1, len(combined.of)):
+            return self._counted(combined)
+        if combined.at_least == 1 and len(combined.of) > 1:
+            return self._joined(OR, [self._value(part) for part in combined.of])
+        plain = [self._value(part) for part in combined.of if not isinstance(part.step, Contrary)]
+        without = [part.step.of for part in combined.of if isinstance(part.step, Contrary)]
+        if not plain:
+            plain, without = [self._made(NOT, self._value(without[0]))], without[1:]
+        found = self._joined(AND, plain)
+        for part in without:
+            found = self._made(AND_NOT, found, self._value(part))
+        return found
+
+    def _joined(self, kind: int, several: Sequence[tuple[_Value, int]]) -> tuple[_Value, int]:
+        found = several[0]
+        for other in several[1:]:
+            found = self._made(kind, found, other)
+        return found
+
+    def _counted(self, combined: Combined) -> tuple[_Value, int]:
+        parts = [self._value(part) for part in combined.of]
+        out = _Value(layers=combined.at_least)
+        self._do(_Operation(kind=CLEAR, out=out, numbers=(combined.at_least, 0)))
+        for part in parts:
+            self._do(_Operation(kind=COUNT, out=out, reads=(part,), numbers=(combined.at_least,), fresh=False))
+        return out, combined.at_least - 1
+
+    def _classify(self, having: Iterable[HavingAny]) -> None:
+        """Group the concepts that are asked for with the same windows by who asks for them."""
+        together: dict[Hashable, list[HavingAny]] = defaultdict(list)
+        for one in having:
+            together[_key(one)].append(one)
+        for key, several in together.items():
+            self._classes[key] = _Classes.of_steps(several)
+
+    def _placed(self) -> Array:
+        """Give every value a place that nothing else needs meanwhile, and return the operations as numbers."""
+        free: list[int] = []
+        ending: dict[int, list[_Value]] = defaultdict(list)
+        rows = []
+        for number, operation in enumerate(self._operations):
+            if operation.fresh and isinstance(operation.out, _Value):
+                operation.out.place = self._room(free, operation.out.layers)
+                ending[operation.out.last_use].append(operation.out)
+            to = operation.out.place if isinstance(operation.out, _Value) else operation.out
+            read = [value.place + layer for value, layer in operation.reads]
+            row = [operation.kind, to, *read, *operation.numbers]
+            rows.append(row + [0] * (8 - len(row)))
+            for value in ending.pop(number, ()):
+                free.extend(range(value.place, value.place + value.layers))
+        return np.array(rows, dtype=np.int64).reshape(-1, 8)
+
+    def _room(self, free: list[int], layers: int) -> int:
+        there = set(free)
+        for place in sorted(free):
+            if all(place + layer in there for layer in range(layers)):
+                for layer in range(layers):
+                    free.remove(place + layer)
+                return place
+        self.places += layers
+        return self.places - layers
+
+    def scanned(self, having: HavingAny, concepts: Array, layers: int) -> _Value:
+        """Return the masks of the rows of some concepts, by their place in the table."""
+        table, start = having.coded.table, len(self._ranges)
+        self._ranges += zip(table.starts[concepts].tolist(), table.stops[concepts].tolist(), strict=True)
+        of_first = -1 if having.of_first is EVERY_BIT else _place(self._of_days, having.of_first)
+        of_last = -1 if having.of_last is EVERY_BIT else _place(self._of_days, having.of_last)
+        if of_first < 0 and of_last < 0:
+            of_first = _place(self._of_days, EVERY_BIT)
+        about = _place(self._tables, table), of_first, of_last, start, len(self._ranges)
+        out = _Value(layers=layers)
+        # A table of its own for those that must lie in observation: the others have no such column.
+        numbers = (layers, 2 * about[0] + having.inside, *about[1:])
+        self._do(_Operation(kind=SCAN, out=out, numbers=numbers))
+        return out
+
+    def united(self, values: Sequence[_Value], layers: int) -> _Value:
+        """Return the layers of several scans together."""
+        if layers == 1:
+            return self._joined(OR, [(value, 0) for value in values])[0]
+        out = _Value(layers=layers)
+        self._do(_Operation(kind=CLEAR, out=out, numbers=(layers, 0)))
+        for value in values:
+            self._do(_Operation(kind=UNITE, out=out, reads=((value, 0),), numbers=(layers,), fresh=False))
+        return out
+
+    def runner(self) -> "Runner":
+        """Return what one worker needs to run the program."""
+        rows = []
+        for table in self._tables:
+            column = table.columns
+            known = [address_of(column["person"], "i4"), address_of(table.first, "u2"), address_of(table.last, "u2")]
+            rows.append([*known, 0, len(column["person"])])
+            rows.append([*known, address_of(column["inside"], "u1"), len(column["person"])])
+        ranges = np.array(self._ranges, dtype=np.int64).reshape(-1, 2)
+        return Runner(
+            program=self,
+            tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
+            ranges=ranges,
+            cursor=np.zeros(len(ranges), dtype=np.int64),
+            of_days=_stacked(self._of_days, DAYS),
+            of_ranges=_stacked(self._of_ranges, len(self.pack.ranges) - 1),
+            work=np.empty((self.places, PEOPLE_AT_A_TIME), dtype=np.uint64),
+            totals=np.zeros((len(self.tallies), self.group_number, self.groups.shape[2]), dtype=np.int64),
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Runner:
+    """Runs a program over blocks with rising numbers."""
+
+    program: Program
+    tables: Array
+    ranges: Array
+    cursor: Array
+    of_days: Array
+    of_ranges: Array
+    work: Array
+    totals: Array
+    _given: Array = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint64))
+
+    def run(self, block: Block) -> None:
+        """Add a block to the totals."""
+        given, pack = self.program.given, self.program.pack
+        if self._given.shape[1] < block.people:
+            self._given = np.empty((len(given), block.people), dtype=np.uint64)
+        for place, step in enumerate(given):
+            step.masks(block, self._given[place, : block.people])
+        run(
+            self.program.operations,
+            self.tables,
+            self.ranges,
+            self.cursor,
+            self.of_days,
+            self.of_ranges,
+            pack.birth,
+            pack.ranges,
+            self.program.groups,
+            self._given,
+            self.work,
+            block.base,
+            block.people,
+            self.totals,
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Classes:
+    """Concepts that are asked for with the same windows, in groups that the same steps ask for."""
+
+    groups: list[tuple[Array, int]]
+    """The places of the concepts in their table, and how many layers are needed."""
+    of: dict[Hashable, list[int]]
+    """The groups of each step's concepts."""
+    _values: dict[int, _Value] = field(default_factory=dict)
+
+    @classmethod
+    def of_steps(cls, several: Sequence[HavingAny]) -> "_Classes":
+        asking: dict[int, set[Hashable]] = defaultdict(set)
+        layers: dict[Hashable, int] = {}
+        for one in several:
+            wanted = (one.coded.key, one.at_least)
+            layers[wanted] = one.at_least
+            for concept in one.coded.places.tolist():
+                asking[concept].add(wanted)
+        alike: dict[frozenset[Hashable], list[int]] = defaultdict(list)
+        for concept, who in sorted(asking.items()):
+            alike[frozenset(who)].append(concept)
+        of: dict[Hashable, list[int]] = {wanted: [] for wanted in layers}
+        groups = []
+        for number, (together, concepts) in enumerate(alike.items()):
+            groups.append((np.array(concepts), max(layers[one] for one in together)))
+            for wants in together:
+                of[wants].append(number)
+        return cls(groups=groups, of=of)
+
+    def value(self, program: Program, having: HavingAny) -> tuple[_Value, int]:
+        numbers = self.of[having.coded.key, having.at_least]
+        for number in numbers:
+            if number not in self._values:
+                concepts, layers = self.groups[number]
+                self._values[number] = program.scanned(having, concepts, layers)
+        if len(numbers) == 1:
+            return self._values[numbers[0]], having.at_least - 1
+        if not numbers:  # nobody at the site has any of the codes
+            return program.scanned(having, np.empty(0, dtype=np.int64), 1), 0
+        united = program.united([self._values[number] for number in numbers], having.at_least)
+        return united, having.at_least - 1
+
+
+def _key(having: HavingAny) -> Hashable:
+    return having.coded.table.table, id(having.of_first), id(having.of_last), having.inside
+
+
+def _leaves(roots: Iterable[Shared]) -> list[HavingAny]:
+    """Return the steps that look at rows one by one, without more to ask of them, below some steps."""
+    found: dict[Shared, HavingAny | None] = {}
+    waiting = list(roots)
+    while waiting:
+        shared = waiting.pop()
+        if shared in found:
+            continue
+        step = shared.step
+        found[shared] = step if isinstance(step, HavingAny) and step.sieve is None else None
+        if isinstance(step, Combined):
+            waiting += step.of
+        elif isinstance(step, Contrary):
+            waiting.append(step.of)
+    return [step for step in found.values() if step is not None]
+
+
+def _place(several: list[T], one: T) -> int:
+    """Return where something stands in a list, which it joins if it does not."""
+    for place, other in enumerate(several):
+        if other is one:
+            return place
+    several.append(one)
+    return len(several) - 1
+
+
+def _stacked(masks: Sequence[Masks], length: int) -> Array:
+    return np.array(masks, dtype=np.uint64).reshape(-1, length)

@@ -1,0 +1,232 @@
+# ruff: noqa: PLR0913, PLR0917, PLR0912, PLR0915  a kernel takes arrays one by one, and calls are not free in it
+"""Runs a program over a block of people: all steps on some of them, then on the next, so that masks stay near the core.
+
+See `rounds.engines.pack.program` for what a program is made of.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rounds.engines.pack.addresses import array_at, pointer_to
+from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.tallies import tally
+
+Array = npt.NDArray[Any]
+
+SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY = range(11)
+"""What an operation does; its numbers are explained where `run` reads them."""
+
+
+@compiled
+def seek(person: Array, at: int, stop: int, who: int) -> int:  # pragma: no cover
+    """Return the first row from `at` on that is of somebody numbered `who` or higher: by leaps, then by halves."""
+    low, high, step = at, stop, 64
+    while low + step < high and person[low + step] < who:
+        low += step
+        step *= 2
+    if low + step < high:
+        high = low + step + 1
+    while low < high:
+        middle = (low + high) // 2
+        if person[middle] < who:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def scan(
+    out: Array,
+    person: Array,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    inside: Array,
+    ranges: Array,
+    cursor: Array,
+    base: int,
+    end: int,
+) -> None:  # pragma: no cover
+    """Gather the masks of rows of people from `base` to `end`: a layer for each row that was met, the first lowest."""
+    layers = out.shape[0]
+    out[:] = 0
+    for place in range(len(ranges)):
+        row, stop = cursor[place], ranges[place, 1]
+        while row < stop and person[row] < end:
+            if len(of_last) == 0:
+                mask = of_first[first[row]]
+            elif len(of_first) == 0:
+                mask = of_last[last[row]]
+            else:
+                mask = of_first[first[row]] & of_last[last[row]]
+            if len(inside) > 0 and inside[row] == 0:
+                mask = np.uint64(0)
+            who = person[row] - base
+            for layer in range(layers - 1, 0, -1):
+                out[layer, who] |= out[layer - 1, who] & mask
+            out[0, who] |= mask
+            row += 1
+        cursor[place] = row
+
+
+@compiled
+def scan_days(
+    out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
+) -> None:  # pragma: no cover
+    """As `scan`, for the commonest case: one layer, one day, every row."""
+    out[:] = 0
+    for place in range(len(ranges)):
+        row, stop = cursor[place], ranges[place, 1]
+        while row < stop and person[row] < end:
+            out[person[row] - base] |= of_day[day[row]]
+            row += 1
+        cursor[place] = row
+
+
+@compiled
+def masks_at(work: Array, given: Array, place: int, offset: int, people: int) -> Array:  # pragma: no cover
+    """Return the masks at a place: below 0 those that were given for the block."""
+    return work[place, :people] if place >= 0 else given[-place - 1, offset : offset + people]
+
+
+@compiled
+def join(out: Array, one: Array, people: int) -> None:  # pragma: no cover
+    """Add the bits of one mask."""
+    for who in range(people):
+        out[who] |= one[who]
+
+
+@compiled
+def join_common(out: Array, one: Array, other: Array, people: int) -> None:  # pragma: no cover
+    """Add the bits that two masks share."""
+    for who in range(people):
+        out[who] |= one[who] & other[who]
+
+
+@compiled
+def run(
+    operations: Array,
+    tables: Array,
+    ranges: Array,
+    cursor: Array,
+    of_days: Array,
+    of_ranges: Array,
+    birth: Array,
+    edges: Array,
+    groups: Array,
+    given: Array,
+    work: Array,
+    base: int,
+    people: int,
+    totals: Array,
+) -> None:  # pragma: no cover
+    """Run every operation on a block.
+
+    Args:
+        operations: shape (operations, 8): what it does, where its masks go, and six numbers.
+        tables: shape (tables, 5): addresses of person, first, last, inside (0 for none), and the number of rows.
+        ranges: shape (ranges, 2): where the rows of concepts start and stop.
+        cursor: for each range the row that comes next; never behind the block.
+        of_days: a mask for each day, shape (windows, days).
+        of_ranges: a mask for each range of people of one sex and year of birth.
+        birth: everybody's day of birth.
+        edges: where each range of people begins.
+        groups: shape (chunks of periods, ranges of people, periods).
+        given: masks that were worked out before, shape (steps, people of a block).
+        work: room for masks, shape (places, people at a time).
+        base: the number of the block's first person.
+        people: how many the block has.
+        totals: shape (tallies, groups, periods), added to.
+    """
+    none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
+    no_days = np.empty(0, dtype=np.uint64)
+    for number in range(len(operations)):
+        if operations[number, 0] == SCAN:
+            about = tables[operations[number, 3]]
+            person = array_at(pointer_to(about[0]), (about[4],), np.int32)
+            for place in range(operations[number, 6], operations[number, 7]):
+                cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base)
+    first_range = int(np.searchsorted(edges, base, side="right")) - 1
+    for offset in range(0, people, work.shape[1]):
+        some = min(work.shape[1], people - offset)
+        start = base + offset
+        while edges[first_range + 1] <= start:
+            first_range += 1
+        for number in range(len(operations)):
+            kind, to, one, two = operations[number, :4]
+            if kind == SCAN:  # one: layers; two: table; then the windows of first and last day, or -1; then ranges
+                about = tables[two]
+                person = array_at(pointer_to(about[0]), (about[4],), np.int32)
+                first = array_at(pointer_to(about[1]), (about[4],), np.uint16)
+                last = array_at(pointer_to(about[2]), (about[4],), np.uint16) if about[2] != 0 else none16
+                inside = array_at(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
+                by_first, by_last = operations[number, 4], operations[number, 5]
+                low, high = operations[number, 6], operations[number, 7]
+                if one == 1 and len(inside) == 0 and by_last < 0:
+                    scan_days(
+                        work[to], person, first, of_days[by_first], ranges[low:high], cursor[low:high],
+                        start, start + some,
+                    )  # fmt: skip
+                else:
+                    scan(
+                        work[to : to + one],
+                        person,
+                        first,
+                        of_days[by_first] if by_first >= 0 else no_days,
+                        last if len(last) > 0 else first,
+                        of_days[by_last] if by_last >= 0 else no_days,
+                        inside,
+                        ranges[low:high],
+                        cursor[low:high],
+                        start,
+                        start + some,
+                    )
+            elif kind == UNITE:  # one: the other layers; two: how many
+                for layer in range(two - 1, -1, -1):
+                    out = work[to + layer]
+                    join(out, work[one + layer], some)
+                    for other in range(layer):
+                        join_common(out, work[to + other], work[one + layer - 1 - other], some)
+            elif kind == OF_RANGE:  # one: which masks of ranges
+                place, who = first_range, 0
+                while who < some:
+                    stop = min(edges[place + 1] - start, some)
+                    work[to, who:stop] = of_ranges[one, place]
+                    who, place = stop, place + 1
+            elif kind == OF_BIRTH:  # one: which masks of days
+                for who in range(some):
+                    work[to, who] = of_days[one, birth[start + who]]
+            elif kind == CLEAR:  # one: how many layers
+                work[to : to + one] = 0
+            elif kind == COUNT:  # one: whose; two: how many layers
+                masks = masks_at(work, given, one, offset, some)
+                for layer in range(two - 1, 0, -1):
+                    join_common(work[to + layer], work[to + layer - 1], masks, some)
+                join(work[to], masks, some)
+            elif kind == TALLY:  # to: which tally; one: asked about; two: met; then chunk and number of periods
+                chunk = operations[number, 4]
+                asked, met = (
+                    masks_at(work, given, one, offset, some),
+                    masks_at(work, given, two, offset, some),
+                )
+                tally(asked, met, start, edges, first_range, groups[chunk], operations[number, 5], totals[to])
+            else:
+                out = work[to, :some]
+                left = masks_at(work, given, one, offset, some)
+                right = masks_at(work, given, two, offset, some)
+                if kind == AND:
+                    for who in range(some):
+                        out[who] = left[who] & right[who]
+                elif kind == OR:
+                    for who in range(some):
+                        out[who] = left[who] | right[who]
+                elif kind == AND_NOT:
+                    for who in range(some):
+                        out[who] = left[who] & ~right[who]
+                elif kind == NOT:
+                    for who in range(some):
+                        out[who] = ~left[who]
