@@ -18,6 +18,7 @@ from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion
 from rounds.measures.scores import Score
+from rounds.measures.standards import Standard
 from rounds.measures.strata import LEVELS, Stratum
 
 MOST_GROUPS = 1000
@@ -60,6 +61,8 @@ class Measure:
     """What the levels are of each of the strata that need saying, in their order."""
     needs: tuple[Need, ...] = ()
     """How complete the records must be; a site where they are less so is flagged, and counted all the same."""
+    standard: Standard | None = None
+    """The population that the centre standardises rates to, from the counts by age band and sex."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
@@ -78,6 +81,8 @@ class Measure:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
         self._check_time()
+        if self.standard is not None and not {Stratum.AGE_BAND, Stratum.SEX} <= set(self.strata):
+            raise DefinitionError("rates are standardised by age and sex; add both strata", field="standard")
         check_needs(self.needs, self.question, self.strata)
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
@@ -159,6 +164,8 @@ class Measure:
         }
         if self.groupings:
             meaning["groupings"] = [grouping.meaning for grouping in self.groupings]
+        if self.standard is not None:
+            meaning["standard"] = self.standard.meaning
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

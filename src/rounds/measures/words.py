@@ -87,6 +87,7 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
         *question_in_words(measure.question),
         ("shown", f"per {measure.per:,} {measure.unit}, {each}"),
         ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
+        *((("standardised to", str(measure.standard)),) if measure.standard else ()),
         ("better", str(measure.better)),
         ("target", "none" if measure.target is None else f"{measure.target:g}"),
         *(
