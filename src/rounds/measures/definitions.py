@@ -12,7 +12,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
-from rounds.measures.criteria import check_grouped
+from rounds.measures.criteria import Events, Extent, Has, Stands, check_grouped
 from rounds.measures.groupings import GROUPED, Grouping
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
@@ -174,13 +174,27 @@ class Measure:
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
 
+_UNSAID_BEFORE: Final[dict[tuple[type, str], object]] = {
+    (Events, "without_end"): Extent.FIRST_DAY,
+    (Has, "stands"): Stands.AT_THE_MOMENT,
+}
+"""What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
+
+
+_SAID: Final = object()
+
+
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
     names = _field_names(type(part))
     if names is not None:
-        return {"is": type(part).__name__, **{name: _meaning(getattr(part, name)) for name in names}}
+        said = {name: getattr(part, name) for name in names}
+        kept = {
+            name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value
+        }
+        return {"is": type(part).__name__, **{name: _meaning(value) for name, value in kept.items()}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):

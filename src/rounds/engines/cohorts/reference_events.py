@@ -136,10 +136,15 @@ def _has_concepts(row: Row, table: DomainTable, criterion: Criterion, concepts: 
 
 def _first_rows(rows: list[Row], table: DomainTable) -> Iterator[Row]:
     seen = set()
-    for row in sorted(rows, key=lambda row: (_day(row[table.start]), _integer(row[table.id]))):
+    for row in sorted(rows, key=lambda row: (_day(row[table.start]), _key_order(row[table.id]))):
         if row[table.person] not in seen:
             seen.add(row[table.person])
             yield row
+
+
+def _key_order(value: object) -> tuple[bool, int]:
+    """Return what orders keys; rows without one come last."""
+    return value is None, _integer(value) or 0
 
 
 def _dates(row: Row, table: DomainTable, criterion: Criterion) -> tuple[date, date | None]:
