@@ -64,6 +64,12 @@ def measures_page() -> str:
         values = f"`groupings/{one.id}.csv` of each site" if one.held_by_site else f"{len(one.values or ())}"
         levels, of = ", ".join(one.named), one.by.replace("_", " ")
         parts.append(f"| {one.title} (`{one.id}`) | {one.version} | {of} | `{one.attribute}` | {levels} | {values} |")
+    parts.append(
+        "\n# Standard populations\n\n| population | version | people of each age band, women and men |\n|---|---|---|"
+    )
+    for standard in library.standards:
+        people = ", ".join(f"{band} {sex}: {number:,}" for (band, sex), number in standard.people)
+        parts.append(f"| {standard.title} (`{standard.id}`) | {standard.version} | {people} |")
     parts.append("\n# Cohorts\n")
     parts.append("| cohort | version | definition |\n|---|---|---|")
     for cohort in library.cohorts:

@@ -18,6 +18,7 @@ from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
+from rounds.measures.events import Detail
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import RecordsQuestion
@@ -50,6 +51,11 @@ CONCEPTS = {
     "smokes": 602,
     "stopped": 603,
     "never": 604,
+    "order": 701,
+    "main-diagnosis": 702,
+    "nursing-home": 703,
+    "home": 704,
+    "declined": 705,
     "inpatient": 9201,
     "outpatient": 9202,
     "intensive-care": 32037,
@@ -85,6 +91,7 @@ CODE_LISTS = (
     *map(_list, ("aspirin", "antibiotic", "diabetes", "pneumonia", "fall", "cardiac-arrest", "head-scan")),
     *map(_list, ("hip-repair", "catheter", "hba1c", "heart-rate", "smoking-status", "smokes")),
     *map(_list, ("inpatient", "outpatient", "intensive-care")),
+    *map(_list, ("order", "main-diagnosis", "nursing-home", "home", "declined")),
 )
 
 _CODES = {codes.id: codes for codes in CODE_LISTS}
@@ -315,19 +322,23 @@ def column_names(table: str) -> dict[str, str]:
         return {"site": "care_site_id", "name": "care_site_name"}
     parts = {
         "code": of.concept,
-        ("first" if of.end else "day"): of.start,
+        ("first" if of.end and table not in _ON_A_DAY else "day"): of.start,
         "last": of.end,
         "time": of.time,
         "value": of.value,
         "unit": of.unit,
         "answer": of.answer,
         "visit": of.visit,
+        "words": of.words,
+        **{_SHORT.get(detail, detail.value): column for detail, column in of.details.items()},
         "stay": of.stay,
         "site": "care_site_id" if table in ("visit_occurrence", "visit_detail") else None,
     }
     return {"person": "person_id", **{word: column for word, column in parts.items() if column}}
 
 
+_ON_A_DAY = ("procedure_occurrence", "measurement", "observation")
+_SHORT = {Detail.ADMITTED_FROM: "from", Detail.DISCHARGED_TO: "to"}
 CONCEPT_OF_FEMALE = 8532
 _SEXES = {"female": CONCEPT_OF_FEMALE, "male": 8507, "unknown": 0}
 _WRITTEN_ABOVE = ("person", "observation_period", "concept", CONCEPT_ANCESTOR.name)

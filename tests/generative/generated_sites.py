@@ -25,23 +25,29 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.groupings import Attribute, Grouping
+from rounds.measures.in_period import names_period
 from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, Window
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
 
 FIRST, LAST = date(2019, 10, 1), date(2021, 3, 31)
@@ -97,6 +103,8 @@ FILLER = {
     "unit": 1,
     "answer": 1,
     "visit": 9,
+    "words": "positive",
+    "detail": 11,
     "stay": 9,
     "site": 1,
 }
@@ -149,6 +157,8 @@ def sites(draw: st.DrawFn) -> Site:
             "unit": st.sampled_from((None, 0, 8753, 8753, 9529)),
             "answer": st.sampled_from((None, 0, 11, 13)),
             "visit": st.sampled_from((None, 1, 2, 3)),
+            "words": st.sampled_from((None, None, " ", "positive")),
+            "detail": st.sampled_from((None, 0, 11, 13)),
             "stay": st.sampled_from((None, 1, 2, 2)),
             "site": place,
         }
@@ -174,13 +184,14 @@ MOVES = st.sampled_from(((0, 0), (0, 0), (0, -1), (0, 1), (0, -40), (0, 40), (-1
 
 @st.composite
 def edges(draw: st.DrawFn) -> Edge | None:
-    kind = draw(st.sampled_from(("open", "day", "start", "start", "end", "end")))
+    named = ("period start", "period end") if draw(st.integers(0, 7)) == 0 else ()
+    kind = draw(st.sampled_from(named or ("open", "day", "start", "start", "end", "end")))
     if kind == "open":
         return None
     if kind == "day":
         return Edge(anchor=draw(st.sampled_from(EDGES)))
     months, days = draw(MOVES)
-    return Edge(anchor=Anchor(kind), months=months, days=days)
+    return Edge(anchor=PeriodAnchor(kind) if named else Anchor(kind), months=months, days=days)
 
 
 @st.composite
@@ -217,6 +228,15 @@ COHORTS = (
 
 
 @st.composite
+def fixed_windows(draw: st.DrawFn) -> Window:
+    """Draw a window that stands in the calendar or in the period, wherever the unit lies."""
+    months, days = draw(MOVES)
+    first = draw(st.sampled_from((None, Edge(anchor=PeriodAnchor.START), Edge(anchor=EDGES[1]))))
+    last = Edge(anchor=PeriodAnchor.END, months=max(months, 0), days=max(days, 0))
+    return Window(first=first, last=draw(st.sampled_from((None, last, Edge(anchor=EDGES[-1])))))
+
+
+@st.composite
 def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | Cohort | None:
     if table is EventTable.COHORT:
         return draw(st.sampled_from(COHORTS))
@@ -229,7 +249,14 @@ def code_lists(draw: st.DrawFn, *, table: EventTable) -> CodeList | Cohort | Non
 def events_of(draw: st.DrawFn, *, depth: int, table: EventTable | None = None) -> Events:
     chosen = table or draw(st.sampled_from([*EventTable, EventTable.COHORT, *WITH_VALUE, *WITH_VALUE]))
     where = draw(criteria(of=chosen, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
-    return Events(table=chosen, codes=draw(code_lists(table=chosen)), where=where, first=draw(st.booleans()))
+    lasting = chosen in WITH_END and chosen is not EventTable.COHORT and draw(st.integers(0, 3)) == 0
+    return Events(
+        table=chosen,
+        codes=draw(code_lists(table=chosen)),
+        where=where,
+        first=draw(st.booleans()),
+        without_end=Extent.ON_AND_ON if lasting else Extent.FIRST_DAY,
+    )
 
 
 SCORE = Score(
@@ -254,22 +281,33 @@ SCORE = Score(
 @st.composite
 def scored(draw: st.DrawFn, *, depth: int) -> Scored:
     asked = depth > 0 and draw(st.sampled_from((True, True, True, False)))
-    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1)) if asked else None
+    where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1, like_rows=True)) if asked else None
     score = SCORE if draw(st.booleans()) else replace(SCORE, components=SCORE.components[:1])
     return Scored(score=score, where=where, first=draw(st.booleans()))
 
 
 @st.composite
-def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Criterion:
-    """Draw a criterion that can be asked of rows of a table, or of people in periods."""
+def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False) -> Criterion:
+    """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
     kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
+    kinds += [Result] if of in WITH_VALUE and not like_rows else []
+    details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
+    kinds += [Marked] if details else []
+    kinds += [Lies] if draw(st.integers(0, 5)) == 0 else []
     kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
-    inner = criteria(of=of, depth=depth - 1)
+    inner = criteria(of=of, depth=depth - 1, like_rows=like_rows)
     if kind is Age:
         low, high = draw(LIMITS)
-        return Age(low=low, high=high, at=draw(st.sampled_from(Anchor)), by=draw(st.sampled_from(AgeBy)))
+        at = draw(st.sampled_from((*Anchor, *Anchor, *Anchor, *PeriodAnchor, *EDGES[:2])))
+        return Age(low=low, high=high, at=at, by=draw(st.sampled_from(AgeBy)))
+    if kind is Marked:
+        return Marked(detail=draw(st.sampled_from(details)), codes=draw(st.sampled_from((PARENT, DRUG))))
+    if kind is Result:
+        return Result()
+    if kind is Lies:
+        return Lies(window=draw(fixed_windows()), touches=draw(st.sampled_from(Touches)))
     if kind is Sex:
         return Sex(among=draw(st.sampled_from((("female",), ("male", "unknown")))))
     if kind is InGroup:
@@ -304,7 +342,9 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
     events: Events | Scored = draw(events_of(depth=depth, table=table))
     if draw(st.integers(0, 3)) == 0:
         events = draw(scored(depth=depth))
-    provided = draw(criteria(of=events.table, depth=depth - 1)) if depth > 0 and draw(st.booleans()) else None
+    inner = criteria(of=events.table, depth=depth - 1, like_rows=isinstance(events, Scored))
+    provided = draw(inner) if depth > 0 and draw(st.booleans()) else None
+    lowest = choose is not Choose.ANY and events.table in WITH_VALUE and draw(st.booleans())
     return Has(
         events=events,
         window=draw(windows()),
@@ -312,6 +352,7 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
         at_least=draw(st.sampled_from((1, 1, 2))) if choose is Choose.ANY else 1,
         distinct=draw(st.sampled_from(Distinct)) if choose is Choose.ANY else Distinct.ROWS,
         choose=choose,
+        stands=Stands.LOWEST_OF_THE_DAY if lowest else Stands.AT_THE_MOMENT,
         provided=provided,
         same_visit=same_visit,
     )
@@ -340,7 +381,9 @@ def measures(draw: st.DrawFn) -> Measure:
     kind = draw(st.sampled_from((People, People, Rows, Rows, PersonTime)))
     question = draw(time_questions()) if kind is PersonTime else draw(unit_questions(kind))
     of, timed = question.table, isinstance(question.unit, PersonTime)
-    grain = draw(st.sampled_from(Grain))
+    # A question that names the period is another one in each, so it is asked of few.
+    few = (Grain.QUARTER, Grain.YEAR, Grain.ALL)
+    grain = draw(st.sampled_from(few if names_period(question) else tuple(Grain)))
     span = 1 if grain in (Grain.ALL, Grain.YEAR) else draw(st.sampled_from((1, 1, 3)))
     plain = draw(st.sampled_from([some for some in STRATA if grain is not Grain.ALL or Stratum.AGE_BAND not in some]))
     groups = [by for by in groups_of(of) if by is not Stratum.CARE_SITE or not timed]
@@ -366,20 +409,24 @@ def unit_questions(draw: st.DrawFn, kind: type) -> RecordsQuestion:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
     of = unit.events.table if isinstance(unit, Rows) else None
-    who = draw(criteria(of=of, depth=1)) if draw(st.booleans()) else None
-    return RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2)))
+    like_rows = isinstance(unit, Rows) and isinstance(unit.events, Scored)
+    who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if draw(st.booleans()) else None
+    return RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2, like_rows=like_rows)))
 
 
 @st.composite
 def time_questions(draw: st.DrawFn) -> RecordsQuestion:
     stays = st.sampled_from((EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL))
     visits = draw(events_of(depth=1, table=draw(stays))) if draw(st.booleans()) else None
+    visits = visits and replace(visits, without_end=Extent.FIRST_DAY)
     events = draw(scored(depth=1) if draw(st.sampled_from((True, False, False))) else events_of(depth=1))
-    provided = draw(criteria(of=events.table, depth=0)) if draw(st.booleans()) else None
+    provided = (
+        draw(criteria(of=events.table, depth=0, like_rows=isinstance(events, Scored))) if draw(st.booleans()) else None
+    )
     return RecordsQuestion(
         unit=PersonTime(visits=visits, most_each=draw(st.sampled_from((1, 2, 15)))),
         who=draw(criteria(of=None, depth=1)) if draw(st.booleans()) else None,
-        numerator=Has(events=events, provided=provided, distinct=draw(st.sampled_from(Distinct))),
+        numerator=Has(events=events, provided=provided, distinct=draw(st.sampled_from((Distinct.ROWS, Distinct.DAYS)))),
     )
 
 
@@ -413,6 +460,7 @@ def _places(table: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 def _frame(table: EventTable, rows: list[dict[str, Any]]) -> pl.DataFrame:
     of = EVENT_TABLES[table]
     kinds = {ColumnType.INTEGER: pl.Int64(), ColumnType.DATE: pl.Date(), ColumnType.NUMBER: pl.Float32()}
+    kinds[ColumnType.TEXT] = pl.String()
     columns: dict[str, pl.Series] = {}
     for column in of.columns:
         cells = [_cell(table, column.name, number, row) for number, row in enumerate([*rows, FILLER], start=1)]
@@ -431,6 +479,7 @@ def _cell(table: EventTable, column: str, number: int, row: dict[str, Any]) -> o
     if column == of.time:
         return None if row["minute"] is None else datetime.combine(first, time(row["minute"] // 60, row["minute"] % 60))
     named = {"person_id": row["person"], of.concept: row["concept"], of.start: first}
-    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit", "stay")}
+    named |= {getattr(of, name): row.get(name) for name in ("value", "unit", "answer", "visit", "stay", "words")}
+    named |= {name: row.get("detail") for name in of.details.values()}
     named["care_site_id"] = row.get("site")
     return named[column]

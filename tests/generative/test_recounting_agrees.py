@@ -163,7 +163,9 @@ def _somebody_new(draw: st.DrawFn, site: Site) -> Site:
 
 
 def _nothing(draw: st.DrawFn, site: Site) -> Site:
-    return replace(site, events={table: rows[::-1] for table, rows in site.events.items()})
+    # Visits are numbered in their order, so they keep it: another number is another visit.
+    keep = EventTable.VISIT_OCCURRENCE
+    return replace(site, events={table: rows if table is keep else rows[::-1] for table, rows in site.events.items()})
 
 
 EDITS: dict[str, Callable[[st.DrawFn, Site], Site]] = {

@@ -152,6 +152,83 @@ grain: year
             "before it begins; exchange its ends or correct them",
         ],
     ),
+    "lies in its own window": (
+        """\
+count: people
+numerator: {lies: {from: start}}
+grain: year
+""",
+        [
+            "line 2 column 20: `numerator.lies.from`: what lies in a window does not say where the window is; write "
+            "`period start`, or a date",
+        ],
+    ),
+    "a detail of another table": (
+        """\
+count: people
+numerator: {had: {event: drug_era, codes: aspirin, provided: {marked: {by: discharged to, codes: home}}}}
+grain: year
+""",
+        [
+            "line 2 column 63: `numerator.had.provided.marked`: a row of drug_era has no `discharged to`; ask for it "
+            "in `provided` of visit_detail or visit_occurrence",
+        ],
+    ),
+    "a detail that is none": (
+        """\
+count: people
+numerator: {had: {event: observation, codes: any, provided: {marked: {by: kind, codes: home}}}}
+grain: year
+""",
+        [
+            "line 2 column 71: `numerator.had.provided.marked.by` cannot be `kind`; choose one of `admitted from`, "
+            "`discharged to`, `qualifier`, `status`, `type`",
+        ],
+    ),
+    "a result of a visit": (
+        """\
+count: people
+numerator: {had: {event: visit_occurrence, codes: inpatient, provided: {result: recorded}}}
+grain: year
+""",
+        [
+            "line 2 column 73: `numerator.had.provided.result`: a row of visit_occurrence has no value; ask for it in "
+            "`provided` of measurement or observation",
+        ],
+    ),
+    "a result of a score": (
+        """\
+count: people
+numerator: {had: {score: warning, provided: {result: recorded}}}
+grain: year
+""",
+        [
+            "line 2 column 46: `numerator.had.provided.result`: a set of observations has a score and nothing else; "
+            "ask for it in another way",
+        ],
+    ),
+    "a procedure that goes on": (
+        """\
+count: people
+numerator: {had: {event: procedure_occurrence, codes: head-scan, without_end: on and on}}
+grain: year
+""",
+        [
+            "line 2 column 66: `numerator.had.without_end`: a row of procedure_occurrence does not go on; remove "
+            "`without_end`",
+        ],
+    ),
+    "the lowest of drugs": (
+        """\
+count: people
+numerator: {had: {event: drug_era, codes: aspirin, which: last, stands: lowest of the day}}
+grain: year
+""",
+        [
+            "line 2 column 65: `numerator.had.stands`: the lowest of a day is of the first or the last row of "
+            "measurement or observation",
+        ],
+    ),
     "edge text": (
         """\
 count: people
@@ -160,8 +237,8 @@ grain: year
 """,
         [
             "line 2 column 52: `numerator.had.from`: `start-3days` is no edge of a window; write `start`, "
-            "`end`, a date such as 2024-01-31 or `any time`, and move it by ` + ` or ` - ` and a number of "
-            "days, weeks, months or years, such as `end - 12 months + 1 day`",
+            "`end`, `period start`, `period end`, a date such as 2024-01-31 or `any time`, and move it by ` + ` or "
+            "` - ` and a number of days, weeks, months or years, such as `end - 12 months + 1 day`",
         ],
     ),
     "edge word": (
@@ -172,8 +249,8 @@ grain: year
 """,
         [
             "line 2 column 52: `numerator.had.from`: `begin` is no edge of a window; write `start`, `end`, "
-            "a date such as 2024-01-31 or `any time`, and move it by ` + ` or ` - ` and a number of days, "
-            "weeks, months or years, such as `end - 12 months + 1 day`",
+            "`period start`, `period end`, a date such as 2024-01-31 or `any time`, and move it by ` + ` or ` - ` and "
+            "a number of days, weeks, months or years, such as `end - 12 months + 1 day`",
         ],
     ),
     "edge day": (
@@ -430,7 +507,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -452,7 +530,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `had`, `in_cohort`, `all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`any`, `at_least`, `not`",
         ],
     ),
     "empty list": (

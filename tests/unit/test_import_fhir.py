@@ -138,7 +138,7 @@ def test_a_patient_a_visit_and_an_observation(tmp_path: Path) -> None:
         (condition("x", verificationStatus=coded("v", "refuted")), "verification status refuted"),
         (condition("x", onsetDateTime=None), "without a date"),
         (prescription("x", intent="plan"), "its intent is not an order"),
-        (prescription("x", doNotPerform=True), "an order not to do it"),
+        (prescription("x", doNotPerform=True), "imported as not done"),
         (prescription("x", status="draft"), "status draft"),
         (
             {"resourceType": "Procedure", "id": "x", "status": "not-done", "subject": {"reference": "Patient/p1"}},
@@ -428,6 +428,98 @@ def test_bundles_mixed_files_and_bulk_files_say_the_same(tmp_path: Path) -> None
     (bundles / "one.json.gz").write_bytes(gzip.compress(json.dumps(bundle).encode()[:-30]))
     with pytest.raises(RecordsError, match=r"one\.json\.gz, line 1: this is not whole JSON"):
         import_fhir(bundles, job(tmp_path / "c"))
+
+
+QICORE = "http://hl7.org/fhir/us/qicore/StructureDefinition/qicore"
+
+
+def test_what_was_not_done_says_so_and_why(tmp_path: Path) -> None:
+    about = {"subject": {"reference": "Patient/p1"}, "code": coded(SNOMED, "3")}
+    declined = {"url": f"{QICORE}-notDoneReason", "valueCodeableConcept": coded(SNOMED, "9")}
+    asked = observation("o1", status="cancelled", code=coded(LOINC, "1"), extension=[declined], issued="2024-05-03")
+    del asked["effectiveDateTime"]
+    cancelled = observation("o2", status="cancelled", code=coded(LOINC, "1"))
+    procedure = {"resourceType": "Procedure", "id": "p", "status": "not-done", **about}
+    procedure |= {"performedDateTime": "2024-05-02", "statusReason": coded(SNOMED, "9")}
+    drug = prescription("m", doNotPerform=True, reasonCode=[coded(SNOMED, "9")])
+    codes = code_map(tmp_path, f"{LOINC},1,101", f"{SNOMED},3,103", f"{SNOMED},9,109", f"{SNOMED},387517004,105")
+    report = run(tmp_path, patient(), encounter(), asked, cancelled, procedure, drug, codes=codes)
+    found = rows(
+        tmp_path,
+        "observation",
+        "observation_date",
+        "observation_concept_id",
+        "value_as_concept_id",
+        "qualifier_concept_id",
+    )
+    assert [(str(day), *others) for day, *others in found] == [
+        ("2024-05-03", 2_000_400_021, 101, 109),
+        ("2024-05-02", 2_000_400_021, 105, 109),
+        ("2024-05-02", 2_000_400_021, 103, 109),
+    ]
+    assert outcomes(report, "Observation") == {"imported as not done": 1, "status cancelled": 1}
+    assert outcomes(report, "Procedure") == {"imported as not done": 1}
+    # Nothing of it is where what was done is.
+    assert imported(tmp_path / "records", "procedure_occurrence").height == 0
+
+
+def test_orders_of_devices_are_orders(tmp_path: Path) -> None:
+    def order(name: str, **more: Any) -> Resource:
+        about = {"subject": {"reference": "Patient/p1"}, "codeCodeableConcept": coded(SNOMED, "5")}
+        state = {"status": "completed", "intent": "order", "authoredOn": "2024-05-02"}
+        return {"resourceType": "DeviceRequest", "id": name, **about, **state, **more}
+
+    refused = [{"url": f"{QICORE}-doNotPerform", "valueBoolean": True}]
+    allowed = [{"url": f"{QICORE}-doNotPerform", "valueBoolean": False}]
+    orders = (order("a"), order("b", modifierExtension=refused), order("c", modifierExtension=allowed))
+    report = run(tmp_path, patient(), *orders, order("d", intent="plan"))
+    assert outcomes(report, "DeviceRequest") == {
+        "imported": 2,
+        "an order not to do it": 1,
+        "its intent is not an order": 1,
+    }
+    assert rows(tmp_path, "observation", "observation_type_concept_id") == [(32833,), (32833,)]
+
+
+def test_a_condition_ends_when_it_is_over_and_stands_in_a_list(tmp_path: Path) -> None:
+    def state(code: str) -> Resource:
+        return {"clinicalStatus": {"coding": [{"code": code}]}}
+
+    listed = {"category": [{"coding": [{"code": "problem-list-item"}]}]}
+    met = {"category": [{"coding": [{"code": "encounter-diagnosis"}]}]}
+    began = {"onsetPeriod": {"start": "2024-05-01", "end": "2024-05-02"}}
+    run(
+        tmp_path,
+        patient(),
+        condition("a", **state("active"), **listed),
+        condition("b", **state("resolved"), **met),
+        condition("c", **state("resolved"), abatementDateTime="2024-06-01"),
+        condition("d", **state("recurrence"), **began) | {"onsetDateTime": None},
+    )
+    found = rows(tmp_path, "condition_occurrence", "condition_type_concept_id", "condition_end_date")
+    assert sorted((kind, str(end)) for kind, end in found) == [
+        (32817, "2024-06-01"),
+        (32817, "None"),
+        (32827, "2024-05-01"),
+        (32840, "None"),
+    ]
+
+
+def test_a_body_site_is_part_of_the_code(tmp_path: Path) -> None:
+    left = condition("a", bodySite=[coded(SNOMED, "7771000")])
+    codes = code_map(tmp_path, f"{SNOMED},91302008,101", f"{SNOMED},91302008:363698007=7771000,102")
+    run(tmp_path, patient(), left, condition("b"), condition("c", bodySite=[coded(SNOMED, "24028007")]), codes=codes)
+    assert rows(tmp_path, "condition_occurrence", "condition_concept_id") == [(102,), (101,), (101,)]
+
+
+def test_what_is_observed_over_days_has_a_last_day_and_issue_is_no_day_of_observation(tmp_path: Path) -> None:
+    over = {"effectivePeriod": {"start": "2024-05-01", "end": "2024-05-03"}, "effectiveDateTime": None}
+    within = {"effectivePeriod": {"start": "2024-05-01", "end": "2024-05-01"}, "effectiveDateTime": None}
+    issued = observation("c", issued="2024-05-04T10:00:00Z") | {"effectiveDateTime": None}
+    report = run(tmp_path, patient(), encounter(), observation("a") | over, observation("b") | within, issued)
+    found = rows(tmp_path, "observation", "observation_date", "observation_end_date")
+    assert [(str(first), str(last)) for first, last in found] == [("2024-05-01", "2024-05-03"), ("2024-05-01", "None")]
+    assert outcomes(report, "Observation") == {"imported": 2, "without a date": 1}
 
 
 def test_nothing_to_import_is_refused(tmp_path: Path) -> None:

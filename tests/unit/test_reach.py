@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from rounds.measures import criteria, questions
+from rounds.measures import criteria, questions, windows
 from rounds.measures.criteria import AllOf, Covers, Events, Has, Not, Observed, Scored, Touches
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
@@ -85,6 +85,24 @@ def test_dates_at_the_ends_of_the_calendar_stay_in_it() -> None:
     assert found.last >= Edge(anchor=Anchor.START, months=-1).on(date(1, 1, 5), date(1, 1, 5))
 
 
+def test_what_goes_on_depends_on_all_that_began_before() -> None:
+    going_on = Events(table=EventTable.CONDITION_OCCURRENCE, codes=None, without_end=criteria.Extent.ON_AND_ON)
+    (found,) = of_people(Has(events=going_on, touches=Touches.OVERLAPS)).rows
+    assert (found.first, found.last, found.starting) == (date.min, MARCH.end, True)
+    (found,) = of_people(Has(events=going_on, touches=Touches.INSIDE)).rows
+    assert (found.first, found.last, found.starting) == (MARCH.start, MARCH.end, True)
+
+
+def test_a_question_that_names_the_period_reaches_its_days() -> None:
+    named = Window(
+        first=Edge(anchor=windows.PeriodAnchor.START, months=-12), last=Edge(anchor=windows.PeriodAnchor.END)
+    )
+    question = RecordsQuestion(unit=Rows(events=VISITS), numerator=Has(events=CONDITIONS, window=named))
+    found = reach(question, MARCH, longest={EventTable.VISIT_OCCURRENCE: 10})
+    (conditions,) = (one for one in found.rows if one.table is EventTable.CONDITION_OCCURRENCE)
+    assert (conditions.first, conditions.last) == (date(2023, 3, 1), MARCH.end)
+
+
 KNOWN = {
     criteria.Age: {"low", "high", "at", "by"},
     criteria.Sex: {"among"},
@@ -93,11 +111,14 @@ KNOWN = {
     Observed: {"window", "covers"},
     criteria.Value: {"units", "low", "high", "low_included", "high_included"},
     criteria.Answer: {"codes"},
-    Has: {"events", "window", "touches", "at_least", "distinct", "choose", "provided", "same_visit"},
+    criteria.Marked: {"detail", "codes"},
+    criteria.Result: set(),
+    criteria.Lies: {"window", "touches"},
+    Has: {"events", "window", "touches", "at_least", "distinct", "choose", "stands", "provided", "same_visit"},
     AllOf: {"of"},
     criteria.AnyOf: {"of", "at_least"},
     Not: {"of"},
-    Events: {"table", "codes", "where", "first"},
+    Events: {"table", "codes", "where", "first", "without_end"},
     Scored: {"score", "where", "first"},
     People: {"observed"},
     Rows: {"events", "counted_on"},
@@ -118,9 +139,12 @@ def test_reach_knows_every_word_of_a_question() -> None:
     message = "say in measures/reach.py on which rows the new word makes a count depend, then here"
     grouped = {"ethnicity", "deprivation", "area", "care_site", "ward"}
     assert {*Stratum} == {"age_band", "sex", *grouped}, message
-    assert {*Touches} == {"starts", "ends", "overlaps"}, message
+    assert {*Touches} == {"starts", "ends", "overlaps", "inside"}, message
+    assert {*criteria.Extent} == {"first day", "on and on"}, message
+    assert {*criteria.Stands} == {"at the moment", "lowest of the day"}, message
+    assert {*windows.PeriodAnchor} == {"period start", "period end"}, message
     assert {*criteria.Choose} == {"any", "first", "last"}, message
-    assert {*criteria.Distinct} == {"rows", "days"}, message
+    assert {*criteria.Distinct} == {"rows", "days", "codes"}, message
     assert {*Covers} == {"any day", "every day"}, message
     assert {*questions.ObservedOn} == {"any day", "first day", "last day", "every day"}, message
     assert {*Anchor} == {"start", "end"}, message

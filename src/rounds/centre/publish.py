@@ -12,6 +12,7 @@ from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
+from rounds.centre.standardising import standardised_insights
 from rounds.exchange.messages import Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
@@ -96,6 +97,7 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
             one.measure.id, declared.programmes, workspace.library, events=events, as_of=declared.as_of
         )
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
+        insights += standardised_insights(one, membership=workspace.membership, provenance=provenance)
         progress.advance()
     said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
     completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)

@@ -11,7 +11,7 @@ from rounds.engines.groups import grouping_problems
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import Answer, Criterion, Has, Scored, Value, parts
+from rounds.measures.criteria import Answer, Criterion, Has, Marked, Scored, Value, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
@@ -116,6 +116,8 @@ def _column(part: Criterion, table: Table) -> str | None:
             return table.value
         case Answer():
             return table.answer
+        case Marked(detail=detail):
+            return table.details[detail]
         case Has(same_visit=True):
             return table.visit
         case _:

@@ -17,6 +17,8 @@ from rounds.records.omop import Records
 from rounds.records.tables import EVENT_TABLES
 
 _MEMORY: Final = "2GB"
+_CONCEPTS: Final = (Aspect.UNIT, Aspect.ANSWER)
+"""Columns of concepts, where 0 is none."""
 
 
 def shares(measures: Sequence[Measure], records: Records, *, first: date, last: date) -> tuple[tuple[Share, ...], ...]:
@@ -74,18 +76,24 @@ def _of_rows(
         Aspect.ANSWER: table.answer,
         Aspect.VISIT: table.visit,
     }
-    counted = []
-    carried = []
-    for one in looked:
-        codes = "true"
-        if one.codes is not None:
-            codes = f'"{table.concept}" IN ({", ".join(map(str, concepts[one.codes]))})'
-        column = f'"{columns[one.aspect]}"'
-        there = f"{column} IS NOT NULL" + (f" AND {column} <> 0" if one.aspect in (Aspect.UNIT, Aspect.ANSWER) else "")
-        counted += [f"count(*) FILTER (({codes}) AND {there})", f"count(*) FILTER ({codes})"]
-        carried.append(f"({codes})")
-    (row,) = connection.execute(
-        f'SELECT {", ".join(counted)} FROM {name.value} WHERE "{table.start}" BETWEEN {date_sql(first)} AND '
-        f"{date_sql(last)} AND ({' OR '.join(dict.fromkeys(carried))})"
+    there = {
+        aspect: f'"{column}" IS NOT NULL' + (f' AND "{column}" <> 0' if aspect in _CONCEPTS else "")
+        for aspect, column in columns.items()
+        if any(one.aspect is aspect for one in looked)
+    }
+    counted = ", ".join(f"count(*) FILTER ({sql})" for sql in there.values())
+    of = {one: None if one.codes is None else frozenset(concepts[one.codes]) for one in looked}
+    carried = "true"
+    if None not in of.values():
+        listed = sorted({concept for codes in of.values() for concept in codes or ()})
+        carried = f'"{table.concept}" IN ({", ".join(map(str, listed))})'
+    rows = connection.execute(
+        f'SELECT "{table.concept}", count(*), {counted} FROM {name.value} WHERE "{table.start}" BETWEEN '
+        f"{date_sql(first)} AND {date_sql(last)} AND {carried} GROUP BY ALL"
     ).fetchall()
-    return {one: (int(row[2 * i]), int(row[2 * i + 1])) for i, one in enumerate(looked)}
+    place = {aspect: 2 + number for number, aspect in enumerate(there)}
+    found = {}
+    for one, codes in of.items():
+        own = [row for row in rows if codes is None or row[0] in codes]
+        found[one] = (sum(int(row[place[one.aspect]]) for row in own), sum(int(row[1]) for row in own))
+    return found

@@ -16,7 +16,15 @@ from rounds.engines.cohorts.reference import find_cohort
 from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.reference_groups import Groups, read_groups
-from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, ROW_COLUMNS, rows_sql
+from rounds.engines.rows import (
+    MOMENT_ORDER,
+    OBSERVED,
+    PEOPLE,
+    ROW_COLUMNS,
+    marked_sql,
+    result_sql,
+    rows_sql,
+)
 from rounds.measures.counts import Count
 from rounds.measures.criteria import (
     Age,
@@ -29,18 +37,23 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
-    Touches,
+    Stands,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import EventTable
+from rounds.measures.events import WITH_DETAIL, WITH_VALUE, EventTable
 from rounds.measures.groupings import Grouping
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion
 from rounds.measures.scores import Component, Score
@@ -49,6 +62,8 @@ from rounds.measures.windows import Anchor
 from rounds.records.omop import Records
 
 Span = tuple[date, date]
+_Facts = Mapping[tuple[EventTable, Marked | Result], frozenset[int]]
+"""The rows of a table of which something is true that does not stand in the rows themselves."""
 
 
 _EARLIEST_BIRTH = "SELECT person_id, year_of_birth, coalesce(month_of_birth, 1), coalesce(day_of_birth, 1) FROM person"
@@ -56,6 +71,7 @@ _EARLIEST_BIRTH = "SELECT person_id, year_of_birth, coalesce(month_of_birth, 1),
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
+    table: EventTable
     row: int
     person_id: int
     concept: int
@@ -87,7 +103,8 @@ class _Person:
     earliest_birth: date
     """The first day on which somebody may have been born of whom the year is known, or also the month."""
     observed: tuple[Span, ...]
-    rows: Mapping[EventTable, list[_Row]]
+    rows: Mapping[tuple[EventTable, Extent], list[_Row]]
+    facts: _Facts
     concepts: Concepts
     groups: Groups
     known: dict[Events | Scored, list[_Row]] = field(default_factory=dict)
@@ -101,12 +118,12 @@ class _Person:
         row = unit.row
         return self.groups.level(grouping, self.id, None if row is None else (row.visit, row.stay))
 
-    def meets(self, criterion: Criterion | None, unit: _Unit) -> bool:
+    def meets(self, criterion: Criterion | None, unit: _Unit) -> bool:  # noqa: PLR0912  one branch for each kind
         match criterion:
             case None:
                 return True
             case Age():
-                age = self.age(unit.first if criterion.at is Anchor.START else unit.last, criterion.by)
+                age = self.age(criterion.day(unit.first, unit.last), criterion.by)
                 return (criterion.low is None or age >= criterion.low) and (
                     criterion.high is None or age <= criterion.high
                 )
@@ -120,6 +137,10 @@ class _Person:
                 return unit.row is not None and _in_range(criterion, unit.row)
             case Answer():
                 return unit.row is not None and unit.row.answer in self.concepts[criterion.codes]
+            case Marked() | Result():
+                return unit.row is not None and unit.row.row in self.facts[unit.row.table, criterion]
+            case Lies():
+                return criterion.touches.holds((unit.first, unit.last), criterion.window.on(unit.first, unit.last))
             case Has():
                 return self._has(criterion, unit)
             case AllOf():
@@ -141,7 +162,7 @@ class _Person:
         else:
             rows = [
                 row
-                for row in self.rows.get(events.table, [])
+                for row in self.rows.get((events.table, events.without_end), [])
                 if events.codes is None or row.concept in self.concepts[events.codes]
             ]
         found = [row for row in rows if self.meets(events.where, _Unit(first=row.first, last=row.last, row=row))]
@@ -152,7 +173,7 @@ class _Person:
     def _scored(self, score: Score) -> list[_Row]:
         sets: dict[tuple[date, int], list[tuple[EventTable, _Row]]] = defaultdict(list)
         for table in sorted({EventTable(component.table) for component in score.components}):
-            for row in self.rows.get(table, []):
+            for row in self.rows.get((table, Extent.FIRST_DAY), []):
                 sets[row.first, row.minute].append((table, row))
         found = []
         for (day, minute), rows in sets.items():
@@ -198,21 +219,13 @@ class _Person:
 
     def _has(self, asked: Has, unit: _Unit) -> bool:
         first, last = asked.window.on(unit.first, unit.last)
-        found = [
-            row for row in self.events(asked.events) if first <= last and _touches(row, asked.touches, first, last)
-        ]
+        found = [row for row in self.events(asked.events) if asked.touches.holds((row.first, row.last), (first, last))]
         if asked.same_visit:
             visit = unit.row.visit if unit.row else -1
             found = [row for row in found if row.visit == visit != -1]
-        match asked.choose:
-            case Choose.FIRST:
-                found = found[:1]
-            case Choose.LAST:
-                # Of those at the last moment it is the first again that stands for all.
-                found = [row for row in found if (row.first, row.minute) == (found[-1].first, found[-1].minute)][:1]
+        found = _chosen(found, asked.choose, asked.stands)
         met = [row for row in found if self.meets(asked.provided, _Unit(first=row.first, last=row.last, row=row))]
-        number = len({row.first for row in met}) if asked.distinct is Distinct.DAYS else len(met)
-        return number >= asked.at_least
+        return _number(met, asked.distinct) >= asked.at_least
 
 
 def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
@@ -232,20 +245,39 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
         ValueError: if the periods are not as above.
     """
     check_periods(measure, periods)
+    tallies: dict[Cell, Tally] = {}
+    for person, period, unit, tally in _asked_about(measure, records, periods):
+        cell = (period.start, _levels(person, unit, measure))
+        tallies[cell] = tuple(a + b for a, b in zip(tallies[cell], tally, strict=True)) if cell in tallies else tally
+    return complete_count(measure, member=member, periods=periods, tallies=tallies)
+
+
+def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period, ...]) -> dict[int, tuple[int, int]]:
+    """Return of everybody who is asked about how often they are met and how often they are asked, over all periods.
+
+    It is for holding a measure against cases whose answer is known; never let it out of a site.
+    """
+    check_periods(measure, periods)
+    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person, _, _, (met, asked, *_) in _asked_about(measure, records, periods):
+        found[person.id] = (found[person.id][0] + met, found[person.id][1] + asked)
+    return dict(found)
+
+
+def _asked_about(
+    measure: Measure, records: Records, periods: tuple[Period, ...]
+) -> Iterator[tuple[_Person, Period, _Unit, Tally]]:
+    """Yield everything in the denominator, and what it adds to the numbers of its cell."""
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
         groups = read_groups(connection, measure)
         check_cohorts(connection, [measure], records)
         people = _people(connection, question, concepts, groups)
-    tallies: dict[Cell, Tally] = {}
-    for person in people:
-        for period, unit, tally in _tallied(person, question, periods):
-            cell = (period.start, _levels(person, unit, measure))
-            tallies[cell] = (
-                tuple(a + b for a, b in zip(tallies[cell], tally, strict=True)) if cell in tallies else tally
-            )
-    return complete_count(measure, member=member, periods=periods, tallies=tallies)
+    for apart, some in asked_apart(question, periods):
+        for person in people:
+            for period, unit, tally in _tallied(person, apart, some):
+                yield person, period, unit, tally
 
 
 def _tallied(
@@ -265,7 +297,7 @@ def _tallied(
 
 def _days_and_events(person: _Person, question: RecordsQuestion, unit: PersonTime, period: Period) -> tuple[int, int]:
     if unit.visits is None:
-        died = min((row.first for row in person.rows.get(EventTable.DEATH, [])), default=date.max)
+        died = min((row.first for row in person.rows.get((EventTable.DEATH, Extent.FIRST_DAY), [])), default=date.max)
         at_risk = {day for span in person.observed for day in _days_of(*span) if person.earliest_birth <= day <= died}
         counted = at_risk
     else:
@@ -306,6 +338,7 @@ def _units(person: _Person, question: RecordsQuestion, periods: tuple[Period, ..
 
 def _set_of(rows: list[_Row], day: date, minute: int, *, value: float) -> _Row:
     return _Row(
+        table=EventTable.MEASUREMENT,
         row=0,
         person_id=rows[0].person_id,
         concept=-1,
@@ -320,14 +353,28 @@ def _set_of(rows: list[_Row], day: date, minute: int, *, value: float) -> _Row:
     )
 
 
-def _touches(row: _Row, how: Touches, first: date, last: date) -> bool:
-    match how:
-        case Touches.STARTS:
-            return first <= row.first <= last
-        case Touches.ENDS:
-            return first <= row.last <= last
-        case Touches.OVERLAPS:
-            return row.first <= last and row.last >= first
+def _chosen(found: list[_Row], choose: Choose, stands: Stands) -> list[_Row]:
+    """Return the row that is chosen of some in the order of their moments; all of them if any will do."""
+    if choose is Choose.ANY or not found:
+        return found
+    one = found[0 if choose is Choose.FIRST else -1]
+    if stands is Stands.AT_THE_MOMENT:
+        # Of those at the last moment it is the first again that stands for all.
+        return [row for row in found if (row.first, row.minute) == (one.first, one.minute)][:1]
+    # Of those with the lowest value the first again.
+    return sorted(
+        (row for row in found if row.first == one.first), key=lambda row: (row.value is None, row.value or 0.0)
+    )[:1]
+
+
+def _number(found: list[_Row], distinct: Distinct) -> int:
+    match distinct:
+        case Distinct.ROWS:
+            return len(found)
+        case Distinct.DAYS:
+            return len({row.first for row in found})
+        case Distinct.CODES:
+            return len({row.concept for row in found})
 
 
 def _in_range(asked: Value, row: _Row) -> bool:
@@ -362,17 +409,19 @@ def _people(
     observed: dict[int, list[Span]] = defaultdict(list)
     for person_id, first, last in connection.execute(OBSERVED).fetchall():
         observed[person_id].append((first, last))
-    rows: dict[int, dict[EventTable, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[int, dict[tuple[EventTable, Extent], list[_Row]]] = defaultdict(lambda: defaultdict(list))
     for table in question.tables:
-        for values in connection.execute(rows_sql(table)).fetchall():
-            row = _Row(**dict(zip(ROW_COLUMNS, values, strict=True)))
-            rows[row.person_id][table].append(row)
+        for extent in _extents(question):
+            for values in connection.execute(rows_sql(table, extent)).fetchall():
+                row = _Row(table=table, **dict(zip(ROW_COLUMNS, values, strict=True)))
+                rows[row.person_id][table, extent].append(row)
     births = {
         person_id: date(born, month, min(day, calendar.monthrange(born, month)[1]))
         for person_id, born, month, day in connection.execute(_EARLIEST_BIRTH).fetchall()
     }
     for row in _entries(connection, question, concepts):
-        rows[row.person_id][EventTable.COHORT].append(row)
+        rows[row.person_id][EventTable.COHORT, Extent.FIRST_DAY].append(row)
+    facts = _facts(connection, question, concepts)
     return [
         _Person(
             id=person_id,
@@ -382,6 +431,7 @@ def _people(
             earliest_birth=births[person_id],
             observed=tuple(observed[person_id]),
             rows=rows[person_id],
+            facts=facts,
             concepts=concepts,
             groups=groups,
         )
@@ -389,11 +439,30 @@ def _people(
     ]
 
 
+def _facts(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> _Facts:
+    found: dict[tuple[EventTable, Marked | Result], frozenset[int]] = {}
+    for table in question.tables:
+        for criterion in question.criteria:
+            if isinstance(criterion, Marked) and table in WITH_DETAIL[criterion.detail]:
+                sql = marked_sql(table, criterion.detail, concepts[criterion.codes])
+            elif isinstance(criterion, Result) and table in WITH_VALUE:
+                sql = result_sql(table)
+            else:
+                continue
+            found[table, criterion] = frozenset(row for (row,) in connection.execute(sql).fetchall())
+    return found
+
+
+def _extents(question: RecordsQuestion) -> set[Extent]:
+    return {Extent.FIRST_DAY, *(events.without_end for events in question.events if isinstance(events, Events))}
+
+
 def _entries(connection: duckdb.DuckDBPyConnection, question: RecordsQuestion, concepts: Concepts) -> Iterator[_Row]:
     tables = omop_rows(connection) if question.cohorts else {}
     for cohort in question.cohorts:
         for number, (person_id, first, last) in enumerate(find_cohort(tables, cohort.definition).entries.rows()):
             yield _Row(
+                table=EventTable.COHORT,
                 row=number,
                 person_id=person_id,
                 concept=concepts[cohort][0],

@@ -1,10 +1,12 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only
 """What engines see of a site: its people and the rows of its tables, in the same few columns whatever the table."""
 
+from datetime import date
 from typing import Final
 
 from rounds.engines.cohorts.entries import ENTRIES
-from rounds.measures.events import EventTable
+from rounds.measures.criteria import Extent
+from rounds.measures.events import Detail, EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.tables import EVENT_TABLES
 
@@ -39,6 +41,9 @@ MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit", "stay")
 """Of rows at the same minute the highest of these, in this order, comes first. Rows that agree in all are alike."""
 
 
+GOES_ON_TO: Final = date(2199, 12, 31)
+"""The last day of what goes on and on."""
+
 _ENTRIES_SQL: Final = (
     "SELECT row, person_id, concept, first, last, 0 AS minute, CAST(NULL AS REAL) AS value, "
     "CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, CAST(-1 AS BIGINT) AS visit, "
@@ -46,7 +51,7 @@ _ENTRIES_SQL: Final = (
 )
 
 
-def rows_sql(table: EventTable) -> str:
+def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
 
     `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
@@ -57,12 +62,13 @@ def rows_sql(table: EventTable) -> str:
     if table is EventTable.COHORT:
         return _ENTRIES_SQL
     of = EVENT_TABLES[table]
+    unknown = str(of.start) if without_end is Extent.FIRST_DAY else f"DATE '{GOES_ON_TO.isoformat()}'"
     columns = {
         "row": "rounds_row",
         "person_id": "person_id",
         "concept": of.concept or "-1",
         "first": of.start,
-        "last": f"greatest({of.start}, coalesce({of.end}, {of.start}))" if of.end else of.start,
+        "last": f"greatest({of.start}, coalesce({of.end}, {unknown}))" if of.end else of.start,
         "minute": _minute_sql(of.time, str(of.start)) if of.time else "0",
         "value": f"CAST({of.value} AS REAL)" if of.value else "CAST(NULL AS REAL)",
         "unit": f"coalesce({of.unit}, -1)" if of.unit else "-1",
@@ -75,6 +81,21 @@ def rows_sql(table: EventTable) -> str:
         f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
     )
     return f"SELECT {', '.join(shown)} FROM {of.name}"
+
+
+def marked_sql(table: EventTable, detail: Detail, concepts: tuple[int, ...]) -> str:
+    """Return SQL for the rows of a table (`row`) of which a detail is one of some concepts."""
+    column = EVENT_TABLES[table].details[detail]
+    return f"SELECT CAST(rounds_row AS BIGINT) AS row FROM {table} WHERE {column} IN ({', '.join(map(str, concepts))})"
+
+
+def result_sql(table: EventTable) -> str:
+    """Return SQL for the rows of a table (`row`) that hold a number, a coded answer that is not 0, or words."""
+    of = EVENT_TABLES[table]
+    return (
+        f"SELECT CAST(rounds_row AS BIGINT) AS row FROM {table} WHERE {of.value} IS NOT NULL "
+        f"OR coalesce({of.answer}, 0) <> 0 OR coalesce(trim({of.words}), '') <> ''"
+    )
 
 
 def _minute_sql(time: str, day: str) -> str:

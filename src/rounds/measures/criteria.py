@@ -7,16 +7,26 @@ days by a scan" is a fall of which it is true that the same person had a scan in
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
+from rounds.measures.events import (
+    WITH_DETAIL,
+    WITH_END,
+    WITH_STAY,
+    WITH_VALUE,
+    WITH_VISIT,
+    WITHOUT_CODES,
+    Detail,
+    EventTable,
+)
 from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
-from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Window
+from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, PeriodAnchor, Window
 
 MOST_TIMES = 15
 """The largest `at_least`: counts above it say more about the recording than about the care."""
@@ -44,6 +54,30 @@ class Touches(StrEnum):
     STARTS = "starts"
     ENDS = "ends"
     OVERLAPS = "overlaps"
+    INSIDE = "inside"
+    """It starts and ends in the window."""
+
+    def holds(self, row: tuple[date, date], window: tuple[date, date]) -> bool:
+        """Say whether a row lies so in a window; both are a first and a last day."""
+        first, last = window
+        if first > last:
+            return False
+        match self:
+            case Touches.STARTS:
+                return first <= row[0] <= last
+            case Touches.ENDS:
+                return first <= row[1] <= last
+            case Touches.OVERLAPS:
+                return row[0] <= last and row[1] >= first
+            case Touches.INSIDE:
+                return first <= row[0] and row[1] <= last
+
+
+class Extent(StrEnum):
+    """How long a row lasts whose end is not recorded."""
+
+    FIRST_DAY = "first day"
+    ON_AND_ON = "on and on"
 
 
 class Choose(StrEnum):
@@ -58,20 +92,32 @@ class Choose(StrEnum):
     LAST = "last"
 
 
+class Stands(StrEnum):
+    """Which row is the first or the last of several."""
+
+    AT_THE_MOMENT = "at the moment"
+    """Of the rows at the same day and time of day the one with the highest value."""
+    LOWEST_OF_THE_DAY = "lowest of the day"
+    """Of the rows on the same day, whatever the time, the one with the lowest value; one without a value only if no
+    other is there."""
+
+
 class Distinct(StrEnum):
     """What `at_least` counts."""
 
     ROWS = "rows"
     DAYS = "days"
+    CODES = "codes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
-    """The person's age in years lies in a range, both ends included, on the unit's first or last day."""
+    """The person's age in years lies in a range, both ends included, on a day: the unit's first or last, the period's
+    first or last, or one of the calendar."""
 
     low: int | None = None
     high: int | None = None
-    at: Anchor = Anchor.START
+    at: Anchor | PeriodAnchor | date = Anchor.START
     by: AgeBy = AgeBy.YEAR
 
     def __post_init__(self) -> None:
@@ -81,6 +127,14 @@ class Age:
             raise DefinitionError(
                 f"no age is from {self.low} to {self.high}; exchange or correct the limits", field="high"
             )
+
+    def day(self, first: date, last: date) -> date:
+        """Return the day on which something with a first and a last day is asked for the age."""
+        if isinstance(self.at, PeriodAnchor):
+            raise TypeError("the days of the period have not been put in")
+        if isinstance(self.at, Anchor):
+            return first if self.at is Anchor.START else last
+        return self.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +212,35 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A detail of a row, such as where a patient was discharged to, is one of a list."""
+
+    detail: Detail
+    codes: CodeList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A row holds a result of any kind: a number, a coded answer or words. Only asked of tables that carry values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lies:
+    """The unit itself lies in a window, measured from the period that is counted or a date of the calendar."""
+
+    window: Window
+    touches: Touches = Touches.STARTS
+
+    def __post_init__(self) -> None:
+        for edge in (self.window.first, self.window.last):
+            if edge is not None and isinstance(edge.anchor, Anchor):
+                raise DefinitionError(
+                    f"what lies in a window does not say where the window is; write `period {edge.anchor}`, or a date",
+                    field="window",
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """Rows of one table that carry one of a list of codes and of which a criterion holds; or entries into a cohort.
 
@@ -169,8 +252,11 @@ class Events:
     """None if the code does not matter."""
     where: "Criterion | None" = None
     first: bool = False
+    without_end: Extent = Extent.FIRST_DAY
 
     def __post_init__(self) -> None:
+        if self.without_end is Extent.ON_AND_ON and (self.table not in WITH_END or self.table is EventTable.COHORT):
+            raise DefinitionError(f"a row of {self.table} does not go on; remove `without_end`", field="without_end")
         if (self.table is EventTable.COHORT) != isinstance(self.codes, Cohort):
             raise DefinitionError("entries are into a cohort; name it with `cohort`", field="cohort")
         if self.codes is not None and self.table in WITHOUT_CODES:
@@ -196,7 +282,7 @@ class Scored:
     first: bool = False
 
     def __post_init__(self) -> None:
-        check_askable(self.where, of=self.table)
+        check_askable(self.where, of=self.table, scored=True)
 
     @property
     def table(self) -> EventTable:
@@ -223,6 +309,7 @@ class Has:
     at_least: int = 1
     distinct: Distinct = Distinct.ROWS
     choose: Choose = Choose.ANY
+    stands: Stands = Stands.AT_THE_MOMENT
     provided: "Criterion | None" = None
     same_visit: bool = False
     """Only rows that carry the same visit as the unit. Only asked of rows of tables that name one."""
@@ -230,16 +317,21 @@ class Has:
     def __post_init__(self) -> None:
         if not 1 <= self.at_least <= MOST_TIMES:
             raise DefinitionError(f"this is from 1 to {MOST_TIMES}, not {self.at_least}", field="at_least")
-        if self.choose is not Choose.ANY and (self.at_least > 1 or self.distinct is Distinct.DAYS):
+        if self.choose is not Choose.ANY and (self.at_least > 1 or self.distinct is not Distinct.ROWS):
             raise DefinitionError(
                 f"the {self.choose} row is one row; `at_least` and `distinct` do not go with it", field="choose"
+            )
+        if self.stands is Stands.LOWEST_OF_THE_DAY and (self.choose is Choose.ANY or not _has_value(self.events)):
+            raise DefinitionError(
+                f"the lowest of a day is of the first or the last row of {' or '.join(sorted(WITH_VALUE))}",
+                field="stands",
             )
         if self.same_visit and self.events.table not in WITH_VISIT:
             raise DefinitionError(
                 f"a row of {self.events.table} does not say during which visit it happened; remove `same_visit`",
                 field="same_visit",
             )
-        check_askable(self.provided, of=self.events.table)
+        check_askable(self.provided, of=self.events.table, scored=isinstance(self.events, Scored))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,20 +367,30 @@ class Not:
     of: "Criterion"
 
 
-Criterion = Age | Sex | InGroup | Observed | Value | Answer | Has | AllOf | AnyOf | Not
+Criterion = Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Not
 
 
-def check_askable(criterion: Criterion | None, *, of: EventTable | None) -> None:
+def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored: bool = False) -> None:
     """Raise unless a criterion can be asked of rows of a table, or of people in a period if there is no table.
 
+    Args:
+        criterion: what is asked.
+        of: the table whose rows are asked.
+        scored: whether sets with a score are asked, which are only like rows.
+
     Raises:
-        DefinitionError: if it asks for a value or a visit that such a unit does not have.
+        DefinitionError: if it asks for a value, a visit or a detail that such a unit does not have.
     """
     for part in parts(criterion):
-        if isinstance(part, Value | Answer) and of not in WITH_VALUE:
+        if isinstance(part, Value | Answer | Result) and of not in WITH_VALUE:
             raise DefinitionError(
                 f"{_unit(of)} has no value; ask for it in `provided` of {' or '.join(sorted(WITH_VALUE))}"
             )
+        if isinstance(part, Result | Marked) and scored:
+            raise DefinitionError("a set of observations has a score and nothing else; ask for it in another way")
+        if isinstance(part, Marked) and of not in WITH_DETAIL[part.detail]:
+            tables = " or ".join(sorted(WITH_DETAIL[part.detail]))
+            raise DefinitionError(f"{_unit(of)} has no `{part.detail}`; ask for it in `provided` of {tables}")
         if isinstance(part, InGroup):
             check_grouped(part.grouping, of=of)
         if isinstance(part, Has) and part.same_visit and of not in WITH_VISIT:
@@ -334,6 +436,10 @@ def everything_in(criterion: Criterion | None) -> Iterator[Criterion]:
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:
     if not criteria:
         raise DefinitionError("name at least one criterion")
+
+
+def _has_value(events: Events | Scored) -> bool:
+    return isinstance(events, Scored) or events.table in WITH_VALUE
 
 
 def _unit(table: EventTable | None) -> str:

@@ -12,12 +12,13 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
-from rounds.measures.criteria import check_grouped
+from rounds.measures.criteria import Events, Extent, Has, Stands, check_grouped
 from rounds.measures.groupings import GROUPED, Grouping
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion
 from rounds.measures.scores import Score
+from rounds.measures.standards import Standard
 from rounds.measures.strata import LEVELS, Stratum
 
 MOST_GROUPS = 1000
@@ -60,6 +61,8 @@ class Measure:
     """What the levels are of each of the strata that need saying, in their order."""
     needs: tuple[Need, ...] = ()
     """How complete the records must be; a site where they are less so is flagged, and counted all the same."""
+    standard: Standard | None = None
+    """The population that the centre standardises rates to, from the counts by age band and sex."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
 
@@ -78,6 +81,8 @@ class Measure:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
         self._check_time()
+        if self.standard is not None and not {Stratum.AGE_BAND, Stratum.SEX} <= set(self.strata):
+            raise DefinitionError("rates are standardised by age and sex; add both strata", field="standard")
         check_needs(self.needs, self.question, self.strata)
         longest = 1 if self.grain is Grain.ALL else LONGEST_SPAN
         if not 1 <= self.span <= longest:
@@ -159,6 +164,8 @@ class Measure:
         }
         if self.groupings:
             meaning["groupings"] = [grouping.meaning for grouping in self.groupings]
+        if self.standard is not None:
+            meaning["standard"] = self.standard.meaning
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -167,13 +174,27 @@ class Measure:
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
 
+_UNSAID_BEFORE: Final[dict[tuple[type, str], object]] = {
+    (Events, "without_end"): Extent.FIRST_DAY,
+    (Has, "stands"): Stands.AT_THE_MOMENT,
+}
+"""What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
+
+
+_SAID: Final = object()
+
+
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
     names = _field_names(type(part))
     if names is not None:
-        return {"is": type(part).__name__, **{name: _meaning(getattr(part, name)) for name in names}}
+        said = {name: getattr(part, name) for name in names}
+        kept = {
+            name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value
+        }
+        return {"is": type(part).__name__, **{name: _meaning(value) for name, value in kept.items()}}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):

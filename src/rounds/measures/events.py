@@ -50,4 +50,38 @@ WITH_END: Final = frozenset(
 )
 """Their rows last from a first to a last day. Where the last is not known, and elsewhere, it is the first."""
 
+SINGLE_DAYS: Final = frozenset(
+    {
+        EventTable.CONDITION_OCCURRENCE,
+        EventTable.PROCEDURE_OCCURRENCE,
+        EventTable.MEASUREMENT,
+        EventTable.OBSERVATION,
+        EventTable.DEATH,
+    }
+)
+"""Their rows are spoken of as happening on a day, even where a last day is recorded."""
+
+
+class Detail(StrEnum):
+    """What a row says of itself beside its code and its value: how it was recorded, or how it began or ended."""
+
+    TYPE = "type"
+    """Where it was recorded: an order, a problem list, a discharge prescription."""
+    STATUS = "status"
+    """What a diagnosis is: the main one, the admitting one, a preliminary one."""
+    ADMITTED_FROM = "admitted from"
+    DISCHARGED_TO = "discharged to"
+    QUALIFIER = "qualifier"
+    """What qualifies an observation, such as why something was not done."""
+
+
+WITH_DETAIL: Final = {
+    Detail.TYPE: frozenset(EventTable) - {EventTable.CONDITION_ERA, EventTable.DRUG_ERA, EventTable.COHORT},
+    Detail.STATUS: frozenset({EventTable.CONDITION_OCCURRENCE}),
+    Detail.ADMITTED_FROM: frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL}),
+    Detail.DISCHARGED_TO: frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL}),
+    Detail.QUALIFIER: frozenset({EventTable.OBSERVATION}),
+}
+"""The tables whose rows may have a detail."""
+
 WITHOUT_CODES: Final = frozenset({EventTable.DEATH})

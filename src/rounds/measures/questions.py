@@ -11,8 +11,11 @@ from rounds.measures.criteria import (
     Answer,
     Covers,
     Criterion,
+    Distinct,
     Events,
+    Extent,
     Has,
+    Marked,
     Observed,
     Scored,
     check_askable,
@@ -95,13 +98,19 @@ class RecordsQuestion:
     who: Criterion | None = None
 
     def __post_init__(self) -> None:
+        scored = isinstance(self.unit, Rows) and isinstance(self.unit.events, Scored)
         for criterion in (self.who, self.numerator):
-            check_askable(criterion, of=self.table)
+            check_askable(criterion, of=self.table, scored=scored)
         if isinstance(self.unit, PersonTime):
             self._check_countable()
 
     def _check_countable(self) -> None:
         asked = self.numerator
+        visits = self.unit.visits if isinstance(self.unit, PersonTime) else None
+        if isinstance(visits, Events) and visits.without_end is not Extent.FIRST_DAY:
+            raise DefinitionError("nights of visits without an end cannot be counted; remove `without_end`")
+        if isinstance(asked, Has) and asked.distinct is Distinct.CODES:
+            raise DefinitionError("over time, rows or days are counted, not codes", field="distinct")
         if not isinstance(asked, Has) or asked != Has(
             events=asked.events, provided=asked.provided, distinct=asked.distinct
         ):
@@ -155,7 +164,8 @@ class RecordsQuestion:
         of_rows = [one.codes for one in self.events if isinstance(one, Events) and isinstance(one.codes, CodeList)]
         of_scores = [codes for one in self.events if isinstance(one, Scored) for codes in one.score.code_lists]
         of_answers = [part.codes for part in self.criteria if isinstance(part, Answer)]
-        return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers]))
+        of_details = [part.codes for part in self.criteria if isinstance(part, Marked)]
+        return tuple(dict.fromkeys([*of_rows, *of_scores, *of_answers, *of_details]))
 
     @property
     def asked(self) -> tuple[tuple[EventTable | None, Criterion | None], ...]:

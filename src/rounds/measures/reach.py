@@ -16,10 +16,14 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
     Touches,
@@ -27,10 +31,11 @@ from rounds.measures.criteria import (
 )
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, Window, add_months
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window, add_months
 
 Days = tuple[date, date]
 """A first and a last day, both included."""
@@ -76,7 +81,8 @@ def reach(question: RecordsQuestion, period: Period, *, longest: LongestDays) ->
         period: where.
         longest: for every table whose rows last.
     """
-    found = set(_question(question, (period.start, period.end), longest))
+    ((apart, _),) = asked_apart(question, (period,))
+    found = set(_question(apart, (period.start, period.end), longest))
     return Reach(
         rows=frozenset(one for one in found if isinstance(one, RowsReach)),
         observed=frozenset(one for one in found if not isinstance(one, RowsReach)),
@@ -111,7 +117,7 @@ def _question(question: RecordsQuestion, period: Days, longest: LongestDays) -> 
 
 def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays) -> Iterator[RowsReach | Days]:
     match criterion:
-        case None | Age() | Sex() | Value() | Answer():
+        case None | Age() | Sex() | Value() | Answer() | Marked() | Result() | Lies():
             return  # asked of the unit itself
         case InGroup(grouping=grouping):
             yield from grouping_reach(grouping)
@@ -147,27 +153,38 @@ _PLACES = {Stratum.CARE_SITE: EventTable.VISIT_OCCURRENCE, Stratum.WARD: EventTa
 
 def _events(events: Events | Scored, days: Days, touches: Touches, longest: LongestDays) -> Iterator[RowsReach | Days]:
     """Yield what decides which rows are meant, of those that touch some days."""
-    first = date.min if events.first else days[0]  # an earlier row is the first instead
+    by_start = touches in (Touches.STARTS, Touches.INSIDE)
+    # An earlier row is the first instead, and one that never ended may still go on.
+    earlier = events.first or (_goes_on(events) and not by_start)
+    first = date.min if earlier else days[0]
     for table, _ in events.reads:
-        yield RowsReach(table=table, first=first, last=days[1], starting=events.first or touches is Touches.STARTS)
+        yield RowsReach(table=table, first=first, last=days[1], starting=earlier or by_start)
     yield from _criterion(events.where, _lasting(events, days, touches, longest), longest)
 
 
 def _lasting(events: Events | Scored, days: Days, touches: Touches, longest: LongestDays) -> _Units:
     """Return when the rows that touch some days may start and end; with `first`, every earlier row too."""
     lasts = longest.get(events.table, 0) if isinstance(events, Events) else 0
+    if _goes_on(events):
+        lasts = date.max.toordinal()
     first, last = days
     if events.first:
         return _Units(starts=(date.min, last), ends=(date.min, _later(last, lasts)))
     match touches:
         case Touches.STARTS:
             return _Units(starts=days, ends=(first, _later(last, lasts)))
+        case Touches.INSIDE:
+            return _Units(starts=days, ends=days)
         case Touches.ENDS:
             return _Units(starts=(_later(first, -lasts), last), ends=days)
         case Touches.OVERLAPS:
             return _Units(starts=(_later(first, -lasts), last), ends=(first, _later(last, lasts)))
         case _:
             assert_never(touches)
+
+
+def _goes_on(events: Events | Scored) -> bool:
+    return isinstance(events, Events) and events.without_end is Extent.ON_AND_ON
 
 
 def _window(window: Window, units: _Units) -> Days | None:
@@ -186,6 +203,8 @@ def _edge(edge: Edge, units: _Units) -> Days:
             low, high = units.starts
         case Anchor.END:
             low, high = units.ends
+        case PeriodAnchor():
+            raise TypeError("the days of the period have not been put in")
         case _:
             assert_never(edge.anchor)
     if _leaves_calendar(low, edge.months) or _leaves_calendar(high, edge.months):

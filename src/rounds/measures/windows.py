@@ -1,7 +1,8 @@
 """Windows: spans of days relative to what is counted.
 
 What is counted (a person in a period, a visit, an event) has a first and a last day. A window runs from one edge to
-another, each a number of months and days from one of those two, or a date of the calendar, both ends included.
+another, each a number of months and days from one of those two or from an end of the period that is counted, or a date
+of the calendar, both ends included.
 """
 
 import calendar
@@ -22,6 +23,16 @@ class Anchor(StrEnum):
     END = "end"
 
 
+class PeriodAnchor(StrEnum):
+    """What an edge is measured from, wherever it stands: an end of the period that is being counted.
+
+    Engines never see it: a question that names it is asked of one period after the other, with its days put in.
+    """
+
+    START = "period start"
+    END = "period end"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """One end of a window. Months are moved first, then days; a day that its month lacks becomes the month's last.
@@ -30,7 +41,7 @@ class Edge:
     datetime.date(2023, 2, 28)
     """
 
-    anchor: Anchor | date
+    anchor: Anchor | PeriodAnchor | date
     months: int = 0
     days: int = 0
 
@@ -42,7 +53,18 @@ class Edge:
         """Return the day of the edge for something with a first and a last day; at most the calendar's own ends."""
         if isinstance(self.anchor, date):
             return self.anchor
-        moved = add_months(start if self.anchor is Anchor.START else end, self.months)
+        if isinstance(self.anchor, PeriodAnchor):
+            raise TypeError("an edge that is measured from the period has no day before the period is put in")
+        return self._moved(start if self.anchor is Anchor.START else end)
+
+    def in_period(self, start: date, end: date) -> "Edge":
+        """Return the same edge with the days of a period put in, if it is measured from them."""
+        if not isinstance(self.anchor, PeriodAnchor):
+            return self
+        return Edge(anchor=self._moved(start if self.anchor is PeriodAnchor.START else end))
+
+    def _moved(self, day: date) -> date:
+        moved = add_months(day, self.months)
         return date.fromordinal(min(max(moved.toordinal() + self.days, 1), date.max.toordinal()))
 
 
@@ -64,6 +86,15 @@ class Window:
             self.last.on(start, end) if self.last else date.max,
         )
 
+    def in_period(self, start: date, end: date) -> "Window":
+        """Return the same window with the days of a period put in where it is measured from them."""
+        first = self.first.in_period(start, end) if self.first else None
+        last = self.last.in_period(start, end) if self.last else None
+        try:
+            return Window(first=first, last=last)
+        except DefinitionError:
+            return _NO_DAY  # this period is too short for it
+
 
 def add_months(day: date, months: int) -> date:
     """Return the same day of a month before or after, or that month's last day where it is shorter.
@@ -81,7 +112,9 @@ def _never(first: Edge, last: Edge) -> bool:
     """Say whether a window can hold no day, whatever it is laid on."""
     if isinstance(first.anchor, date) or isinstance(last.anchor, date):
         return isinstance(first.anchor, date) and isinstance(last.anchor, date) and last.anchor < first.anchor
-    if first.anchor is Anchor.START and last.anchor is Anchor.END:
+    if isinstance(first.anchor, PeriodAnchor) != isinstance(last.anchor, PeriodAnchor):
+        return False  # what is counted may lie anywhere in the period, or outside it
+    if first.anchor in (Anchor.START, PeriodAnchor.START) and last.anchor in (Anchor.END, PeriodAnchor.END):
         return False  # what is counted may be long enough
     months = last.months - first.months
     longest = months * (_LONGEST_MONTH_DAYS if months > 0 else _SHORTEST_MONTH_DAYS)
@@ -90,6 +123,8 @@ def _never(first: Edge, last: Edge) -> bool:
 
 THROUGHOUT = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.END))
 """From the first to the last day of what is counted."""
+
+_NO_DAY = Window(first=Edge(anchor=date.max), last=Edge(anchor=Anchor.START))
 
 AT_START = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.START))
 AT_END = Window(first=Edge(anchor=Anchor.END), last=Edge(anchor=Anchor.END))

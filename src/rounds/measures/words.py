@@ -13,21 +13,26 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import WITH_END, EventTable
+from rounds.measures.events import SINGLE_DAYS, WITH_END, Detail, EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PersonTime, PublishedQuestion, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, Window
+from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
 
 _OBSERVED = {
     ObservedOn.ANY_DAY: "on at least one day of the period",
@@ -49,7 +54,27 @@ _NOUNS = {
     EventTable.DEATH: ("death", "deaths"),
     EventTable.COHORT: ("entry into the cohort", "entries into the cohort"),
 }
-_TOUCHES = {Touches.STARTS: "that started", Touches.ENDS: "that ended", Touches.OVERLAPS: "under way at some time"}
+_TOUCHES = {
+    Touches.STARTS: "that started",
+    Touches.ENDS: "that ended",
+    Touches.OVERLAPS: "under way at some time",
+    Touches.INSIDE: "that started and ended",
+}
+
+
+_LYING = {
+    Touches.STARTS: "starting",
+    Touches.ENDS: "ending",
+    Touches.OVERLAPS: "under way at some time",
+    Touches.INSIDE: "starting and ending",
+}
+_MARKED = {
+    Detail.TYPE: "recorded as “{}”",
+    Detail.STATUS: "as “{}”",
+    Detail.ADMITTED_FROM: "admitted from “{}”",
+    Detail.DISCHARGED_TO: "discharged to “{}”",
+    Detail.QUALIFIER: "qualified by “{}”",
+}
 
 
 def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
@@ -62,6 +87,7 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
         *question_in_words(measure.question),
         ("shown", f"per {measure.per:,} {measure.unit}, {each}"),
         ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
+        *((("standardised to", str(measure.standard)),) if measure.standard else ()),
         ("better", str(measure.better)),
         ("target", "none" if measure.target is None else f"{measure.target:g}"),
         *(
@@ -118,7 +144,9 @@ def rows_in_words(unit: Rows) -> str:
     return _rows(unit.events, when, many=True)
 
 
-def criterion_in_words(criterion: Criterion, *, of: EventTable | None = None) -> str:
+def criterion_in_words(  # noqa: PLR0912  one branch for each kind
+    criterion: Criterion, *, of: EventTable | None = None
+) -> str:
     """Return a criterion as part of a sentence.
 
     Args:
@@ -144,6 +172,12 @@ def criterion_in_words(criterion: Criterion, *, of: EventTable | None = None) ->
             return _value(criterion)
         case Answer():
             return f"answered “{criterion.codes.title}”"
+        case Marked():
+            return _MARKED[criterion.detail].format(criterion.codes.title)
+        case Result():
+            return "with a result"
+        case Lies():
+            return f"{_LYING[criterion.touches]} {window_in_words(criterion.window, of=of)}"
         case Has():
             return _has(criterion, of)
         case AllOf():
@@ -192,7 +226,8 @@ def _noun(events: Events | Scored, *, many: bool) -> str:
     if isinstance(events, Scored):
         return f"{'sets' if many else 'set'} of observations with a “{events.score.title}” score"
     codes = f" “{events.codes.title}”" if events.codes else ""
-    return f"{_NOUNS[events.table][many]}{codes}"
+    lasting = ", lasting until its end is recorded," if events.without_end is Extent.ON_AND_ON else ""
+    return f"{_NOUNS[events.table][many]}{codes}{lasting}"
 
 
 def _rows(events: Events | Scored, when: str, *, many: bool) -> str:
@@ -222,7 +257,8 @@ def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
     touching = "" if has.touches is Touches.STARTS and _is_plain(table) else f"{_TOUCHES[has.touches]} "
     rows = _rows(has.events, touching + window_in_words(has.window, of=of), many=many)
     visit = ", of the same visit" if has.same_visit else ""
-    chosen = "" if has.choose is Choose.ANY else f", the {has.choose} of them"
+    lowest = " (of several on that day the lowest)" if has.stands is Stands.LOWEST_OF_THE_DAY else ""
+    chosen = "" if has.choose is Choose.ANY else f", the {has.choose} of them{lowest}"
     provided = criterion_in_words(has.provided, of=table) if has.provided else ""
     link = " " if chosen and not provided.startswith("(") else ", each " if many else ", "
     words = " ".join(part for part in ("had" if of is None else "with", _amount(has, most, contrary), rows) if part)
@@ -254,7 +290,8 @@ def _during(window: Window, of: EventTable | None) -> str:
 
 
 def _amount(has: Has, most: int, contrary: bool) -> str:
-    on_days = " different days with" if has.distinct is Distinct.DAYS and most > 1 else ""
+    different = {Distinct.ROWS: "", Distinct.DAYS: " different days with", Distinct.CODES: " different codes of"}
+    on_days = different[has.distinct] if most > 1 else ""
     if contrary:
         return "no" if most == 0 else f"at most {most}{on_days}"
     if most > 1:
@@ -276,7 +313,7 @@ def _throughout(of: EventTable | None) -> str:
 
 def _is_plain(table: EventTable) -> bool:
     """Say whether rows simply happen: a diagnosis is made on a day, whatever day is recorded as its last."""
-    return table is EventTable.CONDITION_OCCURRENCE or table not in WITH_END
+    return table in SINGLE_DAYS
 
 
 def _thing(of: EventTable | None) -> str:
@@ -291,6 +328,8 @@ def _day(edge: Edge, of: EventTable | None) -> str:
     """Return what an edge is measured from."""
     if isinstance(edge.anchor, date):
         return f"{edge.anchor:%-d %B %Y}"
+    if isinstance(edge.anchor, PeriodAnchor):
+        return f"the {'first' if edge.anchor is PeriodAnchor.START else 'last'} day of the period"
     if _is_a_day(of):
         return f"the day of the {_thing(of)}"
     return f"the {'first' if edge.anchor is Anchor.START else 'last'} day of the {_thing(of)}"
@@ -320,7 +359,10 @@ def _age(age: Age, of: EventTable | None) -> str:
     else:
         years = f"{age.low} or more" if age.high is None else f"{age.low} to {age.high}"
         years = str(age.low) if age.low == age.high else years
-    on = f" on the last day of the {_thing(of)}" if age.at is Anchor.END and not _is_a_day(of) else ""
+    if isinstance(age.at, Anchor):
+        on = f" on the last day of the {_thing(of)}" if age.at is Anchor.END and not _is_a_day(of) else ""
+    else:
+        on = f" on {_day(Edge(anchor=age.at), of)}"
     by = " (completed years)" if age.by is AgeBy.BIRTHDAY else ""
     return f"aged {years}{by}{on}{' then' if of is not None and not on else ''}"
 

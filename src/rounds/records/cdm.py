@@ -176,14 +176,15 @@ CDM: Final[dict[str, CdmTable]] = {
             "measurement_time measurement_type_concept_id operator_concept_id value_as_number value_as_concept_id "
             f"unit_concept_id range_low range_high {_EVENT_END} measurement_source_value "
             "measurement_source_concept_id unit_source_value unit_source_concept_id value_source_value "
-            "measurement_event_id meas_event_field_concept_id",
+            "measurement_event_id meas_event_field_concept_id measurement_end_date",
         ),
         _table(
             "observation",
             "observation_id person_id! observation_concept_id! observation_date! observation_datetime "
             "observation_type_concept_id value_as_number value_as_string value_as_concept_id qualifier_concept_id "
             f"unit_concept_id {_EVENT_END} observation_source_value observation_source_concept_id unit_source_value "
-            "qualifier_source_value value_source_value observation_event_id obs_event_field_concept_id",
+            "qualifier_source_value value_source_value observation_event_id obs_event_field_concept_id "
+            "observation_end_date",
         ),
         _table(
             "death",

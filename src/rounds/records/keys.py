@@ -39,16 +39,19 @@ def repeated_keys(connection: duckdb.DuckDBPyConnection, rows: str, key: str, *,
     return int(repeated)
 
 
-def distinct_keys(connection: duckdb.DuckDBPyConnection, rows: str, key: str) -> tuple[int, int]:
+def distinct_keys(
+    connection: duckdb.DuckDBPyConnection, rows: str, key: str, *, ends: tuple[int, int, int] | None = None
+) -> tuple[int, int]:
     """Return how many ids there are, and how many different ones.
 
     Args:
         connection: where to ask.
         rows: SQL of the rows.
         key: their column of whole numbers; empty ones are passed over.
+        ends: how many there are, the lowest and the highest, if that is known.
     """
     ids = f'(SELECT "{key}" AS id FROM ({rows}))'
-    number, lowest, highest = _ends(connection, ids)
+    number, lowest, highest = ends or _ends(connection, ids)
     different = _bits(connection, ids, number, lowest, highest)
     if different is None:
         ((different,),) = connection.execute(f"SELECT count(DISTINCT id) FROM {ids}").fetchall()

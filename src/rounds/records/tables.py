@@ -2,12 +2,13 @@
 """The OMOP tables and columns that Rounds uses, and how a file's own types become ours without losing anything."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rounds.measures.events import EventTable
+from rounds.measures.events import Detail, EventTable
 
 
 class ColumnType(StrEnum):
@@ -46,6 +47,9 @@ class Table:
     unit: str | None = None
     answer: str | None = None
     visit: str | None = None
+    words: str | None = None
+    """Where a result in words stands."""
+    details: Mapping[Detail, str] = field(default_factory=dict)
     stay: str | None = None
     """Names the stay in a unit, a row of visit_detail, during which it happened."""
 
@@ -70,7 +74,7 @@ _SITE: Final = "care_site_id"
 _STAY: Final = "visit_detail_id"
 
 
-def _event(
+def _event(  # noqa: PLR0913  what a row may have
     name: EventTable,
     *,
     concept: str,
@@ -80,8 +84,11 @@ def _event(
     time: str | None = None,
     values: bool = False,
     visit: str | None = _VISIT,
+    words: str | None = None,
+    details: Mapping[Detail, str] | None = None,
 ) -> Table:
     value, unit, answer = ("value_as_number", "unit_concept_id", "value_as_concept_id") if values else (None,) * 3
+    details = details or {}
     of_values = (Column(name=value, type=ColumnType.NUMBER, required=False),) if value else ()
     stay = _STAY if visit else None
     optional = [column for column in (visit, stay, unit, answer) if column]
@@ -94,6 +101,8 @@ def _event(
             *_integers(*optional, required=False),
             *of_values,
             *((Column(name=time, type=ColumnType.TIME, required=False),) if time else ()),
+            *((Column(name=words, type=ColumnType.TEXT, required=False),) if words else ()),
+            *_integers(*details.values(), required=False),
             *(_integers(_SITE, required=False) if name is EventTable.VISIT_DETAIL else ()),
         ),
         concept=concept,
@@ -104,6 +113,8 @@ def _event(
         unit=unit,
         answer=answer,
         visit=visit,
+        words=words,
+        details=details,
         stay=stay,
     )
 
@@ -136,12 +147,19 @@ OBSERVATION_PERIOD: Final = Table(
     end="observation_period_end_date",
 )
 
+_OF_VISITS: Final = {
+    Detail.TYPE: "visit_type_concept_id",
+    Detail.ADMITTED_FROM: "admitted_from_concept_id",
+    Detail.DISCHARGED_TO: "discharged_to_concept_id",
+}
+
 VISIT_OCCURRENCE: Final = Table(
     name=EventTable.VISIT_OCCURRENCE.value,
     columns=(
         *_integers(_VISIT, "person_id", "visit_concept_id"),
         *_dates("visit_start_date", "visit_end_date"),
         Column(name="visit_start_datetime", type=ColumnType.TIME, required=False),
+        *_integers(*_OF_VISITS.values(), required=False),
         *_integers("care_site_id", required=False),
     ),
     key=_VISIT,
@@ -150,6 +168,7 @@ VISIT_OCCURRENCE: Final = Table(
     end="visit_end_date",
     time="visit_start_datetime",
     visit=_VISIT,
+    details=_OF_VISITS,
 )
 
 _EVENTS: Final = (
@@ -158,6 +177,7 @@ _EVENTS: Final = (
         concept="condition_concept_id",
         start="condition_start_date",
         end="condition_end_date",
+        details={Detail.TYPE: "condition_type_concept_id", Detail.STATUS: "condition_status_concept_id"},
     ),
     _event(
         EventTable.CONDITION_ERA,
@@ -171,6 +191,7 @@ _EVENTS: Final = (
         concept="drug_concept_id",
         start="drug_exposure_start_date",
         end="drug_exposure_end_date",
+        details={Detail.TYPE: "drug_type_concept_id"},
     ),
     _event(
         EventTable.DRUG_ERA,
@@ -179,26 +200,39 @@ _EVENTS: Final = (
         end="drug_era_end_date",
         visit=None,
     ),
-    _event(EventTable.PROCEDURE_OCCURRENCE, concept="procedure_concept_id", start="procedure_date"),
+    _event(
+        EventTable.PROCEDURE_OCCURRENCE,
+        concept="procedure_concept_id",
+        start="procedure_date",
+        end="procedure_end_date",
+        details={Detail.TYPE: "procedure_type_concept_id"},
+    ),
     _event(
         EventTable.DEVICE_EXPOSURE,
         concept="device_concept_id",
         start="device_exposure_start_date",
         end="device_exposure_end_date",
+        details={Detail.TYPE: "device_type_concept_id"},
     ),
     _event(
         EventTable.MEASUREMENT,
         concept="measurement_concept_id",
         start="measurement_date",
+        end="measurement_end_date",
         time="measurement_datetime",
         values=True,
+        words="value_source_value",
+        details={Detail.TYPE: "measurement_type_concept_id"},
     ),
     _event(
         EventTable.OBSERVATION,
         concept="observation_concept_id",
         start="observation_date",
+        end="observation_end_date",
         time="observation_datetime",
         values=True,
+        words="value_as_string",
+        details={Detail.TYPE: "observation_type_concept_id", Detail.QUALIFIER: "qualifier_concept_id"},
     ),
     VISIT_OCCURRENCE,
     _event(
@@ -208,11 +242,21 @@ _EVENTS: Final = (
         end="visit_detail_end_date",
         end_required=True,
         time="visit_detail_start_datetime",
+        details={
+            Detail.TYPE: "visit_detail_type_concept_id",
+            Detail.ADMITTED_FROM: "admitted_from_concept_id",
+            Detail.DISCHARGED_TO: "discharged_to_concept_id",
+        },
     ),
     Table(
         name=EventTable.DEATH.value,
-        columns=(*_integers("person_id"), *_dates("death_date")),
+        columns=(
+            *_integers("person_id"),
+            *_dates("death_date"),
+            *_integers("death_type_concept_id", required=False),
+        ),
         start="death_date",
+        details={Detail.TYPE: "death_type_concept_id"},
     ),
 )
 
@@ -318,8 +362,7 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
     kind = source_type.upper()
     match target:
         case ColumnType.TEXT:
-            # Codes that look like numbers are often stored as such.
-            return name if kind == "VARCHAR" else f"CAST({name} AS VARCHAR)" if kind in _INTEGERS else None
+            return _to_text(name, kind)
         case ColumnType.INTEGER:
             return _to_integer(name, kind)
         case ColumnType.NUMBER:
@@ -328,6 +371,13 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
             return _to_date(name, kind)
         case ColumnType.TIME:
             return _to_time(name, kind)
+
+
+def _to_text(name: str, kind: str) -> str | None:
+    if kind == "VARCHAR":
+        return name
+    scalar = kind in (_INTEGERS | _WIDE_INTEGERS | _EXACT.keys() | _TIMES | {"DATE", "BOOLEAN"})
+    return f"CAST({name} AS VARCHAR)" if scalar or kind.startswith("DECIMAL") else None
 
 
 def _to_integer(name: str, kind: str) -> str | None:

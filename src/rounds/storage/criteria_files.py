@@ -15,12 +15,15 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     check_askable,
 )
@@ -34,6 +37,8 @@ from rounds.storage.criteria_parts import (
     CodesName,
     CohortName,
     EdgeText,
+    LiesFile,
+    MarkedFile,
     ObservedFile,
     Part,
     ScoreName,
@@ -72,9 +77,10 @@ class EventsFile(Part):
     inside_observation: bool | None = None
     """Whether rows must begin while observed: yes if nothing is said. A cohort has said itself what it needs."""
     where: "Written | None" = None
+    without_end: Extent = Extent.FIRST_DAY
 
     def _check_rows(self, defined: Defined) -> None:
-        check_written(self.where, defined, of=self.table, at="where")
+        check_written(self.where, defined, of=self.table, at="where", scored=self.score is not None)
 
     @property
     def table(self) -> EventTable | None:
@@ -89,10 +95,16 @@ class EventsFile(Part):
         if self.cohort is not None:
             if self.event is not None or self.codes is not None or self.score is not None:
                 raise DefinitionError("a cohort finds its own rows; remove `event`, `codes`, `score`", field="cohort")
+            if self.without_end is not Extent.FIRST_DAY:
+                raise DefinitionError(
+                    "a cohort says how long an entry lasts; remove `without_end`", field="without_end"
+                )
             criterion = all_of([*where, *written(self.where, defined)])
             found = defined.cohort(self.cohort)
             return Events(table=EventTable.COHORT, codes=found, where=criterion, first=first)
         if self.score is not None:
+            if self.without_end is not Extent.FIRST_DAY:
+                raise DefinitionError("a set of observations lasts one day; remove `without_end`", field="without_end")
             if self.event is not None or self.codes is not None:
                 raise DefinitionError("a score names its own rows; remove `event` and `codes`", field="score")
             criterion = all_of([*where, *written(self.where, defined)])
@@ -110,6 +122,7 @@ class EventsFile(Part):
             codes=None if self.codes is None else codes_named(self.codes, defined),
             where=all_of([*where, *written(self.where, defined)]),
             first=first,
+            without_end=self.without_end,
         )
 
 
@@ -138,12 +151,13 @@ class HadFile(EventsFile):
     at_least: Annotated[int, Field(ge=1, le=MOST_TIMES)] | None = None
     at_most: Annotated[int, Field(ge=0, le=MOST_TIMES - 1)] | None = None
     distinct: Distinct = Distinct.ROWS
+    stands: Stands = Stands.AT_THE_MOMENT
     provided: "Written | None" = None
     same_visit: bool = False
 
     def _check_rows(self, defined: Defined) -> None:
         EventsFile._check_rows(self, defined)
-        check_written(self.provided, defined, of=self.table, at="provided")
+        check_written(self.provided, defined, of=self.table, at="provided", scored=self.score is not None)
 
     def to_criterion(self, defined: Defined) -> Criterion:
         events = self._events(defined, first=self.which == "first ever")
@@ -156,6 +170,7 @@ class HadFile(EventsFile):
                 at_least=times,
                 distinct=self.distinct,
                 choose=Choose(self.which) if self.which in ("first", "last") else Choose.ANY,
+                stands=self.stands,
                 provided=all_of(written(self.provided, defined)),
                 same_visit=self.same_visit,
             )
@@ -227,6 +242,9 @@ class CriterionFile(Part):
     observed: ObservedFile | None = None
     value: ValueFile | None = None
     answer: CodesName | None = None
+    marked: MarkedFile | None = None
+    result: Literal["recorded"] | None = None
+    lies: LiesFile | None = None
     had: HadFile | None = None
     in_cohort: InCohortFile | None = None
     all: "Several | None" = None
@@ -251,24 +269,18 @@ class CriterionFile(Part):
                 "if all must be met, or name them in `any`",
                 field=named[1],
             )
-        if self.age is not None:
-            return self.age.to_criterion(defined)
+        alone = (self.age, self.observed, self.value, self.marked, self.lies, self.had, self.in_cohort, self.at_least)
+        for part in alone:
+            if part is not None:
+                return part.to_criterion(defined)
         if self.sex is not None:
             return Sex(among=(self.sex,) if isinstance(self.sex, str) else tuple(sorted(self.sex)))
         if named[0] in tuple(GROUPED):
             return self._in_group(Stratum(named[0]), defined)
-        if self.observed is not None:
-            return self.observed.to_criterion(defined)
-        if self.value is not None:
-            return self.value.to_criterion(defined)
         if self.answer is not None:
             return Answer(codes=defined.codes(self.answer))
-        if self.had is not None:
-            return self.had.to_criterion(defined)
-        if self.in_cohort is not None:
-            return self.in_cohort.to_criterion(defined)
-        if self.at_least is not None:
-            return self.at_least.to_criterion(defined)
+        if self.result is not None:
+            return Result()
         if self.not_ is not None:
             return Not(of=self.not_.to_criterion(defined))
         return AllOf(of=_each(self.all, defined)) if self.all is not None else AnyOf(of=_each(self.any or (), defined))
@@ -286,14 +298,18 @@ Written = Annotated[
 """Where criteria may stand: one, or a list of which all must hold."""
 
 
-def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at: str) -> None:
+def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at: str, scored: bool = False) -> None:
     """Refuse, where it stands, what cannot be asked of rows of a table, or of people if there is no table.
 
     Raises:
-        Misplaced: if a value or a visit is asked of what has none.
+        Misplaced: if a value, a visit or a detail is asked of what has none.
     """
     for steps, criterion in _alone(criteria, (at,)):
-        refuse_here(lambda asked=criterion: check_askable(asked.to_criterion(defined), of=of), None, *steps)  # type: ignore[misc]
+
+        def ask(asked: CriterionFile = criterion) -> None:
+            check_askable(asked.to_criterion(defined), of=of, scored=scored)
+
+        refuse_here(ask, None, *steps)
 
 
 def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AgeBy, Covers, Criterion, Observed, Value
-from rounds.measures.windows import Anchor, Edge, Window
+from rounds.measures.criteria import Age, AgeBy, Covers, Criterion, Lies, Marked, Observed, Touches, Value
+from rounds.measures.events import Detail
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Definition, Misplaced, Step
 
@@ -19,7 +20,9 @@ ANY_CODE = "any"
 ANY_TIME = "any time"
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
-_EDGE = re.compile(r"(start|end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} (?:day|week|month|year)s?)*)")
+_EDGE = re.compile(
+    r"(start|end|period start|period end|[0-9]{4}-[0-9]{2}-[0-9]{2})((?: [+-] [0-9]{1,4} (?:day|week|month|year)s?)*)"
+)
 _MOVE = re.compile(r" ([+-]) ([0-9]+) (day|week|month|year)")
 
 
@@ -27,6 +30,13 @@ def _known_codes(named: str, info: ValidationInfo) -> str:
     defined = info.context
     if defined is not None:
         refuse_here(lambda: codes_named(named, defined))
+    return named
+
+
+def _known_code_list(named: str, info: ValidationInfo) -> str:
+    defined = info.context
+    if defined is not None:
+        refuse_here(lambda: defined.codes(named))
     return named
 
 
@@ -70,6 +80,9 @@ def refuse_here(attempt: Callable[[], object], names: Mapping[str, str] | None =
 CodesName = Annotated[str, AfterValidator(_known_codes)]
 """The name of a code list, or `any`. The validation context is what is defined."""
 
+NamedCodes = Annotated[str, AfterValidator(_known_code_list)]
+"""The name of a code list. The validation context is what is defined."""
+
 ScoreName = Annotated[str, AfterValidator(_known_score)]
 """The name of a score."""
 
@@ -77,7 +90,7 @@ CohortName = Annotated[str, AfterValidator(_known_cohort)]
 """The name of a cohort."""
 
 EdgeText = Annotated[str, AfterValidator(_readable)]
-"""`start`, `end`, a date or `any time`, moved by days, weeks, months or years."""
+"""`start`, `end`, `period start`, `period end`, a date or `any time`, moved by days, weeks, months or years."""
 
 _Age = Annotated[int, Field(ge=0, le=150)]
 
@@ -110,7 +123,7 @@ class AgeFile(Part):
 
     from_: _Age | None = Field(default=None, alias="from")
     to: _Age | None = None
-    on: Anchor = Anchor.START
+    on: Anchor | PeriodAnchor | date = Anchor.START
     by: AgeBy = AgeBy.YEAR
 
     def to_criterion(self, defined: Defined) -> Age:  # noqa: ARG002
@@ -128,6 +141,31 @@ class ObservedFile(Part):
 
     def to_criterion(self, defined: Defined) -> Observed:  # noqa: ARG002
         return Observed(window=to_window(self.from_, self.to), covers=self.covers)
+
+
+class LiesFile(Part):
+    """`lies: {from: period start, to: period end, touching: inside}`: where the unit itself lies."""
+
+    names: ClassVar = {"last": "to", "window": "from"}
+
+    from_: EdgeText = Field(default="period start", alias="from")
+    to: EdgeText = "period end"
+    touching: Touches = Touches.STARTS
+
+    def to_criterion(self, defined: Defined) -> Lies:  # noqa: ARG002
+        return Lies(window=to_window(self.from_, self.to), touches=self.touching)
+
+
+class MarkedFile(Part):
+    """`marked: {by: discharged to, codes: hospice}`: a detail of a row."""
+
+    names: ClassVar = {"detail": "by"}
+
+    by: Detail
+    codes: NamedCodes
+
+    def to_criterion(self, defined: Defined) -> Marked:
+        return Marked(detail=self.by, codes=defined.codes(self.codes))
 
 
 class ValueFile(Part):
@@ -185,7 +223,8 @@ def _edge(text: str) -> Edge | None:
     found = _EDGE.fullmatch(text)
     if not found:
         raise DefinitionError(
-            f"`{text}` is no edge of a window; write `start`, `end`, a date such as 2024-01-31 or `{ANY_TIME}`, and "
+            f"`{text}` is no edge of a window; write `start`, `end`, `period start`, `period end`, a date such as "
+            f"2024-01-31 or `{ANY_TIME}`, and "
             "move it by ` + ` or ` - ` and a number of days, weeks, months or years, such as `end - 12 months + 1 day`"
         )
     months = days = 0
@@ -193,8 +232,9 @@ def _edge(text: str) -> Edge | None:
         moved = int(number) if sign == "+" else -int(number)
         months += moved * _MONTHS.get(unit, 0)
         days += moved * _DAYS.get(unit, 0)
-    if found[1] in tuple(Anchor):
-        return Edge(anchor=Anchor(found[1]), months=months, days=days)
+    for anchors in (Anchor, PeriodAnchor):
+        if found[1] in tuple(anchors):
+            return Edge(anchor=anchors(found[1]), months=months, days=days)
     try:
         return Edge(anchor=date.fromisoformat(found[1]), months=months, days=days)
     except ValueError as error:

@@ -8,10 +8,11 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
+from rounds.measures.standards import Standard
 from rounds.measures.strata import Stratum
 from rounds.storage.suggestions import nearest
 
-T = TypeVar("T", CodeList, Score, Cohort, Grouping)
+T = TypeVar("T", CodeList, Score, Cohort, Grouping, Standard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Defined:
     scores: tuple[Score, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     groupings: tuple[Grouping, ...] = ()
+    standards: tuple[Standard, ...] = ()
 
     def codes(self, named: str) -> CodeList:
         """Return a code list.
@@ -38,6 +40,14 @@ class Defined:
             DefinitionError: if there is none of that name, naming the nearest, or there are several.
         """
         return _named(named, self.scores, what="score")
+
+    def standard(self, named: str) -> Standard:
+        """Return a standard population.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        return _named(named, self.standards, what="standard population")
 
     def grouping(self, named: str, by: Stratum) -> Grouping:
         """Return a grouping.

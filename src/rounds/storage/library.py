@@ -11,17 +11,19 @@ from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
+from rounds.measures.standards import Standard
 from rounds.network.innovations import Innovation
 from rounds.storage.cohort_files import CohortFile
 from rounds.storage.defined import Defined
 from rounds.storage.grouping_files import GroupingFile, LookUps
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
 from rounds.storage.score_files import ScoreFile
+from rounds.storage.standard_files import StandardFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Grouping, Score, Cohort, Measure, Innovation)
-F = TypeVar("F", CodeListFile, GroupingFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Grouping, Standard, Score, Cohort, Measure, Innovation)
+F = TypeVar("F", CodeListFile, GroupingFile, StandardFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Library:
     measures: tuple[Measure, ...]
     code_lists: tuple[CodeList, ...]
     groupings: tuple[Grouping, ...]
+    standards: tuple[Standard, ...]
     scores: tuple[Score, ...]
     innovations: tuple[Innovation, ...]
     cohorts: tuple[Cohort, ...] = ()
@@ -104,6 +107,7 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
     groupings = _gather(
         folders, "groupings", GroupingFile, lambda file, _: file.to_grouping(tables), problems, context=tables
     )
+    standards = _gather(folders, "standards", StandardFile, lambda file, _: file.to_standard(), problems)
     _stop_at(problems)
     defined = Defined(code_lists=code_lists)
     scores = _gather(folders, "scores", ScoreFile, lambda file, _: file.to_score(defined), problems, context=defined)
@@ -111,7 +115,7 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
         folders, "cohorts", CohortFile, lambda file, path: file.to_cohort(path.parent), problems, beside=True
     )
     _stop_at(problems)
-    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts, groupings=groupings)
+    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts, groupings=groupings, standards=standards)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
     )
@@ -121,6 +125,7 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
         measures=measures,
         code_lists=code_lists,
         groupings=groupings,
+        standards=standards,
         scores=scores,
         innovations=innovations,
         cohorts=cohorts,
@@ -179,12 +184,14 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Grouping | Score | Cohort | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
         case CodeList():
             return f"code list {item.id} v{item.version}"
+        case Standard():
+            return f"standard population {item.id} v{item.version}"
         case Grouping():
             return f"grouping {item.id} v{item.version}"
         case Score():
@@ -195,5 +202,5 @@ def _name_of(item: CodeList | Grouping | Score | Cohort | Measure | Innovation) 
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Grouping | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)

@@ -23,6 +23,7 @@ from rounds.measures.questions import (
     RecordsQuestion,
     Rows,
 )
+from rounds.measures.standards import Standard
 from rounds.measures.strata import Stratum
 from rounds.measures.windows import Anchor
 from rounds.network.innovations import EvidenceStage, Innovation
@@ -116,7 +117,11 @@ class _MeasureBase(Definition):
         """Return the measure, or raise `DefinitionError`."""
 
     def _measure(
-        self, question: Question, strata: tuple[Stratum, ...] = (), groupings: tuple[Grouping, ...] = ()
+        self,
+        question: Question,
+        strata: tuple[Stratum, ...] = (),
+        groupings: tuple[Grouping, ...] = (),
+        standard: Standard | None = None,
     ) -> Measure:
         return Measure(
             id=self.id,
@@ -128,6 +133,7 @@ class _MeasureBase(Definition):
             span=self.span,
             strata=strata,
             groupings=groupings,
+            standard=standard,
             per=self.per,
             unit=self.unit,
             better=self.better,
@@ -165,6 +171,7 @@ class _RecordsFile(_MeasureBase):
     who: Written | None = None
     numerator: Written
     strata: tuple[StratumFile, ...] = ()
+    standard: Annotated[str, Field(min_length=1)] | None = None
 
     @property
     @abstractmethod
@@ -180,7 +187,13 @@ class _RecordsFile(_MeasureBase):
         if numerator is None:
             raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
         question = RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator)
-        return self._measure(question, *self._strata(defined))
+        return self._measure(question, *self._strata(defined), self._standard(defined))
+
+    def _standard(self, defined: Defined) -> Standard | None:
+        try:
+            return None if self.standard is None else defined.standard(self.standard)
+        except DefinitionError as error:
+            raise DefinitionError(str(error), field="standard") from error
 
     def _strata(self, defined: Defined) -> tuple[tuple[Stratum, ...], tuple[Grouping, ...]]:
         strata: list[Stratum] = []

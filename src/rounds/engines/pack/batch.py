@@ -25,6 +25,7 @@ from rounds.engines.pack.steps import Shared
 from rounds.engines.pack.tallies import tally_rows
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
+from rounds.measures.in_period import names_period
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import AGE_BANDS, LEVELS, Stratum
@@ -196,6 +197,7 @@ class _Plan:
         return self._chunks[periods]
 
     def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People) -> tuple[int, int]:
+        _refuse_named_period(question)
         asked = chunk.masks.all_of(unit.criterion, question.who)
         met = chunk.masks.step(question.numerator)
         if asked not in self._denominators:
@@ -205,6 +207,7 @@ class _Plan:
         return self._denominators[asked], len(self._tallies) - 1
 
     def _add_rows(self, rows: RowCriteria, question: RecordsQuestion, unit: Rows, periods: tuple[Period, ...]) -> int:
+        _refuse_named_period(question)
         rows.check(unit.events, question.who, question.numerator)
         if rows.table(unit.events.table).vague:
             raise NotCovered(f"{unit.events.table} has rows that end after 2079")
@@ -270,6 +273,11 @@ class _Plan:
                 for part in (0, 1)
             )
         return grids[key].count(one.measure, numerators=_cells(met, one.measure), denominators=_cells(of, one.measure))
+
+
+def _refuse_named_period(question: RecordsQuestion) -> None:
+    if names_period(question):
+        raise NotCovered("a question that names the period is asked of each period in SQL")
 
 
 def _chunks_of(periods: tuple[Period, ...]) -> list[tuple[Period, ...]]:

@@ -16,7 +16,7 @@ from rounds.engines.pack.days import LAST_DAY, ORIGIN
 from rounds.engines.pack.files import new_array, room_aside, save
 from rounds.engines.pack.layout import COLUMN_TYPES, Array
 from rounds.engines.rows import rows_sql
-from rounds.measures.events import WITH_END, WITH_VALUE, WITH_VISIT, EventTable
+from rounds.measures.events import WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
 
@@ -179,7 +179,7 @@ class TableBuild:
     def _stored(self) -> list[str]:
         of = EVENT_TABLES[self.table]
         shown = {
-            "last": self.table in WITH_END,
+            "last": of.end is not None and (of.column(of.end).required or of.end not in self.source.missing),
             "minute": of.time is not None and of.time not in self.source.missing,
             "value": self.table in WITH_VALUE,
             "unit": self.table in WITH_VALUE,

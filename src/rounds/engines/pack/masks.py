@@ -12,7 +12,7 @@ from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
 from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, PackTable
-from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria
+from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria, refuse_rare
 from rounds.engines.pack.steps import (
     ByBirth,
     Combined,
@@ -38,8 +38,11 @@ from rounds.measures.criteria import (
     Distinct,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Sex,
     Touches,
     Value,
@@ -99,7 +102,9 @@ class PeriodMasks:
                 return Combined(of=tuple(map(self.step, several)), at_least=number)
             case Not(of=one):
                 return Contrary(of=self.step(one))
-            case Value() | Answer():
+            case Lies():
+                raise NotCovered("whether something lies in a window is found in SQL")
+            case Value() | Answer() | Marked() | Result():
                 raise ValueError("a person in a period has no value")
 
     def spans(self, window: Window) -> list[Span]:
@@ -115,7 +120,7 @@ class PeriodMasks:
         return self._days[kind, window]
 
     def _age(self, asked: Age) -> Step:
-        days = [period.start if asked.at is Anchor.START else period.end for period in self.periods]
+        days = [asked.day(period.start, period.end) for period in self.periods]
         if asked.by is AgeBy.BIRTHDAY:
             return ByBirth(of_day=inside([_born_between(asked, day) for day in days]))
         pack = self.rows.pack
@@ -148,6 +153,7 @@ class PeriodMasks:
             raise NotCovered(f"a window reaches beyond 1900 to 2079, and so do {what}")
 
     def _has(self, asked: Has) -> Step:
+        refuse_rare(asked)
         self.rows.check(asked.events, asked.provided)
         coded = self.rows.coded(asked.events)
         table = coded.table
@@ -160,6 +166,8 @@ class PeriodMasks:
                 of_last = self._masks("inside", asked.window)
             case Touches.OVERLAPS:
                 of_first, of_last = self._masks("ending", asked.window), self._masks("begun", asked.window)
+            case Touches.INSIDE:
+                of_first, of_last = self._masks("begun", asked.window), self._masks("ending", asked.window)
         if asked.choose is Choose.ANY and asked.distinct is Distinct.ROWS:
             simple = self._one_pass(asked, table, of_first, of_last)
             if simple is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, PackTable
-from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -22,12 +23,17 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     Value,
 )
@@ -35,7 +41,7 @@ from rounds.measures.events import EventTable
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor
 
-TOUCHES: Final = {Touches.STARTS: STARTS, Touches.ENDS: ENDS, Touches.OVERLAPS: OVERLAPS}
+TOUCHES: Final = {Touches.STARTS: STARTS, Touches.ENDS: ENDS, Touches.OVERLAPS: OVERLAPS, Touches.INSIDE: INSIDE}
 CHOOSE: Final = {Choose.ANY: ANY, Choose.FIRST: FIRST, Choose.LAST: LAST}
 
 Flags = Array
@@ -61,6 +67,8 @@ class RowCriteria:
         """Return the rows that carry the codes, whatever else is asked of them."""
         if isinstance(events, Scored):
             raise NotCovered("sets of observations are scored in SQL")
+        if events.without_end is not Extent.FIRST_DAY:
+            raise NotCovered("rows that go on without an end are found in SQL")
         key = (events.table, events.codes)
         if key not in self._coded:
             concepts = None if events.codes is None else self.concepts[events.codes]
@@ -80,7 +88,12 @@ class RowCriteria:
             case Has():
                 if "last" in self.table(criterion.events.table).vague:
                     raise NotCovered(f"{criterion.events.table} has rows that end after 2079")
+                refuse_rare(criterion)
                 self.check(criterion.events, criterion.provided)
+            case Marked() | Result():
+                raise NotCovered("what a row says of itself beside its code and value is looked up in SQL")
+            case Lies():
+                raise NotCovered("whether something lies in a window is found in SQL")
             case AllOf(of=several) | AnyOf(of=several):
                 for part in several:
                     self._check(part)
@@ -127,6 +140,8 @@ class RowCriteria:
                 return _in_range(units, criterion)
             case Answer():
                 return np.isin(units.column("answer"), np.asarray(self.concepts[criterion.codes], dtype=np.int64))
+            case Marked() | Result() | Lies():
+                raise NotCovered("it was refused before")
             case Has():
                 return self._has(units, criterion)
             case AllOf():
@@ -138,10 +153,16 @@ class RowCriteria:
                 return np.logical_not(self.flags(units, criterion.of))
 
     def _age(self, units: RowSet, asked: Age) -> Flags:
-        person, day = units.person(), units.days("first" if asked.at is Anchor.START else "last")
-        age = years()[day] - self.pack.born[person]
+        person = units.person()
+        if isinstance(asked.at, Anchor):
+            day = units.days("first" if asked.at is Anchor.START else "last")
+            year, of_year = years()[day], days_of_year()[day]
+        else:
+            fixed = asked.day(date.min, date.max)
+            year, of_year = np.array(fixed.year), np.array(fixed.month * 100 + fixed.day)
+        age = year - self.pack.born[person]
         if asked.by is AgeBy.BIRTHDAY:
-            age = age - (days_of_year()[day] < days_of_year()[self.pack.birth[person]])
+            age = age - (of_year < days_of_year()[self.pack.birth[person]])
         low = -np.inf if asked.low is None else asked.low
         return np.asarray((age >= low) & (age <= (np.inf if asked.high is None else asked.high)))
 
@@ -181,6 +202,14 @@ class RowCriteria:
             asked.same_visit,
         )
         return out
+
+
+def refuse_rare(asked: Has) -> None:
+    """Raise NotCovered if rows are counted or chosen in a way that kernels do not know."""
+    if asked.distinct is Distinct.CODES:
+        raise NotCovered("different codes are counted in SQL")
+    if asked.stands is not Stands.AT_THE_MOMENT:
+        raise NotCovered("the lowest value of a day is found in SQL")
 
 
 def _in_range(units: RowSet, asked: Value) -> Flags:

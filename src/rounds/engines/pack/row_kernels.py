@@ -11,7 +11,7 @@ from rounds.engines.pack.kernels import Moments, precedes
 
 Array = npt.NDArray[Any]
 
-STARTS, ENDS, OVERLAPS = 0, 1, 2
+STARTS, ENDS, OVERLAPS, INSIDE = 0, 1, 2, 3
 ANY, FIRST, LAST = 0, 1, 2
 
 
@@ -189,6 +189,8 @@ def rows_having(
                 touched = lo <= start <= hi
             elif touches == ENDS:
                 touched = lo <= end <= hi
+            elif touches == INSIDE:
+                touched = lo <= start and end <= hi
             else:
                 touched = start <= hi and end >= lo
             if not touched or (same_visit and visit[place] != unit_visit[unit]):

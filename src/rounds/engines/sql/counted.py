@@ -2,7 +2,7 @@
 """The last step of a question: how many, by whatever its strata are made of."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rounds.engines.codes import records_question
@@ -13,6 +13,7 @@ from rounds.engines.sql.person_time import time_sql
 from rounds.engines.sql.plan import Plan, date_sql
 from rounds.engines.sql.rows import events, meeting, people
 from rounds.measures.definitions import Measure
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, Rows
 from rounds.measures.strata import Stratum, age_band
@@ -31,7 +32,18 @@ class Final:
 
 
 def finals(plan: Plan, measure: Measure, periods: tuple[Period, ...]) -> tuple[Final, ...]:
-    """Add a measure's steps to a plan, and return what to ask in the end: one query for every 62 periods."""
+    """Add a measure's steps to a plan, and return what to ask in the end: one query for every 62 periods.
+
+    A question that names the period is another question in each, with a query for each.
+    """
+    return tuple(
+        final
+        for apart, some in asked_apart(records_question(measure), periods)
+        for final in _finals(plan, replace(measure, question=apart), some)
+    )
+
+
+def _finals(plan: Plan, measure: Measure, periods: tuple[Period, ...]) -> tuple[Final, ...]:
     question = records_question(measure)
     chunks = [periods[at : at + MOST_PERIODS] for at in range(0, len(periods), MOST_PERIODS)]
     if isinstance(question.unit, Rows):
@@ -100,8 +112,8 @@ def _people_sql(plan: Plan, measure: Measure, unit: People, periods: tuple[Perio
 
 def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, ...]) -> str:
     question = records_question(measure)
-    asked = meeting(plan, events(plan, unit.events), question.who)
-    met = meeting(plan, asked, question.numerator)
+    asked = meeting(plan, events(plan, unit.events), question.who, of=unit.events.table)
+    met = meeting(plan, asked, question.numerator, of=unit.events.table)
     values = ", ".join(
         f"({place}, {date_sql(period.start)}, {date_sql(period.end)})" for place, period in enumerate(periods)
     )

@@ -12,8 +12,7 @@ from itertools import pairwise
 
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
-from rounds.engines.sql.rows import _ORDER as ORDER
-from rounds.engines.sql.rows import events, meeting, observed, people, places_of, touching
+from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
 from rounds.measures.criteria import (
     Age,
     AgeBy,
@@ -23,17 +22,19 @@ from rounds.measures.criteria import (
     Choose,
     Covers,
     Criterion,
-    Distinct,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Sex,
     Touches,
     Value,
 )
 from rounds.measures.periods import Period
-from rounds.measures.windows import Anchor, Window, add_months
+from rounds.measures.windows import Window, add_months
 
 MOST_PERIODS = 62
 """The bits of a whole number in every database, less the sign and one to spare."""
@@ -83,7 +84,10 @@ class Masks:
                 return self._at_least([self.table(part) for part in criterion.of], criterion.at_least)
             case Not():
                 return self._combined([self.table(criterion.of)], lambda masks: f"{self.full} - {masks[0]}")
-            case Value() | Answer():
+            case Lies():
+                held = self._lying(criterion)
+                return self.plan.step("lies", f"SELECT person_id, {held} AS mask FROM {people(self.plan)} p")
+            case Value() | Answer() | Marked() | Result():
                 raise ValueError("a person in a period has no value")
 
     def _combined(self, tables: list[str], join: Callable[[Sequence[str]], str]) -> str:
@@ -124,7 +128,7 @@ class Masks:
         return sum(1 << place for place, (lo, hi) in enumerate(spans) if lo <= hi and holds(lo, hi))
 
     def _age(self, asked: Age) -> str:
-        days = [period.start if asked.at is Anchor.START else period.end for period in self.periods]
+        days = [asked.day(period.start, period.end) for period in self.periods]
         low, high = asked.low or 0, asked.high
         if asked.by is AgeBy.YEAR:
             born = range(CALENDAR_DAYS[0].year, CALENDAR_DAYS[1].year + 1)
@@ -165,23 +169,28 @@ class Masks:
 
     def _has(self, asked: Has) -> str:
         found = events(self.plan, asked.events)
-        provided = meeting(self.plan, found, asked.provided)
+        provided = meeting(self.plan, found, asked.provided, of=asked.events.table)
         spans = self._spans(asked.window)
         if asked.choose is Choose.ANY and asked.at_least == 1:
-            if asked.touches is Touches.OVERLAPS:
-                return self._over(provided, spans, overlap=True)
-            return self._over(provided, spans, overlap=False, day=_DAY[asked.touches])
+            match asked.touches:
+                case Touches.OVERLAPS:
+                    return self._over(provided, spans, overlap=True)
+                case Touches.INSIDE:
+                    return self._inside(provided, spans)
+                case Touches.STARTS | Touches.ENDS:
+                    return self._over(provided, spans, overlap=False, day=_DAY[asked.touches])
         values = ", ".join(f"({1 << place}, {date_sql(lo)}, {date_sql(hi)})" for place, (lo, hi) in enumerate(spans))
         windows = f"(VALUES {values}) AS w(bit, lo, hi)"
         condition = touching(asked.touches, "w.lo", "w.hi")
         if asked.choose is Choose.ANY:
-            number = "count(DISTINCT e.first)" if asked.distinct is Distinct.DAYS else "count(*)"
+            number = number_of(asked.distinct)
             each = (
                 f"SELECT e.person_id, w.bit FROM {provided} e JOIN {windows} ON {condition} "
                 f"GROUP BY e.person_id, w.bit HAVING {number} >= {asked.at_least}"
             )
         else:
-            place = f"row_number() OVER (PARTITION BY e.person_id, w.bit ORDER BY {ORDER[asked.choose]}) AS place"
+            order = order_of(asked.choose, asked.stands)
+            place = f"row_number() OVER (PARTITION BY e.person_id, w.bit ORDER BY {order}) AS place"
             picked = f"SELECT e.person_id, e.row, w.bit, {place} FROM {found} e JOIN {windows} ON {condition}"
             each = f"SELECT c.person_id, c.bit FROM ({picked}) c JOIN {provided} m ON m.row = c.row WHERE c.place = 1"
         sql = f"SELECT person_id, CAST(sum(bit) AS BIGINT) AS mask FROM ({each}) b GROUP BY person_id"
@@ -199,6 +208,22 @@ class Masks:
         )
         begun = self._days("begun", lambda day: self._bits(spans, lambda lo, _: lo <= day), {lo for lo, _ in spans})
         return self._united(rows, lasting, begun)
+
+    def _inside(self, rows: str, spans: list[tuple[date, date]]) -> str:
+        """Return the masks of the windows in which rows start and end."""
+        begun = self._days("begun", lambda day: self._bits(spans, lambda lo, _: lo <= day), {lo for lo, _ in spans})
+        ended = self._days(
+            "ended", lambda day: self._bits(spans, lambda _, hi: hi >= day), {_after(hi) for _, hi in spans}
+        )
+        return self._united(rows, begun, ended)
+
+    def _lying(self, asked: Lies) -> int:
+        spans = zip(self.periods, self._spans(asked.window), strict=True)
+        return sum(
+            1 << place
+            for place, (period, span) in enumerate(spans)
+            if asked.touches.holds((period.start, period.end), span)
+        )
 
     def _united(self, rows: str, of_first: str, of_last: str) -> str:
         """Return what a mask of the first day and one of the last day have in common, over all rows of a person."""

@@ -37,7 +37,7 @@ def time_sql(plan: Plan, measure: Measure, unit: PersonTime, periods: tuple[Peri
         "GROUP BY s.person_id, t.place",
     )
     asked = question.happening
-    found = meeting(plan, events(plan, asked.events), asked.provided)
+    found = meeting(plan, events(plan, asked.events), asked.provided, of=asked.events.table)
     number = "count(DISTINCT e.first)" if asked.distinct is Distinct.DAYS else "count(*)"
     happened = plan.step(
         "happened",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.windows import Anchor, Edge, Window
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 
 FARTHEST_DAYS = (date(1, 1, 1), date(9999, 12, 31))
 
@@ -38,6 +38,8 @@ def edge_sql(edge: Edge, first: str, last: str) -> str:
     """Return SQL for the day of an edge, of something whose first and last day are SQL too."""
     if isinstance(edge.anchor, date):
         return date_sql(edge.anchor)
+    if isinstance(edge.anchor, PeriodAnchor):
+        raise TypeError("the period has not been put in")
     day = first if edge.anchor is Anchor.START else last
     if edge.months:
         day = f"CAST({day} + INTERVAL '{edge.months}' MONTH AS DATE)"

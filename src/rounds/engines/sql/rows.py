@@ -1,9 +1,9 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
 """Criteria asked of rows: each becomes the table of those rows of which it holds."""
 
-from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, rows_sql
+from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
 from rounds.engines.sql.groups import group_joins
-from rounds.engines.sql.plan import Plan, conditions, window_sql
+from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
@@ -17,23 +17,31 @@ from rounds.measures.criteria import (
     Criterion,
     Distinct,
     Events,
+    Extent,
     Has,
     InGroup,
+    Lies,
+    Marked,
     Not,
     Observed,
+    Result,
     Scored,
     Sex,
+    Stands,
     Touches,
     Value,
 )
 from rounds.measures.events import EventTable
 from rounds.measures.scores import Component, Score
-from rounds.measures.windows import Anchor
+from rounds.measures.windows import Anchor, PeriodAnchor
 
 _MOMENT_LAST = ", ".join(f"e.{name} DESC NULLS LAST" for name in MOMENT_ORDER)
+_LOWEST = f"e.value NULLS LAST, e.minute, {_MOMENT_LAST}"
 _ORDER = {
-    Choose.FIRST: f"e.first, e.minute, {_MOMENT_LAST}",
-    Choose.LAST: f"e.first DESC, e.minute DESC, {_MOMENT_LAST}",
+    (Choose.FIRST, Stands.AT_THE_MOMENT): f"e.first, e.minute, {_MOMENT_LAST}",
+    (Choose.LAST, Stands.AT_THE_MOMENT): f"e.first DESC, e.minute DESC, {_MOMENT_LAST}",
+    (Choose.FIRST, Stands.LOWEST_OF_THE_DAY): f"e.first, {_LOWEST}",
+    (Choose.LAST, Stands.LOWEST_OF_THE_DAY): f"e.first DESC, {_LOWEST}",
 }
 
 
@@ -51,17 +59,27 @@ def observed(plan: Plan) -> str:
 
 def events(plan: Plan, asked: Events | Scored) -> str:
     """Return the table of the rows that are meant."""
-    coded = scored(plan, asked.score) if isinstance(asked, Scored) else _coded(plan, asked.table, asked.codes)
-    found = meeting(plan, coded, asked.where)
+    if isinstance(asked, Scored):
+        coded = scored(plan, asked.score)
+    else:
+        coded = _coded(plan, asked.table, asked.codes, asked.without_end)
+    found = meeting(plan, coded, asked.where, of=asked.table)
     if not asked.first:
         return found
-    ranked = f"row_number() OVER (PARTITION BY e.person_id ORDER BY {_ORDER[Choose.FIRST]}) AS place"
+    ranked = f"row_number() OVER (PARTITION BY e.person_id ORDER BY {order_of(Choose.FIRST)}) AS place"
     return plan.step("first", f"SELECT * FROM (SELECT e.*, {ranked} FROM {found} e) r WHERE place = 1")
 
 
-def _coded(plan: Plan, table: EventTable, codes: CodeList | Cohort | None) -> str:
+def order_of(choose: Choose, stands: Stands = Stands.AT_THE_MOMENT) -> str:
+    """Return the order of rows, called `e`, in which the one that is chosen comes first."""
+    return _ORDER[choose, stands]
+
+
+def _coded(
+    plan: Plan, table: EventTable, codes: CodeList | Cohort | None, without_end: Extent = Extent.FIRST_DAY
+) -> str:
     where = "" if codes is None else f" WHERE {_in('concept', plan.concepts[codes])}"
-    return plan.step("rows", f"SELECT * FROM ({rows_sql(table)}) r{where}")
+    return plan.step("rows", f"SELECT * FROM ({rows_sql(table, without_end)}) r{where}")
 
 
 def scored(plan: Plan, score: Score) -> str:
@@ -116,28 +134,35 @@ def _points(plan: Plan, component: Component) -> str:
     )
 
 
-def meeting(plan: Plan, units: str, criterion: Criterion | None) -> str:
-    """Return the table of those of some rows of which a criterion holds."""
+def meeting(plan: Plan, units: str, criterion: Criterion | None, *, of: EventTable) -> str:
+    """Return the table of those of some rows of which a criterion holds.
+
+    Args:
+        plan: where steps are added.
+        units: the table of the rows.
+        criterion: what is asked of them.
+        of: the table of the site that they are rows of.
+    """
     if criterion is None:
         return units
-    joins, condition = asked_of(plan, units, criterion)
+    joins, condition = asked_of(plan, units, criterion, of=of)
     return plan.step("met", f"SELECT u.* FROM {units} u {joins} WHERE {condition}")
 
 
-def asked_of(plan: Plan, units: str, criterion: Criterion) -> tuple[str, str]:
+def asked_of(plan: Plan, units: str, criterion: Criterion, *, of: EventTable) -> tuple[str, str]:
     """Return the joins and the condition that say of the rows of a table, called `u`, whether a criterion holds."""
     joined: dict[str, str] = {}
-    condition = _Asked(plan=plan, units=units, joined=joined).sql(criterion)
+    condition = _Asked(plan=plan, units=units, of=of, joined=joined).sql(criterion)
     # Somebody who is not in `person` is in no count.
     who = f"JOIN {people(plan)} p ON p.person_id = u.person_id"
     return " ".join([who, *joined.values()]), condition
 
 
 class _Asked:
-    def __init__(self, *, plan: Plan, units: str, joined: dict[str, str]) -> None:
-        self.plan, self.units, self.joined = plan, units, joined
+    def __init__(self, *, plan: Plan, units: str, of: EventTable, joined: dict[str, str]) -> None:
+        self.plan, self.units, self.of, self.joined = plan, units, of, joined
 
-    def sql(self, criterion: Criterion) -> str:
+    def sql(self, criterion: Criterion) -> str:  # noqa: PLR0912  one branch for each kind
         match criterion:
             case Age():
                 return _age(criterion)
@@ -149,6 +174,14 @@ class _Asked:
                 return _in("u.answer", self.plan.concepts[criterion.codes])
             case InGroup():
                 return self._in_group(criterion)
+            case Marked():
+                concepts = self.plan.concepts[criterion.codes]
+                return self._flag(self.plan.step("marked", marked_sql(self.of, criterion.detail, concepts)))
+            case Result():
+                return self._flag(self.plan.step("result", result_sql(self.of)))
+            case Lies():
+                lo, hi = window_sql(criterion.window, "u.first", "u.last")
+                return f"({touching(criterion.touches, lo, hi, rows='u')})"
             case Observed():
                 return self._flag(_observed(self.plan, self.units, criterion))
             case Has():
@@ -173,6 +206,15 @@ class _Asked:
         return f"({table}.row IS NOT NULL)"
 
 
+def age_day(asked: Age) -> str:
+    """Return SQL for the day on which rows, called `u`, are asked for an age."""
+    if isinstance(asked.at, PeriodAnchor):
+        raise TypeError("the period has not been put in")
+    if isinstance(asked.at, Anchor):
+        return "u.first" if asked.at is Anchor.START else "u.last"
+    return date_sql(asked.at)
+
+
 def places_of(asked: InGroup) -> str:
     """Return the places of the levels that are meant, among all of their grouping."""
     levels = asked.grouping.levels
@@ -180,7 +222,7 @@ def places_of(asked: InGroup) -> str:
 
 
 def _age(asked: Age) -> str:
-    day = "u.first" if asked.at is Anchor.START else "u.last"
+    day = age_day(asked)
     age = f"extract(year FROM {day}) - p.born"
     if asked.by is AgeBy.BIRTHDAY:
         later = (
@@ -221,36 +263,50 @@ def _observed(plan: Plan, units: str, asked: Observed) -> str:
     )
 
 
-def touching(how: Touches, lo: str | None, hi: str | None) -> str:
-    """Return the condition that a row, called `e`, touches a window."""
+def touching(how: Touches, lo: str | None, hi: str | None, *, rows: str = "e") -> str:
+    """Return the condition that a row touches a window."""
+    first, last = f"{rows}.first", f"{rows}.last"
     if how is Touches.OVERLAPS:
-        parts = [f"e.first <= {hi}" if hi else None, f"e.last >= {lo}" if lo else None]
+        parts = [f"{first} <= {hi}" if hi else None, f"{last} >= {lo}" if lo else None]
+    elif how is Touches.INSIDE:
+        parts = [f"{first} >= {lo}" if lo else None, f"{last} <= {hi}" if hi else None]
     else:
-        day = "e.first" if how is Touches.STARTS else "e.last"
+        day = first if how is Touches.STARTS else last
         parts = [f"{day} >= {lo}" if lo else None, f"{day} <= {hi}" if hi else None]
     return conditions(*parts, f"{lo} <= {hi}" if lo and hi else None)
 
 
 def _has(plan: Plan, units: str, asked: Has) -> str:
     found = events(plan, asked.events)
-    provided = meeting(plan, found, asked.provided)
+    provided = meeting(plan, found, asked.provided, of=asked.events.table)
     lo, hi = window_sql(asked.window, "u.first", "u.last")
     visit = "e.visit = u.visit AND u.visit <> -1" if asked.same_visit else None
     together = f"e.person_id = u.person_id AND {conditions(touching(asked.touches, lo, hi), visit)}"
     if asked.choose is not Choose.ANY:
-        place = f"row_number() OVER (PARTITION BY u.row ORDER BY {_ORDER[asked.choose]}) AS place"
+        place = f"row_number() OVER (PARTITION BY u.row ORDER BY {order_of(asked.choose, asked.stands)}) AS place"
         picked = f"SELECT u.row, e.row AS chosen, {place} FROM {units} u JOIN {found} e ON {together}"
         return plan.step(
             "has", f"SELECT c.row FROM ({picked}) c JOIN {provided} m ON m.row = c.chosen WHERE c.place = 1"
         )
     if asked.at_least == 1:
         return plan.step("has", f"SELECT DISTINCT u.row FROM {units} u JOIN {provided} e ON {together}")
-    number = "count(DISTINCT e.first)" if asked.distinct is Distinct.DAYS else "count(*)"
+    number = number_of(asked.distinct)
     return plan.step(
         "has",
         f"SELECT u.row FROM {units} u JOIN {provided} e ON {together} "
         f"GROUP BY u.row HAVING {number} >= {asked.at_least}",
     )
+
+
+def number_of(distinct: Distinct) -> str:
+    """Return SQL that counts rows, called `e`."""
+    match distinct:
+        case Distinct.ROWS:
+            return "count(*)"
+        case Distinct.DAYS:
+            return "count(DISTINCT e.first)"
+        case Distinct.CODES:
+            return "count(DISTINCT e.concept)"
 
 
 def _in(column: str, concepts: tuple[int, ...]) -> str:

@@ -96,7 +96,7 @@ def _cast(column: Any, target: ColumnType) -> Any | None:
     kind = column.type()
     match target:
         case ColumnType.TEXT:
-            return column if kind.is_string() else column.cast("string") if kind.is_integer() else None
+            return column if kind.is_string() else column.cast("string") if kind.is_primitive() else None
         case ColumnType.INTEGER:
             return _whole(column, kind)
         case ColumnType.NUMBER:

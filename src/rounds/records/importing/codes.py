@@ -9,6 +9,7 @@ import polars as pl
 
 from rounds.errors import RecordsError
 from rounds.records.importing.report import Finding, UnmappedCode
+from rounds.records.importing.rules import FINDING_SITE
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern
 from rounds.records.importing.staged import SEPARATOR, StagedTable
@@ -21,7 +22,7 @@ UNITS: Final = "http://unitsofmeasure.org"
 _MAP_COLUMNS: Final = "system VARCHAR, code VARCHAR, concept_id BIGINT, domain_id VARCHAR"
 
 _CODED: Final = {
-    "event": ("codes", "value_codes", "route_codes"),
+    "event": ("codes", "value_codes", "route_codes", "qualifier_codes"),
     "visit": ("type_codes", "admitted_codes", "discharged_codes"),
     "person": ("race_codes", "ethnicity_codes"),
 }
@@ -108,9 +109,11 @@ def map_codes(session: Session, staged: Iterable[StagedTable], vocabularies: Map
     session.run(
         "CREATE TABLE code_target AS SELECT c.codes, c.code AS source_value, c.system, "
         "coalesce(f.source_concept_id, 0) AS source_concept_id, coalesce(f.concept_id, 0) AS concept_id, f.domain_id, "
-        "coalesce(f.ordinal, 1) AS ordinal FROM (SELECT u.codes, min(u.place) FILTER (WHERE t.concept_id > 0) AS best "
+        "coalesce(f.ordinal, 1) AS ordinal FROM (SELECT u.codes, "
+        "coalesce(min(u.place) FILTER (WHERE t.concept_id > 0), "
+        f"min(u.place) FILTER (WHERE NOT contains(u.code, ':{FINDING_SITE}=')), 1) AS best "
         "FROM used_coding u LEFT JOIN found_target t USING (system, code) GROUP BY u.codes) b "
-        "JOIN used_coding c ON c.codes = b.codes AND c.place = coalesce(b.best, 1) "
+        "JOIN used_coding c ON c.codes = b.codes AND c.place = b.best "
         "LEFT JOIN found_target f ON f.system = c.system AND f.code = c.code",
         title="Mapping codes",
     )

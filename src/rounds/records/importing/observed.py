@@ -10,7 +10,7 @@ from rounds.records.importing.sql import pattern
 
 RULE: Final = (
     "each person is taken as observed once, from the first to the last day on which a visit, condition, drug, "
-    "procedure, device, measurement, observation or death of theirs is dated"
+    "procedure, device, measurement, observation or death of theirs is dated, days before their year of birth aside"
 )
 """The convention of OHDSI for records that know no registration. It cannot see people who stay well."""
 
@@ -45,11 +45,13 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
             )
     dated = " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS person_id, NULL::DATE AS first, NULL::DATE AS last"
     people = f"read_parquet({pattern(folder / 'person.parquet')})"
+    born = "CASE WHEN p.year_of_birth BETWEEN 1 AND 9999 THEN make_date(CAST(p.year_of_birth AS INTEGER), 1, 1) END"
     rows = session.write(
         "SELECT row_number() OVER (ORDER BY person_id) AS observation_period_id, person_id, "
-        "min(first) AS observation_period_start_date, max(last) AS observation_period_end_date, "
-        f"{_PERIOD_FROM_EHR} AS period_type_concept_id FROM ({dated}) "
-        f"WHERE person_id IN (SELECT person_id FROM {people}) GROUP BY person_id ORDER BY person_id",
+        "greatest(min(first), any_value(born)) AS observation_period_start_date, "
+        f"max(last) AS observation_period_end_date, {_PERIOD_FROM_EHR} AS period_type_concept_id FROM "
+        f"(SELECT d.*, {born} AS born FROM ({dated}) d JOIN {people} p ON p.person_id = d.person_id) "
+        "WHERE born IS NULL OR last >= born GROUP BY person_id ORDER BY person_id",
         folder / "observation_period.parquet",
         title="Deriving observation periods",
     )

@@ -44,6 +44,7 @@ _EVENT_COLUMNS: Final[dict[str, dict[str, str]]] = {
     },
     "device_exposure": {"device_exposure_end_date": "end_date", "quantity": "quantity"},
     "measurement": {
+        "measurement_end_date": "CASE WHEN end_date > start_date THEN end_date END",
         "operator_concept_id": switch("comparator", rules.COMPARATORS, otherwise="NULL"),
         "value_as_number": "number",
         "value_as_concept_id": "value_concept_id",
@@ -54,6 +55,9 @@ _EVENT_COLUMNS: Final[dict[str, dict[str, str]]] = {
         "value_source_value": "coalesce(original, value_text, value_source)",
     },
     "observation": {
+        "observation_end_date": "CASE WHEN end_date > start_date THEN end_date END",
+        "qualifier_concept_id": "qualifier_concept_id",
+        "qualifier_source_value": "qualifier_source",
         "value_as_number": "number",
         "value_as_string": "value_text",
         "value_as_concept_id": "value_concept_id",

@@ -190,6 +190,11 @@ def _event(session: Session, table: StagedTable) -> Resolved:
     medication = "LEFT JOIN medication m ON m.id = e.medication" if linked_medication(table) else ""
     number = number_of(f"'{table.origin}'", "e.id", "e.part", "coalesce(t.ordinal, 1)")
     codes = "coalesce(e.codes, m.codes)" if medication else "e.codes"
+    # Hardly any kind of event has a qualifier, and a join over millions of rows is not free.
+    qualifies = "qualifier_codes" not in {absent.split()[-1] for absent in table.absent}
+    qualified = _first_target("q", "e.qualifier_codes") if qualifies else ""
+    named = ("q.concept_id", "q.source_value") if qualifies else ("NULL::BIGINT", "NULL::VARCHAR")
+    qualifier = f"{named[0]} AS qualifier_concept_id, {named[1]} AS qualifier_source"
     listed = _listed(table, "e", leaving=("start_date", "start_time"))
     select = (
         f"SELECT {listed}, {start} AS start_date, {moment} AS start_time, "
@@ -197,10 +202,11 @@ def _event(session: Session, table: StagedTable) -> Resolved:
         f"v.person_id <> p.person_id AS others_visit, {used}, t.concept_id AS concept_id, t.source_concept_id, "
         "t.source_value, t.system, t.ordinal, c.concept_id AS value_concept_id, c.source_value AS value_source, "
         "r.concept_id AS route_concept_id, r.source_value AS route_source, u.concept_id AS unit_concept_id, "
+        f"{qualifier}, "
         f"{number} AS event_id "
         f"FROM {_current(session, table)} e LEFT JOIN known_person p ON p.id = e.patient {diagnosis} {medication} "
         f"LEFT JOIN known_visit v ON v.id = {visit} AND v.person_id = p.person_id "
-        f"LEFT JOIN code_target t ON t.codes = {codes} "
+        f"LEFT JOIN code_target t ON t.codes = {codes} {qualified} "
         f"{_first_target('c', 'e.value_codes')} {_first_target('r', 'e.route_codes')} "
         f"LEFT JOIN code_target u ON u.codes = 'http://unitsofmeasure.org|' || e.unit AND u.ordinal = 1"
     )

@@ -10,6 +10,7 @@ TAKEN: Final[dict[str, frozenset[str]]] = {
     "Procedure": frozenset({"completed", "in-progress"}),
     "Observation": frozenset({"final", "amended", "corrected"}),
     "ServiceRequest": frozenset({"active", "completed", "on-hold"}),
+    "DeviceRequest": frozenset({"active", "completed", "on-hold"}),
 }
 """By resource: the states in which the thing has happened or holds. All others are left out and counted."""
 
@@ -19,6 +20,27 @@ KNOWN_STATES: Final = frozenset(
     | {"registered", "revoked", "stopped", "triaged", "unknown"}
 )
 """States a report may name; anything else is not FHIR's and might be anything."""
+
+NOT_DONE_STATES: Final[dict[str, str]] = {
+    "Observation": "cancelled",
+    "Procedure": "not-done",
+    "MedicationAdministration": "not-done",
+    "Immunization": "not-done",
+}
+"""By resource: the state that says that the thing was deliberately not done; of requests `doNotPerform` says it."""
+
+NOT_DONE: Final = 2_000_400_021
+"""Our own concept for what was deliberately not done. It stands where the thing's code would stand, so that nothing
+that was not done is ever counted as done; the code is the answer, the reason the qualifier."""
+NOT_DONE_REASON: Final = "notDoneReason"
+DO_NOT_PERFORM: Final = "doNotPerform"
+"""How the addresses end of the extensions of QI-Core that say so where R4 has no element of its own."""
+
+GOING_ON: Final = frozenset({"active", "recurrence", "relapse"})
+"""Clinical states of a Condition that has not ended."""
+
+FINDING_SITE: Final = "363698007"
+"""SNOMED's attribute: a code and a body site together are written `code:363698007=site`."""
 
 REFUTED: Final = frozenset({"refuted", "entered-in-error"})
 """Verification states of a Condition that is none."""
@@ -72,14 +94,23 @@ PROVISIONAL_DIAGNOSIS: Final = 32899
 PROVISIONAL: Final = frozenset({"unconfirmed", "provisional", "differential"})
 
 FROM_EHR: Final = 32817
+ENCOUNTER_RECORD: Final = 32827
+ORDER: Final = 32833
+PRESCRIPTION: Final = 32838
+PROBLEM_LIST: Final = 32840
 DISCHARGE_MEDICATION: Final = 32823
 TYPES: Final[dict[str, str]] = {
-    "MedicationRequest": f"CASE WHEN has_code(category, 'discharge') THEN {DISCHARGE_MEDICATION} ELSE 32838 END",
+    "MedicationRequest": f"CASE WHEN has_code(category, 'discharge') THEN {DISCHARGE_MEDICATION} "
+    f"WHEN has_code(category, 'inpatient') THEN {ORDER} ELSE {PRESCRIPTION} END",
     "MedicationAdministration": "32818",
     "Immunization": "32818",
-    "ServiceRequest": "32833",
+    "ServiceRequest": str(ORDER),
+    "DeviceRequest": str(ORDER),
+    "Condition": f"CASE WHEN has_code(category, 'problem-list-item') OR has_code(category, 'health-concern') "
+    f"THEN {PROBLEM_LIST} WHEN has_code(category, 'encounter-diagnosis') THEN {ENCOUNTER_RECORD} ELSE {FROM_EHR} END",
 }
-"""OMOP type concepts, as SQL: discharge record or prescription, administration record, order; the others: EHR."""
+"""OMOP type concepts, as SQL: discharge record, order for the ward or prescription; administration record; order; list
+of problems or diagnosis of an encounter; the others: EHR."""
 
 MEASURED: Final = frozenset({"laboratory", "vital-signs", "imaging", "exam"})
 """Categories of Observation that are measurements, if no concept's domain says otherwise."""

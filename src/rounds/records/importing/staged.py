@@ -30,7 +30,7 @@ EVENT: Final = (
     "visit VARCHAR, codes VARCHAR, type_concept_id BIGINT, start_date DATE, start_time TIMESTAMP, end_date DATE, "
     "end_time TIMESTAMP, number DOUBLE, comparator VARCHAR, unit VARCHAR, value_codes VARCHAR, value_text VARCHAR, "
     "range_low DOUBLE, range_high DOUBLE, status_concept_id BIGINT, quantity DOUBLE, days_supply BIGINT, "
-    "refills BIGINT, sig VARCHAR, lot VARCHAR, route_codes VARCHAR, medication VARCHAR"
+    "refills BIGINT, sig VARCHAR, lot VARCHAR, route_codes VARCHAR, medication VARCHAR, qualifier_codes VARCHAR"
 )
 SEPARATOR: Final = "\x1f"
 """Between the codings of one thing; each is "system|code"."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import duckdb
@@ -32,22 +33,28 @@ class Lives:
     """observation periods that begin before another of the same person has ended"""
 
 
-def make_lives(connection: duckdb.DuckDBPyConnection, names: AbstractSet[str]) -> Lives:
+def make_lives(connection: duckdb.DuckDBPyConnection, names: AbstractSet[str], *, today: date) -> Lives:
     """Make the temporary table `lives`, empty if there are no people.
 
     `gaps` is in how many pieces time between somebody's observation periods falls; `gap_first` to `gap_last` is the
-    first of them.
+    first of them. From `sound_first` to `sound_last` nothing can be wrong with a row's day; they are empty if there are
+    gaps.
 
     Args:
         connection: has typed views of the tables.
         names: of the tables that are there.
+        today: later days lie in the future.
     """
     _make(connection, "observed", _observed(names))
     _make(connection, "deaths", _deaths(names))
+    whole = "o.gaps IS NULL AND o.first IS NOT NULL AND o.last IS NOT NULL"
     _make(
         connection,
         LIVES,
-        "SELECT p.*, o.first, o.last, o.gap_first, o.gap_last, coalesce(o.gaps, 0) AS gaps, d.late_from "
+        "SELECT p.*, o.first, o.last, o.gap_first, o.gap_last, coalesce(o.gaps, 0) AS gaps, d.late_from, "
+        # Both pass over what is empty, so that somebody never observed must be told apart.
+        f"CASE WHEN {whole} THEN greatest(p.birth, o.first) END AS sound_first, "
+        f"CASE WHEN {whole} THEN least(o.last, d.late_from, DATE '{today}') END AS sound_last "
         f"FROM ({_people(names)}) p LEFT JOIN observed o USING (person_id) LEFT JOIN deaths d USING (person_id)",
     )
     ((people,),) = connection.execute(f"SELECT count(*) FROM {LIVES}").fetchall()

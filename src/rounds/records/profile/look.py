@@ -98,7 +98,7 @@ def _look(
     progress.step(f"{site}: looking at records", len(asked) + 2)
     damaged: set[str] = set()
     try:
-        lives = make_lives(connection, set(sources))
+        lives = make_lives(connection, set(sources), today=today)
     except duckdb.Error:
         raise RecordsError(
             f"site {site}: people, their observation periods or deaths cannot be read to the end; export "

@@ -15,8 +15,9 @@ import polars as pl
 from rounds.measures.quality import PlausibleValues
 from rounds.records.keys import distinct_keys
 from rounds.records.profile.lives import LIVES
+from rounds.records.profile.statistics import Statistics, statistics_of
 from rounds.records.quality import Source, has_person
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_list, file_scan, parts_of
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_scan
 
 
 class Flag(IntFlag):
@@ -77,7 +78,8 @@ def profile_table(connection: duckdb.DuckDBPyConnection, source: Source, *, toda
         today: what is dated later lies in the future.
     """
     columns = columns_of(connection, source.path)
-    doubtful = _doubtful(source, columns)
+    said = statistics_of(connection, source.path)
+    doubtful = _doubtful(source, columns, said)
     groups, months = _groups(connection, source, doubtful, today=today)
     rows = int(groups["rows"].sum())
     wrong = {
@@ -87,8 +89,12 @@ def profile_table(connection: duckdb.DuckDBPyConnection, source: Source, *, toda
     outside = int(groups.filter((pl.col("flags") & int(Flag.OUTSIDE)) != 0)["rows"].sum())
     if groups.select(((pl.col("flags") & int(Flag.UNSURE)) != 0).any()).item():
         outside += _outside_in_gaps(connection, source)
-    key, repeats = _repeats(connection, source, columns)
-    people = distinct_keys(connection, source.select, "person_id")[1] if has_person(source.table) else 0
+    key, repeats = _repeats(connection, source, columns, said)
+    people = 0
+    if has_person(source.table):
+        plain = _plain("person_id", columns)
+        ends = _ends(said, "person_id") if plain else None
+        _, people = distinct_keys(connection, source.select, "person_id", ends=ends)
     return TableProfile(
         table=source.table,
         file=source.path.name,
@@ -97,7 +103,7 @@ def profile_table(connection: duckdb.DuckDBPyConnection, source: Source, *, toda
         groups=groups,
         months=months,
         wrong={name: number for name, number in wrong.items() if number},
-        empty=_empty(connection, source, columns, rows),
+        empty=_empty(connection, source, columns, said, rows),
         outside=outside,
         key=key,
         repeats=repeats,
@@ -139,15 +145,37 @@ def count_implausible(
     return found
 
 
-def _doubtful(source: Source, columns: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Return the columns whose values may be of the wrong type: a whole number of the file's own never is."""
+def _doubtful(source: Source, columns: Mapping[str, tuple[str, str]], said: Mapping[str, Statistics]) -> list[str]:
+    """Return the columns whose values may be of the wrong type.
+
+    A whole number of the file's own never is; a date or a moment is not if the earliest and the latest are dates.
+    """
     return [
         column.name
         for column in source.table.columns
         if column.name not in source.missing
-        and not (column.type is ColumnType.INTEGER and columns[column.name][1].upper() in _SAFE)
+        and not (column.type is ColumnType.INTEGER and _plain(column.name, columns))
+        and not (
+            (column.type, columns[column.name][1].upper())
+            in ((ColumnType.DATE, "DATE"), (ColumnType.TIME, "TIMESTAMP"))
+            and column.name in said
+            and None not in (said[column.name].first, said[column.name].last)
+        )
         and column.type is not ColumnType.TEXT
     ]
+
+
+def _plain(column: str, columns: Mapping[str, tuple[str, str]]) -> bool:
+    """Say whether a column is whole numbers in the file itself."""
+    return columns[column][1].upper() in _SAFE
+
+
+def _ends(said: Mapping[str, Statistics], column: str) -> tuple[int, int, int] | None:
+    """Return how many values there are, the lowest and the highest, as far as the files say."""
+    known = said.get(column)
+    if known is None or known.lowest is None or known.highest is None:
+        return None
+    return known.rows - known.empty, known.lowest, known.highest
 
 
 _SAFE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -157,35 +185,50 @@ def _groups(
     connection: duckdb.DuckDBPyConnection, source: Source, doubtful: list[str], *, today: date
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     table = source.table
-    conditions = {int(flag): sql for flag, sql in _conditions(table, today=today).items()}
-    conditions |= {1 << (_WRONG_FROM + bit): f't."{name} is wrong"' for bit, name in enumerate(doubtful)}
-    flags = " + ".join(f"CASE WHEN {sql} THEN {bit} ELSE 0 END" for bit, sql in conditions.items()) or "0"
+    flags = _bits({int(flag): sql for flag, sql in _conditions(table, today=today).items()})
+    if table.is_event:
+        # Most rows are sound, and one comparison says so; the others' faults are told apart.
+        flags = f"CASE WHEN {_sound(table)} THEN 0 ELSE {flags} END"
+    flags += " + " + _bits({1 << (_WRONG_FROM + bit): f't."{name} is wrong"' for bit, name in enumerate(doubtful)})
     joined = f"LEFT JOIN {LIVES} ON {LIVES}.person_id = t.person_id" if has_person(table) else ""
-    value = f't."{table.value}"' if table.value else "NULL::DOUBLE"
-    start = f't."{table.start}"' if table.start else None
     grouped = {
         "concept": f't."{table.concept}"' if table.concept else "NULL::BIGINT",
         "unit": f't."{table.unit}"' if table.unit else "NULL::BIGINT",
-        "month": f"year({start}) * 12 + month({start}) - 1" if start else "NULL::BIGINT",
         "sex": f"{LIVES}.sex" if joined else "NULL::BIGINT",
         "flags": f"CAST({flags} AS INTEGER)",
     }
-    inner = [f"{sql} AS {name}" for name, sql in {**grouped, "value": value}.items()]
-    counted = {"rows": "count(*)", "values": "count(value)", "lowest": "min(value)", "highest": "max(value)"}
-    shown = {name: name for name in grouped} | counted
-    selected = ", ".join(f"{sql} AS {name}" for name, sql in shown.items())
-    # Two small groupings in one pass: the one that crosses them has a group for nearly every row of a rare code.
-    rows = connection.execute(
-        f"SELECT {selected}, GROUPING(month) AS whole "
-        f"FROM (SELECT {', '.join(inner)} FROM ({source.checked}) t {joined}) "
-        "GROUP BY GROUPING SETS ((concept, unit, sex, flags), (month))"
-    ).fetchnumpy()
+    counted = {"rows": "count(*)", "values": "0", "lowest": "NULL::DOUBLE", "highest": "NULL::DOUBLE"}
+    if table.value:
+        value = f't."{table.value}"'
+        counted |= {"values": f"count({value})", "lowest": f"min({value})", "highest": f"max({value})"}
+    selected = ", ".join(f"{sql} AS {name}" for name, sql in (grouped | counted).items())
+    groups = _frame(connection, f"SELECT {selected} FROM ({source.checked}) t {joined} GROUP BY ALL")
+    # A pass of its own over one column takes less time than another grouping of every row here.
+    day = f'"{table.start}"' if table.start else "NULL::DATE"
+    months = _frame(
+        connection,
+        "SELECT year(day) * 12 + month(day) - 1 AS month, sum(rows) AS rows FROM "
+        f"(SELECT {day} AS day, count(*) AS rows FROM ({source.select}) GROUP BY day) GROUP BY month",
+    )
+    return groups, months.sort("month")
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    rows = connection.execute(sql).fetchnumpy()
     frame = pl.DataFrame(
         {name: pl.Series(name, np.ma.filled(found.astype(np.float64), np.nan)) for name, found in rows.items()}
     )
-    frame = frame.fill_nan(None).with_columns(pl.exclude("lowest", "highest").cast(pl.Int64))
-    months = frame.filter(pl.col("whole") == 0).select("month", "rows").sort("month")
-    return frame.filter(pl.col("whole") == 1).drop("month", "whole"), months
+    return frame.fill_nan(None).with_columns(pl.exclude("lowest", "highest").cast(pl.Int64))
+
+
+def _bits(conditions: Mapping[int, str]) -> str:
+    return " + ".join(f"CASE WHEN {sql} THEN {bit} ELSE 0 END" for bit, sql in conditions.items()) or "0"
+
+
+def _sound(table: Table) -> str:
+    """Return what is true only of rows about whose dates and person nothing is wrong."""
+    sound = f't."{table.start}" BETWEEN {LIVES}.sound_first AND {LIVES}.sound_last'
+    return sound + (f' AND (t."{table.end}" < t."{table.start}") IS NOT TRUE' if table.end else "")
 
 
 def _conditions(table: Table, *, today: date) -> dict[Flag, str]:
@@ -225,37 +268,38 @@ def _outside_in_gaps(connection: duckdb.DuckDBPyConnection, source: Source) -> i
 
 
 def _repeats(
-    connection: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, tuple[str, str]]
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: Mapping[str, tuple[str, str]],
+    said: Mapping[str, Statistics],
 ) -> tuple[str | None, int]:
     """Return the column of the table's ids, which must differ, and how many rows do not."""
     key = source.table.key or f"{source.table.name}_id"
     if key not in columns:
         return None, 0
-    name, kind = columns[key]
-    if kind.upper() not in _SAFE:
-        if source.table.key is None or source.table.key in source.missing:
-            return None, 0
-        scan, name = source.select, key
-    else:
+    if _plain(key, columns):
+        name = columns[key][0]
         scan = f'SELECT "{name}" FROM {file_scan(source.path)}'
-    filled, different = distinct_keys(connection, scan, name)
+        filled, different = distinct_keys(connection, scan, name, ends=_ends(said, key))
+    elif source.table.key is None or source.table.key in source.missing:
+        return None, 0
+    else:
+        filled, different = distinct_keys(connection, source.select, key)
     return key, filled - different
 
 
 def _empty(
-    connection: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, tuple[str, str]], rows: int
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: Mapping[str, tuple[str, str]],
+    said: Mapping[str, Statistics],
+    rows: int,
 ) -> dict[str, int]:
-    """Return how many rows have no value in each column: by Parquet's own statistics if every part has them."""
-    said: dict[str, int] = {}
-    if all(part.suffix.lower() == ".parquet" for part in parts_of(source.path)):
-        found = connection.execute(
-            "SELECT path_in_schema, sum(stats_null_count), sum(num_values), bool_and(stats_null_count IS NOT NULL) "
-            f"FROM parquet_metadata([{file_list(source.path)}]) GROUP BY path_in_schema"
-        ).fetchall()
-        said = {name.lower(): int(empty) for name, empty, values, known in found if known and int(values) == rows}
-    unsaid = {name: spelt for name, (spelt, _) in columns.items() if name not in said}
+    """Return how many rows have no value in each column: by the files' own statistics where they have them."""
+    known = {name: said[name].empty for name in columns if name in said and said[name].rows == rows}
+    unsaid = {name: spelt for name, (spelt, _) in columns.items() if name not in known}
     if unsaid:
         counted = ", ".join('count("' + spelt.replace('"', '""') + '")' for spelt in unsaid.values())
         (filled,) = connection.execute(f"SELECT {counted} FROM {file_scan(source.path)}").fetchall()
-        said |= {name: rows - int(number) for name, number in zip(unsaid, filled, strict=True)}
-    return {name: said[name] for name in columns}
+        known |= {name: rows - int(number) for name, number in zip(unsaid, filled, strict=True)}
+    return {name: known[name] for name in columns}

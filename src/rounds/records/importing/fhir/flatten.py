@@ -9,6 +9,7 @@ from rounds.records.importing import rules
 from rounds.records.importing.fhir.shapes import COMPONENT, scan
 from rounds.records.importing.sql import switch, words
 
+AS_NOT_DONE: Final = "imported as not done"
 _HEAD: Final = "id, hash(meta.lastUpdated, {0}) AS version, meta.lastUpdated AS updated"
 _DRUG_CODES: Final = (
     "coalesce(codes(medicationCodeableConcept), "
@@ -38,9 +39,11 @@ def selects(resource: str, files: list[str]) -> list[Selection]:
     return _SELECTS[resource](scan(resource, files))
 
 
-def _reason(resource: str, *checks: str) -> str:
-    """Return SQL for why a resource is left out, empty if it is not."""
+def _reason(resource: str, *checks: str, start: str = "NULL") -> str:
+    """Return SQL for why a resource is left out, empty if it is not. Without a start nothing is told as not done."""
     cases = ["WHEN id IS NULL OR id = '' THEN 'without an id'"]
+    if resource in _NOT_DONE:
+        cases.append(f"WHEN {_not_done(resource)} AND day({start}) IS NOT NULL THEN '{AS_NOT_DONE}'")
     if resource in rules.TAKEN:
         cases.append(f"WHEN status IS NULL OR status NOT IN ({words(rules.TAKEN[resource])}) THEN state(status)")
     return "CASE " + " ".join([*cases, *checks]) + " END AS reason"
@@ -70,13 +73,55 @@ def _event(
     resource: str, source: str, at: _Elements, *, natural: str, columns: str, checks: str = ""
 ) -> list[Selection]:
     kind = rules.TYPES.get(resource, str(rules.FROM_EHR))
-    reason = _reason(resource, checks, _undated(at.start))
+    reason = _reason(resource, checks, _undated(at.start), start=at.start)
+    why = f", {_why(resource)}" if resource in _NOT_DONE else ""
     select = (
         f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
         f"target({at.patient}.reference) AS patient, target({at.visit}.reference) AS visit, "
-        f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns} FROM {source}"
+        f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns}{why} FROM {source}"
     )
-    return [Selection(kind="event", select=select)]
+    if not why:
+        return [Selection(kind="event", select=select)]
+    return [Selection(kind="event", select=select, beside=("why_not",)), _was_not_done()]
+
+
+def _not_done(resource: str) -> str:
+    """Return SQL that says whether a resource speaks of something that was deliberately not done."""
+    if resource == "Observation":
+        # A cancelled order is no decision against it: there must be a reason.
+        return f"(status = 'cancelled' AND ({_NOT_DONE[resource]}) IS NOT NULL)"
+    if resource in rules.NOT_DONE_STATES:
+        return f"status = '{rules.NOT_DONE_STATES[resource]}'"
+    return f"(doNotPerform AND status IN ({words(rules.TAKEN[resource])}))"
+
+
+def _why(resource: str) -> str:
+    return f"CASE WHEN {_not_done(resource)} THEN coalesce({_NOT_DONE[resource]}, '') END AS why_not"
+
+
+def _was_not_done() -> Selection:
+    """Return what was not done as an observation that says so: the code is its answer, the reason its qualifier."""
+    select = (
+        f"SELECT id, version, updated, {_NOT_DONE_PART} AS part, NULL AS reason, 'observation' AS usual_table, "
+        "patient, visit, start_date, start_time, type_concept_id, "
+        f"'concept|{rules.NOT_DONE}' AS codes, codes AS value_codes, nullif(why_not, '') AS qualifier_codes "
+        f"FROM {{whole}} WHERE reason = '{AS_NOT_DONE}'"
+    )
+    return Selection(kind="event", select=select)
+
+
+_NOT_DONE: Final = {
+    "Observation": f"codes(list_filter(extension, lambda e: ends_with(e.url, '{rules.NOT_DONE_REASON}'))[1]"
+    ".valueCodeableConcept)",
+    "Procedure": "codes(statusReason)",
+    "MedicationAdministration": "codes(statusReason[1])",
+    "Immunization": "codes(statusReason)",
+    "MedicationRequest": "codes(reasonCode[1])",
+    "ServiceRequest": "codes(reasonCode[1])",
+}
+"""By resource: why something was not done, as SQL."""
+_NOT_DONE_PART: Final = 1000
+"""Components of an observation are numbered from 1; none has so many."""
 
 
 def _patient(source: str) -> list[Selection]:
@@ -148,22 +193,33 @@ def _condition(source: str) -> list[Selection]:
         f"THEN {rules.PROVISIONAL_DIAGNOSIS} ELSE 0 END"
     )
     start = "coalesce(onsetDateTime, onsetPeriod.start, recordedDate)"
-    end = 'coalesce(abatementDateTime, abatementPeriod."end", onsetPeriod."end")'
+    # A period of onset says when it began, not when it ended. What is over, nobody says since when, ends as it begins.
+    over = f"coalesce(first_code(clinicalStatus), '') NOT IN ({words(rules.GOING_ON)})"
+    end = f'coalesce(abatementDateTime, abatementPeriod."end", CASE WHEN {over} THEN {start} END)'
     # A condition without a date may still be a diagnosis of an encounter: whether it has one is decided later.
     select = (
         f"SELECT {_HEAD.format('verificationStatus')}, 0 AS part, {_reason('Condition', refuted)}, "
         "'condition_occurrence' AS usual_table, "
         f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
-        f"{rules.FROM_EHR} AS type_concept_id, codes(code) AS codes, {provisional} AS status_concept_id, "
+        f"{rules.TYPES['Condition']} AS type_concept_id, {_SITED} AS codes, {provisional} AS status_concept_id, "
         f"first_code(clinicalStatus) AS value_text FROM {source}"
     )
     return [Selection(kind="event", select=select)]
 
 
+_SITED: Final = (
+    "CASE WHEN len(bodySite) > 0 THEN concat_ws(chr(31), nullif(coded(flatten(list_transform(bodySite, "
+    "lambda s: flatten(list_transform(s.coding, lambda b: list_transform(code.coding, lambda c: "
+    f"{{'system': c.system, 'code': concat(c.code, ':{rules.FINDING_SITE}=', b.code)}})))))), ''), codes(code)) "
+    "ELSE codes(code) END"
+)
+"""Code and body site together, then the code alone: of several codings the first that leads to a concept counts."""
+
 _ORDERED: Final = (
     f"WHEN intent IS NULL OR intent NOT IN ({words(rules.INTENDED)}) THEN 'its intent is not an order' "
     "WHEN doNotPerform THEN 'an order not to do it'"
 )
+_SUPPLIED: Final = 'dosageInstruction[1].timing.repeat.boundsPeriod."end"'
 
 
 def _medication_request(source: str) -> list[Selection]:
@@ -173,7 +229,7 @@ def _medication_request(source: str) -> list[Selection]:
         "dispenseRequest.numberOfRepeatsAllowed AS refills, dosageInstruction[1].text AS sig, "
         "codes(dosageInstruction[1].route) AS route_codes"
     )
-    at = _Elements(start="authoredOn", end='dispenseRequest.validityPeriod."end"')
+    at = _Elements(start="authoredOn", end=f'coalesce({_SUPPLIED}, dispenseRequest.validityPeriod."end")')
     return _event("MedicationRequest", source, at, natural="drug_exposure", columns=columns, checks=_ORDERED)
 
 
@@ -203,9 +259,23 @@ def _service_request(source: str) -> list[Selection]:
     return _event("ServiceRequest", source, at, natural="order", columns="codes(code) AS codes", checks=_ORDERED)
 
 
+def _device_request(source: str) -> list[Selection]:
+    refused = (
+        f"WHEN len(list_filter(modifierExtension, lambda e: ends_with(e.url, '{rules.DO_NOT_PERFORM}') "
+        "AND e.valueBoolean)) > 0 THEN 'an order not to do it'"
+    )
+    intent = f"WHEN intent IS NULL OR intent NOT IN ({words(rules.INTENDED)}) THEN 'its intent is not an order'"
+    at = _Elements(start="authoredOn")
+    columns = "codes(codeCodeableConcept) AS codes"
+    return _event("DeviceRequest", source, at, natural="order", columns=columns, checks=f"{intent} {refused}")
+
+
 def _observation(source: str) -> list[Selection]:
     """A resource and its components share dates and links; a panel without a value of its own is only its parts."""
-    start, end = "coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, issued)", 'effectivePeriod."end"'
+    # When a result was issued is not when it was observed; but what was not observed has no other day.
+    issued = f"CASE WHEN {_not_done('Observation')} THEN issued END"
+    start = f"coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, {issued})"
+    end = 'effectivePeriod."end"'
     measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
     empty = " AND ".join(f"{value} IS NULL" for value in _VALUES)
     panel = f"WHEN len(component) > 0 AND {empty} THEN '{THROUGH_COMPONENTS}'"
@@ -214,11 +284,12 @@ def _observation(source: str) -> list[Selection]:
         f"{rules.FROM_EHR} AS type_concept_id"
     )
     whole = (
-        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel)}, "
+        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel, start=start)}, "
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
         f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
         "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
-        f"CASE WHEN len(component) > 0 THEN CAST(to_json(component) AS VARCHAR) END AS component FROM {source}"
+        f"CASE WHEN len(component) > 0 THEN CAST(to_json(component) AS VARCHAR) END AS component, "
+        f"{_why('Observation')} FROM {source}"
     )
     inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
     # Few observations have components: beside the others they stand as JSON, for nested columns are slow to write.
@@ -233,8 +304,9 @@ def _observation(source: str) -> list[Selection]:
         f"(SELECT *, unnest(component) AS p, generate_subscripts(component, 1) AS part FROM ({kept}))"
     )
     return [
-        Selection(kind="event", select=whole, beside=("component",)),
+        Selection(kind="event", select=whole, beside=("component", "why_not")),
         Selection(kind="event", select=parts),
+        _was_not_done(),
     ]
 
 
@@ -282,6 +354,7 @@ _SELECTS: Final[dict[str, Callable[[str], list[Selection]]]] = {
     "Procedure": _procedure,
     "Observation": _observation,
     "ServiceRequest": _service_request,
+    "DeviceRequest": _device_request,
     "Location": _place("Location"),
     "Organization": _place("Organization"),
 }

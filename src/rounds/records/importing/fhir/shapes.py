@@ -12,7 +12,7 @@ PERIOD: Final = 'STRUCT("start" VARCHAR, "end" VARCHAR)'
 QUANTITY: Final = 'STRUCT("value" DOUBLE, comparator VARCHAR, unit VARCHAR, code VARCHAR)'
 CODE_ONLY: Final = "STRUCT(coding STRUCT(code VARCHAR)[])"
 META: Final = "STRUCT(lastUpdated VARCHAR)"
-_DOSAGE: Final = f'STRUCT("text" VARCHAR, route {CONCEPT})'
+_DOSAGE: Final = f'STRUCT("text" VARCHAR, route {CONCEPT}, timing STRUCT("repeat" STRUCT(boundsPeriod {PERIOD})))'
 
 _VALUES: Final = {
     "valueQuantity": QUANTITY,
@@ -58,6 +58,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "code": CONCEPT,
         "subject": REFERENCE,
         "encounter": REFERENCE,
+        "bodySite": f"{CONCEPT}[]",
         "onsetDateTime": "VARCHAR",
         "onsetPeriod": PERIOD,
         "abatementDateTime": "VARCHAR",
@@ -74,6 +75,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "contained": f"STRUCT(id VARCHAR, code {CONCEPT})[]",
         "subject": REFERENCE,
         "encounter": REFERENCE,
+        "reasonCode": f"{CONCEPT}[]",
         "authoredOn": "VARCHAR",
         "dosageInstruction": f"{_DOSAGE}[]",
         "dispenseRequest": (
@@ -83,6 +85,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
     },
     "MedicationAdministration": {
         "status": "VARCHAR",
+        "statusReason": f"{CONCEPT}[]",
         "medicationCodeableConcept": CONCEPT,
         "medicationReference": REFERENCE,
         "contained": f"STRUCT(id VARCHAR, code {CONCEPT})[]",
@@ -95,6 +98,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
     "Medication": {"code": CONCEPT},
     "Immunization": {
         "status": "VARCHAR",
+        "statusReason": CONCEPT,
         "vaccineCode": CONCEPT,
         "patient": REFERENCE,
         "encounter": REFERENCE,
@@ -105,6 +109,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
     },
     "Procedure": {
         "status": "VARCHAR",
+        "statusReason": CONCEPT,
         "code": CONCEPT,
         "subject": REFERENCE,
         "encounter": REFERENCE,
@@ -122,6 +127,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "issued": "VARCHAR",
         "category": f"{CODE_ONLY}[]",
         **_VALUES,
+        "extension": f"STRUCT(url VARCHAR, valueCodeableConcept {CONCEPT})[]",
         "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
         "component": f"{COMPONENT}[]",
     },
@@ -130,6 +136,16 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "intent": "VARCHAR",
         "doNotPerform": "BOOLEAN",
         "code": CONCEPT,
+        "subject": REFERENCE,
+        "encounter": REFERENCE,
+        "authoredOn": "VARCHAR",
+        "reasonCode": f"{CONCEPT}[]",
+    },
+    "DeviceRequest": {
+        "status": "VARCHAR",
+        "intent": "VARCHAR",
+        "modifierExtension": "STRUCT(url VARCHAR, valueBoolean BOOLEAN)[]",
+        "codeCodeableConcept": CONCEPT,
         "subject": REFERENCE,
         "encounter": REFERENCE,
         "authoredOn": "VARCHAR",

@@ -1,0 +1,52 @@
+"""Questions that name the period wherever they stand: each is asked of one period, with the period's days put in."""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from rounds.measures.criteria import Age
+from rounds.measures.periods import Period
+from rounds.measures.questions import RecordsQuestion
+from rounds.measures.windows import PeriodAnchor, Window
+
+_Part = TypeVar("_Part")
+
+
+def asked_apart(
+    question: RecordsQuestion, periods: tuple[Period, ...]
+) -> tuple[tuple[RecordsQuestion, tuple[Period, ...]], ...]:
+    """Return what to ask of which periods: the question of all at once, unless it names the period itself.
+
+    Args:
+        question: what is asked.
+        periods: those to count it in.
+    """
+    if not names_period(question):
+        return ((question, periods),)
+    return tuple((_put_in(question, period), (period,)) for period in periods)
+
+
+def names_period(question: RecordsQuestion) -> bool:
+    """Say whether a question names the period that is counted, so that each period has a question of its own."""
+    return bool(_named(question))
+
+
+def _named(part: object) -> bool:
+    if isinstance(part, PeriodAnchor):
+        return True
+    if isinstance(part, tuple):
+        return any(map(_named, part))
+    return is_dataclass(part) and any(_named(getattr(part, field.name)) for field in fields(part))
+
+
+def _put_in(part: _Part, period: Period) -> _Part:
+    made: Any = part
+    match part:
+        case Window():
+            made = part.in_period(period.start, period.end)
+        case Age(at=PeriodAnchor() as named):
+            made = replace(part, at=period.start if named is PeriodAnchor.START else period.end)
+        case tuple():
+            made = tuple(_put_in(item, period) for item in part)
+        case _ if is_dataclass(part) and not isinstance(part, type) and _named(part):
+            made = replace(part, **{f.name: _put_in(getattr(part, f.name), period) for f in fields(part)})
+    return made  # type: ignore[no-any-return]  # the same kind of part
