@@ -20,14 +20,14 @@ from typing import Final
 import polars as pl
 
 from rounds.errors import DefinitionError, RoundsError
-from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, TABLES
+from rounds.records.quality import has_person
+from rounds.records.tables import TABLES
 from rounds.storage.atomic import write_file, write_folder
 
 PARTS: Final = 5
 GIBLEED_SITES: Final = tuple(f"gibleed-{part}" for part in range(1, PARTS + 1))
 SYNTHEA_SITE: Final = "synthea"
 SITES: Final = (*GIBLEED_SITES, SYNTHEA_SITE)
-VOCABULARY: Final = (CONCEPT.name, CONCEPT_ANCESTOR.name)
 
 EVER_ROUND: Final = "celecoxib-ever"
 EVER: Final = {"celecoxib-ever": GIBLEED_SITES, "celecoxib-over-40-ever": GIBLEED_SITES}
@@ -80,7 +80,7 @@ def prepare(gibleed: Path, synthea: Path, out: Path) -> None:
 
 
 def _split(path: Path, folders: list[Path]) -> None:
-    if path.stem in VOCABULARY:
+    if not has_person(TABLES[path.stem]):  # every part needs the vocabulary and the places
         for folder in folders:
             shutil.copyfile(path, folder / path.name)
         return

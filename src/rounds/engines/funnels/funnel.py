@@ -86,7 +86,7 @@ class Funnels:
         for number, rule in enumerate(definition.rules):
             flags = self._rule(source, rule.group, index, key, concepts)
             kernels.mark(met, flags, number)
-        return _tallied(definition, index, met)
+        return _tallied(source, definition, index, met)
 
     def _rule(self, source: Source, group: Group, index: Index, of: object, concepts: Concepts) -> Array:
         key = (of, group, _meanings(group, concepts))
@@ -127,11 +127,17 @@ def _qualified(source: Source, definition: CohortDefinition, concepts: Concepts)
     return limited(index, flags, definition.qualified_limit)
 
 
-def _tallied(definition: CohortDefinition, index: Index, met: Array) -> Funnel:
+def _tallied(source: Source, definition: CohortDefinition, index: Index, met: Array) -> Funnel:
     rules = len(definition.rules)
-    meeting, remaining, events = (np.zeros(rules, dtype=np.int64) for _ in range(3))
-    people = kernels.tally(index.person, met, meeting, remaining, events, rules)
-    counts = zip(definition.rules, meeting.tolist(), remaining.tolist(), events.tolist(), strict=True)
+
+    def work(chunk: int) -> tuple[int, Array]:
+        some = slice(index.begin[source.edges[chunk]], index.begin[source.edges[chunk + 1]])
+        totals = np.zeros((3, rules), dtype=np.int64)
+        return kernels.tally(index.person[some], met[some], totals[0], totals[1], totals[2], rules), totals
+
+    chunks = source.each_chunk(work)
+    people = sum(number for number, _ in chunks)
+    counts = zip(definition.rules, *np.sum([totals for _, totals in chunks], axis=0).tolist(), strict=True)
     return Funnel(
         qualifying_people=people,
         rules=tuple(
