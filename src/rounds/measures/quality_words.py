@@ -137,8 +137,8 @@ WORDS: Final[dict[Check, CheckWords]] = {
         "Keep the most reliable source.",
     ),
     Check.OTHER_UNIT: _words(
-        "Values in another unit",
-        "They would be compared as if they were in the usual unit, so no measure that names its units sees them.",
+        "Values in another unit, or without one",
+        "A measure that names its units does not see them; one that names none takes them as they are.",
         "Bring the records in with `rounds site import`, which converts the units it knows.",
         "values",
     ),

@@ -275,7 +275,9 @@ def _values(
         if not rows.height:
             continue
         other = rows.filter(~pl.col("unit").is_in(one.units) | pl.col("unit").is_null())
-        units = ", ".join("no unit" if unit is None else str(unit) for unit in other["unit"].unique().sort())
+        units = ", ".join(
+            "without a unit" if unit is None else f"in unit {unit}" for unit in other["unit"].unique().sort()
+        )
         yield _judged(
             expected,
             Check.OTHER_UNIT,
@@ -283,7 +285,7 @@ def _values(
             broken=int(other["values"].sum()),
             of=int(rows["values"].sum()),
             column=table.unit,
-            subject=one.title + (f": units {units}" if units else ""),
+            subject=one.title + (f": {units}" if units else ""),
         )
         found = [counts for (title, _), counts in values.items() if title == one.title]
         yield _judged(

@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 INPATIENT_VISIT: Final = 9201
 CARDIAC_ARREST: Final = 321042
 RESPIRATORY_RATE: Final = 3024171
+PER_MINUTE: Final = 8541
 BEDSIDE_REVIEW: Final = 4037675
 FEMALE: Final = 8532
 MALE: Final = 8507
@@ -26,6 +27,7 @@ CONCEPTS: Final = {
     INPATIENT_VISIT: ("Inpatient Visit", "Visit", "Visit"),
     CARDIAC_ARREST: ("Cardiac arrest", "Condition", "SNOMED"),
     RESPIRATORY_RATE: ("Respiratory rate", "Measurement", "LOINC"),
+    PER_MINUTE: ("per minute", "Unit", "UCUM"),
     BEDSIDE_REVIEW: ("Brief general examination", "Procedure", "SNOMED"),
     FEMALE: ("FEMALE", "Gender", "Gender"),
     MALE: ("MALE", "Gender", "Gender"),
@@ -136,7 +138,10 @@ def site_tables(arrests: Arrests, *, hospital: int) -> dict[str, pl.DataFrame]:
             visit=visit,
             day=admissions.start,
             which=observed,
-        ).with_columns(value_as_number=pl.Series(rng.normal(18.0, 3.0, int(observed.sum())).clip(8, 40).round())),
+        ).with_columns(
+            value_as_number=pl.Series(rng.normal(18.0, 3.0, int(observed.sum())).clip(8, 40).round()),
+            unit_concept_id=PER_MINUTE,
+        ),
         "death": pl.DataFrame(
             {
                 "person_id": person[patients.died],
