@@ -63,7 +63,7 @@ def _library(folder: Path, text: str, *, look_ups: Path | None = None) -> Librar
         (
             WARDS.replace("by: ward", "by: ethnicity").replace("care_site.care_site_name", "person.race_concept_id")
             + LEVELS,
-            "person.race_concept_id holds concepts; write their ids, digits only",
+            "person.race_concept_id holds concepts; write their ids, digits only and no leading zeros",
         ),
     ],
 )
@@ -90,6 +90,18 @@ def test_values_may_be_a_table_beside_the_grouping(tmp_path: Path) -> None:
     table.write_text("kind,name\nmedical,ward-7\ncritical care,ward-7\n", encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"wards.csv, line 3: the value is on line 2 already"):
         _library(tmp_path, said)
+
+
+def test_a_look_up_without_a_value_is_refused(tmp_path: Path) -> None:
+    said = WARDS + "levels: {critical care: null, medical: null}\nvalues_from: site\n"
+    (tmp_path / "wards.csv").write_text("value,level\n", encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"wards.csv: no value is listed below the header"):
+        _library(tmp_path, said, look_ups=tmp_path)
+
+
+def test_a_concept_is_written_in_one_way() -> None:
+    with pytest.raises(DefinitionError, match="no leading zeros"):
+        _by_ethnicity((("8515", "Asian"), ("08515", "Asian")))
 
 
 def test_what_a_site_says_itself_does_not_change_what_a_measure_means(tmp_path: Path) -> None:

@@ -1030,6 +1030,18 @@ numerator: {sex: female}
             "line 3 column 1: `strata`: a person has no one age over all dates; remove `age_band`",
         ],
     ),
+    "time over all dates": (
+        """\
+count: time
+time: observed
+grain: all
+unit: person-days
+numerator: {had: {event: drug_era, codes: aspirin}}
+""",
+        [
+            "line 3 column 1: `grain`: time is counted by the day to the year, not over all dates",
+        ],
+    ),
     "span all": (
         """\
 count: people

@@ -16,6 +16,7 @@ from rounds.errors import MessageError
 from rounds.exchange.messages import Reply
 from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
+from rounds.measures.completeness import Need
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.strata import Stratum
 from rounds.reports.completeness import Met
@@ -92,3 +93,11 @@ def test_insights_of_organisations_whose_records_lack_something_say_so() -> None
     lines = completeness_lines(replies, [replace(measure, needs=())], fixture.MEMBERSHIP)
     assert [line.met for line in lines] == [Met.NOTHING_NEEDED] * 3
     assert flagged(named, lines) == named
+
+
+def test_a_site_that_says_nothing_of_what_is_needed_is_shown_as_not_known() -> None:
+    code = next(one.scope for one in fixture.insights() if one.scope != NETWORK)
+    needing, content = (replace(MEASURE, needs=needs) for needs in ((Need(name="sex", at_least=95),), ()))
+    lines = completeness_lines([_reply("one", code)], [needing], fixture.MEMBERSHIP)
+    assert [(line.name, line.words, line.met) for line in lines] == [("sex", "not told", Met.NOT_KNOWN)]
+    assert not completeness_lines([_reply("one", code)], [content], fixture.MEMBERSHIP)

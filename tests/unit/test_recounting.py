@@ -8,16 +8,17 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from small_site import drug_event, open_site, people_measure, visits_measure, write_site
+from small_site import DRUG as DRUG_LIST
+from small_site import INPATIENT, drug_event, open_site, people_measure, visits_measure, write_site
 
-from rounds.engines import duck
+from rounds.engines import duck, reference
 from rounds.engines.duck import Asked
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Covers, Events, Has, Observed
+from rounds.measures.criteria import Choose, Covers, Events, Has, Marked, Observed
 from rounds.measures.definitions import Measure
-from rounds.measures.events import EventTable
+from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
@@ -177,7 +178,7 @@ def test_another_program_counts_anew(site: Site, monkeypatch: pytest.MonkeyPatch
     assert len(counted) == 6
 
 
-def test_another_measure_or_member_is_another_count(site: Site) -> None:
+def test_another_measure_is_another_count(site: Site) -> None:
     site.count(DRUG)
     other = people_measure(drug_event(observed=False, table=EventTable.DRUG_ERA, age_min=40), grain=Grain.MONTH)
     _, counted = site.count(other)
@@ -264,3 +265,21 @@ def test_a_cohort_may_look_at_any_file(site: Site) -> None:
     write_site(records.folder, **site.tables)
     _, counted = site.count(measure, records=records)
     assert len(counted) == 6
+
+
+def test_of_rows_that_only_a_detail_tells_apart_the_last_in_the_file_is_chosen(site: Site) -> None:
+    main = Marked(detail=Detail.STATUS, codes=INPATIENT)
+    diagnoses = Events(table=EventTable.CONDITION_OCCURRENCE, codes=DRUG_LIST)
+    measure = people_measure(Has(events=diagnoses, choose=Choose.FIRST, provided=main), grain=Grain.MONTH)
+    columns = (
+        "|person_id condition_concept_id condition_start_date condition_type_concept_id condition_status_concept_id"
+    )
+    first, second = "1 11 2024-02-10 0 9201", "1 11 2024-02-10 0 0"
+    periods = measure.periods(first=month(2), last=date(2024, 2, 29))
+    for rows, numerator in ([first, second], 0), ([second, first], 1):
+        site.tables["condition_occurrence"] = "\n".join([columns, *rows])
+        found, _ = site.count(measure)
+        (february,) = [row for row in found.counts[0].cells.rows() if row[1] == month(2)]
+        slow = reference.count(measure, site.records(), member="RX1", periods=periods)
+        assert [february] == slow.cells.rows()
+        assert february[2] == numerator

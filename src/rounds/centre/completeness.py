@@ -20,21 +20,25 @@ def completeness_lines(
         needs = {need.name: need.at_least for need in measure.needs}
         for reply in replies:
             for table in reply.tables:
-                if table.measure != measure.ref or not table.completeness:
+                if table.measure != measure.ref or not (table.completeness or needs):
                     continue
                 (member,) = table.cells["member"].unique().to_list()
+                said = [(share.name, share.lower, share.upper, True) for share in table.completeness]
+                if not said:  # a site that counts in its database does not say; that is no completeness
+                    said = [(name, 0, 100, False) for name in needs]
                 lines += [
                     CompletenessLine(
                         measure=str(measure.ref),
                         measure_title=measure.title,
                         scope=member,
                         scope_name=membership.name_of(member),
-                        name=share.name,
-                        lower=share.lower,
-                        upper=share.upper,
-                        need=needs.get(share.name),
+                        name=name,
+                        lower=lower,
+                        upper=upper,
+                        need=needs.get(name),
+                        told=told,
                     )
-                    for share in table.completeness
+                    for name, lower, upper, told in said
                 ]
     return tuple(lines)
 

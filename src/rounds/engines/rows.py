@@ -37,8 +37,11 @@ ROW_COLUMNS: Final = (
     "stay",
 )
 
-MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit", "stay")
-"""Of rows at the same minute the highest of these, in this order, comes first. Rows that agree in all are alike."""
+MOMENT_ORDER: Final = ("value", "last", "unit", "answer", "visit", "stay", "row")
+"""Of rows at the same minute the highest of these, in this order, comes first.
+
+Rows that agree in all but their number are alike, unless a question looks at their details or words.
+"""
 
 
 GOES_ON_TO: Final = date(2199, 12, 31)

@@ -84,7 +84,7 @@ class Choose(StrEnum):
     """Which of a person's rows in a window are looked at.
 
     The first is the earliest by day and time of day, the last the latest. Of several at the same moment the one with
-    the highest value stands for all, then the one with the highest row number.
+    the highest value stands for all, then the one that ends last; of rows alike, the last in the site's file.
     """
 
     ANY = "any"

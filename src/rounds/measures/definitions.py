@@ -107,6 +107,9 @@ class Measure:
         units = _DAYS_OF_UNIT if self.question.unit.visits is None else ("bed-days",)
         if self.unit not in units:
             raise DefinitionError(f"time is shown in {' or '.join(units)}, not in {self.unit}", field="unit")
+        if self.grain is Grain.ALL:
+            # Days are rounded by the length of the period, which a request could then choose at will.
+            raise DefinitionError("time is counted by the day to the year, not over all dates", field="grain")
         if self.question.unit.visits is not None and Stratum.CARE_SITE in self.strata:
             raise DefinitionError("a person has nights at several care sites; remove `care_site`", field="strata")
 

@@ -116,8 +116,11 @@ class Grouping:
                 raise DefinitionError(f"`{level}` is not among the levels; add it or correct it", field="values")
             if not value or value != value.strip(" ") or _SPOILT.search(value):
                 raise DefinitionError("a value is empty, or has a space or a sign that no code has", field="values")
-            if self.attribute.is_concept and not re.fullmatch(r"[0-9]{1,18}", value):
-                raise DefinitionError(f"{self.attribute} holds concepts; write their ids, digits only", field="values")
+            if self.attribute.is_concept and not re.fullmatch(r"0|[1-9][0-9]{0,17}", value):
+                raise DefinitionError(
+                    f"{self.attribute} holds concepts; write their ids, digits only and no leading zeros",
+                    field="values",
+                )
         if not self.held_by_site and set(self.named) != {level for _, level in values}:
             raise DefinitionError("a level has no value; add one or remove the level", field="levels")
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rounds.records.quality import MINIMUM_PEOPLE, LeftOut, QualityReport, Source, rules_of
 from rounds.records.tables import parts_of
-from rounds.storage.atomic import write_file
+from rounds.storage.atomic import write_private_file
 
 _FORMAT: Final = 1
 _TAIL_BYTES: Final = 65_536
@@ -81,7 +81,7 @@ def remember(path: Path, digest: str | None, quality: QualityReport) -> None:
         for item in quality.left_out
     ]
     known: dict[str, Any] = {"digest": digest, "people": quality.people, "left_out": left_out}
-    write_file(path, json.dumps({**known, "seal": _seal(known)}, indent=1).encode())
+    write_private_file(path, json.dumps({**known, "seal": _seal(known)}, indent=1).encode())
 
 
 def _seal(known: dict[str, Any]) -> str:

@@ -26,6 +26,8 @@ class CompletenessLine:
     lower: int
     upper: int
     need: int | None
+    told: bool = True
+    """Whether the organisation said anything of it; the bounds are 0 and 100 if not."""
 
     @property
     def met(self) -> Met:
@@ -36,9 +38,16 @@ class CompletenessLine:
         return Met.NO if self.upper <= self.need else Met.NOT_KNOWN
 
     @property
+    def withheld(self) -> bool:
+        """Whether nothing is known because there are too few to say."""
+        return self.told and (self.lower, self.upper) == (0, 100)
+
+    @property
     def words(self) -> str:
         """How much is there."""
-        if (self.lower, self.upper) == (0, 100):
+        if not self.told:
+            return "not told"
+        if self.withheld:
             return "withheld: too few to say"
         return f"{self.lower} to {self.upper}%"
 

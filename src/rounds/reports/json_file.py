@@ -73,8 +73,9 @@ def insights_json(report: Report) -> bytes:
                 "measure": line.measure,
                 "ods_code": line.scope,
                 "what": line.name,
-                "lower_percent": line.lower,
-                "upper_percent": line.upper,
+                "state": "withheld" if line.withheld else "bounded" if line.told else "not told",
+                "lower_percent": None if line.withheld or not line.told else line.lower,
+                "upper_percent": None if line.withheld or not line.told else line.upper,
                 "needed_percent": line.need,
                 "met": str(line.met),
             }

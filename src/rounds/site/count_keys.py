@@ -17,6 +17,7 @@ import rounds
 from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
 from rounds.engines.groups import groupings_asked, tables_needed
+from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
@@ -35,8 +36,8 @@ from rounds.records.omop import Records
 from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES, parts_of
 from rounds.storage.atomic import write_private_file
 
-_COUNTING = ("engines", "measures", "records")
-"""The rooms that decide what a measure's count is."""
+_COUNTING = ("engines", "measures", "records", "site", "storage")
+"""The rooms that decide what a measure's count is, and how it is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,9 @@ def keys_of(asked: Asked, seen: Fingerprints, *, member: str) -> dict[Period, st
     listed = [grouping.values for grouping in groupings]
     # Cohorts look at columns and tables that no other question does: any file that was written since may matter.
     # Who the people are that had nights in visits is not fingerprinted by the month.
-    any_file = bool(question.cohorts) or isinstance(question.unit, PersonTime)
+    # Details and words may tell rows apart that are otherwise alike; then their order in the file decides.
+    told_apart = any(isinstance(one, Marked | Result) for one in question.criteria)
+    any_file = bool(question.cohorts) or isinstance(question.unit, PersonTime) or told_apart
     of_all = [asked.measure.digest, member, seen.whole, listed, seen.files if any_file else None]
     keys = {}
     for period in asked.periods:

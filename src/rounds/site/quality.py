@@ -100,6 +100,7 @@ def page_of(site: str, seen: Seen, expected: Expected, *, today: date) -> Qualit
 
 
 def _write(folder: Path, page: QualityPage) -> None:
+    folder.chmod(0o700)  # exact numbers, some of them of one person
     downloads = (("quality.xlsx", "Excel"), ("quality.json", "JSON"))
     write_page(folder, page, downloads=downloads)
     write_workbook(folder / "quality.xlsx", page)

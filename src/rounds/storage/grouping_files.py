@@ -105,6 +105,8 @@ class GroupingFile(Definition):
 def _table(path: Path, columns: TableFile, levels: dict[str, dict[int | str, str] | None]) -> list[tuple[str, str]]:
     kinds = {columns.value: ColumnType.TEXT, columns.level: ColumnType.TEXT}
     found = read_csv(path, kinds, error=DefinitionError).rows()
+    if not found:
+        raise DefinitionError(f"{path}: no value is listed below the header; list them, or remove the file")
     lines: dict[str, int] = {}
     for line, value, level in found:
         if level not in levels:

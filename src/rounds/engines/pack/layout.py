@@ -109,15 +109,16 @@ def packs_folder(records: Records) -> Path:
 def digest_of(records: Records) -> str:
     """Return a digest that changes when the records change.
 
-    Of each file it takes name, size, time of last change and the last bytes, which in Parquet hold the statistics of
-    every column.
+    Of each file it takes name, size, times of change, place on the disk and the last bytes, which in Parquet hold the
+    statistics of every column.
     """
     said = hashlib.sha256(f"{FORMAT} {records.as_of.year}".encode())
     for source in records.sources:
         said.update(source.select.replace(str(records.folder), "").encode())
         for part in parts_of(source.path):
             about = part.stat()
-            said.update(f"{part.name} {about.st_size} {about.st_mtime_ns} ".encode())
+            changed = f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_dev} {about.st_ino}"
+            said.update(f"{part.name} {about.st_size} {changed} ".encode())
             with part.open("rb") as stream:
                 stream.seek(max(0, about.st_size - _TAIL_BYTES))
                 said.update(stream.read())

@@ -16,7 +16,7 @@ WAIT_FOR_ANOTHER_BUILD_SECONDS: Final = 900.0
 def served_pack(records: Records, *, build: bool, tell: Callable[[str], None]) -> Pack | str:
     """Return the pack of some records as they are now, or why there is none; it never fails a round.
 
-    A pack that is stale, damaged or partly written is replaced. Of two processes one builds and the other waits.
+    A pack that is stale, or lacks a part, is replaced. Of two processes one builds and the other waits.
 
     Args:
         records: the site's.

@@ -71,8 +71,8 @@ def _listed(grouping: Grouping) -> str:
         f"({value if grouping.attribute.is_concept else _quoted(value)}, {numbered[level]})"
         for value, level in grouping.values or ()
     )
-    # A list without a value is a site's own, and finds nothing.
-    values = values or ("(-1, 0)" if grouping.attribute.is_concept else "('', 0)")
+    # A list without a value is a site's own, and finds nothing, for nothing equals NULL.
+    values = values or f"(CAST(NULL AS {'BIGINT' if grouping.attribute.is_concept else 'VARCHAR'}), 0)"
     return f"(VALUES {values}) AS l(value, level)"
 
 

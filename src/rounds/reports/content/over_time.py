@@ -5,6 +5,7 @@ import numpy as np
 from rounds.learning.variation.notes import chart_notes
 from rounds.learning.variation.xmr import Assurance, Variation, XmrChart
 from rounds.measures.definitions import Measure
+from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership
 from rounds.reports.charts.spc import SpcPoint, spc_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
@@ -66,7 +67,10 @@ def over_time(
     signal = signal_of(chart, periods, observed, f"{measure.title} {where(member, membership)}", measure)
     notes = [f"For {inline(measure.title)}, {better_words(measure.better)}."]
     if chart.mean is not None:
-        notes += [*chart_notes(chart, rounded_mean=_rounded_mean(observed)), *_target_note(chart, measure)]
+        notes += [
+            *chart_notes(chart, rounded_mean=_rounded_mean(observed, over_time=measure.kind is CountKind.RATE)),
+            *_target_note(chart, measure),
+        ]
     notes += signal.notes
     return Insight(
         id=slug(Kind.OVER_TIME, measure.id, member),
@@ -101,14 +105,21 @@ def over_time(
     )
 
 
-def _rounded_mean(observed: tuple[Observed | None, ...]) -> float | None:
-    """Return the mean of the smaller side of the rates (with it or without), if counts are rounded."""
+def _rounded_mean(observed: tuple[Observed | None, ...], *, over_time: bool) -> float | None:
+    """Return the mean of the smaller side of the rates (with it or without), if counts are rounded.
+
+    Periods of which a number is withheld say nothing here; time has no side without.
+    """
     counts = [item for item in observed if item is not None and item.numerator.value is not None]
     if not any(item.numerator.lower < item.numerator.upper for item in counts):
         return None
-    with_it = float(np.mean([item.numerator.value or 0 for item in counts]))
-    without = [(item.denominator.value or 0) - (item.numerator.value or 0) for item in counts]
-    return min(with_it, float(np.mean(without)))
+    events = [item.numerator.value for item in counts if item.numerator.value is not None]
+    others = [
+        item.denominator.value - item.numerator.value
+        for item in counts
+        if item.numerator.value is not None and item.denominator.value is not None and not over_time
+    ]
+    return min(float(np.mean(side)) for side in (events, others) if side)
 
 
 def _direction(variation: Variation | None) -> Direction:
