@@ -19,6 +19,7 @@ from rounds.disclosure.policy import Policy, apply_policy
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, Matrix, NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
+from rounds.measures.kinds import CountKind
 
 RATE_RATIO = 0.5
 MEANS = (3.0, 8.0, 40.0)
@@ -91,8 +92,11 @@ def draw(
 
 def disclosed(panel: Panel) -> pl.DataFrame:
     """Return state, value, lower and upper of each count under the HES policy, in row order."""
-    counts = pl.DataFrame({"n": panel.lower.ravel().astype(np.int64)})
-    return counts.select(apply_policy(pl.col("n"), Policy.HES, name="n"))
+    counts = panel.lower.ravel().astype(np.int64)
+    rule = apply_policy(Policy.HES, CountKind.PROPORTION)
+    assert rule is not None
+    released = pl.DataFrame({"numerator": counts, "denominator": counts}).select(rule)
+    return released.select(pl.col("^numerator_.*$").name.replace("numerator", "n"))
 
 
 def with_bounds(panel: Panel) -> Panel:
