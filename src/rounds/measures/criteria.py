@@ -26,7 +26,7 @@ from rounds.measures.events import (
 from rounds.measures.groupings import Grouping
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
-from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, PeriodAnchor, Window
+from rounds.measures.windows import AT_START, NO_DAY, THROUGHOUT, Anchor, PeriodAnchor, Window
 
 MOST_TIMES = 15
 """The largest `at_least`: counts above it say more about the recording than about the care."""
@@ -233,7 +233,7 @@ class Lies:
 
     def __post_init__(self) -> None:
         for edge in (self.window.first, self.window.last):
-            if edge is not None and isinstance(edge.anchor, Anchor):
+            if edge is not None and isinstance(edge.anchor, Anchor) and self.window != NO_DAY:
                 raise DefinitionError(
                     f"what lies in a window does not say where the window is; write `period {edge.anchor}`, or a date",
                     field="window",

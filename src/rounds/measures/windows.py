@@ -93,7 +93,7 @@ class Window:
         try:
             return Window(first=first, last=last)
         except DefinitionError:
-            return _NO_DAY  # this period is too short for it
+            return NO_DAY  # this period is too short for it
 
 
 def add_months(day: date, months: int) -> date:
@@ -124,7 +124,8 @@ def _never(first: Edge, last: Edge) -> bool:
 THROUGHOUT = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.END))
 """From the first to the last day of what is counted."""
 
-_NO_DAY = Window(first=Edge(anchor=date.max), last=Edge(anchor=Anchor.START))
+NO_DAY = Window(first=Edge(anchor=date.max), last=Edge(anchor=Anchor.START))
+"""What is left of a window in a period that is too short for it."""
 
 AT_START = Window(first=Edge(anchor=Anchor.START), last=Edge(anchor=Anchor.START))
 AT_END = Window(first=Edge(anchor=Anchor.END), last=Edge(anchor=Anchor.END))
