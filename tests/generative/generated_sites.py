@@ -291,10 +291,10 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
     """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
     kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
-    kinds += [Result] if of in WITH_VALUE and not like_rows else []
+    kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
-    kinds += [Marked] if details else []
-    kinds += [Lies] if draw(st.integers(0, 5)) == 0 else []
+    kinds += [Marked] * 2 if details else []
+    kinds += [Lies] * 2 if draw(st.integers(0, 4)) == 0 else []
     kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
     inner = criteria(of=of, depth=depth - 1, like_rows=like_rows)

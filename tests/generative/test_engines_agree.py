@@ -47,6 +47,8 @@ def test_engines_agree_and_everything_was_met() -> None:
     met: Counter[str] = Counter()
     counted = 0
     left_to_sql: set[str] = set()
+    sought = (everything(RecordsQuestion) - REFUSED) | SHAPES
+    runs = 0  # one over everything, and more for those questions alone that say what none has said yet
 
     @settings(
         max_examples=30,
@@ -56,6 +58,10 @@ def test_engines_agree_and_everything_was_met() -> None:
     @given(site=sites(), asked=st.lists(measures(), min_size=25, max_size=25))
     def agree(site: Site, asked: list[Measure]) -> None:
         nonlocal counted
+        if runs > 1:
+            asked = [one for one in asked if sought & set(said(one.question)) - set(met)]
+        if not asked:
+            return
         with tempfile.TemporaryDirectory() as folder:
             write_generated(Path(folder), site)
             records = open_site(Path(folder), outside="exclude")
@@ -74,13 +80,11 @@ def test_engines_agree_and_everything_was_met() -> None:
                 met.update(_happened(slow.cells["numerator"].to_list(), slow.cells["denominator"].to_list()))
                 met.update(_shapes(site, one.periods))
 
-    sought = (everything(RecordsQuestion) - REFUSED) | SHAPES
-    runs = 0
-    while runs < 3 and (runs == 0 or not sought <= set(met)):  # a rare word may need another thirty sites
+    while runs < 9 and (runs == 0 or not sought <= set(met)):
         runs += 1
         seed(10 + runs)(agree)()
     assert not sought - set(met)
-    assert counted == runs * 30 * 25
+    assert counted >= 30 * 25
     # The pack covers all else; impossible dates, too, would be left to SQL.
     assert left_to_sql == LEFT_TO_SQL
 
