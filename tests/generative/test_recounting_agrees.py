@@ -18,6 +18,7 @@ from rounds.engines import duck
 from rounds.engines.codes import records_question
 from rounds.engines.duck import Asked
 from rounds.measures.counts import Count
+from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PersonTime
@@ -222,9 +223,15 @@ def test_remembered_and_recounted_is_what_a_full_count_gives(number: int) -> Non
                 changed = _periods_changed(before, full)
                 periods.update(asked=again.periods, counted=again.counted, changed=changed)
                 assert changed <= again.counted
-                # Cohorts, and time at risk, are counted again whenever a file was written.
+                # Cohorts, time at risk and what a row says of itself are counted again whenever a file was written.
                 questions = {one.measure: records_question(one.measure) for one in batch}
-                of_any_file = [one for one, of in questions.items() if of.cohorts or isinstance(of.unit, PersonTime)]
+                of_any_file = [
+                    one
+                    for one, of in questions.items()
+                    if of.cohorts
+                    or isinstance(of.unit, PersonTime)
+                    or any(isinstance(part, Marked | Result) for part in of.criteria)
+                ]
                 whatever = sum(len(one.periods) for one in batch if one.measure in of_any_file)
                 assert again.counted <= whatever or kind != "the rows in another order"
                 before = full
