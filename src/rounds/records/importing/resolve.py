@@ -145,7 +145,7 @@ def _visit(session: Session, table: StagedTable) -> Resolved:
         "d.concept_id AS discharged_concept_id, d.source_value AS discharged_source, "
         "coalesce(v.class_source, '') AS source_value, 'encounter class' AS system "
         f"FROM {_current(session, table)} v LEFT JOIN known_person p ON p.id = v.patient "
-        "LEFT JOIN identity_care_site c ON c.source_id IN ('Organization/' || v.place) "
+        "LEFT JOIN identity_care_site c ON c.source_id = 'Organization/' || v.place "
         f"{_first_target('t', 'v.type_codes')} {_first_target('a', 'v.admitted_codes')} "
         f"{_first_target('d', 'v.discharged_codes')}"
     )
