@@ -27,16 +27,13 @@ from rounds.engines.pack.steps import (
     Shared,
     Step,
 )
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Has,
     InGroup,
     Lies,
@@ -45,7 +42,6 @@ from rounds.measures.criteria import (
     Observed,
     Result,
     Sex,
-    Touches,
     Value,
     parts,
 )

@@ -1,6 +1,6 @@
 """Criteria asked of rows: each is worked out for all rows of a block at once, as flags in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -13,18 +13,14 @@ from rounds.engines.pack.days import Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -34,8 +30,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.events import EventTable
@@ -234,6 +228,3 @@ def _in_range(units: RowSet, asked: Value) -> Flags:
         high = np.float32(asked.high)
         found &= (value <= high) if asked.high_included else (value < high)
     return np.asarray(found)
-
-
-RowFlags = Callable[[RowSet], Flags]
