@@ -103,7 +103,8 @@ def _table(
 ) -> dict[str, Any]:
     _all_of(pool, lambda number: table.read(number, connection), range(len(table.batches)))
     chunks = table.chunks()
-    counts = room_aside(table.folder, len(chunks) * len(table.concepts.ids), "int64").reshape(len(chunks), -1)
+    shape = len(chunks), len(table.concepts.ids)
+    counts = room_aside(table.folder, shape[0] * shape[1], "int64").reshape(shape)
 
     def count(place: int) -> None:
         counts[place] = table.count(chunks[place])
