@@ -17,7 +17,7 @@ from rounds.engines.pack.layout import COLUMN_TYPES, Array, empty_array
 from rounds.engines.pack.numbering import Met
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch, batches, events_wanted
-from rounds.measures.events import WITH_VALUE, WITH_VISIT, EventTable
+from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
 
@@ -25,6 +25,7 @@ SORTED_ROWS: Final = 300_000
 """That are sorted at once, if no single slot of people has more: sorting takes some 60 bytes of memory a row."""
 _ROWS_A_SLOT: Final = 50_000
 _MOST_SLOTS: Final = 4_096
+_AT_CARE_SITES: Final = (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
 _MINUTE_BITS: Final = 11
 _DAY_BITS: Final = LAST_DAY.bit_length()
 _KEY_BITS: Final = 63
@@ -70,7 +71,7 @@ class TableBuild:
     def planned(cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source, people: People) -> Self:
         """Return a table with room aside for every row, and none read yet."""
         table = EventTable(source.table.name)
-        stored = _stored(table, source)
+        stored = _stored(table, source, has_care_sites=people.care_sites is not None)
         several = batches(source, events_wanted(table, tuple(name for name in stored if name != "person")), connection)
         starts = np.cumsum([0, *(batch.rows for batch in several)], dtype=np.int64)
         rows = int(starts[-1])
@@ -98,17 +99,27 @@ class TableBuild:
         sorting.by_slot(found["person"], self.width, bounds, order)
         order, start = order[: bounds[-1]], int(self.starts[number])
         for name, column in self.aside.items():
-            values, lost = _fitted(name, found.pop(name))
+            values, lost = self._fitted(name, found.pop(name))
             if lost:
                 self.vague.add(name)
             sorting.pick(values, order, column[start : start + len(order)])
         bounds += start
 
+    def _fitted(self, name: str, values: Array) -> tuple[Array, bool]:
+        """Return values in the pack's type, and whether something of them is lost."""
+        if name in ("first", "last"):
+            return clipped(values), bool(np.any(outside(values)))
+        if name in ("unit", "answer"):
+            narrow = values.astype(np.int32)
+            return narrow, bool(np.any(narrow != values))
+        if name == "care_site" and self.people.care_sites is not None:
+            return self.people.care_sites.numbers(values), False
+        return values, False
+
     def chunks(self) -> list[Chunk]:
         """Return what is to be sorted, when everything is read; and make room for it."""
         number = (self.bounds[:, 1:] - self.bounds[:, :-1]).sum(axis=0, dtype=np.int64)
-        self._ranks = np.empty(len(self.concepts.ids), dtype=np.int32)
-        self._ranks[np.argsort(self.concepts.ids)] = np.arange(len(self.concepts.ids), dtype=np.int32)
+        _, self._ranks = self.concepts.ranked()
         self.rows = int(number.sum())
         self.columns = {name: self._new(name) for name in self.aside if name != "concept"}
         return [self._chunk(slots, int(number[slots].sum())) for slots in self._slots(number)]
@@ -173,7 +184,7 @@ class TableBuild:
     def finish(self, counts: Array) -> dict[str, Any]:
         """Write the index, and return what the manifest says."""
         self.aside.clear()
-        concepts = np.sort(self.concepts.ids)
+        concepts, _ = self.concepts.ranked()
         met = counts > 0
         stops = np.cumsum(counts[met], dtype=np.int64)
         index = {"concepts": concepts[met], "starts": stops - counts[met], "stops": stops}
@@ -183,7 +194,7 @@ class TableBuild:
         return {"rows": self.rows, "columns": columns, "vague": sorted(self.vague)}
 
 
-def _stored(table: EventTable, source: Source) -> list[str]:
+def _stored(table: EventTable, source: Source, *, has_care_sites: bool) -> list[str]:
     """Return the columns that a pack has of a table, but for `inside`."""
     of = EVENT_TABLES[table]
     shown = {
@@ -193,18 +204,10 @@ def _stored(table: EventTable, source: Source) -> list[str]:
         "unit": table in WITH_VALUE,
         "answer": table in WITH_VALUE,
         "visit": table in WITH_VISIT,
+        "stay": table in WITH_STAY and of.stay not in source.missing,
+        "care_site": has_care_sites and table in _AT_CARE_SITES and "care_site_id" not in source.missing,
     }
     return ["person", "first", *(name for name, there in shown.items() if there)]
-
-
-def _fitted(name: str, values: Array) -> tuple[Array, bool]:
-    """Return values in the pack's type, and whether something of them is lost."""
-    if name in ("first", "last"):
-        return clipped(values), bool(np.any(outside(values)))
-    if name in ("unit", "answer"):
-        narrow = values.astype(np.int32)
-        return narrow, bool(np.any(narrow != values))
-    return values, False
 
 
 def _bits(number: int) -> int:

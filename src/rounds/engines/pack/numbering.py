@@ -77,6 +77,13 @@ class Met:
             found = self._known.numbers(ids)
         return found
 
+    def ranked(self) -> tuple[Array, Array]:
+        """Return the ids sorted, and for each number the place of its id among them."""
+        order = np.argsort(self.ids)
+        ranks = np.empty(len(order), dtype=np.int32)
+        ranks[order] = np.arange(len(order), dtype=np.int32)
+        return self.ids[order], ranks
+
 
 def _room(length: int, kind: str, aside: Path | None) -> Array:
     return np.empty(length, dtype=kind) if aside is None else room_aside(aside, length, kind)

@@ -9,11 +9,12 @@ import duckdb
 import numpy as np
 
 from rounds.engines.pack import sorting
+from rounds.engines.pack.build_groups import plan_groups
 from rounds.engines.pack.days import ORIGIN, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.layout import Array
 from rounds.engines.pack.numbering import Known
-from rounds.engines.pack.reading import Batch, Columns, batches, observed_wanted, people_wanted
+from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
@@ -30,6 +31,8 @@ class People:
 
     ids: Array
     known: Known
+    care_sites: Known | None
+    """The places of care sites among their ids; None if the site has no such table."""
     manifest: dict[str, Any]
 
     def __len__(self) -> int:
@@ -57,32 +60,44 @@ def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: R
     Whoever was born in a year that cannot be is not counted, and has no number.
     """
     source = source_of(records, PERSON.name)
-    several = batches(source, people_wanted(PERSON), connection)
-    columns = {"id": "int64", "group": "int32", "birth": "uint16"}
+    groups = plan_groups(folder, connection, records)
+    several = batches(source, people_wanted(tuple(one.column for one in groups.columns)), connection)
+    for one in groups.columns:
+        one.begin(folder, _rows(several))
+    columns = {"id": "int64", "group": "int32", "birth": "uint16", "earliest": "uint16"}
     read = {name: room_aside(folder, _rows(several), kind) for name, kind in columns.items()}
-    left_out = _YEARS
+    left_out, sure = _YEARS, True
     for some, found in _each(several, connection):
-        born = found["born"]
+        born, day = found["born"], found["day"]
         counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year)
         read["id"][some] = found["person_id"]
         read["group"][some] = np.where(counted, found["sex"].astype(np.int32) * _YEARS + born, -1)
-        read["birth"][some] = _birthdays(born, found["month"], found["day"])
+        read["birth"][some] = _birthdays(born, found["month"], day)
+        read["earliest"][some] = _birthdays(born, found["earliest"], day)
+        for one in groups.columns:
+            one.take(some, np.where(counted, found[one.column], NOTHING))
+        sure = sure and bool(found["sure"][counted].all())
         left_out = min(left_out, int(born.min(initial=_YEARS, where=born > records.as_of.year)))
     order = _order(folder, read["id"], read["group"])
-    number = len(order)
-    ids = room_aside(folder, number, "int64")
+    for one in groups.columns:
+        one.finish(folder, order)
+    for name in ("birth", "earliest"):
+        of = order[:0] if name == "earliest" and sure else order
+        sorting.pick(read[name], of, new_array(folder, f"people.{name}", kind="uint16", length=len(of)))
+    ids, group = room_aside(folder, len(order), "int64"), room_aside(folder, len(order), "int32")
     sorting.pick(read["id"], order, ids)
-    sorting.pick(read["birth"], order, new_array(folder, "people.birth", kind="uint16", length=number))
-    group = room_aside(folder, number, "int32")
     sorting.pick(read["group"], order, group)
-    born_until = 0
-    sex, born = (new_array(folder, f"people.{name}", kind=kind, length=number) for name, kind in _OF_GROUP.items())
-    for at in range(0, number, _PORTION):
-        sex[at : at + _PORTION], born[at : at + _PORTION] = np.divmod(group[at : at + _PORTION], _YEARS)
-        born_until = max(born_until, int(born[at : at + _PORTION].max()))
-    return People(
-        ids=ids, known=Known.of(ids, aside=folder), manifest={"people": number, "born": [born_until, left_out]}
-    )
+    manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
+    return People(ids=ids, known=Known.of(ids, aside=folder), care_sites=groups.care_sites, manifest=manifest)
+
+
+def _spread(folder: Path, group: Array) -> int:
+    """Write down the sex and the year of birth of groups, and return the latest year."""
+    sex, born = (new_array(folder, f"people.{name}", kind=kind, length=len(group)) for name, kind in _OF_GROUP.items())
+    for at in range(0, len(group), _PORTION):
+        some = slice(at, at + _PORTION)
+        sex[some], born[some] = np.divmod(group[some], _YEARS)
+    return int(born.max(initial=0))
 
 
 def _order(folder: Path, ids: Array, group: Array) -> Array:

@@ -16,15 +16,17 @@ import polars as pl
 
 from rounds.engines.pack.days import ORIGIN
 from rounds.engines.pack.layout import Array
-from rounds.engines.rows import OBSERVED, PEOPLE, rows_sql
+from rounds.engines.rows import OBSERVED, SEX, rows_sql
 from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
 from rounds.measures.strata import LEVELS, SEX_BY_CONCEPT, UNKNOWN, Stratum
 from rounds.records.quality import Source
-from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, ColumnType, Table, file_list, parts_of
+from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_list, parts_of
 
 BATCH_ROWS: Final = 250_000
 _SINCE_ORIGIN: Final = (date(1970, 1, 1) - ORIGIN).days
+NOTHING: Final = -(2**62)
+"""Stands for an id that is not there where every other number may be one."""
 _MINUTE: Final = 60_000_000
 _MINUTES: Final = 1_440
 
@@ -67,17 +69,22 @@ def days_sql(name: str) -> str:
     return f"CAST({name} - DATE '{ORIGIN}' AS INTEGER) AS {name}"
 
 
-def sex_sql() -> str:
+def sex_sql(sex: str = "sex") -> str:
     """Return SQL for the place of somebody's sex among its levels."""
     levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(_SEXES))
-    return f"CASE sex {levels} END"
+    return f"CASE {sex} {levels} END"
 
 
 _SEXES: Final = LEVELS[Stratum.SEX]
+_MONTHS: Final = {"month": 7, "earliest": 1}
+"""Of whom no month of birth is known."""
 
 
-def people_wanted(table: Table) -> Wanted:
-    """Return what is read of everybody: `person_id`, `sex`, `born`, `month` and `day`."""
+def people_wanted(more: tuple[str, ...]) -> Wanted:
+    """Return what is read of everybody: `person_id`, `sex`, `born`, `month`, `day`, and more columns as they are.
+
+    `earliest` is the first month they may have been born in, and `sure` says whether month and day are known.
+    """
 
     def cells(cell: Cell) -> dict[str, pl.Expr]:
         sex = cell("gender_concept_id").replace_strict(
@@ -85,17 +92,26 @@ def people_wanted(table: Table) -> Wanted:
             default=_SEXES.index(UNKNOWN),
             return_dtype=pl.UInt8,
         )
+        month, day = cell("month_of_birth").cast(pl.Int32), cell("day_of_birth").cast(pl.Int32)
         return {
             "person_id": cell("person_id").cast(pl.Int64),
             "sex": sex,
             "born": cell("year_of_birth").cast(pl.Int64),
-            "month": cell("month_of_birth").cast(pl.Int32).fill_null(7),
-            "day": cell("day_of_birth").cast(pl.Int32).fill_null(1),
+            **{name: month.fill_null(number) for name, number in _MONTHS.items()},
+            "day": day.fill_null(1),
+            "sure": month.is_not_null() & day.is_not_null(),
+            **{name: cell(name).cast(pl.Int64).fill_null(NOTHING) for name in more},
         }
 
-    shown = f"person_id, CAST({sex_sql()} AS UTINYINT) AS sex, CAST(born AS BIGINT) AS born, month, day"
-    columns = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth")
-    return Wanted(table=table, columns=columns, sql=f"SELECT {shown} FROM ({PEOPLE}) p", cells=cells)
+    shown = (
+        f"person_id, CAST({sex_sql(SEX)} AS UTINYINT) AS sex, year_of_birth AS born",
+        *(f"CAST(coalesce(month_of_birth, {month}) AS INTEGER) AS {name}" for name, month in _MONTHS.items()),
+        "CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day",
+        "month_of_birth IS NOT NULL AND day_of_birth IS NOT NULL AS sure",
+        *(f"coalesce({name}, {NOTHING}) AS {name}" for name in more),
+    )
+    columns = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", *more)
+    return Wanted(table=PERSON, columns=columns, sql=f"SELECT {', '.join(shown)} FROM person", cells=cells)
 
 
 def observed_wanted() -> Wanted:
@@ -113,7 +129,8 @@ def observed_wanted() -> Wanted:
 def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
     """Return what is read of a table of events: `person_id`, `concept` and columns of the pack."""
     of = EVENT_TABLES[table]
-    told = {"unit": of.unit, "answer": of.answer, "visit": of.visit}
+    told = {"unit": of.unit, "answer": of.answer, "visit": of.visit, "stay": of.stay, "care_site": "care_site_id"}
+    told = {name: column for name, column in told.items() if name in names}
 
     def cells(cell: Cell) -> dict[str, pl.Expr]:
         first = _day(cell(str(of.start)))
@@ -130,9 +147,7 @@ def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
             found["minute"] = pl.when(there).then(minutes % _MINUTES).otherwise(0).cast(pl.UInt16)
         if "value" in names:
             found["value"] = _single(cell(str(of.value)))
-        return found | {
-            name: cell(str(column)).cast(pl.Int64).fill_null(-1) for name, column in told.items() if name in names
-        }
+        return found | {name: cell(str(column)).cast(pl.Int64).fill_null(-1) for name, column in told.items()}
 
     said = {
         "first": days_sql("first"),
@@ -141,11 +156,12 @@ def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
         "minute": "CAST(minute AS USMALLINT) AS minute",
     }
     shown = ["CAST(person_id AS BIGINT) AS person_id", "concept", *(said.get(name, name) for name in names)]
+    more = {"care_site": "coalesce(care_site_id, -1)"} if "care_site" in names else None
     looked_at = ("person_id", of.concept, of.start, of.end, of.time, of.value, *told.values())
     return Wanted(
         table=of,
         columns=tuple(column for column in looked_at if column),
-        sql=f"SELECT {', '.join(shown)} FROM ({rows_sql(table)}) r",
+        sql=f"SELECT {', '.join(shown)} FROM ({rows_sql(table, more=more)}) r",
         cells=cells,
     )
 

@@ -4,20 +4,16 @@
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -27,8 +23,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.events import EventTable
@@ -47,9 +41,14 @@ _ORDER = {
 
 def people(plan: Plan) -> str:
     """Return the table of people, with their date of birth."""
-    month = "make_date(CAST(born AS INTEGER), month, 1)"
-    birth = f"least({month} + (day - 1), CAST({month} + INTERVAL '1' MONTH AS DATE) - 1)"
+    birth = birth_sql("born", "month", "day")
     return plan.step("people", f"SELECT person_id, born, sex, {birth} AS birth FROM ({PEOPLE}) p")
+
+
+def birth_sql(year: str, month: str, day: str) -> str:
+    """Return SQL for a date of birth; a day that the month does not have is its last."""
+    first = f"make_date(CAST({year} AS INTEGER), {month}, 1)"
+    return f"least({first} + ({day} - 1), CAST({first} + INTERVAL '1' MONTH AS DATE) - 1)"
 
 
 def observed(plan: Plan) -> str:
