@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rounds.engines.pack.layout import Array, empty_array
+from rounds.engines.pack.layout import Array
 
 
 def save(folder: Path, name: str, array: Array) -> None:
@@ -22,7 +22,7 @@ def new_array(folder: Path, name: str, *, kind: str, length: int) -> Array:
     """
     path = folder / f"{name}.npy"
     if length == 0:
-        empty = empty_array(kind)
+        empty = np.empty(0, dtype=kind)
         np.save(path, empty)
         return empty
     array: Array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(length,))

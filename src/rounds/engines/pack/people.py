@@ -143,6 +143,7 @@ def build_observation(
     )
     for column, out in zip(days, (first, last), strict=True):
         sorting.pick(column, order, out)
+    sorting.order_periods(start, first, last)
     return Observation(start=start, first=first, last=last, vague=vague)
 
 

@@ -192,6 +192,21 @@ def put_down(
 
 
 @compiled
+def order_periods(start: Array, first: Array, last: Array) -> None:  # pragma: no cover
+    """Put the periods of each person in the order they begin and end."""
+    for person in range(len(start) - 1):
+        for end in range(start[person] + 1, start[person + 1]):
+            mine, until = first[end], last[end]
+            place = end
+            while place > start[person] and (
+                first[place - 1] > mine or (first[place - 1] == mine and last[place - 1] > until)
+            ):
+                first[place], last[place] = first[place - 1], last[place - 1]
+                place -= 1
+            first[place], last[place] = mine, until
+
+
+@compiled
 def mark_inside(
     person: Array, first: Array, start: Array, observed_first: Array, observed_last: Array, inside: Array
 ) -> int:  # pragma: no cover
