@@ -1,10 +1,13 @@
 """The pack as a site's default: built once, anew when it is not whole, by one process, and never a reason to fail."""
 
 import errno
+import json
 import os
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import serving
+from rounds.engines.pack import open_pack, serving
+from rounds.engines.pack.layout import damaged, written
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.storage.lock import only_one
@@ -77,6 +81,11 @@ def _lengthen(folder: Path) -> None:
     np.save(folder / "drug_era.first.npy", np.zeros(9, dtype="uint16"))
 
 
+def _alter(folder: Path) -> None:
+    column = folder / "drug_era.first.npy"
+    column.write_bytes(column.read_bytes()[:-1] + b"\x07")
+
+
 def _lose(folder: Path) -> None:
     (folder / "people.birth.npy").unlink()
 
@@ -89,13 +98,40 @@ def _empty(folder: Path) -> None:
     (folder / "pack.json").write_text("{}")
 
 
-@pytest.mark.parametrize("damage", [_cut, _lengthen, _lose, _garble, _empty])
+@pytest.mark.parametrize("damage", [_cut, _lengthen, _alter, _lose, _garble, _empty])
 def test_a_damaged_pack_is_built_again(records: Records, damage: Callable[[Path], None]) -> None:
     _told(records)
     damage(_pack(records))
     (line,) = _told(records)
     assert "indexing the records" in line
     assert _told(records) == []
+
+
+def test_a_pack_from_a_copy_of_the_disk_is_read_whole_before_it_is_used(records: Records) -> None:
+    _told(records)
+    folder = _pack(records)
+    for path in folder.glob("*.npy"):
+        held = path.read_bytes()
+        path.unlink()
+        path.write_bytes(held)
+    assert damaged(folder) == []
+    assert _told(records) == []
+    # A disk that loses a bit tells nobody: only who reads everything sees it.
+    _alter(folder)
+    (folder / "written.json").write_text(json.dumps(written(folder)))
+    assert open_pack(records) is not None
+    assert damaged(folder) == ["drug_era.first.npy"]
+
+
+@pytest.mark.parametrize(("year", "shared"), [(2019, False), (2020, True), (2021, True), (2024, False)])
+def test_rounds_of_other_years_share_a_pack_if_they_count_the_same_people(
+    tmp_path: Path, year: int, shared: bool
+) -> None:
+    unseen = "1003 male 2020\n1004 male 2022"
+    site = SITE | {"person": f"{SITE['person']}\n{unseen}"}
+    records = open_site(write_site(tmp_path, **site))
+    _told(replace(records, as_of=date(2021, 6, 1)))
+    assert (open_pack(replace(records, as_of=date(year, 1, 1))) is not None) is shared
 
 
 def test_packs_of_records_as_they_were_are_removed(records: Records, tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from rounds.engines.pack.files import room_aside, save
 from rounds.engines.pack.layout import (
     FORMAT,
     MANIFEST,
+    WRITTEN,
     Pack,
+    checksums,
     digest_of,
     empty_array,
     open_pack,
     packs_folder,
-    sizes_of,
+    written,
 )
 from rounds.engines.pack.people import Observation, build_observation, build_people
 from rounds.errors import RecordsError
@@ -61,9 +63,14 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
                 f"site {records.site}: {records.folder} changed while it was read; wait until the export is done and "
                 "try again"
             )
-        manifest |= {"format": FORMAT, "digest": digest, "sizes": sizes_of(partial)}
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         _flush(partial)
+        with ThreadPoolExecutor(threads) as pool:
+            files = checksums(partial, pool.map)
+        manifest |= {"format": FORMAT, "digest": digest, "files": files}
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        (partial / WRITTEN).write_text(json.dumps(written(partial)), encoding="utf-8")
+        for name in (MANIFEST, WRITTEN):
+            _flush(partial / name)
 
     write_folder(folder, fill)
     pack = open_pack(records, folder)
@@ -72,11 +79,11 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
     return pack
 
 
-def _flush(folder: Path) -> None:
-    """Make sure that a pack stands on the disk before it is served, and that only its owner reads it."""
-    for path in folder.iterdir():
-        path.chmod(0o600)
-        with path.open("rb") as stream:
+def _flush(path: Path) -> None:
+    """Make sure that a file, or every file of a pack, stands on the disk, and that only its owner reads it."""
+    for one in path.iterdir() if path.is_dir() else [path]:
+        one.chmod(0o600)
+        with one.open("rb") as stream:
             os.fsync(stream.fileno())
 
 
