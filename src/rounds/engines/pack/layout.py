@@ -8,6 +8,8 @@
     observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
     <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
     <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
+    people.mark, <table>.part     whose somebody is, under a key beside the pack, and which file a row is from: what it
+                                  takes to bring the pack up to date when the records have grown; no count looks at it
 
 No person's id is in it, but every row of every person is: only its owner may read it. Arrays are mapped from disk, so
 that what a count holds in memory does not grow with them.
@@ -32,6 +34,8 @@ FORMAT: Final = 4
 MANIFEST: Final = "pack.json"
 WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
+KEY: Final = "key"
+"""The file beside the packs with which their people's marks are made."""
 _TAIL_BYTES: Final = 65_536
 _PORTION_BYTES: Final = 1 << 20
 
@@ -54,6 +58,10 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
+
+PART: Final = "part"
+"""The column that says which file a row is from."""
+PART_TYPE: Final = "uint16"
 
 TIME_IN_SQL: Final = "time at risk is counted in SQL"
 
@@ -131,12 +139,17 @@ def digest_of(records: Records) -> str:
     for source in records.sources:
         said.update(source.select.replace(str(records.folder), "").encode())
         for part in parts_of(source.path):
-            about = part.stat()
-            changed = f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_dev} {about.st_ino}"
-            said.update(f"{part.name} {about.st_size} {changed} ".encode())
-            with part.open("rb") as stream:
-                stream.seek(max(0, about.st_size - _TAIL_BYTES))
-                said.update(stream.read())
+            said.update(f"{part.name} {seen(part)} ".encode())
+    return said.hexdigest()
+
+
+def seen(file: Path) -> str:
+    """Return a digest of what the disk says of a file, and of its last bytes."""
+    about = file.stat()
+    said = hashlib.sha256(f"{about.st_size} {_stamp(file)} ".encode())
+    with file.open("rb") as stream:
+        stream.seek(max(0, about.st_size - _TAIL_BYTES))
+        said.update(stream.read())
     return said.hexdigest()
 
 
@@ -156,7 +169,7 @@ def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["format"] != FORMAT or manifest["digest"] != digest or not counts_whom(manifest, records):
             return None
-        return _opened(folder, manifest) if _whole(folder, manifest["files"]) else None
+        return _opened(folder, manifest) if is_whole(folder, manifest["files"]) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -202,7 +215,7 @@ def damaged(folder: Path) -> list[str]:
     return sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
 
 
-def _whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
+def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
     """Say whether every array is there as it was written.
 
     Reading all of them takes longer than most counts. So a file that nobody has written to since, as far as the disk
@@ -231,23 +244,23 @@ def _checksum(path: Path) -> int:
 
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
-    people = {name: _mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
+    people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
     group = people["sex"].astype(np.int32) * 4096 + people["born"]
     changes = np.flatnonzero(np.diff(group)) + 1
     return Pack(
         folder=folder,
         people=manifest["people"],
         ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
-        earliest=_mapped(folder, "people.earliest"),
-        ids={name: _mapped(folder, f"ids.{name}") for name in manifest["ids"]},
-        of_people={name: _mapped(folder, f"people.{name}") for name in manifest["of_people"]},
-        observed_start=_mapped(folder, "observed.start"),
-        observed_first=_mapped(folder, "observed.first"),
-        observed_last=_mapped(folder, "observed.last"),
+        earliest=mapped(folder, "people.earliest"),
+        ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
+        of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
+        observed_start=mapped(folder, "observed.start"),
+        observed_first=mapped(folder, "observed.first"),
+        observed_last=mapped(folder, "observed.last"),
         observed_vague=manifest["observed_vague"],
-        concept=_mapped(folder, "vocabulary.concept"),
-        ancestor=_mapped(folder, "vocabulary.ancestor"),
-        descendant=_mapped(folder, "vocabulary.descendant"),
+        concept=mapped(folder, "vocabulary.concept"),
+        ancestor=mapped(folder, "vocabulary.ancestor"),
+        descendant=mapped(folder, "vocabulary.descendant"),
         tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
         **people,
     )
@@ -255,14 +268,14 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
     columns = {
-        column: _mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
+        column: mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
         for column, kind in COLUMN_TYPES.items()
     }
-    index = {part: _mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
+    index = {part: mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
     return PackTable(table=EventTable(name), columns=columns, vague=tuple(about["vague"]), **index)
 
 
-def _mapped(folder: Path, name: str) -> Array:
+def mapped(folder: Path, name: str) -> Array:
     """Return an array that is read from disk as it is used."""
     path = folder / f"{name}.npy"
     with path.open("rb") as stream:
