@@ -16,7 +16,7 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import open_pack, serving
+from rounds.engines.pack import build_table, open_pack, serving
 from rounds.engines.pack.layout import damaged, written
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
@@ -144,6 +144,29 @@ def test_packs_of_records_as_they_were_are_removed(records: Records, tmp_path: P
     assert _pack(changed) != before
 
 
+def test_only_the_file_that_is_new_is_read_when_the_records_have_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_site(tmp_path, **SITE)
+    (tmp_path / "drug_era").mkdir()
+    (tmp_path / "drug_era.parquet").rename(tmp_path / "drug_era" / "2020-07.parquet")
+    for number in range(1, 9):
+        parse_rows("drug_era", "1001 drug 2020-07-01").write_parquet(tmp_path / "drug_era" / f"2020-0{number}.parquet")
+    _told(open_site(tmp_path))
+    parse_rows("drug_era", "1002 drug 2020-08-01").write_parquet(tmp_path / "drug_era" / "2020-09.parquet")
+    read: list[int] = []
+    one = build_table.TableBuild.read
+
+    def noted(table: build_table.TableBuild, number: int, connection: object) -> None:
+        read.append(table.batches[number].part)
+        one(table, number, connection)
+
+    monkeypatch.setattr(build_table.TableBuild, "read", noted)
+    (line,) = _told(open_site(tmp_path))
+    assert "indexing the records" in line
+    assert read == [8]
+
+
 def test_a_preview_writes_no_pack_but_uses_one(records: Records) -> None:
     assert _told(records, build=False) == ["site-a: counted in SQL, which is slower: its pack is not built yet"]
     assert not (records.folder / "pack").exists()
@@ -166,16 +189,16 @@ def test_a_full_disk_leaves_it_to_sql(records: Records, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "posix_fallocate", full)
     told = _told(records)
     assert told[-1].endswith("No space left on device")
-    assert list((records.folder / "pack").iterdir()) == []
+    assert [path.name for path in (records.folder / "pack").iterdir() if path.name != "key"] == []
 
 
 def test_of_two_at_once_one_builds_and_the_other_waits(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     build = serving.build_pack
 
-    def counted(records: Records) -> object:
+    def counted(records: Records, **how: object) -> object:
         built.append(threading.get_ident())
-        return build(records)
+        return build(records, **how)
 
     monkeypatch.setattr(serving, "build_pack", counted)
     threads = [threading.Thread(target=_told, args=(records,)) for _ in range(3)]

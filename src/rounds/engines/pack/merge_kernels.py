@@ -56,9 +56,16 @@ def make_marks(ids: Array, low: np.uint64, high: np.uint64, marks: Array) -> Non
 
 @compiled
 def lost_cover(
-    numbers: Array, start: Array, first: Array, last: Array, now_start: Array, now_first: Array, now_last: Array
-) -> bool:  # pragma: no cover
-    """Say whether somebody was observed in a period that no single period covers now."""
+    numbers: Array,
+    start: Array,
+    first: Array,
+    last: Array,
+    now_start: Array,
+    now_first: Array,
+    now_last: Array,
+    lost: Array,
+) -> None:  # pragma: no cover
+    """Mark who was observed in a period that no single period covers now, by the number they have now."""
     for before in range(len(numbers)):
         person = numbers[before]
         if person < 0:
@@ -70,6 +77,20 @@ def lost_cover(
                     covered = True
                     break
             if not covered:
+                lost[person] = 1
+
+
+@compiled
+def any_outside(
+    person: Array, first: Array, lost: Array, start: Array, observed_first: Array, observed_last: Array
+) -> bool:  # pragma: no cover
+    """Say whether a row of somebody who is marked begins outside observation."""
+    for row in range(len(person)):
+        if lost[person[row]] == 1:
+            inside = False
+            for place in range(start[person[row]], start[person[row] + 1]):
+                inside = inside or observed_first[place] <= first[row] <= observed_last[place]
+            if not inside:
                 return True
     return False
 

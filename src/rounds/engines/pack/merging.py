@@ -52,8 +52,8 @@ class Before:
     """Whose place among the others is another one: the numbers they had, and have."""
     gained: bool
     """Whether anybody is counted who was not."""
-    lost_cover: bool
-    """Whether anybody was observed when they are not now."""
+    lost: Array
+    """By the number they have now: 1 for who may have been observed when they are not now."""
     same_care_sites: bool
 
     @classmethod
@@ -79,16 +79,15 @@ class Before:
         moved_to = numbers[moved]
         numbers[moved] = MOVED
         start, first, last = (mapped(folder, f"observed.{name}") for name in ("start", "first", "last"))
-        observed = shop.observation
+        observed, lost = shop.observation, np.zeros(len(now), dtype=np.uint8)
+        merge_kernels.lost_cover(numbers, start, first, last, observed.start, observed.first, observed.last, lost)
         return cls(
             folder=folder,
             manifest=manifest,
             numbers=numbers,
             moved=(moved, moved_to),
             gained=gained,
-            lost_cover=merge_kernels.lost_cover(
-                numbers, start, first, last, observed.start, observed.first, observed.last
-            ),
+            lost=lost,
             same_care_sites=_same(folder, shop.folder, "ids.care_site_id"),
         )
 
@@ -303,19 +302,26 @@ class _Merge:
 
     def mark_inside(self) -> bool:
         """Say of every row whether it lies in observation, unless all do; return whether not all do."""
-        if not (self.old.had_inside or self.old.before.lost_cover or self.new.inside is not None):
-            return False
-        name = f"{self.old.table.value}.inside"
-        inside = new_array(self.shop.folder, name, kind=COLUMN_TYPES["inside"], length=self.rows)
+        name, ats = f"{self.old.table.value}.inside", range(0, self.rows, _ROWS_AT_ONCE)
         person, first = (mapped(self.shop.folder, f"{self.old.table.value}.{one}") for one in ("person", "first"))
-        observed = self.shop.observation
+        observed, lost = self.shop.observation, self.old.before.lost
         periods = observed.start, observed.first, observed.last
+
+        def outside(at: int) -> bool:
+            some = slice(at, at + _ROWS_AT_ONCE)
+            return merge_kernels.any_outside(person[some], first[some], lost, *periods)
+
+        # Where every row lay inside, one may lie outside now only of who is observed less than before.
+        all_were = not self.old.had_inside and self.new.inside is None
+        if all_were and not (lost.any() and any(self.shop.all_of(outside, ats))):
+            return False
+        inside = new_array(self.shop.folder, name, kind=COLUMN_TYPES["inside"], length=self.rows)
 
         def mark(at: int) -> int:
             some = slice(at, at + _ROWS_AT_ONCE)
             return sorting.mark_inside(person[some], first[some], *periods, inside[some])
 
-        if sum(self.shop.all_of(mark, range(0, self.rows, _ROWS_AT_ONCE))) < self.rows:
+        if sum(self.shop.all_of(mark, ats)) < self.rows:
             return True
         (self.shop.folder / f"{name}.npy").unlink()
         return False
