@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,11 +121,16 @@ def _order(folder: Path, ids: Array, group: Array) -> Array:
 
 def _birthdays(born: Array, month: Array, day: Array) -> Array:
     """Return the day people were born on, a month's last where their month is shorter."""
-    months = (born.astype(np.int64) - 1970) * 12 + month - 1
-    starts = months.astype("datetime64[M]").astype("datetime64[D]")
-    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
-    birth = starts + np.minimum(day.astype("timedelta64[D]") - 1, length - 1)
-    return clipped((birth - np.datetime64(ORIGIN)).astype(np.int64))
+    starts = _months()
+    number = born * 12 + month - 1
+    return clipped(np.minimum(starts[number] + day - 1, starts[number + 1] - 1))
+
+
+@cache
+def _months() -> Array:
+    """Return the first day of each month from January of the year 0 on."""
+    months = np.arange(-1970 * 12, (_YEARS - 1970) * 12 + 1).astype("datetime64[M]")
+    return (months.astype("datetime64[D]") - np.datetime64(ORIGIN)).astype(np.int64)
 
 
 def build_observation(
