@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from rounds.engines.warehouse.settings import Postgres
 
@@ -17,6 +18,9 @@ POSTGRES_TYPES = {
     pl.String: "text",
 }
 
+
+SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+"""PySpark leaves it to the collector to close its sockets to Java."""
 
 KEYED = ("condition_occurrence", "drug_era")
 """What the cohorts of the tests are about."""

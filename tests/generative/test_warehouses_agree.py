@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from postgres_server import private_postgres
 from small_site import AS_OF, open_site
-from warehouse_sites import fill_postgres, postgres_settings, tables_in
+from warehouse_sites import SOCKETS, fill_postgres, postgres_settings, tables_in
 
 from rounds.engines import reference
 from rounds.engines.duck import Asked
@@ -23,10 +23,6 @@ from rounds.measures.periods import periods_between
 SCHEMA = "My CDM"
 PHASES = (Phase.explicit, Phase.generate)
 """A site and its measures are too much to be made smaller one database at a time."""
-
-
-SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-"""PySpark leaves it to the collector to close its sockets to Java."""
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,7 @@ def test_settings_that_contradict_themselves(given: dict[str, Any]) -> None:
 def test_cohorts_whose_events_have_no_key(server: str, site: Any) -> None:
     on_aspirin = people_measure(Has(events=Events(table=EventTable.COHORT, codes=COHORTS[1])))
     there = postgres_settings(server, schema="cdm")
+    site.execute("ALTER TABLE cdm.drug_era ADD COLUMN drug_era_end_date date")
     check([on_aspirin], there, site="site-a", as_of=AS_OF)
     site.execute("ALTER TABLE cdm.drug_era DROP COLUMN drug_era_id")
     with pytest.raises(RecordsError) as refused:
