@@ -16,13 +16,10 @@ Engine = Callable[..., Count]
 LEFT_TO_SQL = frozenset(
     {
         TIME_IN_SQL,
-        "sets of observations are scored in SQL",
         "what a row says of itself beside its code and value is looked up in SQL",
-        "whether something lies in a window is found in SQL",
         "rows that go on without an end are found in SQL",
         "different codes are counted in SQL",
         "the lowest value of a day is found in SQL",
-        "a question that names the period is asked of each period in SQL",
     }
 )
 """What the pack cannot tell; all else it counts itself."""
