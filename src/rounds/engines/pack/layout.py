@@ -51,9 +51,6 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
 
-TIME_IN_SQL: Final = "time at risk is counted in SQL"
-
-
 class NotCovered(Exception):
     """A measure asks something that the pack cannot tell exactly; another engine can."""
 
