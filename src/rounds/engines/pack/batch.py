@@ -17,7 +17,7 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.days import DAYS, day_number, years
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import GROUPED_IN_SQL, MEANS_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.program import Program, Tally
 from rounds.engines.pack.row_criteria import RowCriteria
@@ -175,6 +175,9 @@ class _Plan:
             if one.measure.groupings:
                 self.not_covered[place] = GROUPED_IN_SQL
                 continue
+            if question.amount is not None:
+                self.not_covered[place] = MEANS_IN_SQL
+                continue
             if isinstance(question.unit, PersonTime):
                 self.not_covered[place] = TIME_IN_SQL
                 continue
@@ -199,7 +202,7 @@ class _Plan:
     def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People) -> tuple[int, int]:
         _refuse_named_period(question)
         asked = chunk.masks.all_of(unit.criterion, question.who)
-        met = chunk.masks.step(question.numerator)
+        met = chunk.masks.step(question.met)
         if asked not in self._denominators:
             self._denominators[asked] = len(self._tallies)
             self._tallies.append(Tally(asked=asked, met=None, chunk=chunk.number, periods=len(chunk.periods)))

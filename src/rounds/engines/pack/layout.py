@@ -46,6 +46,7 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 
 GROUPED_IN_SQL: Final = "groupings are counted in SQL"
+MEANS_IN_SQL: Final = "means are added up in SQL"
 TIME_IN_SQL: Final = "time at risk is counted in SQL"
 
 
