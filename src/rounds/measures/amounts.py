@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Final
 
 from rounds.errors import DefinitionError
-from rounds.measures.criteria import MOST_TIMES, AllOf, Choose, Distinct, Events, Extent, Has, Scored, Value
+from rounds.measures.choices import Choose, Distinct, Extent
+from rounds.measures.criteria import MOST_TIMES, AllOf, Events, Has, Scored, Value
 from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
 
 MOST_STEPS: Final = 1000

@@ -5,16 +5,14 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, check_amount
+from rounds.measures.choices import Covers, Distinct, Extent
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     MOST_TIMES,
     Answer,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     Marked,
     Observed,

@@ -190,7 +190,7 @@ class _RecordsFile(_MeasureBase):
         if self.mean is not None:
             return self._mean_of(self.mean, unit, defined)
         if self.numerator is None:
-            raise DefinitionError("field `numerator` is missing; add it, or `mean`")
+            raise DefinitionError("nothing is asked; write a `numerator`, or a `mean`", field="numerator")
         numerator = all_of(written(self.numerator, defined))
         question = RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator)
         return self._measure(question, *self._strata(defined), self._standard(defined))
@@ -200,7 +200,7 @@ class _RecordsFile(_MeasureBase):
             less = "days have no mean" if isinstance(unit, PersonTime) else "a mean stands instead of a `numerator`"
             raise DefinitionError(f"{less}; remove one", field="mean")
         question = RecordsQuestion(
-            unit=mean.to_unit(unit, defined), who=all_of(written(self.who, defined)), amount=mean.to_amount(defined)
+            unit=mean.to_unit(unit), who=all_of(written(self.who, defined)), amount=mean.to_amount(defined)
         )
         return self._measure(question, *self._strata(defined), self._standard(defined), shown_in=mean.shown_in)
 

@@ -8,7 +8,8 @@ from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
-from rounds.measures.criteria import MOST_TIMES, Events, Extent, Has, Scored, Value
+from rounds.measures.choices import Extent
+from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored, Value
 from rounds.measures.events import EventTable
 from rounds.measures.questions import People, Rows
 from rounds.storage.criteria_files import HadFile, all_of
@@ -78,7 +79,7 @@ class MeanFile(Part):
             if_missing=self.if_missing,
         )
 
-    def to_unit(self, unit: People | Rows, defined: Defined) -> People | Rows:
+    def to_unit(self, unit: People | Rows) -> People | Rows:
         """Return what is counted, with what a mean of its own nights or values needs of it; or raise."""
         if isinstance(unit, People):
             if self.most_each is not None:

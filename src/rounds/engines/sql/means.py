@@ -8,7 +8,8 @@ from rounds.engines.sql.people import Masks
 from rounds.engines.sql.plan import Plan, date_sql, window_sql
 from rounds.engines.sql.rows import events, meeting, number_of, order_of, people, together, touching
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
-from rounds.measures.criteria import Choose, Has
+from rounds.measures.choices import Choose
+from rounds.measures.criteria import Has
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
