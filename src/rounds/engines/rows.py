@@ -1,6 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only
 """What engines see of a site: its people and the rows of its tables, in the same few columns whatever the table."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -54,8 +55,10 @@ _ENTRIES_SQL: Final = (
 )
 
 
-def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
-    """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
+def rows_sql(
+    table: EventTable, without_end: Extent = Extent.FIRST_DAY, *, more: Mapping[str, str] | None = None
+) -> str:
+    """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`, and then more of its columns, by name.
 
     `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
     no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
@@ -83,7 +86,8 @@ def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
     shown = (
         f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
     )
-    return f"SELECT {', '.join(shown)} FROM {of.name}"
+    also = (f"{column} AS {name}" for name, column in (more or {}).items())
+    return f"SELECT {', '.join([*shown, *also])} FROM {of.name}"
 
 
 def marked_sql(table: EventTable, detail: Detail, concepts: tuple[int, ...]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import duckdb
 import numpy as np
 
+from rounds.engines.pack.build_groups import build_groups
 from rounds.engines.pack.build_table import (
     BATCH_ROWS,
     Known,
@@ -95,10 +96,11 @@ def _flush(folder: Path) -> None:
 def _fill(folder: Path, records: Records, *, threads: int, memory_limit: str) -> dict[str, Any]:
     with records.connect(threads=threads, memory_limit=memory_limit) as connection:
         known, people = _people(folder, connection)
+        groups = build_groups(folder, connection, records, known, people)
         observed, vague = _observed(folder, connection, known, people)
         _vocabulary(folder, connection, records)
         events = [source for source in records.sources if source.table.is_event]
-        tables = [TableBuild.laid_out(folder, connection, source) for source in events]
+        tables = [TableBuild.laid_out(folder, connection, source, groups.care_sites) for source in events]
         batches = [batch for table in tables for batch in table.batches(connection)]
     with (
         records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
@@ -109,7 +111,7 @@ def _fill(folder: Path, records: Records, *, threads: int, memory_limit: str) ->
         _all_of(pool, Spans.sort, sorted(portions, key=lambda portion: -portion.rows))
         abouts = _all_of(pool, lambda table: table.finish(observed), tables)
     named = {table.table.value: about for table, about in zip(tables, abouts, strict=True)}
-    return {"people": people, "observed_vague": vague, "tables": named}
+    return {"people": people, "observed_vague": vague, "tables": named, **groups.manifest}
 
 
 def _all_of(pool: Executor, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
@@ -128,15 +130,29 @@ def _people(folder: Path, connection: duckdb.DuckDBPyConnection) -> tuple[Known,
         f"SELECT person_id, CAST(CASE sex {levels} END AS UTINYINT) AS sex, CAST(born AS SMALLINT) AS born, month, day "
         f"FROM ({PEOPLE}) p ORDER BY sex, born, person_id"
     ).fetchnumpy()
-    ids, number = found["person_id"], len(found["person_id"])
+    known, number = Known.of(found["person_id"]), len(found["person_id"])
     birth = np.empty(number, dtype=np.uint16)
     for at in range(0, number, BATCH_ROWS):
         some = slice(at, at + BATCH_ROWS)
         birth[some] = _birthdays(found["born"][some], found["month"][some], found["day"][some])
     save(folder, "people.birth", birth)
+    save(folder, "people.earliest", _earliest(connection, known, birth))
     save(folder, "people.sex", found["sex"])
     save(folder, "people.born", found["born"])
-    return Known.of(ids), number
+    return known, number
+
+
+def _earliest(connection: duckdb.DuckDBPyConnection, known: Known, birth: Array) -> Array:
+    """Return the first day on which people may have been born; nothing if it is known of all of them."""
+    found = connection.execute(
+        "SELECT CAST(person_id AS BIGINT) AS person_id, year_of_birth AS born, coalesce(month_of_birth, 1) AS month, "
+        "coalesce(day_of_birth, 1) AS day FROM person WHERE month_of_birth IS NULL OR day_of_birth IS NULL"
+    ).fetchnumpy()
+    if len(found["born"]) == 0:
+        return birth[:0]
+    earliest = birth.copy()
+    earliest[known.numbers(found["person_id"])] = _birthdays(found["born"], found["month"], found["day"])
+    return earliest
 
 
 def _birthdays(born: Array, month: Array, day: Array) -> Array:

@@ -16,7 +16,7 @@ from rounds.engines.pack.days import LAST_DAY, ORIGIN
 from rounds.engines.pack.files import new_array, room_aside, save
 from rounds.engines.pack.layout import COLUMN_TYPES, Array
 from rounds.engines.rows import rows_sql
-from rounds.measures.events import WITH_VALUE, WITH_VISIT, EventTable
+from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
 
@@ -26,7 +26,7 @@ _DAY_BITS: Final = 16
 _FEW_ROWS: Final = 10_000
 _MOST_ROWS: Final = 1_000_000
 """That are sorted at once: sorting takes 32 bytes of memory a row."""
-_TIED: Final = ("value", "last", "unit", "answer", "visit")
+_TIED: Final = ("value", "last", "unit", "answer", "visit", "stay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +101,16 @@ class TableBuild:
     """Where the next row of each concept goes; in the end, where its rows stop."""
     rows: int
     slots: Known
+    care_sites: Known | None
+    """None if the site has no such table."""
     columns: dict[str, Array] = field(default_factory=dict)
     vague: set[str] = field(default_factory=set)
     _placing: Lock = field(default_factory=Lock)
 
     @classmethod
-    def laid_out(cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source) -> Self:
+    def laid_out(
+        cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source, care_sites: Known | None
+    ) -> Self:
         """Return a table with room for every row, and none in it yet."""
         table = EventTable(source.table.name)
         counted = connection.execute(
@@ -124,6 +128,7 @@ class TableBuild:
             stops=starts.copy(),
             rows=int(stops[-1]) if len(stops) else 0,
             slots=Known.of(concepts),
+            care_sites=care_sites,
         )
         found.columns = {name: found._new(name) for name in found._stored()}
         return found
@@ -135,6 +140,7 @@ class TableBuild:
             "value": "coalesce(value, CAST('NaN' AS REAL)) AS value",
             "minute": "CAST(minute AS USMALLINT) AS minute",
         }
+        more = {"care_site": "coalesce(care_site_id, -1)"} if "care_site" in self.columns else None
         wanted = ["concept", *(name for name in self.columns if name != "person")]
         shown = ", ".join(
             ["CAST(person_id AS BIGINT) AS person_id", *(days.get(name) or wide.get(name) or name for name in wanted)]
@@ -145,7 +151,7 @@ class TableBuild:
                 last = min(first + BATCH_ROWS, rows)
                 some = f" WHERE rounds_row BETWEEN {first + 1} AND {last}" if rows > BATCH_ROWS else ""
                 named = f"WITH {self.source.table.name} AS (SELECT * FROM ({select}) t{some}) "
-                sql = f"{named}SELECT {shown} FROM ({rows_sql(self.table)}) r"
+                sql = f"{named}SELECT {shown} FROM ({rows_sql(self.table, more=more)}) r"
                 yield Batch(table=self, sql=sql, rows=last - first)
 
     def fill(self, batch: Batch, connection: duckdb.DuckDBPyConnection, people: Known) -> None:
@@ -156,10 +162,15 @@ class TableBuild:
         with self._placing:
             sorting.assign(concept, person, self.stops, at)
         for name, column in self.columns.items():
-            values, lost = (person, False) if name == "person" else fitted(name, found.pop(name))
+            values, lost = (person, False) if name == "person" else self._fitted(name, found.pop(name))
             if lost:
                 self.vague.add(name)
             sorting.scatter(column, at, values)
+
+    def _fitted(self, name: str, values: Array) -> tuple[Array, bool]:
+        if name == "care_site" and self.care_sites is not None:
+            return self.care_sites.numbers(values), False
+        return fitted(name, values)
 
     def portions(self) -> list[Spans]:
         """Return concepts, the largest first, in portions that are worth a thread's while."""
@@ -185,6 +196,10 @@ class TableBuild:
             "unit": self.table in WITH_VALUE,
             "answer": self.table in WITH_VALUE,
             "visit": self.table in WITH_VISIT,
+            "stay": self.table in WITH_STAY and of.stay not in self.source.missing,
+            "care_site": self.care_sites is not None
+            and self.table in (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
+            and "care_site_id" not in self.source.missing,
         }
         return ["person", "first", *(name for name, there in shown.items() if there)]
 

@@ -44,6 +44,7 @@ class Moments(NamedTuple):
     unit: Array
     answer: Array
     visit: Array
+    stay: Array
 
 
 @compiled
@@ -67,18 +68,6 @@ def block_bounds(person: Array, starts: Array, stops: Array, edges: Array, bound
                     high = middle
             at = low
             bounds[concept, block] = at
-
-
-@compiled
-def on_a_day(
-    out: Array, base: int, starts: Array, stops: Array, person: Array, day: Array, masks: Array
-) -> None:  # pragma: no cover
-    """Gather the mask of one day of every row."""
-    for part in range(len(starts)):
-        for row in range(starts[part], stops[part]):
-            mask = masks[day[row]]
-            if mask != 0:
-                out[person[row] - base] |= mask
 
 
 @compiled
@@ -272,4 +261,6 @@ def precedes(moments: Moments, one: int, other: int) -> bool:  # pragma: no cove
         return bool(moments.unit[one] > moments.unit[other])
     if len(moments.answer) > 0 and moments.answer[one] != moments.answer[other]:
         return bool(moments.answer[one] > moments.answer[other])
-    return len(moments.visit) > 0 and bool(moments.visit[one] > moments.visit[other])
+    if len(moments.visit) > 0 and moments.visit[one] != moments.visit[other]:
+        return bool(moments.visit[one] > moments.visit[other])
+    return len(moments.stay) > 0 and bool(moments.stay[one] > moments.stay[other])

@@ -88,7 +88,7 @@ def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
 
 @compiled
 def order_ties(
-    order: Array, key: Array, value: Array, last: Array, unit: Array, answer: Array, visit: Array
+    order: Array, key: Array, value: Array, last: Array, unit: Array, answer: Array, visit: Array, stay: Array
 ) -> None:  # pragma: no cover
     """Put rows of one person and minute in order: the highest value first, no value last, then last day and the rest.
 
@@ -112,7 +112,9 @@ def order_ties(
                 ahead = 1 if unit[row] > unit[other] else -1
             if ahead == 0 and len(answer) > 0 and answer[row] != answer[other]:
                 ahead = 1 if answer[row] > answer[other] else -1
-            if ahead == 0 and len(visit) > 0 and visit[row] > visit[other]:
+            if ahead == 0 and len(visit) > 0 and visit[row] != visit[other]:
+                ahead = 1 if visit[row] > visit[other] else -1
+            if ahead == 0 and len(stay) > 0 and stay[row] > stay[other]:
                 ahead = 1
             if ahead <= 0:
                 break

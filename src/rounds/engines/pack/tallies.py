@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0913, PLR0917, PLR0915  a kernel takes arrays one by one, and calls are not free in it
+# ruff: noqa: PLR0915  a kernel takes arrays one by one, and calls are not free in it
 """The last kernel of a question about people: how many have each bit, in each group."""
 
 from typing import Any
@@ -100,43 +100,3 @@ def tally(
                 number += np.int64((planes[level] >> np.uint64(period)) & np.uint64(1)) << level
             totals[groups[place, period], period] += number
         place += 1
-
-
-@compiled
-def tally_rows(
-    first: Array,
-    first_place: Array,
-    last_place: Array,
-    who: Array,
-    asked: Array,
-    met: Array,
-    sex: Array,
-    born: Array,
-    year: Array,
-    band: Array,
-    totals: Array,
-) -> None:  # pragma: no cover
-    """Add up rows by period, sex and age band: `totals[0]` those asked about, `totals[1]` those met.
-
-    Args:
-        first: each row's first day.
-        first_place: the first period each row is counted in.
-        last_place: the last; before the first for none.
-        who: each row's person.
-        asked: whether a row is asked about.
-        met: whether the numerator holds of it.
-        sex: by person.
-        born: year of birth by person.
-        year: by day.
-        band: by age in years.
-        totals: shape (2, groups, periods).
-    """
-    bands = band[len(band) - 1] + 1
-    for row in range(len(first)):
-        if asked[row]:
-            age = min(max(year[first[row]] - born[who[row]], 0), len(band) - 1)
-            group = sex[who[row]] * bands + band[age]
-            for period in range(first_place[row], last_place[row] + 1):
-                totals[0, group, period] += 1
-                if met[row]:
-                    totals[1, group, period] += 1

@@ -5,7 +5,7 @@ from rounds.engines.codes import records_question
 from rounds.engines.rows import GOES_ON_TO
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import Masks
-from rounds.engines.sql.plan import Plan, date_sql, window_sql
+from rounds.engines.sql.plan import Plan, date_sql, periods_sql, window_sql
 from rounds.engines.sql.rows import events, meeting, number_of, order_of, people, together, touching
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
 from rounds.measures.choices import Choose
@@ -56,12 +56,12 @@ def _of_people(
     joined = "" if question.who is None else f"LEFT JOIN {masks.table(question.who)} w ON w.person_id = p.person_id"
     leading, places = group_joins(plan, measure.groupings, "p", of_rows=False)
     shown, names = numbered(places)
-    values = ", ".join(f"({place}, {1 << place}, {period.start.year})" for place, period in enumerate(periods))
     found = _found_by_people(plan, question, masks)
+    age = "CAST(extract(year FROM t.lo) AS BIGINT) - p.born"
     sql = (
-        f"SELECT p.person_id, t.place, p.sex, t.year - p.born AS age, {_steps(amount, 'v.value')} AS steps{shown} "
+        f"SELECT p.person_id, t.place, p.sex, {age} AS age, {_steps(amount, 'v.value')} AS steps{shown} "
         f"FROM {people(plan)} p JOIN {masks.table(unit.criterion)} a ON a.person_id = p.person_id {joined} "
-        f"JOIN (VALUES {values}) AS t(place, bit, year) ON (a.mask{who} & t.bit) <> 0 "
+        f"JOIN {periods_sql(periods, bits=True)} ON (a.mask{who} & t.bit) <> 0 "
         f"LEFT JOIN {found} v ON v.person_id = p.person_id AND v.place = t.place {leading}"
     )
     return f"SELECT * FROM ({sql}) s WHERE steps IS NOT NULL", names
@@ -98,16 +98,13 @@ def _of_rows(plan: Plan, measure: Measure, unit: Rows, amount: Amount, periods: 
             joined, value = f"LEFT JOIN {found} v ON v.row = e.row", "v.value"
     leading, places = group_joins(plan, measure.groupings, "e", of_rows=True)
     shown, names = numbered(places)
-    values = ", ".join(
-        f"({place}, {date_sql(period.start)}, {date_sql(period.end)})" for place, period in enumerate(periods)
-    )
     day = "e.first" if unit.counted_on is Anchor.START else "e.last"
     sized = plan.step("sized", f"SELECT e.*, {_steps(amount, value)} AS steps FROM {units} e {joined}")
     ranked = f"row_number() OVER (PARTITION BY e.person_id, t.place ORDER BY {order_of(Choose.FIRST)}) AS turn"
     sql = (
         "SELECT e.person_id, t.place, p.sex, CAST(extract(year FROM e.first) AS BIGINT) - p.born AS age, e.steps, "
         f"{ranked}{shown} FROM {sized} e JOIN {people(plan)} p ON p.person_id = e.person_id "
-        f"JOIN (VALUES {values}) AS t(place, lo, hi) ON {day} BETWEEN t.lo AND t.hi {leading} WHERE e.steps IS NOT NULL"
+        f"JOIN {periods_sql(periods)} ON {day} BETWEEN t.lo AND t.hi {leading} WHERE e.steps IS NOT NULL"
     )
     return f"SELECT person_id, place, sex, age, steps{names} FROM ({sql}) s WHERE turn <= {amount.most_each}", names
 
