@@ -42,7 +42,7 @@ from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
+from rounds.measures.windows import THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
 
 FIRST, LAST = date(2019, 10, 1), date(2021, 3, 31)
@@ -444,6 +444,7 @@ def mean_questions(draw: st.DrawFn, unit: People | Rows, who: Criterion | None) 
         table = events.table if events is not None else None
         asked = replace(
             draw(having(of=table, depth=draw(st.sampled_from((0, 0, 1))))),
+            window=draw(st.sampled_from((Window(first=None, last=None), THROUGHOUT)) | windows()),
             choose=Choose.ANY,
             at_least=1,
             stands=Stands.AT_THE_MOMENT,
