@@ -50,6 +50,8 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
+MEANS_IN_SQL: Final = "means are added up in SQL"
+
 
 class NotCovered(Exception):
     """A measure asks something that the pack cannot tell exactly; another engine can."""

@@ -14,7 +14,7 @@ from rounds.engines.grid import Grid, complete_count
 from rounds.engines.pack.blocks import Block
 from rounds.engines.pack.cell_kernels import BANDS
 from rounds.engines.pack.cells import SEXES, Cells, sexes_and_bands
-from rounds.engines.pack.layout import Array, NotCovered
+from rounds.engines.pack.layout import MEANS_IN_SQL, Array, NotCovered
 from rounds.engines.pack.leveled import LeveledTallies
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.program import Program, Tally
@@ -81,6 +81,8 @@ class Plan:
 
     def _add(self, place: int, one: Asked) -> None:
         question, cells = records_question(one.measure), Cells.of(one.measure)
+        if question.amount is not None:
+            raise NotCovered(MEANS_IN_SQL)
         match question.unit:
             case PersonTime() as unit:
                 tasks = [self._time_task(question, unit, periods, cells) for periods in _chunks_of(one.periods)]
@@ -112,7 +114,7 @@ class Plan:
 
     def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People, cells: Cells) -> tuple[int, int]:
         asked = chunk.masks.all_of(unit.criterion, question.who)
-        met = chunk.masks.step(question.numerator)
+        met = chunk.masks.step(question.met)
         everybody = Tally(asked=asked, met=None, chunk=chunk.number, periods=len(chunk.periods), cells=cells)
         if (asked, cells) not in self._denominators:
             self._denominators[asked, cells] = len(self._tallies)
