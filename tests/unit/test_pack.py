@@ -169,7 +169,7 @@ MEASURED = """
 """
 
 
-def test_nothing_in_the_library_is_left_to_sql(tmp_path: Path) -> None:
+def test_only_means_in_the_library_are_left_to_sql(tmp_path: Path) -> None:
     library = read_library(shipped_library_folder()).measures
     questions = {one: one.question for one in library if isinstance(one.question, RecordsQuestion)}
     tables = {table.value: "" for question in questions.values() for table in question.tables}
@@ -179,4 +179,6 @@ def test_nothing_in_the_library_is_left_to_sql(tmp_path: Path) -> None:
     first, last = date(2020, 1, 1), date(2021, 12, 31)
     batch = [Asked(measure=one, periods=one.periods(first=first, last=last)) for one in questions]
     assert len(batch) > 10
-    assert pack.count_saying_how(batch, records, member="RX1").fell_back == ()
+    left = [one.measure.id for one in pack.count_saying_how(batch, records, member="RX1").fell_back]
+    assert left == ["length-of-stay"]
+    assert len(left) <= 0.1 * len(batch)
