@@ -11,11 +11,16 @@ from rounds.measures.events import Detail, EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.tables import EVENT_TABLES
 
+SEX: Final = (
+    "CASE gender_concept_id "
+    + " ".join(f"WHEN {concept} THEN '{sex}'" for concept, sex in SEX_BY_CONCEPT.items())
+    + " ELSE 'unknown' END"
+)
+"""A person's sex, from a row of `person`."""
+
 PEOPLE: Final = (
     "SELECT person_id, year_of_birth AS born, CAST(coalesce(month_of_birth, 7) AS INTEGER) AS month, "
-    "CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day, CASE gender_concept_id "
-    + " ".join(f"WHEN {concept} THEN '{sex}'" for concept, sex in SEX_BY_CONCEPT.items())
-    + " ELSE 'unknown' END AS sex FROM person"
+    f"CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day, {SEX} AS sex FROM person"
 )
 """A person: year, month and day of birth (July and the first where they are not known) and sex."""
 

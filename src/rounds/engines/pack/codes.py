@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rounds.engines.codes import Concepts, prepare, records_question
-from rounds.engines.codes import _columns as columns_needed
+from rounds.engines.codes import Concepts, columns_needed, prepare, records_question
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.groups import grouping_problems
 from rounds.engines.pack.blocks import places_of
