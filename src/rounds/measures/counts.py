@@ -55,17 +55,27 @@ def _impossible(kind: CountKind) -> list[pl.Expr]:
         case CountKind.PROPORTION:
             return [pl.col("numerator") > pl.col("denominator")]
         case CountKind.RATE:
-            return [
-                wrong
-                for name in ("numerator", "denominator")
-                for wrong in (
-                    pl.col(name) < pl.col(f"{name}_people"),
-                    pl.col(name) > pl.col(f"{name}_people") * pl.col(f"{name}_most"),
-                )
-            ]
+            return _of_people()
+        case CountKind.MEAN:
+            # The most that a person adds, over the most units of a person, is the most that a unit adds.
+            highest = pl.col("denominator") * pl.col("numerator_most")
+            above = pl.col("numerator") * pl.col("denominator_most") > highest
+            return [*_of_people(), pl.col("numerator_people") > pl.col("denominator_people"), above]
+
+
+def _of_people() -> list[pl.Expr]:
+    return [
+        wrong
+        for name in ("numerator", "denominator")
+        for wrong in (
+            pl.col(name) < pl.col(f"{name}_people"),
+            pl.col(name) > pl.col(f"{name}_people") * pl.col(f"{name}_most"),
+        )
+    ]
 
 
 _PROBLEMS = {
     CountKind.PROPORTION: "a numerator is above its denominator",
     CountKind.RATE: "there are fewer events or days than people behind them, or more than they can have",
+    CountKind.MEAN: "there is less of a sum or fewer units than people behind them, or more than they can add",
 }

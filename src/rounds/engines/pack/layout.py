@@ -50,8 +50,7 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
-
-TIME_IN_SQL: Final = "time at risk is counted in SQL"
+MEANS_IN_SQL: Final = "means are added up in SQL"
 
 
 class NotCovered(Exception):
