@@ -13,7 +13,7 @@ from rounds.engines import pack, reference
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
-from rounds.engines.pack.tallies import tally
+from rounds.engines.pack.tallies import ROOM, tally
 from rounds.errors import RecordsError
 from rounds.measures.criteria import Choose, Events, Has, Touches, Value
 from rounds.measures.events import EventTable
@@ -140,13 +140,13 @@ def test_of_rows_at_one_moment_the_highest_value_stands_for_all(tmp_path: Path) 
 
 def test_bits_are_added_up_exactly() -> None:
     rng = np.random.Generator(np.random.Philox(key=7))
-    people, periods = 5_003, 64
-    one = rng.integers(0, 2**64, people, dtype=np.uint64) & rng.integers(0, 2**64, people, dtype=np.uint64)
-    other = np.where(rng.random(people) < 0.3, np.uint64(0), ~np.uint64(0))
-    ranges = np.array([0, 90, 1_000, 1_003, 5_100, 6_000])
+    people, periods = 9_003, 64
+    one = rng.integers(0, 2**64, people, dtype=np.uint64) | np.uint64(1 << 63 | 1)
+    other = np.where(rng.random(people) < 0.01, np.uint64(0), ~np.uint64(0))
+    ranges = np.array([0, 90, 1_000, 1_003, 8_950, 10_000])
     groups = rng.integers(0, 4, (5, periods))
     totals = np.zeros((4, periods), dtype=np.int64)
-    tally(one, other, 95, ranges, 1, groups, periods, totals)
+    tally(one, other, 95, ranges, 1, groups, periods, totals, np.empty(ROOM, dtype=np.uint64))
     expected = np.zeros_like(totals)
     for who in range(people):
         place = int(np.searchsorted(ranges, 95 + who, side="right")) - 1

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.tallies import tally
+from rounds.engines.pack.tallies import ROOM, tally
 
 Array = npt.NDArray[Any]
 
@@ -143,7 +143,7 @@ def run(
         totals: shape (tallies, groups, periods), added to.
     """
     none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
-    no_days = np.empty(0, dtype=np.uint64)
+    no_days, room = np.empty(0, dtype=np.uint64), np.empty(ROOM, dtype=np.uint64)
     for number in range(len(operations)):
         if operations[number, 0] == SCAN:
             about = tables[operations[number, 3]]
@@ -213,7 +213,8 @@ def run(
                     masks_at(work, given, one, offset, some),
                     masks_at(work, given, two, offset, some),
                 )
-                tally(asked, met, start, edges, first_range, groups[chunk], operations[number, 5], totals[to])
+                periods = operations[number, 5]
+                tally(asked, met, start, edges, first_range, groups[chunk], periods, totals[to], room)
             else:
                 out = work[to, :some]
                 left = masks_at(work, given, one, offset, some)
