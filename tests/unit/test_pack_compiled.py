@@ -36,6 +36,8 @@ def test_a_program_in_a_place_that_nothing_can_be_written_to_keeps_them_with_the
     (blocked / "__pycache__").write_text("a file where the folder should be")
     monkeypatch.setattr(compiled, "__file__", str(blocked / "compiled.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert compiled.kept_in.__wrapped__().parent == tmp_path / "cache" / "rounds"
+    folder = compiled.kept_in.__wrapped__()
+    assert folder is not None
+    assert folder.parent == tmp_path / "cache" / "rounds"
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked / "__pycache__"))
     assert compiled.kept_in.__wrapped__() is None

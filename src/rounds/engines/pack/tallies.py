@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0913, PLR0917, PLR0915  a kernel takes arrays one by one, and calls are not free in it
+# ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
 """The last kernel of a question about people: how many have each bit, in each group."""
 
 from typing import Any, Final
