@@ -23,9 +23,10 @@ import numpy as np
 from rounds.engines import duck
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Age, AllOf, Choose, Criterion, Events, Has, Not, Observed, Sex, Value
+from rounds.measures.criteria import Age, AllOf, Criterion, Events, Has, Not, Observed, Sex, Value
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain

@@ -14,7 +14,8 @@ import pandas as pd
 
 from rounds.engines.duck import Asked
 from rounds.engines.rows import rows_sql
-from rounds.measures.criteria import Age, AllOf, Choose, Criterion, Events, Has, Not, Observed, Sex, Value
+from rounds.measures.choices import Choose
+from rounds.measures.criteria import Age, AllOf, Criterion, Events, Has, Not, Observed, Sex, Value
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period

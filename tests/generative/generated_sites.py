@@ -11,21 +11,17 @@ from hypothesis import strategies as st
 from small_site import make_measure, write_site
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -35,8 +31,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.definitions import Measure

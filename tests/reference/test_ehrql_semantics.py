@@ -19,8 +19,9 @@ from every_engine import ENGINES
 from small_site import make_measure, open_site, write_site
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import Choose, Distinct
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import AllOf, AnyOf, Choose, Criterion, Distinct, Events, Has, Not, Value
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Not, Value
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import People, RecordsQuestion

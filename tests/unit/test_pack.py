@@ -15,7 +15,8 @@ from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
 from rounds.engines.pack.tallies import ROOM, tally
 from rounds.errors import RecordsError
-from rounds.measures.criteria import Choose, Events, Has, Touches, Value
+from rounds.measures.choices import Choose, Touches
+from rounds.measures.criteria import Events, Has, Value
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion

@@ -13,8 +13,9 @@ from rounds.engines import duck, pack
 from rounds.engines.duck import Asked
 from rounds.engines.pack import batch as batching
 from rounds.engines.pack import blocks, build_table, program
+from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Distinct, Events, Has, Not, Observed, Touches
+from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Events, Has, Not, Observed
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum

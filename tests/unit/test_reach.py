@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
-from rounds.measures import criteria, questions, windows
-from rounds.measures.criteria import AllOf, Covers, Events, Has, Not, Observed, Scored, Touches
+from rounds.measures import choices, criteria, questions, windows
+from rounds.measures.choices import Covers, Touches
+from rounds.measures.criteria import AllOf, Events, Has, Not, Observed, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
@@ -86,7 +87,7 @@ def test_dates_at_the_ends_of_the_calendar_stay_in_it() -> None:
 
 
 def test_what_goes_on_depends_on_all_that_began_before() -> None:
-    going_on = Events(table=EventTable.CONDITION_OCCURRENCE, codes=None, without_end=criteria.Extent.ON_AND_ON)
+    going_on = Events(table=EventTable.CONDITION_OCCURRENCE, codes=None, without_end=choices.Extent.ON_AND_ON)
     (found,) = of_people(Has(events=going_on, touches=Touches.OVERLAPS)).rows
     assert (found.first, found.last, found.starting) == (date.min, MARCH.end, True)
     (found,) = of_people(Has(events=going_on, touches=Touches.INSIDE)).rows
@@ -140,11 +141,11 @@ def test_reach_knows_every_word_of_a_question() -> None:
     grouped = {"ethnicity", "deprivation", "area", "care_site", "ward"}
     assert {*Stratum} == {"age_band", "sex", *grouped}, message
     assert {*Touches} == {"starts", "ends", "overlaps", "inside"}, message
-    assert {*criteria.Extent} == {"first day", "on and on"}, message
-    assert {*criteria.Stands} == {"at the moment", "lowest of the day"}, message
+    assert {*choices.Extent} == {"first day", "on and on"}, message
+    assert {*choices.Stands} == {"at the moment", "lowest of the day"}, message
     assert {*windows.PeriodAnchor} == {"period start", "period end"}, message
-    assert {*criteria.Choose} == {"any", "first", "last"}, message
-    assert {*criteria.Distinct} == {"rows", "days", "codes"}, message
+    assert {*choices.Choose} == {"any", "first", "last"}, message
+    assert {*choices.Distinct} == {"rows", "days", "codes"}, message
     assert {*Covers} == {"any day", "every day"}, message
     assert {*questions.ObservedOn} == {"any day", "first day", "last day", "every day"}, message
     assert {*Anchor} == {"start", "end"}, message

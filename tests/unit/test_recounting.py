@@ -13,10 +13,11 @@ from small_site import INPATIENT, drug_event, open_site, people_measure, visits_
 
 from rounds.engines import duck, reference
 from rounds.engines.duck import Asked
+from rounds.measures.choices import Choose, Covers
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Choose, Covers, Events, Has, Marked, Observed
+from rounds.measures.criteria import Events, Has, Marked, Observed
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from rounds.engines.cohorts.entries import ENTRIES
-from rounds.measures.criteria import Extent
+from rounds.measures.choices import Extent
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.tables import EVENT_TABLES

@@ -8,106 +8,28 @@ days by a scan" is a fall of which it is true that the same person had a scan in
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.events import (
     WITH_DETAIL,
     WITH_END,
-    WITH_STAY,
     WITH_VALUE,
     WITH_VISIT,
     WITHOUT_CODES,
     Detail,
     EventTable,
+    asked_of,
 )
-from rounds.measures.groupings import Grouping
+from rounds.measures.groupings import Grouping, check_grouped
 from rounds.measures.scores import Score
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, NO_DAY, THROUGHOUT, Anchor, PeriodAnchor, Window
 
 MOST_TIMES = 15
 """The largest `at_least`: counts above it say more about the recording than about the care."""
-
-
-class AgeBy(StrEnum):
-    """How an age is reckoned."""
-
-    YEAR = "year"
-    """Calendar year less year of birth, the OHDSI convention."""
-    BIRTHDAY = "birthday"
-    """Completed years. An unknown month of birth is taken as July, an unknown day as the first."""
-
-
-class Covers(StrEnum):
-    """How much of a window an observation period must cover. One period does it; two that meet are not joined."""
-
-    ANY_DAY = "any day"
-    EVERY_DAY = "every day"
-
-
-class Touches(StrEnum):
-    """How a row that lasts from day to day lies in a window."""
-
-    STARTS = "starts"
-    ENDS = "ends"
-    OVERLAPS = "overlaps"
-    INSIDE = "inside"
-    """It starts and ends in the window."""
-
-    def holds(self, row: tuple[date, date], window: tuple[date, date]) -> bool:
-        """Say whether a row lies so in a window; both are a first and a last day."""
-        first, last = window
-        if first > last:
-            return False
-        match self:
-            case Touches.STARTS:
-                return first <= row[0] <= last
-            case Touches.ENDS:
-                return first <= row[1] <= last
-            case Touches.OVERLAPS:
-                return row[0] <= last and row[1] >= first
-            case Touches.INSIDE:
-                return first <= row[0] and row[1] <= last
-
-
-class Extent(StrEnum):
-    """How long a row lasts whose end is not recorded."""
-
-    FIRST_DAY = "first day"
-    ON_AND_ON = "on and on"
-
-
-class Choose(StrEnum):
-    """Which of a person's rows in a window are looked at.
-
-    The first is the earliest by day and time of day, the last the latest. Of several at the same moment the one with
-    the highest value stands for all, then the one that ends last; of rows alike, the last in the site's file.
-    """
-
-    ANY = "any"
-    FIRST = "first"
-    LAST = "last"
-
-
-class Stands(StrEnum):
-    """Which row is the first or the last of several."""
-
-    AT_THE_MOMENT = "at the moment"
-    """Of the rows at the same day and time of day the one with the highest value."""
-    LOWEST_OF_THE_DAY = "lowest of the day"
-    """Of the rows on the same day, whatever the time, the one with the lowest value; one without a value only if no
-    other is there."""
-
-
-class Distinct(StrEnum):
-    """What `at_least` counts."""
-
-    ROWS = "rows"
-    DAYS = "days"
-    CODES = "codes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,31 +306,19 @@ def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored:
     for part in parts(criterion):
         if isinstance(part, Value | Answer | Result) and of not in WITH_VALUE:
             raise DefinitionError(
-                f"{_unit(of)} has no value; ask for it in `provided` of {' or '.join(sorted(WITH_VALUE))}"
+                f"{asked_of(of)} has no value; ask for it in `provided` of {' or '.join(sorted(WITH_VALUE))}"
             )
         if isinstance(part, Result | Marked) and scored:
             raise DefinitionError("a set of observations has a score and nothing else; ask for it in another way")
         if isinstance(part, Marked) and of not in WITH_DETAIL[part.detail]:
             tables = " or ".join(sorted(WITH_DETAIL[part.detail]))
-            raise DefinitionError(f"{_unit(of)} has no `{part.detail}`; ask for it in `provided` of {tables}")
+            raise DefinitionError(f"{asked_of(of)} has no `{part.detail}`; ask for it in `provided` of {tables}")
         if isinstance(part, InGroup):
             check_grouped(part.grouping, of=of)
         if isinstance(part, Has) and part.same_visit and of not in WITH_VISIT:
             raise DefinitionError(
-                f"{_unit(of)} does not say during which visit it happened; remove `same_visit`", field="same_visit"
+                f"{asked_of(of)} does not say during which visit it happened; remove `same_visit`", field="same_visit"
             )
-
-
-def check_grouped(grouping: Grouping, *, of: EventTable | None) -> None:
-    """Raise unless rows of a table, or people in a period if there is no table, have a level of a grouping.
-
-    Raises:
-        DefinitionError: if they name no visit or no stay in a unit.
-    """
-    if grouping.by is Stratum.CARE_SITE and of is not None and of not in WITH_VISIT:
-        raise DefinitionError(f"{_unit(of)} does not say during which visit it happened, so it has no care site")
-    if grouping.by is Stratum.WARD and of not in WITH_STAY:
-        raise DefinitionError(f"{_unit(of)} has no one ward; count rows of visit_detail, or events that name one")
 
 
 def parts(criterion: Criterion | None) -> Iterator[Criterion]:
@@ -440,7 +350,3 @@ def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:
 
 def _has_value(events: Events | Scored) -> bool:
     return isinstance(events, Scored) or events.table in WITH_VALUE
-
-
-def _unit(table: EventTable | None) -> str:
-    return "a person" if table is None else f"a row of {table}"

@@ -9,11 +9,12 @@ from enum import StrEnum
 from typing import Final
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import Extent, Stands
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
-from rounds.measures.criteria import Events, Extent, Has, Stands, check_grouped
-from rounds.measures.groupings import GROUPED, Grouping
+from rounds.measures.criteria import Events, Has
+from rounds.measures.groupings import GROUPED, Grouping, check_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
 from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion

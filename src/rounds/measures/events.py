@@ -85,3 +85,8 @@ WITH_DETAIL: Final = {
 """The tables whose rows may have a detail."""
 
 WITHOUT_CODES: Final = frozenset({EventTable.DEATH})
+
+
+def asked_of(table: EventTable | None) -> str:
+    """Return what a message calls that of which something is asked: a row of a table, or a person without one."""
+    return "a person" if table is None else f"a row of {table}"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from rounds.errors import DefinitionError
+from rounds.measures.events import WITH_STAY, WITH_VISIT, EventTable, asked_of
 from rounds.measures.strata import UNKNOWN, Stratum
 
 MOST_LEVELS: Final = 50
@@ -137,3 +138,15 @@ class Grouping:
         else:
             said = hashlib.sha256(json.dumps(self.values).encode()).hexdigest()
         return {"by": self.by, "attribute": self.attribute, "levels": self.named, "values": said}
+
+
+def check_grouped(grouping: Grouping, *, of: EventTable | None) -> None:
+    """Raise unless rows of a table, or people in a period if there is no table, have a level of a grouping.
+
+    Raises:
+        DefinitionError: if they name no visit or no stay in a unit.
+    """
+    if grouping.by is Stratum.CARE_SITE and of is not None and of not in WITH_VISIT:
+        raise DefinitionError(f"{asked_of(of)} does not say during which visit it happened, so it has no care site")
+    if grouping.by is Stratum.WARD and of not in WITH_STAY:
+        raise DefinitionError(f"{asked_of(of)} has no one ward; count rows of visit_detail, or events that name one")

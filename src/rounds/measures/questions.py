@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import Covers, Distinct, Extent
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     MOST_TIMES,
     Answer,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     Marked,
     Observed,

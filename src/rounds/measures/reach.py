@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
+from rounds.measures.choices import Extent, Touches
 from rounds.measures.criteria import (
     Age,
     AllOf,
@@ -16,7 +17,6 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -26,7 +26,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Touches,
     Value,
 )
 from rounds.measures.events import EventTable

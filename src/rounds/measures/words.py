@@ -1,19 +1,13 @@
 """Questions in plain words, for the people who review them and for a site's owner who is asked."""
 
-from datetime import date
-
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -23,36 +17,21 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.definitions import Measure
-from rounds.measures.events import SINGLE_DAYS, WITH_END, Detail, EventTable
+from rounds.measures.events import SINGLE_DAYS, Detail, EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PersonTime, PublishedQuestion, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import AT_START, THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
+from rounds.measures.window_words import NOUNS, day_in_words, is_a_day, thing_in_words, window_in_words
+from rounds.measures.windows import AT_START, Anchor, Edge, Window
 
 _OBSERVED = {
     ObservedOn.ANY_DAY: "on at least one day of the period",
     ObservedOn.FIRST_DAY: "on the first day of the period",
     ObservedOn.LAST_DAY: "on the last day of the period",
     ObservedOn.EVERY_DAY: "on every day of the period",
-}
-_NOUNS = {
-    EventTable.CONDITION_OCCURRENCE: ("diagnosis", "diagnoses"),
-    EventTable.CONDITION_ERA: ("spell of illness", "spells of illness"),
-    EventTable.DRUG_EXPOSURE: ("drug record", "drug records"),
-    EventTable.DRUG_ERA: ("course of treatment", "courses of treatment"),
-    EventTable.PROCEDURE_OCCURRENCE: ("procedure", "procedures"),
-    EventTable.DEVICE_EXPOSURE: ("device use", "device uses"),
-    EventTable.MEASUREMENT: ("measurement", "measurements"),
-    EventTable.OBSERVATION: ("observation", "observations"),
-    EventTable.VISIT_OCCURRENCE: ("visit", "visits"),
-    EventTable.VISIT_DETAIL: ("stay in a unit", "stays in a unit"),
-    EventTable.DEATH: ("death", "deaths"),
-    EventTable.COHORT: ("entry into the cohort", "entries into the cohort"),
 }
 _TOUCHES = {
     Touches.STARTS: "that started",
@@ -191,27 +170,6 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
             return _not(criterion.of, of)
 
 
-def window_in_words(window: Window, *, of: EventTable | None = None) -> str:
-    """Return when, for example "from 12 months before the last day of the period to that day"."""
-    if window == THROUGHOUT:
-        return _throughout(of)
-    first, last = window.first, window.last
-    if first is None:
-        return "at any time" if last is None else f"up to {_edge(last, of)}"
-    if last is None:
-        return f"on {_edge(first, of)} or later"
-    if first == last:
-        return f"on {'the day ' if _moved(first) else ''}{_edge(first, of)}"
-    if first.anchor == last.anchor and not (last.months or last.days):
-        if first.months < 0 and first.days == 1:
-            return f"in the {_number(first.months, 'month')} up to {_edge(last, of)}"
-        return f"from {_moved(first)} {_edge(last, of)} to that day"
-    if first.anchor == last.anchor and not isinstance(last.anchor, date):
-        begin = _edge(first, of) if not (first.months or first.days) else f"{_moved(first)} {_day(first, of)}"
-        return f"from {begin} to {_moved(last)} {'it' if begin == _day(first, of) else 'that day'}"
-    return f"from {_edge(first, of)} to {_edge(last, of)}"
-
-
 def _not(criterion: Criterion, of: EventTable | None) -> str:
     match criterion:
         case Has(choose=Choose.ANY):
@@ -227,7 +185,7 @@ def _noun(events: Events | Scored, *, many: bool) -> str:
         return f"{'sets' if many else 'set'} of observations with a “{events.score.title}” score"
     codes = f" “{events.codes.title}”" if events.codes else ""
     lasting = ", lasting until its end is recorded," if events.without_end is Extent.ON_AND_ON else ""
-    return f"{_NOUNS[events.table][many]}{codes}{lasting}"
+    return f"{NOUNS[events.table][many]}{codes}{lasting}"
 
 
 def _rows(events: Events | Scored, when: str, *, many: bool) -> str:
@@ -300,57 +258,12 @@ def _amount(has: Has, most: int, contrary: bool) -> str:
         return ""
     if has.events.first:
         return "their"
-    return "an" if _NOUNS[has.events.table][0][0] in "aeio" else "a"
-
-
-def _throughout(of: EventTable | None) -> str:
-    if of is None:
-        return "in the period"
-    if of in (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL):
-        return f"during the {_thing(of)}"
-    return f"on the day of the {_thing(of)}" if _is_a_day(of) else f"from the first to the last day of the {_thing(of)}"
+    return "an" if NOUNS[has.events.table][0][0] in "aeio" else "a"
 
 
 def _is_plain(table: EventTable) -> bool:
     """Say whether rows simply happen: a diagnosis is made on a day, whatever day is recorded as its last."""
     return table in SINGLE_DAYS
-
-
-def _thing(of: EventTable | None) -> str:
-    return "period" if of is None else _NOUNS[of][0]
-
-
-def _is_a_day(of: EventTable | None) -> bool:
-    return of is not None and of not in WITH_END
-
-
-def _day(edge: Edge, of: EventTable | None) -> str:
-    """Return what an edge is measured from."""
-    if isinstance(edge.anchor, date):
-        return f"{edge.anchor:%-d %B %Y}"
-    if isinstance(edge.anchor, PeriodAnchor):
-        return f"the {'first' if edge.anchor is PeriodAnchor.START else 'last'} day of the period"
-    if _is_a_day(of):
-        return f"the day of the {_thing(of)}"
-    return f"the {'first' if edge.anchor is Anchor.START else 'last'} day of the {_thing(of)}"
-
-
-def _edge(edge: Edge, of: EventTable | None) -> str:
-    return f"{_moved(edge)} {_day(edge, of)}".strip()
-
-
-def _moved(edge: Edge) -> str:
-    """Return how far an edge is moved. Months are moved first, so they stand next to the day they are counted from."""
-    parts = [(edge.days, "day"), (edge.months, "month")]
-    return " ".join(
-        f"{_number(number, unit)} {'after' if number > 0 else 'before'}" for number, unit in parts if number
-    )
-
-
-def _number(number: int, unit: str) -> str:
-    years = unit == "month" and number % 12 == 0 and abs(number) > 12
-    number, unit = (number // 12, "year") if years else (number, unit)
-    return f"{abs(number)} {unit}{'' if abs(number) == 1 else 's'}"
 
 
 def _age(age: Age, of: EventTable | None) -> str:
@@ -360,9 +273,9 @@ def _age(age: Age, of: EventTable | None) -> str:
         years = f"{age.low} or more" if age.high is None else f"{age.low} to {age.high}"
         years = str(age.low) if age.low == age.high else years
     if isinstance(age.at, Anchor):
-        on = f" on the last day of the {_thing(of)}" if age.at is Anchor.END and not _is_a_day(of) else ""
+        on = f" on the last day of the {thing_in_words(of)}" if age.at is Anchor.END and not is_a_day(of) else ""
     else:
-        on = f" on {_day(Edge(anchor=age.at), of)}"
+        on = f" on {day_in_words(Edge(anchor=age.at), of)}"
     by = " (completed years)" if age.by is AgeBy.BIRTHDAY else ""
     return f"aged {years}{by}{on}{' then' if of is not None and not on else ''}"
 

@@ -6,16 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import Choose, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     MOST_TIMES,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Not,
@@ -23,8 +21,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     check_askable,
 )
 from rounds.measures.events import WITHOUT_CODES, EventTable

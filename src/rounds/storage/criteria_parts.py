@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
+from rounds.measures.choices import AgeBy, Covers, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AgeBy, Covers, Criterion, Lies, Marked, Observed, Touches, Value
+from rounds.measures.criteria import Age, Criterion, Lies, Marked, Observed, Value
 from rounds.measures.events import Detail
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.storage.defined import Defined

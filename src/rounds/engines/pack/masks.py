@@ -26,16 +26,13 @@ from rounds.engines.pack.steps import (
     Shared,
     Step,
 )
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Has,
     InGroup,
     Lies,
@@ -44,7 +41,6 @@ from rounds.measures.criteria import (
     Observed,
     Result,
     Sex,
-    Touches,
     Value,
     parts,
 )

@@ -12,18 +12,14 @@ from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -33,8 +29,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.events import EventTable

@@ -13,14 +13,12 @@ from itertools import pairwise
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
 from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
+from rounds.measures.choices import AgeBy, Choose, Covers, Touches
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
     Has,
     InGroup,
@@ -30,7 +28,6 @@ from rounds.measures.criteria import (
     Observed,
     Result,
     Sex,
-    Touches,
     Value,
 )
 from rounds.measures.periods import Period

@@ -6,7 +6,8 @@ from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import Masks
 from rounds.engines.sql.plan import Plan, date_sql
 from rounds.engines.sql.rows import events, meeting, observed, people
-from rounds.measures.criteria import Distinct, Events
+from rounds.measures.choices import Distinct
+from rounds.measures.criteria import Events
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period

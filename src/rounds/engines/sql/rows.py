@@ -4,20 +4,16 @@
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     Age,
-    AgeBy,
     AllOf,
     Answer,
     AnyOf,
-    Choose,
-    Covers,
     Criterion,
-    Distinct,
     Events,
-    Extent,
     Has,
     InGroup,
     Lies,
@@ -27,8 +23,6 @@ from rounds.measures.criteria import (
     Result,
     Scored,
     Sex,
-    Stands,
-    Touches,
     Value,
 )
 from rounds.measures.events import EventTable

@@ -1,0 +1,138 @@
+"""Counting one person after the other: who and what is in the denominator, and what of it meets the numerator."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+
+from rounds.engines.codes import prepare, records_question
+from rounds.engines.cohorts.entries import check_cohorts
+from rounds.engines.grid import Cell, Tally, check_periods, complete_count
+from rounds.engines.reference.groups import read_groups
+from rounds.engines.reference.people import Person, Unit
+from rounds.engines.reference.reading import read_people
+from rounds.engines.reference.rows import number_of
+from rounds.measures.choices import Extent
+from rounds.measures.counts import Count
+from rounds.measures.definitions import Measure
+from rounds.measures.events import EventTable
+from rounds.measures.in_period import asked_apart
+from rounds.measures.periods import Period
+from rounds.measures.questions import People, PersonTime, RecordsQuestion
+from rounds.measures.strata import Stratum, age_band
+from rounds.measures.windows import Anchor
+from rounds.records.omop import Records
+
+
+def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
+    """Return exact counts of a measure over a site's records, one person after the other.
+
+    Records may reach beyond the last period, and beyond the round's `as_of`; a later row counts where a measure's
+    window reaches as far.
+
+    Args:
+        measure: one that is counted from records.
+        records: the site's.
+        member: the ODS code the counts belong to.
+        periods: in order of their first day.
+
+    Raises:
+        RecordsError: if the site's tables or vocabulary cannot answer the measure.
+        ValueError: if the periods are not as above.
+    """
+    check_periods(measure, periods)
+    tallies: dict[Cell, Tally] = {}
+    for person, period, unit, tally in _asked_about(measure, records, periods):
+        cell = (period.start, _levels(person, unit, measure))
+        tallies[cell] = tuple(a + b for a, b in zip(tallies[cell], tally, strict=True)) if cell in tallies else tally
+    return complete_count(measure, member=member, periods=periods, tallies=tallies)
+
+
+def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period, ...]) -> dict[int, tuple[int, int]]:
+    """Return of everybody who is asked about how often they are met and how often they are asked, over all periods.
+
+    It is for holding a measure against cases whose answer is known; never let it out of a site.
+    """
+    check_periods(measure, periods)
+    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person, _, _, (met, asked, *_) in _asked_about(measure, records, periods):
+        found[person.id] = (found[person.id][0] + met, found[person.id][1] + asked)
+    return dict(found)
+
+
+def _asked_about(
+    measure: Measure, records: Records, periods: tuple[Period, ...]
+) -> Iterator[tuple[Person, Period, Unit, Tally]]:
+    """Yield everything in the denominator, and what it adds to the numbers of its cell."""
+    with records.connect() as connection:
+        concepts = prepare(connection, [measure], records)
+        question = records_question(measure)
+        groups = read_groups(connection, measure)
+        check_cohorts(connection, [measure], records)
+        people = read_people(connection, question, concepts, groups)
+    for apart, some in asked_apart(question, periods):
+        for person in people:
+            for period, unit, tally in _tallied(person, apart, some):
+                yield person, period, unit, tally
+
+
+def _tallied(
+    person: Person, question: RecordsQuestion, periods: tuple[Period, ...]
+) -> Iterator[tuple[Period, Unit, Tally]]:
+    if isinstance(question.unit, PersonTime):
+        for period in periods:
+            unit = Unit(first=period.start, last=period.end)
+            if person.meets(question.who, unit):
+                days, events = _days_and_events(person, question, question.unit, period)
+                yield period, unit, (events, days, int(events > 0), int(days > 0))
+        return
+    for period, unit in _units(person, question, periods):
+        if person.meets(question.who, unit):
+            yield period, unit, (int(person.meets(question.numerator, unit)), 1)
+
+
+def _days_and_events(person: Person, question: RecordsQuestion, unit: PersonTime, period: Period) -> tuple[int, int]:
+    if unit.visits is None:
+        died = min((row.first for row in person.rows.get((EventTable.DEATH, Extent.FIRST_DAY), [])), default=date.max)
+        at_risk = {day for span in person.observed for day in _days_of(*span) if person.earliest_birth <= day <= died}
+        counted = at_risk
+    else:
+        visits = person.events(unit.visits)
+        at_risk = {day for visit in visits for day in _days_of(visit.first, visit.last)}
+        counted = {day for visit in visits for day in _days_of(visit.first, visit.last) if day < visit.last}
+    happening = question.happening
+    rows = [
+        row
+        for row in person.events(happening.events)
+        if row.first in at_risk and period.start <= row.first <= period.end
+        if person.meets(happening.provided, Unit(first=row.first, last=row.last, row=row))
+    ]
+    events = number_of(rows, happening.distinct)
+    return sum(period.start <= day <= period.end for day in counted), min(events, unit.most_each)
+
+
+def _days_of(first: date, last: date) -> Iterator[date]:
+    return (date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1))
+
+
+def _units(person: Person, question: RecordsQuestion, periods: tuple[Period, ...]) -> Iterator[tuple[Period, Unit]]:
+    counted = question.unit
+    if isinstance(counted, PersonTime):
+        raise TypeError("time has no units that are counted")
+    if isinstance(counted, People):
+        for period in periods:
+            unit = Unit(first=period.start, last=period.end)
+            if person.meets(counted.criterion, unit):
+                yield period, unit
+        return
+    for row in person.events(counted.events):
+        day = row.first if counted.counted_on is Anchor.START else row.last
+        for period in periods:
+            if period.start <= day <= period.end:
+                yield period, Unit(first=row.first, last=row.last, row=row)
+
+
+def _levels(person: Person, unit: Unit, measure: Measure) -> tuple[str, ...]:
+    level = {Stratum.AGE_BAND: age_band(person.age(unit.first)) if Stratum.AGE_BAND in measure.strata else ""}
+    level[Stratum.SEX] = person.sex
+    level |= {grouping.by: person.level(grouping, unit) for grouping in measure.groupings}
+    return tuple(level[stratum] for stratum in measure.strata)
