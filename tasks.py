@@ -50,6 +50,7 @@ def check(_: list[str]) -> None:
         ["ruff", "format", "--check", "--quiet", *python],
         ["ruff", "check", "--quiet", *python],
         ["mypy"],
+        ["mypy", "benchmarks"],
         ["lint-imports", "--no-cache"],
     ]
     failed = [command for command in commands if _try(VENV / "bin" / command[0], *command[1:]) != 0]

@@ -20,7 +20,8 @@ import numpy as np
 import polars as pl
 
 from rounds.engines import duck
-from rounds.measures.criteria import Has
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.questions import People, RecordsQuestion
@@ -90,8 +91,9 @@ def by_hand(measure: Measure, folder: Path, periods: tuple[Period, ...]) -> tupl
     assert isinstance(question, RecordsQuestion)
     assert isinstance(question.numerator, Has)
     event = question.numerator.events
+    assert isinstance(event, Events)
+    assert isinstance(event.codes, CodeList)
     table = EVENT_TABLES[event.table]
-    assert event.codes is not None
     rows = ", ".join(f"(DATE '{period.start}', DATE '{period.end}')" for period in periods)
     bands = " ".join(f"WHEN age BETWEEN {low} AND {high} THEN '{label}'" for label, low, high in AGE_BANDS)
     day = f"min({table.start})" if event.first else str(table.start)
@@ -130,7 +132,7 @@ def by_hand(measure: Measure, folder: Path, periods: tuple[Period, ...]) -> tupl
 
 def by_engine(measure: Measure, records: Records, periods: tuple[Period, ...]) -> tuple[int, int]:
     cells = duck.count(measure, records, member="RX1", periods=periods).cells
-    return cells["numerator"].sum(), cells["denominator"].sum()
+    return int(cells["numerator"].sum()), int(cells["denominator"].sum())
 
 
 def main() -> None:

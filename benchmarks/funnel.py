@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,7 +60,7 @@ def main() -> None:
         print(f"first funnel             {first * 1e3:>12,.0f} ms: kernels are loaded, or compiled on a new machine")
         cold, busy = _least(lambda: _whole(funnels, definition))
         print(f"funnel                   {cold * 1e3:>12,.1f} ms, {busy * 1e3:,.1f} ms of processor time")
-        changed = [_least(lambda each=each: _with_one_changed(funnels, definition, each))[0] for each in _RULES]
+        changed = [_least(partial(_with_one_changed, funnels, definition, each))[0] for each in _RULES]
         print(f"one criterion changed    {max(changed) * 1e3:>12,.1f} ms at most, {min(changed) * 1e3:,.1f} at least")
         if not given.no_sql:
             slow, sql = _timed(lambda: find_cohort(funnels.connection, definition, schema="omop"))

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import numpy as np
@@ -183,8 +185,9 @@ def unchecked(folder: Path) -> Records:
     """Open records without looking at every value again: a synthetic population was checked when it was made."""
     from rounds.records import omop
 
-    omop.check_values = lambda *_, **__: ([], QualityReport(site="benchmark", people=1_000, left_out=()))  # type: ignore[assignment]
-    return open_records(folder, site="benchmark", as_of=AS_OF)
+    report = QualityReport(site="benchmark", people=1_000, left_out=())
+    with patch.object(omop, "check_values", return_value=([], report)):
+        return open_records(folder, site="benchmark", as_of=AS_OF)
 
 
 FRESH = """
@@ -233,9 +236,8 @@ def main() -> None:
         batch = batch_of(measures, periods)
         counted = count_saying_how(batch, records, member="RX1", pack=pack)
         assert not counted.fell_back, counted.fell_back
-        times[periods], cores[periods] = times_of(
-            lambda batch=batch: count_saying_how(batch, records, member="RX1", pack=pack), repeats=chosen.repeats
-        )
+        again = partial(count_saying_how, batch, records, member="RX1", pack=pack)
+        times[periods], cores[periods] = times_of(again, repeats=chosen.repeats)
         of_one = f"{cores[periods] / cores[1]:.2f} x one"
         print(
             f"pack, {periods:>2} periods: {times[periods]:.3f} s, {cores[periods]:.3f} of all cores, {of_one}",
@@ -246,7 +248,12 @@ def main() -> None:
     if chosen.sql:
         step = len(batch) // chosen.sql
         sample = list(zip(batch[1::step], counts[1::step], strict=True))
-        took = seconds(lambda: [same(duck.count_all([one], records, member="RX1"), (found,)) for one, found in sample])
+
+        def one_by_one() -> None:
+            for one, found in sample:
+                same(duck.count_all([one], records, member="RX1"), (found,))
+
+        took = seconds(one_by_one)
         whole = took / len(sample) * len(batch)
         print(f"separate SQL, 12 periods: {whole:.0f} s, scaled from {len(sample)}; {whole / times[12]:.0f} x the pack")
     if chosen.batched:

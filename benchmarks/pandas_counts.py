@@ -15,6 +15,7 @@ import pandas as pd
 from rounds.engines.duck import Asked
 from rounds.engines.rows import rows_sql
 from rounds.measures.choices import Choose
+from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AllOf, Criterion, Events, Has, Not, Observed, Sex, Value
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
@@ -121,7 +122,7 @@ class _People:
     def _rows(self, events: Events | Any) -> pd.DataFrame:
         if events not in self.tables.known:
             assert isinstance(events, Events)
-            assert events.codes is not None
+            assert isinstance(events.codes, CodeList)
             assert events.where == Observed()
             rows = self.tables.events[events.table]
             rows = rows[rows["concept"].isin(events.codes.concept_ids)].reset_index(drop=True)

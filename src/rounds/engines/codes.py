@@ -2,12 +2,12 @@
 """What a measure needs of a site before it can be counted: its tables, and its codes as the site knows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
 import duckdb
 
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.groups import grouping_problems
+from rounds.engines.site_tables import SiteTables
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
@@ -21,25 +21,7 @@ Concepts = Mapping[CodeList | Cohort, tuple[int, ...]]
 """What each code list means at a site: concepts, sorted. Of a cohort it is the number that stands for it."""
 
 
-class Tables(Protocol):
-    """The tables a site has, as files or in a database."""
-
-    @property
-    def site(self) -> str: ...
-
-    @property
-    def folder(self) -> object:
-        """What to call the place they lie in."""
-
-    def has(self, table: str) -> bool: ...
-
-    def lacks(self, table: str, column: str) -> bool: ...
-
-    def file_of(self, table: str) -> str:
-        """Return what to call a table, or the one that should be there."""
-
-
-def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: Tables) -> Concepts:
+def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: SiteTables) -> Concepts:
     """Return what the code lists of some measures mean at a site, or refuse.
 
     A refusal may name a concept of the vocabulary, never a row.
@@ -68,7 +50,7 @@ def records_question(measure: Measure) -> RecordsQuestion:
     return measure.question
 
 
-def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: Tables) -> Iterator[str]:
+def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: SiteTables) -> Iterator[str]:
     question = measure.question
     if isinstance(question, PublishedQuestion):
         yield (
@@ -125,7 +107,7 @@ def _column(part: Criterion, table: Table) -> str | None:
 
 
 def _code_problems(
-    connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: Tables
+    connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: SiteTables
 ) -> list[str]:
     where = f"site {records.site}: measure {measure.ref}, code list {codes.id} v{codes.version}"
     if codes.descendants and not records.has(CONCEPT_ANCESTOR.name):

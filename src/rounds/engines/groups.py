@@ -1,8 +1,8 @@
 """What groupings need of a site: the tables and columns that say of which level a person or a row is."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
+from rounds.engines.site_tables import SiteTables
 from rounds.measures.criteria import InGroup, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
@@ -13,19 +13,6 @@ from rounds.records.tables import EVENT_TABLES, PERSON, VISIT_OCCURRENCE
 
 Asked = tuple[EventTable | None, Grouping]
 """A grouping, and the table of whose rows it is asked; None for people."""
-
-
-class Tables(Protocol):
-    """The tables a site has, as files or in a database."""
-
-    @property
-    def site(self) -> str: ...
-
-    def has(self, table: str) -> bool: ...
-
-    def lacks(self, table: str, column: str) -> bool: ...
-
-    def file_of(self, table: str) -> str: ...
 
 
 def groupings_asked(measure: Measure) -> tuple[Asked, ...]:
@@ -58,7 +45,7 @@ def tables_needed(measures: tuple[Measure, ...]) -> set[str]:
     return {table for one in measures for of, grouping in groupings_asked(one) for table, _ in columns_of(of, grouping)}
 
 
-def grouping_problems(measure: Measure, records: Tables) -> Iterator[str]:
+def grouping_problems(measure: Measure, records: SiteTables) -> Iterator[str]:
     """Yield why a site cannot say of which level its people or rows are; a level that is unknown is no reason."""
     where = f"site {records.site}: measure {measure.ref}"
     missing: dict[str, None] = {}

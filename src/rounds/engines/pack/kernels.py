@@ -70,18 +70,6 @@ def block_bounds(person: Array, starts: Array, stops: Array, edges: Array, bound
 
 
 @compiled
-def on_a_day(
-    out: Array, base: int, starts: Array, stops: Array, person: Array, day: Array, masks: Array
-) -> None:  # pragma: no cover
-    """Gather the mask of one day of every row."""
-    for part in range(len(starts)):
-        for row in range(starts[part], stops[part]):
-            mask = masks[day[row]]
-            if mask != 0:
-                out[person[row] - base] |= mask
-
-
-@compiled
 def over_days(
     out: Array,
     base: int,

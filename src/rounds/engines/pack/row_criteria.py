@@ -1,6 +1,5 @@
 """Criteria asked of rows: each is worked out for all rows of a block at once, as flags in their order."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -218,6 +217,3 @@ def _in_range(units: RowSet, asked: Value) -> Flags:
         high = np.float32(asked.high)
         found &= (value <= high) if asked.high_included else (value < high)
     return np.asarray(found)
-
-
-RowFlags = Callable[[RowSet], Flags]

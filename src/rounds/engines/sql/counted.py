@@ -1,7 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
 """The last step of a question: how many, by whatever its strata are made of."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from rounds.engines.grid import Cell, Tally
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import MOST_PERIODS, Masks
 from rounds.engines.sql.person_time import time_sql
-from rounds.engines.sql.plan import Plan, date_sql
+from rounds.engines.sql.plan import Plan, periods_sql
 from rounds.engines.sql.rows import events, meeting, people
 from rounds.measures.definitions import Measure
 from rounds.measures.in_period import asked_apart
@@ -18,8 +18,6 @@ from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, Rows
 from rounds.measures.strata import Stratum, age_band
 from rounds.measures.windows import Anchor
-
-Fetch = Callable[[str], Iterable[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +112,6 @@ def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, .
     question = records_question(measure)
     asked = meeting(plan, events(plan, unit.events), question.who, of=unit.events.table)
     met = meeting(plan, asked, question.numerator, of=unit.events.table)
-    values = ", ".join(
-        f"({place}, {date_sql(period.start)}, {date_sql(period.end)})" for place, period in enumerate(periods)
-    )
     day = "u.first" if unit.counted_on is Anchor.START else "u.last"
     leading, places = group_joins(plan, measure.groupings, "u", of_rows=True)
     shown, names = numbered(places)
@@ -124,6 +119,6 @@ def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, .
         f"SELECT place, sex, age, count(*) AS units, count(met) AS met{names} FROM ("
         f"SELECT t.place, p.sex, CAST(extract(year FROM u.first) AS BIGINT) - p.born AS age, m.row AS met{shown} "
         f"FROM {asked} u JOIN {people(plan)} p ON p.person_id = u.person_id LEFT JOIN {met} m ON m.row = u.row "
-        f"JOIN (VALUES {values}) AS t(place, lo, hi) ON {day} BETWEEN t.lo AND t.hi {leading}) g "
+        f"JOIN {periods_sql(periods)} ON {day} BETWEEN t.lo AND t.hi {leading}) g "
         f"GROUP BY place, sex, age{names}"
     )

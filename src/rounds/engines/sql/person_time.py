@@ -4,9 +4,8 @@
 from rounds.engines.codes import records_question
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import Masks
-from rounds.engines.sql.plan import Plan, date_sql
-from rounds.engines.sql.rows import events, meeting, observed, people
-from rounds.measures.choices import Distinct
+from rounds.engines.sql.plan import Plan, periods_sql
+from rounds.engines.sql.rows import birth_sql, events, meeting, number_of, observed, people
 from rounds.measures.criteria import Events
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
@@ -24,11 +23,7 @@ def time_sql(plan: Plan, measure: Measure, unit: PersonTime, periods: tuple[Peri
         periods: at most as many as a mask has bits.
     """
     question = records_question(measure)
-    values = ", ".join(
-        f"({place}, {1 << place}, {date_sql(period.start)}, {date_sql(period.end)})"
-        for place, period in enumerate(periods)
-    )
-    windows = f"(VALUES {values}) AS t(place, bit, lo, hi)"
+    windows = periods_sql(periods, bits=True)
     at_risk = _alive(plan) if unit.visits is None else _in_visits(plan, unit.visits)
     counted = at_risk if unit.visits is None else _nights(plan, unit.visits)
     days = plan.step(
@@ -39,10 +34,9 @@ def time_sql(plan: Plan, measure: Measure, unit: PersonTime, periods: tuple[Peri
     )
     asked = question.happening
     found = meeting(plan, events(plan, asked.events), asked.provided, of=asked.events.table)
-    number = "count(DISTINCT e.first)" if asked.distinct is Distinct.DAYS else "count(*)"
     happened = plan.step(
         "happened",
-        f"SELECT e.person_id, t.place, least({number}, {unit.most_each}) AS events FROM {found} e "
+        f"SELECT e.person_id, t.place, least({number_of(asked.distinct)}, {unit.most_each}) AS events FROM {found} e "
         f"JOIN {at_risk} s ON s.person_id = e.person_id AND e.first BETWEEN s.first AND s.last "
         f"JOIN {windows} ON e.first BETWEEN t.lo AND t.hi GROUP BY e.person_id, t.place",
     )
@@ -71,11 +65,8 @@ def _alive(plan: Plan) -> str:
 
     Of somebody whose month or day of birth is not known it is every day of that year or month.
     """
-    month = "make_date(CAST(year_of_birth AS INTEGER), CAST(coalesce(month_of_birth, 1) AS INTEGER), 1)"
-    birth = (
-        f"least({month} + (CAST(coalesce(day_of_birth, 1) AS INTEGER) - 1), "
-        f"CAST({month} + INTERVAL '1' MONTH AS DATE) - 1)"
-    )
+    earliest = (f"CAST(coalesce({part}_of_birth, 1) AS INTEGER)" for part in ("month", "day"))
+    birth = birth_sql("year_of_birth", *earliest)
     born = plan.step("born", f"SELECT person_id, {birth} AS birth FROM person")
     died = _died(plan)
     spans = plan.step(

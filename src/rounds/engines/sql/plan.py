@@ -1,11 +1,12 @@
 """A plan: the tables a count is made through, each made once however many measures need it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
+from rounds.measures.periods import Period
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 
 FARTHEST_DAYS = (date(1, 1, 1), date(9999, 12, 31))
@@ -32,6 +33,20 @@ class Plan:
 
 def date_sql(day: date) -> str:
     return f"DATE '{day.isoformat()}'"
+
+
+def periods_sql(periods: Sequence[Period], *, bits: bool = False) -> str:
+    """Return periods as a table `t`: the place of each among them, its first and last day, `lo` and `hi`, and its bit.
+
+    Args:
+        periods: at most as many as a mask has bits if these are asked for.
+        bits: whether there is a column `bit`.
+    """
+    values = ", ".join(
+        f"({place}, {date_sql(period.start)}, {date_sql(period.end)}{f', {1 << place}' if bits else ''})"
+        for place, period in enumerate(periods)
+    )
+    return f"(VALUES {values}) AS t(place, lo, hi{', bit' if bits else ''})"
 
 
 def edge_sql(edge: Edge, first: str, last: str) -> str:

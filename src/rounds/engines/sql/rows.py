@@ -41,9 +41,14 @@ _ORDER = {
 
 def people(plan: Plan) -> str:
     """Return the table of people, with their date of birth."""
-    month = "make_date(CAST(born AS INTEGER), month, 1)"
-    birth = f"least({month} + (day - 1), CAST({month} + INTERVAL '1' MONTH AS DATE) - 1)"
+    birth = birth_sql("born", "month", "day")
     return plan.step("people", f"SELECT person_id, born, sex, {birth} AS birth FROM ({PEOPLE}) p")
+
+
+def birth_sql(year: str, month: str, day: str) -> str:
+    """Return SQL for a date of birth; a day that the month does not have is its last."""
+    first = f"make_date(CAST({year} AS INTEGER), {month}, 1)"
+    return f"least({first} + ({day} - 1), CAST({first} + INTERVAL '1' MONTH AS DATE) - 1)"
 
 
 def observed(plan: Plan) -> str:
