@@ -131,19 +131,19 @@ def run(
         tables: shape (tables, 5): addresses of person, first, last, inside (0 for none), and the number of rows.
         ranges: shape (ranges, 2): where the rows of concepts start and stop.
         cursor: for each range the row that comes next; never behind the block.
-        of_days: a mask for each day, shape (windows, days).
+        of_days: a mask for each day, of the same type, shape (windows, days).
         of_ranges: a mask for each range of people of one sex and year of birth.
         birth: everybody's day of birth.
         edges: where each range of people begins.
         groups: shape (chunks of periods, ranges of people, periods).
-        given: masks that were worked out before, shape (steps, people of a block).
-        work: room for masks, shape (places, people at a time).
+        given: masks that were worked out before, shape (steps, people of a block, in whole times of those at a time).
+        work: room for masks, shape (places, people at a time); as `given`, of a type with a bit for every period.
         base: the number of the block's first person.
         people: how many the block has.
         totals: shape (tallies, groups, periods), added to.
     """
     none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
-    no_days, room = np.empty(0, dtype=np.uint64), np.empty(ROOM, dtype=np.uint64)
+    no_days, room = np.empty(0, dtype=of_days.dtype), np.empty(ROOM, dtype=np.uint64)
     for number in range(len(operations)):
         if operations[number, 0] == SCAN:
             about = tables[operations[number, 3]]
@@ -209,12 +209,10 @@ def run(
                 join(work[to], masks, some)
             elif kind == TALLY:  # to: which tally; one: asked about; two: met; then chunk and number of periods
                 chunk = operations[number, 4]
-                asked, met = (
-                    masks_at(work, given, one, offset, some),
-                    masks_at(work, given, two, offset, some),
-                )
+                asked = masks_at(work, given, one, offset, work.shape[1])
+                met = masks_at(work, given, two, offset, work.shape[1])
                 periods = operations[number, 5]
-                tally(asked, met, start, edges, first_range, groups[chunk], periods, totals[to], room)
+                tally(asked, met, some, start, edges, first_range, groups[chunk], periods, totals[to], room)
             else:
                 out = work[to, :some]
                 left = masks_at(work, given, one, offset, some)

@@ -27,6 +27,7 @@ _FEW: Final = ((1 << _LEVELS) - 8) // 8
 def tally(
     one: Array,
     other: Array,
+    people: int,
     base: int,
     ranges: Array,
     first_range: int,
@@ -37,12 +38,14 @@ def tally(
 ) -> None:  # pragma: no cover
     """Add up, over some people, the bits that two masks share.
 
-    Masks go through a tree of carry-save adders, eight of each lane at a time, so that a bit costs a fraction of an
-    instruction. Plane l of a counter holds, for every period, bit l of its number.
+    Words of 64 bits, each the masks of one person or of several, go through a tree of carry-save adders, eight of each
+    lane at a time, so that a bit costs a fraction of an instruction. Plane l of a counter holds, for every period, bit
+    l of its number.
 
     Args:
-        one: a mask for each person.
+        one: a mask for each person, of 64 bits or fewer, and room to a whole word of 64.
         other: the same; the same array to count its own bits.
+        people: how many there are.
         base: the number of the first person.
         ranges: where each range of people of one sex and year of birth begins.
         first_range: the range of the first person.
@@ -55,44 +58,68 @@ def tally(
     """
     lanes, planes = room[: _LEVELS * LANES], room[_LEVELS * LANES :]
     numbers = np.empty(64, dtype=np.int64)
+    width = 8 * one.itemsize
+    each = 64 // width
+    words, others = one.view(np.uint64), other.view(np.uint64)
     at = 0
     place = first_range
-    while at < len(one):
-        stop = min(ranges[place + 1] - base, len(one))
+    while at < people:
+        stop = min(ranges[place + 1] - base, people)
         planes[:] = 0
-        while stop - at >= _AT_ONCE:
+        if at % each != 0:
+            word, since = at // each, at % each
+            until = min(stop - word * each, each)
+            put_in(planes, words[word] & others[word] & slots(since, until, width))
+            at = word * each + until
+        word, end = at // each, stop // each
+        while end - word >= _AT_ONCE:
             lanes[:] = 0
-            times = min((stop - at) // _AT_ONCE, _FEW)
-            until = at + times * _AT_ONCE
-            in_lanes(one[at:until], other[at:until], times, lanes)
+            times = min((end - word) // _AT_ONCE, _FEW)
+            until = word + times * _AT_ONCE
+            in_lanes(words[word:until], others[word:until], times, lanes)
             for lane in range(LANES):
-                put_in(planes, lanes, lane)
-            at = until
-        while at < stop:
-            carry = one[at] & other[at]
-            at += 1
-            level = 0
-            while carry != 0:
-                kept = planes[level] & carry
-                planes[level] ^= carry
-                carry = kept
-                level += 1
+                put_lane_in(planes, lanes, lane)
+            word = until
+        for left in range(word, end):
+            put_in(planes, words[left] & others[left])
+        at = max(at, end * each)
+        if at < stop:
+            put_in(planes, words[end] & others[end] & slots(0, stop - at, width))
+            at = stop
         highest = _PLANES
         while highest > 0 and planes[highest - 1] == 0:
             highest -= 1
         numbers[:periods] = 0
         for level in range(highest):
-            plane = planes[level]
-            for period in range(periods):
-                numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
+            for slot in range(each):
+                plane = planes[level] >> np.uint64(slot * width)
+                for period in range(periods):
+                    numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
         for period in range(periods):
             totals[groups[place, period], period] += numbers[period]
         place += 1
 
 
 @compiled
+def slots(since: int, until: int, width: int) -> Any:  # pragma: no cover
+    """Return the bits of a word that belong to some of its people, but not all."""
+    return (~np.uint64(0) >> np.uint64(64 - (until - since) * width)) << np.uint64(since * width)
+
+
+@compiled
+def put_in(planes: Array, bits: Any) -> None:  # pragma: no cover
+    """Add one, wherever there is a bit, to the planes."""
+    level = 0
+    while bits != 0:
+        carry = planes[level] & bits
+        planes[level] ^= bits
+        bits = carry
+        level += 1
+
+
+@compiled
 def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pragma: no cover
-    """Count in every lane, so many times, eight masks that lie as far apart as there are lanes.
+    """Count in every lane, so many times, eight words that lie as far apart as there are lanes.
 
     Indices that are seen to begin at 0 need no test for negative ones, which would keep lanes from going together.
     """
@@ -137,7 +164,7 @@ def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pra
 
 
 @compiled
-def put_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no cover
+def put_lane_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no cover
     """Add the number of a lane to the planes."""
     carry = np.uint64(0)
     for level in range(_LEVELS):
@@ -145,12 +172,7 @@ def put_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no cover
         half = mine ^ theirs
         planes[level] = half ^ carry
         carry = (mine & theirs) | (half & carry)
-    level = _LEVELS
-    while carry != 0:
-        kept = planes[level] & carry
-        planes[level] ^= carry
-        carry = kept
-        level += 1
+    put_in(planes[_LEVELS:], carry)
 
 
 @compiled
