@@ -1,9 +1,10 @@
-"""How fast FHIR NDJSON is flattened: MB a second against a plain Python loop over the same lines.
+"""How fast FHIR NDJSON is flattened, and imported, in MB a second; and a plain Python loop over the same lines.
 
-    python benchmarks/fhir_flatten.py [megabytes] [runs]
+    python benchmarks/fhir_flatten.py [megabytes] [runs] [folder]
 
-Writes its own seeded NDJSON (1,000 MB unless told otherwise) into a temporary folder, flattens it as an import does and
-takes the median. The Python loop reads a sample of 20 MB. The processor's own seconds are shown too, for a machine that
+Writes its own seeded NDJSON (1,000 MB unless told otherwise) into a temporary folder, twice: resources of which OMOP
+tables are filled, and the mix that Synthea exports, more than half of which are bills. Or it reads a folder of yours.
+Takes the median. The Python loop reads a sample of 20 MB. The processor's own seconds are shown too, for a machine that
 others use at the same time.
 """
 
@@ -19,13 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from rounds.records.importing.fhir.files import find_resources
-from rounds.records.importing.fhir.load import flatten
+from rounds.records.importing.fhir.load import flatten, import_fhir
 from rounds.records.importing.session import Job, working
+from rounds.records.omop import open_records
 
 SEED = 20261
 SAMPLE_BYTES = 20_000_000
-SHARES = {"Observation": 60, "Encounter": 12, "Condition": 8, "MedicationRequest": 10, "Procedure": 10}
+MAPPED = {"Encounter": 12, "Observation": 60, "Condition": 8, "MedicationRequest": 10, "Procedure": 10}
+SYNTHEA = {
+    **{"Encounter": 6, "Observation": 26, "Condition": 3, "MedicationRequest": 3, "Procedure": 5},
+    **{"ExplanationOfBenefit": 43, "Claim": 14},
+}
+"""Per cent of the bytes. Encounters come first: what refers to them must know how many there are."""
+BLOCK, PATIENTS = 4_000, 400
 VITALS = (
     ("8310-5", "Body temperature", "Cel"),
     ("9279-1", "Respiratory rate", "/min"),
@@ -44,13 +51,16 @@ class Silent:
 
 
 def resource(kind: str, number: int, draw: np.random.Generator) -> dict[str, Any]:
-    """Return one made-up resource with what servers send along: profiles, identifiers, narrative."""
-    person = int(draw.integers(100_000))
+    """Return one made-up resource with what servers send along: profiles, identifiers, narrative.
+
+    An `@` stands for the copy of the block that it is in, and a `~` for the copy whose people and encounters it names.
+    """
+    encounter = number if kind == "Encounter" else int(draw.integers(BLOCK))
     day = f"20{int(draw.integers(10, 25)):02d}-{int(draw.integers(1, 13)):02d}-{int(draw.integers(1, 29)):02d}"
     moment = f"{day}T{int(draw.integers(24)):02d}:15:00+00:00"
     made: dict[str, Any] = {
         "resourceType": kind,
-        "id": f"{kind.lower()}-{number:09d}",
+        "id": f"{kind.lower()}-@{number:06d}",
         "meta": {
             "versionId": "1",
             "lastUpdated": f"{day}T23:59:00.000+00:00",
@@ -58,8 +68,8 @@ def resource(kind: str, number: int, draw: np.random.Generator) -> dict[str, Any
         },
         "identifier": [{"system": "https://example.org/records", "value": f"{number:012d}"}],
         "text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>Generated narrative</div>"},
-        "subject": {"reference": f"Patient/patient-{person:07d}", "display": "A made-up name"},
-        "encounter": {"reference": f"Encounter/encounter-{int(draw.integers(1_000_000)):09d}"},
+        "subject": {"reference": f"Patient/patient-~{encounter % PATIENTS:06d}", "display": "A made-up name"},
+        "encounter": {"reference": f"Encounter/encounter-~{encounter:06d}"},
     }
     return made | _PARTS[kind](moment, draw)
 
@@ -130,48 +140,84 @@ def _procedure(moment: str, draw: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def _bill(moment: str, draw: np.random.Generator) -> dict[str, Any]:
+    item = {
+        "productOrService": coding("http://snomed.info/sct", "430193006", "Medication reconciliation"),
+        "servicedPeriod": {"start": moment, "end": moment},
+        "locationCodeableConcept": coding("https://bluebutton.cms.gov/resources/place", "21", "Inpatient hospital"),
+        "net": {"value": round(float(draw.gamma(2, 80)), 2), "currency": "USD"},
+    }
+    items = [{"sequence": place, **item} for place in range(1, int(draw.integers(2, 16)))]
+    return {"status": "active", "use": "claim", "created": moment, "item": items}
+
+
 _PARTS: dict[str, Callable[[str, np.random.Generator], dict[str, Any]]] = {
     "Observation": _observation,
     "Encounter": _encounter,
     "Condition": _condition,
     "MedicationRequest": _medication,
     "Procedure": _procedure,
+    "ExplanationOfBenefit": _bill,
+    "Claim": _bill,
 }
 
 
-def write_ndjson(folder: Path, megabytes: int) -> int:
-    """Write the resources and return their bytes. Blocks repeat with other ids, for Python makes few MB a second."""
+def patient(number: int) -> dict[str, Any]:
+    gender = ("female", "male")[number % 2]
+    born = f"{1930 + number % 70}-04-0{1 + number % 9}"
+    return {"resourceType": "Patient", "id": f"patient-@{number:06d}", "gender": gender, "birthDate": born}
+
+
+def write_ndjson(folder: Path, megabytes: int, shares: dict[str, int]) -> None:
+    """Write the resources. Blocks repeat with other ids, for Python makes few MB a second."""
     draw = np.random.default_rng(SEED)
-    total = 0
-    for kind, share in SHARES.items():
-        wanted = megabytes * 1_000_000 * share // sum(SHARES.values())
-        block = [json.dumps(resource(kind, number, draw), separators=(",", ":")) + "\n" for number in range(4_000)]
-        mark = f"{kind.lower()}-"
-        with (folder / f"{kind}.000.ndjson").open("w", encoding="utf-8") as stream:
-            written = copy = 0
-            while written < wanted:
-                text = "".join(block).replace(f'"id":"{mark}0', f'"id":"{mark}{copy}-0')
-                stream.write(text)
-                written += len(text)
-                copy += 1
-        total += written
-    return total
+    encounters = 1
+    for kind, share in shares.items():
+        block = "".join(
+            json.dumps(resource(kind, number, draw), separators=(",", ":")) + "\n" for number in range(BLOCK)
+        )
+        copies = max(1, round(megabytes * 1_000_000 * share / sum(shares.values()) / len(block)))
+        encounters = copies if kind == "Encounter" else encounters
+        _write_copies(folder / f"{kind}.000.ndjson", block, copies, encounters)
+    people = "".join(json.dumps(patient(number), separators=(",", ":")) + "\n" for number in range(PATIENTS))
+    _write_copies(folder / "Patient.000.ndjson", people, encounters, encounters)
 
 
-def flattened(source: Path, scratch: Path) -> tuple[float, float]:
-    """Return the seconds, and the processor's seconds, that flattening takes after the files were found."""
+def _write_copies(path: Path, block: str, copies: int, encounters: int) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        for copy in range(copies):
+            stream.write(block.replace("@", f"{copy}-").replace("~", f"{copy % encounters}-"))
+
+
+def job_in(folder: Path) -> Job:
+    return Job(site="bench", records=folder, today=date(2026, 1, 1), progress=Silent(), check=checked)
+
+
+def checked(folder: Path) -> None:
+    open_records(folder, site="bench", as_of=date(2026, 1, 1), outside_observation="exclude")
+
+
+def flattened(source: Path, scratch: Path) -> None:
     scratch.mkdir()
-    job = Job(site="bench", records=scratch, today=date(2026, 1, 1), progress=Silent(), check=lambda _: None)
-    with working(scratch, job) as session:
-        files = find_resources(session, source)
-        started, used = time.perf_counter(), time.process_time()
-        flatten(session, files)
-        return time.perf_counter() - started, time.process_time() - used
+    with working(scratch, job_in(scratch)) as session:
+        flatten(session, source)
 
 
-def python_loop(source: Path) -> tuple[float, float]:
-    """Return MB a second, and a processor's second, of the plain way: json.loads and a tuple for each line."""
-    done, started, used, rows = 0, time.perf_counter(), time.process_time(), []
+def imported(source: Path, scratch: Path) -> None:
+    scratch.mkdir()
+    import_fhir(source, job_in(scratch))
+
+
+def timed(what: Callable[[], object]) -> tuple[float, float]:
+    """Return how many seconds something takes, and how many of the processor's."""
+    started, used = time.perf_counter(), time.process_time()
+    what()
+    return time.perf_counter() - started, time.process_time() - used
+
+
+def python_loop(source: Path) -> float:
+    """Return MB a second of the plain way: json.loads and a tuple for each line."""
+    done, started, rows = 0, time.perf_counter(), []
     with (source / "Observation.000.ndjson").open("rb") as stream:
         for line in stream:
             one = json.loads(line)
@@ -186,28 +232,41 @@ def python_loop(source: Path) -> tuple[float, float]:
             done += len(line)
             if done > SAMPLE_BYTES:
                 break
-    return done / 1e6 / (time.perf_counter() - started), done / 1e6 / (time.process_time() - used)
+    return done / 1e6 / (time.perf_counter() - started)
+
+
+def measure(source: Path, scratch: Path, runs: int) -> float:
+    """Print how fast a folder is flattened and imported; return the MB a second that are flattened."""
+    total = sum(path.stat().st_size for path in source.iterdir()) / 1e6
+    print(f"{source.name:26s}{total:8,.0f} MB")
+    speeds = []
+    for name, way in (("flattened", flattened), ("imported and checked", imported)):
+        found = [timed(lambda at=scratch / f"{name}-{run}", way=way: way(source, at)) for run in range(runs)]
+        wall, processor = (statistics.median(total / run[which] for run in found) for which in (0, 1))
+        best = max(total / seconds for seconds, _ in found)
+        print(f"  {name:24s}{wall:8,.0f} MB/s (median of {runs}, two threads; best {best:,.0f})", end="")
+        print(f", {processor:,.0f} MB a processor second")
+        speeds.append(wall)
+    return speeds[0]
 
 
 def main() -> None:
-    megabytes, runs = (int(word) for word in (sys.argv[1:] + ["1000", "3"][len(sys.argv) - 1 :]))
+    megabytes, runs = (int(word) for word in (sys.argv[1:3] + ["1000", "3"][len(sys.argv[1:3]) :]))
     with tempfile.TemporaryDirectory() as temporary:
-        source = Path(temporary) / "fhir"
-        source.mkdir()
-        total = write_ndjson(source, megabytes) / 1e6
-        measured = [flattened(source, Path(temporary) / f"run-{run}") for run in range(runs)]
-        loops = [python_loop(source) for _ in range(3)]
-        plain, plain_processor = (statistics.median(numbers) for numbers in zip(*loops, strict=True))
-        wall = statistics.median(total / seconds for seconds, _ in measured)
-        processor = statistics.median(total / used for _, used in measured)
-        best, best_processor = (max(total / run[which] for run in measured) for which in (0, 1))
-        shares = ", ".join(f"{kind} {share} %" for kind, share in SHARES.items())
-        print(f"NDJSON                    {total:8,.0f} MB, {shares}")
-        print(f"flattened                 {wall:8,.0f} MB/s (median of {runs}, two threads; best {best:,.0f})")
-        print(f"per processor second      {processor:8,.0f} MB (best {best_processor:,.0f})")
-        print(f"plain Python              {plain:8,.0f} MB/s (Observation, {SAMPLE_BYTES / 1e6:.0f} MB, one thread)")
-        print(f"per processor second      {plain_processor:8,.0f} MB")
-        print(f"ratio                     {wall / plain:8,.1f} ({processor / plain_processor:.1f} by processor second)")
+        if len(sys.argv) > 3:
+            measure(Path(sys.argv[3]), Path(temporary), runs)
+            return
+        for name, shares in (("mapped", MAPPED), ("synthea", SYNTHEA)):
+            source, scratch = Path(temporary) / name, Path(temporary) / f"{name}-runs"
+            source.mkdir()
+            scratch.mkdir()
+            write_ndjson(source, megabytes, shares)
+            wall = measure(source, scratch, runs)
+            if name == "mapped":
+                plain = statistics.median(python_loop(source)[0] for _ in range(3))
+                print(
+                    f"  plain Python            {plain:8,.0f} MB/s (Observation, one thread): ratio {wall / plain:.1f}"
+                )
 
 
 if __name__ == "__main__":

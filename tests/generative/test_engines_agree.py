@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from every_engine import LEFT_TO_SQL
 from generated_sites import ANY_DAY, PEOPLE, STRANGER, Site, measures, periods_of, sites, write_generated
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -16,7 +17,6 @@ from small_site import open_site
 
 from rounds.engines import duck, pack, reference
 from rounds.engines.duck import Asked
-from rounds.engines.pack.layout import GROUPED_IN_SQL, TIME_IN_SQL
 from rounds.errors import RecordsError
 from rounds.measures.criteria import InGroup
 from rounds.measures.definitions import Measure
@@ -97,18 +97,6 @@ def _asked_groups(measure: Measure) -> set[Stratum]:
 
 REFUSED = {"Scored.where: Marked", "Scored.where: Result"}
 """What the types allow and the definition refuses: a set of observations has a score and nothing else."""
-
-LEFT_TO_SQL = {
-    GROUPED_IN_SQL,
-    TIME_IN_SQL,
-    "sets of observations are scored in SQL",
-    "what a row says of itself beside its code and value is looked up in SQL",
-    "whether something lies in a window is found in SQL",
-    "rows that go on without an end are found in SQL",
-    "different codes are counted in SQL",
-    "the lowest value of a day is found in SQL",
-    "a question that names the period is asked of each period in SQL",
-}
 
 SHAPES = {
     *(f"{by} in a criterion" for by in GROUPED),

@@ -8,8 +8,6 @@ from every_engine import ENGINES, Engine
 from language_cases import Asked, Case, counted, read_measure, write_case
 from small_site import open_site, people_measure, years
 
-from rounds.engines import pack
-from rounds.engines.duck import Asked as AskedOfEngine
 from rounds.errors import DefinitionError, RecordsError
 from rounds.measures.criteria import Sex
 from rounds.measures.definitions import Measure
@@ -217,13 +215,6 @@ def test_a_site_without_the_table_or_its_own_list_is_refused(count: Engine, tmp_
     unsaid = _by_ethnicity(None, held_by_site=True)
     with pytest.raises(RecordsError, match=r"groupings/some\.csv is not there; write it, with the columns value"):
         count(unsaid, open_site(tmp_path / "site"), member="RX1", periods=years(2020, 2020))
-
-
-def test_the_pack_leaves_groupings_to_sql_and_says_so(tmp_path: Path) -> None:
-    write_case(Case(title="A", why="B", tables=TABLES, asked=(Asked(measure="-", counts="-"),)), tmp_path / "site")
-    asked = AskedOfEngine(measure=read_measure(BY_WARD, tmp_path), periods=years(2020, 2020))
-    found = pack.count_saying_how([asked], open_site(tmp_path / "site"), member="RX1")
-    assert [one.reason for one in found.fell_back] == ["groupings are counted in SQL"]
 
 
 def test_no_table_has_more_cells_than_may_be() -> None:

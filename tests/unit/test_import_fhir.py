@@ -407,6 +407,22 @@ def test_an_element_of_the_wrong_type_is_named_without_its_value(tmp_path: Path)
     assert "secret" not in str(refused.value)
 
 
+def test_a_file_may_hold_more_than_its_first_line_says(tmp_path: Path) -> None:
+    resources = [patient(), encounter(), observation("long", note=[{"text": "x" * 17_000_000}]), observation("o2")]
+    apart = run(tmp_path / "apart", *resources[:2], *resources[3:], observation("long"))
+    folder = tmp_path / "together"
+    folder.mkdir()
+    (folder / "Patient.ndjson").write_text("\n".join(map(json.dumps, resources)), encoding="utf-8")
+    together = import_fhir(folder, job(tmp_path / "records"))
+    assert (together.rows, together.outcomes) == (apart.rows, apart.outcomes)
+    assert outcomes(together, "Observation") == {"imported": 2}
+
+
+def test_an_export_without_patients_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordsError, match="there are no patients in it; export them as well"):
+        run(tmp_path, observation())
+
+
 def test_bundles_mixed_files_and_bulk_files_say_the_same(tmp_path: Path) -> None:
     resources = [patient(), encounter(), observation(), condition(), {"resourceType": "Claim", "id": "1"}]
     bulk = import_fhir(write(tmp_path / "bulk", *resources), job(tmp_path / "a"))

@@ -54,7 +54,7 @@ def test_a_pack_is_built_once_and_anew_when_its_records_change(tmp_path: Path) -
 def test_a_build_that_fails_leaves_the_pack_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
     pack.build_pack(records)
-    monkeypatch.setattr(build_table, "_sort", lambda *_: 1 / 0)
+    monkeypatch.setattr(build_table.TableBuild, "sort", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pack.build_pack(records)
     assert pack.open_pack(records) is not None

@@ -12,7 +12,7 @@ from small_site import DRUG, open_site, people_measure, write_site
 from rounds.engines import duck, pack
 from rounds.engines.duck import Asked
 from rounds.engines.pack import batch as batching
-from rounds.engines.pack import blocks, build_table, program
+from rounds.engines.pack import blocks, build_table, program, reading
 from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Events, Has, Not, Observed
@@ -139,12 +139,13 @@ def test_concepts_of_several_lists_are_looked_at_once(records: Records, monkeypa
     assert concepts == len({11, 12, 13, 14, 15})
 
 
-def test_a_concept_with_many_rows_is_sorted_group_by_group(
+def test_many_rows_are_sorted_some_people_at_a_time(
     records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pack.build_pack(records, tmp_path / "whole")
-    monkeypatch.setattr(build_table, "_MOST_ROWS", 70)
-    monkeypatch.setattr(build_table, "BATCH_ROWS", 90)
-    pack.build_pack(records, tmp_path / "grouped")
+    monkeypatch.setattr(build_table, "SORTED_ROWS", 70)
+    monkeypatch.setattr(build_table, "_ROWS_A_SLOT", 20)
+    monkeypatch.setattr(reading, "BATCH_ROWS", 90)
+    pack.build_pack(records, tmp_path / "by people")
     for path in (tmp_path / "whole").glob("*.npy"):
-        assert (np.load(path) == np.load(tmp_path / "grouped" / path.name)).all(), path.name
+        assert (np.load(path) == np.load(tmp_path / "by people" / path.name)).all(), path.name

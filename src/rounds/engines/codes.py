@@ -64,7 +64,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
                 f"site {records.site}: measure {measure.ref} needs the table {table}, and there is no "
                 f"{records.file_of(table)} in {records.folder}; export it, or leave this site out of the measure"
             )
-    for table, column in sorted(set(_columns(question))):
+    for table, column in sorted(set(columns_needed(question))):
         if records.lacks(table, column):
             yield (
                 f"site {records.site}: measure {measure.ref} needs the column `{column}` of {records.file_of(table)}, "
@@ -75,7 +75,7 @@ def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: 
         yield from _code_problems(connection, codes, measure, records)
 
 
-def _columns(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
+def columns_needed(question: RecordsQuestion) -> Iterator[tuple[EventTable, str]]:
     """Yield the columns beyond the required ones without which a question would find nothing at a site."""
     for scored in (events for events in question.events if isinstance(events, Scored)):
         for component in scored.score.components:

@@ -15,7 +15,6 @@ from rounds.measures.definitions import Measure
 from rounds.measures.kinds import QUANTITIES, TALLIED, CountKind
 from rounds.measures.periods import Period
 from rounds.measures.questions import PersonTime, RecordsQuestion
-from rounds.measures.strata import LEVELS, Stratum
 
 Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
@@ -80,9 +79,10 @@ class Grid:
     """For each row of `keys` its place among periods and levels in their own order."""
 
     @classmethod
-    def of(cls, *, member: str, periods: tuple[Period, ...], strata: tuple[Stratum, ...]) -> Self:
-        """Return the grid of some periods and strata."""
-        levels = [LEVELS[stratum] for stratum in strata]
+    def of(cls, measure: Measure, *, member: str, periods: tuple[Period, ...]) -> Self:
+        """Return the grid of some periods and a measure's strata."""
+        strata = measure.strata
+        levels = [measure.levels(stratum) for stratum in strata]
         rows = [(member, period.start, *level) for period in periods for level in product(*levels)]
         schema = {
             name: kind for name, kind in count_schema(strata).items() if name not in QUANTITIES[CountKind.PROPORTION]

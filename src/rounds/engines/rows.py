@@ -1,6 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only
 """What engines see of a site: its people and the rows of its tables, in the same few columns whatever the table."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -10,11 +11,16 @@ from rounds.measures.events import Detail, EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.tables import EVENT_TABLES
 
+SEX: Final = (
+    "CASE gender_concept_id "
+    + " ".join(f"WHEN {concept} THEN '{sex}'" for concept, sex in SEX_BY_CONCEPT.items())
+    + " ELSE 'unknown' END"
+)
+"""A person's sex, from a row of `person`."""
+
 PEOPLE: Final = (
     "SELECT person_id, year_of_birth AS born, CAST(coalesce(month_of_birth, 7) AS INTEGER) AS month, "
-    "CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day, CASE gender_concept_id "
-    + " ".join(f"WHEN {concept} THEN '{sex}'" for concept, sex in SEX_BY_CONCEPT.items())
-    + " ELSE 'unknown' END AS sex FROM person"
+    f"CAST(coalesce(day_of_birth, 1) AS INTEGER) AS day, {SEX} AS sex FROM person"
 )
 """A person: year, month and day of birth (July and the first where they are not known) and sex."""
 
@@ -54,8 +60,10 @@ _ENTRIES_SQL: Final = (
 )
 
 
-def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
-    """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`.
+def rows_sql(
+    table: EventTable, without_end: Extent = Extent.FIRST_DAY, *, more: Mapping[str, str] | None = None
+) -> str:
+    """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`, and then more of its columns, by name.
 
     `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
     no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
@@ -83,7 +91,8 @@ def rows_sql(table: EventTable, without_end: Extent = Extent.FIRST_DAY) -> str:
     shown = (
         f"CAST({sql} AS BIGINT) AS {name}" if name in wide else f"{sql} AS {name}" for name, sql in columns.items()
     )
-    return f"SELECT {', '.join(shown)} FROM {of.name}"
+    also = (f"{column} AS {name}" for name, column in (more or {}).items())
+    return f"SELECT {', '.join([*shown, *also])} FROM {of.name}"
 
 
 def marked_sql(table: EventTable, detail: Detail, concepts: tuple[int, ...]) -> str:

@@ -195,7 +195,7 @@ def _meaning(part: object) -> object:
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
     names = field_names(type(part))
-    if names:
+    if names is not None:
         said = {name: getattr(part, name) for name in names}
         kept = {
             name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value

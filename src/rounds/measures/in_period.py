@@ -36,7 +36,7 @@ def _named(part: object) -> bool:
         return True
     if isinstance(part, tuple):
         return any(map(_named, part))
-    return any(_named(getattr(part, name)) for name in field_names(type(part)))
+    return any(_named(getattr(part, name)) for name in field_names(type(part)) or ())
 
 
 def _put_in(part: _Part, period: Period) -> _Part:

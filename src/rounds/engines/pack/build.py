@@ -1,4 +1,3 @@
-# ruff: noqa: S608  SQL is built from our own table and column names and quoted paths only
 """Builds a pack: everybody numbered, every table sorted by concept, person and moment, aside, and served when whole."""
 
 import json
@@ -11,31 +10,20 @@ from typing import Any, Final, TypeVar
 import duckdb
 import numpy as np
 
-from rounds.engines.pack.build_table import (
-    BATCH_ROWS,
-    Known,
-    Observation,
-    Spans,
-    TableBuild,
-    clipped,
-    days_sql,
-    outside,
-)
-from rounds.engines.pack.days import ORIGIN
-from rounds.engines.pack.files import save
+from rounds.engines.pack.build_table import TableBuild
+from rounds.engines.pack.files import room_aside, save
 from rounds.engines.pack.layout import (
     FORMAT,
     MANIFEST,
-    Array,
     Pack,
     digest_of,
+    empty_array,
     open_pack,
     packs_folder,
     sizes_of,
 )
-from rounds.engines.rows import OBSERVED, PEOPLE
+from rounds.engines.pack.people import Observation, build_observation, build_people
 from rounds.errors import RecordsError
-from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
 from rounds.storage.atomic import write_folder
@@ -93,23 +81,41 @@ def _flush(folder: Path) -> None:
 
 
 def _fill(folder: Path, records: Records, *, threads: int, memory_limit: str) -> dict[str, Any]:
-    with records.connect(threads=threads, memory_limit=memory_limit) as connection:
-        known, people = _people(folder, connection)
-        observed, vague = _observed(folder, connection, known, people)
-        _vocabulary(folder, connection, records)
-        events = [source for source in records.sources if source.table.is_event]
-        tables = [TableBuild.laid_out(folder, connection, source) for source in events]
-        batches = [batch for table in tables for batch in table.batches(connection)]
     with (
         records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
         ThreadPoolExecutor(threads) as pool,
     ):
-        _all_of(pool, lambda batch: batch.table.fill(batch, connection.cursor(), known), batches)
-        portions = [portion for table in tables for portion in table.portions()]
-        _all_of(pool, Spans.sort, sorted(portions, key=lambda portion: -portion.rows))
-        abouts = _all_of(pool, lambda table: table.finish(observed), tables)
-    named = {table.table.value: about for table, about in zip(tables, abouts, strict=True)}
-    return {"people": people, "observed_vague": vague, "tables": named}
+        people = build_people(folder, connection, records)
+        observation = build_observation(folder, connection, records, people)
+        _vocabulary(folder, connection, records)
+        tables = {
+            source.table.name: _table(
+                TableBuild.planned(folder, connection, source, people), observation, connection, pool
+            )
+            for source in records.sources
+            if source.table.is_event
+        }
+    return people.manifest | {"observed_vague": observation.vague, "tables": tables}
+
+
+def _table(
+    table: TableBuild, observation: Observation, connection: duckdb.DuckDBPyConnection, pool: Executor
+) -> dict[str, Any]:
+    _all_of(pool, lambda number: table.read(number, connection), range(len(table.batches)))
+    chunks = table.chunks()
+    shape = len(chunks), len(table.concepts.ids)
+    counts = room_aside(table.folder, shape[0] * shape[1], "int64").reshape(shape)
+
+    def count(place: int) -> None:
+        counts[place] = table.count(chunks[place])
+
+    _all_of(pool, count, range(len(chunks)))
+    of_all = counts.sum(axis=0)
+    place = np.cumsum(of_all) - of_all
+    for of_chunk in counts:
+        of_chunk[:], place = place, place + of_chunk
+    _all_of(pool, lambda number: table.sort(chunks[number], counts[number], observation), range(len(chunks)))
+    return table.finish(of_all)
 
 
 def _all_of(pool: Executor, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
@@ -120,50 +126,6 @@ def _all_of(pool: Executor, work: Callable[[T], R], several: Iterable[T]) -> lis
     finally:
         for one in waiting:
             one.cancel()
-
-
-def _people(folder: Path, connection: duckdb.DuckDBPyConnection) -> tuple[Known, int]:
-    levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(LEVELS[Stratum.SEX]))
-    found = connection.execute(
-        f"SELECT person_id, CAST(CASE sex {levels} END AS UTINYINT) AS sex, CAST(born AS SMALLINT) AS born, month, day "
-        f"FROM ({PEOPLE}) p ORDER BY sex, born, person_id"
-    ).fetchnumpy()
-    ids, number = found["person_id"], len(found["person_id"])
-    birth = np.empty(number, dtype=np.uint16)
-    for at in range(0, number, BATCH_ROWS):
-        some = slice(at, at + BATCH_ROWS)
-        birth[some] = _birthdays(found["born"][some], found["month"][some], found["day"][some])
-    save(folder, "people.birth", birth)
-    save(folder, "people.sex", found["sex"])
-    save(folder, "people.born", found["born"])
-    return Known.of(ids), number
-
-
-def _birthdays(born: Array, month: Array, day: Array) -> Array:
-    """Return the day people were born on, a month's last where their month is shorter."""
-    months = (born.astype(np.int64) - 1970) * 12 + month - 1
-    starts = months.astype("datetime64[M]").astype("datetime64[D]")
-    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
-    birth = starts + np.minimum(day.astype("timedelta64[D]") - 1, length - 1)
-    return clipped((birth - np.datetime64(ORIGIN)).astype(np.int64))
-
-
-def _observed(
-    folder: Path, connection: duckdb.DuckDBPyConnection, known: Known, people: int
-) -> tuple[Observation, bool]:
-    sql = f"SELECT CAST(person_id AS BIGINT) AS person_id, {days_sql('first')}, {days_sql('last')} FROM ({OBSERVED}) o"
-    found = connection.execute(sql).fetchnumpy()
-    person = known.numbers(found["person_id"])
-    order = np.argsort(person, kind="stable")
-    order = order[np.searchsorted(person[order], 0) :]
-    start = np.zeros(people + 1, dtype=np.int64)
-    np.cumsum(np.bincount(person[order], minlength=people), out=start[1:])
-    first, last = found["first"][order], found["last"][order]
-    vague = bool(np.any(outside(first)) or np.any(outside(last)))
-    observed = Observation(start=start, first=clipped(first), last=clipped(last))
-    for name in ("start", "first", "last"):
-        save(folder, f"observed.{name}", getattr(observed, name))
-    return observed, vague
 
 
 def _vocabulary(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> None:
@@ -182,5 +144,5 @@ def _vocabulary(folder: Path, connection: duckdb.DuckDBPyConnection, records: Re
         if records.has(table):
             (ids,) = connection.execute(sql).fetchnumpy().values()
         else:
-            ids = np.empty(0)
+            ids = empty_array("int64")
         save(folder, f"vocabulary.{name}", np.asarray(ids, dtype=np.int64))

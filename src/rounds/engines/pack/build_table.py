@@ -1,8 +1,6 @@
-# ruff: noqa: S608  SQL is built from our own table and column names and quoted paths only
-"""Builds one table of a pack: its rows brought to their concepts file by file, then sorted concept by concept."""
+"""Builds one table of a pack: its rows are laid aside by people, and then sorted some thousands of people at a time."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -12,263 +10,206 @@ import duckdb
 import numpy as np
 
 from rounds.engines.pack import sorting
-from rounds.engines.pack.days import LAST_DAY, ORIGIN
+from rounds.engines.pack.days import LAST_DAY, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside, save
-from rounds.engines.pack.layout import COLUMN_TYPES, Array
-from rounds.engines.rows import rows_sql
-from rounds.measures.events import WITH_VALUE, WITH_VISIT, EventTable
+from rounds.engines.pack.kernels import Moments
+from rounds.engines.pack.layout import COLUMN_TYPES, Array, empty_array
+from rounds.engines.pack.numbering import Met
+from rounds.engines.pack.people import Observation, People
+from rounds.engines.pack.reading import Batch, batches, events_wanted
+from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
 
-BATCH_ROWS: Final = 500_000
+SORTED_ROWS: Final = 300_000
+"""That are sorted at once, if no single slot of people has more: sorting takes some 60 bytes of memory a row."""
+_ROWS_A_SLOT: Final = 50_000
+_MOST_SLOTS: Final = 4_096
+_AT_CARE_SITES: Final = (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
 _MINUTE_BITS: Final = 11
-_DAY_BITS: Final = 16
-_FEW_ROWS: Final = 10_000
-_MOST_ROWS: Final = 1_000_000
-"""That are sorted at once: sorting takes 32 bytes of memory a row."""
-_TIED: Final = ("value", "last", "unit", "answer", "visit")
+_DAY_BITS: Final = LAST_DAY.bit_length()
+_KEY_BITS: Final = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """The number of each person, or of each concept of a table, by id."""
-
-    slots: Array
-    places: Array
-
-    @classmethod
-    def of(cls, ids: Array) -> Self:
-        """Number ids from 0 in the order they are given in."""
-        size = 1 << max(4, (2 * len(ids)).bit_length())
-        slots, places = np.zeros(size, dtype=np.int64), np.full(size, -1, dtype=np.int32)
-        sorting.make_lookup(np.ascontiguousarray(ids, dtype=np.int64), slots, places)
-        return cls(slots=slots, places=places)
-
-    def numbers(self, ids: Array) -> Array:
-        """Return the numbers of some ids; -1 where one is unknown."""
-        found = np.empty(len(ids), dtype=np.int32)
-        sorting.look_up(ids, self.slots, self.places, found)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Observation periods: those of person p stand at start[p]..start[p + 1]."""
-
-    start: Array
-    first: Array
-    last: Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows of one file that are read together."""
+class Chunk:
+    """People whose rows of a table are sorted together: those of some slots."""
 
     table: "TableBuild"
-    sql: str
+    slots: slice
+    pieces: tuple[Array, Array]
+    """Where the rows of these slots start and stop, batch by batch."""
     rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spans:
-    """Concepts of a table that are sorted together, by where their rows stand."""
-
-    table: "TableBuild"
-    spans: list[tuple[int, int]]
-
-    @property
-    def rows(self) -> int:
-        return sum(stop - start for start, stop in self.spans)
-
-    def sort(self) -> None:
-        columns = self.table.columns
-        for start, stop in self.spans:
-            many = stop - start > _MOST_ROWS
-            for low, high in _by_people(columns, start, stop, self.table.folder) if many else [(start, stop)]:
-                _sort(columns, low, high)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TableBuild:
-    """A table while it is built. Several threads may fill it."""
+    """A table while it is built. Several threads may do so."""
 
     folder: Path
-    source: Source
     table: EventTable
-    concepts: Array
+    people: People
+    batches: list[Batch]
     starts: Array
-    stops: Array
-    """Where the next row of each concept goes; in the end, where its rows stop."""
-    rows: int
-    slots: Known
-    columns: dict[str, Array] = field(default_factory=dict)
+    """Where the rows of each batch are laid aside."""
+    bounds: Array
+    """Where among those the rows of each slot begin, shape (batches, slots + 1)."""
+    width: int
+    """How many people a slot has."""
+    aside: dict[str, Array]
+    """The rows as they were read, batch by batch, and by slot in each."""
+    concepts: Met = field(default_factory=Met)
     vague: set[str] = field(default_factory=set)
-    _placing: Lock = field(default_factory=Lock)
+    rows: int = 0
+    """Of people who are counted; known once everything is read."""
+    columns: dict[str, Array] = field(default_factory=dict)
+    inside: Array | None = None
+    _ranks: Array = field(default_factory=lambda: empty_array("int32"))
+    _opening: Lock = field(default_factory=Lock)
 
     @classmethod
-    def laid_out(cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source) -> Self:
-        """Return a table with room for every row, and none in it yet."""
+    def planned(cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source, people: People) -> Self:
+        """Return a table with room aside for every row, and none read yet."""
         table = EventTable(source.table.name)
-        counted = connection.execute(
-            f"SELECT concept, count(*) AS number FROM ({rows_sql(table)}) r GROUP BY concept ORDER BY concept"
-        ).fetchnumpy()
-        concepts = np.asarray(counted["concept"], dtype=np.int64)
-        stops = np.cumsum(counted["number"], dtype=np.int64)
-        starts = stops - counted["number"]
-        found = cls(
+        stored = _stored(table, source, has_care_sites=people.care_sites is not None)
+        several = batches(source, events_wanted(table, tuple(name for name in stored if name != "person")), connection)
+        starts = np.cumsum([0, *(batch.rows for batch in several)], dtype=np.int64)
+        rows = int(starts[-1])
+        slots = min(max(1, rows // _ROWS_A_SLOT), _MOST_SLOTS)
+        width = max(1, -(-len(people) // slots))
+        kinds = {"concept": "int32"} | {name: COLUMN_TYPES[name] for name in stored}
+        return cls(
             folder=folder,
-            source=source,
             table=table,
-            concepts=concepts,
-            starts=starts,
-            stops=starts.copy(),
-            rows=int(stops[-1]) if len(stops) else 0,
-            slots=Known.of(concepts),
+            people=people,
+            batches=several,
+            starts=starts[:-1],
+            bounds=np.zeros((len(several), -(-len(people) // width) + 1), dtype=np.int64),
+            width=width,
+            aside={name: room_aside(folder, rows, kind) for name, kind in kinds.items()},
         )
-        found.columns = {name: found._new(name) for name in found._stored()}
-        return found
 
-    def batches(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Batch]:
-        """Yield what is to be read, none of it larger than `BATCH_ROWS`."""
-        days = {"first": days_sql("first"), "last": days_sql("last")}
-        wide = {
-            "value": "coalesce(value, CAST('NaN' AS REAL)) AS value",
-            "minute": "CAST(minute AS USMALLINT) AS minute",
-        }
-        wanted = ["concept", *(name for name in self.columns if name != "person")]
-        shown = ", ".join(
-            ["CAST(person_id AS BIGINT) AS person_id", *(days.get(name) or wide.get(name) or name for name in wanted)]
-        )
-        for select in self.source.by_file:
-            ((rows,),) = connection.execute(f"SELECT count(*) FROM ({select}) t").fetchall()
-            for first in range(0, rows, BATCH_ROWS):
-                last = min(first + BATCH_ROWS, rows)
-                some = f" WHERE rounds_row BETWEEN {first + 1} AND {last}" if rows > BATCH_ROWS else ""
-                named = f"WITH {self.source.table.name} AS (SELECT * FROM ({select}) t{some}) "
-                sql = f"{named}SELECT {shown} FROM ({rows_sql(self.table)}) r"
-                yield Batch(table=self, sql=sql, rows=last - first)
-
-    def fill(self, batch: Batch, connection: duckdb.DuckDBPyConnection, people: Known) -> None:
-        """Bring some rows to their concepts. Their order there comes from sorting alone, whoever comes first."""
-        found = connection.execute(batch.sql).fetchnumpy()
-        at = np.empty(len(found["first"]), dtype=np.int64)
-        concept, person = self.slots.numbers(found.pop("concept")), people.numbers(found.pop("person_id"))
-        with self._placing:
-            sorting.assign(concept, person, self.stops, at)
-        for name, column in self.columns.items():
-            values, lost = (person, False) if name == "person" else fitted(name, found.pop(name))
+    def read(self, number: int, connection: duckdb.DuckDBPyConnection) -> None:
+        """Lay the rows of a batch aside. Those of people who are not counted are left out."""
+        found = self.batches[number].read(connection)
+        found["concept"] = self.concepts.numbers(found["concept"])
+        found["person"] = self.people.known.numbers(found.pop("person_id"))
+        bounds = self.bounds[number]
+        order = np.empty(len(found["person"]), dtype=np.int32)
+        sorting.by_slot(found["person"], self.width, bounds, order)
+        order, start = order[: bounds[-1]], int(self.starts[number])
+        for name, column in self.aside.items():
+            values, lost = self._fitted(name, found.pop(name))
             if lost:
                 self.vague.add(name)
-            sorting.scatter(column, at, values)
+            sorting.pick(values, order, column[start : start + len(order)])
+        bounds += start
 
-    def portions(self) -> list[Spans]:
-        """Return concepts, the largest first, in portions that are worth a thread's while."""
-        spans = sorted(zip(self.starts.tolist(), self.stops.tolist(), strict=True), key=lambda span: span[0] - span[1])
-        large = [[span] for span in spans if span[1] - span[0] >= _FEW_ROWS]
-        small = spans[len(large) :]
-        shared = large + [small[at : at + 200] for at in range(0, len(small), 200)]
-        return [Spans(table=self, spans=several) for several in shared]
+    def _fitted(self, name: str, values: Array) -> tuple[Array, bool]:
+        """Return values in the pack's type, and whether something of them is lost."""
+        if name in ("first", "last"):
+            return clipped(values), bool(np.any(outside(values)))
+        if name in ("unit", "answer"):
+            narrow = values.astype(np.int32)
+            return narrow, bool(np.any(narrow != values))
+        if name == "care_site" and self.people.care_sites is not None:
+            return self.people.care_sites.numbers(values), False
+        return values, False
 
-    def finish(self, observation: Observation) -> dict[str, Any]:
-        """Say of every row whether it lies in observation, write the index and return what the manifest says."""
-        self._inside(observation)
-        for name, index in {"concepts": self.concepts, "starts": self.starts, "stops": self.stops}.items():
-            save(self.folder, f"{self.table.value}.{name}", index)
-        return {"rows": self.rows, "columns": sorted(self.columns), "vague": sorted(self.vague)}
+    def chunks(self) -> list[Chunk]:
+        """Return what is to be sorted, when everything is read; and make room for it."""
+        number = (self.bounds[:, 1:] - self.bounds[:, :-1]).sum(axis=0, dtype=np.int64)
+        _, self._ranks = self.concepts.ranked()
+        self.rows = int(number.sum())
+        self.columns = {name: self._new(name) for name in self.aside if name != "concept"}
+        return [self._chunk(slots, int(number[slots].sum())) for slots in self._slots(number)]
 
-    def _stored(self) -> list[str]:
-        of = EVENT_TABLES[self.table]
-        shown = {
-            "last": of.end is not None and (of.column(of.end).required or of.end not in self.source.missing),
-            "minute": of.time is not None and of.time not in self.source.missing,
-            "value": self.table in WITH_VALUE,
-            "unit": self.table in WITH_VALUE,
-            "answer": self.table in WITH_VALUE,
-            "visit": self.table in WITH_VISIT,
-        }
-        return ["person", "first", *(name for name, there in shown.items() if there)]
+    def _slots(self, number: Array) -> Iterator[slice]:
+        most = max(1, (1 << (_KEY_BITS - _MINUTE_BITS - _DAY_BITS - _bits(len(self._ranks)))) // self.width)
+        first, rows = 0, 0
+        for slot, more in enumerate(number.tolist()):
+            if slot > first and (rows + more > SORTED_ROWS or slot - first == most):
+                yield slice(first, slot)
+                first, rows = slot, 0
+            rows += more
+        if rows:
+            yield slice(first, len(number))
+
+    def _chunk(self, slots: slice, rows: int) -> Chunk:
+        pieces = self.bounds[:, slots.start].copy(), self.bounds[:, slots.stop].copy()
+        return Chunk(table=self, slots=slots, pieces=pieces, rows=rows)
+
+    def count(self, chunk: Chunk) -> Array:
+        """Return how many rows each concept has in a chunk, in the order of their ids."""
+        counts = np.zeros(len(self._ranks), dtype=np.int64)
+        sorting.count_ranks(self.aside["concept"], *chunk.pieces, self._ranks, counts)
+        return counts
+
+    def sort(self, chunk: Chunk, places: Array, observation: Observation) -> None:
+        """Sort the rows of a chunk and put them where each concept's go."""
+        rank = np.empty(chunk.rows, dtype=np.int32)
+        sorting.join_ranks(self.aside["concept"], *chunk.pieces, self._ranks, rank)
+        of = {name: np.empty(chunk.rows, dtype=column.dtype) for name, column in self.columns.items()}
+        for name, values in of.items():
+            sorting.join(self.aside[name], *chunk.pieces, values)
+        base = chunk.slots.start * self.width
+        of_person = _bits((chunk.slots.stop - chunk.slots.start) * self.width)
+        bits = np.array([_bits(len(self._ranks)), of_person, _DAY_BITS, _MINUTE_BITS if "minute" in of else 0])
+        key = np.empty(chunk.rows, dtype=np.int64)
+        # A column that is not there may be written to as well: kernels are compiled for each kind of array apart.
+        moments = Moments(**{name: of.get(name, np.empty(0, COLUMN_TYPES[name])) for name in Moments._fields})
+        sorting.make_keys(rank, of["person"], moments.first, moments.minute, base, bits, key)
+        order = sorting.sorted_order(key, int(bits.sum()))
+        sorting.order_ties(order, key, moments)
+        stops = np.cumsum(np.bincount(rank, minlength=len(self._ranks)))
+        starts = np.concatenate([[0], stops[:-1]])
+        for name, values in of.items():
+            sorting.put_down(values, order, starts, stops, places, self.columns[name])
+        inside = np.empty(chunk.rows, dtype=np.uint8)
+        periods = observation.start, observation.first, observation.last
+        if sorting.mark_inside(of["person"], moments.first, *periods, inside) < chunk.rows:
+            sorting.put_down(inside, order, starts, stops, places, self._inside())
+
+    def _inside(self) -> Array:
+        """Return the column that says which rows lie in observation: all of them, until somebody says otherwise."""
+        with self._opening:
+            if self.inside is None:
+                self.inside = self._new("inside")
+                self.inside[:] = 1
+            return self.inside
 
     def _new(self, name: str) -> Array:
         return new_array(self.folder, f"{self.table.value}.{name}", kind=COLUMN_TYPES[name], length=self.rows)
 
-    def _inside(self, observation: Observation) -> None:
-        inside = self._new("inside")
-        found = 0
-        for start, stop in zip(self.starts, self.stops, strict=True):
-            found += sorting.mark_inside(
-                self.columns["person"][start:stop],
-                self.columns["first"][start:stop],
-                observation.start,
-                observation.first,
-                observation.last,
-                inside[start:stop],
-            )
-        if found == int(np.sum(self.stops - self.starts)):
-            (self.folder / f"{self.table.value}.inside.npy").unlink()
-        else:
-            self.columns["inside"] = inside
+    def finish(self, counts: Array) -> dict[str, Any]:
+        """Write the index, and return what the manifest says."""
+        self.aside.clear()
+        concepts, _ = self.concepts.ranked()
+        met = counts > 0
+        stops = np.cumsum(counts[met], dtype=np.int64)
+        index = {"concepts": concepts[met], "starts": stops - counts[met], "stops": stops}
+        for name, column in index.items():
+            save(self.folder, f"{self.table.value}.{name}", column)
+        columns = sorted([*self.columns, *(["inside"] if self.inside is not None else [])])
+        return {"rows": self.rows, "columns": columns, "vague": sorted(self.vague)}
 
 
-def fitted(name: str, values: Array) -> tuple[Array, bool]:
-    """Return values in the pack's type, and whether something of them is lost."""
-    if name in ("first", "last"):
-        return clipped(values), bool(np.any(outside(values)))
-    if name in ("unit", "answer"):
-        narrow = values.astype(np.int32)
-        return narrow, bool(np.any(narrow != values))
-    return values, False
+def _stored(table: EventTable, source: Source, *, has_care_sites: bool) -> list[str]:
+    """Return the columns that a pack has of a table, but for `inside`."""
+    of = EVENT_TABLES[table]
+    shown = {
+        "last": of.end is not None and (of.column(of.end).required or of.end not in source.missing),
+        "minute": of.time is not None and of.time not in source.missing,
+        "value": table in WITH_VALUE,
+        "unit": table in WITH_VALUE,
+        "answer": table in WITH_VALUE,
+        "visit": table in WITH_VISIT,
+        "stay": table in WITH_STAY and of.stay not in source.missing,
+        "care_site": has_care_sites and table in _AT_CARE_SITES and "care_site_id" not in source.missing,
+    }
+    return ["person", "first", *(name for name, there in shown.items() if there)]
 
 
-def outside(days: Array) -> Array:
-    """Say which days a pack cannot hold."""
-    return np.asarray((days < 1) | (days >= LAST_DAY))
-
-
-def clipped(days: Array) -> Array:
-    """Return days as a pack holds them."""
-    return np.clip(days, 0, LAST_DAY).astype(np.uint16)
-
-
-def days_sql(name: str) -> str:
-    """Return SQL that makes a date a day's number."""
-    return f"CAST({name} - DATE '{ORIGIN}' AS INTEGER) AS {name}"
-
-
-def _sort(columns: dict[str, Array], start: int, stop: int) -> None:
-    """Sort the rows of one concept, or of some people with it, where they stand."""
-    if stop - start < 2:
-        return
-    of = {name: column[start:stop] for name, column in columns.items()}
-    key = of["person"].astype(np.int64)
-    key <<= _DAY_BITS
-    key |= of["first"]
-    key <<= _MINUTE_BITS
-    if "minute" in of:
-        key |= of["minute"]
-    few = stop - start < _FEW_ROWS
-    order = np.argsort(key).astype(np.int32) if few else sorting.sorted_order(key, int(key.max()).bit_length())
-    sorting.order_ties(order, key, *(of.get(name, np.empty(0, dtype=COLUMN_TYPES[name])) for name in _TIED))
-    del key
-    for values in of.values():
-        values[:] = values[order]
-
-
-def _by_people(columns: dict[str, Array], start: int, stop: int, folder: Path) -> list[tuple[int, int]]:
-    """Bring rows of one concept into groups of people, few enough to be sorted in little memory; return where."""
-    rows, person = stop - start, columns["person"][start:stop]
-    groups = -(-rows // _MOST_ROWS)
-    width = int(person.max()) // groups + 1
-    chunks = [slice(at, min(at + BATCH_ROWS, rows)) for at in range(0, rows, BATCH_ROWS)]
-    number = sum(np.bincount(person[chunk] // width, minlength=groups) for chunk in chunks)
-    stops = np.cumsum(number)
-    cursor = stops - number
-    with ExitStack() as files:
-        aside = {name: files.enter_context(room_aside(folder, column[start:stop])) for name, column in columns.items()}
-        for chunk in chunks:
-            at = np.empty(chunk.stop - chunk.start, dtype=np.int64)
-            sorting.assign((person[chunk] // width).astype(np.int32), person[chunk], cursor, at)
-            for name, column in columns.items():
-                sorting.scatter(aside[name], at, column[start:stop][chunk])
-        for name, column in columns.items():
-            column[start:stop] = aside[name]
-    return [(start + int(low), start + int(high)) for low, high in zip(stops - number, stops, strict=True)]
+def _bits(number: int) -> int:
+    """Return how many bits tell so many things apart."""
+    return max(number - 1, 0).bit_length()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rounds.engines.codes import Concepts, prepare, records_question
-from rounds.engines.codes import _columns as columns_needed
+from rounds.engines.codes import Concepts, columns_needed, prepare, records_question
 from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.groups import grouping_problems
 from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack
 from rounds.measures.codelists import CodeList
@@ -41,7 +41,8 @@ def _answerable(measure: Measure, records: Records) -> bool:
     if not isinstance(question, RecordsQuestion):
         return False
     has_tables = all(records.has(table) for table in question.tables)
-    return has_tables and not any(records.lacks(table, column) for table, column in columns_needed(question))
+    has_columns = not any(records.lacks(table, column) for table, column in columns_needed(question))
+    return has_tables and has_columns and not any(grouping_problems(measure, records))
 
 
 def _known(codes: CodeList, records: Records, pack: Pack) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,17 @@ def day_number(day: date) -> int:
     if day in (date.min, date.max):
         return -_OPEN if day == date.min else _OPEN
     return day.toordinal() - ORIGIN.toordinal()
+
+
+def outside(days: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Say which days a pack cannot hold."""
+    return np.asarray((days < 1) | (days >= LAST_DAY))
+
+
+def clipped(days: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """Return days as a pack holds them."""
+    held: npt.NDArray[np.uint16] = np.clip(days, 0, LAST_DAY).astype(np.uint16)
+    return held
 
 
 def is_open(day: int) -> bool:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from rounds.engines.cohorts.entries import ENTRIES, check_cohorts, lay_down_entries
-from rounds.engines.pack.days import LAST_DAY, ORIGIN
-from rounds.engines.pack.layout import COLUMN_TYPES, Array, Pack, PackTable
+from rounds.engines.pack.days import clipped, outside
+from rounds.engines.pack.layout import COLUMN_TYPES, Array, Pack, PackTable, empty_array
+from rounds.engines.pack.reading import days_sql, sex_sql
 from rounds.engines.pack.sorting import mark_inside
 from rounds.engines.rows import PEOPLE
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
-from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
 
 
@@ -34,14 +34,12 @@ def with_entries(pack: Pack, records: Records, measures: Sequence[Measure], *, t
         cohorts = check_cohorts(connection, measures, records)
         lay_down_entries(connection, cohorts)
         # Everybody's number in the pack is their place by sex, year of birth and id.
-        levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(LEVELS[Stratum.SEX]))
         numbered = (
-            f"SELECT person_id, row_number() OVER (ORDER BY CASE sex {levels} END, born, person_id) - 1 AS person "
+            f"SELECT person_id, row_number() OVER (ORDER BY {sex_sql()}, born, person_id) - 1 AS person "
             f"FROM ({PEOPLE}) p"
         )
         found = connection.execute(
-            f"SELECT e.concept, CAST(p.person AS INTEGER) AS person, "
-            f"CAST(e.first - DATE '{ORIGIN}' AS INTEGER) AS first, CAST(e.last - DATE '{ORIGIN}' AS INTEGER) AS last "
+            f"SELECT e.concept, CAST(p.person AS INTEGER) AS person, {days_sql('first')}, {days_sql('last')} "
             f"FROM {ENTRIES} e JOIN ({numbered}) p ON p.person_id = e.person_id ORDER BY e.concept, p.person, e.first"
         ).fetchnumpy()
     return replace(pack, tables={**pack.tables, EventTable.COHORT: _table(pack, found)})
@@ -50,13 +48,12 @@ def with_entries(pack: Pack, records: Records, measures: Sequence[Measure], *, t
 def _table(pack: Pack, found: dict[str, Array]) -> PackTable:
     of_rows = np.asarray(found["concept"], dtype=np.int64)
     concepts, starts, number = np.unique(of_rows, return_index=True, return_counts=True)
-    columns = {name: np.empty(0, dtype=kind) for name, kind in COLUMN_TYPES.items()}
+    columns = {name: empty_array(kind) for name, kind in COLUMN_TYPES.items()}
     columns["person"] = np.asarray(found["person"], dtype=np.int32)
     vague = []
     for name in ("first", "last"):
-        days = np.asarray(found[name], dtype=np.int64)
-        columns[name] = np.clip(days, 0, LAST_DAY).astype(np.uint16)
-        if np.any((days < 1) | (days >= LAST_DAY)):
+        columns[name] = clipped(found[name])
+        if np.any(outside(found[name])):
             vague.append(name)
     inside = np.empty(len(columns["person"]), dtype=np.uint8)
     observed = (pack.observed_start, pack.observed_first, pack.observed_last)

@@ -1,9 +1,7 @@
-"""Arrays as files of a pack."""
+"""Arrays as files of a pack, and as files that nobody sees."""
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +28,17 @@ def new_array(folder: Path, name: str, *, kind: str, length: int) -> Array:
     array: Array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(length,))
     with path.open("r+b") as stream:
         os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
-    return array
+    return np.asarray(array)
 
 
-@contextmanager
-def room_aside(folder: Path, like: Array) -> Iterator[Array]:
-    """Give an array of the same shape and type that lies in a file without a name, so that it takes no memory.
+def room_aside(folder: Path, length: int, kind: str) -> Array:
+    """Return an array that lies in a file without a name, so that it takes no memory and goes when nobody holds it.
 
     Raises:
         OSError: if there is no room for it.
     """
+    size = max(length, 1)
     with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, max(like.nbytes, 1))
-        yield np.memmap(file, dtype=like.dtype, mode="r+", shape=like.shape)
+        os.posix_fallocate(file.fileno(), 0, size * np.dtype(kind).itemsize)
+        mapped = np.memmap(file, dtype=kind, mode="r+", shape=(size,))
+    return np.asarray(mapped)[:length]

@@ -44,6 +44,7 @@ class Moments(NamedTuple):
     unit: Array
     answer: Array
     visit: Array
+    stay: Array
 
 
 @compiled
@@ -269,4 +270,6 @@ def precedes(moments: Moments, one: int, other: int) -> bool:  # pragma: no cove
         return bool(moments.unit[one] > moments.unit[other])
     if len(moments.answer) > 0 and moments.answer[one] != moments.answer[other]:
         return bool(moments.answer[one] > moments.answer[other])
-    return len(moments.visit) > 0 and bool(moments.visit[one] > moments.visit[other])
+    if len(moments.visit) > 0 and moments.visit[one] != moments.visit[other]:
+        return bool(moments.visit[one] > moments.visit[other])
+    return len(moments.stay) > 0 and bool(moments.stay[one] > moments.stay[other])

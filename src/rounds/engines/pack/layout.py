@@ -2,6 +2,8 @@
 
     pack.json                     format, digest of what it was built from, people, tables, sizes of the other files
     people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number
+    people.earliest               the first day on which they may have been born; empty if all days of birth are known
+    people.<column>, ids.<column> which of some ids a person has in a column, such as of a place: what groupings look at
     observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
     <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
     <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
@@ -24,7 +26,7 @@ from rounds.measures.events import EventTable
 from rounds.records.omop import Records
 from rounds.records.tables import parts_of
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 MANIFEST: Final = "pack.json"
 FOLDER: Final = "pack"
 _TAIL_BYTES: Final = 65_536
@@ -40,12 +42,15 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
     "unit": "int32",
     "answer": "int32",
     "visit": "int64",
+    "stay": "int64",
+    "care_site": "int32",
     "inside": "uint8",
 }
-"""`inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
+"""`care_site` is the place of the id among `ids.care_site_id`, -1 for none.
+
+`inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
 
-GROUPED_IN_SQL: Final = "groupings are counted in SQL"
 TIME_IN_SQL: Final = "time at risk is counted in SQL"
 
 
@@ -86,6 +91,12 @@ class Pack:
     birth: Array
     sex: Array
     born: Array
+    earliest: Array
+    """The first day on which somebody may have been born; empty if that is everybody's `birth`."""
+    ids: Mapping[str, Array]
+    """By the name of a column, the ids that there are, sorted."""
+    of_people: Mapping[str, Array]
+    """By the name of a column of `person`, everybody's place among its ids; -1 for none. What is empty is not there."""
     ranges: Array
     """Where each group of one sex and one year of birth begins, and after the last the number of people."""
     observed_start: Array
@@ -163,6 +174,9 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
         folder=folder,
         people=manifest["people"],
         ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        earliest=_mapped(folder, "people.earliest"),
+        ids={name: _mapped(folder, f"ids.{name}") for name in manifest["ids"]},
+        of_people={name: _mapped(folder, f"people.{name}") for name in manifest["of_people"]},
         observed_start=_mapped(folder, "observed.start"),
         observed_first=_mapped(folder, "observed.first"),
         observed_last=_mapped(folder, "observed.last"),

@@ -11,8 +11,8 @@ import numpy as np
 from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
-from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, PackTable
-from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria, refuse_rare
+from rounds.engines.pack.layout import Array, NotCovered, PackTable
+from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria, named_levels, refuse_rare
 from rounds.engines.pack.steps import (
     ByBirth,
     Combined,
@@ -22,6 +22,7 @@ from rounds.engines.pack.steps import (
     HavingFirstDay,
     HavingRows,
     InObservation,
+    OfLevel,
     SameInRange,
     Shared,
     Step,
@@ -82,12 +83,13 @@ class PeriodMasks:
             case Age():
                 return self._age(criterion)
             case Sex():
-                named = [level in criterion.among for level in LEVELS[Stratum.SEX]]
+                named = named_levels(LEVELS[Stratum.SEX], criterion.among)
                 everybody = np.where(named, ~np.uint64(0), np.uint64(0)).astype(np.uint64)
                 pack = self.rows.pack
                 return SameInRange(of_range=everybody[pack.sex[pack.ranges[:-1]]])
-            case InGroup():
-                raise NotCovered(GROUPED_IN_SQL)
+            case InGroup(grouping=grouping, among=among):
+                wanted = np.where(named_levels(grouping.levels, among), ~np.uint64(0), np.uint64(0))
+                return OfLevel(levels=self.rows.levels, grouping=grouping, wanted=wanted.astype(np.uint64))
             case Observed():
                 return self._observed(criterion)
             case Has():

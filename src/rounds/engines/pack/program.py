@@ -12,20 +12,24 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from rounds.engines.pack.addresses import address_of
-from rounds.engines.pack.blocks import Block
+from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
+from rounds.engines.pack.cells import Cells
 from rounds.engines.pack.days import DAYS, EVERY_BIT, Masks
 from rounds.engines.pack.layout import Array, Pack, PackTable, empty_array
+from rounds.engines.pack.leveled import LeveledRoom, LeveledTallies
 from rounds.engines.pack.program_kernels import (
     AND,
     AND_NOT,
     CLEAR,
     COUNT,
+    KEEP,
     NOT,
     OF_BIRTH,
     OF_RANGE,
     OR,
     SCAN,
     TALLY,
+    TALLY_LEVELED,
     UNITE,
     run,
 )
@@ -47,6 +51,7 @@ class Tally:
     chunk: int
     """Which of the chunks of periods."""
     periods: int
+    cells: Cells = field(default_factory=Cells)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,6 +83,11 @@ class Program:
     """The group of every range of people, shape (chunks of periods, ranges of people, periods)."""
     group_number: int
     tallies: Sequence[Tally]
+    leveled: LeveledTallies
+    kept: Sequence[Shared] = ()
+    """Masks that are laid by for others, block by block."""
+    begins: dict[int, int] = field(default_factory=dict)
+    """Where the totals of each tally by level begin."""
     given: list[Worked] = field(default_factory=list)
     _operations: list[_Operation] = field(default_factory=list)
     _values: dict[Hashable, tuple[_Value, int]] = field(default_factory=dict)
@@ -91,17 +101,26 @@ class Program:
 
     def __post_init__(self) -> None:
         roots = [root for tally in self.tallies for root in (tally.asked, tally.met) if root is not None]
-        self._classify(_leaves(roots))
+        self._classify(_leaves([*roots, *self.kept]))
         for number, tally in enumerate(self.tallies):
             asked = self._value(tally.asked)
             met = asked if tally.met is None else self._value(tally.met)
-            self._do(_Operation(kind=TALLY, out=number, reads=(asked, met), numbers=(tally.chunk, tally.periods)))
+            numbers: tuple[int, ...] = (tally.chunk, tally.periods)
+            if tally.cells.groupings:
+                self.begins[number], kind = self.leveled.add(tally.cells, tally.periods)
+                numbers = (*numbers, kind, tally.cells.number)
+                self._do(_Operation(kind=TALLY_LEVELED, out=self.begins[number], reads=(asked, met), numbers=numbers))
+            else:
+                self._do(_Operation(kind=TALLY, out=number, reads=(asked, met), numbers=numbers))
+        for place, shared in enumerate(self.kept):
+            mask = self._value(shared)
+            self._do(_Operation(kind=KEEP, out=place, reads=(mask, mask)))
         self.operations = self._placed()
 
     @property
     def word(self) -> type[np.unsignedinteger[Any]]:
         """The smallest type with a bit for every period: the fewer bits, the more people at once."""
-        most = max((tally.periods for tally in self.tallies), default=0)
+        most = self.groups.shape[2]
         return np.uint16 if most <= 16 else np.uint32 if most <= 32 else np.uint64
 
     def _do(self, operation: _Operation) -> None:
@@ -249,7 +268,17 @@ class Program:
             of_ranges=self._stacked(self._of_ranges, len(self.pack.ranges) - 1),
             work=np.empty((self.places, PEOPLE_AT_A_TIME), dtype=self.word),
             totals=np.zeros((len(self.tallies), self.group_number, self.groups.shape[2]), dtype=np.int64),
+            leveled=self.leveled.room(PEOPLE_AT_A_TIME),
+            kept=np.empty((len(self.kept), BLOCK_PEOPLE if self.kept else 0), dtype=np.uint64),
         )
+
+    def totals_of(self, number: int, totals: Array, leveled: Array) -> Array:
+        """Return the totals of a tally, shape (cells, periods), from those of all."""
+        tally = self.tallies[number]
+        if number not in self.begins:
+            return np.asarray(totals[number, :, : tally.periods])
+        begin = self.begins[number]
+        return leveled[begin : begin + tally.cells.number * tally.periods].reshape(-1, tally.periods)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -264,6 +293,9 @@ class Runner:
     of_ranges: Array
     work: Array
     totals: Array
+    leveled: LeveledRoom
+    kept: Array
+    """The masks that the program keeps, of the last block."""
     _given: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
 
     def run(self, block: Block) -> None:
@@ -274,6 +306,7 @@ class Runner:
             self._given = np.empty((len(given), whole), dtype=self.work.dtype)
         for place, step in enumerate(given):
             step.masks(block, self._given[place, : block.people])
+        self.leveled.order(block)
         run(
             self.program.operations,
             self.tables,
@@ -289,6 +322,8 @@ class Runner:
             block.base,
             block.people,
             self.totals,
+            self.leveled.arrays,
+            self.kept,
         )
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.addresses import array_at, pointer_to
+from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
 from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.tallies import ROOM, tally
 
 Array = npt.NDArray[Any]
 
-SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY = range(11)
+SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY, TALLY_LEVELED, KEEP = range(13)
 """What an operation does; its numbers are explained where `run` reads them."""
 
 
@@ -123,6 +124,8 @@ def run(
     base: int,
     people: int,
     totals: Array,
+    leveled: Leveled,
+    kept: Array,
 ) -> None:  # pragma: no cover
     """Run every operation on a block.
 
@@ -141,6 +144,8 @@ def run(
         base: the number of the block's first person.
         people: how many the block has.
         totals: shape (tallies, groups, periods), added to.
+        leveled: how people are told apart by the levels of groupings, and totals of those tallies, added to.
+        kept: room for masks that somebody else needs, shape (masks, at least the people of a block).
     """
     none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
     no_days, room = np.empty(0, dtype=of_days.dtype), np.empty(ROOM, dtype=np.uint64)
@@ -213,6 +218,22 @@ def run(
                 met = masks_at(work, given, two, offset, work.shape[1])
                 periods = operations[number, 5]
                 tally(asked, met, some, start, edges, first_range, groups[chunk], periods, totals[to], room)
+            elif kind == TALLY_LEVELED:  # to: where its totals begin; then as above, and then kind and number of cells
+                periods, cells = operations[number, 5], operations[number, 7]
+                tally_leveled(
+                    leveled,
+                    operations[number, 6],
+                    masks_at(work, given, one, offset, some),
+                    masks_at(work, given, two, offset, some),
+                    offset,
+                    work.shape[1],
+                    groups[operations[number, 4]],
+                    periods,
+                    leveled.totals[to : to + cells * periods].reshape((cells, periods)),
+                    room,
+                )
+            elif kind == KEEP:  # to: which place among those that are kept
+                kept[to, offset : offset + some] = masks_at(work, given, one, offset, some)
             else:
                 out = work[to, :some]
                 left = masks_at(work, given, one, offset, some)

@@ -1,5 +1,6 @@
 """Criteria asked of rows: each is worked out for all rows of a block at once, as flags in their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -9,7 +10,8 @@ import numpy as np
 from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import Masks, days_of_year, window_days, years
-from rounds.engines.pack.layout import GROUPED_IN_SQL, Array, NotCovered, Pack, PackTable
+from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
+from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
@@ -46,6 +48,7 @@ class RowCriteria:
 
     pack: Pack
     concepts: Concepts
+    levels: Levels
     edges: Array
     """The first person of each block, and the number of people."""
     _coded: dict[object, Coded] = field(default_factory=dict)
@@ -76,6 +79,11 @@ class RowCriteria:
                 raise NotCovered(f"{events.table} has rows that end after 2079")
             self._check(criterion)
 
+    def refuse_vague(self, events: Events | Scored) -> None:
+        """Raise NotCovered unless the pack holds every day and number of some rows exactly."""
+        if self.table(events.table).vague:
+            raise NotCovered(f"{events.table} has rows that end after 2079")
+
     def _check(self, criterion: Criterion | None) -> None:
         match criterion:
             case Has():
@@ -92,8 +100,6 @@ class RowCriteria:
                     self._check(part)
             case Not(of=one):
                 self._check(one)
-            case InGroup():
-                raise NotCovered(GROUPED_IN_SQL)
             case Observed() if self.pack.observed_vague:
                 raise NotCovered("there are observation periods before 1900 or after 2079")
 
@@ -122,11 +128,11 @@ class RowCriteria:
             case Age():
                 return self._age(units, criterion)
             case Sex():
-                levels = LEVELS[Stratum.SEX]
-                named = np.array([level in criterion.among for level in levels])
+                named = named_levels(LEVELS[Stratum.SEX], criterion.among)
                 return np.asarray(named[self.pack.sex[units.person()]])
-            case InGroup():
-                raise NotCovered(GROUPED_IN_SQL)
+            case InGroup(grouping=grouping, among=among):
+                named = named_levels(grouping.levels, among)
+                return np.asarray(named[self.levels.of_rows(grouping, units)])
             case Observed():
                 return self._observed(units, criterion)
             case Value():
@@ -195,6 +201,11 @@ class RowCriteria:
             asked.same_visit,
         )
         return out
+
+
+def named_levels(levels: Sequence[str], among: Sequence[str]) -> Array:
+    """Say of each level whether it is among those that are meant."""
+    return np.array([level in among for level in levels])
 
 
 def refuse_rare(asked: Has) -> None:

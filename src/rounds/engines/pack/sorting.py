@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.kernels import Moments, precedes
 
 Array = npt.NDArray[Any]
 
@@ -41,84 +42,168 @@ def look_up(keys: Array, slots: Array, places: Array, found: Array) -> None:  # 
 
 
 @compiled
-def assign(concept: Array, person: Array, cursor: Array, at: Array) -> None:  # pragma: no cover
-    """Give each row a place among those of its concept; -1 if its person is unknown."""
-    for row in range(len(concept)):
-        if person[row] < 0 or concept[row] < 0:
-            at[row] = -1
-        else:
-            at[row] = cursor[concept[row]]
-            cursor[concept[row]] += 1
+def lay_down(ids: Array, base: int, places: Array) -> None:  # pragma: no cover
+    """Note the place of each id at its distance from `base`."""
+    for place in range(len(ids)):
+        places[ids[place] - base] = place
 
 
 @compiled
-def scatter(out: Array, at: Array, values: Array) -> None:  # pragma: no cover
-    """Write values to their places."""
-    for row in range(len(at)):
-        if at[row] >= 0:
-            out[at[row]] = values[row]
+def look_up_place(ids: Array, base: int, places: Array, found: Array) -> None:  # pragma: no cover
+    """Find the place of each id that `lay_down` noted; -1 where it is unknown."""
+    for row in range(len(ids)):
+        at = ids[row] - base
+        found[row] = places[at] if 0 <= at < len(places) else -1
+
+
+@compiled
+def by_slot(person: Array, width: int, bounds: Array, order: Array) -> None:  # pragma: no cover
+    """Order rows by slots of so many people each; those of slot s come to bounds[s]..bounds[s + 1].
+
+    A row whose person is -1 is left out."""
+    bounds[:] = 0
+    for row in range(len(person)):
+        if person[row] >= 0:
+            bounds[person[row] // width + 1] += 1
+    for slot in range(1, len(bounds)):
+        bounds[slot] += bounds[slot - 1]
+    cursor = bounds.copy()
+    for row in range(len(person)):
+        if person[row] >= 0:
+            slot = person[row] // width
+            order[cursor[slot]] = row
+            cursor[slot] += 1
+
+
+@compiled
+def pick(values: Array, order: Array, out: Array) -> None:  # pragma: no cover
+    """Write the values of some rows in an order."""
+    for place in range(len(out)):
+        out[place] = values[order[place]]
+
+
+@compiled
+def join(column: Array, starts: Array, stops: Array, out: Array) -> None:  # pragma: no cover
+    """Write pieces of a column one behind the other."""
+    at = 0
+    for piece in range(len(starts)):
+        for row in range(starts[piece], stops[piece]):
+            out[at] = column[row]
+            at += 1
+
+
+@compiled
+def join_ranks(column: Array, starts: Array, stops: Array, ranks: Array, out: Array) -> None:  # pragma: no cover
+    """Write the ranks of numbers, piece by piece."""
+    at = 0
+    for piece in range(len(starts)):
+        for row in range(starts[piece], stops[piece]):
+            out[at] = ranks[column[row]]
+            at += 1
+
+
+@compiled
+def count_ranks(column: Array, starts: Array, stops: Array, ranks: Array, counts: Array) -> None:  # pragma: no cover
+    """Count how often each rank comes in some pieces."""
+    for piece in range(len(starts)):
+        for row in range(starts[piece], stops[piece]):
+            counts[ranks[column[row]]] += 1
+
+
+@compiled
+def make_keys(
+    rank: Array, person: Array, first: Array, minute: Array, base: int, bits: Array, key: Array
+) -> None:  # pragma: no cover
+    """Join concept, person from `base` on, day and minute to one number, of so many bits each."""
+    of_person, of_day, of_minute = bits[1], bits[2], bits[3]
+    for row in range(len(rank)):
+        found = np.int64(rank[row])
+        found = (found << of_person) | (person[row] - base)
+        found = (found << of_day) | first[row]
+        found <<= of_minute
+        if len(minute) > 0:
+            found |= minute[row]
+        key[row] = found
+
+
+_DIGIT = 11
 
 
 @compiled
 def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
-    """Return the order that sorts keys of so many bits: eleven a pass, the lowest first.
+    """Return the order that sorts keys of so many bits, and sort them: eleven bits a pass, the lowest first.
 
-    A pass in which all keys are alike is left out."""
-    size = 2048
-    keys, order = key.copy(), np.arange(len(key), dtype=np.int32)
+    Keys that are alike stay in their order. A pass in which all digits are alike is left out."""
+    size = 1 << _DIGIT
+    passes = (bits + _DIGIT - 1) // _DIGIT
+    counts = np.zeros((passes, size + 1), dtype=np.int64)
+    for place in range(len(key)):
+        rest = key[place]
+        for number in range(passes):
+            counts[number, (rest & (size - 1)) + 1] += 1
+            rest >>= _DIGIT
+    keys, order = key, np.arange(len(key), dtype=np.int32)
     other_keys, other_order = np.empty_like(keys), np.empty_like(order)
-    for shift in range(0, bits, 11):
-        counts = np.zeros(size + 1, dtype=np.int64)
-        for place in range(len(keys)):
-            counts[((keys[place] >> shift) & (size - 1)) + 1] += 1
-        if counts.max() == len(keys):
+    for number in range(passes):
+        cursor = counts[number]
+        if cursor.max() == len(key):
             continue
         for digit in range(1, size + 1):
-            counts[digit] += counts[digit - 1]
+            cursor[digit] += cursor[digit - 1]
+        shift = number * _DIGIT
         for place in range(len(keys)):
             digit = (keys[place] >> shift) & (size - 1)
-            at = counts[digit]
-            counts[digit] += 1
+            at = cursor[digit]
+            cursor[digit] += 1
             other_keys[at] = keys[place]
             other_order[at] = order[place]
         keys, other_keys = other_keys, keys
         order, other_order = other_order, order
+    key[:] = keys
     return order
 
 
 @compiled
-def order_ties(
-    order: Array, key: Array, value: Array, last: Array, unit: Array, answer: Array, visit: Array
-) -> None:  # pragma: no cover
-    """Put rows of one person and minute in order: the highest value first, no value last, then last day and the rest.
+def order_ties(order: Array, key: Array, moments: Moments) -> None:  # pragma: no cover
+    """Put rows of one concept, person and minute into their order.
 
-    `order` sorts `key`; the columns are those of the rows before sorting, or empty.
+    `order` has sorted `key`; the moments are those of the rows before sorting. Rows that are alike stay in their order.
     """
     for end in range(1, len(order)):
+        if key[end] != key[end - 1]:
+            continue
         row = order[end]
         place = end
-        while place > 0 and key[order[place - 1]] == key[row]:
-            other = order[place - 1]
-            ahead = 0
-            if len(value) > 0:
-                mine, theirs = value[row], value[other]
-                if np.isnan(mine) != np.isnan(theirs):
-                    ahead = -1 if np.isnan(mine) else 1
-                elif mine != theirs and not np.isnan(mine):
-                    ahead = 1 if mine > theirs else -1
-            if ahead == 0 and len(last) > 0 and last[row] != last[other]:
-                ahead = 1 if last[row] > last[other] else -1
-            if ahead == 0 and len(unit) > 0 and unit[row] != unit[other]:
-                ahead = 1 if unit[row] > unit[other] else -1
-            if ahead == 0 and len(answer) > 0 and answer[row] != answer[other]:
-                ahead = 1 if answer[row] > answer[other] else -1
-            if ahead == 0 and len(visit) > 0 and visit[row] > visit[other]:
-                ahead = 1
-            if ahead <= 0:
-                break
-            order[place] = other
+        while place > 0 and key[place - 1] == key[end] and precedes(moments, row, order[place - 1]):
+            order[place] = order[place - 1]
             place -= 1
         order[place] = row
+
+
+@compiled
+def put_down(
+    values: Array, order: Array, starts: Array, stops: Array, places: Array, out: Array
+) -> None:  # pragma: no cover
+    """Write sorted rows to their places: those at starts..stops of the order, one behind the other from `places` on."""
+    for run in range(len(starts)):
+        at = places[run] - starts[run]
+        for place in range(starts[run], stops[run]):
+            out[at + place] = values[order[place]]
+
+
+@compiled
+def order_periods(start: Array, first: Array, last: Array) -> None:  # pragma: no cover
+    """Put the periods of each person in the order they begin and end."""
+    for person in range(len(start) - 1):
+        for end in range(start[person] + 1, start[person + 1]):
+            mine, until = first[end], last[end]
+            place = end
+            while place > start[person] and (
+                first[place - 1] > mine or (first[place - 1] == mine and last[place - 1] > until)
+            ):
+                first[place], last[place] = first[place - 1], last[place - 1]
+                place -= 1
+            first[place], last[place] = mine, until
 
 
 @compiled

@@ -10,7 +10,9 @@ from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only
 from rounds.engines.pack.days import Masks, days_of_year, years
 from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_first_days, of_rows, of_spans, over_days
 from rounds.engines.pack.layout import Array, empty_array
+from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.row_kernels import people_having
+from rounds.measures.groupings import Grouping
 
 
 class Worked(Protocol):
@@ -75,6 +77,19 @@ class InObservation:
             self.of_first,
             self.of_last,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OfLevel:
+    """Every period for those who are of some levels of a grouping, and none for others."""
+
+    levels: Levels
+    grouping: Grouping
+    wanted: Masks
+    """By level."""
+
+    def masks(self, block: Block, out: Masks) -> None:
+        out[:] = self.wanted[self.levels.of_people(self.grouping, block)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,8 @@ from rounds.engines.pack.compiled import compiled
 Array = npt.NDArray[Any]
 
 
+WHOLE: Final = 4
+"""So many masks of 16 bits, the shortest, fill a word."""
 LANES: Final = 16
 """Counters that are kept side by side, so that the processor adds to several of them in one instruction."""
 _LEVELS: Final = 8
@@ -43,7 +45,7 @@ def tally(
     l of its number.
 
     Args:
-        one: a mask for each person, of 64 bits or fewer, and room to a whole word of 64.
+        one: a mask for each person, of 16, 32 or 64 bits, and room to a whole word of 64.
         other: the same; the same array to count its own bits.
         people: how many there are.
         base: the number of the first person.
@@ -173,43 +175,3 @@ def put_lane_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no c
         planes[level] = half ^ carry
         carry = (mine & theirs) | (half & carry)
     put_in(planes[_LEVELS:], carry)
-
-
-@compiled
-def tally_rows(
-    first: Array,
-    first_place: Array,
-    last_place: Array,
-    who: Array,
-    asked: Array,
-    met: Array,
-    sex: Array,
-    born: Array,
-    year: Array,
-    band: Array,
-    totals: Array,
-) -> None:  # pragma: no cover
-    """Add up rows by period, sex and age band: `totals[0]` those asked about, `totals[1]` those met.
-
-    Args:
-        first: each row's first day.
-        first_place: the first period each row is counted in.
-        last_place: the last; before the first for none.
-        who: each row's person.
-        asked: whether a row is asked about.
-        met: whether the numerator holds of it.
-        sex: by person.
-        born: year of birth by person.
-        year: by day.
-        band: by age in years.
-        totals: shape (2, groups, periods).
-    """
-    bands = band[len(band) - 1] + 1
-    for row in range(len(first)):
-        if asked[row]:
-            age = min(max(year[first[row]] - born[who[row]], 0), len(band) - 1)
-            group = sex[who[row]] * bands + band[age]
-            for period in range(first_place[row], last_place[row] + 1):
-                totals[0, group, period] += 1
-                if met[row]:
-                    totals[1, group, period] += 1

@@ -48,7 +48,7 @@ def level_table(plan: Plan, grouping: Grouping, *, of_rows: bool) -> tuple[str, 
         sql = f"SELECT person_id, stay, min(level) AS level FROM ({sql}) g GROUP BY person_id, stay HAVING {one}"
         return plan.step("levels", sql), ("person_id", "stay")
     if attribute.is_concept:
-        listed = _listed(grouping)
+        listed = listed_sql(grouping)
         sql = f"SELECT p.person_id, l.level FROM person p JOIN {listed} ON l.value = p.{attribute.column}"
         return plan.step("levels", sql), ("person_id",)
     key = "care_site_id" if grouping.by is Stratum.CARE_SITE else "location_id"
@@ -61,11 +61,12 @@ def _grouped(rows: str, grouping: Grouping) -> str:
     place, column = grouping.attribute.table, grouping.attribute.column
     return (
         f"SELECT r.*, l.level FROM ({rows}) r LEFT JOIN {place} c ON c.{place}_id = r.{place}_id "
-        f"LEFT JOIN {_listed(grouping)} ON l.value = trim(c.{column})"
+        f"LEFT JOIN {listed_sql(grouping)} ON l.value = trim(c.{column})"
     )
 
 
-def _listed(grouping: Grouping) -> str:
+def listed_sql(grouping: Grouping) -> str:
+    """Return SQL for a table `l` of the values of a grouping and the place of the level of each."""
     numbered = {level: place for place, level in enumerate(grouping.named)}
     values = ", ".join(
         f"({value if grouping.attribute.is_concept else _quoted(value)}, {numbered[level]})"

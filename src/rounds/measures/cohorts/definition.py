@@ -163,7 +163,8 @@ def _filters(member: object) -> tuple[object, ...]:
 def _meaning(part: object) -> object:
     if isinstance(part, tuple):
         return [_meaning(each) for each in part]
-    if names := field_names(type(part)):
+    names = field_names(type(part))
+    if names is not None:
         kept = {name: _meaning(getattr(part, name)) for name in names if name != "name"}
         return {"kind": type(part).__name__, **kept}
     return part.isoformat() if isinstance(part, date) else part

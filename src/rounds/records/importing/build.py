@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from rounds.errors import RecordsError
 from rounds.records.cdm import CDM
 from rounds.records.importing.codes import map_codes, read_code_map, unmapped_codes
 from rounds.records.importing.observed import RULE, derive_observation_periods
@@ -58,7 +59,12 @@ def build_tables(
         source: what is imported, for the report.
         outcomes: of what was not staged at all.
         notes: to put first in the report.
+
+    Raises:
+        RecordsError: if the source has no people, or what codes are mapped with cannot be read.
     """
+    if not any(table.kind == "person" for table in staged):
+        raise RecordsError(f"site {session.site}: {source}: there are no patients in it; export them as well")
     folder = target.folder
     rows = provide_vocabulary(session, folder, records=target.records, vocabulary=codes.vocabulary)
     findings = list(read_code_map(session, codes.code_map))

@@ -145,7 +145,7 @@ def _visit(session: Session, table: StagedTable) -> Resolved:
         "d.concept_id AS discharged_concept_id, d.source_value AS discharged_source, "
         "coalesce(v.class_source, '') AS source_value, 'encounter class' AS system "
         f"FROM {_current(session, table)} v LEFT JOIN known_person p ON p.id = v.patient "
-        "LEFT JOIN identity_care_site c ON c.source_id IN ('Organization/' || v.place) "
+        "LEFT JOIN identity_care_site c ON c.source_id = 'Organization/' || v.place "
         f"{_first_target('t', 'v.type_codes')} {_first_target('a', 'v.admitted_codes')} "
         f"{_first_target('d', 'v.discharged_codes')}"
     )
@@ -195,11 +195,11 @@ def _event(session: Session, table: StagedTable) -> Resolved:
     qualified = _first_target("q", "e.qualifier_codes") if qualifies else ""
     named = ("q.concept_id", "q.source_value") if qualifies else ("NULL::BIGINT", "NULL::VARCHAR")
     qualifier = f"{named[0]} AS qualifier_concept_id, {named[1]} AS qualifier_source"
-    listed = _listed(table, "e", leaving=("start_date", "start_time"))
+    listed = _listed(table, "e", leaving=_NOT_OF_EVENTS)
     select = (
         f"SELECT {listed}, {start} AS start_date, {moment} AS start_time, "
-        f"{outcome} AS outcome, {target} AS target, p.person_id, v.visit_occurrence_id, {visit} AS visit_named, "
-        f"v.person_id <> p.person_id AS others_visit, {used}, t.concept_id AS concept_id, t.source_concept_id, "
+        f"{outcome} AS outcome, {target} AS target, p.person_id, v.visit_occurrence_id, "
+        f"{visit} IS NOT NULL AS names_visit, {used}, t.concept_id AS concept_id, t.source_concept_id, "
         "t.source_value, t.system, t.ordinal, c.concept_id AS value_concept_id, c.source_value AS value_source, "
         "r.concept_id AS route_concept_id, r.source_value AS route_source, u.concept_id AS unit_concept_id, "
         f"{qualifier}, "
@@ -211,6 +211,13 @@ def _event(session: Session, table: StagedTable) -> Resolved:
         f"LEFT JOIN code_target u ON u.codes = 'http://unitsofmeasure.org|' || e.unit AND u.ordinal = 1"
     )
     return _write(session, table, select)
+
+
+_NOT_OF_EVENTS: Final = (
+    *("id", "version", "updated", "reason", "patient", "visit", "medication"),
+    *("codes", "value_codes", "route_codes", "qualifier_codes", "start_date", "start_time"),
+)
+"""What was only there to be looked up, or is given anew: long words, and to write them takes as long as the rest."""
 
 
 def linked_medication(table: StagedTable) -> bool:
@@ -253,8 +260,7 @@ def _links(session: Session, table: Resolved) -> list[Finding]:
     found = []
     if table.kind == "event":
         lost = session.number(
-            f"SELECT count(*) FROM {table.sql} WHERE outcome IS NULL AND visit_named IS NOT NULL "
-            "AND visit_occurrence_id IS NULL"
+            f"SELECT count(*) FROM {table.sql} WHERE outcome IS NULL AND names_visit AND visit_occurrence_id IS NULL"
         )
         if lost:
             what = "that name an encounter that was not imported, or another patient's: without a visit"

@@ -1,5 +1,5 @@
 # ruff: noqa: S608  SQL is built from our own words and quoted paths only
-"""Finds FHIR resources in a folder: bulk NDJSON by resource, mixed NDJSON, Bundles; each line is looked at once."""
+"""Finds FHIR resources in a folder: bulk NDJSON by resource, mixed NDJSON, Bundles."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import duckdb
 
 from rounds.errors import RecordsError
-from rounds.records.importing.fhir.shapes import SHAPES, scan_columns
+from rounds.records.importing.fhir.shapes import LARGEST_BYTES, MEDICATION, SHAPES, USUAL_BYTES, scan_columns
 from rounds.records.importing.session import Session
 
 _NDJSON: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
@@ -24,16 +24,23 @@ _GZIP_FACTOR: Final = 12
 """FHIR is repetitive text: gzip makes a twelfth of it."""
 _FLAT: Final = 0.35
 """What the flat tables and the OMOP tables need of the NDJSON's size, with room to spill."""
+_MAPPED: Final = frozenset(SHAPES) - {MEDICATION}
+"""What is staged; of Medication only what other resources refer to is wanted."""
 _RESOURCE: Final = re.compile(r"[A-Z][A-Za-z]{2,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FhirFiles:
-    """NDJSON files by resource, and how many resources of every type were found."""
+    """NDJSON files by resource."""
 
     by_resource: dict[str, tuple[str, ...]]
     numbers: dict[str, int]
+    """how many resources there are, of every type that OMOP has no table for, and of Medication"""
     left_alone: tuple[str, ...]
+    trusting: bool
+    """whether only the first line said what the files of a mapped resource hold"""
+    largest_bytes: int
+    """of one resource; who meets a longer one looks again without trusting"""
 
 
 def needed_bytes(source: Path) -> int:
@@ -45,21 +52,30 @@ def needed_bytes(source: Path) -> int:
     return int(total)
 
 
-def find_resources(session: Session, source: Path) -> FhirFiles:
-    """Return every resource in a folder or file, after reading each line once.
+def find_resources(session: Session, source: Path, *, trusting: bool) -> FhirFiles:
+    """Return every resource in a folder or file.
 
     Mixed files and Bundles are taken apart into the private folder first.
 
+    Args:
+        session: the import.
+        source: the folder or file.
+        trusting: take the first line's word for what a file of a mapped resource holds, for whoever reads the others
+            checks them and asks again if one is something else; if not, look at each line.
+
     Raises:
         RecordsError: naming the file and line that is not a whole resource.
+        duckdb.Error: instead of that if it was trusting, and of a line that is longer than usual.
     """
     paths = _paths(source)
     plain = [path for path in paths if _is(path, _NDJSON) and path.stat().st_size]
-    counted = _count(session, plain)
+    largest = USUAL_BYTES if trusting else LARGEST_BYTES
+    trusted = {path: kind for path in plain if (kind := _first_type(path)) in _MAPPED} if trusting else {}
+    counted = _count(session, [path for path in plain if path not in trusted], largest=largest, trusting=trusting)
     by_resource: dict[str, list[str]] = {}
     mixed, left = [], [path.name for path in paths if not _is(path, _NDJSON + _BUNDLES)]
     for path in plain:
-        types = {kind for (name, kind) in counted if name == str(path)}
+        types = {trusted[path]} if path in trusted else {kind for (name, kind) in counted if name == str(path)}
         if types == {""}:
             left.append(path.name)  # a log of the export, say: no line is a resource
         elif len(types) == 1 and "Bundle" not in types:
@@ -74,14 +90,28 @@ def find_resources(session: Session, source: Path) -> FhirFiles:
     for kind, (path, number) in apart.items():
         by_resource.setdefault(kind, []).append(str(path))
         numbers[kind] = numbers.get(kind, 0) + number
-    if not numbers:
+    if not by_resource:
         raise RecordsError(
             f"site {session.site}: {source}: there are no FHIR resources; bulk files end in .ndjson or .ndjson.gz, "
             "Bundles in .json"
         )
     return FhirFiles(
-        by_resource={kind: tuple(files) for kind, files in by_resource.items()}, numbers=numbers, left_alone=tuple(left)
+        by_resource={kind: tuple(files) for kind, files in by_resource.items()},
+        numbers={kind: number for kind, number in numbers.items() if kind not in _MAPPED},
+        left_alone=tuple(left),
+        trusting=trusting,
+        largest_bytes=largest,
     )
+
+
+def _first_type(path: Path) -> str:
+    """Return what the first line of a file says it is; nothing if that cannot be told."""
+    try:
+        with _open(path) as stream:
+            kind = json.loads(stream.readline(USUAL_BYTES)).get("resourceType")
+    except (ValueError, EOFError, OSError, AttributeError):
+        return ""
+    return kind if isinstance(kind, str) else ""
 
 
 def unreadable(session: Session, error: duckdb.Error, files: list[Path]) -> RecordsError:
@@ -129,15 +159,15 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads like any other
 
 
-def _count(session: Session, files: list[Path]) -> dict[tuple[str, str], int]:
+def _count(session: Session, files: list[Path], *, largest: int, trusting: bool) -> dict[tuple[str, str], int]:
     if not files:
         return {}
-    scan = scan_columns({"resourceType": "VARCHAR"}, [str(path) for path in files])
-    scan = scan.removesuffix(")") + ", filename = true)"
+    names = [str(path) for path in files]
+    scan = scan_columns({"resourceType": "VARCHAR"}, names, largest_bytes=largest, named=True)
     try:
         rows = session.query(f"SELECT filename, coalesce(resourceType, ''), count(*) FROM {scan} GROUP BY ALL")
     except duckdb.Error as error:
-        if isinstance(error, duckdb.OutOfMemoryException):
+        if trusting or isinstance(error, duckdb.OutOfMemoryException):
             raise
         raise unreadable(session, error, files) from None
     return {(str(name), str(kind)): int(str(number)) for name, kind, number in rows}
@@ -201,8 +231,3 @@ def _inside(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             if "id" not in resource and isinstance(entry.get("fullUrl"), str):
                 resource = {**resource, "id": re.split(r"[/:]", entry["fullUrl"])[-1]}
             yield from _inside(resource)
-
-
-def mapped_resources() -> frozenset[str]:
-    """Return the resources from which OMOP tables are filled."""
-    return frozenset(SHAPES)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from rounds.records.importing import rules
-from rounds.records.importing.fhir.shapes import COMPONENT, scan
 from rounds.records.importing.sql import switch, words
 
 AS_NOT_DONE: Final = "imported as not done"
@@ -29,14 +28,14 @@ class Selection:
     """columns that the first table keeps for the others: the file is read once only"""
 
 
-def selects(resource: str, files: list[str]) -> list[Selection]:
+def selects(resource: str, source: str) -> list[Selection]:
     """Return the staged tables that a resource fills, in the order in which they are to be staged.
 
     Args:
         resource: one of `SHAPES` but Medication, which other resources look up.
-        files: NDJSON files, every line of them that resource.
+        source: SQL that reads it.
     """
-    return _SELECTS[resource](scan(resource, files))
+    return _SELECTS[resource](source)
 
 
 def _reason(resource: str, *checks: str, start: str = "NULL") -> str:
@@ -283,25 +282,24 @@ def _observation(source: str) -> list[Selection]:
         f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
         f"{rules.FROM_EHR} AS type_concept_id"
     )
+    own = ", ".join(f"{sql} AS {name}" for name, sql in _value("").items())
+    # What is wanted of components is taken out of them here: written as they are, or as JSON, they take far longer.
+    fields = ", ".join(
+        f"'{name}': {sql}" for name, sql in {**_value("p."), "measured": "p.valueQuantity IS NOT NULL"}.items()
+    )
     whole = (
         f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel, start=start)}, "
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
-        f"ELSE 'observation' END AS usual_table, {shared}, {_value('')}, "
+        f"ELSE 'observation' END AS usual_table, {shared}, {own}, "
         "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
-        f"CASE WHEN len(component) > 0 THEN CAST(to_json(component) AS VARCHAR) END AS component, "
-        f"{_why('Observation')} FROM {source}"
+        f"list_transform(component, lambda p: {{{fields}}}) AS component, {_why('Observation')} FROM {source}"
     )
     inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
-    # Few observations have components: beside the others they stand as JSON, for nested columns are slow to write.
-    kept = (
-        f"SELECT {inherited}, reason, usual_table, CAST(CAST(component AS JSON) AS {COMPONENT}[]) AS component "
-        "FROM {whole} WHERE component IS NOT NULL"
-    )
     parts = (
         f"SELECT {inherited}, part, nullif(reason, '{THROUGH_COMPONENTS}') AS reason, "
-        "CASE WHEN p.valueQuantity IS NOT NULL THEN 'measurement' ELSE usual_table END AS usual_table, "
-        f"{_value('p.')} FROM "
-        f"(SELECT *, unnest(component) AS p, generate_subscripts(component, 1) AS part FROM ({kept}))"
+        "CASE WHEN p.measured THEN 'measurement' ELSE usual_table END AS usual_table, "
+        f"{', '.join(f'p.{name}' for name in _value(''))} FROM (SELECT {inherited}, reason, usual_table, "
+        "unnest(component) AS p, generate_subscripts(component, 1) AS part FROM {whole} WHERE len(component) > 0)"
     )
     return [
         Selection(kind="event", select=whole, beside=("component", "why_not")),
@@ -321,16 +319,18 @@ _VALUES: Final = (
 )
 
 
-def _value(of: str) -> str:
+def _value(of: str) -> dict[str, str]:
+    """Return by column what an observation, or a component of one, says was found."""
     yes, no = rules.VALUE_CONCEPTS[True], rules.VALUE_CONCEPTS[False]
-    return (
-        f"codes({of}code) AS codes, coalesce({of}valueQuantity.value, {of}valueInteger) AS number, "
-        f"{of}valueQuantity.comparator AS comparator, "
-        f"coalesce({of}valueQuantity.code, {of}valueQuantity.unit) AS unit, "
-        f"CASE WHEN {of}valueBoolean IS NULL THEN codes({of}valueCodeableConcept) "
-        f"WHEN {of}valueBoolean THEN 'concept|{yes}' ELSE 'concept|{no}' END AS value_codes, "
-        f"coalesce({of}valueString, {of}valueDateTime) AS value_text"
-    )
+    return {
+        "codes": f"codes({of}code)",
+        "number": f"coalesce({of}valueQuantity.value, {of}valueInteger)",
+        "comparator": f"{of}valueQuantity.comparator",
+        "unit": f"coalesce({of}valueQuantity.code, {of}valueQuantity.unit)",
+        "value_codes": f"CASE WHEN {of}valueBoolean IS NULL THEN codes({of}valueCodeableConcept) "
+        f"WHEN {of}valueBoolean THEN 'concept|{yes}' ELSE 'concept|{no}' END",
+        "value_text": f"coalesce({of}valueString, {of}valueDateTime)",
+    }
 
 
 def _place(kind: str) -> Callable[[str], list[Selection]]:

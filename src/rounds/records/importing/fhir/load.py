@@ -10,7 +10,7 @@ from rounds.records.importing.build import CodeSources, Target, build_tables, me
 from rounds.records.importing.fhir.files import FhirFiles, find_resources, needed_bytes, unreadable
 from rounds.records.importing.fhir.flatten import selects
 from rounds.records.importing.fhir.macros import MACROS
-from rounds.records.importing.fhir.shapes import SHAPES, scan
+from rounds.records.importing.fhir.shapes import MEDICATION, SHAPES, scan
 from rounds.records.importing.finish import write_report
 from rounds.records.importing.generation import replace_records
 from rounds.records.importing.report import ImportReport, Outcome
@@ -18,8 +18,7 @@ from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.staged import StagedTable, stage
 from rounds.records.importing.vocabulary import vocabulary_bytes
 
-_MEDICATION: Final = "Medication"
-_ORDER: Final = tuple(name for name in SHAPES if name != _MEDICATION)
+_ORDER: Final = tuple(name for name in SHAPES if name != MEDICATION)
 
 
 def import_fhir(source: Path, job: Job, *, codes: CodeSources | None = None) -> ImportReport:
@@ -43,8 +42,7 @@ def import_fhir(source: Path, job: Job, *, codes: CodeSources | None = None) -> 
 
     def build(folder: Path, scratch: Path) -> ImportReport:
         with working(scratch, job) as session:
-            files = find_resources(session, source)
-            staged = flatten(session, files)
+            files, staged = flatten(session, source)
             report = build_tables(
                 session,
                 staged,
@@ -61,38 +59,60 @@ def import_fhir(source: Path, job: Job, *, codes: CodeSources | None = None) -> 
     return replace_records(job.records, needed_bytes=needed, build=build, check=job.check)
 
 
-def flatten(session: Session, files: FhirFiles) -> list[StagedTable]:
-    """Bring every resource that OMOP has a table for into the staged form.
+def flatten(session: Session, source: Path) -> tuple[FhirFiles, list[StagedTable]]:
+    """Find every resource and bring those that OMOP has a table for into the staged form.
+
+    Each line is read once. Where one is not what the first of its file made expect, everything is looked through
+    beforehand and read again.
 
     Raises:
         RecordsError: naming the file and line that is not what FHIR says.
     """
     for macro in MACROS:
         session.query(macro)
-    staged = []
+    try:
+        files = find_resources(session, source, trusting=True)
+        return files, _staged(session, files)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        for path in [*session.scratch.glob("staged-*.parquet"), *session.scratch.glob("apart-*.ndjson")]:
+            path.unlink()
+    files = find_resources(session, source, trusting=False)
+    return files, _staged(session, files)
+
+
+def _staged(session: Session, files: FhirFiles) -> list[StagedTable]:
+    staged: list[StagedTable] = []
     for resource in _ORDER:
         listed = files.by_resource.get(resource)
         if not listed:
             continue
         try:
-            whole = ""
-            for made in selects(resource, list(listed)):
-                table = stage(
-                    session,
-                    origin=resource,
-                    kind=made.kind,
-                    select=made.select.replace("{whole}", whole),
-                    title=f"Reading {resource} ({made.kind})",
-                    beside=made.beside,
-                )
-                whole = whole or table.sql
-                staged.append(table)
+            staged += _stage(session, resource, scan(resource, listed, largest_bytes=files.largest_bytes))
         except duckdb.OutOfMemoryException:
             raise
         except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            if files.trusting:
+                raise
             raise unreadable(session, error, [Path(name) for name in listed]) from None
-    listed = files.by_resource.get(_MEDICATION)
-    medications(session, scan(_MEDICATION, list(listed)) if listed else None)
+    listed = files.by_resource.get(MEDICATION)
+    medications(session, scan(MEDICATION, listed, largest_bytes=files.largest_bytes) if listed else None)
+    return staged
+
+
+def _stage(session: Session, resource: str, source: str) -> list[StagedTable]:
+    staged: list[StagedTable] = []
+    for made in selects(resource, source):
+        table = stage(
+            session,
+            origin=resource,
+            kind=made.kind,
+            select=made.select.replace("{whole}", staged[0].sql if staged else ""),
+            title=f"Reading {resource} ({made.kind})",
+            beside=made.beside,
+        )
+        staged.append(table)
     return staged
 
 
@@ -102,7 +122,7 @@ def _not_mapped(files: FhirFiles) -> list[Outcome]:
         for resource, number in sorted(files.numbers.items())
         if resource not in SHAPES
     ]
-    if _MEDICATION in files.numbers:
-        used = Outcome(origin=_MEDICATION, outcome="imported with what refers to it", number=files.numbers[_MEDICATION])
+    if MEDICATION in files.numbers:
+        used = Outcome(origin=MEDICATION, outcome="imported with what refers to it", number=files.numbers[MEDICATION])
         outcomes.append(used)
     return outcomes

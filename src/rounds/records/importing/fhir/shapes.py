@@ -1,5 +1,7 @@
+# ruff: noqa: S608  SQL is built from our own words and quoted paths only
 """What is read of each FHIR R4 resource, as DuckDB structs. Names, lines of addresses and notes are never read."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +23,8 @@ _VALUES: Final = {
     "valueBoolean": "BOOLEAN",
     "valueInteger": "DOUBLE",
     "valueDateTime": "VARCHAR",
-    "dataAbsentReason": CONCEPT,
 }
-COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
+_COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
 
 SHAPES: Final[dict[str, dict[str, str]]] = {
     "Patient": {
@@ -129,7 +130,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         **_VALUES,
         "extension": f"STRUCT(url VARCHAR, valueCodeableConcept {CONCEPT})[]",
         "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
-        "component": f"{COMPONENT}[]",
+        "component": f"{_COMPONENT}[]",
     },
     "ServiceRequest": {
         "status": "VARCHAR",
@@ -155,28 +156,38 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
 }
 """By resource: the elements that are read. Every resource also gives its type, id and when it was last updated."""
 
+MEDICATION: Final = "Medication"
+
+USUAL_BYTES: Final = 16 * 1024 * 1024
+"""DuckDB holds two such pieces for each thread, and gives each thread a piece at a time."""
+LARGEST_BYTES: Final = 64 * 1024 * 1024
+"""Of one resource, such as a document with its scans in it."""
+
 
 def columns_of(resource: str) -> dict[str, str]:
     """Return the columns of a resource as `read_json` declares them."""
     return {"resourceType": "VARCHAR", "id": "VARCHAR", "meta": META, **SHAPES[resource]}
 
 
-def scan(resource: str, files: list[str]) -> str:
-    """Return SQL that reads NDJSON files of one resource, every line checked against the shape.
+def scan(resource: str, files: Iterable[str], *, largest_bytes: int) -> str:
+    """Return SQL that reads NDJSON files of one resource; it fails at a line that is another or has another shape.
 
     Args:
         resource: one of `SHAPES`.
         files: paths, plain or ending in .gz.
+        largest_bytes: of one line; it fails at a longer one.
     """
-    return scan_columns(columns_of(resource), files)
+    read = scan_columns(columns_of(resource), files, largest_bytes=largest_bytes)
+    only = f"CASE WHEN resourceType = '{resource}' THEN true ELSE error('rounds: another resource') END"
+    return f"(SELECT * EXCLUDE (resourceType) FROM {read} WHERE {only})"
 
 
-def scan_columns(columns: dict[str, str], files: list[str]) -> str:
-    """Return SQL that reads some elements of NDJSON files."""
+def scan_columns(columns: Mapping[str, str], files: Iterable[str], *, largest_bytes: int, named: bool = False) -> str:
+    """Return SQL that reads some elements of NDJSON files, and if they are to be `named`, also which one it was."""
     # Without `records` DuckDB looks into every file beforehand and keeps a buffer of each: 300 files fill any memory.
     declared = ", ".join(f"\"{name}\": '{kind}'" for name, kind in columns.items())
     listed = ", ".join(pattern(Path(path)) for path in files)
     return (
         f"read_json([{listed}], format = 'newline_delimited', records = true, columns = {{{declared}}}, "
-        "maximum_object_size = 67108864, hive_partitioning = false)"
+        f"maximum_object_size = {largest_bytes}, hive_partitioning = false{', filename = true' if named else ''})"
     )

@@ -1,0 +1,159 @@
+"""Builds what a pack says of people: their numbers, when they were born, and when they are observed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from rounds.engines.pack import sorting
+from rounds.engines.pack.build_groups import plan_groups
+from rounds.engines.pack.days import ORIGIN, clipped, outside
+from rounds.engines.pack.files import new_array, room_aside
+from rounds.engines.pack.layout import Array
+from rounds.engines.pack.numbering import Known
+from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
+from rounds.measures.strata import LEVELS, Stratum
+from rounds.records.omop import Records
+from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON
+
+_YEARS: Final = 10_000
+_PORTION: Final = 250_000
+_OF_GROUP: Final = {"sex": "uint8", "born": "int16"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Everybody who is counted, in the order of their numbers."""
+
+    ids: Array
+    known: Known
+    care_sites: Known | None
+    """The places of care sites among their ids; None if the site has no such table."""
+    manifest: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Observation periods: those of person p stand at start[p]..start[p + 1]."""
+
+    start: Array
+    first: Array
+    last: Array
+    vague: bool
+
+
+def source_of(records: Records, table: str) -> Source:
+    """Return a table that every site has."""
+    return next(source for source in records.sources if source.table.name == table)
+
+
+def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> People:
+    """Number people by sex, year of birth and id, and write down when they were born.
+
+    Whoever was born in a year that cannot be is not counted, and has no number.
+    """
+    source = source_of(records, PERSON.name)
+    groups = plan_groups(folder, connection, records)
+    several = batches(source, people_wanted(tuple(one.column for one in groups.columns)), connection)
+    for one in groups.columns:
+        one.begin(folder, _rows(several))
+    columns = {"id": "int64", "group": "int32", "birth": "uint16", "earliest": "uint16"}
+    read = {name: room_aside(folder, _rows(several), kind) for name, kind in columns.items()}
+    left_out, sure = _YEARS, True
+    for some, found in _each(several, connection):
+        born, day = found["born"], found["day"]
+        counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year)
+        read["id"][some] = found["person_id"]
+        read["group"][some] = np.where(counted, found["sex"].astype(np.int32) * _YEARS + born, -1)
+        read["birth"][some] = _birthdays(born, found["month"], day)
+        read["earliest"][some] = _birthdays(born, found["earliest"], day)
+        for one in groups.columns:
+            one.take(some, np.where(counted, found[one.column], NOTHING))
+        sure = sure and bool(found["sure"][counted].all())
+        left_out = min(left_out, int(born.min(initial=_YEARS, where=born > records.as_of.year)))
+    order = _order(folder, read["id"], read["group"])
+    for one in groups.columns:
+        one.finish(folder, order)
+    for name in ("birth", "earliest"):
+        of = order[:0] if name == "earliest" and sure else order
+        sorting.pick(read[name], of, new_array(folder, f"people.{name}", kind="uint16", length=len(of)))
+    ids, group = room_aside(folder, len(order), "int64"), room_aside(folder, len(order), "int32")
+    sorting.pick(read["id"], order, ids)
+    sorting.pick(read["group"], order, group)
+    manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
+    return People(ids=ids, known=Known.of(ids, aside=folder), care_sites=groups.care_sites, manifest=manifest)
+
+
+def _spread(folder: Path, group: Array) -> int:
+    """Write down the sex and the year of birth of groups, and return the latest year."""
+    sex, born = (new_array(folder, f"people.{name}", kind=kind, length=len(group)) for name, kind in _OF_GROUP.items())
+    for at in range(0, len(group), _PORTION):
+        some = slice(at, at + _PORTION)
+        sex[some], born[some] = np.divmod(group[some], _YEARS)
+    return int(born.max(initial=0))
+
+
+def _order(folder: Path, ids: Array, group: Array) -> Array:
+    """Return the order of people by group and id; a group of -1 is left out."""
+    by_id = None
+    if np.any(ids[1:] < ids[:-1]):
+        by_id = np.argsort(ids, kind="stable")
+        group = group[by_id]
+    bounds = np.zeros(len(LEVELS[Stratum.SEX]) * _YEARS + 1, dtype=np.int64)
+    order = room_aside(folder, len(group), "int32")
+    sorting.by_slot(group, 1, bounds, order)
+    order = order[: bounds[-1]]
+    return order if by_id is None else by_id[order].astype(np.int32)
+
+
+def _birthdays(born: Array, month: Array, day: Array) -> Array:
+    """Return the day people were born on, a month's last where their month is shorter."""
+    months = (born.astype(np.int64) - 1970) * 12 + month - 1
+    starts = months.astype("datetime64[M]").astype("datetime64[D]")
+    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
+    birth = starts + np.minimum(day.astype("timedelta64[D]") - 1, length - 1)
+    return clipped((birth - np.datetime64(ORIGIN)).astype(np.int64))
+
+
+def build_observation(
+    folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, people: People
+) -> Observation:
+    """Write down when people are observed."""
+    several = batches(source_of(records, OBSERVATION_PERIOD.name), observed_wanted(), connection)
+    person, *days = (room_aside(folder, _rows(several), kind) for kind in ("int32", "uint16", "uint16"))
+    vague = False
+    for some, found in _each(several, connection):
+        person[some] = people.known.numbers(found["person_id"])
+        for name, column in zip(("first", "last"), days, strict=True):
+            vague = vague or bool(np.any(outside(found[name])))
+            column[some] = clipped(found[name])
+    start = new_array(folder, "observed.start", kind="int64", length=len(people) + 1)
+    order = room_aside(folder, len(person), "int32")
+    sorting.by_slot(person, 1, start, order)
+    order = order[: start[-1]]
+    first, last = (
+        new_array(folder, f"observed.{name}", kind="uint16", length=len(order)) for name in ("first", "last")
+    )
+    for column, out in zip(days, (first, last), strict=True):
+        sorting.pick(column, order, out)
+    sorting.order_periods(start, first, last)
+    return Observation(start=start, first=first, last=last, vague=vague)
+
+
+def _rows(several: list[Batch]) -> int:
+    return sum(batch.rows for batch in several)
+
+
+def _each(several: list[Batch], connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[slice, Columns]]:
+    """Yield what each batch holds, and where its rows stand among those of all."""
+    at = 0
+    for batch in several:
+        yield slice(at, at + batch.rows), batch.read(connection)
+        at += batch.rows
