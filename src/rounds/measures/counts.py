@@ -56,17 +56,27 @@ def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Seri
         case CountKind.PROPORTION:
             return [cells["numerator"] > cells["denominator"]]
         case CountKind.RATE:
-            return [
-                wrong
-                for name in ("numerator", "denominator")
-                for wrong in (
-                    cells[name] < cells[f"{name}_people"],
-                    cells[name] > cells[f"{name}_people"] * cells[f"{name}_most"],
-                )
-            ]
+            return _of_people(cells)
+        case CountKind.MEAN:
+            # The most that a person adds, over the most units of a person, is the most that a unit adds.
+            highest = cells["denominator"] * cells["numerator_most"]
+            above = cells["numerator"] * cells["denominator_most"] > highest
+            return [*_of_people(cells), cells["numerator_people"] > cells["denominator_people"], above]
+
+
+def _of_people(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
+    return [
+        wrong
+        for name in ("numerator", "denominator")
+        for wrong in (
+            cells[name] < cells[f"{name}_people"],
+            cells[name] > cells[f"{name}_people"] * cells[f"{name}_most"],
+        )
+    ]
 
 
 _PROBLEMS = {
     CountKind.PROPORTION: "a numerator is above its denominator",
     CountKind.RATE: "there are fewer events or days than people behind them, or more than they can have",
+    CountKind.MEAN: "there is less of a sum or fewer units than people behind them, or more than they can add",
 }

@@ -18,7 +18,7 @@ from rounds.engines.pack.cell_kernels import BANDS
 from rounds.engines.pack.cells import SEXES, Cells, sexes_and_bands
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import TIME_IN_SQL, Array, NotCovered, Pack, open_pack
+from rounds.engines.pack.layout import MEANS_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
 from rounds.engines.pack.leveled import LeveledTallies
 from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
@@ -167,6 +167,8 @@ class _Plan:
     def _add(self, place: int, one: Asked, rows: RowCriteria) -> None:
         question, cells = records_question(one.measure), Cells.of(one.measure)
         _refuse_named_period(question)
+        if question.amount is not None:
+            raise NotCovered(MEANS_IN_SQL)
         match question.unit:
             case PersonTime():
                 raise NotCovered(TIME_IN_SQL)
@@ -185,7 +187,7 @@ class _Plan:
 
     def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People, cells: Cells) -> tuple[int, int]:
         asked = chunk.masks.all_of(unit.criterion, question.who)
-        met = chunk.masks.step(question.numerator)
+        met = chunk.masks.step(question.met)
         everybody = Tally(asked=asked, met=None, chunk=chunk.number, periods=len(chunk.periods), cells=cells)
         if (asked, cells) not in self._denominators:
             self._denominators[asked, cells] = len(self._tallies)
