@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,7 @@ def measure(source: Path, scratch: Path, runs: int) -> float:
     print(f"{source.name:26s}{total:8,.0f} MB")
     speeds = []
     for name, way in (("flattened", flattened), ("imported and checked", imported)):
-        found = [timed(lambda at=scratch / f"{name}-{run}", way=way: way(source, at)) for run in range(runs)]
+        found = [timed(partial(way, source, scratch / f"{name}-{run}")) for run in range(runs)]
         wall, processor = (statistics.median(total / run[which] for run in found) for which in (0, 1))
         best = max(total / seconds for seconds, _ in found)
         print(f"  {name:24s}{wall:8,.0f} MB/s (median of {runs}, two threads; best {best:,.0f})", end="")
@@ -263,7 +264,7 @@ def main() -> None:
             write_ndjson(source, megabytes, shares)
             wall = measure(source, scratch, runs)
             if name == "mapped":
-                plain = statistics.median(python_loop(source)[0] for _ in range(3))
+                plain = statistics.median(python_loop(source) for _ in range(3))
                 print(
                     f"  plain Python            {plain:8,.0f} MB/s (Observation, one thread): ratio {wall / plain:.1f}"
                 )

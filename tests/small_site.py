@@ -151,6 +151,7 @@ def make_measure(
     span: int = 1,
     unit: str = "people",
 ) -> Measure:
+    mean = question.amount if isinstance(question, RecordsQuestion) else None
     return Measure(
         id="example",
         version=1,
@@ -161,8 +162,9 @@ def make_measure(
         strata=strata,
         groupings=groupings,
         span=span,
-        per=100,
+        per=100 if mean is None else 1,
         unit=unit,
+        shown_in=None if mean is None else "steps",
         better=Better.LOWER,
         author="A",
         reviewer="B",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from rounds.engines.warehouse.settings import Postgres
 
@@ -18,8 +19,20 @@ POSTGRES_TYPES = {
 }
 
 
+SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+"""PySpark leaves it to the collector to close its sockets to Java."""
+
+KEYED = ("condition_occurrence", "drug_era")
+"""What the cohorts of the tests are about."""
+
+
 def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
-    return {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    """Return a site's files. A database keeps no order of rows, so events get a key that says what it was."""
+    tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    for name in KEYED:
+        if name in tables and f"{name}_id" not in tables[name].columns:
+            tables[name] = tables[name].with_row_index(f"{name}_id").cast({f"{name}_id": pl.Int64})
+    return tables
 
 
 def fill_postgres(server: Any, folder: Path, *, schema: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from small_site import make_measure, write_site
 
 from rounds.errors import DefinitionError
+from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
@@ -41,7 +42,7 @@ from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
+from rounds.measures.windows import THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
 
 FIRST, LAST = date(2019, 10, 1), date(2021, 3, 31)
@@ -403,10 +404,84 @@ def unit_questions(draw: st.DrawFn, kind: type) -> RecordsQuestion:
     else:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
+    # Few criteria of a mean, or there would seldom be anything to add up.
+    mean = draw(st.integers(0, 2)) == 0
+    unit = draw(plain_units(unit)) if mean else unit
     of = unit.events.table if isinstance(unit, Rows) else None
     like_rows = isinstance(unit, Rows) and isinstance(unit.events, Scored)
-    who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if draw(st.booleans()) else None
+    asked = draw(st.integers(0, 3)) == 0 if mean else draw(st.booleans())
+    who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if asked else None
+    if mean:
+        return draw(mean_questions(unit, who))
     return RecordsQuestion(unit=unit, who=who, numerator=draw(criteria(of=of, depth=2, like_rows=like_rows)))
+
+
+@st.composite
+def plain_units(draw: st.DrawFn, unit: People | Rows) -> People | Rows:
+    """Draw units as they are, or rows of some table of which nothing is asked."""
+    if isinstance(unit, People) or (isinstance(unit.events, Scored) and draw(st.booleans())):
+        return unit
+    tables = st.sampled_from((*WITH_VALUE, EventTable.VISIT_OCCURRENCE, EventTable.DRUG_ERA, EventTable.COHORT))
+    return replace(unit, events=draw(events_of(depth=0, table=draw(tables)) | st.just(unit.events)))
+
+
+BOUNDS = st.sampled_from(((0.0, 60.0, 1.0), (-1.0, 7.0, 0.1), (1.0, 48.0, 0.5), (5.0, 50.0, 15.0), (0.0, 1000.0, 1.0)))
+
+
+@st.composite
+def mean_questions(draw: st.DrawFn, unit: People | Rows, who: Criterion | None) -> RecordsQuestion:
+    """Draw a question of what units have on average."""
+    events = unit.events if isinstance(unit, Rows) else None
+    like_rows = isinstance(events, Scored)
+    kinds: list[type] = [FoundValue, FoundValue, HowMany]
+    if events is not None and (like_rows or events.table in WITH_VALUE):
+        kinds += [OwnValue] * 3
+    if isinstance(events, Events) and events.table in WITH_END:
+        kinds += [Nights] * 3
+    kind = draw(st.sampled_from(kinds))
+    of: Quantity = Nights() if kind is Nights else OwnValue()
+    if kind in (FoundValue, HowMany):
+        table = events.table if events is not None else None
+        asked = replace(
+            draw(having(of=table, depth=draw(st.sampled_from((0, 0, 1))))),
+            window=draw(st.sampled_from((Window(first=None, last=None), THROUGHOUT)) | windows()),
+            choose=Choose.ANY,
+            at_least=1,
+            stands=Stands.AT_THE_MOMENT,
+        )
+        of = HowMany(rows=asked)
+        if kind is FoundValue:
+            same_visit = asked.same_visit
+            found = asked.events
+            if isinstance(found, Events) and found.table not in WITH_VALUE:
+                found = draw(events_of(depth=0, table=draw(st.sampled_from(sorted(WITH_VALUE)))))
+                asked = Has(events=found, window=asked.window, touches=asked.touches, same_visit=same_visit)
+            asked = replace(asked, events=draw(measured(found)), distinct=Distinct.ROWS)
+            of = FoundValue(rows=asked, take=draw(st.sampled_from(Take)))
+    if kind is OwnValue and events is not None and isinstance(unit, Rows):
+        unit = replace(unit, events=draw(measured(events)))
+    if kind is Nights and isinstance(unit, Rows) and isinstance(events, Events):
+        extent = Extent.FIRST_DAY if events.table is EventTable.COHORT else Extent.ON_AND_ON
+        unit = replace(unit, events=replace(events, without_end=extent))
+    low, high, step = (0.0, 3.0, 1.0) if kind is HowMany else draw(BOUNDS)
+    amount = Amount(
+        of=of,
+        low=low,
+        high=high,
+        step=step,
+        most_each=1 if isinstance(unit, People) else draw(st.sampled_from((1, 1, 2, 15))),
+        if_missing=None if kind is HowMany else draw(st.sampled_from((None, None, low + step))),
+    )
+    return RecordsQuestion(unit=unit, who=who, amount=amount)
+
+
+@st.composite
+def measured(draw: st.DrawFn, events: Events | Scored) -> Events | Scored:
+    """Draw the same rows with a number in one of some units."""
+    if isinstance(events, Scored):
+        return events
+    value = Value(units=draw(st.sampled_from(((), (8753,), (8753, 9529)))))
+    return replace(events, where=value if events.where is None else AllOf(of=(events.where, value)))
 
 
 @st.composite

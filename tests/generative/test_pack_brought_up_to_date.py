@@ -105,7 +105,7 @@ def test_tables_were_merged() -> None:
     assert len(MERGED) > 20
 
 
-def _unchecked(folder: Path):  # noqa: ANN202
+def _unchecked(folder: Path):
     with patch("rounds.records.omop.check_values", _nothing_wrong):
         return open_site(folder, outside="exclude")
 

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from postgres_server import private_postgres
 from small_site import AS_OF, open_site
-from warehouse_sites import fill_postgres, postgres_settings
+from warehouse_sites import SOCKETS, fill_postgres, postgres_settings, tables_in
 
 from rounds.engines import reference
-from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import count_all
 from rounds.engines.warehouse.settings import Settings, Spark
@@ -24,15 +23,6 @@ from rounds.measures.periods import periods_between
 SCHEMA = "My CDM"
 PHASES = (Phase.explicit, Phase.generate)
 """A site and its measures are too much to be made smaller one database at a time."""
-
-
-def _without_cohorts(measure: Measure) -> bool:
-    """Say whether a database can be asked; cohorts are refused there."""
-    return not cohorts_of([measure])
-
-
-SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-"""PySpark leaves it to the collector to close its sockets to Java."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +37,7 @@ def test_postgres_agrees(server: str) -> None:
     import psycopg
 
     @settings(max_examples=4, suppress_health_check=list(HealthCheck), phases=PHASES)
-    @given(site=sites(), asked=st.lists(measures().filter(_without_cohorts), min_size=25, max_size=25))
+    @given(site=sites(), asked=st.lists(measures(), min_size=25, max_size=25))
     def agree(site: Site, asked: list[Measure]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_generated(Path(folder), site)
@@ -65,10 +55,12 @@ def test_spark_agrees() -> None:
     pytest.importorskip("pyspark", reason="Spark is not installed (the extra `warehouse`)")
 
     @settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=PHASES)
-    @given(site=sites(), asked=st.lists(measures().filter(_without_cohorts), min_size=8, max_size=8))
+    @given(site=sites(), asked=st.lists(measures(), min_size=8, max_size=8))
     def agree(site: Site, asked: list[Measure]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_generated(Path(folder), site)
+            for name, frame in tables_in(Path(folder)).items():
+                frame.write_parquet(Path(folder) / f"{name}.parquet")
             _same(asked, Path(folder), Spark(folder=folder, master="local[2]"))
 
     agree()

@@ -317,4 +317,6 @@ def test_concept_sets_longer_than_a_list_of_sql() -> None:
     with duckdb.connect() as connection:
         load_site(connection, site)
         tables = find_tables(connection, schema="main")
-        assert concept_sets.resolve_concept_sets(connection, definition, tables) == {0: expected}
+        assert concept_sets.resolve_concept_sets(
+            lambda sql: connection.execute(sql).fetchall(), definition, tables
+        ) == {0: expected}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,8 +11,6 @@ from language_cases import COHORTS, read_measure
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, pack, reference
-from rounds.engines.warehouse import count as warehouse
-from rounds.engines.warehouse.settings import Spark
 from rounds.errors import DefinitionError, RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.cohorts.criteria import Criterion
@@ -203,20 +200,3 @@ def test_only_entries_are_into_cohorts() -> None:
         Events(table=EventTable.COHORT, codes=None)
     with pytest.raises(DefinitionError, match="entries are into a cohort"):
         Events(table=EventTable.DRUG_ERA, codes=COHORTS[0], where=Age(low=1))
-
-
-def test_a_site_in_a_database_refuses_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Database:
-        words = "site site-a: PostgreSQL at 127.0.0.1"
-
-        def tables(self) -> list[str]:
-            return []
-
-    monkeypatch.setattr(warehouse, "_session", lambda settings, *, site: nullcontext(Database()))  # noqa: ARG005
-    settings = Spark(folder="nowhere")
-    with pytest.raises(RecordsError) as refused:
-        warehouse.check([_asking(COHORTS[0])], settings, site="site-a", as_of=LAST)
-    assert (
-        "site site-a: measure example v1 asks about the cohort with-diabetes v1, and cohorts are found in files only, "
-        "not yet in PostgreSQL at 127.0.0.1; leave this site out of the measure, or export the records"
-    ) in str(refused.value)

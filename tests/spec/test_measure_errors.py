@@ -518,7 +518,7 @@ numerator:
 grain: year
 """,
         [
-            "line 2 column 1: `numerator` must be a mapping (`name: value`), not empty",
+            "line 2 column 1: `numerator`: nothing is asked; write a `numerator`, or a `mean`",
         ],
     ),
     "null crit": (

@@ -1,7 +1,6 @@
 """The rules of the measure language hold in PostgreSQL too."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,8 @@ from postgres_server import private_postgres
 from test_measure_language import Engine, site_of, test_rule
 from warehouse_sites import fill_postgres, postgres_settings
 
-from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import count_all
-from rounds.errors import RecordsError
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
@@ -39,8 +36,7 @@ def count(server: str) -> Engine:
             with psycopg.connect(server, autocommit=True) as connection:
                 fill_postgres(connection, records.folder, schema="cdm")
             filled.append(records.folder)
-        asked = partial(
-            count_all,
+        (found,) = count_all(
             [Asked(measure=measure, periods=periods)],
             postgres_settings(server, schema="cdm"),
             site=records.site,
@@ -48,11 +44,6 @@ def count(server: str) -> Engine:
             as_of=records.as_of,
             outside_observation="exclude",
         )
-        if cohorts_of([measure]):
-            with pytest.raises(RecordsError, match="cohorts are found in files only"):
-                asked()
-            pytest.skip("cohorts are refused in databases")
-        (found,) = asked()
         return found
 
     return in_postgres

@@ -118,4 +118,5 @@ def test_a_policy_without_a_rule_for_a_kind_of_number_refuses(monkeypatch: pytes
         (Policy.HES, CountKind.PROPORTION),
         (Policy.OPEN, CountKind.PROPORTION),
         (Policy.HES, CountKind.RATE),
+        (Policy.HES, CountKind.MEAN),
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from language_cases import COHORTS
 from postgres_server import private_postgres
 from small_site import AS_OF, drug_event, people_measure, write_site, years
 from warehouse_sites import fill_postgres, postgres_settings
@@ -13,6 +14,8 @@ from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import check, count_all
 from rounds.engines.warehouse.settings import Postgres, Spark
 from rounds.errors import DefinitionError, RecordsError
+from rounds.measures.criteria import Events, Has
+from rounds.measures.events import EventTable
 from rounds.records.quality import QualityReport
 
 MEASURE = people_measure(drug_event())
@@ -150,3 +153,17 @@ def test_checks_alone_refuse_what_counting_would(server: str, site: Any) -> None
 def test_settings_that_contradict_themselves(given: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError):
         Spark(**given)
+
+
+def test_cohorts_whose_events_have_no_key(server: str, site: Any) -> None:
+    on_aspirin = people_measure(Has(events=Events(table=EventTable.COHORT, codes=COHORTS[1])))
+    there = postgres_settings(server, schema="cdm")
+    site.execute("ALTER TABLE cdm.drug_era ADD COLUMN drug_era_end_date date")
+    check([on_aspirin], there, site="site-a", as_of=AS_OF)
+    site.execute("ALTER TABLE cdm.drug_era DROP COLUMN drug_era_id")
+    with pytest.raises(RecordsError) as refused:
+        check([on_aspirin], there, site="site-a", as_of=AS_OF)
+    assert str(refused.value) == (
+        "site site-a: measure example v1, cohort on-aspirin v1: the records have no drug_era.drug_era_id; export them, "
+        "or use a definition that does not ask for them"
+    )

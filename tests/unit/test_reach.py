@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from rounds.measures import choices, criteria, questions, windows
+from rounds.measures import amounts, choices, criteria, questions, windows
 from rounds.measures.choices import Covers, Touches
 from rounds.measures.criteria import AllOf, Events, Has, Not, Observed, Scored
 from rounds.measures.events import EventTable
@@ -124,7 +124,12 @@ KNOWN = {
     People: {"observed"},
     Rows: {"events", "counted_on"},
     questions.PersonTime: {"visits", "most_each"},
-    RecordsQuestion: {"unit", "numerator", "who"},
+    RecordsQuestion: {"unit", "numerator", "who", "amount"},
+    amounts.Amount: {"of", "low", "high", "step", "most_each", "if_missing"},
+    amounts.Nights: set(),
+    amounts.OwnValue: set(),
+    amounts.FoundValue: {"rows", "take"},
+    amounts.HowMany: {"rows"},
     Window: {"first", "last"},
     Edge: {"anchor", "months", "days"},
 }

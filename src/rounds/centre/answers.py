@@ -57,6 +57,9 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
     proportion = measure.kind is CountKind.PROPORTION
     if proportion and cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
         return "a numerator is above its denominator, whatever was withheld"
+    most = measure.amount.steps if measure.amount is not None else None
+    if most is not None and cells.filter(pl.col("numerator_lower") > most * pl.col("denominator_upper")).height:
+        return "a sum is above what its units can add up to, whatever was withheld"
     names = [one.name for one in looked_at(measure.question, measure.strata)]
     if [share.name for share in table.completeness] not in ([], names):
         return "it says how complete something is that the measure does not look at"

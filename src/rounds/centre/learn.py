@@ -28,7 +28,7 @@ from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
-from rounds.reports.content.not_compared import not_compared
+from rounds.reports.content.not_compared import means_compared, not_compared
 from rounds.reports.content.observed import Observed, observed_from_cells
 from rounds.reports.content.over_time import over_time
 from rounds.reports.content.peers import Peer, better_peer
@@ -201,6 +201,19 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
 
 def _between_sites_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
     sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
+    if found.measure.kind is CountKind.MEAN:
+        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
+            return []
+        return [
+            means_compared(
+                members=tuple(sums["member"]),
+                observed=observed_from_cells(sums, found.measure),
+                over=found.recent_words,
+                measure=found.measure,
+                membership=membership,
+                provenance=provenance,
+            )
+        ]
     sizeless = pl.col("denominator_state") == State.WITHHELD
     left_out, sized = sums.filter(sizeless), sums.filter(~sizeless & (pl.col("denominator_value") > 0))
     hidden = pl.col("numerator_state") == State.WITHHELD

@@ -23,6 +23,8 @@ class Policy(StrEnum):
 HES_LOWEST_WITHHELD = 1
 HES_HIGHEST_WITHHELD = 7
 HES_BASE = 5
+FEWEST_OF_A_MEAN = 11
+"""A sum of fewer people is withheld: a mean leaves ten degrees of freedom, whatever the rule for small numbers is."""
 
 
 def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
@@ -36,7 +38,7 @@ def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
         The expressions, or None if the policy has no rule for such numbers; then nothing may leave.
 
     Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5); for
-        rates docs/decisions/0011.
+        rates docs/decisions/0011, for means docs/decisions/0013.
     """
     match policy, kind:
         case Policy.OPEN, CountKind.PROPORTION:
@@ -45,11 +47,17 @@ def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
             return [part for name in RELEASED for part in _hes(name)]
         case Policy.HES, CountKind.RATE:
             return [part for name in RELEASED for part in _hes_of_people(name, base=_RATE_BASE[name])]
+        case Policy.HES, CountKind.MEAN:
+            return [*_hes_of_a_sum("numerator"), *_hes_of_people("denominator", base=_base("denominator"))]
         case _:
             return None
 
 
-_RATE_BASE = {"numerator": pl.lit(HES_BASE), "denominator": HES_BASE * pl.col("denominator_most")}
+def _base(name: str) -> pl.Expr:
+    return HES_BASE * pl.col(f"{name}_most")
+
+
+_RATE_BASE = {"numerator": pl.lit(HES_BASE), "denominator": _base("denominator")}
 """Events are rounded as counts are. Days are rounded to five people's, for one person can have all days of a period."""
 
 
@@ -88,6 +96,26 @@ def _hes_of_people(name: str, *, base: pl.Expr) -> list[pl.Expr]:
         value=pl.when(withheld).then(None).otherwise(rounded),
         lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - base // 2),
         upper=pl.when(zero).then(0).when(withheld).then(highest).otherwise(rounded + base // 2),
+    )
+
+
+def _hes_of_a_sum(name: str) -> list[pl.Expr]:
+    """Return what people add up to: withheld if few have an amount, or few add more than the lowest.
+
+    It is rounded to five people's most. What is rounded to nothing is withheld, and so is nothing: that everybody is at
+    the lowest would tell of each of them. Only the sum of nobody is 0.
+    """
+    column, most, base = pl.col(name), pl.col(f"{name}_most"), _base(name)
+    nobody = pl.col("denominator_people") == 0
+    rounded = (column + base // 2) // base * base
+    few = (pl.col("denominator_people") < FEWEST_OF_A_MEAN) | (pl.col(f"{name}_people") <= HES_HIGHEST_WITHHELD)
+    withheld = ~nobody & (few | (rounded == 0))
+    return _bounded(
+        name,
+        state=_state(nobody, withheld),
+        value=pl.when(withheld).then(None).otherwise(rounded),
+        lower=pl.when(nobody | withheld).then(0).otherwise(rounded - base // 2),
+        upper=pl.when(nobody).then(0).when(withheld).then((FEWEST_OF_A_MEAN - 1) * most).otherwise(rounded + base // 2),
     )
 
 

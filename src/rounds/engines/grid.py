@@ -20,7 +20,7 @@ Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
 
 Tally = tuple[int, ...]
-"""The numbers of a cell: numerator and denominator, and of a rate the people who are in each."""
+"""The numbers of a cell: numerator and denominator, and of a rate or a mean the people who are in each."""
 
 
 def check_periods(measure: Measure, periods: tuple[Period, ...]) -> None:
@@ -63,7 +63,10 @@ def complete_count(
 
 
 def _most(measure: Measure, period: Period) -> tuple[int, ...]:
-    """Return the most events and days of one person in a period; nothing where neither is asked for."""
+    """Return the most of one person in the numbers of a period; nothing where one person is at most 1 in them."""
+    amount = measure.amount
+    if amount is not None:
+        return (amount.steps * amount.most_each, amount.most_each)
     question = measure.question
     if not isinstance(question, RecordsQuestion) or not isinstance(question.unit, PersonTime):
         return ()

@@ -97,7 +97,7 @@ def check_needs(needs: tuple[Need, ...], question: Question, strata: tuple[Strat
 def _asked(question: RecordsQuestion) -> Iterator[tuple[Events | Scored | None, Criterion]]:
     """Yield every criterion with the rows it is asked of; None for people."""
     counted = question.unit.events if isinstance(question.unit, Rows) else None
-    for whole in (question.who, question.numerator):
+    for whole in (question.who, question.numerator, question.looks_for):
         yield from ((counted, part) for part in parts(whole))
     for events in question.events:
         yield from ((events, part) for part in parts(events.where))

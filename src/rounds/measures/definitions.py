@@ -3,17 +3,20 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from rounds.errors import DefinitionError
+from rounds.measures.amounts import Amount
 from rounds.measures.choices import Extent, Stands
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
 from rounds.measures.criteria import Events, Has
+from rounds.measures.field_names import field_names
 from rounds.measures.groupings import GROUPED, Grouping, check_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
@@ -37,7 +40,7 @@ class Better(StrEnum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: its digest is kept
 class Measure:
     """A reviewed question with an id and a version. Its digest fixes its meaning."""
 
@@ -66,6 +69,8 @@ class Measure:
     """The population that the centre standardises rates to, from the counts by age band and sex."""
     span: int = 1
     """How many grains a period lasts. Above 1 periods overlap: twelve months that move on by a month."""
+    shown_in: str | None = None
+    """What a mean is in, such as nights; None if it is no mean."""
 
     def __post_init__(self) -> None:
         if self.version < 1:
@@ -82,6 +87,7 @@ class Measure:
             raise DefinitionError("a person has no one age over all dates; remove `age_band`", field="strata")
         self._check_groupings()
         self._check_time()
+        self._check_mean()
         if self.standard is not None and not {Stratum.AGE_BAND, Stratum.SEX} <= set(self.strata):
             raise DefinitionError("rates are standardised by age and sex; add both strata", field="standard")
         check_needs(self.needs, self.question, self.strata)
@@ -114,21 +120,56 @@ class Measure:
         if self.question.unit.visits is not None and Stratum.CARE_SITE in self.strata:
             raise DefinitionError("a person has nights at several care sites; remove `care_site`", field="strata")
 
+    def _check_mean(self) -> None:
+        amount = self.amount
+        if (amount is None) != (self.shown_in is None):
+            raise DefinitionError("a mean, and nothing else, says what it is in", field="mean")
+        if amount is None:
+            return
+        if self.per != 1:
+            raise DefinitionError(f"a mean is per 1 of {self.unit}, not per {self.per}", field="per")
+        if self.standard is not None:
+            raise DefinitionError("means are not standardised; remove `standard`", field="standard")
+
+    @property
+    def amount(self) -> Amount | None:
+        """What each unit adds to a mean; None if it is no mean."""
+        return self.question.amount if isinstance(self.question, RecordsQuestion) else None
+
     @property
     def kind(self) -> CountKind:
         """What kind of number its counts are."""
+        if self.amount is not None:
+            return CountKind.MEAN
         timed = isinstance(self.question, RecordsQuestion) and isinstance(self.question.unit, PersonTime)
         return CountKind.RATE if timed else CountKind.PROPORTION
 
     @property
     def scale(self) -> float:
-        """What a numerator over its denominator is multiplied by to be shown; time is counted in days."""
+        """What a numerator over its denominator is multiplied by to be shown; time is counted in days, sums in steps.
+
+        To a mean its lowest is added.
+        """
+        if self.amount is not None:
+            return self.amount.step
         return self.per * (_DAYS_OF_UNIT.get(self.unit, 1.0) if self.kind is CountKind.RATE else 1.0)
+
+    @property
+    def shown_from(self) -> float:
+        """The lowest that a rate or a mean can be."""
+        return 0.0 if self.amount is None else self.amount.low
+
+    @property
+    def shown_to(self) -> float:
+        """The highest that a rate or a mean can be."""
+        if self.amount is not None:
+            return self.amount.high
+        return math.inf if self.kind is CountKind.RATE else self.scale
 
     @property
     def denominator_unit(self) -> str:
         """What one of the denominator is, in the plural."""
-        if self.kind is CountKind.PROPORTION:
+        if self.kind is not CountKind.RATE:
             return self.unit
         return "bed-days" if self.unit == "bed-days" else "days observed"
 
@@ -149,7 +190,7 @@ class Measure:
         """Return how people write the period that starts on a day."""
         return period_label(start, self.grain, self.span)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of everything that decides what is counted.
 
@@ -173,7 +214,7 @@ class Measure:
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def ref(self) -> "MeasureRef":
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
@@ -181,6 +222,7 @@ class Measure:
 _UNSAID_BEFORE: Final[dict[tuple[type, str], object]] = {
     (Events, "without_end"): Extent.FIRST_DAY,
     (Has, "stands"): Stands.AT_THE_MOMENT,
+    (RecordsQuestion, "amount"): None,
 }
 """What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
 
@@ -192,7 +234,7 @@ def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
-    names = _field_names(type(part))
+    names = field_names(type(part))
     if names is not None:
         said = {name: getattr(part, name) for name in names}
         kept = {
@@ -204,15 +246,6 @@ def _meaning(part: object) -> object:
     if isinstance(part, date):
         return part.isoformat()
     return part
-
-
-_FIELD_NAMES: Final[dict[type, tuple[str, ...] | None]] = {}
-
-
-def _field_names(kind: type) -> tuple[str, ...] | None:
-    if kind not in _FIELD_NAMES:
-        _FIELD_NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
-    return _FIELD_NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

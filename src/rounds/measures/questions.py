@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from rounds.errors import DefinitionError
+from rounds.measures.amounts import Amount, check_amount
 from rounds.measures.choices import Covers, Distinct, Extent
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
@@ -82,9 +84,9 @@ class PersonTime:
 _STAYS = frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is worked out of it is kept
 class RecordsQuestion:
-    """Of the units of which `who` holds, of how many does `numerator` hold?
+    """Of the units of which `who` holds, of how many does `numerator` hold? Or how much do they have, on average?
 
     Of the time of people it asks how often instead: the numerator is the rows that a plain `had` looks for, that start
     on a day at risk; in visits that is from the first to the last day of one of them. Strata, too, are of the unit's
@@ -92,15 +94,29 @@ class RecordsQuestion:
     """
 
     unit: People | Rows | PersonTime
-    numerator: Criterion
+    numerator: Criterion | None = None
     who: Criterion | None = None
+    amount: Amount | None = None
+    """What a unit adds to a mean. It stands instead of a numerator."""
 
     def __post_init__(self) -> None:
+        if self.amount is not None:
+            self._check_mean(self.amount)
+        elif self.numerator is None:
+            raise DefinitionError("nothing is asked; add a `numerator`, or a `mean`")
         scored = isinstance(self.unit, Rows) and isinstance(self.unit.events, Scored)
         for criterion in (self.who, self.numerator):
             check_askable(criterion, of=self.table, scored=scored)
         if isinstance(self.unit, PersonTime):
             self._check_countable()
+
+    def _check_mean(self, amount: Amount) -> None:
+        if self.numerator is not None:
+            raise DefinitionError("either a `numerator` is asked for or a `mean`; remove one", field="mean")
+        if isinstance(self.unit, PersonTime):
+            raise DefinitionError("a mean is of people, visits or events; days have none", field="mean")
+        check_amount(amount, events=self.unit.events if isinstance(self.unit, Rows) else None)
+        check_askable(amount.looks_for, of=self.table)
 
     def _check_countable(self) -> None:
         asked = self.numerator
@@ -121,6 +137,17 @@ class RecordsQuestion:
     def table(self) -> EventTable | None:
         """The table whose rows are counted; None if people are."""
         return self.unit.events.table if isinstance(self.unit, Rows) else None
+
+    @property
+    def met(self) -> Criterion:
+        """What is asked of each unit.
+
+        Raises:
+            TypeError: if the question is about a mean.
+        """
+        if self.numerator is None:
+            raise TypeError("a mean has no numerator")
+        return self.numerator
 
     @property
     def happening(self) -> Has:
@@ -144,19 +171,25 @@ class RecordsQuestion:
             case People():
                 return None
 
-    @property
+    @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
         """Every criterion of the question, wherever it stands, each once."""
         rows = self._counted.where if self._counted is not None else None
-        return tuple(dict.fromkeys(part for whole in (rows, self.who, self.numerator) for part in everything_in(whole)))
+        whole = (rows, self.who, self.numerator, self.looks_for)
+        return tuple(dict.fromkeys(part for one in whole for part in everything_in(one)))
 
     @property
+    def looks_for(self) -> Has | None:
+        """The rows that a mean is of, where it looks for any."""
+        return self.amount.looks_for if self.amount is not None else None
+
+    @cached_property
     def events(self) -> tuple[Events | Scored, ...]:
         """Every set of rows the question is about, each once."""
         counted = [self._counted] if self._counted is not None else []
         return tuple(dict.fromkeys([*counted, *(part.events for part in self.criteria if isinstance(part, Has))]))
 
-    @property
+    @cached_property
     def code_lists(self) -> tuple[CodeList, ...]:
         """Every code list the question uses, each once."""
         of_rows = [one.codes for one in self.events if isinstance(one, Events) and isinstance(one.codes, CodeList)]
@@ -173,13 +206,13 @@ class RecordsQuestion:
         found += [(part.events.table, part.provided) for part in self.criteria if isinstance(part, Has)]
         return tuple(found)
 
-    @property
+    @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
         """Every cohort the question uses, each once."""
         named = (one.codes for one in self.events if isinstance(one, Events))
         return tuple(dict.fromkeys(codes for codes in named if isinstance(codes, Cohort)))
 
-    @property
+    @cached_property
     def tables(self) -> tuple[EventTable, ...]:
         """Every table of events of the site that the question reads itself, sorted."""
         alive = {EventTable.DEATH} if isinstance(self.unit, PersonTime) and self.unit.visits is None else set()

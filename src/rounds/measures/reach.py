@@ -110,7 +110,7 @@ def _question(question: RecordsQuestion, period: Days, longest: LongestDays) -> 
                 yield from _criterion(visits.where, _Units(starts=(date.min, last), ends=(date.min, date.max)), longest)
         case _:
             assert_never(question.unit)
-    for criterion in (question.who, question.numerator):
+    for criterion in (question.who, question.numerator, question.looks_for):
         yield from _criterion(criterion, units, longest)
 
 

@@ -1,5 +1,6 @@
 """Questions in plain words, for the people who review them and for a site's owner who is asked."""
 
+from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     Age,
@@ -64,7 +65,7 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
     return (
         ("id and version", f"{measure.id} {measure.version}"),
         *question_in_words(measure.question),
-        ("shown", f"per {measure.per:,} {measure.unit}, {each}"),
+        ("shown", f"{_shown(measure)}, {each}"),
         ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
         *((("standardised to", str(measure.standard)),) if measure.standard else ()),
         ("better", str(measure.better)),
@@ -78,6 +79,12 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
         ("reviewed by", f"{measure.reviewer}; next review {measure.next_review}"),
         ("digest", measure.digest[:16]),
     )
+
+
+def _shown(measure: Measure) -> str:
+    if measure.shown_in is None:
+        return f"per {measure.per:,} {measure.unit}"
+    return f"in {measure.shown_in}, on average of {measure.unit}"
 
 
 def _stratum(measure: Measure, stratum: Stratum) -> str:
@@ -97,7 +104,36 @@ def question_in_words(question: Question) -> tuple[tuple[str, str], ...]:
     else:
         counted = rows_in_words(question.unit)
     who = (("of whom", criterion_in_words(question.who, of=question.table)),) if question.who else ()
-    return (("counted", counted), *who, ("numerator", criterion_in_words(question.numerator, of=question.table)))
+    if question.amount is not None:
+        return (("counted", counted), *who, *_amount_in_words(question.amount, question.table))
+    return (("counted", counted), *who, ("numerator", criterion_in_words(question.met, of=question.table)))
+
+
+def _amount_in_words(amount: Amount, of: EventTable | None) -> tuple[tuple[str, str], ...]:
+    """Return what there is a mean of, and what one unit adds to it."""
+    missing = "is left out" if amount.if_missing is None else f"counts as {amount.if_missing:g}"
+    match amount.of:
+        case Nights():
+            words = f"how many nights each lasts; one whose end is not recorded {missing}"
+        case OwnValue():
+            words = f"the value of each; one without {missing}"
+        case FoundValue(rows=has, take=take):
+            words = f"the {take} value of {_found(has, of)}; {'who' if of is None else 'what'} has none {missing}"
+        case HowMany(rows=has):
+            distinct = {Distinct.ROWS: "", Distinct.DAYS: "days with ", Distinct.CODES: "different codes of "}
+            words = f"how many {distinct[has.distinct]}{_found(has, of)}"
+    bounds = f"less than {amount.low:g} as {amount.low:g}, more than {amount.high:g} as {amount.high:g}"
+    each = "" if of is None else f"; at most {amount.most_each} of each person in a period, the first"
+    return (
+        ("mean of", words),
+        ("counted as", f"{bounds}, and between them the nearest step of {amount.step:g} (halves up){each}"),
+    )
+
+
+def _found(has: Has, of: EventTable | None) -> str:
+    rows = _rows(has.events, _when(has, of), many=True)
+    provided = f", each {criterion_in_words(has.provided, of=has.events.table)}" if has.provided else ""
+    return f"{rows}{', of the same visit' if has.same_visit else ''}{provided}"
 
 
 def _time_in_words(question: RecordsQuestion, unit: PersonTime) -> tuple[tuple[str, str], ...]:
@@ -212,8 +248,7 @@ def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
     table = has.events.table
     most = has.at_least - 1 if contrary else has.at_least
     many = most > 1 or has.choose is not Choose.ANY
-    touching = "" if has.touches is Touches.STARTS and _is_plain(table) else f"{_TOUCHES[has.touches]} "
-    rows = _rows(has.events, touching + window_in_words(has.window, of=of), many=many)
+    rows = _rows(has.events, _when(has, of), many=many)
     visit = ", of the same visit" if has.same_visit else ""
     lowest = " (of several on that day the lowest)" if has.stands is Stands.LOWEST_OF_THE_DAY else ""
     chosen = "" if has.choose is Choose.ANY else f", the {has.choose} of them{lowest}"
@@ -221,6 +256,11 @@ def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
     link = " " if chosen and not provided.startswith("(") else ", each " if many else ", "
     words = " ".join(part for part in ("had" if of is None else "with", _amount(has, most, contrary), rows) if part)
     return f"{words}{visit}{chosen}{link + provided if provided else ''}"
+
+
+def _when(has: Has, of: EventTable | None) -> str:
+    plain = has.touches is Touches.STARTS and _is_plain(has.events.table)
+    return ("" if plain else f"{_TOUCHES[has.touches]} ") + window_in_words(has.window, of=of)
 
 
 def _is_in_cohort(has: Has) -> bool:

@@ -27,7 +27,8 @@ OMOP_COLUMNS: Final[Mapping[str, Mapping[str, ColumnType]]] = MappingProxyType(
 """Types by column and table, of CDM 5.4 with what older and newer versions add."""
 
 
-_ABOUT_PEOPLE: Final = ("person", "observation_period")
+ABOUT_PEOPLE: Final = ("person", "observation_period")
+"""Tables without the rows of whoever is no person that may be counted."""
 
 
 def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *, schema: str = "omop") -> str:
@@ -58,7 +59,7 @@ def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *
             if column in found and (cast := _cast(*found[column], kind)) is not None
         )
         # Who has an impossible year of birth is in no denominator, and nobody is in a cohort who is no person.
-        people = " WHERE person_id IN (SELECT person_id FROM main.person)" if name in _ABOUT_PEOPLE else ""
+        people = " WHERE person_id IN (SELECT person_id FROM main.person)" if name in ABOUT_PEOPLE else ""
         select = f"SELECT * FROM (SELECT {', '.join(casts)} FROM {scan}){people}"
         connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS {select}")
     return schema

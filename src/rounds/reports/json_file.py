@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from rounds.errors import MessageError
+from rounds.measures.definitions import Measure
 from rounds.reports.insight import (
     Action,
     Benefit,
@@ -63,6 +64,7 @@ def insights_json(report: Report) -> bytes:
                 "description": measure.description,
                 "per": measure.per,
                 "unit": measure.unit,
+                "mean": _mean(measure),
                 "better": str(measure.better),
                 "target": measure.target,
             }
@@ -105,6 +107,20 @@ def read_insights(data: bytes) -> tuple[Insight, ...]:
         return tuple(_read_insight(item) for item in document["insights"])
     except (KeyError, TypeError, ValueError) as error:
         raise MessageError(f"this file of insights is damaged: {error!r}; make it again from its round") from error
+
+
+def _mean(measure: Measure) -> dict[str, object] | None:
+    """Return what a mean is in and between which ends; None if it is no mean."""
+    amount = measure.amount
+    if amount is None:
+        return None
+    return {
+        "shown_in": measure.shown_in,
+        "low": amount.low,
+        "high": amount.high,
+        "step": amount.step,
+        "most_each": amount.most_each,
+    }
 
 
 def _day(day: date | None) -> str | None:

@@ -31,6 +31,7 @@ from rounds.storage.criteria_files import CountedEventsFile, Written, all_of, ch
 from rounds.storage.criteria_parts import CodesName, CohortName, codes_named, refuse_here
 from rounds.storage.defined import Defined
 from rounds.storage.identifiers import Identifier
+from rounds.storage.mean_files import MeanFile
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
@@ -122,6 +123,7 @@ class _MeasureBase(Definition):
         strata: tuple[Stratum, ...] = (),
         groupings: tuple[Grouping, ...] = (),
         standard: Standard | None = None,
+        shown_in: str | None = None,
     ) -> Measure:
         return Measure(
             id=self.id,
@@ -134,6 +136,7 @@ class _MeasureBase(Definition):
             strata=strata,
             groupings=groupings,
             standard=standard,
+            shown_in=shown_in,
             per=self.per,
             unit=self.unit,
             better=self.better,
@@ -169,7 +172,8 @@ StratumFile = Annotated[
 
 class _RecordsFile(_MeasureBase):
     who: Written | None = None
-    numerator: Written
+    numerator: Written | None = None
+    mean: MeanFile | None = None
     strata: tuple[StratumFile, ...] = ()
     standard: Annotated[str, Field(min_length=1)] | None = None
 
@@ -183,11 +187,22 @@ class _RecordsFile(_MeasureBase):
         check_written(self.numerator, defined, of=self._table, at="numerator")
 
     def _of(self, unit: People | Rows | PersonTime, defined: Defined) -> Measure:
+        if self.mean is not None:
+            return self._mean_of(self.mean, unit, defined)
+        if self.numerator is None:
+            raise DefinitionError("nothing is asked; write a `numerator`, or a `mean`", field="numerator")
         numerator = all_of(written(self.numerator, defined))
-        if numerator is None:
-            raise DefinitionError("`numerator` is an empty list; write what counts", field="numerator")
         question = RecordsQuestion(unit=unit, who=all_of(written(self.who, defined)), numerator=numerator)
         return self._measure(question, *self._strata(defined), self._standard(defined))
+
+    def _mean_of(self, mean: MeanFile, unit: People | Rows | PersonTime, defined: Defined) -> Measure:
+        if isinstance(unit, PersonTime) or self.numerator is not None:
+            less = "days have no mean" if isinstance(unit, PersonTime) else "a mean stands instead of a `numerator`"
+            raise DefinitionError(f"{less}; remove one", field="mean")
+        question = RecordsQuestion(
+            unit=mean.to_unit(unit), who=all_of(written(self.who, defined)), amount=mean.to_amount(defined)
+        )
+        return self._measure(question, *self._strata(defined), self._standard(defined), shown_in=mean.shown_in)
 
     def _standard(self, defined: Defined) -> Standard | None:
         try:

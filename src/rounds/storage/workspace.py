@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
@@ -201,6 +202,11 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             raise DefinitionError(
                 f"{path}: programme {programme.innovation}: the periods of its outcome `{programme.outcome}` overlap, "
                 f"and an effect needs periods that do not; ask for the measure with `span: 1`"
+            )
+        if outcome.kind is CountKind.MEAN:
+            raise DefinitionError(
+                f"{path}: programme {programme.innovation}: its outcome `{programme.outcome}` is a mean, and effects "
+                "are estimated on rates only; name another outcome, and the mean under `improves`"
             )
         programmes.append(
             Programme(

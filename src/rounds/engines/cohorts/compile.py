@@ -4,7 +4,7 @@
 from typing import Final
 
 from rounds.engines.cohorts.filter_sql import ConceptList, day
-from rounds.engines.cohorts.program import Program
+from rounds.engines.cohorts.program import PREFIX, Program
 from rounds.engines.cohorts.tables import OmopTables
 from rounds.measures.cohorts.definition import (
     CohortDefinition,
@@ -19,7 +19,13 @@ _KEPT: Final = "k, event, person_id, start_date, end_date, op_start_date, op_end
 
 
 def compile_cohort(
-    definition: CohortDefinition, *, tables: OmopTables, concepts: ConceptList, into: str, every_rule: bool
+    definition: CohortDefinition,
+    *,
+    tables: OmopTables,
+    concepts: ConceptList,
+    into: str,
+    every_rule: bool,
+    prefix: str = PREFIX,
 ) -> Program:
     """Return the tables to make, of which `into` is the last: person_id, start_date and end_date of each entry.
 
@@ -31,8 +37,9 @@ def compile_cohort(
         every_rule: whether to ask every inclusion rule of every qualifying event. `rounds_cohort_judged` then has each
             of them with the rules it meets as bits (`mask`). Otherwise a rule is asked only of what the rules before it
             leave, which finds the same people sooner.
+        prefix: begins the names of the tables before the last.
     """
-    program = Program(tables=tables, concepts=concepts)
+    program = Program(tables=tables, concepts=concepts, prefix=prefix)
     primary = _primary(program, definition.primary)
     qualified = _qualified(program, definition, primary)
     kept = _judged(program, definition, qualified) if every_rule else _surviving(program, definition, qualified)
@@ -101,7 +108,7 @@ def _judged(program: Program, definition: CohortDefinition, qualified: str) -> s
         return f"SELECT * FROM {name}"
     rules = (
         "SELECT k, CAST(sum(1::BIGINT << rule) AS BIGINT) AS mask, count(*) AS met, min(rule) AS first_met "
-        f"FROM ({' UNION ALL '.join(met)}) GROUP BY k"
+        f"FROM ({' UNION ALL '.join(met)}) m GROUP BY k"
     )
     name = program.add(
         "judged",
@@ -173,11 +180,11 @@ def _runs(padded: str, pad_days: int) -> str:
     order = "PARTITION BY person_id ORDER BY start_date, end_date ROWS"
     before = f"OVER ({order} BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     # Of stretches that are alike, two windows need not take the same one first: there must be only one.
-    alone = f"SELECT DISTINCT person_id, start_date, end_date FROM {padded}"
+    alone = f"SELECT DISTINCT person_id, start_date, end_date FROM {padded} p"
     return (
         f"SELECT person_id, min(start_date) AS start_date, max(end_date) - {pad_days} AS end_date FROM ("
         f"SELECT *, sum(begins) OVER ({order} UNBOUNDED PRECEDING) AS run FROM ("
-        f"SELECT *, CASE WHEN max(end_date) {before} >= start_date THEN 0 ELSE 1 END AS begins FROM ({alone}))) "
+        f"SELECT *, CASE WHEN max(end_date) {before} >= start_date THEN 0 ELSE 1 END AS begins FROM ({alone}) a) b) r "
         "GROUP BY person_id, run"
     )
 
@@ -191,6 +198,6 @@ def _collapsed(definition: CohortDefinition, entries: str) -> str:
     if definition.censor_end is not None:
         end = f"least(end_date, {day(definition.censor_end)})"
     return (
-        f"SELECT person_id, {start} AS start_date, {end} AS end_date FROM ({_runs(padded, pad)}) "
+        f"SELECT person_id, {start} AS start_date, {end} AS end_date FROM ({_runs(padded, pad)}) r "
         f"WHERE {start} <= {end} ORDER BY person_id, start_date"
     )

@@ -10,14 +10,12 @@ import duckdb
 import polars as pl
 
 from rounds.engines.cohorts.compile import compile_cohort
-from rounds.engines.cohorts.concept_sets import resolve_concept_sets
+from rounds.engines.cohorts.concept_sets import is_written_out, listed_sql, resolve_concept_sets, table_of
 from rounds.engines.cohorts.program import PREFIX
 from rounds.engines.cohorts.result import ENTRIES_SCHEMA, CohortResult, InclusionCount, Judged, empty_names
 from rounds.engines.cohorts.tables import find_tables
 from rounds.measures.cohorts.definition import CohortDefinition
 
-LONGEST_LITERAL: Final = 500
-"""Concept sets up to so many concepts are written out, so that files sorted by concept are read in part only."""
 TABLE: Final = "rounds_cohort"
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
@@ -83,11 +81,11 @@ def _made(
     connection: duckdb.DuckDBPyConnection, definition: CohortDefinition, *, schema: str, into: str, every_rule: bool
 ) -> Iterator[Mapping[int, frozenset[int]]]:
     tables = find_tables(connection, schema=schema)
-    concepts = resolve_concept_sets(connection, definition, tables)
+    concepts = resolve_concept_sets(lambda sql: connection.execute(sql).fetchall(), definition, tables)
     program = compile_cohort(
         definition,
         tables=tables,
-        concepts=lambda number: _listed(number, concepts),
+        concepts=lambda number: listed_sql(number, concepts, prefix=PREFIX),
         into=into,
         every_rule=every_rule,
     )
@@ -95,8 +93,8 @@ def _made(
     made: list[str] = []
     try:
         for number, ids in concepts.items():
-            if not _written_out(ids):
-                made.append(_concept_table(number))
+            if not is_written_out(ids):
+                made.append(table_of(number, prefix=PREFIX))
                 connection.execute(f"CREATE OR REPLACE TEMP TABLE {made[-1]} (concept_id BIGINT)")
                 connection.execute(f"INSERT INTO {made[-1]} SELECT unnest(?)", [sorted(ids)])
         for name, sql in program.steps:
@@ -114,21 +112,6 @@ def _drop(connection: duckdb.DuckDBPyConnection, names: list[str], *, but: str |
         if name != but:
             connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
     return [] if but is None else [but]
-
-
-def _written_out(ids: frozenset[int]) -> bool:
-    return 0 < len(ids) <= LONGEST_LITERAL
-
-
-def _concept_table(number: int) -> str:
-    return f"{PREFIX}concepts_{number}".replace("-", "_")
-
-
-def _listed(number: int, concepts: Mapping[int, frozenset[int]]) -> str:
-    ids = concepts[number]
-    if _written_out(ids):
-        return f"({', '.join(map(str, sorted(ids)))})"
-    return f"(SELECT concept_id FROM {_concept_table(number)})"
 
 
 def _inclusion_counts(

@@ -10,7 +10,7 @@ from rounds.engines.cohorts.compile import compile_cohort
 from rounds.engines.cohorts.concept_sets import resolve_concept_sets
 from rounds.engines.cohorts.duck import cohort_table
 from rounds.engines.cohorts.result import empty_names
-from rounds.engines.cohorts.tables import find_tables
+from rounds.engines.cohorts.tables import OmopTables, find_tables
 from rounds.errors import RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
@@ -65,7 +65,18 @@ def cohort_problems(connection: duckdb.DuckDBPyConnection, cohort: Cohort, *, sc
         schema: where the tables are.
     """
     tables = find_tables(connection, schema=schema)
-    concepts = resolve_concept_sets(connection, cohort.definition, tables)
+    concepts = resolve_concept_sets(lambda sql: connection.execute(sql).fetchall(), cohort.definition, tables)
+    return problems_with(cohort, tables, concepts)
+
+
+def problems_with(cohort: Cohort, tables: OmopTables, concepts: Mapping[int, frozenset[int]]) -> list[str]:
+    """Return why a cohort cannot be found in some tables.
+
+    Args:
+        cohort: what is asked for.
+        tables: what is missing is noted there.
+        concepts: what its concept sets mean there.
+    """
     compile_cohort(cohort.definition, tables=tables, concepts=lambda _: "(0)", into="not_run", every_rule=False)
     try:
         tables.check(str(cohort))

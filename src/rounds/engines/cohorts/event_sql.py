@@ -1,13 +1,22 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers, dates and quoted patterns only
-"""The events of one criterion, without what is correlated with them, as SQL.
+"""The events of one criterion, without what is correlated with them, as SQL."""
 
-Columns: person_id, event_id, start_date, end_date, visit_occurrence_id, sort_date, counted.
-"""
+from typing import Final
 
 from rounds.engines.cohorts.filter_sql import FAR_FUTURE, ConceptList, day, filter_sql, join_sql, own_columns
 from rounds.engines.cohorts.tables import OmopTables
 from rounds.measures.cohorts.criteria import Criterion
 from rounds.measures.cohorts.domains import TABLES, CountColumn, Domain, DomainTable, End
+
+EVENT_COLUMNS: Final = (
+    "person_id",
+    "event_id",
+    "start_date",
+    "end_date",
+    "visit_occurrence_id",
+    "sort_date",
+    "counted",
+)
 
 
 def events_sql(
@@ -18,7 +27,7 @@ def events_sql(
     among: str | None = None,
     counted: CountColumn | None = None,
 ) -> str:
-    """Return a query for the events that a criterion's own attributes leave.
+    """Return a query for the events, in `EVENT_COLUMNS`, that a criterion's own attributes leave.
 
     Args:
         criterion: what is correlated is not looked at.
@@ -58,7 +67,7 @@ def _counted(counted: CountColumn | None, table: DomainTable, start: str, end: s
         case CountColumn.VISIT_ID:
             return "c.visit_occurrence_id"
         case CountColumn.DURATION:
-            return f"({end} - {start})"
+            return f"date_diff('day', {start}, {end})"
         case _:
             value = f"c.own_{table.counted[counted]}"
             return f"coalesce({value}, 0)" if table.name == "death" else value
@@ -97,7 +106,7 @@ def _source(criterion: Criterion, tables: OmopTables, concepts: ConceptList) -> 
     """Return the tables that the events come from, and the conditions that the concept sets make."""
     table = TABLES[criterion.domain]
     source = f"{tables.table(table.name)} t"
-    if criterion.first and not _has_key(table, tables):
+    if criterion.first and not _has_key(table, tables) and not tables.in_database:
         source = f"(SELECT *, row_number() OVER () AS rounds_key FROM {tables.table(table.name)}) t"
     conditions = []
     if criterion.domain is Domain.LOCATION_REGION:
@@ -127,9 +136,9 @@ def _has_key(table: DomainTable, tables: OmopTables) -> bool:
 
 
 def _key(table: DomainTable, tables: OmopTables, criterion: Criterion) -> str:
-    """Return the event's key. Records without one are taken in the order they are in."""
-    if _has_key(table, tables):
-        return f"t.{table.id}"
+    """Return the event's key. Records without one are taken in the order they are in, if they are in one."""
+    if _has_key(table, tables) or tables.in_database:
+        return tables.column("t", table.name, table.id)
     # A window cannot be ordered by another.
     return "t.rounds_key" if criterion.first else "row_number() OVER ()"
 

@@ -108,7 +108,8 @@ def filter_sql(each: Filter, tables: OmopTables, concepts: ConceptList) -> str:
                 return f"{value} IS {_not(not each.exclude)}NULL"
             return f"{value} {_not(each.exclude)}IN {concepts(each.concept_set)}"
         case TextFilter():
-            pattern = each.pattern.replace("'", "''")
+            sign = "\\\\" if tables.in_database else "\\"
+            pattern = each.pattern.replace("'", "''").replace("\\", sign)
             return f"CAST({_operand(each.operand, tables)} AS VARCHAR) {_not(each.exclude)}LIKE '{pattern}'"
         case AbnormalFilter():
             listed = ", ".join(map(str, ABNORMAL_CONCEPTS))
@@ -138,7 +139,7 @@ def _operand(operand: Operand, tables: OmopTables) -> str:
             asked = "c.start_date" if operand.source is Source.AGE_AT_START else "c.end_date"
             return f"(year({asked}) - {tables.column('p', 'person', 'year_of_birth')})"
         case Source.DAYS:
-            return "(c.end_date - c.start_date)"
+            return "date_diff('day', c.start_date, c.end_date)"
         case Source.OWN:
             return f"c.own_{operand.column}"
         case Source.RATIO:

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from rounds.engines.cohorts.event_sql import events_sql
+from rounds.engines.cohorts.event_sql import EVENT_COLUMNS, events_sql
 from rounds.engines.cohorts.filter_sql import ConceptList, filter_sql, join_sql
 from rounds.engines.cohorts.tables import OmopTables
 from rounds.measures.cohorts.criteria import (
@@ -20,7 +20,7 @@ from rounds.measures.cohorts.criteria import (
 from rounds.measures.cohorts.domains import CountColumn
 
 PREFIX: Final = "rounds_cohort_"
-"""Begins the name of every table that is made on the way."""
+"""Begins the name of every table that is made on the way, unless another is given."""
 
 _TIMES: Final = {Times.EXACTLY: "=", Times.AT_MOST: "<=", Times.AT_LEAST: ">="}
 
@@ -35,13 +35,15 @@ class Program:
 
     tables: OmopTables
     concepts: ConceptList
+    prefix: str = PREFIX
+    """Begins the name of every table."""
     steps: list[tuple[str, str]] = field(default_factory=list)
     """Names of tables and the queries that make them."""
     _events: dict[tuple[Criterion, str | None, CountColumn | None], str] = field(default_factory=dict)
 
     def add(self, name: str, sql: str) -> str:
         """Append a table and return its full name."""
-        full = f"{PREFIX}{name}"
+        full = f"{self.prefix}{name}"
         self.steps.append((full, sql))
         return full
 
@@ -79,7 +81,8 @@ class Program:
         condition = self.holds(group, index)
         return self.add(
             f"events_{number}",
-            f"SELECT e.* EXCLUDE (k) FROM {found} e WHERE e.k IN (SELECT i.found FROM {index} i WHERE {condition})",
+            f"SELECT {', '.join(EVENT_COLUMNS)} FROM {found} e "
+            f"WHERE e.k IN (SELECT i.found FROM {index} i WHERE {condition})",
         )
 
     def holds(self, group: Group, index: str) -> str:

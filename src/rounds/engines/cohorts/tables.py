@@ -17,14 +17,17 @@ class OmopTables:
 
     columns: dict[str, frozenset[str]]
     """The columns of each table that is there, in lower case."""
-    schema: str
+    prefix: str
+    """What stands before the name of each table, such as `main.`."""
+    in_database: bool = False
+    """Whether the tables are a database's, whose rows are in no order and whose LIKE takes a backslash for a sign."""
     missing: set[str] = field(default_factory=set)
 
     def table(self, name: str) -> str:
         """Return the SQL name of a table that is needed."""
         if name not in self.columns:
             self.missing.add(name)
-        return f"{self.schema}.{name}"
+        return f"{self.prefix}{name}"
 
     def column(self, alias: str, table: str, name: str) -> str:
         """Return the SQL of a column that is needed."""
@@ -73,4 +76,4 @@ def find_tables(connection: duckdb.DuckDBPyConnection, *, schema: str) -> OmopTa
     columns: dict[str, set[str]] = {}
     for table, column in rows:
         columns.setdefault(table, set()).add(column)
-    return OmopTables(columns={table: frozenset(found) for table, found in columns.items()}, schema=schema)
+    return OmopTables(columns={table: frozenset(found) for table, found in columns.items()}, prefix=f"{schema}.")

@@ -63,7 +63,7 @@ PART: Final = "part"
 """The column that says which file a row is from."""
 PART_TYPE: Final = "uint16"
 
-TIME_IN_SQL: Final = "time at risk is counted in SQL"
+MEANS_IN_SQL: Final = "means are added up in SQL"
 
 
 class NotCovered(Exception):

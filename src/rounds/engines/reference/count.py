@@ -8,6 +8,7 @@ from rounds.engines.codes import prepare, records_question
 from rounds.engines.cohorts.entries import check_cohorts
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.reference.groups import read_groups
+from rounds.engines.reference.means import amounts
 from rounds.engines.reference.people import Person, Unit
 from rounds.engines.reference.reading import read_people
 from rounds.engines.reference.rows import number_of
@@ -16,6 +17,7 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.in_period import asked_apart
+from rounds.measures.kinds import TALLIED
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion
 from rounds.measures.strata import Stratum, age_band
@@ -40,10 +42,14 @@ def count(measure: Measure, records: Records, *, member: str, periods: tuple[Per
         ValueError: if the periods are not as above.
     """
     check_periods(measure, periods)
+    by_person: dict[tuple[Cell, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person, period, unit, (above, below) in _asked_about(measure, records, periods):
+        of = (period.start, _levels(person, unit, measure)), person.id
+        by_person[of] = (by_person[of][0] + above, by_person[of][1] + below)
     tallies: dict[Cell, Tally] = {}
-    for person, period, unit, tally in _asked_about(measure, records, periods):
-        cell = (period.start, _levels(person, unit, measure))
-        tallies[cell] = tuple(a + b for a, b in zip(tallies[cell], tally, strict=True)) if cell in tallies else tally
+    for (cell, _), (above, below) in by_person.items():
+        tally = (above, below, int(above > 0), int(below > 0))[: TALLIED[measure.kind]]
+        tallies[cell] = tuple(a + b for a, b in zip(tallies.get(cell, (0,) * len(tally)), tally, strict=True))
     return complete_count(measure, member=member, periods=periods, tallies=tallies)
 
 
@@ -54,15 +60,15 @@ def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period
     """
     check_periods(measure, periods)
     found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for person, _, _, (met, asked, *_) in _asked_about(measure, records, periods):
+    for person, _, _, (met, asked) in _asked_about(measure, records, periods):
         found[person.id] = (found[person.id][0] + met, found[person.id][1] + asked)
     return dict(found)
 
 
 def _asked_about(
     measure: Measure, records: Records, periods: tuple[Period, ...]
-) -> Iterator[tuple[Person, Period, Unit, Tally]]:
-    """Yield everything in the denominator, and what it adds to the numbers of its cell."""
+) -> Iterator[tuple[Person, Period, Unit, tuple[int, int]]]:
+    """Yield everything in the denominator, and what it adds to the numerator and the denominator of its cell."""
     with records.connect() as connection:
         concepts = prepare(connection, [measure], records)
         question = records_question(measure)
@@ -77,17 +83,21 @@ def _asked_about(
 
 def _tallied(
     person: Person, question: RecordsQuestion, periods: tuple[Period, ...]
-) -> Iterator[tuple[Period, Unit, Tally]]:
+) -> Iterator[tuple[Period, Unit, tuple[int, int]]]:
     if isinstance(question.unit, PersonTime):
         for period in periods:
             unit = Unit(first=period.start, last=period.end)
             if person.meets(question.who, unit):
                 days, events = _days_and_events(person, question, question.unit, period)
-                yield period, unit, (events, days, int(events > 0), int(days > 0))
+                yield period, unit, (events, days)
         return
-    for period, unit in _units(person, question, periods):
-        if person.meets(question.who, unit):
-            yield period, unit, (int(person.meets(question.numerator, unit)), 1)
+    asked = ((period, unit) for period, unit in _units(person, question, periods) if person.meets(question.who, unit))
+    if question.amount is not None:
+        for period, unit, steps in amounts(person, question.amount, asked):
+            yield period, unit, (steps, 1)
+        return
+    for period, unit in asked:
+        yield period, unit, (int(person.meets(question.met, unit)), 1)
 
 
 def _days_and_events(person: Person, question: RecordsQuestion, unit: PersonTime, period: Period) -> tuple[int, int]:

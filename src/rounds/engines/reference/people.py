@@ -95,7 +95,7 @@ class Person:
             case Lies():
                 return criterion.touches.holds((unit.first, unit.last), criterion.window.on(unit.first, unit.last))
             case Has():
-                return self._has(criterion, unit)
+                return number_of(self.found(criterion, unit), criterion.distinct) >= criterion.at_least
             case AllOf():
                 return all(self.meets(part, unit) for part in criterion.of)
             case AnyOf():
@@ -131,12 +131,12 @@ class Person:
             return any(start <= last and end >= first for start, end in self.observed)
         return any(start <= first and end >= last for start, end in self.observed)
 
-    def _has(self, asked: Has, unit: Unit) -> bool:
+    def found(self, asked: Has, unit: Unit) -> list[Row]:
+        """Return the rows that are looked for, whatever their number, the first one first."""
         first, last = asked.window.on(unit.first, unit.last)
         found = [row for row in self.events(asked.events) if asked.touches.holds((row.first, row.last), (first, last))]
         if asked.same_visit:
             visit = unit.row.visit if unit.row else -1
             found = [row for row in found if row.visit == visit != -1]
         found = chosen(found, asked.choose, asked.stands)
-        met = [row for row in found if self.meets(asked.provided, Unit(first=row.first, last=row.last, row=row))]
-        return number_of(met, asked.distinct) >= asked.at_least
+        return [row for row in found if self.meets(asked.provided, Unit(first=row.first, last=row.last, row=row))]

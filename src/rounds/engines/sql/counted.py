@@ -8,6 +8,7 @@ from typing import Any
 from rounds.engines.codes import records_question
 from rounds.engines.grid import Cell, Tally
 from rounds.engines.sql.groups import group_joins, numbered
+from rounds.engines.sql.means import mean_sql
 from rounds.engines.sql.people import MOST_PERIODS, Masks
 from rounds.engines.sql.person_time import time_sql
 from rounds.engines.sql.plan import Plan, periods_sql
@@ -44,6 +45,11 @@ def finals(plan: Plan, measure: Measure, periods: tuple[Period, ...]) -> tuple[F
 def _finals(plan: Plan, measure: Measure, periods: tuple[Period, ...]) -> tuple[Final, ...]:
     question = records_question(measure)
     chunks = [periods[at : at + MOST_PERIODS] for at in range(0, len(periods), MOST_PERIODS)]
+    if question.amount is not None:
+        return tuple(
+            Final(measure=measure, sql=mean_sql(plan, measure, question.amount, chunk), periods=chunk)
+            for chunk in chunks
+        )
     if isinstance(question.unit, Rows):
         return (Final(measure=measure, sql=_rows_sql(plan, measure, question.unit, periods), periods=periods),)
     if isinstance(question.unit, PersonTime):
@@ -66,6 +72,11 @@ def cells(final: Final, rows: Iterable[tuple[Any, ...]]) -> dict[Cell, Tally]:
 
 def _expanded(final: Final, rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Period, tuple[str, ...], Tally]]:
     unit = records_question(final.measure).unit
+    if final.measure.amount is not None:
+        for place, sex, age, steps, number, people_with, people, *groups in rows:
+            levels = _levels(final.measure, sex, age, groups)
+            yield final.periods[place], levels, (int(steps), number, people_with, people)
+        return
     if isinstance(unit, PersonTime):
         for place, sex, born, events, days, people_with, people, *groups in rows:
             period = final.periods[place]
@@ -103,7 +114,7 @@ def _people_sql(plan: Plan, measure: Measure, unit: People, periods: tuple[Perio
         f"SELECT sex, born, asked, asked & met AS met, count(*) AS people{names} FROM ("
         f"SELECT p.sex, p.born, a.mask & {who} AS asked, coalesce(n.mask, 0) AS met{shown} FROM {people(plan)} p "
         f"JOIN {asked} a ON a.person_id = p.person_id {joined} "
-        f"LEFT JOIN {masks.table(question.numerator)} n ON n.person_id = p.person_id {leading}) g "
+        f"LEFT JOIN {masks.table(question.met)} n ON n.person_id = p.person_id {leading}) g "
         f"WHERE asked <> 0 GROUP BY sex, born, asked, asked & met{names}"
     )
 
@@ -111,7 +122,7 @@ def _people_sql(plan: Plan, measure: Measure, unit: People, periods: tuple[Perio
 def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, ...]) -> str:
     question = records_question(measure)
     asked = meeting(plan, events(plan, unit.events), question.who, of=unit.events.table)
-    met = meeting(plan, asked, question.numerator, of=unit.events.table)
+    met = meeting(plan, asked, question.met, of=unit.events.table)
     day = "u.first" if unit.counted_on is Anchor.START else "u.last"
     leading, places = group_joins(plan, measure.groupings, "u", of_rows=True)
     shown, names = numbered(places)

@@ -279,22 +279,27 @@ def _has(plan: Plan, units: str, asked: Has) -> str:
     found = events(plan, asked.events)
     provided = meeting(plan, found, asked.provided, of=asked.events.table)
     lo, hi = window_sql(asked.window, "u.first", "u.last")
-    visit = "e.visit = u.visit AND u.visit <> -1" if asked.same_visit else None
-    together = f"e.person_id = u.person_id AND {conditions(touching(asked.touches, lo, hi), visit)}"
+    found_with = together(asked, lo, hi)
     if asked.choose is not Choose.ANY:
         place = f"row_number() OVER (PARTITION BY u.row ORDER BY {order_of(asked.choose, asked.stands)}) AS place"
-        picked = f"SELECT u.row, e.row AS chosen, {place} FROM {units} u JOIN {found} e ON {together}"
+        picked = f"SELECT u.row, e.row AS chosen, {place} FROM {units} u JOIN {found} e ON {found_with}"
         return plan.step(
             "has", f"SELECT c.row FROM ({picked}) c JOIN {provided} m ON m.row = c.chosen WHERE c.place = 1"
         )
     if asked.at_least == 1:
-        return plan.step("has", f"SELECT DISTINCT u.row FROM {units} u JOIN {provided} e ON {together}")
+        return plan.step("has", f"SELECT DISTINCT u.row FROM {units} u JOIN {provided} e ON {found_with}")
     number = number_of(asked.distinct)
     return plan.step(
         "has",
-        f"SELECT u.row FROM {units} u JOIN {provided} e ON {together} "
+        f"SELECT u.row FROM {units} u JOIN {provided} e ON {found_with} "
         f"GROUP BY u.row HAVING {number} >= {asked.at_least}",
     )
+
+
+def together(asked: Has, lo: str | None, hi: str | None) -> str:
+    """Return the condition that a row, called `e`, is looked for by a unit, called `u`, in a window."""
+    visit = "e.visit = u.visit AND u.visit <> -1" if asked.same_visit else None
+    return f"e.person_id = u.person_id AND {conditions(touching(asked.touches, lo, hi), visit)}"
 
 
 def number_of(distinct: Distinct) -> str:

@@ -1,8 +1,10 @@
 """What counting needs of a database, whichever it is."""
 
 import importlib
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -83,6 +85,11 @@ def carried(sql: str, dialect: Any) -> str:
     """Return SQL of DuckDB's dialect in that of an Ibis connection. Names are quoted, for some are reserved there."""
     sqlglot = package("sqlglot")
     return str(sqlglot.transpile(sql, read="duckdb", write=dialect, identify=True)[0])
+
+
+def mentions(queries: Iterable[str]) -> Counter[str]:
+    """Return how often each table is read by some queries."""
+    return Counter(name for sql in queries for name in re.findall(r"(?:FROM|JOIN) (\w+)", sql))
 
 
 def package(name: str) -> ModuleType:

@@ -1,7 +1,5 @@
 """Counting in a database: what is needed is checked and kept there, then the plan's steps are made of it."""
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +14,8 @@ from rounds.engines.sql.counted import Final, cells, finals
 from rounds.engines.sql.people import CALENDAR
 from rounds.engines.sql.plan import Plan
 from rounds.engines.warehouse.checks import check_rows
-from rounds.engines.warehouse.connection import Connection
+from rounds.engines.warehouse.cohorts import ReadyCohorts, lay_down_entries, ready_cohorts
+from rounds.engines.warehouse.connection import Connection, mentions
 from rounds.engines.warehouse.postgres import postgres
 from rounds.engines.warehouse.settings import Postgres, Settings
 from rounds.engines.warehouse.spark import spark
@@ -28,6 +27,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import OutsideObservation
+from rounds.records.omop_columns import OMOP_COLUMNS
 from rounds.records.quality import DENOMINATORS, EARLIEST_YEAR_OF_BIRTH, QualityReport
 from rounds.records.tables import (
     CARE_SITE,
@@ -48,6 +48,7 @@ class _Ready:
     connection: Connection
     tables: dict[str, TypedTable]
     concepts: Concepts
+    cohorts: ReadyCohorts | None
     quality: QualityReport
 
 
@@ -93,8 +94,10 @@ def count_all(
         plan = Plan(concepts=ready.concepts)
         queries = [finals(plan, one.measure, one.periods) for one in asked]
         _keep(ready, [one.measure for one in asked], as_of=as_of)
+        if ready.cohorts is not None:
+            lay_down_entries(connection, ready.cohorts)
         connection.calendar(CALENDAR)
-        often = _mentions([*plan.steps.values(), *(part.sql for parts in queries for part in parts)])
+        often = mentions([*plan.steps.values(), *(part.sql for parts in queries for part in parts)])
         for name, sql in plan.steps.items():
             connection.step(name, sql, shared=often[name] > 1)
         return tuple(_count(connection, one, parts, member) for one, parts in zip(asked, queries, strict=True))
@@ -122,14 +125,8 @@ def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str,
     questions = [measure.question for measure in measures if isinstance(measure.question, RecordsQuestion)]
     needed = {*REQUIRED, *DENOMINATORS, CONCEPT.name, CONCEPT_ANCESTOR.name}
     needed |= {table.value for question in questions for table in question.tables} | tables_needed(tuple(measures))
-    names = _names(connection)
+    names = _names(connection, {*TABLES, *(OMOP_COLUMNS if cohorts_of(measures) else ())})
     problems = [
-        f"site {site}: measure {measure.ref} asks about the cohort {cohort}, and cohorts are found in files only, not "
-        f"yet in {connection.words.partition(': ')[2]}; leave this site out of the measure, or export the records"
-        for measure in measures
-        for cohort in cohorts_of([measure])
-    ]
-    problems += [
         f"{connection.words}: the table {name} is missing; every site needs the tables {' and '.join(REQUIRED)}"
         for name in REQUIRED
         if name not in names
@@ -143,20 +140,21 @@ def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str,
     if problems:
         raise RecordsError("\n".join(problems))
     concepts = _codes(connection, measures, questions, tables, site=site)
+    cohorts = ready_cohorts(connection, measures, names, site=site)
     counted = {name: typed for name, typed in tables.items() if name not in (CONCEPT.name, CONCEPT_ANCESTOR.name)}
     problems, quality = check_rows(connection, counted, site=site, exclude=exclude, as_of=as_of)
     if problems:
         raise RecordsError("\n".join(problems))
     for name in counted:
         connection.drop_view(name)
-    return _Ready(connection=connection, tables=counted, concepts=concepts, quality=quality)
+    return _Ready(connection=connection, tables=counted, concepts=concepts, cohorts=cohorts, quality=quality)
 
 
-def _names(connection: Connection) -> dict[str, str]:
+def _names(connection: Connection, asked: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for own in connection.tables():
         name = own.lower()
-        if name in TABLES and name in names:
+        if name in asked and name in names:
             raise RecordsError(f"{connection.words}: {names[name]} and {own} are the same table; remove or rename one")
         names[name] = own
     return names
@@ -218,11 +216,6 @@ def _concepts(
         lists = [codes for read, codes in asked if read is table]
         some = [codes for codes in lists if codes is not None]
         yield table, {concept for codes in some for concept in meant[codes]} if len(some) == len(lists) else None
-
-
-def _mentions(queries: Sequence[str]) -> Counter[str]:
-    """Return how often each table is read."""
-    return Counter(name for sql in queries for name in re.findall(r"(?:FROM|JOIN) (\w+)", sql))
 
 
 def _count(connection: Connection, one: Asked, parts: Sequence[Final], member: str) -> Count:

@@ -13,6 +13,7 @@ from rounds.engines.sql.plan import date_sql
 from rounds.engines.warehouse.connection import Connection, Deadline, Row, carried, package, too_long, without_its_words
 from rounds.engines.warehouse.settings import Spark
 from rounds.errors import RecordsError
+from rounds.records.omop_columns import OMOP_COLUMNS
 from rounds.records.tables import TABLES
 
 _LOCAL = {
@@ -112,7 +113,7 @@ class _Spark:
 
     def tables(self) -> Sequence[str]:
         if self.settings.folder:
-            found = [name for name in TABLES if self._is_there(name)]
+            found = [name for name in dict.fromkeys((*TABLES, *OMOP_COLUMNS)) if self._is_there(name)]
         elif self.session.catalog.databaseExists(self.settings.schema):
             listed = self.session.catalog.listTables(self.settings.schema)
             found = [str(table.name) for table in listed if not table.isTemporary]
@@ -147,7 +148,9 @@ class _Spark:
 
     def step(self, name: str, sql: str, *, shared: bool = True) -> None:
         make = self._keep if shared else self._name
-        make(name, carried(sql, self.backend.dialect))
+        # Spark numbers rows in an order only, unless any whole number that comes once will do.
+        unordered = sql.replace("row_number() OVER ()", "monotonically_increasing_id()")
+        make(name, carried(unordered, self.backend.dialect))
 
     def rows(self, sql: str) -> list[Row]:
         self.deadline.left_seconds(self.words)

@@ -1,5 +1,6 @@
 """A site's own table as ours: its columns by our names and in our types, whatever case and type they have there."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -65,7 +66,7 @@ def typed_table(connection: Connection, table: Table, name: str) -> TypedTable:
     wrong: dict[str, Any] = {}
     for wanted in table.columns:
         names = found.get(wanted.name, [])
-        cast = _cast(source[names[0]], wanted.type) if len(names) == 1 else None
+        cast = cast_of(source[names[0]], wanted.type) if len(names) == 1 else None
         if cast is not None:
             selected[wanted.name] = cast
             wrong[f"{wanted.name} is wrong"] = source[names[0]].notnull() & cast.isnull()
@@ -91,8 +92,14 @@ def _problem(words: str, name: str, wanted: Column, names: Sequence[str], source
     )
 
 
-def _cast(column: Any, target: ColumnType) -> Any | None:
-    """Return a column in our type, empty where that would lose something; nothing if its type cannot become ours."""
+def cast_of(column: Any, target: ColumnType, *, single: bool = True) -> Any | None:
+    """Return a column in our type, empty where that would lose something; nothing if its type cannot become ours.
+
+    Args:
+        column: as the site has it.
+        target: our type.
+        single: whether numbers are to be read in single precision.
+    """
     kind = column.type()
     match target:
         case ColumnType.TEXT:
@@ -100,7 +107,7 @@ def _cast(column: Any, target: ColumnType) -> Any | None:
         case ColumnType.INTEGER:
             return _whole(column, kind)
         case ColumnType.NUMBER:
-            return _number(column, kind)
+            return _number(column, kind, single=single)
         case ColumnType.DATE | ColumnType.TIME:
             return _day_or_time(column, kind, target)
 
@@ -116,10 +123,12 @@ def _whole(column: Any, kind: Any) -> Any | None:
     return None
 
 
-def _number(column: Any, kind: Any) -> Any | None:
+def _number(column: Any, kind: Any, *, single: bool) -> Any | None:
     if not kind.is_numeric() or kind.is_boolean():
         return None
     number = column.cast("float64")
+    if not single:
+        return _where(number.abs() <= sys.float_info.max, number)
     ibis = package("ibis")
     small = ibis.cases((number.abs() <= _SMALLEST_SINGLE, ibis.literal(0.0)), else_=number)
     return _where(number.abs() <= _LARGEST_SINGLE, small)

@@ -18,7 +18,13 @@ from rounds.storage.progress import Progress
 INNOVATION: Final = "deterioration-programme"
 OUTCOME: Final = "cardiac-arrests"
 IMPROVES: Final = ("observations-on-admission", "outreach-reviews")
-MEASURES: Final = ((OUTCOME, 1), ("in-hospital-deaths", 1), ("observations-on-admission", 1), ("outreach-reviews", 1))
+MEASURES: Final = (
+    (OUTCOME, 1),
+    ("in-hospital-deaths", 1),
+    ("observations-on-admission", 1),
+    ("outreach-reviews", 1),
+    ("length-of-stay", 1),
+)
 AVOIDED_MEANS: Final = (
     "arrests that would have happened without the programme less those that did, summed over the hospital-months in "
     "which it was embedded from the first day; expected: given the admissions; realised: as it was drawn"

@@ -2,20 +2,21 @@
 
 from rounds.measures.definitions import Measure
 from rounds.reports.content.observed import Observed
-from rounds.reports.content.wording import plural, rate_unit
+from rounds.reports.content.wording import plural, rate_noun, rate_unit
 from rounds.reports.insight import Cell, Mark
 
 
 def rate_columns(measure: Measure) -> tuple[str, ...]:
     """Return the headings of `rate_cells`."""
     unit = measure.denominator_unit.capitalize()
+    rate, events = rate_noun(measure).capitalize(), _numerator(measure)
     return (
-        f"Rate ({rate_unit(measure)})",
-        "Rate, lowest possible",
-        "Rate, highest possible",
-        "Events",
-        "Events, lowest possible",
-        "Events, highest possible",
+        f"{rate} ({rate_unit(measure)})",
+        f"{rate}, lowest possible",
+        f"{rate}, highest possible",
+        events,
+        f"{events}, lowest possible",
+        f"{events}, highest possible",
         unit,
         f"{unit}, lowest possible",
         f"{unit}, highest possible",
@@ -32,7 +33,17 @@ def rate_cells(observed: Observed | None, measure: Measure) -> tuple[Cell, ...]:
     empty = bottom.upper == 0
     shown: Cell = Mark.NOT_APPLICABLE if empty else Mark.WITHHELD if rate is None else tidy(rate)
     bounds: tuple[Cell, Cell] = (Mark.NOT_APPLICABLE,) * 2 if empty else (tidy(lower), tidy(upper))
-    return (shown, *bounds, top.cell, top.lower, top.upper, bottom.cell, bottom.lower, bottom.upper)
+    events: tuple[Cell, ...] = (top.cell, top.lower, top.upper)
+    if measure.amount is not None:
+        events = tuple(tidy(measure.scale * one) if isinstance(one, int) else one for one in events)
+    return (shown, *bounds, *events, bottom.cell, bottom.lower, bottom.upper)
+
+
+def _numerator(measure: Measure) -> str:
+    if measure.amount is None:
+        return "Events"
+    above = f" above {measure.amount.low:g} each" if measure.amount.low else ""
+    return f"Sum{above} ({measure.shown_in})"
 
 
 def tidy(value: float) -> float:

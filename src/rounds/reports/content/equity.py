@@ -15,6 +15,7 @@ from rounds.reports.content.wording import (
     inline,
     interval_method,
     interval_name,
+    rate_noun,
     rate_range,
     rate_unit,
     scope_name,
@@ -110,7 +111,10 @@ def equity(
             ),
             title=f"{measure.title}, {rate_unit(measure)}, by {WORDS[stratum]} ({better_words(measure.better)})",
         ),
-        alt_text=f"Rates of {inline(measure.title)} by {WORDS[stratum]} with 95% intervals. {statement}",
+        alt_text=(
+            f"{rate_noun(measure).capitalize()}s of {inline(measure.title)} by {WORDS[stratum]} with 95% intervals. "
+            f"{statement}"
+        ),
         table=Table(
             columns=(WORDS[stratum].capitalize(), *rate_columns(measure), "95% interval, lower", "95% interval, upper"),
             rows=tuple(
@@ -121,8 +125,8 @@ def equity(
         action=None,
         provenance=provenance,
         notes=(
-            f"Crude rates: not standardised. Intervals are 95% ({interval_name(measure)}) and cover every value that "
-            "withheld counts allow.",
+            f"Crude {rate_noun(measure)}s: not standardised. Intervals are 95% ({interval_name(measure)}) and cover "
+            "every value that withheld counts allow.",
             *withheld_note(tuple(rows.values()), "group"),
         ),
     )

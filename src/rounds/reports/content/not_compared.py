@@ -1,6 +1,7 @@
-"""Why organisations cannot be compared: a funnel that cannot be drawn still leaves a statement."""
+"""Organisations side by side where no funnel can be drawn: what can be said all the same, and why there is none."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
@@ -13,6 +14,9 @@ from rounds.reports.content.wording import (
     inline,
     interval_method,
     interval_name,
+    listing,
+    rate_between,
+    rate_noun,
     rate_unit,
     slug,
 )
@@ -34,6 +38,21 @@ FUNNEL_NOTE = (
     "There is no funnel plot: its centre would rest on the organisations whose counts are shown, and would lie too "
     "high, because the withheld counts are the small ones."
 )
+MEANS_NOTE = (
+    "There is no funnel plot of means: its limits would rest on how much one patient differs from the next, and that "
+    "does not leave a site. The intervals are as wide as values between the lowest and the highest can make them, so "
+    "they are wider than they need be. An organisation is called different only if its whole interval lies outside "
+    "what all together can be."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What is said of organisations side by side, how sure that is, and why there is no funnel."""
+
+    statement: str
+    because: str
+    note: str
 
 
 def not_compared(
@@ -61,10 +80,81 @@ def not_compared(
     withheld = sum(item.withheld for item in observed)
     if len(members) != len(observed) or not withheld:
         raise ValueError(f"{measure.id}: members and counts differ in length, or nothing is withheld")
-    statement = (
-        f"{measure.title}: organisations cannot be compared, because {withheld} of {len(members)} "
-        f"{'has' if withheld == 1 else 'have'} withheld counts."
+    return _side_by_side(
+        members=members,
+        observed=observed,
+        over=over,
+        measure=measure,
+        membership=membership,
+        provenance=provenance,
+        said=_Said(
+            statement=(
+                f"{measure.title}: organisations cannot be compared, because {withheld} of {len(members)} "
+                f"{'has' if withheld == 1 else 'have'} withheld counts."
+            ),
+            because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
+            note=FUNNEL_NOTE,
+        ),
     )
+
+
+def means_compared(
+    *,
+    members: tuple[str, ...],
+    observed: tuple[Observed, ...],
+    over: str,
+    measure: Measure,
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return the means of organisations with their intervals, and which are clearly not as all together.
+
+    Args:
+        members: ODS codes.
+        observed: the sums and units of each, in the same order.
+        over: the time covered, in words.
+        measure: what is counted.
+        membership: to name the members.
+        provenance: where the numbers come from.
+
+    Raises:
+        ValueError: if members and sums differ in length.
+    """
+    if len(members) != len(observed):
+        raise ValueError(f"{measure.id}: members and sums differ in length")
+    least, most = total(observed).rate_bounds(measure.scale)
+    ends = {code: item.interval95(measure.scale) for code, item in zip(members, observed, strict=True)}
+    apart = [membership.name_of(code) for code, (lower, upper) in ends.items() if lower > most or upper < least]
+    level = rate_between(least, most, measure)
+    found = f"clearly different: {listing(apart)}" if apart else "no organisation is clearly different"
+    return _side_by_side(
+        members=members,
+        observed=observed,
+        over=over,
+        measure=measure,
+        membership=membership,
+        provenance=provenance,
+        said=_Said(
+            statement=f"{measure.title}: {level} for all together; {found}.",
+            because=(
+                "how much one patient differs from the next does not leave a site, so intervals are as wide as they "
+                "can be; case mix is not adjusted for."
+            ),
+            note=MEANS_NOTE,
+        ),
+    )
+
+
+def _side_by_side(
+    *,
+    members: tuple[str, ...],
+    observed: tuple[Observed, ...],
+    over: str,
+    measure: Measure,
+    membership: Membership,
+    provenance: Provenance,
+    said: _Said,
+) -> Insight:
     together = total(observed)
     lower, upper = together.rate_bounds(measure.scale)
     labels = _labels(members, membership)
@@ -75,7 +165,7 @@ def not_compared(
     return Insight(
         id=slug(Kind.BETWEEN_SITES, measure.id, NETWORK),
         kind=Kind.BETWEEN_SITES,
-        statement=statement,
+        statement=said.statement,
         direction=Direction.NEUTRAL,
         scope=NETWORK,
         scope_name="the network",
@@ -84,7 +174,7 @@ def not_compared(
         innovation=None,
         certainty=Confidence(
             level=Certainty.LOW,
-            because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
+            because=said.because,
             estimate=Estimate(
                 value=together.rate(measure.scale),
                 lower=lower,
@@ -101,7 +191,8 @@ def not_compared(
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)}){which}",
         ),
         alt_text=(
-            f"Rates of {inline(measure.title)} by organisation{which} over {over}, with 95% intervals. {statement}"
+            f"{rate_noun(measure).capitalize()}s of {inline(measure.title)} by organisation{which} over {over}, with "
+            f"95% intervals. {said.statement}"
         ),
         table=Table(
             columns=(
@@ -124,7 +215,7 @@ def not_compared(
         action=None,
         provenance=provenance,
         notes=(
-            FUNNEL_NOTE,
+            said.note,
             *_drawn_note(len(drawn), len(rows)),
             f"Counts over {over}. Intervals are 95% ({interval_name(measure)}) and cover every value that withheld "
             "counts allow.",

@@ -46,32 +46,44 @@ class Observed:
     denominator: Known
     over_time: bool = False
     """The denominator is time, of which a numerator is no part: a rate has no upper end."""
+    lowest: float = 0.0
+    """What a numerator of 0 stands for, over each of the denominator: of a mean its lowest, in steps."""
+    most: int = 1
+    """The most that one of the denominator adds to the numerator: of a mean its steps."""
 
     @property
     def withheld(self) -> bool:
         return self.numerator.value is None or self.denominator.value is None
 
     def rate(self, per: float) -> float | None:
-        """Return the rate per `per`, or None where it is withheld or its denominator is 0."""
+        """Return the rate per `per`, or None where it is withheld or its denominator is 0; of a mean per step."""
         top, bottom = self.numerator.value, self.denominator.value
-        return None if top is None or not bottom else self._at_most(per * top / bottom, per)
+        return None if top is None or not bottom else self._at_most(per * self.lowest + per * top / bottom, per)
 
     def _at_most(self, rate: float, per: float) -> float:
-        return rate if self.over_time else min(rate, float(per))
+        return rate if self.over_time else min(rate, self._ends(per)[1])
+
+    def _ends(self, per: float) -> tuple[float, float]:
+        """Return the lowest and the highest there can be, but of events over time."""
+        return per * self.lowest, float(per * (self.lowest + self.most))
+
+    def share(self, rate: float) -> float:
+        """Return where a rate per 1 lies between the lowest, which is 0, and the highest, which is 1."""
+        return rate if self.over_time else min(max((rate - self.lowest) / self.most, 0.0), 1.0)
 
     def rate_bounds(self, per: float) -> tuple[float, float]:
         """Return the lowest and highest rate per `per` that the bounds allow.
 
         A numerator never exceeds its denominator, so no rate exceeds `per`; of events over time it is as many as there
-        may be in a day.
+        may be in a day. A mean lies between the lowest and the highest that one can add.
         """
         if self.denominator.upper == 0:
-            return 0.0, float(per)
-        lowest = per * self.numerator.lower / self.denominator.upper
+            return self._ends(per)
+        lowest = per * self.lowest + per * self.numerator.lower / self.denominator.upper
         if self.denominator.lower:
-            highest = per * self.numerator.upper / self.denominator.lower
+            highest = per * self.lowest + per * self.numerator.upper / self.denominator.lower
         else:
-            highest = per * max(self.numerator.upper, 1) if self.over_time else float(per)
+            highest = per * max(self.numerator.upper, 1) if self.over_time else self._ends(per)[1]
         return self._at_most(lowest, per), self._at_most(highest, per)
 
     def interval95(self, per: float, *, dispersion: float = 1.0) -> tuple[float, float]:
@@ -82,18 +94,23 @@ class Observed:
             dispersion: how many times the count varies as much as chance makes it; 1 or more, see `dispersion_of`.
 
         Source: Wilson (1927), J Am Stat Assoc 22:209-212, evaluated at both ends of the bounds, with the denominator
-            divided by the dispersion; of events over time Rao's score interval of a Poisson count, likewise.
+            divided by the dispersion; of events over time Rao's score interval of a Poisson count, likewise. A mean
+            is placed between its ends as a proportion is between 0 and 1: with ends and mean given, nothing varies
+            more than what is at one end or the other (Bhatia and Davis 2000, Am Math Mon 107:353-357), so the
+            interval is at least as wide as independent units need. Several of one person are taken as independent, as
+            they are in a proportion of visits.
         """
         if self.denominator.upper == 0:
-            return 0.0, float(per)
+            return self._ends(per)
         if self.over_time:
             least, most = self.numerator.lower, self.numerator.upper
             low, high = _poisson(least, dispersion)[0], _poisson(most, dispersion)[1]
             return per * low / self.denominator.upper, per * high / max(self.denominator.lower, 1)
         size = max(self.denominator.lower, 1) / dispersion
-        lowest, highest = (rate / per for rate in self.rate_bounds(per))
+        lowest, highest = (self.share(rate / per) for rate in self.rate_bounds(per))
         # At 0 and 1 the formula is off by the last binary digit, on the wrong side.
-        return per * min(lowest, _wilson(lowest, size)[0]), per * max(highest, _wilson(highest, size)[1])
+        ends = min(lowest, _wilson(lowest, size)[0]), max(highest, _wilson(highest, size)[1])
+        return per * (self.lowest + self.most * ends[0]), per * (self.lowest + self.most * ends[1])
 
 
 def _wilson(proportion: float, size: float) -> tuple[float, float]:
@@ -122,6 +139,8 @@ def total(parts: Iterable[Observed]) -> Observed:
         numerator=_sum([part.numerator for part in found]),
         denominator=_sum([part.denominator for part in found]),
         over_time=any(part.over_time for part in found),
+        lowest=found[0].lowest if found else 0.0,
+        most=found[0].most if found else 1,
     )
 
 
@@ -143,13 +162,15 @@ def dispersion_of(*stretches: Sequence[Observed]) -> float:
     """
     squares, freedom = 0.0, 0
     for stretch in stretches:
-        rate = sum(total(stretch).rate_bounds(1)) / 2
+        together = total(stretch)
+        rate = sum(together.share(end) for end in together.rate_bounds(1)) / 2
         over_time = any(period.over_time for period in stretch)
         if len(stretch) < 2 or rate <= 0 or (rate >= 1 and not over_time):
             continue
         for period in stretch:
-            lower, upper = period.rate_bounds(1)
+            lower, upper = (period.share(end) for end in period.rate_bounds(1))
             shown = period.rate(1)
+            shown = None if shown is None else period.share(shown)
             distance = (shown if shown is not None else min(max(rate, lower), upper)) - rate
             squares += period.denominator.upper * distance**2 / (rate if over_time else rate * (1 - rate))
         freedom += len(stretch) - 1
@@ -167,7 +188,8 @@ def _sum(parts: list[Known]) -> Known:
 
 def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed, ...]:
     """Return one `Observed` a row of a table whose columns are those of `rounds.disclosure.bounded.bounded_schema`."""
-    over_time = measure.kind is CountKind.RATE
+    over_time, amount = measure.kind is CountKind.RATE, measure.amount
+    lowest, most = (0.0, 1) if amount is None else (amount.low / amount.step, amount.steps)
     found = []
     for row in cells.iter_rows(named=True):
         pair = {}
@@ -178,5 +200,5 @@ def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed
                 lower=row[f"{quantity}_lower"],
                 upper=row[f"{quantity}_upper"],
             )
-        found.append(Observed(**pair, over_time=over_time))
+        found.append(Observed(**pair, over_time=over_time, lowest=lowest, most=most))
     return tuple(found)

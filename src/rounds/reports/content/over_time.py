@@ -68,7 +68,8 @@ def over_time(
     notes = [f"For {inline(measure.title)}, {better_words(measure.better)}."]
     if chart.mean is not None:
         notes += [
-            *chart_notes(chart, rounded_mean=_rounded_mean(observed, over_time=measure.kind is CountKind.RATE)),
+            *chart_notes(chart, rounded_mean=_rounded_mean(observed, measure.kind)),
+            *_rounded_sum_note(observed, measure),
             *_target_note(chart, measure),
         ]
     notes += signal.notes
@@ -105,11 +106,14 @@ def over_time(
     )
 
 
-def _rounded_mean(observed: tuple[Observed | None, ...], *, over_time: bool) -> float | None:
+def _rounded_mean(observed: tuple[Observed | None, ...], kind: CountKind) -> float | None:
     """Return the mean of the smaller side of the rates (with it or without), if counts are rounded.
 
-    Periods of which a number is withheld say nothing here; time has no side without.
+    Periods of which a number is withheld say nothing here; time has no side without. Sums are rounded otherwise.
     """
+    if kind is CountKind.MEAN:
+        return None
+    over_time = kind is CountKind.RATE
     counts = [item for item in observed if item is not None and item.numerator.value is not None]
     if not any(item.numerator.lower < item.numerator.upper for item in counts):
         return None
@@ -120,6 +124,21 @@ def _rounded_mean(observed: tuple[Observed | None, ...], *, over_time: bool) -> 
         if item.numerator.value is not None and item.denominator.value is not None and not over_time
     ]
     return min(float(np.mean(side)) for side in (events, others) if side)
+
+
+def _rounded_sum_note(observed: tuple[Observed | None, ...], measure: Measure) -> tuple[str, ...]:
+    """Return how far rounding may have moved a mean that is shown."""
+    shown = [item for item in observed if item is not None and not item.withheld]
+    if measure.kind is not CountKind.MEAN or not shown:
+        return ()
+    ends = [item.rate_bounds(measure.scale) for item in shown]
+    far = max((upper - lower) / 2 for lower, upper in ends)
+    if not far:
+        return ()
+    return (
+        f"Sums are rounded to five patients' most before they leave a site, which moves a point by up to "
+        f"{rate_text(far, measure)}: a rule may flag what is only rounding.",
+    )
 
 
 def _direction(variation: Variation | None) -> Direction:

@@ -13,6 +13,7 @@ from rounds.reports.content.wording import (
     period_noun,
     plural,
     rate_between,
+    rate_noun,
     rate_text,
     rate_unit,
     sites_out_words,
@@ -88,7 +89,7 @@ def pooled(
             title=f"{measure.title}, {rate_unit(measure)}, {across(provenance)} ({better_words(measure.better)})",
         ),
         alt_text=(
-            f"Band from the lowest to the highest possible rate of {inline(measure.title)}, "
+            f"Band from the lowest to the highest possible {rate_noun(measure)} of {inline(measure.title)}, "
             f"{periods[0]} to {periods[-1]}. {statement}"
         ),
         table=Table(

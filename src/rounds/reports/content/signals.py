@@ -6,7 +6,6 @@ import numpy as np
 
 from rounds.learning.variation.xmr import Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
-from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
 from rounds.reports.content.wording import (
@@ -101,11 +100,10 @@ def latest_shown(chart: XmrChart) -> int | None:
 
 
 def limits_shown(chart: XmrChart, measure: Measure) -> tuple[float, float] | None:
-    """Return the limits that a rate can reach: never below 0, never above everybody."""
+    """Return the limits that a rate can reach: never below 0, never above everybody; of a mean its own ends."""
     if chart.lower is None or chart.upper is None:
         return None
-    highest = chart.upper if measure.kind is CountKind.RATE else min(measure.scale, chart.upper)
-    return max(0.0, chart.lower), highest
+    return max(measure.shown_from, chart.lower), min(measure.shown_to, chart.upper)
 
 
 def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:

@@ -4,7 +4,7 @@ from datetime import date
 
 from rounds.measures.definitions import Measure
 from rounds.network.innovations import Innovation
-from rounds.reports.content.wording import inline, quoted
+from rounds.reports.content.wording import inline, quoted, rate_noun
 
 
 def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, last: date) -> str:
@@ -23,7 +23,7 @@ def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, las
     elif not cells:
         why = f"the answers hold no number {span}"
     else:
-        why = f"no site has any {measure.denominator_unit} {span}, so there is no rate"
+        why = f"no site has any {measure.denominator_unit} {span}, so there is no {rate_noun(measure)}"
     return f"Nothing is said of {inline(measure.title)}: {why}."
 
 

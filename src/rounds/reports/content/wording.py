@@ -65,8 +65,15 @@ def rate_suffix(measure: Measure) -> str:
 
 
 def rate_unit(measure: Measure) -> str:
-    """Return the unit of a measure's rate: "% of admissions", "per 1,000 admissions"."""
+    """Return the unit of a measure's rate: "% of admissions", "per 1,000 admissions", of a mean "nights"."""
+    if measure.shown_in is not None:
+        return measure.shown_in
     return f"% of {measure.unit}" if _is_percent(measure) else f"per {measure.per:,} {measure.unit}"
+
+
+def rate_noun(measure: Measure) -> str:
+    """Return what a measure's numbers are called: a rate, or a mean."""
+    return "mean" if measure.kind is CountKind.MEAN else "rate"
 
 
 def _is_percent(measure: Measure) -> bool:
@@ -75,11 +82,18 @@ def _is_percent(measure: Measure) -> bool:
 
 def interval_name(measure: Measure) -> str:
     """Return whose intervals a measure's are."""
-    return "Wilson" if measure.kind is CountKind.PROPORTION else "Rao's for events over time"
+    return _INTERVALS[measure.kind][0]
 
 
 def interval_method(measure: Measure) -> str:
-    return "wilson-bounds@1" if measure.kind is CountKind.PROPORTION else "poisson-bounds@1"
+    return _INTERVALS[measure.kind][1]
+
+
+_INTERVALS = {
+    CountKind.PROPORTION: ("Wilson", "wilson-bounds@1"),
+    CountKind.RATE: ("Rao's for events over time", "poisson-bounds@1"),
+    CountKind.MEAN: ("Wilson's, as wide as values between the lowest and the highest can make it", "mean-bounds@1"),
+}
 
 
 def better_words(better: Better) -> str:
