@@ -18,6 +18,7 @@ from rounds.engines import duck
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build_table, open_pack, serving
 from rounds.engines.pack.layout import damaged, written
+from rounds.engines.pack.merge_kernels import make_marks
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.storage.lock import only_one
@@ -215,3 +216,11 @@ def test_a_build_that_never_ends_elsewhere_leaves_it_to_sql(records: Records, mo
     with only_one(records.folder / "pack", doing="building a pack"):
         (line,) = _told(records)
     assert "another process is building a pack here" in line
+
+
+def test_a_persons_mark_is_siphash() -> None:
+    # Source: the test vectors of the reference implementation, key 00..0f, message 00..07.
+    low, high = np.frombuffer(bytes(range(16)), dtype="<u8")
+    marks = np.empty(1, dtype=np.int64)
+    make_marks(np.frombuffer(bytes(range(8)), dtype="<i8").copy(), low, high, marks)
+    assert marks.view(np.uint64).tolist() == [0x93F5F5799A932462]
