@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rounds.engines import duck, pack, reference
 from rounds.engines.duck import Asked
-from rounds.engines.pack.layout import MEANS_IN_SQL, TIME_IN_SQL
+from rounds.engines.pack.layout import MEANS_IN_SQL
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
@@ -16,14 +16,10 @@ Engine = Callable[..., Count]
 LEFT_TO_SQL = frozenset(
     {
         MEANS_IN_SQL,
-        TIME_IN_SQL,
-        "sets of observations are scored in SQL",
         "what a row says of itself beside its code and value is looked up in SQL",
-        "whether something lies in a window is found in SQL",
         "rows that go on without an end are found in SQL",
         "different codes are counted in SQL",
         "the lowest value of a day is found in SQL",
-        "a question that names the period is asked of each period in SQL",
     }
 )
 """What the pack cannot tell; all else it counts itself."""

@@ -11,8 +11,8 @@ from small_site import DRUG, open_site, people_measure, write_site
 
 from rounds.engines import duck, pack
 from rounds.engines.duck import Asked
-from rounds.engines.pack import batch as batching
 from rounds.engines.pack import blocks, build_table, program, reading
+from rounds.engines.pack import plan as planning
 from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Events, Has, Not, Observed
@@ -128,7 +128,7 @@ def test_concepts_of_several_lists_are_looked_at_once(records: Records, monkeypa
             program.Program.__post_init__(self)
             made.append(self)
 
-    monkeypatch.setattr(batching, "Program", Kept)
+    monkeypatch.setattr(planning, "Program", Kept)
     wanted = [_had(codes, EVER) for codes in (LISTS[0], LISTS[2], _drugs(11, 13, 15))]
     measures = [replace(people_measure(one, grain=Grain.MONTH), id=f"m{n}") for n, one in enumerate(wanted)]
     batch = [Asked(measure=one, periods=one.periods(first=START, last=date(2019, 12, 31))) for one in measures]

@@ -1,36 +1,29 @@
 """Counts measures over a pack: block after block of people, all measures of a batch together."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
+import polars as pl
 
 from rounds.engines import duck
 from rounds.engines.codes import records_question
 from rounds.engines.cohorts.entries import cohorts_of
 from rounds.engines.duck import MEMORY_LIMIT, Asked
 from rounds.engines.grid import Grid, check_periods
-from rounds.engines.pack.blocks import Block, block_edges
+from rounds.engines.pack.blocks import block_edges
 from rounds.engines.pack.build import build_pack
-from rounds.engines.pack.cell_kernels import BANDS
-from rounds.engines.pack.cells import SEXES, Cells, sexes_and_bands
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.entries import with_entries
-from rounds.engines.pack.layout import MEANS_IN_SQL, TIME_IN_SQL, Array, NotCovered, Pack, open_pack
-from rounds.engines.pack.leveled import LeveledTallies
+from rounds.engines.pack.layout import Pack, open_pack
 from rounds.engines.pack.levels import Levels
-from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
-from rounds.engines.pack.program import Program, Tally
+from rounds.engines.pack.plan import Plan
 from rounds.engines.pack.row_criteria import RowCriteria
-from rounds.engines.pack.rows_task import RowsTask
-from rounds.engines.pack.steps import Shared
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
-from rounds.measures.in_period import names_period
+from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
-from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.records.omop import Records
 
 THREADS: Final = 2
@@ -98,153 +91,70 @@ def count_saying_how(
     measures = [one.measure for one in asked]
     if cohorts_of(measures):
         pack = with_entries(pack, records, measures, threads=threads, memory_limit=memory_limit)
-    plan = _Plan(pack=pack, records=records, asked=asked)
-    plan.run(threads)
-    fell_back = [asked[place] for place in plan.not_covered]
-    by_sql = dict(
-        zip(
-            plan.not_covered,
-            duck.count_all(fell_back, records, member=member, threads=threads, memory_limit=memory_limit)
-            if fell_back
-            else (),
-            strict=True,
-        )
-    )
-    grids: dict[object, Grid] = {}
-    counts = [
-        by_sql[place] if place in by_sql else plan.result(place, one, member=member, grids=grids)
-        for place, one in enumerate(asked)
-    ]
+    found, not_covered = _counted(_rows(pack, records, measures), asked, member=member, threads=threads)
+    fell_back = [asked[place] for place in not_covered]
+    if fell_back:
+        by_sql = duck.count_all(fell_back, records, member=member, threads=threads, memory_limit=memory_limit)
+        found |= dict(zip(not_covered, by_sql, strict=True))
     return Counted(
-        counts=tuple(counts),
+        counts=tuple(found[place] for place in range(len(asked))),
         fell_back=tuple(
-            FellBack(measure=asked[place].measure.ref, reason=reason) for place, reason in plan.not_covered.items()
+            FellBack(measure=asked[place].measure.ref, reason=reason) for place, reason in not_covered.items()
         ),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Chunk:
-    """Periods that are counted together."""
-
-    number: int
-    masks: PeriodMasks
-    periods: tuple[Period, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Plan:
-    pack: Pack
-    records: Records
-    asked: Sequence[Asked]
-    not_covered: dict[int, str] = field(default_factory=dict)
-    _chunks: dict[tuple[Period, ...], _Chunk] = field(default_factory=dict)
-    _tallies: list[Tally] = field(default_factory=list)
-    _denominators: dict[tuple[Shared, Cells], int] = field(default_factory=dict)
-    _tasks: list[RowsTask] = field(default_factory=list)
-    _of_people: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    """For each measure of people the tallies of its denominator and its numerator, for each chunk of periods."""
-    _of_rows: dict[int, int] = field(default_factory=dict)
-    """For each measure of rows its task, which counts both."""
-    _totals: dict[int, Array] = field(default_factory=dict)
-    """Of each tally."""
-    _task_totals: list[Array] = field(default_factory=list)
-
-    def run(self, threads: int) -> None:
-        edges = block_edges(self.pack.people)
-        measures = [one.measure for one in self.asked]
-        concepts = concepts_of(measures, self.records, self.pack)
-        levels = Levels(pack=self.pack, edges=edges)
-        levels.learn(measures, self.records)
-        rows = RowCriteria(pack=self.pack, concepts=concepts, levels=levels, edges=edges)
-        for place, one in enumerate(self.asked):
-            try:
-                self._add(place, one, rows)
-            except NotCovered as reason:
-                self.not_covered[place] = str(reason)
-        self._work_out(edges, levels, threads)
-
-    def _add(self, place: int, one: Asked, rows: RowCriteria) -> None:
-        question, cells = records_question(one.measure), Cells.of(one.measure)
-        _refuse_named_period(question)
-        if question.amount is not None:
-            raise NotCovered(MEANS_IN_SQL)
-        match question.unit:
-            case PersonTime():
-                raise NotCovered(TIME_IN_SQL)
-            case Rows() as unit:
-                self._tasks.append(RowsTask.of(rows, question, unit, one.periods, cells))
-                self._of_rows[place] = len(self._tasks) - 1
-            case People() as unit:
-                chunks = [self._chunk(rows, periods) for periods in _chunks_of(one.periods)]
-                self._of_people[place] = [self._add_people(chunk, question, unit, cells) for chunk in chunks]
-
-    def _chunk(self, rows: RowCriteria, periods: tuple[Period, ...]) -> _Chunk:
-        if periods not in self._chunks:
-            masks = PeriodMasks(rows=rows, periods=periods)
-            self._chunks[periods] = _Chunk(number=len(self._chunks), masks=masks, periods=periods)
-        return self._chunks[periods]
-
-    def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People, cells: Cells) -> tuple[int, int]:
-        asked = chunk.masks.all_of(unit.criterion, question.who)
-        met = chunk.masks.step(question.met)
-        everybody = Tally(asked=asked, met=None, chunk=chunk.number, periods=len(chunk.periods), cells=cells)
-        if (asked, cells) not in self._denominators:
-            self._denominators[asked, cells] = len(self._tallies)
-            self._tallies.append(everybody)
-        self._tallies.append(replace(everybody, met=met))
-        return self._denominators[asked, cells], len(self._tallies) - 1
-
-    def _work_out(self, edges: Array, levels: Levels, threads: int) -> None:
-        program = Program(
-            pack=self.pack,
-            groups=sexes_and_bands(self.pack, [chunk.periods for chunk in self._chunks.values()]),
-            group_number=SEXES * BANDS,
-            tallies=self._tallies,
-            leveled=LeveledTallies(levels=levels),
-        )
-        blocks: Iterator[int] = iter(range(len(edges) - 1))
-
-        def work() -> tuple[Array, Array, list[Array]]:
-            runner = program.runner()
-            totals = [task.room() for task in self._tasks]
-            for number in blocks:
-                people = int(edges[number + 1] - edges[number])
-                block = Block(pack=self.pack, number=number, base=int(edges[number]), people=people)
-                if self._tallies:
-                    runner.run(block)
-                for task, total in zip(self._tasks, totals, strict=True):
-                    task.add(block, runner.kept, total)
-            return runner.totals, runner.leveled.arrays.totals, totals
-
-        with ThreadPoolExecutor(threads) as pool:
-            found = [worker.result() for worker in [pool.submit(work) for _ in range(threads)]]
-        tallied, leveled = (np.sum([one[part] for one in found], axis=0) for part in (0, 1))
-        self._totals = {number: program.totals_of(number, tallied, leveled) for number in range(len(self._tallies))}
-        self._task_totals = [np.sum(parts, axis=0) for parts in zip(*(totals for *_, totals in found), strict=True)]
-
-    def result(self, place: int, one: Asked, *, member: str, grids: dict[object, Grid]) -> Count:
-        """Return the count of a covered measure."""
-        if place in self._of_rows:
-            of, met = self._task_totals[self._of_rows[place]]
-        else:
-            of, met = (
-                np.concatenate([self._totals[numbers[part]] for numbers in self._of_people[place]], axis=1)
-                for part in (0, 1)
-            )
-        cells, measure = Cells.of(one.measure), one.measure
-        key = (one.periods, measure.strata, cells)
-        if key not in grids:
-            grids[key] = Grid.of(measure, member=member, periods=one.periods)
-        return grids[key].count(
-            measure, numerators=cells.in_order(met, measure), denominators=cells.in_order(of, measure)
-        )
+def _rows(pack: Pack, records: Records, measures: Sequence[Measure]) -> RowCriteria:
+    edges = block_edges(pack.people)
+    concepts = concepts_of(measures, records, pack)
+    levels = Levels(pack=pack, edges=edges)
+    levels.learn(measures, records)
+    return RowCriteria(pack=pack, concepts=concepts, levels=levels, edges=edges)
 
 
-def _refuse_named_period(question: RecordsQuestion) -> None:
-    if names_period(question):
-        raise NotCovered("a question that names the period is asked of each period in SQL")
+def _counted(
+    rows: RowCriteria, asked: Sequence[Asked], *, member: str, threads: int
+) -> tuple[dict[int, Count], dict[int, str]]:
+    """Return the counts of the measures that the pack covers, by place, and why it does not cover the others.
+
+    A question that names the period is another in each: the first period of every such measure is counted with all
+    other measures, then the second of every one, and so on, so that memory does not grow with the number of periods.
+    """
+    parts: dict[int, list[Count]] = defaultdict(list)
+    not_covered: dict[int, str] = {}
+    grids: dict[object, Grid] = {}
+    for together in _passes(asked):
+        known = {place: one for place, one in together.items() if place not in not_covered}
+        plan = Plan(rows=rows, asked=tuple(known.values()))
+        plan.run(threads)
+        for number, (place, one) in enumerate(known.items()):
+            if number in plan.not_covered:
+                not_covered[place] = plan.not_covered[number]
+            else:
+                parts[place].append(plan.result(number, one, member=member, grids=grids))
+    found = {
+        place: _joined(asked[place].measure, several) for place, several in parts.items() if place not in not_covered
+    }
+    return found, not_covered
 
 
-def _chunks_of(periods: tuple[Period, ...]) -> list[tuple[Period, ...]]:
-    return [periods[start : start + MOST_PERIODS] for start in range(0, len(periods), MOST_PERIODS)]
+def _passes(asked: Sequence[Asked]) -> Iterator[dict[int, Asked]]:
+    """Yield what can be counted together, by place."""
+    apart = {place: tuple(_asked_apart(one)) for place, one in enumerate(asked)}
+    for number in range(max(map(len, apart.values()), default=0)):
+        yield {place: several[number] for place, several in apart.items() if number < len(several)}
+
+
+def _asked_apart(one: Asked) -> Iterator[Asked]:
+    question = records_question(one.measure)
+    for apart, periods in asked_apart(question, one.periods):
+        measure = one.measure if apart is question else replace(one.measure, question=apart)
+        yield Asked(measure=measure, periods=periods)
+
+
+def _joined(measure: Measure, several: Sequence[Count]) -> Count:
+    """Return the count of a measure of which each part is the count of some periods."""
+    if len(several) == 1 and several[0].measure == measure.ref:
+        return several[0]
+    keys = ["member", "period", *map(str, measure.strata)]
+    return replace(several[0], measure=measure.ref, cells=pl.concat([one.cells for one in several]).sort(keys))

@@ -50,9 +50,7 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
-
 MEANS_IN_SQL: Final = "means are added up in SQL"
-TIME_IN_SQL: Final = "time at risk is counted in SQL"
 
 
 class NotCovered(Exception):

@@ -41,6 +41,7 @@ from rounds.measures.criteria import (
     Not,
     Observed,
     Result,
+    Scored,
     Sex,
     Value,
     parts,
@@ -101,7 +102,7 @@ class PeriodMasks:
             case Not(of=one):
                 return Contrary(of=self.step(one))
             case Lies():
-                raise NotCovered("whether something lies in a window is found in SQL")
+                return self._lies(criterion)
             case Value() | Answer() | Marked() | Result():
                 raise ValueError("a person in a period has no value")
 
@@ -116,6 +117,14 @@ class PeriodMasks:
         if (kind, window) not in self._days:
             self._days[kind, window] = make(self.spans(window))
         return self._days[kind, window]
+
+    def _lies(self, asked: Lies) -> Step:
+        met = [
+            asked.touches.holds((period.start, period.end), asked.window.on(period.start, period.end))
+            for period in self.periods
+        ]
+        mask = sum(1 << place for place, one in enumerate(met) if one)
+        return SameInRange(of_range=np.full(len(self.rows.pack.ranges) - 1, mask, dtype=np.uint64))
 
     def _age(self, asked: Age) -> Step:
         days = [asked.day(period.start, period.end) for period in self.periods]
@@ -153,9 +162,9 @@ class PeriodMasks:
     def _has(self, asked: Has) -> Step:
         refuse_rare(asked)
         self.rows.check(asked.events, asked.provided)
-        coded = self.rows.coded(asked.events)
-        table = coded.table
-        self._refuse_far(asked.window, "last" in table.vague, f"rows of {asked.events.table}")
+        table = None if isinstance(asked.events, Scored) else self.rows.coded(asked.events).table
+        if table is not None:
+            self._refuse_far(asked.window, "last" in table.vague, f"rows of {asked.events.table}")
         of_first, of_last = EVERY_BIT, EVERY_BIT
         match asked.touches:
             case Touches.STARTS:
@@ -166,7 +175,7 @@ class PeriodMasks:
                 of_first, of_last = self._masks("ending", asked.window), self._masks("begun", asked.window)
             case Touches.INSIDE:
                 of_first, of_last = self._masks("begun", asked.window), self._masks("ending", asked.window)
-        if asked.choose is Choose.ANY and asked.distinct is Distinct.ROWS:
+        if table is not None and asked.choose is Choose.ANY and asked.distinct is Distinct.ROWS:
             simple = self._one_pass(asked, table, of_first, of_last)
             if simple is not None:
                 return simple

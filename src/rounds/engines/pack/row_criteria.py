@@ -9,10 +9,11 @@ import numpy as np
 
 from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
-from rounds.engines.pack.days import Masks, days_of_year, window_days, years
+from rounds.engines.pack.days import EVERY_BIT, Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.engines.pack.scores import sets_with_score
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.criteria import (
     Age,
@@ -62,7 +63,7 @@ class RowCriteria:
     def coded(self, events: Events | Scored) -> Coded:
         """Return the rows that carry the codes, whatever else is asked of them."""
         if isinstance(events, Scored):
-            raise NotCovered("sets of observations are scored in SQL")
+            raise TypeError("a set of observations carries no code")
         if events.without_end is not Extent.FIRST_DAY:
             raise NotCovered("rows that go on without an end are found in SQL")
         key = (events.table, events.codes)
@@ -73,28 +74,31 @@ class RowCriteria:
 
     def check(self, events: Events | Scored, *criteria: Criterion | None) -> None:
         """Raise NotCovered if the rows' days are asked for and the pack does not hold them exactly."""
-        self.coded(events)
-        for criterion in (events.where, *criteria):
-            if criterion is not None and "last" in self.table(events.table).vague:
+        asked = (events.where, *criteria)
+        if isinstance(events, Scored):
+            self._of_components(events)
+        else:
+            self.coded(events)
+        for criterion in asked:
+            if criterion is not None and isinstance(events, Events) and "last" in self.table(events.table).vague:
                 raise NotCovered(f"{events.table} has rows that end after 2079")
             self._check(criterion)
 
     def refuse_vague(self, events: Events | Scored) -> None:
         """Raise NotCovered unless the pack holds every day and number of some rows exactly."""
-        if self.table(events.table).vague:
+        if isinstance(events, Events) and self.table(events.table).vague:
             raise NotCovered(f"{events.table} has rows that end after 2079")
 
     def _check(self, criterion: Criterion | None) -> None:
         match criterion:
             case Has():
-                if "last" in self.table(criterion.events.table).vague:
+                of = criterion.events
+                if isinstance(of, Events) and "last" in self.table(of.table).vague:
                     raise NotCovered(f"{criterion.events.table} has rows that end after 2079")
                 refuse_rare(criterion)
                 self.check(criterion.events, criterion.provided)
             case Marked() | Result():
                 raise NotCovered("what a row says of itself beside its code and value is looked up in SQL")
-            case Lies():
-                raise NotCovered("whether something lies in a window is found in SQL")
             case AllOf(of=several) | AnyOf(of=several):
                 for part in several:
                     self._check(part)
@@ -107,7 +111,7 @@ class RowCriteria:
         """Return the rows that are meant, by person and moment."""
         if events in block.rows:
             return block.rows[events]
-        found = rows_of(block, self.coded(events))
+        found = self._found(block, events, EVERY_BIT, EVERY_BIT)
         if events.where is not None or events.first:
             found = found.where(self.flags(found, events.where), first=events.first)
         block.rows[events] = found
@@ -117,10 +121,20 @@ class RowCriteria:
         """Return as `rows`, but only those that lie in one of some windows."""
         if events.first:  # the first of all may lie in none
             return self.rows(block, events)
-        found = rows_of(block, self.coded(events), of_first, of_last)
+        found = self._found(block, events, of_first, of_last)
         return found if events.where is None else found.where(self.flags(found, events.where), first=False)
 
-    def flags(self, units: RowSet, criterion: Criterion | None) -> Flags:
+    def _found(self, block: Block, events: Events | Scored, of_first: Masks, of_last: Masks) -> RowSet:
+        if isinstance(events, Events):
+            return rows_of(block, self.coded(events), of_first, of_last)
+        of_day = of_first & of_last  # a set lasts one day, whatever its rows do
+        of_components = [rows_of(block, found, of_day) for found in self._of_components(events)]
+        return sets_with_score(block, events.score, of_components, self.concepts)
+
+    def _of_components(self, scored: Scored) -> list[Coded]:
+        return [self.coded(Events(table=EventTable(one.table), codes=one.codes)) for one in scored.score.components]
+
+    def flags(self, units: RowSet, criterion: Criterion | None) -> Flags:  # noqa: PLR0912  one branch for each kind
         """Return of which rows a criterion holds."""
         match criterion:
             case None:
@@ -139,7 +153,9 @@ class RowCriteria:
                 return _in_range(units, criterion)
             case Answer():
                 return np.isin(units.column("answer"), np.asarray(self.concepts[criterion.codes], dtype=np.int64))
-            case Marked() | Result() | Lies():
+            case Lies():
+                return _lying(units, criterion)
+            case Marked() | Result():
                 raise NotCovered("it was refused before")
             case Has():
                 return self._has(units, criterion)
@@ -201,6 +217,22 @@ class RowCriteria:
             asked.same_visit,
         )
         return out
+
+
+def _lying(units: RowSet, asked: Lies) -> Flags:
+    first, last = units.days("first"), units.days("last")
+    low, high = window_days(asked.window, first, last)
+    met = low <= high
+    match asked.touches:
+        case Touches.STARTS:
+            met &= (low <= first) & (first <= high)
+        case Touches.ENDS:
+            met &= (low <= last) & (last <= high)
+        case Touches.OVERLAPS:
+            met &= (first <= high) & (last >= low)
+        case Touches.INSIDE:
+            met &= (low <= first) & (last <= high)
+    return np.asarray(met)
 
 
 def named_levels(levels: Sequence[str], among: Sequence[str]) -> Array:

@@ -37,7 +37,7 @@ class RowsTask:
         Raises:
             NotCovered: if the pack cannot tell.
         """
-        rows.check(unit.events, question.who, question.numerator)
+        rows.check(unit.events, question.who, question.met)
         rows.refuse_vague(unit.events)
         first, last = places_of_days(periods)
         return cls(
@@ -58,7 +58,7 @@ class RowsTask:
         """Add the rows of a block to the totals."""
         rows = self.criteria.rows(block, self.unit.events)
         asked = self.criteria.flags(rows, self.question.who)
-        met = self.criteria.flags(rows, self.question.numerator)
+        met = self.criteria.flags(rows, self.question.met)
         counted_on = rows.days("first" if self.unit.counted_on is Anchor.START else "last")
         pack = block.pack
         tally_rows(
