@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,14 @@ def test_few_rows_of_many_people_are_sorted_in_keys_that_hold_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [
-        (1 + n * 37 % 700, 11 + n % 8, date(2020, 1, 1 + n % 28), datetime(2020, 1, 1 + n % 28, n % 24), float(n), 0)
+        (
+            1 + n * 37 % 700,
+            11 + n % 8,
+            date(2020, 1, 1 + n % 28),
+            datetime.combine(date(2020, 1, 1 + n % 28), time(n % 24)),
+            float(n),
+            0,
+        )
         for n in range(2_000)
     ]
     columns = ("person_id", "measurement_concept_id", "measurement_date", "measurement_datetime", "value_as_number")

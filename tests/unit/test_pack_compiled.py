@@ -31,7 +31,8 @@ def test_kernels_use_nothing_from_outside_the_digest() -> None:
         outside: set[str] = set()
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("rounds"):
-                text = (package / f"{str(node.module).replace('.', '/')}.py").read_text(encoding="utf-8")
+                module = package / f"{str(node.module).replace('.', '/')}.py"
+                text = module.read_text(encoding="utf-8") if module.exists() else ""
                 if "@compiled" not in text and "@intrinsic" not in text:
                     outside |= {one.asname or one.name for one in node.names}
         # A number that is made of something from outside is from outside as well.
