@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rounds.engines import pack, reference
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
-from rounds.engines.pack.tallies import tally
+from rounds.engines.pack.tallies import ROOM, tally
 from rounds.errors import RecordsError
 from rounds.measures.choices import Choose, Touches
 from rounds.measures.criteria import Events, Has, Value
@@ -140,21 +141,22 @@ def test_of_rows_at_one_moment_the_highest_value_stands_for_all(tmp_path: Path) 
         assert found["numerator"].to_list() == [1]
 
 
-def test_bits_are_added_up_exactly() -> None:
+@pytest.mark.parametrize("word", [np.uint16, np.uint32, np.uint64])
+def test_bits_are_added_up_exactly(word: type[np.unsignedinteger[Any]]) -> None:
     rng = np.random.Generator(np.random.Philox(key=7))
-    people, periods = 5_003, 64
-    one = rng.integers(0, 2**64, people, dtype=np.uint64) & rng.integers(0, 2**64, people, dtype=np.uint64)
-    other = np.where(rng.random(people) < 0.3, np.uint64(0), ~np.uint64(0))
-    ranges = np.array([0, 90, 1_000, 1_003, 5_100, 6_000])
-    groups = rng.integers(0, 4, (5, periods))
+    people, periods = 30_003, np.iinfo(word).bits
+    room = -(-people // 4) * 4
+    one = rng.integers(0, np.iinfo(word).max, room, dtype=word, endpoint=True) | word(1 << (periods - 1) | 1)
+    other = np.where(rng.random(room) < 0.01, word(0), ~word(0))
+    ranges = np.array([0, 90, 1_000, 1_003, 1_004, 29_950, 40_000])
+    groups = rng.integers(0, 4, (6, periods))
     totals = np.zeros((4, periods), dtype=np.int64)
-    tally(one, other, 95, ranges, 1, groups, periods, totals)
+    tally(one, other, people, 95, ranges, 1, groups, periods, totals, np.empty(ROOM, dtype=np.uint64))
     expected = np.zeros_like(totals)
-    for who in range(people):
-        place = int(np.searchsorted(ranges, 95 + who, side="right")) - 1
-        bits = (one[who] & other[who]) >> np.arange(periods, dtype=np.uint64) & np.uint64(1)
-        for period in np.flatnonzero(bits):
-            expected[groups[place, period], period] += 1
+    place = np.searchsorted(ranges, 95 + np.arange(people), side="right") - 1
+    for period in range(periods):
+        bits = (one[:people] & other[:people]) >> word(period) & word(1)
+        np.add.at(expected[:, period], groups[place, period], bits.astype(np.int64))
     assert (totals == expected).all()
 
 

@@ -1,5 +1,6 @@
 """`Count`: what an engine counted at a site. It never leaves the site."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -36,40 +37,40 @@ class Count:
         expected = count_schema(self.strata, self.kind)
         if dict(self.cells.schema) != expected:
             raise ValueError(f"{self.measure}: columns {dict(self.cells.schema)}, expected {expected}")
-        if any(self.cells.null_count().row(0)):
+        if any(column.null_count() for column in self.cells):
             raise ValueError(f"{self.measure}: a count has no empty cells")
-        keys = [name for name in expected if name not in QUANTITIES[self.kind]]
-        if self.cells.select(keys).is_duplicated().any():
+        quantities = {name: self.cells[name] for name in QUANTITIES[self.kind]}
+        if self.cells[[name for name in expected if name not in quantities]].is_duplicated().any():
             raise ValueError(f"{self.measure}: two rows for the same member, period and stratum")
-        if any((self.cells[name] < 0).any() for name in QUANTITIES[self.kind]):
+        if any((column < 0).any() for column in quantities.values()):
             raise ValueError(f"{self.measure}: a number is below 0")
-        if self.cells.filter(pl.any_horizontal(*_impossible(self.kind))).height:
+        if any(wrong.any() for wrong in _impossible(quantities, self.kind)):
             raise ValueError(f"{self.measure}: {_PROBLEMS[self.kind]}")
 
     def __repr__(self) -> str:
         return f"Count({self.measure}, {self.cells.height} cells)"
 
 
-def _impossible(kind: CountKind) -> list[pl.Expr]:
+def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Series]:
     match kind:
         case CountKind.PROPORTION:
-            return [pl.col("numerator") > pl.col("denominator")]
+            return [cells["numerator"] > cells["denominator"]]
         case CountKind.RATE:
-            return _of_people()
+            return _of_people(cells)
         case CountKind.MEAN:
             # The most that a person adds, over the most units of a person, is the most that a unit adds.
-            highest = pl.col("denominator") * pl.col("numerator_most")
-            above = pl.col("numerator") * pl.col("denominator_most") > highest
-            return [*_of_people(), pl.col("numerator_people") > pl.col("denominator_people"), above]
+            highest = cells["denominator"] * cells["numerator_most"]
+            above = cells["numerator"] * cells["denominator_most"] > highest
+            return [*_of_people(cells), cells["numerator_people"] > cells["denominator_people"], above]
 
 
-def _of_people() -> list[pl.Expr]:
+def _of_people(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
     return [
         wrong
         for name in ("numerator", "denominator")
         for wrong in (
-            pl.col(name) < pl.col(f"{name}_people"),
-            pl.col(name) > pl.col(f"{name}_people") * pl.col(f"{name}_most"),
+            cells[name] < cells[f"{name}_people"],
+            cells[name] > cells[f"{name}_people"] * cells[f"{name}_most"],
         )
     ]
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from rounds.errors import DefinitionError
@@ -15,6 +16,7 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
 from rounds.measures.criteria import Events, Has
+from rounds.measures.field_names import field_names
 from rounds.measures.groupings import GROUPED, Grouping, check_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
@@ -38,7 +40,7 @@ class Better(StrEnum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: its digest is kept
 class Measure:
     """A reviewed question with an id and a version. Its digest fixes its meaning."""
 
@@ -188,7 +190,7 @@ class Measure:
         """Return how people write the period that starts on a day."""
         return period_label(start, self.grain, self.span)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of everything that decides what is counted.
 
@@ -212,7 +214,7 @@ class Measure:
         text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def ref(self) -> "MeasureRef":
         return MeasureRef(id=self.id, version=self.version, digest=self.digest)
 
@@ -232,7 +234,7 @@ def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
     if isinstance(part, CodeList | Cohort | Grouping | Score):
         return part.meaning
-    names = _field_names(type(part))
+    names = field_names(type(part))
     if names is not None:
         said = {name: getattr(part, name) for name in names}
         kept = {
@@ -244,15 +246,6 @@ def _meaning(part: object) -> object:
     if isinstance(part, date):
         return part.isoformat()
     return part
-
-
-_FIELD_NAMES: Final[dict[type, tuple[str, ...] | None]] = {}
-
-
-def _field_names(kind: type) -> tuple[str, ...] | None:
-    if kind not in _FIELD_NAMES:
-        _FIELD_NAMES[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
-    return _FIELD_NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -1,9 +1,10 @@
 """Questions that name the period wherever they stand: each is asked of one period, with the period's days put in."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from rounds.measures.criteria import Age
+from rounds.measures.field_names import field_names
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.windows import PeriodAnchor, Window
@@ -35,7 +36,7 @@ def _named(part: object) -> bool:
         return True
     if isinstance(part, tuple):
         return any(map(_named, part))
-    return is_dataclass(part) and any(_named(getattr(part, field.name)) for field in fields(part))
+    return any(_named(getattr(part, name)) for name in field_names(type(part)) or ())
 
 
 def _put_in(part: _Part, period: Period) -> _Part:
@@ -47,6 +48,6 @@ def _put_in(part: _Part, period: Period) -> _Part:
             made = replace(part, at=period.start if named is PeriodAnchor.START else period.end)
         case tuple():
             made = tuple(_put_in(item, period) for item in part)
-        case _ if is_dataclass(part) and not isinstance(part, type) and _named(part):
-            made = replace(part, **{f.name: _put_in(getattr(part, f.name), period) for f in fields(part)})
+        case _ if (names := field_names(type(part))) and _named(part):
+            made = replace(made, **{name: _put_in(getattr(part, name), period) for name in names})
     return made  # type: ignore[no-any-return]  # the same kind of part

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, check_amount
@@ -83,7 +84,7 @@ class PersonTime:
 _STAYS = frozenset({EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is worked out of it is kept
 class RecordsQuestion:
     """Of the units of which `who` holds, of how many does `numerator` hold? Or how much do they have, on average?
 
@@ -170,7 +171,7 @@ class RecordsQuestion:
             case People():
                 return None
 
-    @property
+    @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
         """Every criterion of the question, wherever it stands, each once."""
         rows = self._counted.where if self._counted is not None else None
@@ -182,13 +183,13 @@ class RecordsQuestion:
         """The rows that a mean is of, where it looks for any."""
         return self.amount.looks_for if self.amount is not None else None
 
-    @property
+    @cached_property
     def events(self) -> tuple[Events | Scored, ...]:
         """Every set of rows the question is about, each once."""
         counted = [self._counted] if self._counted is not None else []
         return tuple(dict.fromkeys([*counted, *(part.events for part in self.criteria if isinstance(part, Has))]))
 
-    @property
+    @cached_property
     def code_lists(self) -> tuple[CodeList, ...]:
         """Every code list the question uses, each once."""
         of_rows = [one.codes for one in self.events if isinstance(one, Events) and isinstance(one.codes, CodeList)]
@@ -205,13 +206,13 @@ class RecordsQuestion:
         found += [(part.events.table, part.provided) for part in self.criteria if isinstance(part, Has)]
         return tuple(found)
 
-    @property
+    @cached_property
     def cohorts(self) -> tuple[Cohort, ...]:
         """Every cohort the question uses, each once."""
         named = (one.codes for one in self.events if isinstance(one, Events))
         return tuple(dict.fromkeys(codes for codes in named if isinstance(codes, Cohort)))
 
-    @property
+    @cached_property
     def tables(self) -> tuple[EventTable, ...]:
         """Every table of events of the site that the question reads itself, sorted."""
         alive = {EventTable.DEATH} if isinstance(self.unit, PersonTime) and self.unit.visits is None else set()

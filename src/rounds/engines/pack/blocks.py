@@ -10,7 +10,7 @@ from rounds.engines.pack.kernels import Moments, block_bounds
 from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.row_kernels import kept, merged
 
-BLOCK_PEOPLE = 32_768
+BLOCK_PEOPLE = 65_536
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.tallies import tally
+from rounds.engines.pack.tallies import WHOLE, tally
 from rounds.measures.strata import AGE_BANDS
 
 Array = npt.NDArray[Any]
@@ -117,6 +117,7 @@ def tally_leveled(
     groups: Array,
     periods: int,
     totals: Array,
+    room: Array,
 ) -> None:  # pragma: no cover
     """Add up the bits that two masks of some people share, by cell.
 
@@ -130,10 +131,11 @@ def tally_leveled(
         groups: the sex and age band of a range in each period.
         periods: how many there are.
         totals: shape (cells, periods), added to.
+        room: for `tally`.
     """
     way, by_sex, by_band = leveled.about[kind]
     order = leveled.order[way, offset : offset + len(one)]
-    together = np.empty(len(one), dtype=np.uint64)
+    together = np.empty(-(-len(one) // WHOLE) * WHOLE, dtype=one.dtype)
     some = np.uint64(0)
     for place in range(len(one)):
         together[place] = one[order[place]] & other[order[place]]
@@ -149,7 +151,7 @@ def tally_leveled(
         for period in range(periods):
             sex, band = group[period] // BANDS, group[period] % BANDS
             cells[place, period] = sex * by_sex + band * by_band + leveled.level_of[way, first + place]
-    tally(together, together, 0, edges, 0, cells, periods, totals)
+    tally(together, together, len(one), 0, edges, 0, cells, periods, totals, room)
 
 
 @compiled

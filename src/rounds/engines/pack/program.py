@@ -7,7 +7,7 @@ once. Concepts that are asked for by the same lists form one group, so that a li
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from rounds.engines.pack.addresses import address_of
 from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
 from rounds.engines.pack.cells import Cells
 from rounds.engines.pack.days import DAYS, EVERY_BIT, Masks
-from rounds.engines.pack.layout import Array, Pack, PackTable
+from rounds.engines.pack.layout import Array, Pack, PackTable, empty_array
 from rounds.engines.pack.leveled import LeveledRoom, LeveledTallies
 from rounds.engines.pack.program_kernels import (
     AND,
@@ -116,6 +116,12 @@ class Program:
             mask = self._value(shared)
             self._do(_Operation(kind=KEEP, out=place, reads=(mask, mask)))
         self.operations = self._placed()
+
+    @property
+    def word(self) -> type[np.unsignedinteger[Any]]:
+        """The smallest type with a bit for every period: the fewer bits, the more people at once."""
+        most = self.groups.shape[2]
+        return np.uint16 if most <= 16 else np.uint32 if most <= 32 else np.uint64
 
     def _do(self, operation: _Operation) -> None:
         for value, _ in operation.reads:
@@ -238,6 +244,12 @@ class Program:
             self._do(_Operation(kind=UNITE, out=out, reads=((value, 0),), numbers=(layers,), fresh=False))
         return out
 
+    def _stacked(self, masks: Sequence[Masks], length: int) -> Array:
+        stacked = np.empty((len(masks), length), dtype=self.word)
+        for place, one in enumerate(masks):
+            stacked[place] = one
+        return stacked
+
     def runner(self) -> "Runner":
         """Return what one worker needs to run the program."""
         rows = []
@@ -252,9 +264,9 @@ class Program:
             tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
             ranges=ranges,
             cursor=np.zeros(len(ranges), dtype=np.int64),
-            of_days=_stacked(self._of_days, DAYS),
-            of_ranges=_stacked(self._of_ranges, len(self.pack.ranges) - 1),
-            work=np.empty((self.places, PEOPLE_AT_A_TIME), dtype=np.uint64),
+            of_days=self._stacked(self._of_days, DAYS),
+            of_ranges=self._stacked(self._of_ranges, len(self.pack.ranges) - 1),
+            work=np.empty((self.places, PEOPLE_AT_A_TIME), dtype=self.word),
             totals=np.zeros((len(self.tallies), self.group_number, self.groups.shape[2]), dtype=np.int64),
             leveled=self.leveled.room(PEOPLE_AT_A_TIME),
             kept=np.empty((len(self.kept), BLOCK_PEOPLE if self.kept else 0), dtype=np.uint64),
@@ -284,13 +296,14 @@ class Runner:
     leveled: LeveledRoom
     kept: Array
     """The masks that the program keeps, of the last block."""
-    _given: Array = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint64))
+    _given: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
 
     def run(self, block: Block) -> None:
         """Add a block to the totals."""
         given, pack = self.program.given, self.program.pack
         if self._given.shape[1] < block.people:
-            self._given = np.empty((len(given), block.people), dtype=np.uint64)
+            whole = -(-block.people // PEOPLE_AT_A_TIME) * PEOPLE_AT_A_TIME
+            self._given = np.empty((len(given), whole), dtype=self.work.dtype)
         for place, step in enumerate(given):
             step.masks(block, self._given[place, : block.people])
         self.leveled.order(block)
@@ -386,7 +399,3 @@ def _place(several: list[T], one: T) -> int:
             return place
     several.append(one)
     return len(several) - 1
-
-
-def _stacked(masks: Sequence[Masks], length: int) -> Array:
-    return np.array(masks, dtype=np.uint64).reshape(-1, length)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.tallies import tally
+from rounds.engines.pack.tallies import ROOM, tally
 
 Array = npt.NDArray[Any]
 
@@ -134,13 +134,13 @@ def run(
         tables: shape (tables, 5): addresses of person, first, last, inside (0 for none), and the number of rows.
         ranges: shape (ranges, 2): where the rows of concepts start and stop.
         cursor: for each range the row that comes next; never behind the block.
-        of_days: a mask for each day, shape (windows, days).
+        of_days: a mask for each day, of the same type, shape (windows, days).
         of_ranges: a mask for each range of people of one sex and year of birth.
         birth: everybody's day of birth.
         edges: where each range of people begins.
         groups: shape (chunks of periods, ranges of people, periods).
-        given: masks that were worked out before, shape (steps, people of a block).
-        work: room for masks, shape (places, people at a time).
+        given: masks that were worked out before, shape (steps, people of a block, in whole times of those at a time).
+        work: room for masks, shape (places, people at a time); as `given`, of a type with a bit for every period.
         base: the number of the block's first person.
         people: how many the block has.
         totals: shape (tallies, groups, periods), added to.
@@ -148,7 +148,7 @@ def run(
         kept: room for masks that somebody else needs, shape (masks, at least the people of a block).
     """
     none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
-    no_days = np.empty(0, dtype=np.uint64)
+    no_days, room = np.empty(0, dtype=of_days.dtype), np.empty(ROOM, dtype=np.uint64)
     for number in range(len(operations)):
         if operations[number, 0] == SCAN:
             about = tables[operations[number, 3]]
@@ -214,11 +214,10 @@ def run(
                 join(work[to], masks, some)
             elif kind == TALLY:  # to: which tally; one: asked about; two: met; then chunk and number of periods
                 chunk = operations[number, 4]
-                asked, met = (
-                    masks_at(work, given, one, offset, some),
-                    masks_at(work, given, two, offset, some),
-                )
-                tally(asked, met, start, edges, first_range, groups[chunk], operations[number, 5], totals[to])
+                asked = masks_at(work, given, one, offset, work.shape[1])
+                met = masks_at(work, given, two, offset, work.shape[1])
+                periods = operations[number, 5]
+                tally(asked, met, some, start, edges, first_range, groups[chunk], periods, totals[to], room)
             elif kind == TALLY_LEVELED:  # to: where its totals begin; then as above, and then kind and number of cells
                 periods, cells = operations[number, 5], operations[number, 7]
                 tally_leveled(
@@ -231,6 +230,7 @@ def run(
                     groups[operations[number, 4]],
                     periods,
                     leveled.totals[to : to + cells * periods].reshape((cells, periods)),
+                    room,
                 )
             elif kind == KEEP:  # to: which place among those that are kept
                 kept[to, offset : offset + some] = masks_at(work, given, one, offset, some)

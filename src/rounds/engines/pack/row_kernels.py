@@ -38,8 +38,7 @@ def merged(
         for row in range(starts[part], stops[part]):
             if of_first[first[row]] & of_last[last[row]] != 0:
                 begin[person[row] - base + 1] += 1
-    for who in range(1, len(begin)):
-        begin[who] += begin[who - 1]
+    sum_up(begin)
     rows = np.empty(begin[len(begin) - 1], dtype=np.int64)
     cursor = begin.copy()
     for part in range(len(starts)):
@@ -54,6 +53,15 @@ def merged(
             if begin[who + 1] - begin[who] > 1:
                 _sort(rows[begin[who] : begin[who + 1]], spare, moments)
     return rows
+
+
+@compiled
+def sum_up(numbers: Array) -> None:  # pragma: no cover
+    """Add to each number all before it."""
+    total = 0
+    for place in range(len(numbers)):
+        total += numbers[place]
+        numbers[place] = total
 
 
 @compiled
@@ -86,14 +94,17 @@ def _sort(rows: Array, spare: Array, moments: Moments) -> None:  # pragma: no co
 def kept(rows: Array, begin: Array, flags: Array, first: bool, out: Array, out_begin: Array) -> int:  # pragma: no cover
     """Keep the rows that are flagged, or only everybody's first of them; return how many."""
     number = 0
+    start = begin[0]
     for who in range(len(begin) - 1):
         out_begin[who] = number
-        for place in range(begin[who], begin[who + 1]):
+        stop = begin[who + 1]
+        for place in range(start, stop):
             if flags[place]:
                 out[number] = rows[place]
                 number += 1
                 if first:
                     break
+        start = stop
     out_begin[len(begin) - 1] = number
     return number
 
@@ -121,9 +132,11 @@ def people_having(
     layers = np.zeros(at_least, dtype=np.uint64)
     for who in range(len(out)):
         start, stop = begin[who], begin[who + 1]
-        layers[:] = 0
+        if start == stop:  # as it is with most people
+            continue
         taken = np.uint64(0)
         if choose == ANY:
+            layers[:] = 0
             place = start
             while place < stop:
                 mask = np.uint64(0)

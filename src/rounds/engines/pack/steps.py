@@ -140,7 +140,7 @@ class HavingFirstDay:
         column, pack = self.coded.table.columns, block.pack
         of_first_days(
             out,
-            np.empty(block.people, dtype=np.uint16),
+            np.empty(block.people if len(starts) > 1 else 0, dtype=np.uint16),
             block.base,
             starts,
             stops,

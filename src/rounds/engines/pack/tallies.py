@@ -1,7 +1,7 @@
-# ruff: noqa: PLR0915  a kernel takes arrays one by one, and calls are not free in it
+# ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
 """The last kernel of a question about people: how many have each bit, in each group."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,92 +11,167 @@ from rounds.engines.pack.compiled import compiled
 Array = npt.NDArray[Any]
 
 
+WHOLE: Final = 4
+"""So many masks of 16 bits, the shortest, fill a word."""
+LANES: Final = 16
+"""Counters that are kept side by side, so that the processor adds to several of them in one instruction."""
+_LEVELS: Final = 8
+"""How high a lane counts before it is emptied: below 2 to this power."""
+_AT_ONCE: Final = 8 * LANES
+_PLANES: Final = 40
+ROOM: Final = _LEVELS * LANES + _PLANES
+"""Words that a tally needs to work in."""
+_FEW: Final = ((1 << _LEVELS) - 8) // 8
+"""How many times eight may be added to a lane."""
+
+
 @compiled
 def tally(
     one: Array,
     other: Array,
+    people: int,
     base: int,
     ranges: Array,
     first_range: int,
     groups: Array,
     periods: int,
     totals: Array,
+    room: Array,
 ) -> None:  # pragma: no cover
-    """Add up, over a block of people, the bits that two masks share.
+    """Add up, over some people, the bits that two masks share.
 
-    Eight masks at a time go through a tree of carry-save adders, so that a bit costs a fraction of an instruction.
+    Words of 64 bits, each the masks of one person or of several, go through a tree of carry-save adders, eight of each
+    lane at a time, so that a bit costs a fraction of an instruction. Plane l of a counter holds, for every period, bit
+    l of its number.
 
     Args:
-        one: a mask for each person of the block.
+        one: a mask for each person, of 16, 32 or 64 bits, and room to a whole word of 64.
         other: the same; the same array to count its own bits.
-        base: the number of the block's first person.
+        people: how many there are.
+        base: the number of the first person.
         ranges: where each range of people of one sex and year of birth begins.
-        first_range: the range of the block's first person.
+        first_range: the range of the first person.
         groups: the group of a range in each period, shape (ranges, at least so many periods).
         periods: how many there are.
         totals: shape (groups, at least so many periods), added to.
+        room: `ROOM` words with anything in them.
 
     Source: Mula, Kurz and Lemire (2018), Computer Journal 61:111-120 (Harley and Seal's counter).
     """
-    planes = np.zeros(32, dtype=np.uint64)
+    lanes, planes = room[: _LEVELS * LANES], room[_LEVELS * LANES :]
+    numbers = np.empty(64, dtype=np.int64)
+    width = 8 * one.itemsize
+    each = 64 // width
+    words, others = one.view(np.uint64), other.view(np.uint64)
     at = 0
     place = first_range
-    while at < len(one):
-        stop = min(ranges[place + 1] - base, len(one))
+    while at < people:
+        stop = min(ranges[place + 1] - base, people)
         planes[:] = 0
-        highest = 3
-        ones, twos, fours = np.uint64(0), np.uint64(0), np.uint64(0)
-        while at < stop:
-            if at + 8 <= stop:
-                a0, a1 = one[at] & other[at], one[at + 1] & other[at + 1]
-                a2, a3 = one[at + 2] & other[at + 2], one[at + 3] & other[at + 3]
-                a4, a5 = one[at + 4] & other[at + 4], one[at + 5] & other[at + 5]
-                a6, a7 = one[at + 6] & other[at + 6], one[at + 7] & other[at + 7]
-                at += 8
-                if (a0 | a1 | a2 | a3 | a4 | a5 | a6 | a7) == 0:
-                    continue
-                half = ones ^ a0
-                two_a = (ones & a0) | (half & a1)
-                ones = half ^ a1
-                half = ones ^ a2
-                two_b = (ones & a2) | (half & a3)
-                ones = half ^ a3
-                half = twos ^ two_a
-                four_a = (twos & two_a) | (half & two_b)
-                twos = half ^ two_b
-                half = ones ^ a4
-                two_a = (ones & a4) | (half & a5)
-                ones = half ^ a5
-                half = ones ^ a6
-                two_b = (ones & a6) | (half & a7)
-                ones = half ^ a7
-                half = twos ^ two_a
-                four_b = (twos & two_a) | (half & two_b)
-                twos = half ^ two_b
-                half = fours ^ four_a
-                carry = (fours & four_a) | (half & four_b)
-                fours = half ^ four_b
-            else:
-                carry = one[at] & other[at]
-                at += 1
-                half = ones & carry
-                ones ^= carry
-                carry = twos & half
-                twos ^= half
-                half = fours & carry
-                fours ^= carry
-                carry = half
-            level = 3
-            while carry != 0:
-                kept = planes[level] & carry
-                planes[level] ^= carry
-                carry = kept
-                level += 1
-            highest = max(highest, level)
-        planes[0], planes[1], planes[2] = ones, twos, fours
+        if at % each != 0:
+            word, since = at // each, at % each
+            until = min(stop - word * each, each)
+            put_in(planes, words[word] & others[word] & slots(since, until, width))
+            at = word * each + until
+        word, end = at // each, stop // each
+        while end - word >= _AT_ONCE:
+            lanes[:] = 0
+            times = min((end - word) // _AT_ONCE, _FEW)
+            until = word + times * _AT_ONCE
+            in_lanes(words[word:until], others[word:until], times, lanes)
+            for lane in range(LANES):
+                put_lane_in(planes, lanes, lane)
+            word = until
+        for left in range(word, end):
+            put_in(planes, words[left] & others[left])
+        at = max(at, end * each)
+        if at < stop:
+            put_in(planes, words[end] & others[end] & slots(0, stop - at, width))
+            at = stop
+        highest = _PLANES
+        while highest > 0 and planes[highest - 1] == 0:
+            highest -= 1
+        numbers[:periods] = 0
+        for level in range(highest):
+            for slot in range(each):
+                plane = planes[level] >> np.uint64(slot * width)
+                for period in range(periods):
+                    numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
         for period in range(periods):
-            number = np.int64(0)
-            for level in range(highest + 1):
-                number += np.int64((planes[level] >> np.uint64(period)) & np.uint64(1)) << level
-            totals[groups[place, period], period] += number
+            totals[groups[place, period], period] += numbers[period]
         place += 1
+
+
+@compiled
+def slots(since: int, until: int, width: int) -> Any:  # pragma: no cover
+    """Return the bits of a word that belong to some of its people, but not all."""
+    return (~np.uint64(0) >> np.uint64(64 - (until - since) * width)) << np.uint64(since * width)
+
+
+@compiled
+def put_in(planes: Array, bits: Any) -> None:  # pragma: no cover
+    """Add one, wherever there is a bit, to the planes."""
+    level = 0
+    while bits != 0:
+        carry = planes[level] & bits
+        planes[level] ^= bits
+        bits = carry
+        level += 1
+
+
+@compiled
+def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pragma: no cover
+    """Count in every lane, so many times, eight words that lie as far apart as there are lanes.
+
+    Indices that are seen to begin at 0 need no test for negative ones, which would keep lanes from going together.
+    """
+    for time in range(times):
+        at = time * _AT_ONCE
+        for lane in range(LANES):
+            place = at + lane
+            ones, twos, fours = lanes[lane], lanes[LANES + lane], lanes[2 * LANES + lane]
+            odd, even = one[place] & other[place], one[place + LANES] & other[place + LANES]
+            half = ones ^ odd
+            two_a = (ones & odd) | (half & even)
+            ones = half ^ even
+            odd = one[place + 2 * LANES] & other[place + 2 * LANES]
+            even = one[place + 3 * LANES] & other[place + 3 * LANES]
+            half = ones ^ odd
+            two_b = (ones & odd) | (half & even)
+            ones = half ^ even
+            half = twos ^ two_a
+            four_a = (twos & two_a) | (half & two_b)
+            twos = half ^ two_b
+            odd = one[place + 4 * LANES] & other[place + 4 * LANES]
+            even = one[place + 5 * LANES] & other[place + 5 * LANES]
+            half = ones ^ odd
+            two_a = (ones & odd) | (half & even)
+            ones = half ^ even
+            odd = one[place + 6 * LANES] & other[place + 6 * LANES]
+            even = one[place + 7 * LANES] & other[place + 7 * LANES]
+            half = ones ^ odd
+            two_b = (ones & odd) | (half & even)
+            ones = half ^ even
+            half = twos ^ two_a
+            four_b = (twos & two_a) | (half & two_b)
+            twos = half ^ two_b
+            half = fours ^ four_a
+            carry = (fours & four_a) | (half & four_b)
+            fours = half ^ four_b
+            lanes[lane], lanes[LANES + lane], lanes[2 * LANES + lane] = ones, twos, fours
+            for level in range(3, _LEVELS):
+                before = lanes[level * LANES + lane]
+                lanes[level * LANES + lane] = before ^ carry
+                carry &= before
+
+
+@compiled
+def put_lane_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no cover
+    """Add the number of a lane to the planes."""
+    carry = np.uint64(0)
+    for level in range(_LEVELS):
+        mine, theirs = planes[level], lanes[level * LANES + lane]
+        half = mine ^ theirs
+        planes[level] = half ^ carry
+        carry = (mine & theirs) | (half & carry)
+    put_in(planes[_LEVELS:], carry)

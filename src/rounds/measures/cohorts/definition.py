@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from rounds.measures.cohorts.criteria import Correlated, Criterion, Group
 from rounds.measures.cohorts.filters import CareSiteRegionFilter, ConceptSetFilter
+from rounds.measures.field_names import field_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,8 @@ def _filters(member: object) -> tuple[object, ...]:
 def _meaning(part: object) -> object:
     if isinstance(part, tuple):
         return [_meaning(each) for each in part]
-    if is_dataclass(part):
-        kept = {field.name: _meaning(getattr(part, field.name)) for field in fields(part) if field.name != "name"}
+    names = field_names(type(part))
+    if names is not None:
+        kept = {name: _meaning(getattr(part, name)) for name in names if name != "name"}
         return {"kind": type(part).__name__, **kept}
     return part.isoformat() if isinstance(part, date) else part

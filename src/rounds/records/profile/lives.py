@@ -34,7 +34,7 @@ class Lives:
 
 
 def make_lives(connection: duckdb.DuckDBPyConnection, names: AbstractSet[str], *, today: date) -> Lives:
-    """Make the temporary table `lives`, empty if there are no people.
+    """Make the table `lives`, empty if there are no people; every cursor of the connection sees it.
 
     `gaps` is in how many pieces time between somebody's observation periods falls; `gap_first` to `gap_last` is the
     first of them. From `sound_first` to `sound_last` nothing can be wrong with a row's day; they are empty if there are
@@ -65,7 +65,7 @@ def make_lives(connection: duckdb.DuckDBPyConnection, names: AbstractSet[str], *
 
 
 def _make(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
 
 
 def _people(names: AbstractSet[str]) -> str:

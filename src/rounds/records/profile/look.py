@@ -1,6 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names and quoted paths only
 """Looks at all of a site's records, also those that a round would refuse."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,9 @@ from rounds.errors import RecordsError
 from rounds.measures.quality import Check, Expected
 from rounds.records.importing.generation import current_folder
 from rounds.records.omop import create_views, find_files, open_source, private_duckdb
+from rounds.records.profile.both import both
 from rounds.records.profile.findings import Finding, Seen, Verdict
-from rounds.records.profile.links import known_ids, unknown_links
+from rounds.records.profile.links import links_of
 from rounds.records.profile.lives import make_lives
 from rounds.records.profile.scan import TableProfile, columns_of, count_implausible, profile_table
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
@@ -23,14 +25,10 @@ from rounds.records.tables import (
     PERSON,
     REQUIRED,
     TABLES,
-    VISIT_OCCURRENCE,
     file_scan,
-    parts_of,
 )
 from rounds.storage.progress import Progress
 
-_VISIT: Final = "visit_occurrence_id"
-_PLACES: Final = ("care_site", "location", "provider")
 _NOT_PROFILED: Final = (CONCEPT.name, CONCEPT_ANCESTOR.name)
 
 
@@ -106,22 +104,19 @@ def _look(
         ) from None
     progress.advance()
     tables: list[TableProfile] = []
-    values = {}
-    for source in asked:
+    values: dict[str, _Values] = {}
+    for source, profiled in zip(asked, both(connection, asked, _profiled(expected, today), progress), strict=True):
         name = source.table.name
-        try:
-            profile = profile_table(connection, source, today=today)
-            if source.table.value:
-                values[name] = count_implausible(connection, profile, expected.values)
-            tables.append(profile)
-        except (duckdb.Error, pl.exceptions.PolarsError):
-            # Their own words may repeat a value, so they are not passed on.
+        if profiled is None:
             damaged.add(name)
             said = f"{source.path.name}: the file is damaged part of the way through; export it again"
             structure.append(_structural(Check.TABLE_MISSING, name, said, site))
-        progress.advance()
+            continue
+        profile, found = profiled
+        tables.append(profile)
+        values |= {name: found} if source.table.value else {}
     whole = {name: source for name, source in sources.items() if name not in damaged}
-    links = _links(connection, whole)
+    links = links_of(connection, {name: one for name, one in whole.items() if name not in _NOT_PROFILED})
     progress.advance()
     return Seen(
         lives=lives,
@@ -135,55 +130,20 @@ def _look(
     )
 
 
-def _links(
-    connection: duckdb.DuckDBPyConnection, sources: dict[str, Source]
-) -> dict[tuple[str, str], tuple[int, int] | None]:
-    found: dict[tuple[str, str], tuple[int, int] | None] = {}
-    visits = sources.get(VISIT_OCCURRENCE.name)
-    known = known_ids(connection, visits, _VISIT) if visits else None
-    for name, source in sources.items():
-        if source.table.visit != _VISIT or name == VISIT_OCCURRENCE.name or _VISIT in source.missing:
-            continue
-        if visits is None:
-            found[name, _VISIT] = None
-            continue
-        unknown = unknown_links(connection, source, _VISIT, known, held=VISIT_OCCURRENCE.name)
-        ((named,),) = connection.execute(f"SELECT count({_VISIT}) FROM {name}").fetchall()
-        found[name, _VISIT] = (unknown, int(named))
-    for name, source in sources.items():
-        if name not in _NOT_PROFILED:
-            found |= _places(connection, source)
-    return found
+_Values = dict[tuple[str, int], tuple[int, int]]
 
 
-def _places(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[tuple[str, str], tuple[int, int] | None]:
-    """Return the links of a table to small tables, which measures do not read."""
-    found: dict[tuple[str, str], tuple[int, int] | None] = {}
-    columns = columns_of(connection, source.path)
-    for held in _PLACES:
-        key = f"{held}_id"
-        if key not in columns:
-            continue
-        named = f'SELECT TRY_CAST("{columns[key][0]}" AS BIGINT) AS id, count(*) AS rows FROM {file_scan(source.path)}'
-        rows = f"(SELECT * FROM ({named} GROUP BY ALL) WHERE id IS NOT NULL)"
-        ((number,),) = connection.execute(f"SELECT coalesce(sum(rows), 0) FROM {rows}").fetchall()
-        if not number:
-            continue
-        path = _file_beside(source.path, held)
-        if path is None or key not in (there := columns_of(connection, path)):
-            found[source.table.name, key] = None
-            continue
-        ids = f'(SELECT TRY_CAST("{there[key][0]}" AS BIGINT) AS id FROM {file_scan(path)})'
-        ((unknown,),) = connection.execute(
-            f"SELECT coalesce(sum(r.rows), 0) FROM {rows} r ANTI JOIN {ids} h ON h.id = r.id"
-        ).fetchall()
-        found[source.table.name, key] = (int(unknown), int(number))
-    return found
+def _profiled(
+    expected: Expected, today: date
+) -> Callable[[duckdb.DuckDBPyConnection, Source], tuple[TableProfile, _Values] | None]:
+    def profiled(cursor: duckdb.DuckDBPyConnection, source: Source) -> tuple[TableProfile, _Values] | None:
+        try:
+            profile = profile_table(cursor, source, today=today)
+            return profile, count_implausible(cursor, profile, expected.values) if source.table.value else {}
+        except (duckdb.Error, pl.exceptions.PolarsError):
+            return None  # Their own words may repeat a value, so they are not passed on.
 
-
-def _file_beside(path: Path, table: str) -> Path | None:
-    candidates = (path.parent / f"{table}.parquet", path.parent / f"{table}.csv", path.parent / table)
-    return next((one for one in candidates if one.exists() and parts_of(one)), None)
+    return profiled
 
 
 def _concepts(
