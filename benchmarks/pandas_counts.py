@@ -65,6 +65,7 @@ def count(asked: Asked, tables: Tables, *, member: str) -> list[tuple[Any, ...]]
         denominator = met.observed()
         if question.who is not None:
             denominator &= met.of(question.who)
+        assert question.numerator is not None
         numerator = denominator & met.of(question.numerator)
         ages = period.start.year - tables.people["year_of_birth"].to_numpy()
         bands = pd.cut(ages, [-1000, *(oldest for _, _, oldest in AGE_BANDS)], labels=LEVELS[Stratum.AGE_BAND])

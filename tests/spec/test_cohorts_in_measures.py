@@ -11,6 +11,7 @@ from language_cases import COHORTS, read_measure
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, pack, reference
+from rounds.engines.cohorts.tables import OmopTables
 from rounds.errors import DefinitionError, RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.cohorts.criteria import Criterion
@@ -200,3 +201,13 @@ def test_only_entries_are_into_cohorts() -> None:
         Events(table=EventTable.COHORT, codes=None)
     with pytest.raises(DefinitionError, match="entries are into a cohort"):
         Events(table=EventTable.DRUG_ERA, codes=COHORTS[0], where=Age(low=1))
+
+
+def test_a_column_that_cannot_be_read_is_not_taken_for_an_empty_one() -> None:
+    unfit = frozenset({"drug_exposure.days_supply"})
+    tables = OmopTables(columns={"drug_exposure": frozenset({"person_id"})}, prefix="main.", unfit=unfit)
+    assert tables.optional("t", "drug_exposure", "refills", "INTEGER") == "CAST(NULL AS INTEGER)"
+    tables.check("aspirin")
+    tables.optional("t", "drug_exposure", "days_supply", "INTEGER")
+    with pytest.raises(RecordsError, match=r"no drug_exposure\.days_supply of a type that can be read"):
+        tables.check("aspirin")

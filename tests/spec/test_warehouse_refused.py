@@ -155,15 +155,23 @@ def test_settings_that_contradict_themselves(given: dict[str, Any]) -> None:
         Spark(**given)
 
 
-def test_cohorts_whose_events_have_no_key(server: str, site: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ("DROP COLUMN drug_era_id", "drug_era.drug_era_id"),
+        ("ALTER COLUMN drug_era_end_date TYPE timestamptz", "drug_era.drug_era_end_date"),
+    ],
+    ids=["no key", "another type"],
+)
+def test_cohorts_that_need_what_is_not_there(server: str, site: Any, change: str, missing: str) -> None:
     on_aspirin = people_measure(Has(events=Events(table=EventTable.COHORT, codes=COHORTS[1])))
     there = postgres_settings(server, schema="cdm")
     site.execute("ALTER TABLE cdm.drug_era ADD COLUMN drug_era_end_date date")
     check([on_aspirin], there, site="site-a", as_of=AS_OF)
-    site.execute("ALTER TABLE cdm.drug_era DROP COLUMN drug_era_id")
+    site.execute(f"ALTER TABLE cdm.drug_era {change}")
     with pytest.raises(RecordsError) as refused:
         check([on_aspirin], there, site="site-a", as_of=AS_OF)
     assert str(refused.value) == (
-        "site site-a: measure example v1, cohort on-aspirin v1: the records have no drug_era.drug_era_id; export them, "
-        "or use a definition that does not ask for them"
+        f"site site-a: measure example v1, cohort on-aspirin v1: the records have no {missing}; export them, or use a "
+        "definition that does not ask for them"
     )

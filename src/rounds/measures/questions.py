@@ -116,7 +116,10 @@ class RecordsQuestion:
         if isinstance(self.unit, PersonTime):
             raise DefinitionError("a mean is of people, visits or events; days have none", field="mean")
         check_amount(amount, events=self.unit.events if isinstance(self.unit, Rows) else None)
-        check_askable(amount.looks_for, of=self.table)
+        try:
+            check_askable(amount.looks_for, of=self.table)
+        except DefinitionError as error:
+            raise DefinitionError(str(error), field="mean") from error
 
     def _check_countable(self) -> None:
         asked = self.numerator

@@ -10,7 +10,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
 from rounds.measures.choices import Extent
 from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored, Value
-from rounds.measures.events import EventTable
+from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
 from rounds.measures.questions import People, Rows
 from rounds.storage.criteria_files import HadFile, all_of
 from rounds.storage.criteria_parts import Part, refuse_here
@@ -92,7 +92,7 @@ class MeanFile(Part):
                 field="mean",
             )
         events = unit.events
-        if self.of is MeanOf.NIGHTS and isinstance(events, Events) and events.table is not EventTable.COHORT:
+        if self.of is MeanOf.NIGHTS and isinstance(events, Events) and events.table in WITH_END - {EventTable.COHORT}:
             return replace(unit, events=replace(events, without_end=Extent.ON_AND_ON))
         if self.of is MeanOf.VALUE:
             try:
@@ -129,6 +129,11 @@ class MeanFile(Part):
             raise DefinitionError(
                 "say in which units the value is, with `units`: their concepts, each with its name, or `any`",
                 field="units",
+            )
+        if events.table not in WITH_VALUE:
+            raise DefinitionError(
+                f"a row of {events.table} has no value; rows of {' or '.join(sorted(WITH_VALUE))} have, and scores",
+                field="had" if self.had else "",
             )
         value = Value(units=() if isinstance(self.units, str) else tuple(sorted(self.units)))
         return replace(events, where=all_of([*([events.where] if events.where else []), value]))

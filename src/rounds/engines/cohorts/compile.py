@@ -160,7 +160,7 @@ def _exposure(program: Program, strategy: ContinuousExposure, included: str) -> 
         end = f"{start} + {strategy.days_supply}"
     listed = program.concepts(strategy.concept_set)
     columns = [tables.column("d", "drug_exposure", "drug_concept_id")]
-    if "drug_source_concept_id" in tables.columns.get("drug_exposure", frozenset()):
+    if tables.has("drug_exposure", "drug_source_concept_id"):
         columns.append("d.drug_source_concept_id")
     concerned = " OR ".join(f"{column} IN {listed}" for column in columns)
     exposures = program.add(

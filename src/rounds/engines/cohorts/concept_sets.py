@@ -60,7 +60,7 @@ def _concepts(ask: Ask, listed: set[int], below: set[int], tables: OmopTables) -
         return known
     valid = ""
     if "concept" in tables.columns:
-        still = "AND c.invalid_reason IS NULL" if "invalid_reason" in tables.columns["concept"] else ""
+        still = "AND c.invalid_reason IS NULL" if tables.has("concept", "invalid_reason") else ""
         valid = f"JOIN {tables.table('concept')} c ON c.concept_id = a.descendant_concept_id {still}"
     sql = f"SELECT a.descendant_concept_id FROM {descendants} a {valid} WHERE a.ancestor_concept_id IN "
     return known | _ids(ask, sql, below)
@@ -71,7 +71,7 @@ def _mapped(ask: Ask, targets: set[int], tables: OmopTables) -> set[int]:
     table = tables.table(name)
     if name not in tables.columns or not targets:
         return set()
-    valid = "invalid_reason IS NULL AND" if "invalid_reason" in tables.columns[name] else ""
+    valid = "invalid_reason IS NULL AND" if tables.has(name, "invalid_reason") else ""
     sql = f"SELECT concept_id_1 FROM {table} WHERE {valid} relationship_id = 'Maps to' AND concept_id_2 IN "
     return _ids(ask, sql, targets)
 

@@ -21,6 +21,8 @@ class OmopTables:
     """What stands before the name of each table, such as `main.`."""
     in_database: bool = False
     """Whether the tables are a database's, whose rows are in no order and whose LIKE takes a backslash for a sign."""
+    unfit: frozenset[str] = frozenset()
+    """Columns, as `table.column`, that are there and of a type that cannot become ours."""
     missing: set[str] = field(default_factory=set)
 
     def table(self, name: str) -> str:
@@ -37,9 +39,13 @@ class OmopTables:
 
     def optional(self, alias: str, table: str, name: str, sql_type: str) -> str:
         """Return the SQL of a column that may be missing and is then always empty."""
-        if name in self.columns.get(table, frozenset()):
-            return f"{alias}.{name}"
-        return f"CAST(NULL AS {sql_type})"
+        return f"{alias}.{name}" if self.has(table, name) else f"CAST(NULL AS {sql_type})"
+
+    def has(self, table: str, name: str) -> bool:
+        """Say whether there is a column that is used if there is. To take one for missing that is not is no answer."""
+        if f"{table}.{name}" in self.unfit:
+            self.missing.add(f"{table}.{name} of a type that can be read")
+        return name in self.columns.get(table, frozenset())
 
     def check(self, name: str) -> None:
         """Refuse if anything needed was missing.

@@ -62,6 +62,8 @@ class Batch:
     """The place of the file among those of its table."""
     rows: int
     read: Callable[[duckdb.DuckDBPyConnection], Columns]
+    fitted: bool = False
+    """Whether people are numbered and everything has the pack's types already, with a column that says the part."""
 
 
 def days_sql(name: str) -> str:

@@ -79,16 +79,20 @@ def omop_tables(connection: Connection, names: Mapping[str, str]) -> OmopTables:
         RecordsError: if a table has a column twice.
     """
     found: dict[str, frozenset[str]] = {}
+    unfit: set[str] = set()
     for name in (name for name in OMOP_COLUMNS if name in names):
         source = connection.source(names[name])
-        if columns := _columns(connection.words, name, source):
+        read = _columns(connection.words, name, source)
+        unfit |= {f"{name}.{column}" for column, cast in read.items() if cast is None}
+        if columns := {column: cast for column, cast in read.items() if cast is not None}:
             # Who is not a person that may be counted is left out once it is known who is.
             connection.view(f"{_EVERYBODY if name in ABOUT_PEOPLE else _TABLE}{name}", source.select(**columns))
             found[name] = frozenset(columns)
-    return OmopTables(columns=found, prefix=_TABLE, in_database=True)
+    return OmopTables(columns=found, prefix=_TABLE, in_database=True, unfit=frozenset(unfit))
 
 
 def _columns(words: str, name: str, source: Any) -> dict[str, Any]:
+    """Return the columns that are there in our types; nothing for one whose type cannot become ours."""
     columns: dict[str, Any] = {}
     for column, kind in OMOP_COLUMNS[name].items():
         own = [source[each] for each in source.columns if each.lower() == column]
@@ -97,9 +101,7 @@ def _columns(words: str, name: str, source: Any) -> dict[str, Any]:
         for each in own:
             # Whole numbers stay of their own type, so that the database can use its own index.
             whole = kind is ColumnType.INTEGER and each.type().is_integer()
-            cast = each if whole else cast_of(each, kind, single=False)
-            if cast is not None:
-                columns[column] = cast
+            columns[column] = each if whole else cast_of(each, kind, single=False)
     return columns
 
 

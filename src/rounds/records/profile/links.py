@@ -21,7 +21,8 @@ _BITS_A_ROW: Final = 128
 _INTEGERS: Final = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 
 _VISIT: Final = "visit_occurrence_id"
-_PLACES: Final = ("care_site", "location", "provider")
+PLACES: Final = ("care_site", "location", "provider")
+"""Small tables, of which rows of others name one."""
 
 Ids = npt.NDArray[Any]
 Link = tuple[str, str]
@@ -77,7 +78,7 @@ def _places(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[Link,
     """Return the links of a table to small tables, which measures do not read."""
     found: dict[Link, Linked] = {}
     columns = columns_of(connection, source.path)
-    for held in _PLACES:
+    for held in PLACES:
         key = f"{held}_id"
         if key not in columns:
             continue

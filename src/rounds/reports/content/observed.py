@@ -97,7 +97,8 @@ class Observed:
             divided by the dispersion; of events over time Rao's score interval of a Poisson count, likewise. A mean
             is placed between its ends as a proportion is between 0 and 1: with ends and mean given, nothing varies
             more than what is at one end or the other (Bhatia and Davis 2000, Am Math Mon 107:353-357), so the
-            interval is at least as wide as it needs to be.
+            interval is at least as wide as independent units need. Several of one person are taken as independent, as
+            they are in a proportion of visits.
         """
         if self.denominator.upper == 0:
             return self._ends(per)
