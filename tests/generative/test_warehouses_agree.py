@@ -13,8 +13,9 @@ from small_site import AS_OF, open_site
 from warehouse_sites import SOCKETS, fill_postgres, postgres_settings, tables_in
 
 from rounds.engines import reference
+from rounds.engines.completeness import shares
 from rounds.engines.duck import Asked
-from rounds.engines.warehouse.count import count_all
+from rounds.engines.warehouse.count import count_all, count_with_shares
 from rounds.engines.warehouse.settings import Settings, Spark
 from rounds.errors import RecordsError
 from rounds.measures.definitions import Measure
@@ -81,8 +82,14 @@ def test_spark_without_tables_or_time(tmp_path: Path, limit_seconds: float, mess
 
 def _same(asked: list[Measure], folder: Path, there: Settings) -> None:
     batch = [Asked(measure=one, periods=periods_between(grain=one.grain, first=FIRST, last=LAST)) for one in asked]
-    found = count_all(batch, there, site="site-a", member="RX1", as_of=AS_OF, outside_observation="exclude")
+    found = count_with_shares(
+        batch, there, site="site-a", member="RX1", as_of=AS_OF, outside_observation="exclude", time=(FIRST, LAST)
+    )
     records = open_site(folder, outside="exclude")
-    for one, count in zip(batch, found, strict=True):
+    complete = shares(asked, records, first=FIRST, last=LAST)
+    for one, (count, there_complete), here_complete in zip(batch, found, complete, strict=True):
         expected = reference.count(one.measure, records, member="RX1", periods=one.periods)
         assert count.cells.rows() == expected.cells.rows(), one.measure.question
+        assert [(share.name, share.filled, share.of) for share in there_complete] == [
+            (share.name, share.filled, share.of) for share in here_complete
+        ], one.measure.question

@@ -1,5 +1,6 @@
 """Completeness beside every result: what a measure looks at, and what leaves of how much of it is there."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +37,7 @@ ANSWERED = Has(events=Events(table=EventTable.OBSERVATION, codes=DRUG, where=Ans
 
 def _measure(*needs: Need) -> Measure:
     plain = people_measure(RAISED, strata=(Stratum.SEX,))
-    return Measure(**{name: getattr(plain, name) for name in Measure.__slots__ if name != "needs"}, needs=needs)
+    return replace(plain, needs=needs)
 
 
 def test_what_a_measure_looks_at() -> None:

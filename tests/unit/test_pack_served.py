@@ -1,10 +1,13 @@
 """The pack as a site's default: built once, anew when it is not whole, by one process, and never a reason to fail."""
 
 import errno
+import json
 import os
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,9 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import serving
+from rounds.engines.pack import build_table, open_pack, serving
+from rounds.engines.pack.layout import damaged, written
+from rounds.engines.pack.merge_kernels import make_marks
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.storage.lock import only_one
@@ -77,6 +82,11 @@ def _lengthen(folder: Path) -> None:
     np.save(folder / "drug_era.first.npy", np.zeros(9, dtype="uint16"))
 
 
+def _alter(folder: Path) -> None:
+    column = folder / "drug_era.first.npy"
+    column.write_bytes(column.read_bytes()[:-1] + b"\x07")
+
+
 def _lose(folder: Path) -> None:
     (folder / "people.birth.npy").unlink()
 
@@ -89,13 +99,40 @@ def _empty(folder: Path) -> None:
     (folder / "pack.json").write_text("{}")
 
 
-@pytest.mark.parametrize("damage", [_cut, _lengthen, _lose, _garble, _empty])
+@pytest.mark.parametrize("damage", [_cut, _lengthen, _alter, _lose, _garble, _empty])
 def test_a_damaged_pack_is_built_again(records: Records, damage: Callable[[Path], None]) -> None:
     _told(records)
     damage(_pack(records))
     (line,) = _told(records)
     assert "indexing the records" in line
     assert _told(records) == []
+
+
+def test_a_pack_from_a_copy_of_the_disk_is_read_whole_before_it_is_used(records: Records) -> None:
+    _told(records)
+    folder = _pack(records)
+    for path in folder.glob("*.npy"):
+        held = path.read_bytes()
+        path.unlink()
+        path.write_bytes(held)
+    assert damaged(folder) == []
+    assert _told(records) == []
+    # A disk that loses a bit tells nobody: only who reads everything sees it.
+    _alter(folder)
+    (folder / "written.json").write_text(json.dumps(written(folder)))
+    assert open_pack(records) is not None
+    assert damaged(folder) == ["drug_era.first.npy"]
+
+
+@pytest.mark.parametrize(("year", "shared"), [(2019, False), (2020, True), (2021, True), (2024, False)])
+def test_rounds_of_other_years_share_a_pack_if_they_count_the_same_people(
+    tmp_path: Path, year: int, shared: bool
+) -> None:
+    unseen = "1003 male 2020\n1004 male 2022"
+    site = SITE | {"person": f"{SITE['person']}\n{unseen}"}
+    records = open_site(write_site(tmp_path, **site))
+    _told(replace(records, as_of=date(2021, 6, 1)))
+    assert (open_pack(replace(records, as_of=date(year, 1, 1))) is not None) is shared
 
 
 def test_packs_of_records_as_they_were_are_removed(records: Records, tmp_path: Path) -> None:
@@ -106,6 +143,29 @@ def test_packs_of_records_as_they_were_are_removed(records: Records, tmp_path: P
     changed = open_site(tmp_path)
     assert _told(changed) != []
     assert _pack(changed) != before
+
+
+def test_only_the_file_that_is_new_is_read_when_the_records_have_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_site(tmp_path, **SITE)
+    (tmp_path / "drug_era").mkdir()
+    (tmp_path / "drug_era.parquet").rename(tmp_path / "drug_era" / "2020-07.parquet")
+    for number in range(1, 9):
+        parse_rows("drug_era", "1001 drug 2020-07-01").write_parquet(tmp_path / "drug_era" / f"2020-0{number}.parquet")
+    _told(open_site(tmp_path))
+    parse_rows("drug_era", "1002 drug 2020-08-01").write_parquet(tmp_path / "drug_era" / "2020-09.parquet")
+    read: list[int] = []
+    one = build_table.TableBuild.read
+
+    def noted(table: build_table.TableBuild, number: int, connection: object) -> None:
+        read.append(table.batches[number].part)
+        one(table, number, connection)
+
+    monkeypatch.setattr(build_table.TableBuild, "read", noted)
+    (line,) = _told(open_site(tmp_path))
+    assert "indexing the records" in line
+    assert read == [8]
 
 
 def test_a_preview_writes_no_pack_but_uses_one(records: Records) -> None:
@@ -130,16 +190,16 @@ def test_a_full_disk_leaves_it_to_sql(records: Records, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "posix_fallocate", full)
     told = _told(records)
     assert told[-1].endswith("No space left on device")
-    assert list((records.folder / "pack").iterdir()) == []
+    assert [path.name for path in (records.folder / "pack").iterdir() if path.name != "key"] == []
 
 
 def test_of_two_at_once_one_builds_and_the_other_waits(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     build = serving.build_pack
 
-    def counted(records: Records) -> object:
+    def counted(records: Records, **how: object) -> object:
         built.append(threading.get_ident())
-        return build(records)
+        return build(records, **how)
 
     monkeypatch.setattr(serving, "build_pack", counted)
     threads = [threading.Thread(target=_told, args=(records,)) for _ in range(3)]
@@ -156,3 +216,11 @@ def test_a_build_that_never_ends_elsewhere_leaves_it_to_sql(records: Records, mo
     with only_one(records.folder / "pack", doing="building a pack"):
         (line,) = _told(records)
     assert "another process is building a pack here" in line
+
+
+def test_a_persons_mark_is_siphash() -> None:
+    # Source: the test vectors of the reference implementation, key 00..0f, message 00..07.
+    low, high = np.frombuffer(bytes(range(16)), dtype="<u8")
+    marks = np.empty(1, dtype=np.int64)
+    make_marks(np.frombuffer(bytes(range(8)), dtype="<i8").copy(), low, high, marks)
+    assert marks.view(np.uint64).tolist() == [0x93F5F5799A932462]

@@ -1,11 +1,9 @@
 # ruff: noqa: S608  SQL is built from our own table and column names, concept ids and dates only
 """Counts of how many people or rows what a measure looks at is there: a pass for each table, for all measures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Final
-
-import duckdb
+from typing import Any, Final
 
 from rounds.engines.codes import Concepts, prepare
 from rounds.engines.sql.plan import date_sql
@@ -15,6 +13,8 @@ from rounds.measures.events import EventTable
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.omop import Records
 from rounds.records.tables import EVENT_TABLES
+
+Ask = Callable[[str], Sequence[tuple[Any, ...]]]
 
 _MEMORY: Final = "2GB"
 _CONCEPTS: Final = (Aspect.UNIT, Aspect.ANSWER)
@@ -34,35 +34,51 @@ def shares(measures: Sequence[Measure], records: Records, *, first: date, last: 
         RecordsError: if the site's tables or vocabulary cannot answer a measure.
     """
     looked = [looked_at(measure.question, measure.strata) for measure in measures]
-    wanted = tuple(dict.fromkeys(one for several in looked for one in several))
-    if not wanted:
+    if not any(looked):
         return tuple(() for _ in measures)
     with records.connect(memory_limit=_MEMORY) as connection:
         concepts = prepare(connection, measures, records)
-        found: dict[Looked, tuple[int, int]] = {}
-        for table in dict.fromkeys(one.table for one in wanted):
-            of_table = tuple(one for one in wanted if one.table is table)
-            if table is None:
-                found |= dict.fromkeys(of_table, _sexes(connection, first, last))
-            else:
-                found |= _of_rows(connection, table, of_table, concepts, first, last)
+        return shares_asked(measures, lambda sql: connection.execute(sql).fetchall(), concepts, first=first, last=last)
+
+
+def shares_asked(
+    measures: Sequence[Measure], ask: Ask, concepts: Concepts, *, first: date, last: date
+) -> tuple[tuple[Share, ...], ...]:
+    """Return the same of records wherever they lie.
+
+    Args:
+        measures: some that are counted from records.
+        ask: returns the rows that a query in DuckDB's dialect gives; it finds the site's tables, typed, by their names.
+        concepts: what the measures' code lists mean there.
+        first: the first day of the time.
+        last: the last day.
+    """
+    looked = [looked_at(measure.question, measure.strata) for measure in measures]
+    wanted = tuple(dict.fromkeys(one for several in looked for one in several))
+    found: dict[Looked, tuple[int, int]] = {}
+    for table in dict.fromkeys(one.table for one in wanted):
+        of_table = tuple(one for one in wanted if one.table is table)
+        if table is None:
+            found |= dict.fromkeys(of_table, _sexes(ask, first, last))
+        else:
+            found |= _of_rows(ask, table, of_table, concepts, first, last)
     return tuple(
         tuple(Share(name=one.name, filled=found[one][0], of=found[one][1]) for one in several) for several in looked
     )
 
 
-def _sexes(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[int, int]:
+def _sexes(ask: Ask, first: date, last: date) -> tuple[int, int]:
     known = ", ".join(str(concept) for concept in SEX_BY_CONCEPT)
-    ((filled, of),) = connection.execute(
-        f"SELECT count(*) FILTER (gender_concept_id IN ({known})), count(*) FROM person SEMI JOIN "
-        f"(FROM observation_period WHERE observation_period_start_date <= {date_sql(last)} "
-        f"AND observation_period_end_date >= {date_sql(first)}) USING (person_id)"
-    ).fetchall()
+    ((filled, of),) = ask(
+        f"SELECT count(CASE WHEN gender_concept_id IN ({known}) THEN 1 END), count(*) FROM person WHERE person_id IN "
+        f"(SELECT person_id FROM observation_period WHERE observation_period_start_date <= {date_sql(last)} "
+        f"AND observation_period_end_date >= {date_sql(first)})"
+    )
     return int(filled), int(of)
 
 
 def _of_rows(
-    connection: duckdb.DuckDBPyConnection,
+    ask: Ask,
     name: EventTable,
     looked: tuple[Looked, ...],
     concepts: Concepts,
@@ -81,16 +97,16 @@ def _of_rows(
         for aspect, column in columns.items()
         if any(one.aspect is aspect for one in looked)
     }
-    counted = ", ".join(f"count(*) FILTER ({sql})" for sql in there.values())
+    counted = ", ".join(f"count(CASE WHEN {sql} THEN 1 END)" for sql in there.values())
     of = {one: None if one.codes is None else frozenset(concepts[one.codes]) for one in looked}
     carried = "true"
     if None not in of.values():
         listed = sorted({concept for codes in of.values() for concept in codes or ()})
         carried = f'"{table.concept}" IN ({", ".join(map(str, listed))})'
-    rows = connection.execute(
+    rows = ask(
         f'SELECT "{table.concept}", count(*), {counted} FROM {name.value} WHERE "{table.start}" BETWEEN '
-        f"{date_sql(first)} AND {date_sql(last)} AND {carried} GROUP BY ALL"
-    ).fetchall()
+        f'{date_sql(first)} AND {date_sql(last)} AND {carried} GROUP BY "{table.concept}"'
+    )
     place = {aspect: 2 + number for number, aspect in enumerate(there)}
     found = {}
     for one, codes in of.items():

@@ -202,7 +202,7 @@ def _counted(
     asked = [Asked(measure=measure, periods=_periods(measure, question)) for measure in measures]
     if (database := source.database) is not None:
         _check_member(site, source, question)
-        counts = warehouse.count_all(
+        return warehouse.count_with_shares(
             asked,
             database,
             site=site.id,
@@ -210,8 +210,8 @@ def _counted(
             as_of=question.as_of,
             outside_observation=source.outside_observation,
             tell=lambda quality: progress(str(quality)),
+            time=(question.first, question.last),
         )
-        return tuple((count, ()) for count in counts)
     records = _open(site, source, question, progress=progress, keep=build)
 
     def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:

@@ -1,16 +1,24 @@
 """Looks at a site's records and writes what was found for its own data manager. Nothing of it leaves."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from rounds import __version__
+from rounds.engines.warehouse.settings import Postgres
 from rounds.errors import DefinitionError
 from rounds.measures.quality import Check, Expected
 from rounds.measures.quality_words import WORDS
-from rounds.records.profile.findings import Finding, Seen, judge, month_name
+from rounds.records.importing.postgres import copy_postgres
+from rounds.records.importing.session import Job
+from rounds.records.profile.findings import Finding, Seen
+from rounds.records.profile.judge import judge, month_name
+from rounds.records.profile.links import PLACES
 from rounds.records.profile.look import look_at
 from rounds.records.tables import TABLES
 from rounds.reports.quality.page import FAILED, LimitsLine, QualityLine, QualityPage, TableLine, write_page
@@ -22,6 +30,7 @@ from rounds.storage.progress import Progress
 from rounds.storage.quality_files import read_expected
 
 FOLDER: Final = "quality"
+_COPIES: Final = ".looked-at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +54,52 @@ def check_quality(site: Site, *, today: date, progress: Progress) -> QualityWrit
         progress: told of every table.
 
     Raises:
-        RoundsError: if the site holds no records in files, or they cannot be read at all.
+        RoundsError: if the site holds no records in files or PostgreSQL, or they cannot be read at all.
     """
     source = site.source
     if not isinstance(source, RecordsBlock):
         raise DefinitionError(f"site {site.id} holds published data; there are no records to look at")
-    if source.database is not None:
-        raise DefinitionError(
-            f"site {site.id} counts in its database, where records are checked when a round is answered; "
-            "to look at their quality, export the tables as Parquet into a folder"
-        )
     expected = read_expected(site.folder / "library")
-    seen = look_at(site.folder / source.folder, site=site.id, expected=expected, today=today, progress=progress)
+    with _tables(site, source, today=today, progress=progress) as tables:
+        seen = look_at(tables, site=site.id, expected=expected, today=today, progress=progress)
     page = page_of(site.id, seen, expected, today=today)
     folder = site.folder / FOLDER
     with only_one(site.folder, doing="writing about its records", wait_seconds=60):
         remove_partials(site.folder, of=FOLDER)
         write_folder(folder, lambda partial: _write(partial, page))
     return QualityWritten(page=page, folder=folder)
+
+
+@contextmanager
+def _tables(site: Site, source: RecordsBlock, *, today: date, progress: Progress) -> Iterator[Path]:
+    """Give the folder of a site's tables. What lies in PostgreSQL is copied for as long as it is looked at."""
+    if source.database is None:
+        yield site.folder / source.folder
+        return
+    if not isinstance(source.database, Postgres):
+        raise DefinitionError(
+            f"site {site.id} counts in Spark, where records are checked when a round is answered; "
+            "to look at their quality, export the tables as Parquet into a folder"
+        )
+    copies = site.folder / _COPIES
+    copies.mkdir(mode=0o700, exist_ok=True)
+    with only_one(copies, doing="looking at its records", wait_seconds=60):
+        try:
+            _empty(copies)  # of what a killed process left
+            job = Job(site=site.id, records=copies, today=today, progress=progress, check=lambda _: None)
+            folder = copies / "tables"
+            folder.mkdir(mode=0o700)
+            there = source.database
+            names = {"host": there.host, "port": there.port, "user": there.user, "service": there.service}
+            reached = {**names, "dbname": there.database}
+            copy_postgres(reached, job, folder, schema=there.schema, names=(*TABLES, *PLACES))
+            yield folder
+        finally:
+            _empty(copies)
+
+
+def _empty(copies: Path) -> None:
+    shutil.rmtree(copies / "tables", ignore_errors=True)
 
 
 def page_of(site: str, seen: Seen, expected: Expected, *, today: date) -> QualityPage:

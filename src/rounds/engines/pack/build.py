@@ -1,45 +1,63 @@
 """Builds a pack: everybody numbered, every table sorted by concept, person and moment, aside, and served when whole."""
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import duckdb
 import numpy as np
 
-from rounds.engines.pack.build_table import TableBuild
-from rounds.engines.pack.files import room_aside, save
+from rounds.engines.pack.build_table import stored_columns
+from rounds.engines.pack.files import save
 from rounds.engines.pack.layout import (
     FORMAT,
+    KEY,
     MANIFEST,
+    PART,
+    WRITTEN,
     Pack,
+    checksums,
     digest_of,
     empty_array,
     open_pack,
     packs_folder,
-    sizes_of,
+    written,
 )
-from rounds.engines.pack.people import Observation, build_observation, build_people
+from rounds.engines.pack.merging import Before, Done, Old, merge_table
+from rounds.engines.pack.parts import Part, contents
+from rounds.engines.pack.people import build_observation, build_people
+from rounds.engines.pack.reading import batches, events_wanted
+from rounds.engines.pack.workshop import Workshop
 from rounds.errors import RecordsError
+from rounds.measures.events import EventTable
 from rounds.records.omop import Records
+from rounds.records.quality import Source
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
-from rounds.storage.atomic import write_folder
+from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
 
-T = TypeVar("T")
-R = TypeVar("R")
 
-
-def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2, memory_limit: str = "1GB") -> Pack:
+def build_pack(
+    records: Records,
+    folder: Path | None = None,
+    *,
+    before: Path | None = None,
+    threads: int = 2,
+    memory_limit: str = "1GB",
+) -> Pack:
     """Build the pack of some records, and return it opened. One that is there is replaced when the new one is whole.
 
     Args:
         records: the site's, checked.
         folder: where to build it; beside the tables if not said.
+        before: a pack of the records as they were: files that it was built from are not read again. What is built is
+            the same with it and without it.
         threads: at most this many.
         memory_limit: of DuckDB, as it writes it.
 
@@ -55,15 +73,21 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
 
     def fill(partial: Path) -> None:
         partial.chmod(_ONLY_OWNER)
-        manifest = _fill(partial, records, threads=threads, memory_limit=memory_limit)
+        key = _key(folder.parent)
+        manifest = _fill(partial, records, before=before, key=key, threads=threads, memory_limit=memory_limit)
         if digest_of(records) != digest:
             raise RecordsError(
                 f"site {records.site}: {records.folder} changed while it was read; wait until the export is done and "
                 "try again"
             )
-        manifest |= {"format": FORMAT, "digest": digest, "sizes": sizes_of(partial)}
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         _flush(partial)
+        with ThreadPoolExecutor(threads) as pool:
+            files = checksums(partial, pool.map)
+        manifest |= {"format": FORMAT, "digest": digest, "files": files}
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        (partial / WRITTEN).write_text(json.dumps(written(partial)), encoding="utf-8")
+        for name in (MANIFEST, WRITTEN):
+            _flush(partial / name)
 
     write_folder(folder, fill)
     pack = open_pack(records, folder)
@@ -72,60 +96,63 @@ def build_pack(records: Records, folder: Path | None = None, *, threads: int = 2
     return pack
 
 
-def _flush(folder: Path) -> None:
-    """Make sure that a pack stands on the disk before it is served, and that only its owner reads it."""
-    for path in folder.iterdir():
-        path.chmod(0o600)
-        with path.open("rb") as stream:
+def _flush(path: Path) -> None:
+    """Make sure that a file, or every file of a pack, stands on the disk, and that only its owner reads it."""
+    for one in path.iterdir() if path.is_dir() else [path]:
+        one.chmod(0o600)
+        with one.open("rb") as stream:
             os.fsync(stream.fileno())
 
 
-def _fill(folder: Path, records: Records, *, threads: int, memory_limit: str) -> dict[str, Any]:
+def _fill(
+    folder: Path, records: Records, *, before: Path | None, key: bytes, threads: int, memory_limit: str
+) -> dict[str, Any]:
     with (
         records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
         ThreadPoolExecutor(threads) as pool,
     ):
-        people = build_people(folder, connection, records)
+        people = build_people(folder, connection, records, key)
         observation = build_observation(folder, connection, records, people)
         _vocabulary(folder, connection, records)
-        tables = {
-            source.table.name: _table(
-                TableBuild.planned(folder, connection, source, people), observation, connection, pool
-            )
-            for source in records.sources
-            if source.table.is_event
-        }
-    return people.manifest | {"observed_vague": observation.vague, "tables": tables}
+        shop = Workshop(folder=folder, connection=connection, pool=pool, people=people, observation=observation)
+        key_name = hashlib.sha256(key).hexdigest()[:16]
+        start = None if before is None else Before.of(before, key_name, shop)
+        tables = {source.table.name: _table(shop, source, start) for source in records.sources if source.table.is_event}
+    return people.manifest | {"key": key_name, "observed_vague": observation.vague, "tables": tables}
 
 
-def _table(
-    table: TableBuild, observation: Observation, connection: duckdb.DuckDBPyConnection, pool: Executor
-) -> dict[str, Any]:
-    _all_of(pool, lambda number: table.read(number, connection), range(len(table.batches)))
-    chunks = table.chunks()
-    shape = len(chunks), len(table.concepts.ids)
-    counts = room_aside(table.folder, shape[0] * shape[1], "int64").reshape(shape)
+def _table(shop: Workshop, source: Source, start: Before | None) -> dict[str, Any]:
+    """Write a table, from what was there before if that can be, and return what the manifest says."""
+    table = EventTable(source.table.name)
+    stored = stored_columns(table, source, has_care_sites=shop.people.care_sites is not None)
+    wanted = events_wanted(table, tuple(name for name in stored if name not in ("person", PART)))
+    casts = source.select.partition(" FROM (")[0]
+    how = hashlib.sha256(repr((stored, wanted.sql, casts)).encode()).hexdigest()
+    several = batches(source, wanted, shop.connection)
+    now = contents(source, start.parts(table) if start else ())
+    old = Old.of(start, table, now, how, stored) if start else None
+    done = merge_table(shop, old, several, stored, now) if old else None
+    if done is None:
+        built = shop.build(shop.folder, table, several, stored)
+        done = Done(rows=built.rows, has_inside=built.inside is not None, parts=built.parts(now))
+    none = Part(seen="", content="", rows=0, left_out=0, vague=[])
+    parts = [done.parts.get(place) or replace(none, seen=seen, content=held) for place, (seen, held) in enumerate(now)]
+    columns = [name for name in stored if name != PART] + (["inside"] if done.has_inside else [])
+    return {
+        "rows": done.rows,
+        "columns": sorted(columns),
+        "vague": sorted({name for part in parts for name in part.vague}),
+        "how": how,
+        "parts": [part.as_json() for part in parts],
+    }
 
-    def count(place: int) -> None:
-        counts[place] = table.count(chunks[place])
 
-    _all_of(pool, count, range(len(chunks)))
-    of_all = counts.sum(axis=0)
-    place = np.cumsum(of_all) - of_all
-    for of_chunk in counts:
-        of_chunk[:], place = place, place + of_chunk
-    _all_of(pool, lambda number: table.sort(chunks[number], counts[number], observation), range(len(chunks)))
-    return table.finish(of_all)
-
-
-def _all_of(pool: Executor, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
-    """Do some work for each of several; the first error ends it."""
-    waiting = [pool.submit(work, one) for one in several]
-    try:
-        return [one.result() for one in waiting]
-    finally:
-        for one in waiting:
-            one.cancel()
+def _key(folder: Path) -> bytes:
+    """Return the key of people's marks. It lies beside the packs, so that a pack alone tells nobody's id."""
+    path = folder / KEY
+    if not path.exists():
+        write_private_file(path, secrets.token_bytes(16))
+    return path.read_bytes()
 
 
 def _vocabulary(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> None:

@@ -1,10 +1,10 @@
 """Builds one table of a pack: its rows are laid aside by people, and then sorted some thousands of people at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import duckdb
 import numpy as np
@@ -13,10 +13,11 @@ from rounds.engines.pack import sorting
 from rounds.engines.pack.days import LAST_DAY, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside, save
 from rounds.engines.pack.kernels import Moments
-from rounds.engines.pack.layout import COLUMN_TYPES, Array, empty_array
+from rounds.engines.pack.layout import COLUMN_TYPES, PART, PART_TYPE, Array, empty_array
 from rounds.engines.pack.numbering import Met
+from rounds.engines.pack.parts import Part
 from rounds.engines.pack.people import Observation, People
-from rounds.engines.pack.reading import Batch, batches, events_wanted
+from rounds.engines.pack.reading import Batch
 from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
@@ -58,8 +59,11 @@ class TableBuild:
     """How many people a slot has."""
     aside: dict[str, Array]
     """The rows as they were read, batch by batch, and by slot in each."""
+    left_out: Array
+    """How many rows of each batch are of people who are not counted."""
+    vague: list[set[str]]
+    """Columns of each batch with something that the pack's types cannot hold."""
     concepts: Met = field(default_factory=Met)
-    vague: set[str] = field(default_factory=set)
     rows: int = 0
     """Of people who are counted; known once everything is read."""
     columns: dict[str, Array] = field(default_factory=dict)
@@ -68,16 +72,12 @@ class TableBuild:
     _opening: Lock = field(default_factory=Lock)
 
     @classmethod
-    def planned(cls, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source, people: People) -> Self:
-        """Return a table with room aside for every row, and none read yet."""
-        table = EventTable(source.table.name)
-        stored = _stored(table, source, has_care_sites=people.care_sites is not None)
-        several = batches(source, events_wanted(table, tuple(name for name in stored if name != "person")), connection)
+    def planned(cls, folder: Path, table: EventTable, people: People, several: list[Batch], stored: list[str]) -> Self:
+        """Return a table with room aside for every row of some batches, and none read yet."""
         starts = np.cumsum([0, *(batch.rows for batch in several)], dtype=np.int64)
         rows = int(starts[-1])
         slots = min(max(1, rows // _ROWS_A_SLOT), _MOST_SLOTS)
         width = max(1, -(-len(people) // slots))
-        kinds = {"concept": "int32"} | {name: COLUMN_TYPES[name] for name in stored}
         return cls(
             folder=folder,
             table=table,
@@ -86,23 +86,30 @@ class TableBuild:
             starts=starts[:-1],
             bounds=np.zeros((len(several), -(-len(people) // width) + 1), dtype=np.int64),
             width=width,
-            aside={name: room_aside(folder, rows, kind) for name, kind in kinds.items()},
+            aside={name: room_aside(folder, rows, kind_of(name)) for name in ("concept", *stored)},
+            left_out=np.zeros(len(several), dtype=np.int64),
+            vague=[set() for _ in several],
         )
 
     def read(self, number: int, connection: duckdb.DuckDBPyConnection) -> None:
         """Lay the rows of a batch aside. Those of people who are not counted are left out."""
-        found = self.batches[number].read(connection)
+        batch = self.batches[number]
+        found = batch.read(connection)
         found["concept"] = self.concepts.numbers(found["concept"])
-        found["person"] = self.people.known.numbers(found.pop("person_id"))
+        if not batch.fitted:
+            found["person"] = self.people.known.numbers(found.pop("person_id"))
+            found[PART] = np.full(len(found["person"]), batch.part, dtype=PART_TYPE)
+            for name in self.aside:
+                found[name], lost = self._fitted(name, found[name])
+                if lost:
+                    self.vague[number].add(name)
         bounds = self.bounds[number]
         order = np.empty(len(found["person"]), dtype=np.int32)
         sorting.by_slot(found["person"], self.width, bounds, order)
         order, start = order[: bounds[-1]], int(self.starts[number])
+        self.left_out[number] = len(found["person"]) - len(order)
         for name, column in self.aside.items():
-            values, lost = self._fitted(name, found.pop(name))
-            if lost:
-                self.vague.add(name)
-            sorting.pick(values, order, column[start : start + len(order)])
+            sorting.pick(found[name], order, column[start : start + len(order)])
         bounds += start
 
     def _fitted(self, name: str, values: Array) -> tuple[Array, bool]:
@@ -160,7 +167,7 @@ class TableBuild:
         moments = Moments(**{name: of.get(name, np.empty(0, COLUMN_TYPES[name])) for name in Moments._fields})
         sorting.make_keys(rank, of["person"], moments.first, moments.minute, base, bits, key)
         order = sorting.sorted_order(key, int(bits.sum()))
-        sorting.order_ties(order, key, moments)
+        sorting.order_ties(order, key, moments, of.get(PART, np.empty(0, PART_TYPE)))
         stops = np.cumsum(np.bincount(rank, minlength=len(self._ranks)))
         starts = np.concatenate([[0], stops[:-1]])
         for name, values in of.items():
@@ -179,23 +186,47 @@ class TableBuild:
             return self.inside
 
     def _new(self, name: str) -> Array:
-        return new_array(self.folder, f"{self.table.value}.{name}", kind=COLUMN_TYPES[name], length=self.rows)
+        return new_array(self.folder, f"{self.table.value}.{name}", kind=kind_of(name), length=self.rows)
 
-    def finish(self, counts: Array) -> dict[str, Any]:
-        """Write the index, and return what the manifest says."""
+    def finish(self, counts: Array) -> None:
+        """Write the index."""
         self.aside.clear()
         concepts, _ = self.concepts.ranked()
-        met = counts > 0
-        stops = np.cumsum(counts[met], dtype=np.int64)
-        index = {"concepts": concepts[met], "starts": stops - counts[met], "stops": stops}
-        for name, column in index.items():
-            save(self.folder, f"{self.table.value}.{name}", column)
-        columns = sorted([*self.columns, *(["inside"] if self.inside is not None else [])])
-        return {"rows": self.rows, "columns": columns, "vague": sorted(self.vague)}
+        write_index(self.folder, self.table, concepts, counts)
+
+    def parts(self, now: list[tuple[str, str]]) -> dict[int, Part]:
+        """Return what became of the rows of the files that were read, by the place of each."""
+        found: dict[int, Part] = {}
+        for batch, left_out, vague in zip(self.batches, self.left_out.tolist(), self.vague, strict=True):
+            if batch.fitted:
+                continue
+            seen, content = now[batch.part]
+            one = found.get(batch.part) or Part(seen=seen, content=content, rows=0, left_out=0, vague=[])
+            found[batch.part] = replace(
+                one,
+                rows=one.rows + batch.rows,
+                left_out=one.left_out + left_out,
+                vague=sorted({*one.vague, *vague}),
+            )
+        return found
 
 
-def _stored(table: EventTable, source: Source, *, has_care_sites: bool) -> list[str]:
-    """Return the columns that a pack has of a table, but for `inside`."""
+def write_index(folder: Path, table: EventTable, concepts: Array, counts: Array) -> tuple[Array, Array]:
+    """Write where the rows of each concept stand that has any, and return where those of all start and stop."""
+    stops = np.cumsum(counts, dtype=np.int64)
+    starts, met = stops - counts, counts > 0
+    for name, column in {"concepts": concepts, "starts": starts, "stops": stops}.items():
+        save(folder, f"{table.value}.{name}", column[met])
+    return starts, stops
+
+
+def kind_of(name: str) -> str:
+    """Return the type of a column."""
+    return {"concept": "int32", PART: PART_TYPE}.get(name) or COLUMN_TYPES[name]
+
+
+def stored_columns(table: EventTable, source: Source, *, has_care_sites: bool) -> list[str]:
+    """Return the columns that a pack has of a table, and of which file each row is; but not `inside`."""
     of = EVENT_TABLES[table]
     shown = {
         "last": of.end is not None and (of.column(of.end).required or of.end not in source.missing),
@@ -207,7 +238,7 @@ def _stored(table: EventTable, source: Source, *, has_care_sites: bool) -> list[
         "stay": table in WITH_STAY and of.stay not in source.missing,
         "care_site": has_care_sites and table in _AT_CARE_SITES and "care_site_id" not in source.missing,
     }
-    return ["person", "first", *(name for name, there in shown.items() if there)]
+    return ["person", "first", *(name for name, there in shown.items() if there), PART]
 
 
 def _bits(number: int) -> int:

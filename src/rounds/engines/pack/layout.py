@@ -1,12 +1,15 @@
 """What a pack is on disk, and how it is opened.
 
-    pack.json                     format, digest of what it was built from, people, tables, sizes of the other files
+    pack.json                     format, digest of what it was built from, people, tables, sizes and checksums of files
+    written.json                  when and where the disk says that those were written
     people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number
     people.earliest               the first day on which they may have been born; empty if all days of birth are known
     people.<column>, ids.<column> which of some ids a person has in a column, such as of a place: what groupings look at
     observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
     <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
     <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
+    people.mark, <table>.part     whose somebody is, under a key beside the pack, and which file a row is from: what it
+                                  takes to bring the pack up to date when the records have grown; no count looks at it
 
 No person's id is in it, but every row of every person is: only its owner may read it. Arrays are mapped from disk, so
 that what a count holds in memory does not grow with them.
@@ -14,7 +17,8 @@ that what a count holds in memory does not grow with them.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +28,16 @@ import numpy.typing as npt
 
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
-from rounds.records.tables import parts_of
+from rounds.records.table_files import parts_of
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 MANIFEST: Final = "pack.json"
+WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
+KEY: Final = "key"
+"""The file beside the packs with which their people's marks are made."""
 _TAIL_BYTES: Final = 65_536
+_PORTION_BYTES: Final = 1 << 20
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +57,11 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 """`care_site` is the place of the id among `ids.care_site_id`, -1 for none.
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
+
+
+PART: Final = "part"
+"""The column that says which file a row is from."""
+PART_TYPE: Final = "uint16"
 
 MEANS_IN_SQL: Final = "means are added up in SQL"
 
@@ -122,16 +135,21 @@ def digest_of(records: Records) -> str:
     Of each file it takes name, size, times of change, place on the disk and the last bytes, which in Parquet hold the
     statistics of every column.
     """
-    said = hashlib.sha256(f"{FORMAT} {records.as_of.year}".encode())
+    said = hashlib.sha256(str(FORMAT).encode())
     for source in records.sources:
         said.update(source.select.replace(str(records.folder), "").encode())
         for part in parts_of(source.path):
-            about = part.stat()
-            changed = f"{about.st_mtime_ns} {about.st_ctime_ns} {about.st_dev} {about.st_ino}"
-            said.update(f"{part.name} {about.st_size} {changed} ".encode())
-            with part.open("rb") as stream:
-                stream.seek(max(0, about.st_size - _TAIL_BYTES))
-                said.update(stream.read())
+            said.update(f"{part.name} {seen(part)} ".encode())
+    return said.hexdigest()
+
+
+def seen(file: Path) -> str:
+    """Return a digest of what the disk says of a file, and of its last bytes."""
+    about = file.stat()
+    said = hashlib.sha256(f"{about.st_size} {_stamp(file)} ".encode())
+    with file.open("rb") as stream:
+        stream.seek(max(0, about.st_size - _TAIL_BYTES))
+        said.update(stream.read())
     return said.hexdigest()
 
 
@@ -149,40 +167,100 @@ def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
     folder = folder or packs_folder(records) / digest[:16]
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        if manifest["format"] != FORMAT or manifest["digest"] != digest or not _whole(folder, manifest["sizes"]):
+        if manifest["format"] != FORMAT or manifest["digest"] != digest or not counts_whom(manifest, records):
             return None
-        return _opened(folder, manifest)
+        return _opened(folder, manifest) if is_whole(folder, manifest["files"]) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
-def sizes_of(folder: Path) -> dict[str, int]:
-    """Return how many bytes each array of a pack has on disk."""
-    return {path.name: path.stat().st_size for path in sorted(folder.glob("*.npy"))}
+def counts_whom(manifest: Mapping[str, Any], records: Records) -> bool:
+    """Say whether the people of a pack are those whom some records count: nobody born later than they look back from.
+
+    Rounds that look back from other years share a pack unless somebody was born in between.
+    """
+    born_until, left_out_from = manifest["born"]
+    return bool(born_until <= records.as_of.year < left_out_from)
 
 
-def _whole(folder: Path, sizes: Mapping[str, int]) -> bool:
-    return sizes_of(folder) == sizes
+def checksums(folder: Path, each: Callable[[Callable[[Path], int], list[Path]], Iterable[int]]) -> dict[str, list[int]]:
+    """Return how many bytes each array of a pack has on disk, and their checksum.
+
+    Args:
+        folder: of the pack.
+        each: does something for each of several files.
+    """
+    paths = sorted(folder.glob("*.npy"))
+    sums = each(_checksum, paths)
+    return {path.name: [path.stat().st_size, found] for path, found in zip(paths, sums, strict=True)}
+
+
+def written(folder: Path) -> dict[str, list[int]]:
+    """Return when and where the disk says that each array was written."""
+    return {path.name: _stamp(path) for path in sorted(folder.glob("*.npy"))}
+
+
+def damaged(folder: Path) -> list[str]:
+    """Return the arrays of a pack that are not what was written, every byte of them read.
+
+    Raises:
+        OSError: if something cannot be read.
+        ValueError: if there is no manifest, or none that can be read.
+    """
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    except (KeyError, TypeError):
+        raise ValueError(f"{folder / MANIFEST} says nothing of files") from None
+    found = checksums(folder, map)
+    return sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
+
+
+def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
+    """Say whether every array is there as it was written.
+
+    Reading all of them takes longer than most counts. So a file that nobody has written to since, as far as the disk
+    knows, is taken for what it was; of any other, such as one from a copy of the disk, every byte is read.
+    """
+    stamps = json.loads((folder / WRITTEN).read_bytes())
+    paths = {path.name: path for path in folder.glob("*.npy")}
+    return paths.keys() == files.keys() and all(
+        path.stat().st_size == files[name][0]
+        and (_stamp(path) == stamps.get(name) or _checksum(path) == files[name][1])
+        for name, path in paths.items()
+    )
+
+
+def _stamp(path: Path) -> list[int]:
+    about = path.stat()
+    return [about.st_mtime_ns, about.st_ctime_ns, about.st_dev, about.st_ino]
+
+
+def _checksum(path: Path) -> int:
+    found = 0
+    with path.open("rb") as stream:
+        while some := stream.read(_PORTION_BYTES):
+            found = zlib.crc32(some, found)
+    return found
 
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
-    people = {name: _mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
+    people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
     group = people["sex"].astype(np.int32) * 4096 + people["born"]
     changes = np.flatnonzero(np.diff(group)) + 1
     return Pack(
         folder=folder,
         people=manifest["people"],
         ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
-        earliest=_mapped(folder, "people.earliest"),
-        ids={name: _mapped(folder, f"ids.{name}") for name in manifest["ids"]},
-        of_people={name: _mapped(folder, f"people.{name}") for name in manifest["of_people"]},
-        observed_start=_mapped(folder, "observed.start"),
-        observed_first=_mapped(folder, "observed.first"),
-        observed_last=_mapped(folder, "observed.last"),
+        earliest=mapped(folder, "people.earliest"),
+        ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
+        of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
+        observed_start=mapped(folder, "observed.start"),
+        observed_first=mapped(folder, "observed.first"),
+        observed_last=mapped(folder, "observed.last"),
         observed_vague=manifest["observed_vague"],
-        concept=_mapped(folder, "vocabulary.concept"),
-        ancestor=_mapped(folder, "vocabulary.ancestor"),
-        descendant=_mapped(folder, "vocabulary.descendant"),
+        concept=mapped(folder, "vocabulary.concept"),
+        ancestor=mapped(folder, "vocabulary.ancestor"),
+        descendant=mapped(folder, "vocabulary.descendant"),
         tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
         **people,
     )
@@ -190,14 +268,14 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
     columns = {
-        column: _mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
+        column: mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
         for column, kind in COLUMN_TYPES.items()
     }
-    index = {part: _mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
+    index = {part: mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
     return PackTable(table=EventTable(name), columns=columns, vague=tuple(about["vague"]), **index)
 
 
-def _mapped(folder: Path, name: str) -> Array:
+def mapped(folder: Path, name: str) -> Array:
     """Return an array that is read from disk as it is used."""
     path = folder / f"{name}.npy"
     with path.open("rb") as stream:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from rounds.engines.pack.build_groups import plan_groups
 from rounds.engines.pack.days import ORIGIN, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.layout import Array
+from rounds.engines.pack.merge_kernels import make_marks
 from rounds.engines.pack.numbering import Known
 from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
 from rounds.measures.strata import LEVELS, Stratum
@@ -54,10 +56,11 @@ def source_of(records: Records, table: str) -> Source:
     return next(source for source in records.sources if source.table.name == table)
 
 
-def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> People:
+def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, key: bytes) -> People:
     """Number people by sex, year of birth and id, and write down when they were born.
 
-    Whoever was born in a year that cannot be is not counted, and has no number.
+    Whoever was born in a year that cannot be is not counted, and has no number. Everybody gets a mark under a key of
+    sixteen bytes, by which a later pack knows them again.
     """
     source = source_of(records, PERSON.name)
     groups = plan_groups(folder, connection, records)
@@ -87,6 +90,9 @@ def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: R
     ids, group = room_aside(folder, len(order), "int64"), room_aside(folder, len(order), "int32")
     sorting.pick(read["id"], order, ids)
     sorting.pick(read["group"], order, group)
+    marks = new_array(folder, "people.mark", kind="int64", length=len(order))
+    low, high = np.frombuffer(key, dtype="<u8")
+    make_marks(ids, low, high, marks)
     manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
     return People(ids=ids, known=Known.of(ids, aside=folder), care_sites=groups.care_sites, manifest=manifest)
 
@@ -115,11 +121,16 @@ def _order(folder: Path, ids: Array, group: Array) -> Array:
 
 def _birthdays(born: Array, month: Array, day: Array) -> Array:
     """Return the day people were born on, a month's last where their month is shorter."""
-    months = (born.astype(np.int64) - 1970) * 12 + month - 1
-    starts = months.astype("datetime64[M]").astype("datetime64[D]")
-    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - starts
-    birth = starts + np.minimum(day.astype("timedelta64[D]") - 1, length - 1)
-    return clipped((birth - np.datetime64(ORIGIN)).astype(np.int64))
+    starts = _months()
+    number = born * 12 + month - 1
+    return clipped(np.minimum(starts[number] + day - 1, starts[number + 1] - 1))
+
+
+@cache
+def _months() -> Array:
+    """Return the first day of each month from January of the year 0 on."""
+    months = np.arange(-1970 * 12, (_YEARS - 1970) * 12 + 1).astype("datetime64[M]")
+    return (months.astype("datetime64[D]") - np.datetime64(ORIGIN)).astype(np.int64)
 
 
 def build_observation(

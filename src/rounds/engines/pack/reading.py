@@ -21,7 +21,8 @@ from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
 from rounds.measures.strata import LEVELS, SEX_BY_CONCEPT, UNKNOWN, Stratum
 from rounds.records.quality import Source
-from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_list, parts_of
+from rounds.records.table_files import file_list, parts_of
+from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table
 
 BATCH_ROWS: Final = 250_000
 _SINCE_ORIGIN: Final = (date(1970, 1, 1) - ORIGIN).days
@@ -62,6 +63,8 @@ class Batch:
     """The place of the file among those of its table."""
     rows: int
     read: Callable[[duckdb.DuckDBPyConnection], Columns]
+    fitted: bool = False
+    """Whether people are numbered and everything has the pack's types already, with a column that says the part."""
 
 
 def days_sql(name: str) -> str:

@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from rounds.engines.pack.build import build_pack
-from rounds.engines.pack.layout import Pack, digest_of, open_pack, packs_folder
+from rounds.engines.pack.layout import KEY, MANIFEST, Pack, digest_of, open_pack, packs_folder
 from rounds.errors import RoundsError
 from rounds.records.omop import Records
 from rounds.storage.lock import only_one
@@ -35,8 +36,7 @@ def served_pack(records: Records, *, build: bool, tell: Callable[[str], None]) -
             pack = open_pack(records)  # whoever held the folder may have built it
             if pack is None:
                 tell(f"{records.site}: indexing the records in {folder}; the next round finds them indexed")
-                _remove_others(records)
-                pack = build_pack(records)
+                pack = _built(records, folder)
     except OSError as error:
         return f"its pack cannot be written or read in {packs_folder(records)}: {error.strerror or error}"
     except RoundsError as error:
@@ -44,11 +44,25 @@ def served_pack(records: Records, *, build: bool, tell: Callable[[str], None]) -
     return pack
 
 
+def _built(records: Records, folder: Path) -> Pack:
+    """Return a new pack, made from the latest there is as far as the records are the same."""
+    packs = [path for path in folder.iterdir() if (path / MANIFEST).exists()]
+    try:
+        if packs:
+            try:
+                return build_pack(records, before=max(packs, key=lambda path: (path / MANIFEST).stat().st_mtime_ns))
+            except OSError:  # such as a disk that does not hold two of them
+                _remove_others(records)
+        return build_pack(records)
+    finally:
+        _remove_others(records)
+
+
 def _remove_others(records: Records) -> None:
     """Delete packs of what the records were before: people who have left since would still be in them."""
-    keep = digest_of(records)[:16]
+    keep = {digest_of(records)[:16], KEY}
     for path in packs_folder(records).iterdir():
-        if path.is_dir() and path.name != keep:
+        if path.is_dir() and path.name not in keep:
             shutil.rmtree(path)
-        elif not path.is_dir():
+        elif not path.is_dir() and path.name not in keep:
             path.unlink()

@@ -1,12 +1,14 @@
 """Counting in a database: what is needed is checked and kept there, then the plan's steps are made of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from rounds.engines.codes import Concepts, prepare, records_question
 from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.completeness import shares_asked
 from rounds.engines.duck import Asked
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.groups import tables_needed
@@ -22,6 +24,7 @@ from rounds.engines.warehouse.spark import spark
 from rounds.engines.warehouse.typed import TypedTable, typed_table
 from rounds.engines.warehouse.vocabulary import Held, vocabulary
 from rounds.errors import RecordsError
+from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
@@ -35,6 +38,7 @@ from rounds.records.tables import (
     CONCEPT_ANCESTOR,
     EVENT_TABLES,
     LOCATION,
+    OBSERVATION_PERIOD,
     PERSON,
     REQUIRED,
     TABLES,
@@ -50,6 +54,8 @@ class _Ready:
     concepts: Concepts
     cohorts: ReadyCohorts | None
     quality: QualityReport
+    shares: tuple[tuple[Share, ...], ...]
+    """Of each measure, how complete is what it looks at, if that was asked for."""
 
 
 def count_all(
@@ -64,6 +70,27 @@ def count_all(
 ) -> tuple[Count, ...]:
     """Return exact counts of measures over a site's database, in their order, as `duck.count_all` does over its files.
 
+    See `count_with_shares`.
+    """
+    counted = count_with_shares(
+        asked, settings, site=site, member=member, as_of=as_of, outside_observation=outside_observation, tell=tell
+    )
+    return tuple(count for count, _ in counted)
+
+
+def count_with_shares(
+    asked: Sequence[Asked],
+    settings: Settings,
+    *,
+    site: str,
+    member: str,
+    as_of: date,
+    outside_observation: OutsideObservation = "refuse",
+    tell: Callable[[QualityReport], None] | None = None,
+    time: tuple[date, date] | None = None,
+) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
+    """Return exact counts of measures over a site's database, and how complete is what each looks at, as of one moment.
+
     The tables that the measures need are checked first, by the rules that `open_records` has for files.
 
     Args:
@@ -74,6 +101,7 @@ def count_all(
         as_of: the day the round looks back from; nobody can be born in a later year.
         outside_observation: what to do with rows outside observation, as in site.yaml.
         tell: told what the checks found before anything is counted.
+        time: the first and last day of which completeness is asked; if none is given nothing is said of it.
 
     Raises:
         RecordsError: if the database cannot be reached, has not what a measure needs, breaks a rule, or takes too long.
@@ -88,6 +116,7 @@ def count_all(
             site=site,
             as_of=as_of,
             exclude=outside_observation == "exclude",
+            time=time,
         )
         if tell is not None:
             tell(ready.quality)
@@ -100,7 +129,8 @@ def count_all(
         often = mentions([*plan.steps.values(), *(part.sql for parts in queries for part in parts)])
         for name, sql in plan.steps.items():
             connection.step(name, sql, shared=often[name] > 1)
-        return tuple(_count(connection, one, parts, member) for one, parts in zip(asked, queries, strict=True))
+        counts = [_count(connection, one, parts, member) for one, parts in zip(asked, queries, strict=True)]
+        return tuple(zip(counts, ready.shares, strict=True))
 
 
 def check(
@@ -121,7 +151,15 @@ def _session(settings: Settings, *, site: str) -> AbstractContextManager[Connect
     return postgres(settings, site=site) if isinstance(settings, Postgres) else spark(settings, site=site)
 
 
-def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str, as_of: date, exclude: bool) -> _Ready:
+def _prepared(
+    connection: Connection,
+    measures: Sequence[Measure],
+    *,
+    site: str,
+    as_of: date,
+    exclude: bool,
+    time: tuple[date, date] | None = None,
+) -> _Ready:
     questions = [measure.question for measure in measures if isinstance(measure.question, RecordsQuestion)]
     needed = {*REQUIRED, *DENOMINATORS, CONCEPT.name, CONCEPT_ANCESTOR.name}
     needed |= {table.value for question in questions for table in question.tables} | tables_needed(tuple(measures))
@@ -145,9 +183,23 @@ def _prepared(connection: Connection, measures: Sequence[Measure], *, site: str,
     problems, quality = check_rows(connection, counted, site=site, exclude=exclude, as_of=as_of)
     if problems:
         raise RecordsError("\n".join(problems))
+    shares: tuple[tuple[Share, ...], ...] = ((),) * len(measures)
+    if time is not None:
+        connection.drop_view(PERSON.name)
+        connection.view(PERSON.name, _people(tables, as_of=as_of))
+        shares = shares_asked(measures, connection.rows, concepts, first=time[0], last=time[1])
     for name in counted:
         connection.drop_view(name)
-    return _Ready(connection=connection, tables=counted, concepts=concepts, cohorts=cohorts, quality=quality)
+    return _Ready(
+        connection=connection, tables=counted, concepts=concepts, cohorts=cohorts, quality=quality, shares=shares
+    )
+
+
+def _people(tables: Mapping[str, TypedTable], *, as_of: date) -> Any:
+    """Return the people who can be counted: who was born in an impossible year, and passed, is in no denominator."""
+    typed = tables[PERSON.name]
+    rows = typed.source.select(**typed.columns)
+    return rows.filter(rows.year_of_birth.between(EARLIEST_YEAR_OF_BIRTH, as_of.year))
 
 
 def _names(connection: Connection, asked: set[str]) -> dict[str, str]:
@@ -189,13 +241,9 @@ def _keep(ready: _Ready, measures: Sequence[Measure], *, as_of: date) -> None:
         if table.name in grouped:
             typed = ready.tables[table.name]
             ready.connection.keep(table.name, typed.source.select(**typed.columns), by=str(table.key))
-    for table in (PERSON, TABLES["observation_period"]):
-        typed = ready.tables[table.name]
-        rows = typed.source.select(**typed.columns)
-        if table is PERSON:
-            # Whoever was born in an impossible year and passed the checks is in no denominator.
-            rows = rows.filter(rows.year_of_birth.between(EARLIEST_YEAR_OF_BIRTH, as_of.year))
-        ready.connection.keep(table.name, rows, by="person_id")
+    ready.connection.keep(PERSON.name, _people(ready.tables, as_of=as_of), by="person_id")
+    observed = ready.tables[OBSERVATION_PERIOD.name]
+    ready.connection.keep(OBSERVATION_PERIOD.name, observed.source.select(**observed.columns), by="person_id")
     for name, concepts in _concepts(questions, ready.concepts, grouped):
         typed, of = ready.tables[name], EVENT_TABLES[name]
         source = typed.source

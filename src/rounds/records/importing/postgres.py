@@ -1,3 +1,4 @@
+# ruff: noqa: S608  SQL is built from quoted names only
 """Reads OMOP tables out of PostgreSQL: one snapshot, streamed by COPY through a pipe that only this user can open.
 
 DuckDB's own extension for PostgreSQL would have to be downloaded while importing; psycopg is a package like any other.
@@ -6,7 +7,7 @@ DuckDB's own extension for PostgreSQL would have to be downloaded while importin
 import importlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from rounds.errors import RecordsError
+from rounds.records.importing.generation import refuse_small_disk
 from rounds.records.importing.omop import import_tables
 from rounds.records.importing.omop_sources import OmopSource, SourceTable, choose_schema, table_name
 from rounds.records.importing.report import ImportReport
-from rounds.records.importing.session import Job, Session
+from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.sql import text
 
 if TYPE_CHECKING:
     import psycopg
 
+_DUCKDB: Final = {"smallint": "BIGINT", "integer": "BIGINT", "bigint": "BIGINT"}
+"""Whole numbers are what they are; everything else comes as it is written, for some of it DuckDB may not hold."""
+_ZONED: Final = "timestamp with time zone"
 _BLOCK: Final = 1_000_000
 _FACTOR: Final = 0.6
 """Parquet is a third of a heap without its indexes; the rest is room to spill."""
@@ -40,25 +45,63 @@ def import_postgres(conninfo: str, job: Job, *, schema: str | None = None) -> Im
     Raises:
         RecordsError: if the server cannot be reached or stops half-way, or the tables are not what they should be.
     """
-    site = job.site
+    with _snapshot(
+        conninfo, site=job.site, schema=schema, after="The records that were there are still served"
+    ) as there:
+        return import_tables(there.source, job, needed_bytes=there.needed_bytes())
+
+
+def copy_postgres(
+    reached: Mapping[str, str | int | None], job: Job, folder: Path, *, schema: str, names: Collection[str]
+) -> None:
+    """Copy OMOP tables out of PostgreSQL as of one moment, wrong cells and all, into Parquet files.
+
+    Args:
+        reached: how to connect, by the words of libpq.
+        job: whose records they are.
+        folder: an empty one that only this user can open.
+        schema: where the tables lie.
+        names: those that are wanted, of the tables there are.
+
+    Raises:
+        RecordsError: if the server cannot be reached or stops half-way, or the disk is too small.
+    """
+    scratch = folder / "scratch"
+    scratch.mkdir(mode=0o700)
+    with (
+        _snapshot("", site=job.site, schema=schema, after="Nothing was written", reached=reached) as there,
+        working(scratch, job) as session,
+    ):
+        refuse_small_disk(folder, needed_bytes=there.needed_bytes())
+        for table in there.source(session).tables:
+            if table.name in names:
+                with table.open() as scan:
+                    session.write(
+                        f"SELECT * FROM {scan}", folder / f"{table.name}.parquet", title=f"Copying {table.name}"
+                    )
+
+
+@contextmanager
+def _snapshot(
+    conninfo: str, *, site: str, schema: str | None, after: str, reached: Mapping[str, str | int | None] | None = None
+) -> Iterator["_Database"]:
     psycopg = _driver(site)
     try:
-        with psycopg.connect(conninfo, autocommit=False) as server:
+        with psycopg.connect(conninfo, autocommit=False, **(reached or {})) as server:
             server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             server.read_only = True
             server.execute("SET LOCAL TimeZone TO 'UTC'")
             server.execute("SET LOCAL DateStyle TO 'ISO'")
-            database = _Database(site=site, server=server, schema=_schema(server, schema, site))
-            return import_tables(database.source, job, needed_bytes=database.needed_bytes())
+            yield _Database(site=site, server=server, schema=_schema(server, schema, site))
     except psycopg.OperationalError as error:
         raise RecordsError(
             f"site {site}: PostgreSQL cannot be reached, or it ended the connection ({type(error).__name__}); look "
-            "whether the server runs and this user may connect and read. The records that were there are still served"
+            f"whether the server runs and this user may connect and read. {after}"
         ) from None
     except psycopg.Error as error:
         raise RecordsError(
             f"site {site}: PostgreSQL refused a query ({type(error).__name__}); look whether this user may read every "
-            "table. The records that were there are still served"
+            f"table. {after}"
         ) from None
 
 
@@ -98,24 +141,25 @@ class _Database:
 
     def source(self, session: Session) -> OmopSource:
         rows = self.server.execute(
-            "SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
             "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
             "WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'm', 'v', 'f') ORDER BY c.relname, a.attnum",
             (self.schema,),
         ).fetchall()
-        columns: dict[str, list[str]] = {}
-        for table, column in rows:
-            columns.setdefault(str(table), []).append(str(column))
+        columns: dict[str, dict[str, str]] = {}
+        for table, column, kind in rows:
+            columns.setdefault(str(table), {})[str(column)] = str(kind)
         tables: list[SourceTable] = []
         left: list[str] = []
-        for table, names in columns.items():
+        for table, kinds in columns.items():
             name = table_name(table)
             if name is None:
                 left.append(table)
             elif name in {known.name for known in tables}:
                 raise RecordsError(f"site {self.site}: PostgreSQL has the table {name} twice; remove one")
             else:
-                tables.append(self._table(session, name, table, tuple(names)))
+                tables.append(self._table(session, name, table, kinds))
         return OmopSource(
             words=f"the OMOP tables in PostgreSQL, schema {self.schema}",
             tables=tuple(tables),
@@ -123,15 +167,17 @@ class _Database:
             needed_bytes=0,
         )
 
-    def _table(self, session: Session, name: str, table: str, columns: tuple[str, ...]) -> SourceTable:
+    def _table(self, session: Session, name: str, table: str, kinds: Mapping[str, str]) -> SourceTable:
+        columns = {column: _DUCKDB.get(kind, "VARCHAR") for column, kind in kinds.items()}
+
         @contextmanager
         def scanned() -> Iterator[str]:
             pipe = session.scratch / f"{name}.pipe"
             os.mkfifo(pipe, 0o600)
-            sender = threading.Thread(target=self._send, args=(table, columns, pipe), daemon=True)
+            sender = threading.Thread(target=self._send, args=(table, kinds, pipe), daemon=True)
             sender.start()
             try:
-                declared = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
+                declared = ", ".join(f"{text(column)}: '{kind}'" for column, kind in columns.items())
                 yield (
                     f"read_csv({text(str(pipe))}, header = false, auto_detect = false, columns = {{{declared}}}, "
                     "delim = ',', quote = '\"', escape = '\"', parallel = false)"
@@ -145,14 +191,18 @@ class _Database:
         return SourceTable(
             name=name,
             label=f"PostgreSQL, table {table}",
-            columns=tuple((column, "VARCHAR") for column in columns),
+            columns=tuple(columns.items()),
             open=scanned,
         )
 
-    def _send(self, table: str, columns: tuple[str, ...], pipe: Path) -> None:
+    def _send(self, table: str, kinds: Mapping[str, str], pipe: Path) -> None:
         from psycopg import sql
 
-        wanted = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+        # A moment of some zone is written as the session's, and its zone left out.
+        wanted = sql.SQL(", ").join(
+            sql.SQL("timezone('UTC', {})" if kind == _ZONED else "{}").format(sql.Identifier(column))
+            for column, kind in kinds.items()
+        )
         query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
             wanted, sql.Identifier(self.schema, table)
         )

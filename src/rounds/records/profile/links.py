@@ -13,7 +13,8 @@ import polars as pl
 from rounds.records.profile.both import both
 from rounds.records.profile.scan import columns_of
 from rounds.records.quality import Source
-from rounds.records.tables import VISIT_OCCURRENCE, file_scan, parts_of
+from rounds.records.table_files import file_scan, parts_of
+from rounds.records.tables import VISIT_OCCURRENCE
 
 _BATCH_ROWS: Final = 2_000_000
 _MOST_BITS: Final = 4_000_000_000
@@ -21,7 +22,8 @@ _BITS_A_ROW: Final = 128
 _INTEGERS: Final = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 
 _VISIT: Final = "visit_occurrence_id"
-_PLACES: Final = ("care_site", "location", "provider")
+PLACES: Final = ("care_site", "location", "provider")
+"""Small tables, of which rows of others name one."""
 
 Ids = npt.NDArray[Any]
 Link = tuple[str, str]
@@ -77,7 +79,7 @@ def _places(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[Link,
     """Return the links of a table to small tables, which measures do not read."""
     found: dict[Link, Linked] = {}
     columns = columns_of(connection, source.path)
-    for held in _PLACES:
+    for held in PLACES:
         key = f"{held}_id"
         if key not in columns:
             continue
