@@ -81,11 +81,29 @@ def scan_days(
     """As `scan`, for the commonest case: one layer, one day, every row."""
     out[:] = 0
     for place in range(len(ranges)):
-        row, stop = cursor[place], ranges[place, 1]
-        while row < stop and person[row] < end:
+        stop = seek(person, cursor[place], ranges[place, 1], end)
+        for row in range(cursor[place], stop):
             out[person[row] - base] |= of_day[day[row]]
-            row += 1
-        cursor[place] = row
+        cursor[place] = stop
+
+
+@compiled
+def scan_times(
+    out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
+) -> None:  # pragma: no cover
+    """As `scan_days`, with a layer for each time that a period was met."""
+    layers = out.shape[0]
+    out[:] = 0
+    for place in range(len(ranges)):
+        stop = seek(person, cursor[place], ranges[place, 1], end)
+        for row in range(cursor[place], stop):
+            mask = of_day[day[row]]
+            if mask != 0:
+                who = person[row] - base
+                for layer in range(layers - 1, 0, -1):
+                    out[layer, who] |= out[layer - 1, who] & mask
+                out[0, who] |= mask
+        cursor[place] = stop
 
 
 @compiled
@@ -171,11 +189,12 @@ def run(
                 inside = array_at(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
                 by_first, by_last = operations[number, 4], operations[number, 5]
                 low, high = operations[number, 6], operations[number, 7]
-                if one == 1 and len(inside) == 0 and by_last < 0:
-                    scan_days(
-                        work[to], person, first, of_days[by_first], ranges[low:high], cursor[low:high],
-                        start, start + some,
-                    )  # fmt: skip
+                if len(inside) == 0 and by_last < 0:
+                    rows = (person, first, of_days[by_first], ranges[low:high], cursor[low:high], start, start + some)
+                    if one == 1:
+                        scan_days(work[to], *rows)
+                    else:
+                        scan_times(work[to : to + one], *rows)
                 else:
                     scan(
                         work[to : to + one],
