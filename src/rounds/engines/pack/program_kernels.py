@@ -12,30 +12,13 @@ import numpy.typing as npt
 from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
 from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.kernels import FAR, seek
 from rounds.engines.pack.tallies import ROOM, tally
 
 Array = npt.NDArray[Any]
 
 SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY, TALLY_LEVELED, KEEP = range(13)
 """What an operation does; its numbers are explained where `run` reads them."""
-
-
-@compiled
-def seek(person: Array, at: int, stop: int, who: int) -> int:  # pragma: no cover
-    """Return the first row from `at` on that is of somebody numbered `who` or higher: by leaps, then by halves."""
-    low, high, step = at, stop, 64
-    while low + step < high and person[low + step] < who:
-        low += step
-        step *= 2
-    if low + step < high:
-        high = low + step + 1
-    while low < high:
-        middle = (low + high) // 2
-        if person[middle] < who:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @compiled
@@ -81,7 +64,7 @@ def scan_days(
     """As `scan`, for the commonest case: one layer, one day, every row."""
     out[:] = 0
     for place in range(len(ranges)):
-        stop = seek(person, cursor[place], ranges[place, 1], end)
+        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
         for row in range(cursor[place], stop):
             out[person[row] - base] |= of_day[day[row]]
         cursor[place] = stop
@@ -95,7 +78,7 @@ def scan_times(
     layers = out.shape[0]
     out[:] = 0
     for place in range(len(ranges)):
-        stop = seek(person, cursor[place], ranges[place, 1], end)
+        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
         for row in range(cursor[place], stop):
             mask = of_day[day[row]]
             if mask != 0:
@@ -172,7 +155,7 @@ def run(
             about = tables[operations[number, 3]]
             person = array_at(pointer_to(about[0]), (about[4],), np.int32)
             for place in range(operations[number, 6], operations[number, 7]):
-                cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base)
+                cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base, FAR)
     first_range = int(np.searchsorted(edges, base, side="right")) - 1
     for offset in range(0, people, work.shape[1]):
         some = min(work.shape[1], people - offset)
