@@ -103,7 +103,8 @@ def _copied(folder: Path, name: str, target: Path) -> None:
     """Write what Rounds reads of a table as one file."""
     import duckdb
 
-    from rounds.records.tables import TABLES, file_scan
+    from rounds.records.table_files import file_scan
+    from rounds.records.tables import TABLES
 
     here = next(path for path in (folder / f"{name}.parquet", folder / name) if path.exists())
     rows = duckdb.sql(f"SELECT * FROM {file_scan(here)}")  # noqa: S608

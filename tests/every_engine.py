@@ -18,8 +18,6 @@ LEFT_TO_SQL = frozenset(
         MEANS_IN_SQL,
         "what a row says of itself beside its code and value is looked up in SQL",
         "rows that go on without an end are found in SQL",
-        "different codes are counted in SQL",
-        "the lowest value of a day is found in SQL",
     }
 )
 """What the pack cannot tell; all else it counts itself."""

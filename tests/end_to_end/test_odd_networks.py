@@ -163,3 +163,35 @@ def test_an_exchange_that_is_read_only_is_named_before_anything_is_written(tmp_p
     assert rounds("run", folder, "--today", TODAY).returncode == 0
     again = rounds("run", folder, "--today", TODAY, PYTHONPATH=path)
     assert "was finished already; nothing was done" in again.stdout
+
+
+def test_an_effect_on_a_mean_is_refused_by_name(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "network", visits=(10,))
+    (declared,) = (network / "rounds").glob("*.yaml")
+    declared.write_text(declared.read_text().replace("cardiac-arrests", "length-of-stay"))
+    result = rounds("run", network, "--today", TODAY)
+    assert result.returncode == 3
+    assert "its outcome `length-of-stay` is a mean, and effects are estimated on rates only" in " ".join(
+        (result.stdout + result.stderr).split()
+    )
+
+
+def test_a_mean_of_few_is_withheld_and_shown_with_its_ends(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "network", visits=(40, 40), programme=False)
+    (declared,) = (network / "rounds").glob("*.yaml")
+    declared.write_text(declared.read_text().replace("cardiac-arrests", "length-of-stay"))
+    result = rounds("run", network, "--today", TODAY)
+    assert result.returncode == 0, result.stderr
+    document = published(network)
+    assert document["measures"][0]["mean"] == {
+        "shown_in": "nights",
+        "low": 0.0,
+        "high": 30.0,
+        "step": 1.0,
+        "most_each": 3,
+    }
+    # Nobody stays a night: a sum of nothing is withheld, and never shown as 0.
+    pooled = next(one for one in document["insights"] if one["id"] == "pooled-length-of-stay-network")
+    assert pooled["certainty"]["estimate"]["value"] is None
+    assert pooled["certainty"]["estimate"]["lower"] == 0.0
+    assert pooled["certainty"]["estimate"]["upper"] > 0.0

@@ -4,7 +4,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from importing_job import Silent
 from postgres_server import private_postgres
 from small_site import write_site
 from warehouse_sites import fill_postgres
@@ -12,10 +11,8 @@ from warehouse_sites import fill_postgres
 from rounds.errors import DefinitionError
 from rounds.exchange.question import Question
 from rounds.records.synthetic.tables import vocabulary_tables
-from rounds.reports.quality.page import QualityLine
 from rounds.site.answer import check, count_and_release
 from rounds.site.folder import read_site
-from rounds.site.quality import check_quality
 
 SITE = "site: hospital\npolicy: hes\nrecords:\n  member: ZZ1\n"
 
@@ -60,37 +57,6 @@ def test_the_same_leaves(tmp_path: Path) -> None:
     assert (expected.cells["denominator_value"] > 0).any()
     assert found.cells.equals(expected.cells)
     assert found.completeness == expected.completeness
-
-
-def test_its_quality_is_that_of_the_same_records_in_files(tmp_path: Path) -> None:
-    files = _site_file(tmp_path / "files", "  folder: records\n")
-    write_site(
-        files / "records",
-        person="\n".join(f"{person} female 1960" for person in range(1, 41)),
-        observation_period="\n".join(f"{person} 2023-01-01 2024-12-31" for person in range(1, 39)),
-        visit_occurrence="\n".join(f"{person} {person} inpatient 2024-02-01 2024-02-09" for person in range(1, 41)),
-        death="\n".join(f"{person} 2023-02-05" for person in range(1, 31)),
-        **vocabulary_tables(),
-    )
-    today = date(2024, 4, 1)
-    with private_postgres() as server:
-        import psycopg
-
-        with psycopg.connect(server, autocommit=True) as owner:
-            fill_postgres(owner, files / "records", schema="cdm")
-        host = server.split()[0].removeprefix("host=")
-        reached = f"  postgres: {{schema: cdm, host: {host}, database: postgres, user: rounds}}\n"
-        there = read_site(_site_file(tmp_path / "database", reached))
-        found = check_quality(there, today=today, progress=Silent()).page
-    expected = check_quality(read_site(files), today=today, progress=Silent()).page
-    assert expected.with_verdict("failed")
-    assert found.people == expected.people == 50
-    assert [_said(line) for line in found.lines] == [_said(line) for line in expected.lines]
-    assert sorted(path.name for path in there.folder.rglob("*.parquet")) == []
-
-
-def _said(line: QualityLine) -> tuple[object, ...]:
-    return line.check, line.table, line.column, line.subject, line.verdict, line.broken, line.of
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def changed(folder: Path, rng: np.random.Generator) -> None:
             frame = pl.read_parquet(path)
             match rng.integers(0, 8):
                 case 0 if len(frame):  # another file with the same rows once more: rows that are alike
-                    frame.write_parquet(path.with_name(f"{rng.integers(0, 9)}-{path.name}"))
+                    frame.reverse().write_parquet(path.with_name(f"{rng.integers(0, 9)}-{path.name}"))
                 case 1:
                     frame.sample(fraction=0.5, seed=1).write_parquet(path)
                 case 2 if len(parts) > 1:

@@ -11,7 +11,7 @@ from small_site import DRUG, open_site, people_measure, write_site
 
 from rounds.engines import duck, pack
 from rounds.engines.duck import Asked
-from rounds.engines.pack import blocks, build_table, program, reading
+from rounds.engines.pack import blocks, build_table, program, reading, runner
 from rounds.engines.pack import plan as planning
 from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
@@ -93,7 +93,7 @@ def _criteria() -> list[Criterion]:
 def test_a_large_batch_agrees_with_sql(
     records: Records, monkeypatch: pytest.MonkeyPatch, at_a_time: int, block: int
 ) -> None:
-    monkeypatch.setattr(program, "PEOPLE_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(runner, "PEOPLE_AT_A_TIME", at_a_time)
     monkeypatch.setattr(blocks, "BLOCK_PEOPLE", block)
     strata = ((), (Stratum.SEX,), (Stratum.AGE_BAND, Stratum.SEX), (Stratum.SEX, Stratum.AGE_BAND))
     measures = [

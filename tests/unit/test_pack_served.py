@@ -17,7 +17,7 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import build_table, open_pack, serving
+from rounds.engines.pack import build_pack, build_table, open_pack, serving
 from rounds.engines.pack.layout import Pack, damaged, written
 from rounds.engines.pack.merge_kernels import make_marks
 from rounds.engines.pack.serving import served_pack
@@ -180,6 +180,23 @@ def test_a_pack_is_built_anew_when_nobody_is_left_whom_it_counted(tmp_path: Path
     found = served_pack(open_site(folder, outside="exclude"), build=True, tell=print)
     assert isinstance(found, Pack)
     assert found.people == 0
+
+
+def test_rows_that_are_alike_stand_in_the_order_of_their_files(tmp_path: Path) -> None:
+    write_site(tmp_path / "records", **SITE)
+    table = tmp_path / "records" / "drug_era"
+    table.mkdir()
+    (tmp_path / "records" / "drug_era.parquet").unlink()
+    for number in range(1, 9):
+        parse_rows("drug_era", f"1001 drug 2020-0{number}-01").write_parquet(table / f"b{number}.parquet")
+    build_pack(open_site(tmp_path / "records"), tmp_path / "before")
+    # Another file than the one that holds the same row: compressed otherwise.
+    parse_rows("drug_era", "1001 drug 2020-02-01").write_parquet(table / "a.parquet", compression="uncompressed")
+    records = open_site(tmp_path / "records")
+    build_pack(records, tmp_path / "merged", before=tmp_path / "before")
+    build_pack(records, tmp_path / "anew")
+    assert np.load(tmp_path / "anew" / "drug_era.part.npy").tolist() == [1, 0, 2, 3, 4, 5, 6, 7, 8]
+    assert np.load(tmp_path / "merged" / "drug_era.part.npy").tolist() == [1, 0, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_preview_writes_no_pack_but_uses_one(records: Records) -> None:

@@ -14,7 +14,8 @@ from rounds.cli.app import app
 from rounds.errors import DefinitionError, RecordsError
 from rounds.measures.quality import CATEGORY, Check, Expected
 from rounds.measures.quality_words import WORDS
-from rounds.records.profile.findings import Finding, Verdict, judge
+from rounds.records.profile.findings import Finding, Verdict
+from rounds.records.profile.judge import judge
 from rounds.records.profile.look import look_at
 from rounds.records.tables import VISIT_OCCURRENCE
 from rounds.storage.quality_files import read_expected

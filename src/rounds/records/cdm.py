@@ -260,6 +260,3 @@ ONLY_READ: Final[dict[str, CdmTable]] = {
 """Tables and columns that no import writes, and that may be asked for where a site's own files have them."""
 
 VOCABULARY_TABLES: Final = ("concept", "concept_ancestor", "concept_relationship")
-
-LAST_CONCEPT_ID: Final = 2_000_000_000
-"""Concept ids above it are a site's own."""

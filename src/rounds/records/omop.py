@@ -13,9 +13,11 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.importing.generation import current_folder
+from rounds.records.lossless import lossless_cast
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, people_problem
 from rounds.records.remembered import digest_of_opening, recall, remember
-from rounds.records.tables import PERSON, REQUIRED, TABLES, Table, file_list, file_scan, lossless_cast, parts_of
+from rounds.records.table_files import file_list, file_scan, parts_of
+from rounds.records.tables import PERSON, REQUIRED, TABLES, Table
 from rounds.records.value_checks import check_values
 
 OutsideObservation = Literal["refuse", "exclude"]

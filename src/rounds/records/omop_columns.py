@@ -10,8 +10,10 @@ import duckdb
 
 from rounds.errors import RecordsError
 from rounds.records.cdm import CDM, ONLY_READ
+from rounds.records.lossless import lossless_cast
 from rounds.records.omop import Records
-from rounds.records.tables import ColumnType, file_scan, lossless_cast, parts_of
+from rounds.records.table_files import file_scan, parts_of
+from rounds.records.tables import ColumnType
 
 
 def _columns(name: str) -> Mapping[str, ColumnType]:

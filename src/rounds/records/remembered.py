@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rounds.records.quality import MINIMUM_PEOPLE, LeftOut, QualityReport, Source, rules_of
-from rounds.records.tables import parts_of
+from rounds.records.table_files import parts_of
 from rounds.storage.atomic import write_private_file
 
 _FORMAT: Final = 1

@@ -12,7 +12,8 @@ import duckdb
 
 from rounds.records.keys import repeated_keys
 from rounds.records.quality import DENOMINATORS, LeftOut, QualityReport, Rule, Source, has_person, rules_of
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, place_of
+from rounds.records.table_files import place_of
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON
 
 _KNOWN: Final = "known"
 _REPEATED: Final = "repeated"

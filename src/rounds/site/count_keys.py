@@ -33,7 +33,8 @@ from rounds.records.fingerprints import (
     table_digest,
 )
 from rounds.records.omop import Records
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES, parts_of
+from rounds.records.table_files import parts_of
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES
 from rounds.storage.atomic import write_private_file
 
 _COUNTING = ("engines", "measures", "records", "site", "storage")

@@ -16,7 +16,8 @@ from rounds.measures.quality import Check, Expected
 from rounds.measures.quality_words import WORDS
 from rounds.records.importing.postgres import copy_postgres
 from rounds.records.importing.session import Job
-from rounds.records.profile.findings import Finding, Seen, judge, month_name
+from rounds.records.profile.findings import Finding, Seen
+from rounds.records.profile.judge import judge, month_name
 from rounds.records.profile.links import PLACES
 from rounds.records.profile.look import look_at
 from rounds.records.tables import TABLES

@@ -17,7 +17,6 @@ from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
-BY_SITE = "site"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.kernels import among
+from rounds.engines.pack.kernels import among, seek
 
 Array = npt.NDArray[Any]
 
@@ -237,8 +237,8 @@ def count_by_event(
             who = of[event]
             if who != before:
                 before = who
-                at = _first_of(person, who, end, stop)
-                end = _first_of(person, who + 1, at, stop)
+                at = seek(person, end, stop, who, FIRST_STEP)
+                end = seek(person, at, stop, who + 1, FIRST_STEP)
             while at < end and day[at] < low[event]:
                 at += 1
             row = at
@@ -250,27 +250,6 @@ def count_by_event(
                 ):
                     out[event] += 1
                 row += 1
-
-
-@compiled
-def _first_of(person: Array, who: int, at: int, stop: int) -> int:  # pragma: no cover
-    """Return the first row from `at` on of a person or a later one, looking farther and farther ahead."""
-    if at >= stop or person[at] >= who:
-        return at
-    low, high = at, stop
-    step = FIRST_STEP
-    while low + step < high and person[low + step] < who:
-        low += step
-        step *= 2
-    if low + step < high:
-        high = low + step + 1
-    while low < high:
-        middle = (low + high) // 2
-        if person[middle] < who:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @compiled

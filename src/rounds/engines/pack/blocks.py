@@ -108,6 +108,11 @@ class RowSet:
         found = self.column("minute")
         return found if len(found) else np.zeros(len(self.at), dtype=np.uint16)
 
+    def codes(self) -> Array:
+        """Return the place of each row's concept in the index of its table; -1 where rows have none."""
+        found = np.searchsorted(self.table.starts, self.at, side="right") - 1
+        return found.astype(np.int32)
+
     def days(self, name: str) -> Array:
         return self.column(name).astype(np.int64)
 

@@ -4,7 +4,7 @@
 A block's people have consecutive numbers from `base`. A concept's rows of the block stand at `starts`..`stops`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,26 +47,37 @@ class Moments(NamedTuple):
     stay: Array
 
 
+FAR: Final = 64
+"""How far to look ahead at first where hundreds of rows lie between one look and the next."""
+
+
+@compiled
+def seek(person: Array, at: int, stop: int, who: int, step: int) -> int:  # pragma: no cover
+    """Return the first row from `at` on that is of somebody numbered `who` or higher: by leaps, then by halves."""
+    if at >= stop or person[at] >= who:
+        return at
+    low, high = at, stop
+    while low + step < high and person[low + step] < who:
+        low += step
+        step *= 2
+    if low + step < high:
+        high = low + step + 1
+    while low < high:
+        middle = (low + high) // 2
+        if person[middle] < who:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @compiled
 def block_bounds(person: Array, starts: Array, stops: Array, edges: Array, bounds: Array) -> None:  # pragma: no cover
     """Find where each concept's rows of each block begin: `bounds[concept, block]`."""
     for concept in range(len(starts)):
         at = starts[concept]
         for block in range(len(edges)):
-            low, high = at, stops[concept]
-            step = 64
-            while low + step < high and person[low + step] < edges[block]:
-                low += step
-                step *= 2
-            if low + step < high:
-                high = low + step + 1
-            while low < high:
-                middle = (low + high) // 2
-                if person[middle] < edges[block]:
-                    low = middle + 1
-                else:
-                    high = middle
-            at = low
+            at = seek(person, at, stops[concept], edges[block], FAR)
             bounds[concept, block] = at
 
 
@@ -133,11 +144,7 @@ def first_rows(
             if who != before and (every or passes(sieve, row)):
                 before = who
                 other = best[who]
-                if (
-                    other < 0
-                    or moments.first[row] < moments.first[other]
-                    or (moments.first[row] == moments.first[other] and precedes(moments, row, other))
-                ):
+                if other < 0 or precedes(moments, row, other):
                     best[who] = row
 
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
-from rounds.records.tables import parts_of
+from rounds.records.table_files import parts_of
 
 FORMAT: Final = 4
 MANIFEST: Final = "pack.json"

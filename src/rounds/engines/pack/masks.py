@@ -12,7 +12,7 @@ from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
 from rounds.engines.pack.layout import Array, NotCovered, PackTable
-from rounds.engines.pack.row_criteria import CHOOSE, RowCriteria, named_levels, refuse_rare
+from rounds.engines.pack.row_criteria import RowCriteria, named_levels
 from rounds.engines.pack.steps import (
     ByBirth,
     Combined,
@@ -160,7 +160,6 @@ class PeriodMasks:
             raise NotCovered(f"a window reaches beyond 1900 to 2079, and so do {what}")
 
     def _has(self, asked: Has) -> Step:
-        refuse_rare(asked)
         self.rows.check(asked.events, asked.provided)
         table = None if isinstance(asked.events, Scored) else self.rows.coded(asked.events).table
         if table is not None:
@@ -184,9 +183,7 @@ class PeriodMasks:
             provided=None if asked.provided is None else partial(_flags, self.rows, asked.provided),
             of_first=of_first,
             of_last=of_last,
-            choose=CHOOSE[asked.choose],
-            at_least=asked.at_least,
-            days=asked.distinct is Distinct.DAYS,
+            asked=asked,
         )
 
     def _one_pass(self, asked: Has, table: PackTable, of_first: Masks, of_last: Masks) -> Step | None:

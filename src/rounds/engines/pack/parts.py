@@ -11,7 +11,7 @@ import numpy as np
 
 from rounds.engines.pack.layout import Array, seen
 from rounds.records.quality import Source
-from rounds.records.tables import parts_of
+from rounds.records.table_files import parts_of
 
 MOST_PARTS: Final = 1 << 16
 """A row says in two bytes which of the files it is from."""

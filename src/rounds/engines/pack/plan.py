@@ -20,6 +20,7 @@ from rounds.engines.pack.masks import MOST_PERIODS, PeriodMasks
 from rounds.engines.pack.program import Program, Tally
 from rounds.engines.pack.row_criteria import RowCriteria
 from rounds.engines.pack.rows_task import RowsTask
+from rounds.engines.pack.runner import runner_of
 from rounds.engines.pack.steps import Shared
 from rounds.engines.pack.time_task import TimeTask
 from rounds.measures.counts import Count
@@ -135,7 +136,7 @@ class Plan:
         blocks: Iterator[int] = iter(range(len(edges) - 1))
 
         def work() -> tuple[Array, Array, list[Array]]:
-            runner = program.runner()
+            runner = runner_of(program)
             totals = [task.room() for task in self._tasks]
             for number in blocks:
                 people = int(edges[number + 1] - edges[number])

@@ -7,16 +7,14 @@ once. Concepts that are asked for by the same lists form one group, so that a li
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from rounds.engines.pack.addresses import address_of
-from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
 from rounds.engines.pack.cells import Cells
-from rounds.engines.pack.days import DAYS, EVERY_BIT, Masks
-from rounds.engines.pack.layout import Array, Pack, PackTable, empty_array
-from rounds.engines.pack.leveled import LeveledRoom, LeveledTallies
+from rounds.engines.pack.days import EVERY_BIT, Masks
+from rounds.engines.pack.layout import Array, Pack, PackTable
+from rounds.engines.pack.leveled import LeveledTallies
 from rounds.engines.pack.program_kernels import (
     AND,
     AND_NOT,
@@ -31,14 +29,10 @@ from rounds.engines.pack.program_kernels import (
     TALLY,
     TALLY_LEVELED,
     UNITE,
-    run,
 )
 from rounds.engines.pack.steps import ByBirth, Combined, Contrary, HavingAny, SameInRange, Shared, Worked
 
 T = TypeVar("T")
-
-PEOPLE_AT_A_TIME: Final = 2_048
-"""Few enough that several masks of everybody fit into the fastest cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +70,7 @@ class _Operation:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Program:
-    """What is done to every block. Made once for a batch; each worker has a `Runner` of its own."""
+    """What is done to every block. Made once for a batch; each worker has a runner of its own."""
 
     pack: Pack
     groups: Array
@@ -91,10 +85,10 @@ class Program:
     given: list[Worked] = field(default_factory=list)
     _operations: list[_Operation] = field(default_factory=list)
     _values: dict[Hashable, tuple[_Value, int]] = field(default_factory=dict)
-    _tables: list[PackTable] = field(default_factory=list)
-    _ranges: list[tuple[int, int]] = field(default_factory=list)
-    _of_days: list[Masks] = field(default_factory=list)
-    _of_ranges: list[Masks] = field(default_factory=list)
+    tables: list[PackTable] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    of_days: list[Masks] = field(default_factory=list)
+    of_ranges: list[Masks] = field(default_factory=list)
     _classes: dict[Hashable, "_Classes"] = field(default_factory=dict)
     places: int = 0
     operations: Array = field(default_factory=lambda: np.empty((0, 8), dtype=np.int64))
@@ -143,9 +137,9 @@ class Program:
     def _worked_out(self, shared: Shared) -> tuple[_Value, int]:
         match shared.step:
             case SameInRange(of_range=masks):
-                return self._made(OF_RANGE, numbers=(_place(self._of_ranges, masks), 0))
+                return self._made(OF_RANGE, numbers=(_place(self.of_ranges, masks), 0))
             case ByBirth(of_day=masks):
-                return self._made(OF_BIRTH, numbers=(_place(self._of_days, masks), 0))
+                return self._made(OF_BIRTH, numbers=(_place(self.of_days, masks), 0))
             case Contrary(of=one):
                 return self._made(NOT, self._value(one))
             case Combined() as combined:
@@ -221,13 +215,13 @@ class Program:
 
     def scanned(self, having: HavingAny, concepts: Array, layers: int) -> _Value:
         """Return the masks of the rows of some concepts, by their place in the table."""
-        table, start = having.coded.table, len(self._ranges)
-        self._ranges += zip(table.starts[concepts].tolist(), table.stops[concepts].tolist(), strict=True)
-        of_first = -1 if having.of_first is EVERY_BIT else _place(self._of_days, having.of_first)
-        of_last = -1 if having.of_last is EVERY_BIT else _place(self._of_days, having.of_last)
+        table, start = having.coded.table, len(self.ranges)
+        self.ranges += zip(table.starts[concepts].tolist(), table.stops[concepts].tolist(), strict=True)
+        of_first = -1 if having.of_first is EVERY_BIT else _place(self.of_days, having.of_first)
+        of_last = -1 if having.of_last is EVERY_BIT else _place(self.of_days, having.of_last)
         if of_first < 0 and of_last < 0:
-            of_first = _place(self._of_days, EVERY_BIT)
-        about = _place(self._tables, table), of_first, of_last, start, len(self._ranges)
+            of_first = _place(self.of_days, EVERY_BIT)
+        about = _place(self.tables, table), of_first, of_last, start, len(self.ranges)
         out = _Value(layers=layers)
         # A table of its own for those that must lie in observation: the others have no such column.
         numbers = (layers, 2 * about[0] + having.inside, *about[1:])
@@ -244,34 +238,6 @@ class Program:
             self._do(_Operation(kind=UNITE, out=out, reads=((value, 0),), numbers=(layers,), fresh=False))
         return out
 
-    def _stacked(self, masks: Sequence[Masks], length: int) -> Array:
-        stacked = np.empty((len(masks), length), dtype=self.word)
-        for place, one in enumerate(masks):
-            stacked[place] = one
-        return stacked
-
-    def runner(self) -> "Runner":
-        """Return what one worker needs to run the program."""
-        rows = []
-        for table in self._tables:
-            column = table.columns
-            known = [address_of(column["person"], "i4"), address_of(table.first, "u2"), address_of(table.last, "u2")]
-            rows.append([*known, 0, len(column["person"])])
-            rows.append([*known, address_of(column["inside"], "u1"), len(column["person"])])
-        ranges = np.array(self._ranges, dtype=np.int64).reshape(-1, 2)
-        return Runner(
-            program=self,
-            tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
-            ranges=ranges,
-            cursor=np.zeros(len(ranges), dtype=np.int64),
-            of_days=self._stacked(self._of_days, DAYS),
-            of_ranges=self._stacked(self._of_ranges, len(self.pack.ranges) - 1),
-            work=np.empty((self.places, PEOPLE_AT_A_TIME), dtype=self.word),
-            totals=np.zeros((len(self.tallies), self.group_number, self.groups.shape[2]), dtype=np.int64),
-            leveled=self.leveled.room(PEOPLE_AT_A_TIME),
-            kept=np.empty((len(self.kept), BLOCK_PEOPLE if self.kept else 0), dtype=np.uint64),
-        )
-
     def totals_of(self, number: int, totals: Array, leveled: Array) -> Array:
         """Return the totals of a tally, shape (cells, periods), from those of all."""
         tally = self.tallies[number]
@@ -279,52 +245,6 @@ class Program:
             return np.asarray(totals[number, :, : tally.periods])
         begin = self.begins[number]
         return leveled[begin : begin + tally.cells.number * tally.periods].reshape(-1, tally.periods)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Runner:
-    """Runs a program over blocks with rising numbers."""
-
-    program: Program
-    tables: Array
-    ranges: Array
-    cursor: Array
-    of_days: Array
-    of_ranges: Array
-    work: Array
-    totals: Array
-    leveled: LeveledRoom
-    kept: Array
-    """The masks that the program keeps, of the last block."""
-    _given: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
-
-    def run(self, block: Block) -> None:
-        """Add a block to the totals."""
-        given, pack = self.program.given, self.program.pack
-        if self._given.shape[1] < block.people:
-            whole = -(-block.people // PEOPLE_AT_A_TIME) * PEOPLE_AT_A_TIME
-            self._given = np.empty((len(given), whole), dtype=self.work.dtype)
-        for place, step in enumerate(given):
-            step.masks(block, self._given[place, : block.people])
-        self.leveled.order(block)
-        run(
-            self.program.operations,
-            self.tables,
-            self.ranges,
-            self.cursor,
-            self.of_days,
-            self.of_ranges,
-            pack.birth,
-            pack.ranges,
-            self.program.groups,
-            self._given,
-            self.work,
-            block.base,
-            block.people,
-            self.totals,
-            self.leveled.arrays,
-            self.kept,
-        )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,30 +12,13 @@ import numpy.typing as npt
 from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
 from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.kernels import FAR, seek
 from rounds.engines.pack.tallies import ROOM, tally
 
 Array = npt.NDArray[Any]
 
 SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY, TALLY_LEVELED, KEEP = range(13)
 """What an operation does; its numbers are explained where `run` reads them."""
-
-
-@compiled
-def seek(person: Array, at: int, stop: int, who: int) -> int:  # pragma: no cover
-    """Return the first row from `at` on that is of somebody numbered `who` or higher: by leaps, then by halves."""
-    low, high, step = at, stop, 64
-    while low + step < high and person[low + step] < who:
-        low += step
-        step *= 2
-    if low + step < high:
-        high = low + step + 1
-    while low < high:
-        middle = (low + high) // 2
-        if person[middle] < who:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @compiled
@@ -81,11 +64,29 @@ def scan_days(
     """As `scan`, for the commonest case: one layer, one day, every row."""
     out[:] = 0
     for place in range(len(ranges)):
-        row, stop = cursor[place], ranges[place, 1]
-        while row < stop and person[row] < end:
+        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
+        for row in range(cursor[place], stop):
             out[person[row] - base] |= of_day[day[row]]
-            row += 1
-        cursor[place] = row
+        cursor[place] = stop
+
+
+@compiled
+def scan_times(
+    out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
+) -> None:  # pragma: no cover
+    """As `scan_days`, with a layer for each time that a period was met."""
+    layers = out.shape[0]
+    out[:] = 0
+    for place in range(len(ranges)):
+        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
+        for row in range(cursor[place], stop):
+            mask = of_day[day[row]]
+            if mask != 0:
+                who = person[row] - base
+                for layer in range(layers - 1, 0, -1):
+                    out[layer, who] |= out[layer - 1, who] & mask
+                out[0, who] |= mask
+        cursor[place] = stop
 
 
 @compiled
@@ -154,7 +155,7 @@ def run(
             about = tables[operations[number, 3]]
             person = array_at(pointer_to(about[0]), (about[4],), np.int32)
             for place in range(operations[number, 6], operations[number, 7]):
-                cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base)
+                cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base, FAR)
     first_range = int(np.searchsorted(edges, base, side="right")) - 1
     for offset in range(0, people, work.shape[1]):
         some = min(work.shape[1], people - offset)
@@ -171,11 +172,12 @@ def run(
                 inside = array_at(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
                 by_first, by_last = operations[number, 4], operations[number, 5]
                 low, high = operations[number, 6], operations[number, 7]
-                if one == 1 and len(inside) == 0 and by_last < 0:
-                    scan_days(
-                        work[to], person, first, of_days[by_first], ranges[low:high], cursor[low:high],
-                        start, start + some,
-                    )  # fmt: skip
+                if len(inside) == 0 and by_last < 0:
+                    rows = (person, first, of_days[by_first], ranges[low:high], cursor[low:high], start, start + some)
+                    if one == 1:
+                        scan_days(work[to], *rows)
+                    else:
+                        scan_times(work[to : to + one], *rows)
                 else:
                     scan(
                         work[to : to + one],

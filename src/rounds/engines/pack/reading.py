@@ -22,9 +22,11 @@ from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
 from rounds.measures.strata import LEVELS, SEX_BY_CONCEPT, UNKNOWN, Stratum
 from rounds.records.quality import Source
-from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_list, parts_of
+from rounds.records.table_files import file_list, parts_of
+from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table
 
-BATCH_ROWS: Final = 250_000
+BATCH_ROWS: Final = 262_144
+"""As many as a row group often has: one that is read in two goes is unpacked twice."""
 _SINCE_ORIGIN: Final = (date(1970, 1, 1) - ORIGIN).days
 NOTHING: Final = -(2**62)
 """Stands for an id that is not there where every other number may be one."""

@@ -12,9 +12,10 @@ from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import EVERY_BIT, Masks, days_of_year, window_days, years
 from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.levels import Levels
-from rounds.engines.pack.row_kernels import ANY, ENDS, FIRST, INSIDE, LAST, OVERLAPS, STARTS, rows_having, rows_observed
+from rounds.engines.pack.orders import ordered
+from rounds.engines.pack.row_kernels import CHOOSE, ENDS, INSIDE, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.engines.pack.scores import sets_with_score
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
+from rounds.measures.choices import AgeBy, Covers, Distinct, Extent, Touches
 from rounds.measures.criteria import (
     Age,
     AllOf,
@@ -38,7 +39,6 @@ from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor
 
 TOUCHES: Final = {Touches.STARTS: STARTS, Touches.ENDS: ENDS, Touches.OVERLAPS: OVERLAPS, Touches.INSIDE: INSIDE}
-CHOOSE: Final = {Choose.ANY: ANY, Choose.FIRST: FIRST, Choose.LAST: LAST}
 
 Flags = Array
 
@@ -95,7 +95,6 @@ class RowCriteria:
                 of = criterion.events
                 if isinstance(of, Events) and "last" in self.table(of.table).vague:
                     raise NotCovered(f"{criterion.events.table} has rows that end after 2079")
-                refuse_rare(criterion)
                 self.check(criterion.events, criterion.provided)
             case Marked() | Result():
                 raise NotCovered("what a row says of itself beside its code and value is looked up in SQL")
@@ -194,7 +193,8 @@ class RowCriteria:
         return out
 
     def _has(self, units: RowSet, asked: Has) -> Flags:
-        found = self.rows(units.block, asked.events)
+        order = ordered(self.rows(units.block, asked.events), asked)
+        found = order.rows
         provided = self.flags(found, asked.provided)
         low, high = window_days(asked.window, units.days("first"), units.days("last"))
         out = np.zeros(len(units.at), dtype=np.bool_)
@@ -206,14 +206,15 @@ class RowCriteria:
             units.column("visit"),
             found.begin,
             found.column("first"),
-            found.minutes(),
+            order.minutes,
             found.column("last"),
             found.column("visit"),
             provided,
+            order.once,
             TOUCHES[asked.touches],
             CHOOSE[asked.choose],
             asked.at_least,
-            asked.distinct is Distinct.DAYS,
+            asked.distinct is not Distinct.ROWS,
             asked.same_visit,
         )
         return out
@@ -238,14 +239,6 @@ def _lying(units: RowSet, asked: Lies) -> Flags:
 def named_levels(levels: Sequence[str], among: Sequence[str]) -> Array:
     """Say of each level whether it is among those that are meant."""
     return np.array([level in among for level in levels])
-
-
-def refuse_rare(asked: Has) -> None:
-    """Raise NotCovered if rows are counted or chosen in a way that kernels do not know."""
-    if asked.distinct is Distinct.CODES:
-        raise NotCovered("different codes are counted in SQL")
-    if asked.stands is not Stands.AT_THE_MOMENT:
-        raise NotCovered("the lowest value of a day is found in SQL")
 
 
 def _in_range(units: RowSet, asked: Value) -> Flags:

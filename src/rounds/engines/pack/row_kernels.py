@@ -1,18 +1,20 @@
 # ruff: noqa: PLR0913, PLR0917, PLR0912  a kernel takes arrays one by one, and calls are not free in it
 """Kernels over the rows of a block, person by person, each person's in the order of their moments."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.kernels import Moments, precedes
+from rounds.measures.choices import Choose
 
 Array = npt.NDArray[Any]
 
 STARTS, ENDS, OVERLAPS, INSIDE = 0, 1, 2, 3
 ANY, FIRST, LAST = 0, 1, 2
+CHOOSE: Final = {Choose.ANY: ANY, Choose.FIRST: FIRST, Choose.LAST: LAST}
 
 
 @compiled
@@ -115,15 +117,17 @@ def people_having(
     minute: Array,
     last: Array,
     provided: Array,
+    once: Array,
     of_first: Array,
     of_last: Array,
     choose: int,
     at_least: int,
-    days: bool,
+    distinct: bool,
 ) -> None:  # pragma: no cover
-    """Gather the windows in which people have rows: any so many of them or on so many days, or the first or the last.
+    """Gather the windows in which people have rows: any so many of them, or the first or the last.
 
     The columns are those of the rows in their order; `provided` says which meet what is asked of them.
+    With `distinct` neighbours that share what is in `once` count once.
     """
     layers = np.zeros(at_least, dtype=np.uint64)
     for who in range(len(out)):
@@ -136,12 +140,12 @@ def people_having(
             place = start
             while place < stop:
                 mask = np.uint64(0)
-                day = first[place]
-                while place < stop and first[place] == day:
+                shared = once[place]
+                while place < stop and once[place] == shared:
                     if provided[place]:
                         mask |= of_first[first[place]] & of_last[last[place]]
                     place += 1
-                    if not days:
+                    if not distinct:
                         break
                 for layer in range(at_least - 1, 0, -1):
                     layers[layer] |= layers[layer - 1] & mask
@@ -180,22 +184,24 @@ def rows_having(
     last: Array,
     visit: Array,
     provided: Array,
+    once: Array,
     touches: int,
     choose: int,
     at_least: int,
-    days: bool,
+    distinct: bool,
     same_visit: bool,
 ) -> None:  # pragma: no cover
     """Say of which units the person has rows in a window from `low` to `high`: any so many, or the first or the last.
 
     `who` is the person of each unit, in the block; the columns from `first` on are those of the rows in their order.
+    With `distinct` neighbours that share what is in `once` count once.
     """
     for unit in range(len(who)):
         lo, hi = low[unit], high[unit]
         if lo > hi or (same_visit and unit_visit[unit] == -1):
             continue
         number, chosen = 0, -1
-        day = np.int64(-1)
+        before = np.int64(-2)
         for place in range(begin[who[unit]], begin[who[unit] + 1]):
             start, end = np.int64(first[place]), np.int64(last[place])
             if touches == STARTS:
@@ -209,9 +215,9 @@ def rows_having(
             if not touched or (same_visit and visit[place] != unit_visit[unit]):
                 continue
             if choose == ANY:
-                if provided[place] and not (days and start == day):
+                if provided[place] and not (distinct and once[place] == before):
                     number += 1
-                    day = start
+                    before = np.int64(once[place])
                     if number >= at_least:
                         break
             elif chosen < 0 or (choose == LAST and (first[chosen] != first[place] or minute[chosen] != minute[place])):

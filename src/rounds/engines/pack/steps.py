@@ -11,7 +11,10 @@ from rounds.engines.pack.days import Masks, days_of_year, years
 from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_first_days, of_rows, of_spans, over_days
 from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.levels import Levels
-from rounds.engines.pack.row_kernels import people_having
+from rounds.engines.pack.orders import ordered
+from rounds.engines.pack.row_kernels import CHOOSE, people_having
+from rounds.measures.choices import Distinct
+from rounds.measures.criteria import Has
 from rounds.measures.groupings import Grouping
 
 
@@ -188,26 +191,26 @@ class HavingRows:
     provided: Callable[[RowSet], Array] | None
     of_first: Masks
     of_last: Masks
-    choose: int
-    at_least: int
-    days: bool
+    asked: Has
 
     def masks(self, block: Block, out: Masks) -> None:
         out.fill(0)
-        rows = self.rows(block)
+        found = ordered(self.rows(block), self.asked)
+        rows = found.rows
         flags = np.ones(len(rows.at), dtype=np.bool_) if self.provided is None else self.provided(rows)
         people_having(
             out,
             rows.begin,
             rows.column("first"),
-            rows.minutes(),
+            found.minutes,
             rows.column("last"),
             flags,
+            found.once,
             self.of_first,
             self.of_last,
-            self.choose,
-            self.at_least,
-            self.days,
+            CHOOSE[self.asked.choose],
+            self.asked.at_least,
+            self.asked.distinct is not Distinct.ROWS,
         )
 
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from rounds.records.tables import ColumnType, lossless_cast
+from rounds.records.lossless import lossless_cast
+from rounds.records.tables import ColumnType
 
 _DAY: Final = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _MIDNIGHT: Final = r"([ T]0?0:00(:00(\.0+)?)?(Z|[+-]00(:?00)?)?)?"

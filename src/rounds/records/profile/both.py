@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import duckdb
 
 from rounds.records.quality import Source
-from rounds.records.tables import parts_of
+from rounds.records.table_files import parts_of
 from rounds.storage.progress import Progress
 
 T = TypeVar("T")

@@ -13,7 +13,8 @@ import polars as pl
 from rounds.records.profile.both import both
 from rounds.records.profile.scan import columns_of
 from rounds.records.quality import Source
-from rounds.records.tables import VISIT_OCCURRENCE, file_scan, parts_of
+from rounds.records.table_files import file_scan, parts_of
+from rounds.records.tables import VISIT_OCCURRENCE
 
 _BATCH_ROWS: Final = 2_000_000
 _MOST_BITS: Final = 4_000_000_000

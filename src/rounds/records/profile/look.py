@@ -19,14 +19,8 @@ from rounds.records.profile.links import links_of
 from rounds.records.profile.lives import make_lives
 from rounds.records.profile.scan import TableProfile, columns_of, count_implausible, profile_table
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
-from rounds.records.tables import (
-    CONCEPT,
-    CONCEPT_ANCESTOR,
-    PERSON,
-    REQUIRED,
-    TABLES,
-    file_scan,
-)
+from rounds.records.table_files import file_scan
+from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, PERSON, REQUIRED, TABLES
 from rounds.storage.progress import Progress
 
 _NOT_PROFILED: Final = (CONCEPT.name, CONCEPT_ANCESTOR.name)

@@ -17,7 +17,8 @@ from rounds.records.keys import distinct_keys
 from rounds.records.profile.lives import LIVES
 from rounds.records.profile.statistics import Statistics, statistics_of
 from rounds.records.quality import Source, has_person
-from rounds.records.tables import OBSERVATION_PERIOD, PERSON, ColumnType, Table, file_scan
+from rounds.records.table_files import file_scan
+from rounds.records.tables import OBSERVATION_PERIOD, PERSON, ColumnType, Table
 
 
 class Flag(IntFlag):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from rounds.records.tables import file_list, parts_of
+from rounds.records.table_files import file_list, parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

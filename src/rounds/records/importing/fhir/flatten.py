@@ -2,30 +2,28 @@
 """One SELECT for each FHIR resource: from NDJSON into the staged form, in one pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from rounds.records.importing import rules
+from rounds.records.importing.fhir.selection import (
+    HEAD,
+    Elements,
+    Selection,
+    dated,
+    event,
+    not_done,
+    reason_of,
+    undated,
+    was_not_done,
+    why_not,
+)
 from rounds.records.importing.sql import switch, words
 
-AS_NOT_DONE: Final = "imported as not done"
-_HEAD: Final = "id, hash(meta.lastUpdated, {0}) AS version, meta.lastUpdated AS updated"
 _DRUG_CODES: Final = (
     "coalesce(codes(medicationCodeableConcept), "
     "codes(list_filter(contained, lambda c: '#' || c.id = medicationReference.reference)[1].code)) AS codes, "
     "target(medicationReference.reference) AS medication"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """One staged table of a resource."""
-
-    kind: str
-    select: str
-    """SQL; from `{whole}` if it is made out of the first table of the resource"""
-    beside: tuple[str, ...] = ()
-    """columns that the first table keeps for the others: the file is read once only"""
 
 
 def selects(resource: str, source: str) -> list[Selection]:
@@ -38,97 +36,12 @@ def selects(resource: str, source: str) -> list[Selection]:
     return _SELECTS[resource](source)
 
 
-def _reason(resource: str, *checks: str, start: str = "NULL") -> str:
-    """Return SQL for why a resource is left out, empty if it is not. Without a start nothing is told as not done."""
-    cases = ["WHEN id IS NULL OR id = '' THEN 'without an id'"]
-    if resource in _NOT_DONE:
-        cases.append(f"WHEN {_not_done(resource)} AND day({start}) IS NOT NULL THEN '{AS_NOT_DONE}'")
-    if resource in rules.TAKEN:
-        cases.append(f"WHEN status IS NULL OR status NOT IN ({words(rules.TAKEN[resource])}) THEN state(status)")
-    return "CASE " + " ".join([*cases, *checks]) + " END AS reason"
-
-
-def _dated(start: str, end: str = "NULL") -> str:
-    return (
-        f"day({start}) AS start_date, moment({start}) AS start_time, day({end}) AS end_date, moment({end}) AS end_time"
-    )
-
-
-def _undated(start: str) -> str:
-    return f"WHEN day({start}) IS NULL THEN undated({start})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Elements:
-    """Where a resource says whose it is, during which encounter, and when."""
-
-    patient: str = "subject"
-    visit: str = "encounter"
-    start: str
-    end: str = "NULL"
-
-
-def _event(
-    resource: str, source: str, at: _Elements, *, natural: str, columns: str, checks: str = ""
-) -> list[Selection]:
-    kind = rules.TYPES.get(resource, str(rules.FROM_EHR))
-    reason = _reason(resource, checks, _undated(at.start), start=at.start)
-    why = f", {_why(resource)}" if resource in _NOT_DONE else ""
-    select = (
-        f"SELECT {_HEAD.format('status')}, 0 AS part, {reason}, '{natural}' AS usual_table, "
-        f"target({at.patient}.reference) AS patient, target({at.visit}.reference) AS visit, "
-        f"{_dated(at.start, at.end)}, {kind} AS type_concept_id, {columns}{why} FROM {source}"
-    )
-    if not why:
-        return [Selection(kind="event", select=select)]
-    return [Selection(kind="event", select=select, beside=("why_not",)), _was_not_done()]
-
-
-def _not_done(resource: str) -> str:
-    """Return SQL that says whether a resource speaks of something that was deliberately not done."""
-    if resource == "Observation":
-        # A cancelled order is no decision against it: there must be a reason.
-        return f"(status = 'cancelled' AND ({_NOT_DONE[resource]}) IS NOT NULL)"
-    if resource in rules.NOT_DONE_STATES:
-        return f"status = '{rules.NOT_DONE_STATES[resource]}'"
-    return f"(doNotPerform AND status IN ({words(rules.TAKEN[resource])}))"
-
-
-def _why(resource: str) -> str:
-    return f"CASE WHEN {_not_done(resource)} THEN coalesce({_NOT_DONE[resource]}, '') END AS why_not"
-
-
-def _was_not_done() -> Selection:
-    """Return what was not done as an observation that says so: the code is its answer, the reason its qualifier."""
-    select = (
-        f"SELECT id, version, updated, {_NOT_DONE_PART} AS part, NULL AS reason, 'observation' AS usual_table, "
-        "patient, visit, start_date, start_time, type_concept_id, "
-        f"'concept|{rules.NOT_DONE}' AS codes, codes AS value_codes, nullif(why_not, '') AS qualifier_codes "
-        f"FROM {{whole}} WHERE reason = '{AS_NOT_DONE}'"
-    )
-    return Selection(kind="event", select=select)
-
-
-_NOT_DONE: Final = {
-    "Observation": f"codes(list_filter(extension, lambda e: ends_with(e.url, '{rules.NOT_DONE_REASON}'))[1]"
-    ".valueCodeableConcept)",
-    "Procedure": "codes(statusReason)",
-    "MedicationAdministration": "codes(statusReason[1])",
-    "Immunization": "codes(statusReason)",
-    "MedicationRequest": "codes(reasonCode[1])",
-    "ServiceRequest": "codes(reasonCode[1])",
-}
-"""By resource: why something was not done, as SQL."""
-_NOT_DONE_PART: Final = 1000
-"""Components of an observation are numbered from 1; none has so many."""
-
-
 def _patient(source: str) -> list[Selection]:
     race = f"list_filter(extension, lambda e: e.url = '{rules.RACE_EXTENSION}')[1]"
     ethnicity = f"list_filter(extension, lambda e: e.url IN ({words(rules.ETHNICITY_EXTENSIONS)}))[1]"
     nested = "list_transform(list_filter({0}.extension, lambda e: e.url = 'ombCategory'), lambda e: e.valueCoding)"
     select = (
-        f"SELECT {_HEAD.format('active')}, {_reason('Patient', _BORN)}, gender AS gender_source, "
+        f"SELECT {HEAD.format('active')}, {reason_of('Patient', _BORN)}, gender AS gender_source, "
         f"{switch('gender', rules.GENDERS)} AS gender_concept_id, "
         "TRY_CAST(left(birthDate, 4) AS BIGINT) AS year, "
         "TRY_CAST(substr(birthDate, 6, 2) AS BIGINT) AS month, TRY_CAST(substr(birthDate, 9, 2) AS BIGINT) AS day, "
@@ -152,10 +65,10 @@ _BORN: Final = (
 
 def _encounter(source: str) -> list[Selection]:
     visit = (
-        f"SELECT {_HEAD.format('status')}, {_reason('Encounter', _undated('period.start'), _ENDS_BEFORE)}, "
+        f"SELECT {HEAD.format('status')}, {reason_of('Encounter', undated('period.start'), _ENDS_BEFORE)}, "
         f"target(subject.reference) AS patient, {switch('class.code', rules.VISIT_CONCEPTS)} AS class_concept_id, "
         "class.code AS class_source, codes_of(type) AS type_codes, "
-        f"{_dated('period.start', 'period.end')}, status <> 'finished' AS going_on, "
+        f"{dated('period.start', 'period.end')}, status <> 'finished' AS going_on, "
         "target(serviceProvider.reference) AS place, codes(hospitalization.admitSource) AS admitted_codes, "
         f"codes(hospitalization.dischargeDisposition) AS discharged_codes, location, diagnosis FROM {source}"
     )
@@ -197,9 +110,9 @@ def _condition(source: str) -> list[Selection]:
     end = f'coalesce(abatementDateTime, abatementPeriod."end", CASE WHEN {over} THEN {start} END)'
     # A condition without a date may still be a diagnosis of an encounter: whether it has one is decided later.
     select = (
-        f"SELECT {_HEAD.format('verificationStatus')}, 0 AS part, {_reason('Condition', refuted)}, "
+        f"SELECT {HEAD.format('verificationStatus')}, 0 AS part, {reason_of('Condition', refuted)}, "
         "'condition_occurrence' AS usual_table, "
-        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
+        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {dated(start, end)}, "
         f"{rules.TYPES['Condition']} AS type_concept_id, {_SITED} AS codes, {provisional} AS status_concept_id, "
         f"first_code(clinicalStatus) AS value_text FROM {source}"
     )
@@ -228,34 +141,34 @@ def _medication_request(source: str) -> list[Selection]:
         "dispenseRequest.numberOfRepeatsAllowed AS refills, dosageInstruction[1].text AS sig, "
         "codes(dosageInstruction[1].route) AS route_codes"
     )
-    at = _Elements(start="authoredOn", end=f'coalesce({_SUPPLIED}, dispenseRequest.validityPeriod."end")')
-    return _event("MedicationRequest", source, at, natural="drug_exposure", columns=columns, checks=_ORDERED)
+    at = Elements(start="authoredOn", end=f'coalesce({_SUPPLIED}, dispenseRequest.validityPeriod."end")')
+    return event("MedicationRequest", source, at, natural="drug_exposure", columns=columns, checks=_ORDERED)
 
 
 def _medication_administration(source: str) -> list[Selection]:
-    at = _Elements(
+    at = Elements(
         visit="context", start="coalesce(effectiveDateTime, effectivePeriod.start)", end='effectivePeriod."end"'
     )
     columns = f"{_DRUG_CODES}, dosage.dose.value AS quantity, dosage.text AS sig, codes(dosage.route) AS route_codes"
-    return _event("MedicationAdministration", source, at, natural="drug_exposure", columns=columns)
+    return event("MedicationAdministration", source, at, natural="drug_exposure", columns=columns)
 
 
 def _immunization(source: str) -> list[Selection]:
-    at = _Elements(patient="patient", start="occurrenceDateTime")
+    at = Elements(patient="patient", start="occurrenceDateTime")
     columns = (
         "codes(vaccineCode) AS codes, doseQuantity.value AS quantity, lotNumber AS lot, codes(route) AS route_codes"
     )
-    return _event("Immunization", source, at, natural="drug_exposure", columns=columns)
+    return event("Immunization", source, at, natural="drug_exposure", columns=columns)
 
 
 def _procedure(source: str) -> list[Selection]:
-    at = _Elements(start="coalesce(performedDateTime, performedPeriod.start)", end='performedPeriod."end"')
-    return _event("Procedure", source, at, natural="procedure_occurrence", columns="codes(code) AS codes")
+    at = Elements(start="coalesce(performedDateTime, performedPeriod.start)", end='performedPeriod."end"')
+    return event("Procedure", source, at, natural="procedure_occurrence", columns="codes(code) AS codes")
 
 
 def _service_request(source: str) -> list[Selection]:
-    at = _Elements(start="authoredOn")
-    return _event("ServiceRequest", source, at, natural="order", columns="codes(code) AS codes", checks=_ORDERED)
+    at = Elements(start="authoredOn")
+    return event("ServiceRequest", source, at, natural="order", columns="codes(code) AS codes", checks=_ORDERED)
 
 
 def _device_request(source: str) -> list[Selection]:
@@ -264,22 +177,22 @@ def _device_request(source: str) -> list[Selection]:
         "AND e.valueBoolean)) > 0 THEN 'an order not to do it'"
     )
     intent = f"WHEN intent IS NULL OR intent NOT IN ({words(rules.INTENDED)}) THEN 'its intent is not an order'"
-    at = _Elements(start="authoredOn")
+    at = Elements(start="authoredOn")
     columns = "codes(codeCodeableConcept) AS codes"
-    return _event("DeviceRequest", source, at, natural="order", columns=columns, checks=f"{intent} {refused}")
+    return event("DeviceRequest", source, at, natural="order", columns=columns, checks=f"{intent} {refused}")
 
 
 def _observation(source: str) -> list[Selection]:
     """A resource and its components share dates and links; a panel without a value of its own is only its parts."""
     # When a result was issued is not when it was observed; but what was not observed has no other day.
-    issued = f"CASE WHEN {_not_done('Observation')} THEN issued END"
+    issued = f"CASE WHEN {not_done('Observation')} THEN issued END"
     start = f"coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, {issued})"
     end = 'effectivePeriod."end"'
     measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
     empty = " AND ".join(f"{value} IS NULL" for value in _VALUES)
     panel = f"WHEN len(component) > 0 AND {empty} THEN '{THROUGH_COMPONENTS}'"
     shared = (
-        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {_dated(start, end)}, "
+        f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {dated(start, end)}, "
         f"{rules.FROM_EHR} AS type_concept_id"
     )
     own = ", ".join(f"{sql} AS {name}" for name, sql in _value("").items())
@@ -288,11 +201,11 @@ def _observation(source: str) -> list[Selection]:
         f"'{name}': {sql}" for name, sql in {**_value("p."), "measured": "p.valueQuantity IS NOT NULL"}.items()
     )
     whole = (
-        f"SELECT {_HEAD.format('status')}, 0 AS part, {_reason('Observation', _undated(start), panel, start=start)}, "
+        f"SELECT {HEAD.format('status')}, 0 AS part, {reason_of('Observation', undated(start), panel, start=start)}, "
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
         f"ELSE 'observation' END AS usual_table, {shared}, {own}, "
         "referenceRange[1].low.value AS range_low, referenceRange[1].high.value AS range_high, "
-        f"list_transform(component, lambda p: {{{fields}}}) AS component, {_why('Observation')} FROM {source}"
+        f"list_transform(component, lambda p: {{{fields}}}) AS component, {why_not('Observation')} FROM {source}"
     )
     inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
     parts = (
@@ -304,7 +217,7 @@ def _observation(source: str) -> list[Selection]:
     return [
         Selection(kind="event", select=whole, beside=("component", "why_not")),
         Selection(kind="event", select=parts),
-        _was_not_done(),
+        was_not_done(),
     ]
 
 
@@ -337,7 +250,7 @@ def _place(kind: str) -> Callable[[str], list[Selection]]:
     def make(source: str) -> list[Selection]:
         select = (
             f"SELECT '{kind}/' || id AS id, '{kind}' AS kind, name, codes(type[1]) AS type_source, "
-            f"{_reason(kind)} FROM {source}"
+            f"{reason_of(kind)} FROM {source}"
         )
         return [Selection(kind="place", select=select)]
 

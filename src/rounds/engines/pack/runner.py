@@ -1,0 +1,94 @@
+"""Runs a program over blocks of people: what one worker holds, and the call of the kernel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from rounds.engines.pack.addresses import address_of
+from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
+from rounds.engines.pack.days import DAYS, Masks
+from rounds.engines.pack.layout import Array, empty_array
+from rounds.engines.pack.leveled import LeveledRoom
+from rounds.engines.pack.program import Program
+from rounds.engines.pack.program_kernels import run
+
+PEOPLE_AT_A_TIME: Final = 2_048
+"""Few enough that several masks of everybody fit into the fastest cache."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Runner:
+    """Runs a program over blocks with rising numbers."""
+
+    program: Program
+    tables: Array
+    ranges: Array
+    cursor: Array
+    of_days: Array
+    of_ranges: Array
+    work: Array
+    totals: Array
+    leveled: LeveledRoom
+    kept: Array
+    """The masks that the program keeps, of the last block."""
+    _given: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
+
+    def run(self, block: Block) -> None:
+        """Add a block to the totals."""
+        given, pack = self.program.given, self.program.pack
+        if self._given.shape[1] < block.people:
+            whole = -(-block.people // PEOPLE_AT_A_TIME) * PEOPLE_AT_A_TIME
+            self._given = np.empty((len(given), whole), dtype=self.work.dtype)
+        for place, step in enumerate(given):
+            step.masks(block, self._given[place, : block.people])
+        self.leveled.order(block)
+        run(
+            self.program.operations,
+            self.tables,
+            self.ranges,
+            self.cursor,
+            self.of_days,
+            self.of_ranges,
+            pack.birth,
+            pack.ranges,
+            self.program.groups,
+            self._given,
+            self.work,
+            block.base,
+            block.people,
+            self.totals,
+            self.leveled.arrays,
+            self.kept,
+        )
+
+
+def runner_of(program: Program) -> Runner:
+    """Return what one worker needs to run a program."""
+    rows = []
+    for table in program.tables:
+        column = table.columns
+        known = [address_of(column["person"], "i4"), address_of(table.first, "u2"), address_of(table.last, "u2")]
+        rows.append([*known, 0, len(column["person"])])
+        rows.append([*known, address_of(column["inside"], "u1"), len(column["person"])])
+    ranges = np.array(program.ranges, dtype=np.int64).reshape(-1, 2)
+    return Runner(
+        program=program,
+        tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
+        ranges=ranges,
+        cursor=np.zeros(len(ranges), dtype=np.int64),
+        of_days=_stacked(program, program.of_days, DAYS),
+        of_ranges=_stacked(program, program.of_ranges, len(program.pack.ranges) - 1),
+        work=np.empty((program.places, PEOPLE_AT_A_TIME), dtype=program.word),
+        totals=np.zeros((len(program.tallies), program.group_number, program.groups.shape[2]), dtype=np.int64),
+        leveled=program.leveled.room(PEOPLE_AT_A_TIME),
+        kept=np.empty((len(program.kept), BLOCK_PEOPLE if program.kept else 0), dtype=np.uint64),
+    )
+
+
+def _stacked(program: Program, masks: Sequence[Masks], length: int) -> Array:
+    stacked = np.empty((len(masks), length), dtype=program.word)
+    for place, one in enumerate(masks):
+        stacked[place] = one
+    return stacked

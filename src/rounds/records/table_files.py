@@ -1,0 +1,43 @@
+# ruff: noqa: S608  SQL is built from quoted paths only
+"""The files of a table: one, or a folder of them, and SQL that reads them with the place of every row."""
+
+from pathlib import Path
+from typing import Final
+
+from rounds.records.importing.sql import pattern
+
+_PART_BITS: Final = 40
+"""A row is numbered by its file's place in the folder and, in so many bits, its place in the file."""
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of a table in their order: the one file it is, or those that lie in its folder."""
+    if not path.is_dir():
+        return (path,)
+    return tuple(sorted(part for part in path.iterdir() if part.suffix.lower() == ".parquet"))
+
+
+def file_scan(path: Path) -> str:
+    """Return SQL that reads a table with every column and `rounds_row`, the data row from 1 that `place_of` explains.
+
+    Args:
+        path: a Parquet or CSV file, or a folder of Parquet files with the same columns.
+    """
+    literals = file_list(path)
+    if path.is_dir() or path.suffix.lower() == ".parquet":
+        scan = f"read_parquet([{literals}], file_row_number = true, hive_partitioning = false)"
+        row = f"(CAST(file_index AS BIGINT) << {_PART_BITS}) + file_row_number + 1"
+        return f"(SELECT * EXCLUDE (file_row_number), {row} AS rounds_row FROM {scan})"
+    scan = f"read_csv({literals}, header = true, all_varchar = true, delim = ',', hive_partitioning = false)"
+    return f"(SELECT *, row_number() OVER () AS rounds_row FROM {scan})"
+
+
+def place_of(path: Path, rounds_row: int) -> str:
+    """Return where a row stands, such as "row 7", or "row 7 of block-0003.parquet" if the table is a folder."""
+    part, row = rounds_row >> _PART_BITS, rounds_row & ((1 << _PART_BITS) - 1)
+    return f"row {row} of {parts_of(path)[part].name}" if path.is_dir() else f"row {row}"
+
+
+def file_list(path: Path) -> str:
+    """Return the files of a table as DuckDB's literals."""
+    return ", ".join(pattern(part) for part in parts_of(path))
