@@ -1,17 +1,19 @@
 """Groupings: what a file may say, where its values come from, and what a site must have to be split by them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from every_engine import ENGINES, Engine
 from language_cases import Asked, Case, counted, read_measure, write_case
-from small_site import open_site, people_measure, years
+from small_site import open_site, people_measure, write_site, years
 
 from rounds.errors import DefinitionError, RecordsError
-from rounds.measures.criteria import Sex
+from rounds.measures.criteria import InGroup, Sex
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Attribute, Grouping
+from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
 from rounds.storage.library import Library, read_library, shipped_library_folder
 
@@ -25,6 +27,7 @@ author: A
 reviewer: B
 next_review: 2030-01-01
 """
+OBSERVED = "1001 2020-01-01 2020-12-31\n1002 2020-01-01 2020-12-31"
 LEVELS = "levels: {critical care: {icu: Intensive care}, medical: {ward-7: Ward 7}}\n"
 
 
@@ -215,6 +218,20 @@ def test_a_site_without_the_table_or_its_own_list_is_refused(count: Engine, tmp_
     unsaid = _by_ethnicity(None, held_by_site=True)
     with pytest.raises(RecordsError, match=r"groupings/some\.csv is not there; write it, with the columns value"):
         count(unsaid, open_site(tmp_path / "site"), member="RX1", periods=years(2020, 2020))
+
+
+def test_a_grouping_is_what_it_says_and_not_which_object_it_is(count: Engine, tmp_path: Path) -> None:
+    write_site(
+        tmp_path,
+        person="| person_id gender_concept_id year_of_birth race_concept_id\n1001 8532 1950 0\n1002 8507 1950 0",
+        observation_period=OBSERVED,
+    )
+    split = _by_ethnicity((("8515", "Asian"),))
+    again = _by_ethnicity((("8515", "Asian"),)).groupings[0]
+    assert isinstance(split.question, RecordsQuestion)
+    asked = replace(split, question=replace(split.question, numerator=InGroup(grouping=again, among=("unknown",))))
+    found = count(asked, open_site(tmp_path), member="RX1", periods=years(2020, 2020)).cells
+    assert found.filter(ethnicity="unknown").select("numerator", "denominator").rows() == [(2, 2)]
 
 
 def test_no_table_has_more_cells_than_may_be() -> None:

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from every_engine import LEFT_TO_SQL
 from small_site import DRUG, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site, years
@@ -73,6 +74,57 @@ def test_records_that_change_while_they_are_read_make_no_pack(tmp_path: Path, mo
     with pytest.raises(RecordsError, match="changed while it was read"):
         pack.build_pack(records)
     assert _in_packs_folder(tmp_path) == []
+
+
+def test_somebody_born_in_a_year_that_no_calendar_has_is_left_out(tmp_path: Path) -> None:
+    people = [(1001, 8532, 1950), (1002, 8507, 20_000), (1003, 8507, -3_000)]
+    observed = SITE["observation_period"].splitlines()[0]
+    records = open_site(
+        write_site(tmp_path, person=people, observation_period=observed, drug_era="1001 drug 2020-07-01"),
+        outside="exclude",
+    )
+    assert _counted(records) == reference.count(MEASURE, records, member="RX1", periods=years(2020, 2021)).cells.rows()
+
+
+def test_a_folder_may_be_called_like_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "of [2020]*"
+    folder.mkdir()
+    records = open_site(write_site(folder, drug_era="1001 drug 2020-07-01", **SITE))
+    assert _counted(records) == reference.count(MEASURE, records, member="RX1", periods=years(2020, 2021)).cells.rows()
+
+
+def test_few_rows_of_many_people_are_sorted_in_keys_that_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        (
+            1 + n * 37 % 700,
+            11 + n % 8,
+            date(2020, 1, 1 + n % 28),
+            datetime.combine(date(2020, 1, 1 + n % 28), time(n % 24)),
+            float(n),
+            0,
+        )
+        for n in range(2_000)
+    ]
+    columns = ("person_id", "measurement_concept_id", "measurement_date", "measurement_datetime", "value_as_number")
+    records = open_site(
+        write_site(
+            tmp_path,
+            person=[(one, 8507, 1950) for one in range(1, 701)],
+            observation_period=[(one, date(2020, 1, 1), date(2020, 12, 31)) for one in range(1, 701)],
+            measurement=pl.DataFrame(rows, schema=[*columns, "unit_concept_id"], orient="row"),
+        )
+    )
+    pack.build_pack(records, tmp_path / "whole")
+    # Eight concepts, 700 people, a minute and a day of so many bits have no room in one key of 63.
+    monkeypatch.setattr(build_table, "_DAY_BITS", 41)
+    with pytest.raises(RecordsError, match="more than can be indexed"):
+        pack.build_pack(records, tmp_path / "too many")
+    monkeypatch.setattr(build_table, "_PEOPLE_A_SLOT", 200)
+    pack.build_pack(records, tmp_path / "few")
+    for path in (tmp_path / "whole").glob("measurement.*.npy"):
+        assert (np.load(path) == np.load(tmp_path / "few" / path.name)).all(), path.name
 
 
 def test_no_id_of_a_person_is_in_a_pack(tmp_path: Path) -> None:

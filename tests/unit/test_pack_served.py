@@ -11,14 +11,16 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from small_site import drug_event, open_site, parse_rows, people_measure, write_site, years
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build_pack, build_table, open_pack, serving
-from rounds.engines.pack.layout import damaged, written
+from rounds.engines.pack.layout import Pack, damaged, written
 from rounds.engines.pack.merge_kernels import make_marks
+from rounds.engines.pack.serving import served_pack
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.storage.lock import only_one
@@ -166,6 +168,18 @@ def test_only_the_file_that_is_new_is_read_when_the_records_have_grown(
     (line,) = _told(open_site(tmp_path))
     assert "indexing the records" in line
     assert read == [8]
+
+
+def test_a_pack_is_built_anew_when_nobody_is_left_whom_it_counted(tmp_path: Path) -> None:
+    one = {"person": "1001 female 1950", "observation_period": "1001 2020-01-01 2021-12-31"}
+    folder = write_site(tmp_path, drug_era="1001 drug 2020-07-01", **one)
+    assert isinstance(served_pack(open_site(folder), build=True, tell=print), Pack)
+    unborn = pl.read_parquet(folder / "person.parquet").with_columns(year_of_birth=pl.lit(2999, dtype=pl.Int64))
+    unborn.write_parquet(folder / "person.parquet")
+    pl.read_parquet(folder / "observation_period.parquet").clear().write_parquet(folder / "observation_period.parquet")
+    found = served_pack(open_site(folder, outside="exclude"), build=True, tell=print)
+    assert isinstance(found, Pack)
+    assert found.people == 0
 
 
 def test_rows_that_are_alike_stand_in_the_order_of_their_files(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rounds.engines.pack.numbering import Met
 from rounds.engines.pack.parts import Part
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch
+from rounds.errors import RecordsError
 from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
@@ -26,6 +27,8 @@ SORTED_ROWS: Final = 300_000
 """That are sorted at once, if no single slot of people has more: sorting takes some 60 bytes of memory a row."""
 _ROWS_A_SLOT: Final = 50_000
 _MOST_SLOTS: Final = 4_096
+_PEOPLE_A_SLOT: Final = 1 << 16
+"""At most, however few rows they have: a key has no more bits to tell them apart by."""
 _AT_CARE_SITES: Final = (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
 _MINUTE_BITS: Final = 11
 _DAY_BITS: Final = LAST_DAY.bit_length()
@@ -76,7 +79,7 @@ class TableBuild:
         """Return a table with room aside for every row of some batches, and none read yet."""
         starts = np.cumsum([0, *(batch.rows for batch in several)], dtype=np.int64)
         rows = int(starts[-1])
-        slots = min(max(1, rows // _ROWS_A_SLOT), _MOST_SLOTS)
+        slots = min(max(1, rows // _ROWS_A_SLOT, -(-len(people) // _PEOPLE_A_SLOT)), _MOST_SLOTS)
         width = max(1, -(-len(people) // slots))
         return cls(
             folder=folder,
@@ -132,7 +135,9 @@ class TableBuild:
         return [self._chunk(slots, int(number[slots].sum())) for slots in self._slots(number)]
 
     def _slots(self, number: Array) -> Iterator[slice]:
-        most = max(1, (1 << (_KEY_BITS - _MINUTE_BITS - _DAY_BITS - _bits(len(self._ranks)))) // self.width)
+        most = (1 << max(0, _KEY_BITS - _MINUTE_BITS - _DAY_BITS - _bits(len(self._ranks)))) // self.width
+        if most == 0:
+            raise RecordsError(f"{self.table} has {len(self._ranks):,} different concepts, more than can be indexed")
         first, rows = 0, 0
         for slot, more in enumerate(number.tolist()):
             if slot > first and (rows + more > SORTED_ROWS or slot - first == most):

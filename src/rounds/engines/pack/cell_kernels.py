@@ -30,6 +30,8 @@ class Leveled(NamedTuple):
     about: Array
     """Of each kind of tally which way, and what sex and age band are multiplied by in the number of a cell."""
     totals: Array
+    bands: int
+    """`BANDS`, which machine code that is kept must not have in it: it can become another without a kernel doing so."""
 
 
 @compiled
@@ -149,7 +151,7 @@ def tally_leveled(
         edges[place + 1] = leveled.stop[way, first + place]
         group = groups[leveled.range_of[way, first + place]]
         for period in range(periods):
-            sex, band = group[period] // BANDS, group[period] % BANDS
+            sex, band = group[period] // leveled.bands, group[period] % leveled.bands
             cells[place, period] = sex * by_sex + band * by_band + leveled.level_of[way, first + place]
     tally(together, together, len(one), 0, edges, 0, cells, periods, totals, room)
 

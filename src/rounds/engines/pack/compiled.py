@@ -57,7 +57,7 @@ def digest_of_kernels(folder: Path) -> str:
     digest = blake2b(digest_size=8)
     for path in sorted(folder.rglob("*.py")):
         text = path.read_bytes()
-        if b"@compiled" in text:
+        if b"@compiled" in text or b"@intrinsic" in text:
             digest.update(str(path.relative_to(folder)).encode() + b"\0" + text + b"\0")
     return digest.hexdigest()
 

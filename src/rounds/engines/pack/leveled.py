@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
-from rounds.engines.pack.cell_kernels import Leveled, order_by_level
+from rounds.engines.pack.cell_kernels import BANDS, Leveled, order_by_level
 from rounds.engines.pack.cells import Cells
 from rounds.engines.pack.levels import Levels
 from rounds.measures.groupings import Grouping
@@ -42,6 +42,7 @@ class LeveledTallies:
             level_of=np.empty(stretches, dtype=np.int32),
             about=np.array(about, dtype=np.int64).reshape(-1, 3),
             totals=np.zeros(self._size, dtype=np.int64),
+            bands=BANDS,
         )
         return LeveledRoom(levels=self.levels, ways=self._ways, arrays=arrays, people_at_a_time=people_at_a_time)
 

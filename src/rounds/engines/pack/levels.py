@@ -32,18 +32,23 @@ class Levels:
     pack: Pack
     edges: Array
     """The first person of each block, and the number of people."""
+    _known: dict[Grouping, Array] = field(default_factory=dict)
     _of_ids: dict[int, Array] = field(default_factory=dict)
     """By which object a grouping is, for hashing thousands of values takes long: the level of each id, then unknown."""
 
     def learn(self, measures: Sequence[Measure], records: Records) -> None:
         """Look up the levels of all ids that the groupings of some measures look at."""
-        known: dict[Grouping, Array] = {}
         asked = [grouping for measure in measures for _, grouping in groupings_asked(measure)]
         wanted = {id(grouping): grouping for grouping in asked}
-        for name, grouping in wanted.items():
-            if grouping not in known:
-                known[grouping] = self._found(grouping, records)
-            self._of_ids[name] = known[grouping]
+        for grouping in wanted.values():
+            if grouping not in self._known:
+                self._known[grouping] = self._found(grouping, records)
+
+    def _of(self, grouping: Grouping) -> Array:
+        """Return the level of each id: what was learnt of an equal grouping, if not of this very object."""
+        if id(grouping) not in self._of_ids:
+            self._of_ids[id(grouping)] = self._known[grouping]
+        return self._of_ids[id(grouping)]
 
     def _found(self, grouping: Grouping, records: Records) -> Array:
         column, attribute = column_of(grouping), grouping.attribute
@@ -70,7 +75,7 @@ class Levels:
     def of_people(self, grouping: Grouping, block: Block) -> Array:
         """Return the level of everybody in a block."""
         places = self.pack.of_people[column_of(grouping)]
-        return np.asarray(self._of_ids[id(grouping)][places[block.base : block.base + block.people]])
+        return np.asarray(self._of(grouping)[places[block.base : block.base + block.people]])
 
     def of_rows(self, grouping: Grouping, units: RowSet) -> Array:
         """Return the level of every row: its own care site or ward, else what its person is."""
@@ -86,7 +91,7 @@ class Levels:
             named.begin,
             named.column(key),
             named.column("care_site"),
-            self._of_ids[id(grouping)],
+            self._of(grouping),
         )
         return out
 

@@ -66,6 +66,8 @@ class Before:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         marks, now = mapped(folder, "people.mark"), mapped(shop.folder, "people.mark")
+        if len(now) == 0:
+            return None  # nobody is left
         numbers = room_aside(shop.folder, len(marks), "int32")
         numbers[:] = Known.of(now, aside=shop.folder).numbers(marks)
         there = numbers[numbers >= 0]

@@ -73,10 +73,11 @@ def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: R
     for some, found in _each(several, connection):
         born, day = found["born"], found["day"]
         counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year)
+        since = np.where(counted, born, EARLIEST_YEAR_OF_BIRTH)  # years that cannot be may have no months
         read["id"][some] = found["person_id"]
         read["group"][some] = np.where(counted, found["sex"].astype(np.int32) * _YEARS + born, -1)
-        read["birth"][some] = _birthdays(born, found["month"], day)
-        read["earliest"][some] = _birthdays(born, found["earliest"], day)
+        read["birth"][some] = _birthdays(since, found["month"], day)
+        read["earliest"][some] = _birthdays(since, found["earliest"], day)
         for one in groups.columns:
             one.take(some, np.where(counted, found[one.column], NOTHING))
         sure = sure and bool(found["sure"][counted].all())

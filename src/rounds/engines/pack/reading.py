@@ -8,6 +8,7 @@ types first is read by DuckDB, as it was checked. Both give the same numbers.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -183,15 +184,19 @@ def _columns_of_our_types(source: Source, wanted: Wanted) -> dict[str, str] | No
     parts = parts_of(source.path)
     if any(part.suffix.lower() != ".parquet" for part in parts):
         return None
-    schema = pl.read_parquet_schema(parts[0])
+    schema = _schema(parts[0])
     called = {name.lower(): name for name in schema}
     named = {name: called[name] for name in wanted.columns if name not in source.missing}
     ours = all(schema[called] in _OURS[wanted.table.column(name).type] for name, called in named.items())
     alike = ours and all(
-        all(found.get(column) == schema[column] for column in named.values())
-        for found in map(pl.read_parquet_schema, parts[1:])
+        all(found.get(column) == schema[column] for column in named.values()) for found in map(_schema, parts[1:])
     )
     return named if alike else None
+
+
+def _schema(path: Path) -> pl.Schema:
+    """Return the columns of a file, whatever its folder is called: a bracket or a star in a name is no pattern."""
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
 
 
 def _by_polars(
