@@ -273,9 +273,12 @@ def _stretches(source: Source, connection: duckdb.DuckDBPyConnection) -> Iterato
         "ORDER BY file_name, row_group_id"
     ).fetchall():
         groups.setdefault(name, []).append(rows)
-    for part, path in enumerate(parts_of(source.path)):
+    parts = list(map(str, parts_of(source.path)))
+    if not groups.keys() <= set(parts):  # called otherwise than we call them: their rows would be left out
+        raise _other_than_checked(source)
+    for part, path in enumerate(parts):
         at, waiting = 0, 0
-        for rows in groups.get(str(path), []):
+        for rows in groups.get(path, []):
             if waiting and waiting + rows > BATCH_ROWS:
                 yield part, at, waiting
                 at, waiting = at + waiting, 0
