@@ -23,7 +23,7 @@ def interval_chart(*, rows: tuple[IntervalRow, ...], title: str) -> Spec:
         rows: from top to bottom.
         title: what the horizontal axis shows.
     """
-    shown, hidden = "Rate, 95% interval", "Withheld: interval"
+    shown, hidden = "Point and 95% interval", "Withheld: interval"
     values = [
         {
             "group": row.label,
