@@ -17,6 +17,7 @@ from typing import Final
 import duckdb
 
 from rounds.measures.events import EventTable
+from rounds.records.table_files import stamp
 from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, TABLES
 
 MonthNumber = int
@@ -145,11 +146,8 @@ def files_seen(files: Iterable[Path]) -> str:
 
     It looks at no content: at names, sizes, places on the disk and the moments the disk itself noted.
     """
-    seen = []
-    for file in files:
-        at = file.stat()
-        seen.append((str(file), at.st_size, at.st_dev, at.st_ino, at.st_mtime_ns, at.st_ctime_ns))
-    return hashlib.sha256(repr((duckdb.__version__, sorted(seen))).encode()).hexdigest()
+    seen = sorted((str(file), file.stat().st_size, *stamp(file)) for file in files)
+    return hashlib.sha256(repr((duckdb.__version__, seen)).encode()).hexdigest()
 
 
 def _summed_up(changes: Mapping[MonthNumber, int]) -> dict[MonthNumber, int]:

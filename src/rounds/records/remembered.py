@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rounds.records.quality import MINIMUM_PEOPLE, LeftOut, QualityReport, Source, rules_of
-from rounds.records.table_files import parts_of
+from rounds.records.table_files import parts_of, seen
 from rounds.storage.atomic import write_private_file
 
 _FORMAT: Final = 1
-_TAIL_BYTES: Final = 65_536
 _SETTLED_SECONDS: Final = 2.0
 """The coarsest clock of a file system: whatever changed more recently may change again and look the same."""
 
@@ -26,8 +25,7 @@ def digest_of_opening(
 ) -> str | None:
     """Return a digest that changes when the records change, or what they are checked for.
 
-    Of each file it takes the name, size, times of change, number on the disk and the last bytes, which in Parquet hold
-    the statistics of every column.
+    Of each file it takes the name and what is `seen` of it.
 
     Args:
         folder: of the tables.
@@ -48,13 +46,7 @@ def digest_of_opening(
         for part in parts_of(source.path):
             about = part.stat()
             newest = max(newest, about.st_mtime, about.st_ctime)
-            said.update(
-                f"{part.relative_to(folder)} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns} "
-                f"{about.st_dev} {about.st_ino} ".encode()
-            )
-            with part.open("rb") as stream:
-                stream.seek(max(0, about.st_size - _TAIL_BYTES))
-                said.update(stream.read())
+            said.update(f"{part.relative_to(folder)} {seen(part)} ".encode())
     return said.hexdigest() if newest < time.time() - _SETTLED_SECONDS else None
 
 

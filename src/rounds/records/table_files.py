@@ -1,6 +1,7 @@
 # ruff: noqa: S608  SQL is built from quoted paths only
 """The files of a table: one, or a folder of them, and SQL that reads them with the place of every row."""
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,9 @@ from rounds.records.importing.sql import pattern
 
 _PART_BITS: Final = 40
 """A row is numbered by its file's place in the folder and, in so many bits, its place in the file."""
+
+
+_TAIL_BYTES: Final = 65_536
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
@@ -41,3 +45,22 @@ def place_of(path: Path, rounds_row: int) -> str:
 def file_list(path: Path) -> str:
     """Return the files of a table as DuckDB's literals."""
     return ", ".join(pattern(part) for part in parts_of(path))
+
+
+def stamp(file: Path) -> list[int]:
+    """Return when and where the disk says that a file was written: another whenever somebody wrote to it since."""
+    about = file.stat()
+    return [about.st_mtime_ns, about.st_ctime_ns, about.st_dev, about.st_ino]
+
+
+def seen(file: Path) -> str:
+    """Return a digest of a file that is seen without reading it: its size, its `stamp` and its last bytes.
+
+    In Parquet the last bytes hold the statistics of every column.
+    """
+    size = file.stat().st_size
+    said = hashlib.sha256(f"{size} {stamp(file)} ".encode())
+    with file.open("rb") as stream:
+        stream.seek(max(0, size - _TAIL_BYTES))
+        said.update(stream.read())
+    return said.hexdigest()

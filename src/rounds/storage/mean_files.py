@@ -16,8 +16,6 @@ from rounds.storage.criteria_files import HadFile, all_of
 from rounds.storage.criteria_parts import Part, refuse_here
 from rounds.storage.defined import Defined
 
-ANY_UNIT = "any"
-
 
 class MeanOf(StrEnum):
     """What units have, of which there is a mean."""

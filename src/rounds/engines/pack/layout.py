@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
-from rounds.records.table_files import parts_of
+from rounds.records.table_files import parts_of, seen, stamp
 
 FORMAT: Final = 4
 MANIFEST: Final = "pack.json"
@@ -36,7 +36,6 @@ WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
 KEY: Final = "key"
 """The file beside the packs with which their people's marks are made."""
-_TAIL_BYTES: Final = 65_536
 _PORTION_BYTES: Final = 1 << 20
 
 Array = npt.NDArray[Any]
@@ -132,24 +131,13 @@ def packs_folder(records: Records) -> Path:
 def digest_of(records: Records) -> str:
     """Return a digest that changes when the records change.
 
-    Of each file it takes name, size, times of change, place on the disk and the last bytes, which in Parquet hold the
-    statistics of every column.
+    Of each file it takes the name and what is `seen` of it.
     """
     said = hashlib.sha256(str(FORMAT).encode())
     for source in records.sources:
         said.update(source.select.replace(str(records.folder), "").encode())
         for part in parts_of(source.path):
             said.update(f"{part.name} {seen(part)} ".encode())
-    return said.hexdigest()
-
-
-def seen(file: Path) -> str:
-    """Return a digest of what the disk says of a file, and of its last bytes."""
-    about = file.stat()
-    said = hashlib.sha256(f"{about.st_size} {_stamp(file)} ".encode())
-    with file.open("rb") as stream:
-        stream.seek(max(0, about.st_size - _TAIL_BYTES))
-        said.update(stream.read())
     return said.hexdigest()
 
 
@@ -197,7 +185,7 @@ def checksums(folder: Path, each: Callable[[Callable[[Path], int], list[Path]], 
 
 def written(folder: Path) -> dict[str, list[int]]:
     """Return when and where the disk says that each array was written."""
-    return {path.name: _stamp(path) for path in sorted(folder.glob("*.npy"))}
+    return {path.name: stamp(path) for path in sorted(folder.glob("*.npy"))}
 
 
 def damaged(folder: Path) -> list[str]:
@@ -224,15 +212,9 @@ def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
     stamps = json.loads((folder / WRITTEN).read_bytes())
     paths = {path.name: path for path in folder.glob("*.npy")}
     return paths.keys() == files.keys() and all(
-        path.stat().st_size == files[name][0]
-        and (_stamp(path) == stamps.get(name) or _checksum(path) == files[name][1])
+        path.stat().st_size == files[name][0] and (stamp(path) == stamps.get(name) or _checksum(path) == files[name][1])
         for name, path in paths.items()
     )
-
-
-def _stamp(path: Path) -> list[int]:
-    about = path.stat()
-    return [about.st_mtime_ns, about.st_ctime_ns, about.st_dev, about.st_ino]
 
 
 def _checksum(path: Path) -> int:

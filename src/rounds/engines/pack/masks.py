@@ -11,7 +11,7 @@ import numpy as np
 from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
-from rounds.engines.pack.layout import Array, NotCovered, PackTable
+from rounds.engines.pack.layout import Array, NotCovered, PackTable, empty_array
 from rounds.engines.pack.row_criteria import RowCriteria, named_levels
 from rounds.engines.pack.steps import (
     ByBirth,
@@ -299,13 +299,7 @@ def _fixed(numbers: Sequence[int]) -> Array:
     return array
 
 
-def _none(kind: type) -> Array:
-    array: Array = np.empty(0, dtype=kind)
-    array.setflags(write=False)
-    return array
-
-
-_NO_FLAGS: Final = _none(np.uint8)
-_NO_VALUES: Final = _none(np.float32)
-_NO_ANSWERS: Final = _none(np.int32)
-_NO_CONCEPTS: Final = _none(np.int64)
+_NO_FLAGS: Final = empty_array("uint8")
+_NO_VALUES: Final = empty_array("float32")
+_NO_ANSWERS: Final = empty_array("int32")
+_NO_CONCEPTS: Final = empty_array("int64")

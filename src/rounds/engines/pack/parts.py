@@ -9,9 +9,9 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from rounds.engines.pack.layout import Array, seen
+from rounds.engines.pack.layout import Array
 from rounds.records.quality import Source
-from rounds.records.table_files import parts_of
+from rounds.records.table_files import parts_of, seen
 
 MOST_PARTS: Final = 1 << 16
 """A row says in two bytes which of the files it is from."""

@@ -120,6 +120,13 @@ def put_in(planes: Array, bits: Any) -> None:  # pragma: no cover
 
 
 @compiled
+def added(one: Any, other: Any, third: Any) -> tuple[Any, Any]:  # pragma: no cover
+    """Return, bit by bit, the sum of three and what is carried over."""
+    half = one ^ other
+    return half ^ third, (one & other) | (half & third)
+
+
+@compiled
 def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pragma: no cover
     """Count in every lane, so many times, eight words that lie as far apart as there are lanes.
 
@@ -131,33 +138,19 @@ def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pra
             place = at + lane
             ones, twos, fours = lanes[lane], lanes[LANES + lane], lanes[2 * LANES + lane]
             odd, even = one[place] & other[place], one[place + LANES] & other[place + LANES]
-            half = ones ^ odd
-            two_a = (ones & odd) | (half & even)
-            ones = half ^ even
+            ones, two_a = added(ones, odd, even)
             odd = one[place + 2 * LANES] & other[place + 2 * LANES]
             even = one[place + 3 * LANES] & other[place + 3 * LANES]
-            half = ones ^ odd
-            two_b = (ones & odd) | (half & even)
-            ones = half ^ even
-            half = twos ^ two_a
-            four_a = (twos & two_a) | (half & two_b)
-            twos = half ^ two_b
+            ones, two_b = added(ones, odd, even)
+            twos, four_a = added(twos, two_a, two_b)
             odd = one[place + 4 * LANES] & other[place + 4 * LANES]
             even = one[place + 5 * LANES] & other[place + 5 * LANES]
-            half = ones ^ odd
-            two_a = (ones & odd) | (half & even)
-            ones = half ^ even
+            ones, two_a = added(ones, odd, even)
             odd = one[place + 6 * LANES] & other[place + 6 * LANES]
             even = one[place + 7 * LANES] & other[place + 7 * LANES]
-            half = ones ^ odd
-            two_b = (ones & odd) | (half & even)
-            ones = half ^ even
-            half = twos ^ two_a
-            four_b = (twos & two_a) | (half & two_b)
-            twos = half ^ two_b
-            half = fours ^ four_a
-            carry = (fours & four_a) | (half & four_b)
-            fours = half ^ four_b
+            ones, two_b = added(ones, odd, even)
+            twos, four_b = added(twos, two_a, two_b)
+            fours, carry = added(fours, four_a, four_b)
             lanes[lane], lanes[LANES + lane], lanes[2 * LANES + lane] = ones, twos, fours
             for level in range(3, _LEVELS):
                 before = lanes[level * LANES + lane]
@@ -170,8 +163,5 @@ def put_lane_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no c
     """Add the number of a lane to the planes."""
     carry = np.uint64(0)
     for level in range(_LEVELS):
-        mine, theirs = planes[level], lanes[level * LANES + lane]
-        half = mine ^ theirs
-        planes[level] = half ^ carry
-        carry = (mine & theirs) | (half & carry)
+        planes[level], carry = added(planes[level], lanes[level * LANES + lane], carry)
     put_in(planes[_LEVELS:], carry)
