@@ -16,7 +16,7 @@ from rounds.engines import pack, reference
 from rounds.engines.duck import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
-from rounds.engines.pack.tallies import ROOM, tally
+from rounds.engines.pack.tallies import PLANES, ROOM, tally
 from rounds.errors import RecordsError
 from rounds.measures.choices import Choose, Touches
 from rounds.measures.criteria import Events, Has, Value
@@ -207,7 +207,11 @@ def test_bits_are_added_up_exactly(word: type[np.unsignedinteger[Any]]) -> None:
     ranges = np.array([0, 90, 1_000, 1_003, 1_004, 29_950, 40_000])
     groups = rng.integers(0, 4, (6, periods))
     totals = np.zeros((4, periods), dtype=np.int64)
-    tally(one, other, people, 95, ranges, 1, groups, periods, totals, np.empty(ROOM, dtype=np.uint64))
+    planes, tally_room = np.zeros(PLANES, dtype=np.uint64), np.empty(ROOM, dtype=np.uint64)
+    half = 15_004  # in two goes, of which the first ends amid a range
+    tally(one[:half], other[:half], half, 95, ranges, 1, groups, periods, totals, planes, False, tally_room)
+    later = 95 + half, ranges, 4, groups, periods, totals, planes, True, tally_room
+    tally(one[half:], other[half:], people - half, *later)
     expected = np.zeros_like(totals)
     place = np.searchsorted(ranges, 95 + np.arange(people), side="right") - 1
     for period in range(periods):

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.tallies import WHOLE, tally
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
+from rounds.engines.pack.tallies import PLANES, WHOLE, tally
 from rounds.measures.strata import AGE_BANDS
 
 Array = npt.NDArray[Any]
@@ -66,7 +66,7 @@ def levels_of_keys(
                 out[row] = level
 
 
-@compiled
+@compiled_making_arrays
 def order_by_level(
     level: Array,
     levels: int,
@@ -108,7 +108,7 @@ def order_by_level(
     begin[some] = number
 
 
-@compiled
+@compiled_making_arrays
 def tally_leveled(
     leveled: Leveled,
     kind: int,
@@ -153,7 +153,8 @@ def tally_leveled(
         for period in range(periods):
             sex, band = group[period] // leveled.bands, group[period] % leveled.bands
             cells[place, period] = sex * by_sex + band * by_band + leveled.level_of[way, first + place]
-    tally(together, together, len(one), 0, edges, 0, cells, periods, totals, room)
+    planes = np.zeros(PLANES, dtype=np.uint64)
+    tally(together, together, len(one), 0, edges, 0, cells, periods, totals, planes, True, room)
 
 
 @compiled

@@ -22,13 +22,27 @@ _ENGINES = Path(__file__).parents[1]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel on its first call and keep the machine code for later processes, where there is a place to."""
+    """Compile a kernel on its first call and keep the machine code for later processes, where there is a place to.
+
+    It makes no array: numba then counts nowhere who holds one, up and down again for every row that is looked at, which
+    takes ten times as long as to look at it. A kernel that makes one after all is refused when it is compiled.
+    """
+    return _compiled(function, counting_holders=False)
+
+
+def compiled_making_arrays(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile as `compiled` a kernel that makes arrays. What it does for every row belongs into one that does not."""
+    return _compiled(function, counting_holders=True)
+
+
+def _compiled(function: Callable[P, R], *, counting_holders: bool) -> Callable[P, R]:
     folder = kept_in()
+    how = numba.njit(nogil=True, cache=folder is not None, _nrt=counting_holders)  # type: ignore[call-overload]  # numba's types leave `_nrt` out
     if folder is None:
-        alone: Callable[P, R] = numba.njit(nogil=True)(function)
+        alone: Callable[P, R] = how(function)
         return alone
     with _numba_keeps_in(folder):
-        kernel: Callable[P, R] = numba.njit(nogil=True, cache=True)(function)
+        kernel: Callable[P, R] = how(function)
     return kernel
 
 

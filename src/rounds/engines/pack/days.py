@@ -23,6 +23,13 @@ _OPEN: Final = 10_000_000
 EVERY_BIT: Final[Masks] = np.full(DAYS, ~np.uint64(0), dtype=np.uint64)
 """The mask of every day that is in every span."""
 EVERY_BIT.setflags(write=False)
+_NO_MASKS: Final[Masks] = np.empty(0, dtype=np.uint64)
+_NO_MASKS.setflags(write=False)
+
+
+def unless_every(masks: Masks) -> Masks:
+    """Return masks of days, or none at all if every day has every bit, so that nobody looks them up."""
+    return _NO_MASKS if masks is EVERY_BIT else masks
 
 
 def day_number(day: date) -> int:

@@ -104,7 +104,7 @@ def over_days(
 
 @compiled
 def counted_days(
-    out: Array,
+    layers: Array,
     base: int,
     starts: Array,
     stops: Array,
@@ -114,21 +114,17 @@ def counted_days(
     last: Array,
     of_last: Array,
     sieve: Sieve,
-    at_least: int,
 ) -> None:  # pragma: no cover
-    """As `over_days`, with a bit only where so many rows have it: one layer of masks for each row that was met."""
-    layers = np.zeros((len(out), at_least), dtype=np.uint64)
-    every = passes_every(sieve)
+    """As `over_days`, with a layer of masks for each row that was met, the first lowest: shape (people, layers)."""
+    highest = layers.shape[1] - 1
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
             mask = of_first[first[row]] & of_last[last[row]]
-            if mask != 0 and (every or passes(sieve, row)):
+            if mask != 0 and passes(sieve, row):
                 who = person[row] - base
-                for place in range(at_least - 1, 0, -1):
+                for place in range(highest, 0, -1):
                     layers[who, place] |= layers[who, place - 1] & mask
                 layers[who, 0] |= mask
-    for who in range(len(out)):
-        out[who] |= layers[who, at_least - 1]
 
 
 @compiled
@@ -151,7 +147,8 @@ def first_rows(
 @compiled
 def of_first_days(
     out: Array,
-    best: Array,
+    day_of: Array,
+    listed: Array,
     base: int,
     starts: Array,
     stops: Array,
@@ -169,36 +166,37 @@ def of_first_days(
 ) -> None:  # pragma: no cover
     """Give everybody the mask of the first day on which they have a row, if they have the age on it.
 
-    `best` is room for a day for everybody. `inside` is empty if every row will do. `year` and `of_year` are, by day,
-    the year and the day of the year. A person's rows of one concept come in the order of their days.
+    `day_of` has for everybody a day after the last, and `listed` is room for one more than there are people. `inside`
+    is empty if every row will do. `year` and `of_year` are, by day, the year and the day of the year.
     """
     out[:] = 0
-    everywhere, several = len(inside) == 0, len(starts) > 1
-    if several:
-        best[:] = 65_535
+    none, number = len(of_first), 0
+    if len(starts) == 1 and len(inside) == 0:  # in the order of days: of each person the first row will do
+        before, start = -1, starts[0]
+        for row in range(start, stops[0]):
+            listed[number] = row - start
+            number += person[row] != before
+            before = person[row]
+        for place in range(number):
+            row = start + listed[place]
+            listed[place] = person[row] - base
+            day_of[listed[place]] = first[row]
+    else:
         for part in range(len(starts)):
             for row in range(starts[part], stops[part]):
-                who = person[row] - base
-                if everywhere or inside[row] != 0:
-                    best[who] = min(best[who], first[row])
-    for part in range(len(starts)):
-        before = -1
-        for row in range(starts[part], stops[part]):
-            who = person[row] - base
-            fresh = who != before
-            if everywhere or inside[row] != 0:
-                before = who
-            else:
-                fresh = False
-            day = first[row]
-            mask = of_first[day]
-            # Few rows lie in a period, and a processor that guesses so is right: this is asked before the rest.
-            if mask != 0 and fresh and not (several and best[who] != day):
-                age = year[day] - born[base + who]
-                if birthdays and of_year[day] < of_year[birth[base + who]]:
-                    age -= 1
-                if low <= age <= high:
-                    out[who] = mask
+                if len(inside) == 0 or inside[row] != 0:
+                    who = person[row] - base
+                    before = day_of[who]
+                    day_of[who] = min(before, np.int32(first[row]))
+                    listed[number] = who
+                    number += before == none
+    for place in range(number):
+        who = listed[place]
+        day = day_of[who]
+        age = year[day] - born[base + who]
+        if birthdays:
+            age -= of_year[day] < of_year[birth[base + who]]
+        out[who] = of_first[day] if low <= age <= high else 0
 
 
 @compiled

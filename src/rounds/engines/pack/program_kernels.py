@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from rounds.engines.pack.addresses import array_at, pointer_to
 from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
 from rounds.engines.pack.kernels import FAR, seek
-from rounds.engines.pack.tallies import ROOM, tally
+from rounds.engines.pack.scan_kernels import scan, scan_days, scan_times
+from rounds.engines.pack.tallies import PLANES, ROOM, tally
 
 Array = npt.NDArray[Any]
 
@@ -21,75 +22,7 @@ SCAN, UNITE, AND, OR, AND_NOT, NOT, OF_RANGE, OF_BIRTH, CLEAR, COUNT, TALLY, TAL
 """What an operation does; its numbers are explained where `run` reads them."""
 
 
-@compiled
-def scan(
-    out: Array,
-    person: Array,
-    first: Array,
-    of_first: Array,
-    last: Array,
-    of_last: Array,
-    inside: Array,
-    ranges: Array,
-    cursor: Array,
-    base: int,
-    end: int,
-) -> None:  # pragma: no cover
-    """Gather the masks of rows of people from `base` to `end`: a layer for each row that was met, the first lowest."""
-    layers = out.shape[0]
-    out[:] = 0
-    for place in range(len(ranges)):
-        row, stop = cursor[place], ranges[place, 1]
-        while row < stop and person[row] < end:
-            if len(of_last) == 0:
-                mask = of_first[first[row]]
-            elif len(of_first) == 0:
-                mask = of_last[last[row]]
-            else:
-                mask = of_first[first[row]] & of_last[last[row]]
-            if len(inside) > 0 and inside[row] == 0:
-                mask = np.uint64(0)
-            who = person[row] - base
-            for layer in range(layers - 1, 0, -1):
-                out[layer, who] |= out[layer - 1, who] & mask
-            out[0, who] |= mask
-            row += 1
-        cursor[place] = row
-
-
-@compiled
-def scan_days(
-    out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
-) -> None:  # pragma: no cover
-    """As `scan`, for the commonest case: one layer, one day, every row."""
-    out[:] = 0
-    for place in range(len(ranges)):
-        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
-        for row in range(cursor[place], stop):
-            out[person[row] - base] |= of_day[day[row]]
-        cursor[place] = stop
-
-
-@compiled
-def scan_times(
-    out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
-) -> None:  # pragma: no cover
-    """As `scan_days`, with a layer for each time that a period was met."""
-    layers = out.shape[0]
-    out[:] = 0
-    for place in range(len(ranges)):
-        stop = seek(person, cursor[place], ranges[place, 1], end, FAR)
-        for row in range(cursor[place], stop):
-            mask = of_day[day[row]]
-            if mask != 0:
-                who = person[row] - base
-                for layer in range(layers - 1, 0, -1):
-                    out[layer, who] |= out[layer - 1, who] & mask
-                out[0, who] |= mask
-        cursor[place] = stop
-
-
-@compiled
+@compiled_making_arrays
 def masks_at(work: Array, given: Array, place: int, offset: int, people: int) -> Array:  # pragma: no cover
     """Return the masks at a place: below 0 those that were given for the block."""
     return work[place, :people] if place >= 0 else given[-place - 1, offset : offset + people]
@@ -109,7 +42,7 @@ def join_common(out: Array, one: Array, other: Array, people: int) -> None:  # p
         out[who] |= one[who] & other[who]
 
 
-@compiled
+@compiled_making_arrays
 def run(
     operations: Array,
     tables: Array,
@@ -156,6 +89,7 @@ def run(
             person = array_at(pointer_to(about[0]), (about[4],), np.int32)
             for place in range(operations[number, 6], operations[number, 7]):
                 cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base, FAR)
+    planes = np.zeros((len(totals), PLANES), dtype=np.uint64)
     first_range = int(np.searchsorted(edges, base, side="right")) - 1
     for offset in range(0, people, work.shape[1]):
         some = min(work.shape[1], people - offset)
@@ -219,7 +153,8 @@ def run(
                 asked = masks_at(work, given, one, offset, work.shape[1])
                 met = masks_at(work, given, two, offset, work.shape[1])
                 periods = operations[number, 5]
-                tally(asked, met, some, start, edges, first_range, groups[chunk], periods, totals[to], room)
+                of_tally = totals[to], planes[to], offset + some == people, room
+                tally(asked, met, some, start, edges, first_range, groups[chunk], periods, *of_tally)
             elif kind == TALLY_LEVELED:  # to: where its totals begin; then as above, and then kind and number of cells
                 periods, cells = operations[number, 5], operations[number, 7]
                 tally_leveled(

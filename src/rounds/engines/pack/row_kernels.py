@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
 from rounds.engines.pack.kernels import Moments, precedes
 from rounds.measures.choices import Choose
 
@@ -17,7 +17,7 @@ ANY, FIRST, LAST = 0, 1, 2
 CHOOSE: Final = {Choose.ANY: ANY, Choose.FIRST: FIRST, Choose.LAST: LAST}
 
 
-@compiled
+@compiled_making_arrays
 def merged(
     starts: Array,
     stops: Array,
@@ -86,7 +86,8 @@ def _sort(rows: Array, spare: Array, moments: Moments) -> None:  # pragma: no co
                 else:
                     spare[place] = rows[right]
                     right += 1
-        rows[:] = spare[: len(rows)]
+        for place in range(len(rows)):
+            rows[place] = spare[place]
         run *= 2
 
 
@@ -109,7 +110,7 @@ def kept(rows: Array, begin: Array, flags: Array, first: bool, out: Array, out_b
     return number
 
 
-@compiled
+@compiled_making_arrays
 def people_having(
     out: Array,
     begin: Array,

@@ -15,7 +15,8 @@ from rounds.engines.pack.program import Program
 from rounds.engines.pack.program_kernels import run
 
 PEOPLE_AT_A_TIME: Final = 2_048
-"""Few enough that several masks of everybody fit into the fastest cache."""
+"""If a mask has 64 bits; with shorter masks as many times more. Few enough that several masks of everybody fit into
+the fastest cache."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -39,7 +40,8 @@ class Runner:
         """Add a block to the totals."""
         given, pack = self.program.given, self.program.pack
         if self._given.shape[1] < block.people:
-            whole = -(-block.people // PEOPLE_AT_A_TIME) * PEOPLE_AT_A_TIME
+            at_a_time = self.work.shape[1]
+            whole = -(-block.people // at_a_time) * at_a_time
             self._given = np.empty((len(given), whole), dtype=self.work.dtype)
         for place, step in enumerate(given):
             step.masks(block, self._given[place, : block.people])
@@ -73,6 +75,7 @@ def runner_of(program: Program) -> Runner:
         rows.append([*known, 0, len(column["person"])])
         rows.append([*known, address_of(column["inside"], "u1"), len(column["person"])])
     ranges = np.array(program.ranges, dtype=np.int64).reshape(-1, 2)
+    at_a_time = PEOPLE_AT_A_TIME * 8 // np.dtype(program.word).itemsize
     return Runner(
         program=program,
         tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
@@ -80,9 +83,9 @@ def runner_of(program: Program) -> Runner:
         cursor=np.zeros(len(ranges), dtype=np.int64),
         of_days=_stacked(program, program.of_days, DAYS),
         of_ranges=_stacked(program, program.of_ranges, len(program.pack.ranges) - 1),
-        work=np.empty((program.places, PEOPLE_AT_A_TIME), dtype=program.word),
+        work=np.empty((program.places, at_a_time), dtype=program.word),
         totals=np.zeros((len(program.tallies), program.group_number, program.groups.shape[2]), dtype=np.int64),
-        leveled=program.leveled.room(PEOPLE_AT_A_TIME),
+        leveled=program.leveled.room(at_a_time),
         kept=np.empty((len(program.kept), BLOCK_PEOPLE if program.kept else 0), dtype=np.uint64),
     )
 

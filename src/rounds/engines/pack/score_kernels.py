@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled_making_arrays
 
 Array = npt.NDArray[Any]
 
@@ -26,7 +26,7 @@ class Given(NamedTuple):
     stay: Array
 
 
-@compiled
+@compiled_making_arrays
 def sets_of(
     given: Given, if_missing: Array, begin: Array, first: Array, minute: Array, value: Array, visit: Array, stay: Array
 ) -> int:  # pragma: no cover

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
 from rounds.engines.pack.kernels import Moments, precedes
 
 Array = npt.NDArray[Any]
@@ -56,7 +56,7 @@ def look_up_place(ids: Array, base: int, places: Array, found: Array) -> None:  
         found[row] = places[at] if 0 <= at < len(places) else -1
 
 
-@compiled
+@compiled_making_arrays
 def by_slot(person: Array, width: int, bounds: Array, order: Array) -> None:  # pragma: no cover
     """Order rows by slots of so many people each; those of slot s come to bounds[s]..bounds[s + 1].
 
@@ -129,7 +129,7 @@ def make_keys(
 _DIGIT = 11
 
 
-@compiled
+@compiled_making_arrays
 def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
     """Return the order that sorts keys of so many bits, and sort them: eleven bits a pass, the lowest first.
 

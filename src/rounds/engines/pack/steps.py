@@ -7,7 +7,8 @@ from typing import Final, Protocol
 import numpy as np
 
 from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only
-from rounds.engines.pack.days import Masks, days_of_year, years
+from rounds.engines.pack.choice_kernels import Asked, in_order, of_chosen_rows
+from rounds.engines.pack.days import DAYS, Masks, days_of_year, unless_every, years
 from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_first_days, of_rows, of_spans, over_days
 from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.levels import Levels
@@ -115,11 +116,13 @@ class HavingAny:
         starts, stops = self.coded.of_block(block.number)
         table = self.coded.table
         person, first, last = table.columns["person"], table.first, table.last
-        rows = (out, block.base, starts, stops, person, first, self.of_first, last, self.of_last)
+        rows = block.base, starts, stops, person, first, self.of_first, last, self.of_last, self.sieve
         if self.at_least == 1:
-            over_days(*rows, self.sieve)
+            over_days(out, *rows)
         else:
-            counted_days(*rows, self.sieve, self.at_least)
+            layers = np.zeros((block.people, self.at_least), dtype=np.uint64)
+            counted_days(layers, *rows)
+            out[:] = layers[:, -1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,9 +141,11 @@ class HavingFirstDay:
     def masks(self, block: Block, out: Masks) -> None:
         starts, stops = self.coded.of_block(block.number)
         column, pack = self.coded.table.columns, block.pack
+        room = np.empty(block.people + 1, dtype=np.int32)
         of_first_days(
             out,
-            np.empty(block.people if len(starts) > 1 else 0, dtype=np.uint16),
+            np.full(block.people, DAYS, dtype=np.int32),
+            room,
             block.base,
             starts,
             stops,
@@ -184,6 +189,40 @@ class HavingFirst:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HavingChosen:
+    """The windows in which somebody's first row, or last, passes a sieve: one pass over few codes' rows in order."""
+
+    coded: Coded
+    sieve: Sieve
+    """What rows are asked about."""
+    provided: Sieve
+    """What the one that is chosen must be."""
+    of_first: Masks
+    of_last: Masks
+    last: bool
+
+    def masks(self, block: Block, out: Masks) -> None:
+        out.fill(0)
+        starts, stops = self.coded.of_block(block.number)
+        table, moments = self.coded.table, moments_of(self.coded.table)
+        person = table.columns["person"]
+        one_part = len(starts) == 1
+        rows = _NO_ROWS if one_part else in_order(starts, stops, person, moments)
+        of_chosen_rows(
+            out,
+            block.base,
+            starts[0] if one_part else 0,
+            stops[0] - starts[0] if one_part else len(rows),
+            rows,
+            person,
+            moments,
+            Asked(unless_every(self.of_first), table.last, unless_every(self.of_last), self.sieve),
+            self.provided,
+            self.last,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HavingRows:
     """The windows in which somebody has rows, in the general case: rows are brought into order, person by person."""
 
@@ -215,5 +254,6 @@ class HavingRows:
 
 
 _ALL_INSIDE: Final = empty_array("uint8")
+_NO_ROWS: Final = np.empty(0, dtype=np.int64)
 
 Step = SameInRange | ByBirth | Combined | Contrary | Worked

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
 
 Array = npt.NDArray[Any]
 
@@ -18,8 +18,9 @@ LANES: Final = 16
 _LEVELS: Final = 8
 """How high a lane counts before it is emptied: below 2 to this power."""
 _AT_ONCE: Final = 8 * LANES
-_PLANES: Final = 40
-ROOM: Final = _LEVELS * LANES + _PLANES
+PLANES: Final = 40
+_FOLDED: Final = _LEVELS + LANES.bit_length() - 1
+ROOM: Final = _FOLDED * LANES + _AT_ONCE
 """Words that a tally needs to work in."""
 _FEW: Final = ((1 << _LEVELS) - 8) // 8
 """How many times eight may be added to a lane."""
@@ -36,13 +37,16 @@ def tally(
     groups: Array,
     periods: int,
     totals: Array,
+    planes: Array,
+    last: bool,
     room: Array,
 ) -> None:  # pragma: no cover
     """Add up, over some people, the bits that two masks share.
 
     Words of 64 bits, each the masks of one person or of several, go through a tree of carry-save adders, eight of each
     lane at a time, so that a bit costs a fraction of an instruction. Plane l of a counter holds, for every period, bit
-    l of its number.
+    l of its number. Making numbers of planes takes as long as counting thousands of people, so a range of people that
+    is not at its end stays in planes until the next call.
 
     Args:
         one: a mask for each person, of 16, 32 or 64 bits, and room to a whole word of 64.
@@ -54,52 +58,73 @@ def tally(
         groups: the group of a range in each period, shape (ranges, at least so many periods).
         periods: how many there are.
         totals: shape (groups, at least so many periods), added to.
+        planes: `PLANES` words: what was counted of the first range before, and then of the last; at first zeros.
+        last: whether no more people come: then nothing stays in planes.
         room: `ROOM` words with anything in them.
 
     Source: Mula, Kurz and Lemire (2018), Computer Journal 61:111-120 (Harley and Seal's counter).
     """
-    lanes, planes = room[: _LEVELS * LANES], room[_LEVELS * LANES :]
-    numbers = np.empty(64, dtype=np.int64)
+    at, place = 0, first_range
+    while at < people:
+        end = ranges[place + 1] - base
+        gather(one, other, at, min(end, people), planes, room)
+        at = min(end, people)
+        if end <= people or last:
+            settle(planes, 8 * one.itemsize, groups[place], periods, totals)
+        place += 1
+
+
+@compiled
+def gather(one: Array, other: Array, at: int, stop: int, planes: Array, room: Array) -> None:  # pragma: no cover
+    """Add the bits that two masks share of people from `at` to `stop` to the planes."""
     width = 8 * one.itemsize
     each = 64 // width
     words, others = one.view(np.uint64), other.view(np.uint64)
-    at = 0
-    place = first_range
-    while at < people:
-        stop = min(ranges[place + 1] - base, people)
-        planes[:] = 0
-        if at % each != 0:
-            word, since = at // each, at % each
-            until = min(stop - word * each, each)
-            put_in(planes, words[word] & others[word] & slots(since, until, width))
-            at = word * each + until
-        word, end = at // each, stop // each
-        while end - word >= _AT_ONCE:
-            lanes[:] = 0
-            times = min((end - word) // _AT_ONCE, _FEW)
-            until = word + times * _AT_ONCE
-            in_lanes(words[word:until], others[word:until], times, lanes)
-            for lane in range(LANES):
-                put_lane_in(planes, lanes, lane)
-            word = until
-        for left in range(word, end):
-            put_in(planes, words[left] & others[left])
-        at = max(at, end * each)
-        if at < stop:
-            put_in(planes, words[end] & others[end] & slots(0, stop - at, width))
-            at = stop
-        highest = _PLANES
-        while highest > 0 and planes[highest - 1] == 0:
-            highest -= 1
-        numbers[:periods] = 0
-        for level in range(highest):
-            for slot in range(each):
-                plane = planes[level] >> np.uint64(slot * width)
-                for period in range(periods):
-                    numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
-        for period in range(periods):
-            totals[groups[place, period], period] += numbers[period]
-        place += 1
+    if at % each != 0:
+        word, since = at // each, at % each
+        until = min(stop - word * each, each)
+        put_in(planes, words[word] & others[word] & slots(since, until, width))
+        at = word * each + until
+    word, end = at // each, stop // each
+    at = max(at, end * each)
+    lanes, rest = room[: _FOLDED * LANES], room[_FOLDED * LANES :]
+    while word < end or at < stop:
+        lanes[: _LEVELS * LANES] = 0
+        times = min((end - word) // _AT_ONCE, _FEW - 1)
+        until = word + times * _AT_ONCE
+        in_lanes(words[word:until], others[word:until], times, lanes)
+        word = until
+        if end - word < _AT_ONCE:  # what is left goes the same way, with zeros to fill up: word by word takes longer
+            left = end - word
+            for place in range(left):
+                rest[place] = words[word + place] & others[word + place]
+            rest[left:] = 0
+            if at < stop:
+                rest[left] = words[end] & others[end] & slots(0, stop - at, width)
+                at = stop
+            in_lanes(rest, rest, 1, lanes)
+            word = end
+        fold(lanes)
+        put_number_in(planes, lanes)
+
+
+@compiled_making_arrays
+def settle(planes: Array, width: int, group: Array, periods: int, totals: Array) -> None:  # pragma: no cover
+    """Add what is in the planes, of masks of some width, to the totals of a group in each period; leave zeros."""
+    highest = PLANES
+    while highest > 0 and planes[highest - 1] == 0:
+        highest -= 1
+    if highest == 0:
+        return
+    numbers = np.zeros(periods, dtype=np.int64)
+    for level in range(highest):
+        for slot in range(64 // width):
+            plane = planes[level] >> np.uint64(slot * width)
+            for period in range(periods):
+                numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
+    planes[:highest] = 0
+    for period in range(periods):
+        totals[group[period], period] += numbers[period]
 
 
 @compiled
@@ -159,9 +184,27 @@ def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pra
 
 
 @compiled
-def put_lane_in(planes: Array, lanes: Array, lane: int) -> None:  # pragma: no cover
-    """Add the number of a lane to the planes."""
+def fold(lanes: Array) -> None:  # pragma: no cover
+    """Add the numbers of all lanes up in the first: half of them to the other half, until one is left."""
+    number, half = _LEVELS, LANES // 2
+    while half >= 1:
+        top = number * LANES
+        lanes[top : top + half] = 0
+        for level in range(number):
+            low, high = (
+                lanes[level * LANES : level * LANES + half],
+                lanes[level * LANES + half : level * LANES + 2 * half],
+            )
+            carry = lanes[top : top + half]
+            for lane in range(half):
+                low[lane], carry[lane] = added(low[lane], high[lane], carry[lane])
+        number, half = number + 1, half // 2
+
+
+@compiled
+def put_number_in(planes: Array, lanes: Array) -> None:  # pragma: no cover
+    """Add the number of the first lane, which is all of them, to the planes."""
     carry = np.uint64(0)
-    for level in range(_LEVELS):
-        planes[level], carry = added(planes[level], lanes[level * LANES + lane], carry)
-    put_in(planes[_LEVELS:], carry)
+    for level in range(_FOLDED):
+        planes[level], carry = added(planes[level], lanes[level * LANES], carry)
+    put_in(planes[_FOLDED:], carry)

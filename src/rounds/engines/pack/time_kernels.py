@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.compiled import compiled, compiled_making_arrays
 
 Array = npt.NDArray[Any]
 
@@ -79,7 +79,7 @@ def alive(
     out.begin[len(died)] = number
 
 
-@compiled
+@compiled_making_arrays
 def tally_time(
     base: int,
     asked: Array,
