@@ -2,7 +2,8 @@
 
 Counts an eleven-rule trial over a synthetic population and refuses to print a time if pack and SQL differ. Read the
 ratios, not the seconds. With `--duckcdm` the package in that folder (`pip install --target`) counts the same ATLAS
-JSON over the same files, with the same threads.
+JSON over the same files, with the same threads; with `--circepy` ohdsi-circepy does, in a Python that has it and
+`duckdb<2`.
 
     .venv/bin/rounds synthetic --preset region region
     .venv/bin/python benchmarks/funnel.py region/sites/site-01/records
@@ -11,6 +12,7 @@ JSON over the same files, with the same threads.
 import argparse
 import itertools
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,6 +47,7 @@ def main() -> None:
     options.add_argument("--pack", type=Path, help="where the pack is or is to be built, if not beside the records")
     options.add_argument("--no-sql", action="store_true", help="count from the pack only")
     options.add_argument("--duckcdm", type=Path, help="a folder with the package duckcdm")
+    options.add_argument("--circepy", type=Path, help="a Python that has ohdsi-circepy")
     given = options.parse_args()
     definition = read_circe(TRIAL.read_text(encoding="utf-8"), name="trial")
     records = open_records(given.records, site="site-01", as_of=AS_OF)
@@ -72,6 +75,11 @@ def main() -> None:
                 if events != dict(slow.judged.events):
                     sys.exit("duckcdm finds other events")
                 print(f"duckcdm                  {peer * 1e3:>12,.0f} ms, {peer / cold:,.0f} times as long")
+        if given.circepy:
+            people, peer = _in_circepy(given.circepy, given.records)
+            if people != found.rules[-1].people_remaining:
+                sys.exit("circepy finds other people")
+            print(f"ohdsi-circepy            {peer * 1e3:>12,.0f} ms, {peer / cold:,.0f} times as long")
 
 
 _RULES = range(2, 11)
@@ -149,6 +157,13 @@ def _in_duckcdm(package: Path, records: Path) -> tuple[dict[int, int], float]:
         _, taken = _timed(lambda: source.execute_script(render(sql), cursor))
         masks = "SELECT inclusion_rule_mask, person_count FROM results.cohort_inclusion_result WHERE mode_id = 0"
         return dict(cursor.execute(masks).fetchall()), taken
+
+
+def _in_circepy(python: Path, records: Path) -> tuple[int, float]:
+    """Return how many people meet every rule, as ohdsi-circepy finds them, and how long that takes."""
+    script = Path(__file__).with_name("circepy_cohort.py")
+    said = subprocess.run([python, script, records, TRIAL], check=True, capture_output=True, text=True).stdout.split()
+    return int(said[0]), float(said[1])
 
 
 if __name__ == "__main__":
