@@ -14,12 +14,14 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
+    Graded,
     Has,
     InGroup,
     Lies,
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -192,8 +194,14 @@ class _Asked:
             case AnyOf():
                 met = " + ".join(f"CASE WHEN {self.sql(part)} THEN 1 ELSE 0 END" for part in criterion.of)
                 return f"({met} >= {criterion.at_least})"
+            case Reaches():
+                return f"({' + '.join(map(self._points, criterion.of))} >= {criterion.at_least})"
             case Not():
                 return f"(NOT {self.sql(criterion.of)})"
+
+    def _points(self, graded: Graded) -> str:
+        cases = " ".join(f"WHEN {self.sql(given.to)} THEN {given.points}" for given in graded.given)
+        return f"CASE {cases} ELSE 0 END"
 
     def _in_group(self, asked: InGroup) -> str:
         join, (place,) = group_joins(self.plan, (asked.grouping,), "u", of_rows=True)
