@@ -45,7 +45,9 @@ class PersonScore:
     def __post_init__(self) -> None:
         most = sum(graded.most for graded in self.of)
         if not 1 <= most <= MOST_POINTS:
-            raise DefinitionError(f"score {self.id}: its points add up to 1 to {MOST_POINTS}, not to {most}")
+            raise DefinitionError(
+                f"score {self.id}: its points add up to 1 to {MOST_POINTS}, not to {most}", field="points"
+            )
         for graded in self.of:
             for given in graded.given:
                 check_in_score(given.to)

@@ -224,10 +224,10 @@ def _not(criterion: Criterion, of: EventTable | None) -> str:
 def _points(asked: Reaches, of: EventTable | None) -> str:
     """Return what a score is called and what it gives points for, the most points of each kind first."""
     of_each = [
-        ", else ".join(f"{given.points} for {criterion_in_words(given.to, of=of)}" for given in graded.given)
+        ", else ".join(f"{given.points}: {criterion_in_words(given.to, of=of)}" for given in graded.given)
         for graded in asked.of
     ]
-    return f"“{asked.title}” (points add up: {'; '.join(of_each)})"
+    return f"“{asked.title}” (points that add up: {'; '.join(of_each)})"
 
 
 def _noun(events: Events | Scored, *, many: bool) -> str:

@@ -221,7 +221,7 @@ class InCohortFile(Part):
 class ScoresFile(Part):
     """`scores: {score: cha2ds2-vasc, at_least: 2, on: start, from: any time}`: points of the person on a day."""
 
-    names: ClassVar = {"last": "on"}
+    names: ClassVar = {"last": "from"}
 
     score: PersonScoreName
     at_least: int | None = None

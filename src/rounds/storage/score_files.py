@@ -1,6 +1,7 @@
 """What the YAML of a score looks like, and how it becomes one of our own types."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -8,7 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from rounds.errors import DefinitionError
 from rounds.measures.criteria import Given, Graded
 from rounds.measures.person_scores import PersonScore, check_in_score
-from rounds.measures.scores import Component, Score, ScoredTable
+from rounds.measures.scores import Component, Score, ScoredTable, check_only_if
 from rounds.measures.scores import Step as ScoreStep
 from rounds.storage.criteria_files import CriterionFile, Written, all_of, alone, written
 from rounds.storage.criteria_parts import CodesName, refuse_here
@@ -38,6 +39,8 @@ class ComponentFile(Definition):
     steps: tuple[StepFile, ...] = ()
     answers: dict[CodesName, int] = Field(default_factory=dict)
     if_missing: int | None = None
+    only_if: dict[Identifier, int] = Field(default_factory=dict)
+    """`{oxygen: 2}`: asked only in sets in which the component `oxygen` gives 2 points."""
 
     def to_component(self, component_id: str, defined: Defined) -> Component:
         return Component(
@@ -48,6 +51,7 @@ class ComponentFile(Definition):
             steps=tuple(ScoreStep(up_to=step.up_to, points=step.points) for step in self.steps),
             answers=tuple((defined.codes(named), points) for named, points in self.answers.items()),
             if_missing=self.if_missing,
+            only_if=tuple(self.only_if.items()),
         )
 
 
@@ -72,8 +76,15 @@ class ScoreFile(Definition):
             for component, given in self.points.items():
                 for points, criteria in given.items():
                     _check_given(criteria, defined, "points", component, points)
+            for component in self.components:
+                refuse_here(partial(self._check_component, component, defined), None, "components", component)
             refuse_here(lambda: self.to_score(defined))
         return self
+
+    def _check_component(self, named: str, defined: Defined) -> None:
+        component = self.components[named].to_component(named, defined)
+        others = (one.to_component(name, defined) for name, one in self.components.items() if name != named)
+        check_only_if(component, tuple(others))
 
     def to_score(self, defined: Defined) -> Score | PersonScore:
         if self.author == self.reviewer:
