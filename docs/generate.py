@@ -70,6 +70,15 @@ def measures_page() -> str:
     for standard in library.standards:
         people = ", ".join(f"{band} {sex}: {number:,}" for (band, sex), number in standard.people)
         parts.append(f"| {standard.title} (`{standard.id}`) | {standard.version} | {people} |")
+    parts.append("\n# Scores\n\n| score | version | of | points for |\n|---|---|---|---|")
+    for score in library.scores:
+        names = ", ".join(component.id for component in score.components)
+        parts.append(f"| {score.title} (`{score.id}`) | {score.version} | observations at the same minute | {names} |")
+    for score in library.person_scores:
+        most = sum(graded.most for graded in score.of)
+        parts.append(
+            f"| {score.title} (`{score.id}`) | {score.version} | people | {len(score.of)} things, {most} at most |"
+        )
     parts.append("\n# Cohorts\n")
     parts.append("| cohort | version | definition |\n|---|---|---|")
     for cohort in library.cohorts:

@@ -17,13 +17,16 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
+from rounds.measures.criteria import Age, Events, Given, Graded, Has, Observed
 from rounds.measures.definitions import Measure
-from rounds.measures.events import Detail
+from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain, Period
+from rounds.measures.person_scores import PersonScore
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
+from rounds.measures.windows import Anchor
 from rounds.records.tables import CONCEPT_ANCESTOR, TABLES, ColumnType
 from rounds.storage.defined import Defined
 from rounds.storage.library_files import MeasureFile
@@ -113,6 +116,52 @@ WARNING = Score(
             answers=((_CODES["smokes"], 2),),
             if_missing=0,
         ),
+    ),
+)
+
+
+BREATHING = Score(
+    id="breathing",
+    version=1,
+    title="Breathing",
+    components=(
+        Component(
+            id="smoking",
+            codes=_CODES["smoking-status"],
+            table=ScoredTable.OBSERVATION,
+            answers=((_CODES["smokes"], 1),),
+            if_missing=0,
+        ),
+        Component(
+            id="rate", codes=_CODES["heart-rate"], steps=(Step(up_to=90.0, points=0), Step(up_to=None, points=2))
+        ),
+        Component(
+            id="sugar-of-smokers",
+            codes=_CODES["hba1c"],
+            steps=(Step(up_to=48.0, points=0), Step(up_to=None, points=4)),
+            only_if=(("smoking", 1),),
+        ),
+    ),
+)
+
+
+def _had(codes: str) -> Has:
+    return Has(events=Events(table=EventTable.CONDITION_OCCURRENCE, codes=_CODES[codes], where=Observed()))
+
+
+RISK = PersonScore(
+    id="risk",
+    version=1,
+    title="Risk",
+    of=(
+        Graded(
+            given=(
+                Given(points=2, to=Age(low=75, at=Anchor.END)),
+                Given(points=1, to=Age(low=65, at=Anchor.END)),
+            )
+        ),
+        Graded(given=(Given(points=3, to=_had("diabetes")),)),
+        Graded(given=(Given(points=1, to=_had("fall")),)),
     ),
 )
 
@@ -247,7 +296,8 @@ def read_measure(text: str, scratch: Path) -> Measure:
     unsaid = "".join(f"{field}: {value}\n" for field, value in _UNSAID.items() if field not in said)
     path = scratch / "measure.yaml"
     path.write_text(f"{text.rstrip()}\n{unsaid}", encoding="utf-8")
-    find = Defined(code_lists=CODE_LISTS, scores=(WARNING,), cohorts=COHORTS, groupings=GROUPINGS)
+    scores = (WARNING, BREATHING)
+    find = Defined(code_lists=CODE_LISTS, scores=scores, person_scores=(RISK,), cohorts=COHORTS, groupings=GROUPINGS)
     return read_yaml(path, MeasureFile, context=find).to_measure(find)
 
 

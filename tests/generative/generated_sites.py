@@ -23,12 +23,15 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
+    Given,
+    Graded,
     Has,
     InGroup,
     Lies,
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -269,6 +272,20 @@ SCORE = Score(
         Component(
             id="asked", codes=DRUG, table=ScoredTable.OBSERVATION, steps=(Step(up_to=None, points=1),), if_missing=4
         ),
+        Component(
+            id="needed",
+            codes=DRUG,
+            steps=(Step(up_to=6.5, points=8), Step(up_to=None, points=16)),
+            only_if=(("sign", 0), ("asked", 4)),
+        ),
+        Component(
+            id="besides",
+            codes=PARENT,
+            table=ScoredTable.OBSERVATION,
+            answers=((DRUG, 32),),
+            if_missing=64,
+            only_if=(("spoken", 2),),
+        ),
     ),
 )
 
@@ -277,7 +294,8 @@ SCORE = Score(
 def scored(draw: st.DrawFn, *, depth: int) -> Scored:
     asked = depth > 0 and draw(st.sampled_from((True, True, True, False)))
     where = draw(criteria(of=EventTable.MEASUREMENT, depth=depth - 1, like_rows=True)) if asked else None
-    score = SCORE if draw(st.booleans()) else replace(SCORE, components=SCORE.components[:1])
+    number = draw(st.sampled_from((1, 3, len(SCORE.components))))
+    score = replace(SCORE, components=SCORE.components[:number])
     return Scored(score=score, where=where, first=draw(st.booleans()))
 
 
@@ -290,7 +308,7 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
     kinds += [Marked] * 2 if details else []
     kinds += [Lies] * 2 if draw(st.integers(0, 4)) == 0 else []
-    kinds += [AllOf, AllOf, AnyOf, AnyOf, Not, Not] if depth > 0 else []
+    kinds += [AllOf, AllOf, AnyOf, AnyOf, Reaches, Reaches, Not, Not] if depth > 0 else []
     kind = draw(st.sampled_from(kinds))
     inner = criteria(of=of, depth=depth - 1, like_rows=like_rows)
     if kind is Age:
@@ -318,8 +336,21 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
         return draw(having(of=of, depth=depth))
     if kind is Not:
         return Not(of=draw(inner))
+    if kind is Reaches:
+        return draw(reaching(inner))
     several = tuple(draw(st.lists(inner, min_size=1, max_size=3)))
     return AllOf(of=several) if kind is AllOf else AnyOf(of=several, at_least=draw(st.integers(1, len(several))))
+
+
+@st.composite
+def reaching(draw: st.DrawFn, inner: st.SearchStrategy[Criterion]) -> Reaches:
+    points = st.lists(st.sampled_from((1, 1, 2, 3, 5)), min_size=1, max_size=2, unique=True)
+    of = [
+        Graded(given=tuple(Given(points=one, to=draw(inner)) for one in sorted(draw(points), reverse=True)))
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    most = sum(graded.most for graded in of)
+    return Reaches(title="Points", of=tuple(of), at_least=draw(st.sampled_from((1, max(1, most // 2), most))))
 
 
 def groups_of(of: EventTable | None) -> list[Stratum]:

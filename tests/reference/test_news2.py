@@ -1,21 +1,24 @@
-"""NEWS2 against its published chart, and against scores that were planted in invented records.
+"""NEWS2 and qSOFA against their published charts, and against scores that were planted in invented records.
 
-Chart: Royal College of Physicians (2017), National Early Warning Score (NEWS) 2, chart 1, SpO2 scale 1. Each row below
-is a parameter, the first and the last value of a step as printed, and its points.
+Charts: Royal College of Physicians (2017), National Early Warning Score (NEWS) 2, chart 1, SpO2 scales 1 and 2; Singer
+and others (2016), JAMA 315:801-810, box 4 (qSOFA). Each row below is a parameter, the first and the last value of a
+step as printed, and its points.
 """
 
+import csv
 import json
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
+from every_engine import Engine, packed
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, reference
 from rounds.engines.duck import Asked
-from rounds.measures.counts import Count
 from rounds.measures.criteria import Scored, Value
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion, Rows
@@ -61,25 +64,59 @@ NORMAL = {
     "pulse": 70,
     "temperature": 37.0,
 }
+SCALE_2 = (
+    (0, 50, 83, 3),
+    (0, 84, 85, 2),
+    (0, 86, 87, 1),
+    (0, 88, 92, 0),
+    (0, 93, 100, 0),
+    (2, 50, 83, 3),
+    (2, 84, 85, 2),
+    (2, 86, 87, 1),
+    (2, 88, 92, 0),
+    (2, 93, 94, 1),
+    (2, 95, 96, 2),
+    (2, 97, 100, 3),
+)
+"""Litres of oxygen, the first and the last saturation of a step, and its points, without the 2 for oxygen."""
+QSOFA = (
+    ({"respiratory-rate": 21}, 0),
+    ({"respiratory-rate": 22}, 1),
+    ({"respiratory-rate": 60}, 1),
+    ({"systolic-blood-pressure": 101}, 0),
+    ({"systolic-blood-pressure": 100}, 1),
+    ({"systolic-blood-pressure": 40}, 1),
+    ({"consciousness": 2_000_400_012}, 1),
+    ({"consciousness": 2_000_400_015}, 1),
+    ({"respiratory-rate": 22, "systolic-blood-pressure": 100}, 2),
+    ({"respiratory-rate": 22, "systolic-blood-pressure": 100, "consciousness": 2_000_400_013}, 3),
+    ({}, 0),
+)
+TABLE = Path(__file__).resolve().parents[3] / "shared" / "oracles" / "deterioration" / "news2_table"
 ALERT, CONFUSED, UNRESPONSIVE = 2_000_400_011, 2_000_400_012, 2_000_400_015
 DAY = "2020-03-01"
 THAT_DAY = periods_between(grain=Grain.DAY, first=date(2020, 3, 1), last=date(2020, 3, 1))
 
 
+SCORES = {score.id: score for score in read_library(shipped_library_folder()).scores}
+ENGINES = pytest.mark.parametrize("count", [reference.count, duck.count, packed], ids=["reference", "duckdb", "pack"])
+
+
 @pytest.fixture(scope="module")
 def news2() -> Score:
-    (score,) = (score for score in read_library(shipped_library_folder()).scores if score.id == "news2")
-    return score
+    return SCORES["news2"]
 
 
-def _sets(score: Score, changes: list[dict[str, float]]) -> str:
+def _sets(score: Score, changes: Sequence[Mapping[str, float]]) -> str:
     """Return one set of observations a person, each normal but for what is changed."""
-    by_id = {component.id: component for component in score.components}
+    # Saturation that is scored in two ways is one row all the same.
+    by_id = {component.id.removesuffix("-on-air"): component for component in score.components}
     lines = ["| person_id measurement_concept_id measurement_date value_as_number unit_concept_id value_as_concept_id"]
     for person, change in enumerate(changes, start=1):
         for sign, normal in NORMAL.items():
-            value = change.get(sign, normal)
-            lines.append(f"{person} {_concept(by_id[sign])} {DAY} {value} {by_id[sign].units[0]} -")
+            if sign in by_id:
+                value = change.get(sign, normal)
+                lines.append(f"{person} {_concept(by_id[sign])} {DAY} {value} {by_id[sign].units[0]} -")
         answer = int(change.get("consciousness", ALERT))
         lines.append(f"{person} {_concept(by_id['consciousness'])} {DAY} - - {answer}")
     return "\n".join(lines)
@@ -89,29 +126,75 @@ def _concept(component: Component) -> int:
     return component.codes.concept_ids[0]
 
 
-@pytest.mark.parametrize("count", [reference.count, duck.count], ids=["reference", "duckdb"])
-def test_every_step_of_the_chart(count: Callable[..., Count], news2: Score, tmp_path: Path) -> None:
+def _check(
+    count: Engine, score: Score, cases: Sequence[tuple[Mapping[str, float], int]], folder: Path, *, most: int
+) -> None:
+    """Count the sets of each score from 0 up."""
+    people = range(1, len(cases) + 1)
+    write_site(
+        folder,
+        person="\n".join(f"{person} female 1950" for person in people),
+        observation_period="\n".join(f"{person} 2020-01-01 2020-12-31" for person in people),
+        measurement=_sets(score, [change for change, _ in cases]),
+    )
+    records = open_site(folder)
+    unit, number = Rows(events=Scored(score=score)), Counter(given for _, given in cases)
+    for points in range(most + 1):
+        asked = RecordsQuestion(unit=unit, numerator=Value(units=(), low=points, high=points))
+        found = count(make_measure(asked, grain=Grain.DAY), records, member="RX1", periods=THAT_DAY).cells
+        assert (found["numerator"].sum(), found["denominator"].sum()) == (number[points], len(cases)), points
+
+
+@ENGINES
+def test_every_step_of_the_chart(count: Engine, news2: Score, tmp_path: Path) -> None:
     cases = [({sign: value}, points) for sign, low, high, points in CHART for value in (low, high)]
     cases += [({"consciousness": CONFUSED}, 3), ({"consciousness": UNRESPONSIVE}, 3), ({}, 0)]
     cases += [({"pulse": 131, "temperature": 39.1, "oxygen": 2, "consciousness": CONFUSED}, 3 + 2 + 2 + 3)]
-    people = range(1, len(cases) + 1)
-    write_site(
-        tmp_path,
-        person="\n".join(f"{person} female 1950" for person in people),
-        observation_period="\n".join(f"{person} 2020-01-01 2020-12-31" for person in people),
-        measurement=_sets(news2, [change for change, _ in cases]),
-    )
-    records = open_site(tmp_path)
-    unit = Rows(events=Scored(score=news2))
-    for points in range(13):
-        measure = make_measure(
-            RecordsQuestion(unit=unit, numerator=Value(units=(), low=points, high=points)), grain=Grain.DAY
-        )
-        found = count(measure, records, member="RX1", periods=THAT_DAY).cells
-        assert (found["numerator"].sum(), found["denominator"].sum()) == (
-            sum(given == points for _, given in cases),
-            len(cases),
-        )
+    _check(count, news2, cases, tmp_path, most=12)
+
+
+@ENGINES
+def test_every_step_of_scale_2(count: Engine, tmp_path: Path) -> None:
+    cases = [
+        ({"oxygen": oxygen, "oxygen-saturation": value}, points + (2 if oxygen else 0))
+        for oxygen, low, high, points in SCALE_2
+        for value in (low, high)
+    ]
+    cases += [
+        ({"oxygen-saturation": 90, sign: value}, points)
+        for sign, low, high, points in CHART
+        if sign not in ("oxygen-saturation", "oxygen")
+        for value in (low, high)
+    ]
+    _check(count, SCORES["news2-scale-2"], cases, tmp_path, most=12)
+
+
+@ENGINES
+def test_every_step_of_qsofa(count: Engine, tmp_path: Path) -> None:
+    _check(count, SCORES["qsofa"], QSOFA, tmp_path, most=3)
+
+
+@pytest.mark.skipif(not TABLE.is_dir(), reason="the table of NEWS2 totals is not beside this checkout")
+@ENGINES
+@pytest.mark.parametrize(("scale", "score"), [("1", "news2"), ("2", "news2-scale-2")])
+def test_three_thousand_totals(count: Engine, scale: str, score: str, tmp_path: Path) -> None:
+    signs = {
+        "rr": "respiratory-rate",
+        "spo2": "oxygen-saturation",
+        "sbp": "systolic-blood-pressure",
+        "pulse": "pulse",
+        "temp": "temperature",
+    }
+    answers = {"A": ALERT, "C": CONFUSED, "V": CONFUSED + 1, "P": CONFUSED + 2, "U": UNRESPONSIVE}
+    cases = []
+    with (TABLE / "expected_total_3000.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["scale"] == scale:
+                taken = {sign: float(row[column]) for column, sign in signs.items()}
+                taken |= {"oxygen": 2.0 if row["o2"] == "True" else 0.0, "consciousness": answers[row["acvpu"]]}
+                cases.append((taken, int(row["total"])))
+    assert len(cases) > 1_000
+    _check(count, SCORES[score], cases, tmp_path, most=20)
 
 
 def test_a_set_without_a_sign_has_no_score(news2: Score, tmp_path: Path) -> None:

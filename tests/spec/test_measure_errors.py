@@ -507,7 +507,7 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
             "`any`, `at_least`, `not`",
         ],
     ),
@@ -530,7 +530,7 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `all`, "
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
             "`any`, `at_least`, `not`",
         ],
     ),
@@ -692,6 +692,95 @@ grain: year
 """,
         [
             "line 2 column 19: `numerator.had.event`: drug_era needs `codes`: the name of a code list, or `any`",
+        ],
+    ),
+    "an unknown score of people": (
+        """\
+count: people
+numerator: {scores: {score: rsk, at_least: 2}}
+grain: year
+""",
+        ["line 2 column 22: `numerator.scores.score`: there is no score `rsk`; did you mean `risk`?"],
+    ),
+    "a score of observations asked of people": (
+        """\
+count: people
+numerator: {scores: {score: warning, at_least: 2}}
+grain: year
+""",
+        [
+            "line 2 column 22: `numerator.scores.score`: score `warning` is of observations; write `had: "
+            "{score: warning, provided: {value: ...}}`"
+        ],
+    ),
+    "a score of people asked of observations": (
+        """\
+count: people
+numerator: {had: {score: risk}}
+grain: year
+""",
+        [
+            "line 2 column 19: `numerator.had.score`: score `risk` is of people; write "
+            "`scores: {score: risk, at_least: ...}`"
+        ],
+    ),
+    "a score without points": (
+        """\
+count: people
+numerator: {scores: {score: risk}}
+grain: year
+""",
+        ["line 2 column 13: `numerator.scores`: say how many points; add `at_least`, `at_most` or both"],
+    ),
+    "more points than there are": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_least: 7}}
+grain: year
+""",
+        ["line 2 column 35: `numerator.scores.at_least`: “Risk” is from 1 to 6, not 7"],
+    ),
+    "no points at least": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_least: 0}}
+grain: year
+""",
+        ["line 2 column 35: `numerator.scores.at_least`: “Risk” is from 1 to 6, not 0"],
+    ),
+    "as many points as there are at most": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_most: 6}}
+grain: year
+""",
+        ["line 2 column 35: `numerator.scores.at_most`: this is from 0 to 5, for “Risk” is at most 6"],
+    ),
+    "less than no points": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_most: -1}}
+grain: year
+""",
+        ["line 2 column 35: `numerator.scores.at_most`: this is from 0 to 5, for “Risk” is at most 6"],
+    ),
+    "points crossed": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_least: 3, at_most: 2}}
+grain: year
+""",
+        ["line 2 column 48: `numerator.scores.at_most`: `at_most` 2 is below `at_least` 3; exchange them"],
+    ),
+    "a score that looks from after its day": (
+        """\
+count: people
+numerator: {scores: {score: risk, at_least: 3, from: start + 2 days}}
+grain: year
+""",
+        [
+            "line 2 column 48: `numerator.scores.from`: the window ends before it begins; exchange its ends or "
+            "correct them"
         ],
     ),
     "at_least 0": (

@@ -11,6 +11,11 @@ from rounds.cli.app import app
 from rounds.measures.words import question_in_words
 
 HBA1C = "event: measurement, codes: hba1c"
+RISK = (
+    "“Risk” (points that add up: 2: aged 75 or more on the last day of the period, else 1: aged 65 or more on the last "
+    "day of the period; 3: had a diagnosis “Diabetes” up to the last day of the period while observed; 1: had a "
+    "diagnosis “Fall” up to the last day of the period while observed)"
+)
 WORDS = {
     "{sex: [female, unknown]}": "female or of unknown sex",
     "{age: {from: 18, to: 18}}": "aged 18",
@@ -40,6 +45,9 @@ WORDS = {
         "had a drug record under way at some time in the period while observed"
     ),
     "{not: {any: [{sex: male}, {age: {to: 17}}]}}": "none of these: male; aged 17 or less",
+    "{scores: {score: risk, at_least: 3, on: end}}": f"scoring 3 or more in {RISK}",
+    "{scores: {score: risk, at_most: 0, on: end}}": f"scoring 0 or less in {RISK}",
+    "{not: {scores: {score: risk, at_least: 3, on: end}}}": f"scoring 2 or less in {RISK}",
     "{at_least: {number: 2, of: [{sex: male}, {age: {to: 17}}, {age: {from: 80}}]}}": (
         "at least 2 of these: male; aged 17 or less; aged 80 or more"
     ),

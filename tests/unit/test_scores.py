@@ -31,6 +31,11 @@ def _score(*components: Component) -> Score:
         (lambda: _component(steps=(), answers=((DRUG, 1),), units=(8753,)), "a coded answer has no unit"),
         (lambda: _score(_component(), _component()), "a component is named twice"),
         (lambda: _score(_component(if_missing=0)), "at least one component must be required"),
+        (
+            lambda: _score(_component(only_if=(("other", 3),)), _component(id="other")),
+            "`other` gives 0 points, never 3",
+        ),
+        (lambda: _score(_component(only_if=(("sign", 0),)), _component(id="other")), "it may depend on `other`, not"),
         (_score, "at least one component must be required"),
     ],
 )

@@ -283,13 +283,63 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Points, and what they are given for."""
+
+    points: int
+    to: "Criterion"
+
+    def __post_init__(self) -> None:
+        if self.points < 1:
+            raise DefinitionError(f"a criterion gives one point or more, not {self.points}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """What counts once in a score: of the criteria that are met only the one with the most points, named first."""
+
+    given: tuple[Given, ...]
+
+    def __post_init__(self) -> None:
+        points = [one.points for one in self.given]
+        if not points or points != sorted(set(points), reverse=True):
+            raise DefinitionError("name at least one criterion, each with other points, the most first")
+
+    @property
+    def most(self) -> int:
+        return self.given[0].points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaches:
+    """The points of a score, for what is true of the person, add up to at least so many."""
+
+    title: str
+    """What the score is called."""
+    of: tuple[Graded, ...]
+    at_least: int
+
+    def __post_init__(self) -> None:
+        most = sum(graded.most for graded in self.of)
+        if not 1 <= self.at_least <= most:
+            raise DefinitionError(f"“{self.title}” is from 1 to {most}, not {self.at_least}", field="at_least")
+
+    @property
+    def criteria(self) -> tuple["Criterion", ...]:
+        """What points are given for."""
+        return tuple(given.to for graded in self.of for given in graded.given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Not:
     """A criterion is not met. What is not recorded is not met, so its contrary is."""
 
     of: "Criterion"
 
 
-Criterion = Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Not
+Criterion = (
+    Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Reaches | Not
+)
 
 
 def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored: bool = False) -> None:
@@ -327,7 +377,7 @@ def parts(criterion: Criterion | None) -> Iterator[Criterion]:
         return
     yield criterion
     match criterion:
-        case AllOf(of=several) | AnyOf(of=several):
+        case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for part in several:
                 yield from parts(part)
         case Not(of=one):

@@ -15,7 +15,7 @@ from rounds.measures.choices import Extent, Stands
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.completeness import Need, check_needs
-from rounds.measures.criteria import Events, Has
+from rounds.measures.criteria import Events, Has, Reaches
 from rounds.measures.field_names import field_names
 from rounds.measures.groupings import GROUPED, Grouping, check_grouped
 from rounds.measures.kinds import CountKind
@@ -227,6 +227,9 @@ _UNSAID_BEFORE: Final[dict[tuple[type, str], object]] = {
 """What could not be said at first and was always so: left out, so that a measure written before keeps its digest."""
 
 
+_NO_MEANING: Final = frozenset({(Reaches, "title")})
+"""Words that decide no count."""
+
 _SAID: Final = object()
 
 
@@ -236,7 +239,7 @@ def _meaning(part: object) -> object:
         return part.meaning
     names = field_names(type(part))
     if names is not None:
-        said = {name: getattr(part, name) for name in names}
+        said = {name: getattr(part, name) for name in names if (type(part), name) not in _NO_MEANING}
         kept = {
             name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value
         }

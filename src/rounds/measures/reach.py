@@ -23,6 +23,7 @@ from rounds.measures.criteria import (
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -129,7 +130,7 @@ def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays)
             if days is not None:
                 yield from _events(events, days, touches, longest)
                 yield from _criterion(provided, _lasting(events, days, touches, longest), longest)
-        case AllOf(of=several) | AnyOf(of=several):
+        case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for one in several:
                 yield from _criterion(one, units, longest)
         case Not(of=one):

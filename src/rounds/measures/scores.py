@@ -46,18 +46,51 @@ class Component:
     answers: tuple[tuple[CodeList, int], ...] = ()
     if_missing: int | None = None
     """Points where nothing was recorded; None if the component is required."""
+    only_if: tuple[tuple[str, int], ...] = ()
+    """Other components and the points they must give. In any other set it is as if the score had no such component."""
 
     def __post_init__(self) -> None:
         if bool(self.steps) == bool(self.answers):
-            raise DefinitionError(f"component {self.id}: name either `steps` of a number or `answers`")
+            raise DefinitionError(f"component {self.id}: name either `steps` of a number or `answers`", field="steps")
         limits = [step.up_to for step in self.steps]
         if self.steps and (limits[-1] is not None or None in limits[:-1]):
-            raise DefinitionError(f"component {self.id}: every step but the last has a limit, and the last has none")
+            raise DefinitionError(
+                f"component {self.id}: every step but the last has a limit, and the last has none", field="steps"
+            )
         numbers = [limit for limit in limits if limit is not None]
         if numbers != sorted(set(numbers)):
-            raise DefinitionError(f"component {self.id}: the limits of the steps must rise")
+            raise DefinitionError(f"component {self.id}: the limits of the steps must rise", field="steps")
         if self.units and not self.steps:
-            raise DefinitionError(f"component {self.id}: a coded answer has no unit; remove `units`")
+            raise DefinitionError(f"component {self.id}: a coded answer has no unit; remove `units`", field="units")
+
+    @property
+    def gives(self) -> tuple[int, ...]:
+        """Every number of points that it may give, sorted."""
+        of_rows = {step.points for step in self.steps} | {points for _, points in self.answers}
+        return tuple(sorted(of_rows | ({self.if_missing} if self.if_missing is not None else set())))
+
+    @property
+    def required(self) -> bool:
+        """Whether no set without it has a score."""
+        return self.if_missing is None and not self.only_if
+
+
+def check_only_if(component: Component, among: tuple[Component, ...]) -> None:
+    """Raise `DefinitionError` unless what a component depends on are others that do not, and points that these give."""
+    always = {one.id: one for one in among if not one.only_if}
+    for named, points in component.only_if:
+        if named not in always:
+            others = " or ".join(f"`{one}`" for one in always)
+            raise DefinitionError(
+                f"component {component.id}: it may depend on {others or 'a component without `only_if`'}, "
+                f"not on `{named}`",
+                field="only_if",
+            )
+        if points not in always[named].gives:
+            gives = " or ".join(map(str, always[named].gives))
+            raise DefinitionError(
+                f"component {component.id}: `{named}` gives {gives} points, never {points}", field="only_if"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +106,10 @@ class Score:
         ids = [component.id for component in self.components]
         if len(set(ids)) != len(ids):
             raise DefinitionError(f"score {self.id}: a component is named twice")
-        if all(component.if_missing is not None for component in self.components):
-            raise DefinitionError(f"score {self.id}: at least one component must be required")
+        if not any(component.required for component in self.components):
+            raise DefinitionError(f"score {self.id}: at least one component must be required", field="components")
+        for component in self.components:
+            check_only_if(component, self.components)
 
     @property
     def code_lists(self) -> tuple[CodeList, ...]:
@@ -85,6 +120,7 @@ class Score:
     @property
     def meaning(self) -> dict[str, object]:
         """What decides the score of a set; no id, title or version does."""
+        places = {one.id: place for place, one in enumerate(self.components)}
         return {
             "components": [
                 {
@@ -94,6 +130,8 @@ class Score:
                     "steps": [(step.up_to, step.points) for step in one.steps],
                     "answers": [(codes.meaning, points) for codes, points in one.answers],
                     "if_missing": one.if_missing,
+                    # Left out where nothing is said, as it was before it could be: digests stay.
+                    **({"only_if": [(places[named], points) for named, points in one.only_if]} if one.only_if else {}),
                 }
                 for one in self.components
             ]

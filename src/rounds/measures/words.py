@@ -15,6 +15,7 @@ from rounds.measures.criteria import (
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -202,6 +203,8 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
         case AnyOf():
             parts = "; ".join(criterion_in_words(part, of=of) for part in criterion.of)
             return f"at least {criterion.at_least} of these: {parts}"
+        case Reaches():
+            return f"scoring {criterion.at_least} or more in {_points(criterion, of)}"
         case Not():
             return _not(criterion.of, of)
 
@@ -212,8 +215,19 @@ def _not(criterion: Criterion, of: EventTable | None) -> str:
             return _has(criterion, of, contrary=True)
         case AnyOf(at_least=1):
             return "none of these: " + "; ".join(criterion_in_words(part, of=of) for part in criterion.of)
+        case Reaches():
+            return f"scoring {criterion.at_least - 1} or less in {_points(criterion, of)}"
         case _:
             return f"not ({criterion_in_words(criterion, of=of)})"
+
+
+def _points(asked: Reaches, of: EventTable | None) -> str:
+    """Return what a score is called and what it gives points for, the most points of each kind first."""
+    of_each = [
+        ", else ".join(f"{given.points}: {criterion_in_words(given.to, of=of)}" for given in graded.given)
+        for graded in asked.of
+    ]
+    return f"“{asked.title}” (points that add up: {'; '.join(of_each)})"
 
 
 def _noun(events: Events | Scored, *, many: bool) -> str:

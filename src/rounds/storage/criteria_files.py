@@ -1,6 +1,7 @@
 """How people write criteria and events in YAML, and how each becomes one of our own types."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -25,10 +26,12 @@ from rounds.measures.criteria import (
 )
 from rounds.measures.events import WITHOUT_CODES, EventTable
 from rounds.measures.groupings import GROUPED
+from rounds.measures.person_scores import PersonScore
 from rounds.measures.strata import Stratum
-from rounds.measures.windows import AT_START, Anchor
+from rounds.measures.windows import AT_START, Anchor, Edge, PeriodAnchor
 from rounds.storage.criteria_parts import (
     ANY_CODE,
+    ANY_TIME,
     AgeFile,
     CodesName,
     CohortName,
@@ -37,10 +40,12 @@ from rounds.storage.criteria_parts import (
     MarkedFile,
     ObservedFile,
     Part,
+    PersonScoreName,
     ScoreName,
     ValueFile,
     codes_named,
     refuse_here,
+    to_edge,
     to_window,
 )
 from rounds.storage.defined import Defined
@@ -213,6 +218,44 @@ class InCohortFile(Part):
         )
 
 
+class ScoresFile(Part):
+    """`scores: {score: cha2ds2-vasc, at_least: 2, on: start, from: any time}`: points of the person on a day."""
+
+    names: ClassVar = {"last": "from"}
+
+    score: PersonScoreName
+    at_least: int | None = None
+    at_most: int | None = None
+    on: Anchor | PeriodAnchor | date = Anchor.START
+    from_: EdgeText = Field(default=ANY_TIME, alias="from")
+
+    def to_criterion(self, defined: Defined) -> Criterion:
+        score, first = defined.person_score(self.score), to_edge(self.from_)
+        if self.at_least is None and self.at_most is None:
+            raise DefinitionError("say how many points; add `at_least`, `at_most` or both")
+        asked: list[Criterion] = []
+        if self.at_least is not None:
+            asked.append(score.reached(self.at_least, first=first, on=self.on))
+        if self.at_most is not None:
+            asked.append(Not(of=self._more(score, first)))
+        if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
+            raise DefinitionError(
+                f"`at_most` {self.at_most} is below `at_least` {self.at_least}; exchange them", field="at_most"
+            )
+        return asked[0] if len(asked) == 1 else AllOf(of=tuple(asked))
+
+    def _more(self, score: PersonScore, first: Edge | None) -> Criterion:
+        try:
+            return score.reached((self.at_most or 0) + 1, first=first, on=self.on)
+        except DefinitionError as error:
+            if error.field != "at_least":
+                raise
+            most = sum(graded.most for graded in score.of) - 1
+            raise DefinitionError(
+                f"this is from 0 to {most}, for “{score.title}” is at most {most + 1}", field="at_most"
+            ) from error
+
+
 class AtLeastFile(Part):
     """`at_least: {number: 2, of: [...]}`."""
 
@@ -243,6 +286,7 @@ class CriterionFile(Part):
     lies: LiesFile | None = None
     had: HadFile | None = None
     in_cohort: InCohortFile | None = None
+    scores: ScoresFile | None = None
     all: "Several | None" = None
     any: "Several | None" = None
     at_least: AtLeastFile | None = None
@@ -265,8 +309,8 @@ class CriterionFile(Part):
                 "if all must be met, or name them in `any`",
                 field=named[1],
             )
-        alone = (self.age, self.observed, self.value, self.marked, self.lies, self.had, self.in_cohort, self.at_least)
-        for part in alone:
+        of_rows = (self.value, self.marked, self.lies)
+        for part in (self.age, self.observed, *of_rows, self.had, self.in_cohort, self.scores, self.at_least):
             if part is not None:
                 return part.to_criterion(defined)
         if self.sex is not None:
@@ -300,7 +344,7 @@ def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at:
     Raises:
         Misplaced: if a value, a visit or a detail is asked of what has none.
     """
-    for steps, criterion in _alone(criteria, (at,)):
+    for steps, criterion in alone(criteria, (at,)):
 
         def ask(asked: CriterionFile = criterion) -> None:
             check_askable(asked.to_criterion(defined), of=of, scored=scored)
@@ -308,17 +352,17 @@ def check_written(criteria: Any, defined: Defined, *, of: EventTable | None, at:
         refuse_here(ask, None, *steps)
 
 
-def _alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:
+def alone(criteria: Any, at: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], CriterionFile]]:
     """Yield the criteria that are not made of others, each with the way to it."""
     if isinstance(criteria, tuple):
         for number, one in enumerate(criteria):
-            yield from _alone(one, (*at, number))
+            yield from alone(one, (*at, number))
     elif isinstance(criteria, CriterionFile):
         here = (*at, *criteria.named)
         if criteria.at_least is not None:
-            yield from _alone(criteria.at_least.of, (*here, "of"))
+            yield from alone(criteria.at_least.of, (*here, "of"))
         elif made_of := criteria.all or criteria.any or criteria.not_:
-            yield from _alone(made_of, here)
+            yield from alone(made_of, here)
         else:
             yield here, criteria
 

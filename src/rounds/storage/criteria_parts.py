@@ -48,6 +48,13 @@ def _known_score(named: str, info: ValidationInfo) -> str:
     return named
 
 
+def _known_person_score(named: str, info: ValidationInfo) -> str:
+    defined = info.context
+    if defined is not None:
+        refuse_here(lambda: defined.person_score(named))
+    return named
+
+
 def _known_cohort(named: str, info: ValidationInfo) -> str:
     defined = info.context
     if defined is not None:
@@ -56,7 +63,7 @@ def _known_cohort(named: str, info: ValidationInfo) -> str:
 
 
 def _readable(text: str) -> str:
-    refuse_here(lambda: _edge(text))
+    refuse_here(lambda: to_edge(text))
     return text
 
 
@@ -85,7 +92,10 @@ NamedCodes = Annotated[str, AfterValidator(_known_code_list)]
 """The name of a code list. The validation context is what is defined."""
 
 ScoreName = Annotated[str, AfterValidator(_known_score)]
-"""The name of a score."""
+"""The name of a score of observations."""
+
+PersonScoreName = Annotated[str, AfterValidator(_known_person_score)]
+"""The name of a score of people."""
 
 CohortName = Annotated[str, AfterValidator(_known_cohort)]
 """The name of a cohort."""
@@ -208,7 +218,7 @@ def to_window(first: str, last: str) -> Window:
     >>> to_window("end - 12 months + 1 day", "end").on(date(2024, 1, 1), date(2024, 1, 31))
     (datetime.date(2023, 2, 1), datetime.date(2024, 1, 31))
     """
-    edges = _edge(first), _edge(last)
+    edges = to_edge(first), to_edge(last)
     try:
         return Window(first=edges[0], last=edges[1])
     except DefinitionError as error:
@@ -218,7 +228,12 @@ def to_window(first: str, last: str) -> Window:
         ) from error
 
 
-def _edge(text: str) -> Edge | None:
+def to_edge(text: str) -> Edge | None:
+    """Return the edge of a window; nothing if the window is open there.
+
+    Raises:
+        DefinitionError: if the text says none.
+    """
     if text == ANY_TIME:
         return None
     found = _EDGE.fullmatch(text)

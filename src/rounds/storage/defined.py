@@ -7,12 +7,13 @@ from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.groupings import Grouping
+from rounds.measures.person_scores import PersonScore
 from rounds.measures.scores import Score
 from rounds.measures.standards import Standard
 from rounds.measures.strata import Stratum
 from rounds.storage.suggestions import nearest
 
-T = TypeVar("T", CodeList, Score, Cohort, Grouping, Standard)
+T = TypeVar("T", CodeList, Score, PersonScore, Cohort, Grouping, Standard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Defined:
 
     code_lists: tuple[CodeList, ...]
     scores: tuple[Score, ...] = ()
+    person_scores: tuple[PersonScore, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     groupings: tuple[Grouping, ...] = ()
     standards: tuple[Standard, ...] = ()
@@ -34,12 +36,26 @@ class Defined:
         return _named(named, self.code_lists, what="code list")
 
     def score(self, named: str) -> Score:
-        """Return a score.
+        """Return a score of observations.
 
         Raises:
             DefinitionError: if there is none of that name, naming the nearest, or there are several.
         """
+        if _among(named, self.person_scores):
+            raise DefinitionError(f"score `{named}` is of people; write `scores: {{score: {named}, at_least: ...}}`")
         return _named(named, self.scores, what="score")
+
+    def person_score(self, named: str) -> PersonScore:
+        """Return a score of people.
+
+        Raises:
+            DefinitionError: if there is none of that name, naming the nearest, or there are several.
+        """
+        if _among(named, self.scores):
+            raise DefinitionError(
+                f"score `{named}` is of observations; write `had: {{score: {named}, provided: {{value: ...}}}}`"
+            )
+        return _named(named, self.person_scores, what="score")
 
     def standard(self, named: str) -> Standard:
         """Return a standard population.
@@ -68,6 +84,10 @@ class Defined:
             DefinitionError: if there is none of that name, naming the nearest, or there are several.
         """
         return _named(named, self.cohorts, what="cohort")
+
+
+def _among(named: str, among: tuple[Score, ...] | tuple[PersonScore, ...]) -> bool:
+    return any(named in (found.id, f"{found.id} v{found.version}") for found in among)
 
 
 def _named(named: str, among: tuple[T, ...], *, what: str) -> T:

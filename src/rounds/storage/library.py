@@ -1,7 +1,7 @@
 """The library: measures, code lists, cohorts, groupings and innovations, written as YAML by people and reviewed."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
+from rounds.measures.person_scores import PersonScore
 from rounds.measures.scores import Score
 from rounds.measures.standards import Standard
 from rounds.network.innovations import Innovation
@@ -22,7 +23,8 @@ from rounds.storage.standard_files import StandardFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
-T = TypeVar("T", CodeList, Grouping, Standard, Score, Cohort, Measure, Innovation)
+AnyScore = Score | PersonScore
+T = TypeVar("T", CodeList, Grouping, Standard, AnyScore, Cohort, Measure, Innovation)
 F = TypeVar("F", CodeListFile, GroupingFile, StandardFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
 
 
@@ -35,6 +37,7 @@ class Library:
     groupings: tuple[Grouping, ...]
     standards: tuple[Standard, ...]
     scores: tuple[Score, ...]
+    person_scores: tuple[PersonScore, ...]
     innovations: tuple[Innovation, ...]
     cohorts: tuple[Cohort, ...] = ()
 
@@ -109,13 +112,16 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
     )
     standards = _gather(folders, "standards", StandardFile, lambda file, _: file.to_standard(), problems)
     _stop_at(problems)
-    defined = Defined(code_lists=code_lists)
-    scores = _gather(folders, "scores", ScoreFile, lambda file, _: file.to_score(defined), problems, context=defined)
     cohorts = _gather(
         folders, "cohorts", CohortFile, lambda file, path: file.to_cohort(path.parent), problems, beside=True
     )
     _stop_at(problems)
-    defined = Defined(code_lists=code_lists, scores=scores, cohorts=cohorts, groupings=groupings, standards=standards)
+    defined = Defined(code_lists=code_lists, cohorts=cohorts, groupings=groupings, standards=standards)
+    scores = _gather(folders, "scores", ScoreFile, lambda file, _: file.to_score(defined), problems, context=defined)
+    _stop_at(problems)
+    of_observations = tuple(one for one in scores if isinstance(one, Score))
+    of_people = tuple(one for one in scores if isinstance(one, PersonScore))
+    defined = replace(defined, scores=of_observations, person_scores=of_people)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
     )
@@ -126,7 +132,8 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
         code_lists=code_lists,
         groupings=groupings,
         standards=standards,
-        scores=scores,
+        scores=of_observations,
+        person_scores=of_people,
         innovations=innovations,
         cohorts=cohorts,
     )
@@ -184,7 +191,7 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Grouping | Standard | AnyScore | Cohort | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
@@ -194,7 +201,7 @@ def _name_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | I
             return f"standard population {item.id} v{item.version}"
         case Grouping():
             return f"grouping {item.id} v{item.version}"
-        case Score():
+        case Score() | PersonScore():
             return f"score {item.id} v{item.version}"
         case Cohort():
             return f"cohort {item}"
@@ -202,5 +209,5 @@ def _name_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | I
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Grouping | Standard | Score | Cohort | Measure | Innovation) -> tuple[str, int]:
+def _order_of(item: CodeList | Grouping | Standard | AnyScore | Cohort | Measure | Innovation) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)

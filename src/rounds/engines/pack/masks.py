@@ -41,6 +41,7 @@ from rounds.measures.criteria import (
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -48,6 +49,7 @@ from rounds.measures.criteria import (
     parts,
 )
 from rounds.measures.periods import Period
+from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, Window, add_months
 
@@ -102,6 +104,10 @@ class PeriodMasks:
                 return Combined(of=tuple(map(self.step, several)), at_least=len(several))
             case AnyOf(of=several, at_least=number):
                 return Combined(of=tuple(map(self.step, several)), at_least=number)
+            case Reaches(at_least=number):
+                # A step that is named as often as it has points counts so often.
+                of = [self.step(one.to) for one in added_up(criterion) for _ in range(min(one.points, number))]
+                return Combined(of=tuple(of), at_least=number)
             case Not(of=one):
                 return Contrary(of=self.step(one))
             case Lies():

@@ -29,12 +29,14 @@ from rounds.measures.criteria import (
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
     Value,
 )
 from rounds.measures.events import EventTable
+from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor
 
@@ -98,7 +100,7 @@ class RowCriteria:
                 self.check(criterion.events, criterion.provided)
             case Marked() | Result():
                 raise NotCovered("what a row says of itself beside its code and value is looked up in SQL")
-            case AllOf(of=several) | AnyOf(of=several):
+            case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
                 for part in several:
                     self._check(part)
             case Not(of=one):
@@ -163,6 +165,9 @@ class RowCriteria:
             case AnyOf():
                 met = np.sum([self.flags(units, part) for part in criterion.of], axis=0)
                 return np.asarray(met >= criterion.at_least)
+            case Reaches():
+                points = np.sum([one.points * self.flags(units, one.to) for one in added_up(criterion)], axis=0)
+                return np.asarray(points >= criterion.at_least)
             case Not():
                 return np.logical_not(self.flags(units, criterion.of))
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912  a kernel takes arrays one by one, and calls are not free in it
+# ruff: noqa: PLR0912, PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
 """The kernel of scores: a person's observations at the same minute of the same day are one set, whose points add up."""
 
 from typing import Any, Final, NamedTuple
@@ -28,13 +28,23 @@ class Given(NamedTuple):
 
 @compiled_making_arrays
 def sets_of(
-    given: Given, if_missing: Array, begin: Array, first: Array, minute: Array, value: Array, visit: Array, stay: Array
+    given: Given,
+    if_missing: Array,
+    only_if: Array,
+    begin: Array,
+    first: Array,
+    minute: Array,
+    value: Array,
+    visit: Array,
+    stay: Array,
 ) -> int:  # pragma: no cover
     """Write the sets that have a score, by person and moment, and return how many there are.
 
     Args:
         given: what each row gives.
         if_missing: what each component gives without a row; `NO_POINTS` if it is required.
+        only_if: what each other component must give for one to be asked, shape (components, components); `NO_POINTS` if
+            that does not matter.
         begin: written: where everybody's sets begin.
         first: written: the day of each set; with room for as many as a required component has rows, as are the rest.
         minute: written: its minute.
@@ -44,6 +54,8 @@ def sets_of(
     """
     components = len(if_missing)
     at = np.empty(components, dtype=np.int64)
+    points = np.empty(components, dtype=np.int64)
+    visits, stays = np.empty(components, dtype=np.int64), np.empty(components, dtype=np.int64)
     number = 0
     for who in range(given.begin.shape[1] - 1):
         begin[who] = number
@@ -58,23 +70,30 @@ def sets_of(
                         moment = its
             if moment < 0:
                 break
-            total, scored = np.int64(0), True
-            highest_visit, highest_stay = np.int64(-1), np.int64(-1)
             for one in range(components):
-                most, there = np.int64(NO_POINTS), False
+                points[one], visits[one], stays[one] = NO_POINTS, -1, -1
                 while at[one] < given.begin[one, who + 1]:
                     row = at[one]
                     if np.int64(given.first[row]) * 2048 + given.minute[row] != moment:
                         break
                     if given.points[row] != NO_POINTS:
-                        most, there = max(most, np.int64(given.points[row])), True
-                        highest_visit = max(highest_visit, given.visit[row])
-                        highest_stay = max(highest_stay, given.stay[row])
+                        points[one] = max(points[one], np.int64(given.points[row]))
+                        visits[one] = max(visits[one], given.visit[row])
+                        stays[one] = max(stays[one], given.stay[row])
                     at[one] += 1
-                if not there:
-                    most = np.int64(if_missing[one])
-                    scored = scored and most != NO_POINTS
-                total += most
+                if points[one] == NO_POINTS:
+                    points[one] = if_missing[one]
+            total, scored = np.int64(0), True
+            highest_visit, highest_stay = np.int64(-1), np.int64(-1)
+            for one in range(components):
+                asked = True
+                for other in range(components):
+                    if only_if[one, other] != NO_POINTS and only_if[one, other] != points[other]:
+                        asked = False
+                if asked:
+                    scored = scored and points[one] != NO_POINTS
+                    total += points[one]
+                    highest_visit, highest_stay = max(highest_visit, visits[one]), max(highest_stay, stays[one])
             if scored:
                 first[number], minute[number] = moment // 2048, moment % 2048
                 value[number] = total

@@ -22,7 +22,7 @@ def sets_with_score(block: Block, score: Score, of_components: Sequence[RowSet],
         of_components: the rows that carry the codes of each component.
         concepts: what code lists mean.
     """
-    required = [one.if_missing is None for one in score.components]
+    required = [one.required for one in score.components]
     room = min(len(rows.at) for rows, needed in zip(of_components, required, strict=True) if needed)
     begin = np.empty(block.people + 1, dtype=np.int64)
     columns = {name: empty_array(kind) for name, kind in COLUMN_TYPES.items()}
@@ -30,7 +30,8 @@ def sets_with_score(block: Block, score: Score, of_components: Sequence[RowSet],
     columns |= {name: np.empty(room, dtype=COLUMN_TYPES[name]) for name in written}
     if_missing = [NO_POINTS if one.if_missing is None else one.if_missing for one in score.components]
     given = _given(score.components, of_components, concepts)
-    number = sets_of(given, np.array(if_missing, dtype=np.int32), begin, *(columns[name] for name in written))
+    asked = np.array(if_missing, dtype=np.int32), _only_if(score.components)
+    number = sets_of(given, *asked, begin, *(columns[name] for name in written))
     columns |= {name: columns[name][:number] for name in written}
     columns |= {name: np.full(number, -1, dtype=COLUMN_TYPES[name]) for name in ("unit", "answer")}
     columns["person"] = np.repeat(np.arange(block.base, block.base + block.people, dtype=np.int32), np.diff(begin))
@@ -61,6 +62,15 @@ def _given(components: Sequence[Component], of_components: Sequence[RowSet], con
         visit=np.concatenate([_named(rows, "visit") for rows in of_components]),
         stay=np.concatenate([_named(rows, "stay") for rows in of_components]),
     )
+
+
+def _only_if(components: Sequence[Component]) -> Array:
+    places = {one.id: place for place, one in enumerate(components)}
+    found = np.full((len(components), len(components)), NO_POINTS, dtype=np.int32)
+    for place, one in enumerate(components):
+        for named, points in one.only_if:
+            found[place, places[named]] = points
+    return found
 
 
 def _named(rows: RowSet, column: str) -> Array:

@@ -16,12 +16,14 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
+    Graded,
     Has,
     InGroup,
     Lies,
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -100,8 +102,13 @@ class Person:
                 return all(self.meets(part, unit) for part in criterion.of)
             case AnyOf():
                 return sum(self.meets(part, unit) for part in criterion.of) >= criterion.at_least
+            case Reaches():
+                return sum(self._points(graded, unit) for graded in criterion.of) >= criterion.at_least
             case Not():
                 return not self.meets(criterion.of, unit)
+
+    def _points(self, graded: Graded, unit: Unit) -> int:
+        return max((given.points for given in graded.given if self.meets(given.to, unit)), default=0)
 
     def events(self, events: Events | Scored) -> list[Row]:
         """Return the rows that are meant, the first one first."""

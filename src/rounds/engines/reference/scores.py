@@ -19,7 +19,9 @@ def scored_sets(score: Score, rows: Mapping[tuple[EventTable, Extent], list[Row]
             sets[row.first, row.minute].append(row)
     found = []
     for (day, minute), together in sets.items():
-        given = [_points(component, together, concepts) for component in score.components]
+        by_id = {component.id: _points(component, together, concepts) for component in score.components}
+        asked = [one for one in score.components if all(by_id[named][0] == points for named, points in one.only_if)]
+        given = [by_id[component.id] for component in asked]
         total = sum(points for points, _ in given if points is not None)
         giving = [row for _, scored in given for row in scored]
         if all(points is not None for points, _ in given) and giving:

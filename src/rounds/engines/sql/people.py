@@ -26,11 +26,13 @@ from rounds.measures.criteria import (
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Sex,
     Value,
 )
 from rounds.measures.periods import Period
+from rounds.measures.person_scores import added_up
 from rounds.measures.windows import Window, add_months
 
 MOST_PERIODS = 62
@@ -79,6 +81,8 @@ class Masks:
                 return self._combined([self.table(part) for part in criterion.of], " | ".join)
             case AnyOf():
                 return self._at_least([self.table(part) for part in criterion.of], criterion.at_least)
+            case Reaches():
+                return self._reaching(criterion)
             case Not():
                 return self._combined([self.table(criterion.of)], lambda masks: f"{self.full} - {masks[0]}")
             case Lies():
@@ -103,6 +107,19 @@ class Masks:
             raised = [f"n1 | m{place} AS n1", *(f"n{c} | (n{c - 1} & m{place}) AS n{c}" for c in range(2, number + 1))]
             sql = f"SELECT person_id, {kept}, {', '.join(raised)} FROM ({sql}) l{place}"
         return self.plan.step("mask", f"SELECT person_id, n{number} AS mask FROM ({sql}) l")
+
+    def _reaching(self, asked: Reaches) -> str:
+        """Return the periods in which the points of the masks that have their bit set are enough."""
+        given = " UNION ALL ".join(
+            f"SELECT person_id, mask, {one.points} AS points FROM {self.table(one.to)}" for one in added_up(asked)
+        )
+        bits = ", ".join(f"({1 << place})" for place in range(len(self.periods)))
+        enough = (
+            f"SELECT g.person_id, b.bit FROM ({given}) g JOIN (VALUES {bits}) AS b(bit) ON (g.mask & b.bit) <> 0 "
+            f"GROUP BY g.person_id, b.bit HAVING sum(g.points) >= {asked.at_least}"
+        )
+        sql = f"SELECT person_id, CAST(sum(bit) AS BIGINT) AS mask FROM ({enough}) e GROUP BY person_id"
+        return self.plan.step("mask", sql)
 
     def _spans(self, window: Window) -> list[tuple[date, date]]:
         """Return each period's window; one that holds no day, or that no record can reach, ends before it begins."""

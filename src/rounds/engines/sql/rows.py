@@ -14,12 +14,14 @@ from rounds.measures.criteria import (
     AnyOf,
     Criterion,
     Events,
+    Graded,
     Has,
     InGroup,
     Lies,
     Marked,
     Not,
     Observed,
+    Reaches,
     Result,
     Scored,
     Sex,
@@ -86,27 +88,35 @@ def scored(plan: Plan, score: Score) -> str:
     given = [_points(plan, component) for component in score.components]
     moment = "person_id, first, minute"
     sets = " UNION ".join(f"SELECT {moment} FROM {table}" for table in given)
-    joins, points = [], []
+    points = {one.id: _or_missing(place, one.if_missing) for place, one in enumerate(score.components)}
+    joins, needed, adding = [], [], []
+    highest: dict[str, list[str]] = {"visit": [], "stay": []}
     for place, (table, component) in enumerate(zip(given, score.components, strict=True)):
-        kind = "JOIN" if component.if_missing is None else "LEFT JOIN"
         on = " AND ".join(f"c{place}.{name} = s.{name}" for name in moment.split(", "))
-        joins.append(f"{kind} {table} c{place} ON {on}")
-        points.append(f"c{place}.points" if component.if_missing is None else _else(place, component.if_missing))
-    highest = {}
-    for name in ("visit", "stay"):
-        each = [f"coalesce(c{place}.{name}, -1)" for place in range(len(given))]
-        highest[name] = f"greatest({', '.join(each)})" if len(each) > 1 else each[0]
+        joins.append(f"{'JOIN' if component.required else 'LEFT JOIN'} {table} c{place} ON {on}")
+        asked = " AND ".join(f"{points[named]} = {number}" for named, number in component.only_if)
+        adding.append(_if(asked, points[component.id], "0"))
+        for name, each in highest.items():
+            each.append(_if(asked, f"coalesce(c{place}.{name}, -1)", "-1"))
+        if asked and component.if_missing is None:
+            needed.append(f"(c{place}.points IS NOT NULL OR NOT ({asked}))")
+    named = {name: f"greatest({', '.join(each)})" if len(each) > 1 else each[0] for name, each in highest.items()}
     return plan.step(
         "scored",
         f"SELECT row_number() OVER (ORDER BY s.person_id, s.first, s.minute) AS row, s.person_id, "
         "CAST(-1 AS BIGINT) AS concept, s.first, s.first AS last, s.minute, "
-        f"CAST({' + '.join(points)} AS REAL) AS value, CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, "
-        f"{highest['visit']} AS visit, {highest['stay']} AS stay FROM ({sets}) s {' '.join(joins)}",
+        f"CAST({' + '.join(adding)} AS REAL) AS value, CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, "
+        f"{named['visit']} AS visit, {named['stay']} AS stay FROM ({sets}) s {' '.join(joins)}"
+        + (f" WHERE {conditions(*needed)}" if needed else ""),
     )
 
 
-def _else(place: int, points: int) -> str:
-    return f"coalesce(c{place}.points, {points})"
+def _or_missing(place: int, if_missing: int | None) -> str:
+    return f"c{place}.points" if if_missing is None else f"coalesce(c{place}.points, {if_missing})"
+
+
+def _if(asked: str, sql: str, otherwise: str) -> str:
+    return f"CASE WHEN {asked} THEN {sql} ELSE {otherwise} END" if asked else sql
 
 
 def _points(plan: Plan, component: Component) -> str:
@@ -192,8 +202,14 @@ class _Asked:
             case AnyOf():
                 met = " + ".join(f"CASE WHEN {self.sql(part)} THEN 1 ELSE 0 END" for part in criterion.of)
                 return f"({met} >= {criterion.at_least})"
+            case Reaches():
+                return f"({' + '.join(map(self._points, criterion.of))} >= {criterion.at_least})"
             case Not():
                 return f"(NOT {self.sql(criterion.of)})"
+
+    def _points(self, graded: Graded) -> str:
+        cases = " ".join(f"WHEN {self.sql(given.to)} THEN {given.points}" for given in graded.given)
+        return f"CASE {cases} ELSE 0 END"
 
     def _in_group(self, asked: InGroup) -> str:
         join, (place,) = group_joins(self.plan, (asked.grouping,), "u", of_rows=True)
