@@ -84,12 +84,12 @@ class Funnels:
         index = _kept(self._indexes, key, lambda: _qualified(source, definition, concepts))
         met = np.zeros(len(index.person), dtype=np.uint64)
         for number, rule in enumerate(definition.rules):
-            flags = self._rule(source, rule.group, index, key, concepts)
+            flags = self._rule(source, rule.group, index, concepts)
             kernels.mark(met, flags, number)
         return _tallied(source, definition, index, met)
 
-    def _rule(self, source: Source, group: Group, index: Index, of: object, concepts: Concepts) -> Array:
-        key = (of, group, _meanings(group, concepts))
+    def _rule(self, source: Source, group: Group, index: Index, concepts: Concepts) -> Array:
+        key = (index, group, _meanings(group, concepts))  # of an index that is no longer kept nothing is found
         return _kept(self._rules, key, lambda: holds(source, group, index, concepts))
 
 
