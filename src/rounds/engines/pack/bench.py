@@ -1,9 +1,10 @@
 """What a pack is made with, before anybody has a number."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import duckdb
 
@@ -28,12 +29,18 @@ class Bench:
     records: Records
     key: bytes
     """Of people's marks."""
+    made_of: Mapping[str, str]
+    """For each part of a pack that is written as a whole a digest of the tables that it is made of."""
     connection: duckdb.DuckDBPyConnection
     pool: Executor
 
-    def made_of(self) -> dict[str, str]:
-        """Return for each part of a pack that is written as a whole a digest of the tables that it is made of."""
-        return {part: digest_of(self.records, only=tables) for part, tables in _MADE_OF.items()}
+    @classmethod
+    def of(
+        cls, folder: Path, records: Records, key: bytes, connection: duckdb.DuckDBPyConnection, pool: Executor
+    ) -> Self:
+        """Return what a pack of some records is made with, as they are now."""
+        made_of = {part: digest_of(records, only=tables) for part, tables in _MADE_OF.items()}
+        return cls(folder=folder, records=records, key=key, made_of=made_of, connection=connection, pool=pool)
 
     def shop(self, people: People, observation: Observation) -> Workshop:
         """Return what tables of events are built with."""

@@ -73,7 +73,7 @@ def build_pack(
             ThreadPoolExecutor(threads) as pool,
             ExitStack() as if_it_fails,
         ):
-            bench = Bench(folder=partial, records=records, key=key, connection=connection, pool=pool)
+            bench = Bench.of(partial, records, key, connection, pool)
             start = None if before is None else Before.of(before, key)
             manifest, shared = _grown(bench, start, if_it_fails) if start else (None, {})
             manifest = manifest or _anew(bench)
@@ -84,7 +84,7 @@ def build_pack(
                 )
             _flush(partial)
             files = checksums(partial, pool.map, known=shared)
-            manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of()}
+            manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of}
             _write(partial / MANIFEST, manifest | {"files": files})
             _write(partial / WRITTEN, written(partial))
             if_it_fails.pop_all()
@@ -97,7 +97,7 @@ def build_pack(
 
 
 def _write(path: Path, said: dict[str, Any]) -> None:
-    path.write_text(json.dumps(said, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(said), encoding="utf-8")
     _flush(path)
 
 

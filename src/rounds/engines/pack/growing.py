@@ -103,7 +103,7 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
         RecordsError: if the records cannot be read.
         OSError: if the folder cannot be written.
     """
-    as_before = {part for part, digest in bench.made_of().items() if before.said["made_of"][part] == digest}
+    as_before = {part for part, digest in bench.made_of.items() if before.said["made_of"][part] == digest}
     people = _people(bench, before, files, same="people" in as_before)
     same = "observation" in as_before and len(people) == before.said["people"]
     observation = _observation(bench, before, files, people, same=same)
@@ -127,11 +127,11 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
 
 def _people(bench: Bench, before: Before, files: GrownFiles, *, same: bool) -> People:
     said, marks = before.said, before.array("people.mark")
-    by_mark = ByMark.of(marks, bench.key, Known.of(marks, aside=bench.folder))
-    if by_mark is None:
-        raise CannotGrow("two people have one mark")
+    by_mark = ByMark(key=bench.key, known=Known.of(marks, aside=bench.folder))
     care_sites = before.array("ids.care_site_id") if "care_site_id" in said["ids"] else None
     if same and counts_whom(said, bench.records):
+        if not by_mark.tells_apart(marks):
+            raise CannotGrow("two people have one mark")
         files.link(*before.names("people."), *before.names("ids."))
         return People(
             number=said["people"],

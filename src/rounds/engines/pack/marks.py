@@ -1,7 +1,7 @@
 """People's marks: whoever has the key beside a pack knows by them whose a number is, and no id is in the pack."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,20 +32,16 @@ class ByMark:
     known: Known
     """The number of each mark."""
 
-    @classmethod
-    def of(cls, marks: Array, key: bytes, known: Known) -> Self | None:
-        """Return what tells numbers by marks; None if two people have one mark, as at one in a million sites.
+    def tells_apart(self, marks: Array) -> bool:
+        """Say whether no two people have one mark, as two do at one in a million sites.
 
         Args:
-            marks: by number.
-            key: of the marks.
-            known: the number of each of them.
+            marks: of everybody, by number.
         """
-        for at in range(0, len(marks), _PORTION):
-            found = known.numbers(marks[at : at + _PORTION])
-            if not np.array_equal(found, np.arange(at, at + len(found))):
-                return None
-        return cls(key=key, known=known)
+        return all(
+            np.array_equal(self.known.numbers(marks[at : at + _PORTION]), np.arange(at, min(at + _PORTION, len(marks))))
+            for at in range(0, len(marks), _PORTION)
+        )
 
     def numbers(self, ids: Array) -> Array:
         """Return the numbers of some ids; -1 where one is unknown."""

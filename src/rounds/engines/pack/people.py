@@ -61,7 +61,7 @@ class Numbered:
             order: of those who are counted.
 
         Raises:
-            CannotGrow: if somebody is not there any more.
+            CannotGrow: if somebody is not there any more, or two of them have one mark.
         """
         numbers = self.known.numbers(ids[order])
         known = numbers >= 0
