@@ -15,30 +15,31 @@ _START, _END = str(OBSERVATION_PERIOD.start), str(OBSERVATION_PERIOD.end)
 def hold_back(records: Records, month: date, *, before: Path, later: Path) -> int:
     """Write records as they were before a month, and apart from them the files that the month adds or replaces.
 
-    A month adds a file of rows to every table of events. It replaces all of `person`, for some are born, and all of
+    A month adds a file of rows to every table of events. It replaces all of `person`, for some are new, and all of
     `observation_period`, for everybody is observed longer.
 
     Args:
-        records: Parquet, each table a folder of files or one file.
+        records: in Parquet.
         month: its first day; nothing may be later than the month.
-        before: where to write the records as they were.
+        before: where to write the records as they were, tables of events as folders.
         later: where to write what the month brings, under the same names.
 
     Returns:
         How many rows of events the month has.
     """
     started = {str(of.name): str(of.start) for of in EVENT_TABLES.values()}
-    rows = 0
+    newcomers, rows = _newcomers(records, month), 0
     for source in records.sources:
         name, found = str(source.table.name), []
         for path in parts_of(source.path):
-            within, frame = path.relative_to(records.folder), pl.read_parquet(path, hive_partitioning=False)
+            frame, within = pl.read_parquet(path, hive_partitioning=False), path.relative_to(records.folder)
             if name in started:
+                within = Path(name) / path.name
                 found.append(frame.filter(pl.col(started[name]) >= month))
                 frame = frame.filter(pl.col(started[name]) < month)
             elif name in (PERSON.name, OBSERVATION_PERIOD.name):
                 _write(frame, later / within)
-                frame = _as_it_was(frame, month, _newcomers(records, month))
+                frame = _as_it_was(frame, month, newcomers)
             _write(frame, before / within)
         if found:
             of_month = pl.concat(found)
@@ -56,9 +57,8 @@ def bring(later: Path, records: Path) -> None:
 def _newcomers(records: Records, month: date) -> pl.Series:
     """Return who was not observed before a month."""
     (source,) = (source for source in records.sources if source.table.name == OBSERVATION_PERIOD.name)
-    first = (
-        pl.scan_parquet(parts_of(source.path), hive_partitioning=False).group_by("person_id").agg(pl.col(_START).min())
-    )
+    observed = pl.scan_parquet(list(parts_of(source.path)), hive_partitioning=False)
+    first = observed.group_by("person_id").agg(pl.col(_START).min())
     return first.filter(pl.col(_START) >= month).select("person_id").collect().to_series()
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from every_engine import LEFT_TO_SQL
 from generated_sites import Site, measures, periods_of, sites
-from growing_site import MONTHS, months_of
+from growing_site import MONTHS, grow, months_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rounds.engines import reference
 from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, growing
+from rounds.engines.pack import count_saying_how, growing
 from rounds.engines.pack.layout import Pack
 from rounds.measures.definitions import Measure
 from rounds.records.omop import Records
@@ -22,6 +23,7 @@ from rounds.records.omop import Records
 MET: Counter[str] = Counter()
 
 
+@pytest.mark.slow
 @settings(max_examples=10, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(
     site=sites(),
@@ -37,10 +39,9 @@ def test_a_pack_that_grows_counts_as_one_built_anew(
     with tempfile.TemporaryDirectory() as name, patch.object(growing, "MOST_SEGMENTS", segments):
         folder, before = Path(name), None
         for now, records in enumerate(months_of(folder, site, rng, disturbed=disturbed)):
-            with patch.object(growing, "MOST_ADDED", 100.0):
-                grown = build_pack(records, folder / "packs" / f"grown-{now}", before=before)
+            grown = grow(records, folder / "packs" / f"grown-{now}", before=before)
             before = grown.folder
-            anew = build_pack(records, folder / "packs" / f"anew-{now}")
+            anew = grow(records, folder / "packs" / f"anew-{now}", before=None)
             note(grown, anew, last=now == MONTHS - 1)
             found, expected = counted(asked, records, grown), counted(asked, records, anew)
             for one, mine, theirs in zip(asked, found, expected, strict=True):
@@ -67,6 +68,7 @@ def note(grown: Pack, anew: Pack, *, last: bool) -> None:
     MET["rows outside observation"] += any(table.has("inside") for table in grown.tables.values())
 
 
+@pytest.mark.slow
 def test_everything_was_met() -> None:
     assert all(number > 1 for number in MET.values()), MET
     assert len(MET) == 6
