@@ -232,6 +232,23 @@ def test_rows_of_who_was_not_counted_are_found_when_they_are(folder: Path) -> No
     assert pack.tables[DRUG_ERA].columns["person"].tolist().count(3) == 1
 
 
+@pytest.mark.parametrize("there_before", [False, True])
+def test_visits_are_read_anew_when_where_they_were_becomes_known(folder: Path, *, there_before: bool) -> None:
+    named = "visit_occurrence_id person_id visit_concept_id visit_start_date visit_end_date care_site_id"
+    visits = f"| {named}\n1 1001 inpatient 2020-02-01 2020-02-02 7\n2 1002 inpatient 2020-02-01 2020-02-02 5"
+    people = {"person": PEOPLE, "observation_period": OBSERVED}
+    write_site(folder, **people, visit_occurrence=visits, **{"care_site": "5"} if there_before else {})
+    before = _before(folder)
+    write_site(folder, **people, care_site="5\n4\n7")
+    pack = _grown(folder, before)
+    visited = pack.tables[EventTable.VISIT_OCCURRENCE].columns
+    found = dict(zip(visited["person"].tolist(), pack.ids["care_site_id"][visited["care_site"]].tolist(), strict=True))
+    assert found == {0: 7, 1: 5}
+    assert "drug_era.person.npy" in _shared(pack.folder, before)
+    _month(folder, 9, "1002 drug 2020-07-01")
+    assert _segments(_grown(folder, pack.folder, "later")) == 2
+
+
 def test_many_segments_are_brought_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growing, "MOST_SEGMENTS", 3)
     before, segments = _before(folder), []

@@ -173,7 +173,7 @@ def _planned(shop: Workshop, before: Before, source: Source) -> _Table:
         or about["how"] != asked.how
         # Who is new may be whose rows were left out, and a care site that is new may be where rows lie.
         or (len(shop.people) > before.said["people"] and any(part.left_out for part in parts))
-        or (_more_care_sites(shop, before) and any(part.unplaced for part in parts))
+        or (any(part.unplaced for part in parts) and _more_care_sites(shop, before))
     ):
         return _Table(asked=asked, about=None, batches=asked.batches(shop.connection))
     return _Table(asked=asked, about=about, batches=asked.batches(shop.connection, only=added))

@@ -160,6 +160,8 @@ def digest_of(records: Records, *, only: Collection[str] | None = None) -> str:
 def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
     """Return the pack of some records; None if there is none that is whole, or it was built from anything else.
 
+    Without the key of its people's marks it is not whole: nobody could say whose a number is.
+
     Args:
         records: the site's.
         folder: where it was built, if not beside the tables.
