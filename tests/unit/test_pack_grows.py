@@ -340,9 +340,10 @@ def test_of_two_that_grow_one_pack_at_once_each_is_right(folder: Path) -> None:
     before = _before(folder)
     _month(folder, 9, "1002 drug 2020-07-01")
     packs: dict[str, Pack] = {}
+    records = unchecked(folder)
 
     def grow(name: str) -> None:
-        packs[name] = _grown(folder, before, name)
+        packs[name] = build_pack(records, before.parent / name, before=before)
 
     threads = [threading.Thread(target=grow, args=(str(number),)) for number in range(3)]
     for thread in threads:
@@ -350,6 +351,8 @@ def test_of_two_that_grow_one_pack_at_once_each_is_right(folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(packs) == 3
+    for pack in packs.values():
+        _counts_right(records, pack)
     assert sum(_segments(pack) == 2 for pack in packs.values()) <= 1
     assert all(damaged(pack.folder) == [] for pack in packs.values())
     assert damaged(before) == []

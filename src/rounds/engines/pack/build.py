@@ -35,6 +35,7 @@ from rounds.records.omop import Records
 from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
+_FLUSHED_AT_ONCE: Final = 16
 
 
 def build_pack(
@@ -82,7 +83,8 @@ def build_pack(
                     f"site {records.site}: {records.folder} changed while it was read; wait until the export is done "
                     "and try again"
                 )
-            _flush(partial)
+            before_too = {name for name, known in shared.items() if start and known == start.said["files"][name]}
+            _flush([path for path in partial.iterdir() if path.name not in before_too])
             files = checksums(partial, pool.map, known=shared)
             manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of}
             _write(partial / MANIFEST, manifest | {"files": files})
@@ -90,23 +92,32 @@ def build_pack(
             if_it_fails.pop_all()
 
     write_folder(folder, fill)
-    pack = open_pack(records, folder)
+    pack = open_pack(records, folder, digest=digest)
     if pack is None:
-        raise RecordsError(f"site {records.site}: {records.folder} changed as soon as it was read; try again")
+        raise RecordsError(
+            f"site {records.site}: {folder} is not what was written there; look at the disk and try again"
+        )
     return pack
 
 
 def _write(path: Path, said: dict[str, Any]) -> None:
     path.write_text(json.dumps(said), encoding="utf-8")
-    _flush(path)
+    _flush([path])
 
 
-def _flush(path: Path) -> None:
-    """Make sure that a file, or every file of a pack, stands on the disk, and that only its owner reads it."""
-    for one in path.iterdir() if path.is_dir() else [path]:
-        one.chmod(0o600)
-        with one.open("rb") as stream:
+def _flush(paths: list[Path]) -> None:
+    """Make sure that files stand on the disk, and that only their owner reads them.
+
+    Several are asked for at once, so that the disk may write them together.
+    """
+
+    def flush(path: Path) -> None:
+        path.chmod(0o600)
+        with path.open("rb") as stream:
             os.fsync(stream.fileno())
+
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(flush, paths))
 
 
 def _grown(bench: Bench, before: Before, if_it_fails: ExitStack) -> tuple[dict[str, Any] | None, dict[str, list[int]]]:

@@ -157,7 +157,7 @@ def digest_of(records: Records, *, only: Collection[str] | None = None) -> str:
     return said.hexdigest()
 
 
-def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
+def open_pack(records: Records, folder: Path | None = None, *, digest: str | None = None) -> Pack | None:
     """Return the pack of some records; None if there is none that is whole, or it was built from anything else.
 
     Without the key of its people's marks it is not whole: nobody could say whose a number is.
@@ -165,11 +165,12 @@ def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
     Args:
         records: the site's.
         folder: where it was built, if not beside the tables.
+        digest: of the records, if it has just been taken.
 
     Raises:
         OSError: if there is one that cannot be read.
     """
-    digest = digest_of(records)
+    digest = digest or digest_of(records)
     folder = folder or packs_folder(records) / digest[:16]
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
