@@ -26,6 +26,8 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +45,8 @@ FOLDER: Final = "pack"
 KEY: Final = "key"
 """The file beside the packs with which their people's marks are made."""
 _PORTION_BYTES: Final = 1 << 20
+_HEADER_BYTES: Final = 128
+"""Of an array of one dimension as NumPy writes it."""
 
 Array = npt.NDArray[Any]
 
@@ -312,15 +316,22 @@ def mapped(folder: Path, name: str, length: int | None = None) -> Array:
     """Return an array that is read from disk as it is used, with another length if it has become longer."""
     path = folder / f"{name}.npy"
     with path.open("rb") as stream:
-        np.lib.format.read_magic(stream)
-        shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-        offset = stream.tell()
+        kind, shape, offset = _header(stream.read(_HEADER_BYTES))
     shape = shape if length is None else (length,)
     if 0 in shape:  # nothing to map
         return empty_array(kind)
     array: Array = np.asarray(np.memmap(path, mode="r", dtype=kind, shape=shape, offset=offset))
     array.setflags(write=False)
     return array
+
+
+@lru_cache(maxsize=1024)
+def _header(start: bytes) -> tuple[Any, tuple[int, ...], int]:
+    """Return type, shape and where the values begin. Many arrays are alike in that, and to read it takes long."""
+    stream = BytesIO(start)
+    np.lib.format.read_magic(stream)
+    shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+    return kind, shape, stream.tell()
 
 
 def empty_array(kind: npt.DTypeLike) -> Array:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +31,7 @@ class Part:
         return cls(**{**said, "vague": tuple(said["vague"])})
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def parts_now(source: Source, before: Sequence[Part] = ()) -> list[Part]:
