@@ -5,12 +5,16 @@ process, and refuses to print a time if the numbers differ. Read the ratios, not
 
     .venv/bin/rounds synthetic --preset region region
     .venv/bin/python benchmarks/pack.py region/sites/site-01/records
+
+With --month it times instead how a pack takes in a month, against building it anew. It writes both, and a copy of the
+records, into a folder that it makes beside them and removes.
 """
 
 import argparse
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ from unittest.mock import patch
 
 import duckdb
 import numpy as np
+from month import bring, hold_back
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
@@ -214,15 +219,48 @@ print(f"RssAnon {{before:.0f}} MB before, {{peak[0]:.0f}} MB at most")
 """
 
 
+def time_a_month(records: Records, month: date, *, repeats: int) -> None:
+    """Time a pack that takes in a month of rows, people and observation, against one that is built anew."""
+    with tempfile.TemporaryDirectory(dir=records.folder.parent) as name:
+        folder = Path(name)
+        rows = hold_back(records, month, before=folder / "records", later=folder / "later")
+        was = unchecked(folder / "records")
+        for number in range(repeats):  # a pack grows once
+            build_pack(was, folder / f"before-{number}")
+        bring(folder / "later", folder / "records")
+        now, times = unchecked(folder / "records"), []
+        for number in range(repeats):
+            before, grown, anew = (folder / f"{kind}-{number}" for kind in ("before", "grown", "anew"))
+            grow, build = partial(build_pack, now, grown, before=before), partial(build_pack, now, anew)
+            times.append((*times_of(grow), *times_of(partial(open_pack, now, grown)), *times_of(build)))
+        grew, of_grown, opened, _, built, of_built = (statistics.median(some) for some in zip(*times, strict=True))
+        print(f"{rows:,} rows of a month taken in: {grew:.2f} s, {of_grown:.2f} s of all cores; opened: {opened:.2f} s")
+        print(f"built anew: {built:.1f} s, {of_built:.1f} s of all cores")
+        print(f"a month takes {grew / built:.3f} of building anew, {of_grown / of_built:.3f} of all cores")
+        batch = batch_of(measures_over(codes_of(now), grain=Grain.MONTH), 12)
+        counted = [
+            partial(count_saying_how, batch, now, member="RX1", pack=open_pack(now, path)) for path in (grown, anew)
+        ]
+        same(counted[0]().counts, counted[1]().counts)
+        of_grown, of_built = (times_of(one, repeats=5)[1] for one in counted)
+        print(
+            f"100 measures, 12 periods: {of_grown:.3f} s of all cores from what grew, {of_built:.3f} s from the other"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("records", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--build", action="store_true", help="build the pack anew and say how long it took")
     parser.add_argument("--sql", type=int, default=0, help="time so many measures one at a time in SQL, and scale")
+    parser.add_argument("--month", type=date.fromisoformat, help="time taking in the last month, which begins then")
     parser.add_argument("--batched", action="store_true", help="time the whole batch in SQL")
     chosen = parser.parse_args()
     records = unchecked(chosen.records)
+    if chosen.month:
+        time_a_month(records, chosen.month, repeats=chosen.repeats)
+        return
     if chosen.build or open_pack(records) is None:
         clock, of_cores = times_of(lambda: build_pack(records))
         print(f"pack built in {clock:.1f} s, {of_cores:.1f} s of all cores", flush=True)
@@ -260,7 +298,6 @@ def main() -> None:
         took = seconds(lambda: same(duck.count_all(batch, records, member="RX1"), counts))
         print(f"batched SQL, 12 periods: {took:.1f} s; {took / times[12]:.0f} x the pack")
     import pickle
-    import tempfile
 
     with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
         Path(file.name).write_bytes(pickle.dumps(batch))

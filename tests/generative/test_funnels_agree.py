@@ -8,16 +8,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
-from generated_sites import Site, sites, write_generated
+from generated_sites import Site, sites
+from growing_site import grown_pack
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from small_site import open_site
 
 from rounds.engines.cohorts import duck, reference
 from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.funnels import open_funnels
-from rounds.engines.pack import build_pack
 from rounds.measures.cohorts.circe import read_circe
 
 Json = dict[str, Any]
@@ -216,9 +216,8 @@ def test_funnels_agree_and_everything_was_met() -> None:
         rng = Random(number)  # noqa: S311
         site = site if number % 8 == 0 else _apart(site)
         with tempfile.TemporaryDirectory() as folder:
-            write_generated(Path(folder), site)
-            records = open_site(Path(folder), outside="exclude")
-            with open_funnels(records, build_pack(records)) as funnels:
+            records, pack = grown_pack(Path(folder), site, np.random.Generator(np.random.Philox(key=number)))
+            with open_funnels(records, pack) as funnels:
                 rows = omop_rows(funnels.connection)
                 for place in range(30):
                     definition = read_circe(json.dumps(_trial(rng, met)), name=f"trial {place}")

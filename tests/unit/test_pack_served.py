@@ -17,9 +17,8 @@ from small_site import drug_event, open_site, parse_rows, people_measure, write_
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, build_table, open_pack, serving
+from rounds.engines.pack import build_table, open_pack, serving
 from rounds.engines.pack.layout import Pack, damaged, written
-from rounds.engines.pack.merge_kernels import make_marks
 from rounds.engines.pack.serving import served_pack
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
@@ -182,23 +181,6 @@ def test_a_pack_is_built_anew_when_nobody_is_left_whom_it_counted(tmp_path: Path
     assert found.people == 0
 
 
-def test_rows_that_are_alike_stand_in_the_order_of_their_files(tmp_path: Path) -> None:
-    write_site(tmp_path / "records", **SITE)
-    table = tmp_path / "records" / "drug_era"
-    table.mkdir()
-    (tmp_path / "records" / "drug_era.parquet").unlink()
-    for number in range(1, 9):
-        parse_rows("drug_era", f"1001 drug 2020-0{number}-01").write_parquet(table / f"b{number}.parquet")
-    build_pack(open_site(tmp_path / "records"), tmp_path / "before")
-    # Another file than the one that holds the same row: compressed otherwise.
-    parse_rows("drug_era", "1001 drug 2020-02-01").write_parquet(table / "a.parquet", compression="uncompressed")
-    records = open_site(tmp_path / "records")
-    build_pack(records, tmp_path / "merged", before=tmp_path / "before")
-    build_pack(records, tmp_path / "anew")
-    assert np.load(tmp_path / "anew" / "drug_era.part.npy").tolist() == [1, 0, 2, 3, 4, 5, 6, 7, 8]
-    assert np.load(tmp_path / "merged" / "drug_era.part.npy").tolist() == [1, 0, 2, 3, 4, 5, 6, 7, 8]
-
-
 def test_a_preview_writes_no_pack_but_uses_one(records: Records) -> None:
     assert _told(records, build=False) == ["site-a: counted in SQL, which is slower: its pack is not built yet"]
     assert not (records.folder / "pack").exists()
@@ -247,11 +229,3 @@ def test_a_build_that_never_ends_elsewhere_leaves_it_to_sql(records: Records, mo
     with only_one(records.folder / "pack", doing="building a pack"):
         (line,) = _told(records)
     assert "another process is building a pack here" in line
-
-
-def test_a_persons_mark_is_siphash() -> None:
-    # Source: the test vectors of the reference implementation, key 00..0f, message 00..07.
-    low, high = np.frombuffer(bytes(range(16)), dtype="<u8")
-    marks = np.empty(1, dtype=np.int64)
-    make_marks(np.frombuffer(bytes(range(8)), dtype="<i8").copy(), low, high, marks)
-    assert marks.view(np.uint64).tolist() == [0x93F5F5799A932462]

@@ -21,18 +21,18 @@ class Coded:
     """What was asked for."""
     table: PackTable
     places: Array
-    """Where the concepts stand in the table's index."""
+    """Where the runs of the concepts stand in the table's index."""
     edges: Array
     """The first person of each block, and the number of people."""
     _bounds: Array | None = None
 
     def of_block(self, number: int) -> tuple[Array, Array]:
-        """Return where each concept's rows of a block start and stop."""
+        """Return where each run's rows of a block start and stop."""
         return self.bounds[:, number].copy(), self.bounds[:, number + 1].copy()
 
     @property
     def bounds(self) -> Array:
-        """Where each block's rows begin, shape (concepts, blocks + 1); found when first asked for."""
+        """Where each block's rows begin, shape (runs, blocks + 1); found when first asked for."""
         if self._bounds is None:
             self._bounds = self._found()
         return self._bounds
@@ -54,9 +54,11 @@ def coded(key: Hashable, table: PackTable, concepts: tuple[int, ...] | None, edg
         edges: the first person of each block, and the number of people.
     """
     if concepts is None:
-        places = np.arange(len(table.concepts))
+        places = np.arange(len(table.starts))
     else:
-        places = places_of(np.asarray(concepts, dtype=np.int64), table.concepts)
+        wanted = np.zeros(len(table.concepts), dtype=np.bool_)
+        wanted[places_of(np.asarray(concepts, dtype=np.int64), table.concepts)] = True
+        places = np.flatnonzero(wanted[table.codes])
     return Coded(key=key, table=table, places=places, edges=edges)
 
 
@@ -109,9 +111,10 @@ class RowSet:
         return found if len(found) else np.zeros(len(self.at), dtype=np.uint16)
 
     def codes(self) -> Array:
-        """Return the place of each row's concept in the index of its table; -1 where rows have none."""
-        found = np.searchsorted(self.table.starts, self.at, side="right") - 1
-        return found.astype(np.int32)
+        """Return the place of each row's concept among those of its table; -1 where rows have none."""
+        if not len(self.table.starts):
+            return np.full(len(self.at), -1, dtype=np.int32)
+        return np.asarray(self.table.codes[np.searchsorted(self.table.starts, self.at, side="right") - 1])
 
     def days(self, name: str) -> Array:
         return self.column(name).astype(np.int64)

@@ -1,46 +1,41 @@
 """Builds a pack: everybody numbered, every table sorted by concept, person and moment, aside, and served when whole."""
 
-import hashlib
 import json
 import os
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-import numpy as np
-
-from rounds.engines.pack.build_table import stored_columns
-from rounds.engines.pack.files import save
+from rounds.engines.pack.bench import Bench
+from rounds.engines.pack.event_tables import EventSource, build_anew
+from rounds.engines.pack.growing import Before, grow_pack
+from rounds.engines.pack.grown_files import CannotGrow, GrownFiles
 from rounds.engines.pack.layout import (
     FORMAT,
     KEY,
     MANIFEST,
-    PART,
     WRITTEN,
     Pack,
     checksums,
     digest_of,
-    empty_array,
+    key_beside,
+    name_of_key,
     open_pack,
     packs_folder,
     written,
 )
-from rounds.engines.pack.merging import Before, Done, Old, merge_table
-from rounds.engines.pack.parts import Part, contents
+from rounds.engines.pack.marks import KEY_BYTES
 from rounds.engines.pack.people import build_observation, build_people
-from rounds.engines.pack.reading import batches, events_wanted
-from rounds.engines.pack.workshop import Workshop
+from rounds.engines.pack.vocabulary import write_vocabulary
 from rounds.errors import RecordsError
-from rounds.measures.events import EventTable
 from rounds.records.omop import Records
-from rounds.records.quality import Source
-from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
 from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
+_FLUSHED_AT_ONCE: Final = 16
 
 
 def build_pack(
@@ -56,8 +51,8 @@ def build_pack(
     Args:
         records: the site's, checked.
         folder: where to build it; beside the tables if not said.
-        before: a pack of the records as they were: files that it was built from are not read again. What is built is
-            the same with it and without it.
+        before: a pack of the records as they were. Where the records have grown, only what is new is read, and comes
+            behind what that pack has; it stays whole. Counts are the same with it and without it.
         threads: at most this many.
         memory_limit: of DuckDB, as it writes it.
 
@@ -73,103 +68,87 @@ def build_pack(
 
     def fill(partial: Path) -> None:
         partial.chmod(_ONLY_OWNER)
-        key = _key(folder.parent)
-        manifest = _fill(partial, records, before=before, key=key, threads=threads, memory_limit=memory_limit)
-        if digest_of(records) != digest:
-            raise RecordsError(
-                f"site {records.site}: {records.folder} changed while it was read; wait until the export is done and "
-                "try again"
-            )
-        _flush(partial)
-        with ThreadPoolExecutor(threads) as pool:
-            files = checksums(partial, pool.map)
-        manifest |= {"format": FORMAT, "digest": digest, "files": files}
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        (partial / WRITTEN).write_text(json.dumps(written(partial)), encoding="utf-8")
-        for name in (MANIFEST, WRITTEN):
-            _flush(partial / name)
+        key = _key(folder)
+        with (
+            records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
+            ThreadPoolExecutor(threads) as pool,
+            ExitStack() as if_it_fails,
+        ):
+            bench = Bench.of(partial, records, key, connection, pool)
+            start = None if before is None else Before.of(before, key)
+            manifest, shared = _grown(bench, start, if_it_fails) if start else (None, {})
+            manifest = manifest or _anew(bench)
+            if digest_of(records) != digest:
+                raise RecordsError(
+                    f"site {records.site}: {records.folder} changed while it was read; wait until the export is done "
+                    "and try again"
+                )
+            before_too = {name for name, known in shared.items() if start and known == start.said["files"][name]}
+            _flush([path for path in partial.iterdir() if path.name not in before_too])
+            files = checksums(partial, pool.map, known=shared)
+            manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of}
+            _write(partial / MANIFEST, manifest | {"files": files})
+            _write(partial / WRITTEN, written(partial))
+            if_it_fails.pop_all()
 
     write_folder(folder, fill)
-    pack = open_pack(records, folder)
+    pack = open_pack(records, folder, digest=digest)
     if pack is None:
-        raise RecordsError(f"site {records.site}: {records.folder} changed as soon as it was read; try again")
+        raise RecordsError(
+            f"site {records.site}: {folder} is not what was written there; look at the disk and try again"
+        )
     return pack
 
 
-def _flush(path: Path) -> None:
-    """Make sure that a file, or every file of a pack, stands on the disk, and that only its owner reads it."""
-    for one in path.iterdir() if path.is_dir() else [path]:
-        one.chmod(0o600)
-        with one.open("rb") as stream:
+def _write(path: Path, said: dict[str, Any]) -> None:
+    path.write_text(json.dumps(said), encoding="utf-8")
+    _flush([path])
+
+
+def _flush(paths: list[Path]) -> None:
+    """Make sure that files stand on the disk, and that only their owner reads them.
+
+    Several are asked for at once, so that the disk may write them together.
+    """
+
+    def flush(path: Path) -> None:
+        path.chmod(0o600)
+        with path.open("rb") as stream:
             os.fsync(stream.fileno())
 
-
-def _fill(
-    folder: Path, records: Records, *, before: Path | None, key: bytes, threads: int, memory_limit: str
-) -> dict[str, Any]:
-    with (
-        records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
-        ThreadPoolExecutor(threads) as pool,
-    ):
-        people = build_people(folder, connection, records, key)
-        observation = build_observation(folder, connection, records, people)
-        _vocabulary(folder, connection, records)
-        shop = Workshop(folder=folder, connection=connection, pool=pool, people=people, observation=observation)
-        key_name = hashlib.sha256(key).hexdigest()[:16]
-        start = None if before is None else Before.of(before, key_name, shop)
-        tables = {source.table.name: _table(shop, source, start) for source in records.sources if source.table.is_event}
-    return people.manifest | {"key": key_name, "observed_vague": observation.vague, "tables": tables}
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(flush, paths))
 
 
-def _table(shop: Workshop, source: Source, start: Before | None) -> dict[str, Any]:
-    """Write a table, from what was there before if that can be, and return what the manifest says."""
-    table = EventTable(source.table.name)
-    stored = stored_columns(table, source, has_care_sites=shop.people.care_sites is not None)
-    wanted = events_wanted(table, tuple(name for name in stored if name not in ("person", PART)))
-    casts = source.select.partition(" FROM (")[0]
-    how = hashlib.sha256(repr((stored, wanted.sql, casts)).encode()).hexdigest()
-    several = batches(source, wanted, shop.connection)
-    now = contents(source, start.parts(table) if start else ())
-    old = Old.of(start, table, now, how, stored) if start else None
-    done = merge_table(shop, old, several, stored, now) if old else None
-    if done is None:
-        built = shop.build(shop.folder, table, several, stored)
-        done = Done(rows=built.rows, has_inside=built.inside is not None, parts=built.parts(now))
-    none = Part(seen="", content="", rows=0, left_out=0, vague=[])
-    parts = [done.parts.get(place) or replace(none, seen=seen, content=held) for place, (seen, held) in enumerate(now)]
-    columns = [name for name in stored if name != PART] + (["inside"] if done.has_inside else [])
-    return {
-        "rows": done.rows,
-        "columns": sorted(columns),
-        "vague": sorted({name for part in parts for name in part.vague}),
-        "how": how,
-        "parts": [part.as_json() for part in parts],
-    }
+def _grown(bench: Bench, before: Before, if_it_fails: ExitStack) -> tuple[dict[str, Any] | None, dict[str, list[int]]]:
+    """Write a pack from the one before, and return what the manifest says and what is shared; None if it cannot be."""
+    files = GrownFiles(before=before.folder, after=bench.folder, known=before.said["files"])
+    if_it_fails.callback(files.undo)
+    try:
+        return grow_pack(bench, before, files), files.files
+    except CannotGrow:
+        files.undo()
+        for path in bench.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return None, {}
+
+
+def _anew(bench: Bench) -> dict[str, Any]:
+    """Write a pack, and return what the manifest says."""
+    people = build_people(bench.folder, bench.connection, bench.records, bench.key)
+    observation = build_observation(bench.folder, bench.connection, bench.records, people)
+    write_vocabulary(bench)
+    shop = bench.shop(people, observation)
+    tables = {}
+    for source in bench.records.sources:
+        if source.table.is_event:
+            asked = EventSource.of(source, has_care_sites=people.care_sites is not None)
+            tables[asked.table.value] = build_anew(shop, asked, asked.batches(bench.connection))
+    return people.manifest | {"observed_vague": observation.vague, "tables": tables}
 
 
 def _key(folder: Path) -> bytes:
-    """Return the key of people's marks. It lies beside the packs, so that a pack alone tells nobody's id."""
-    path = folder / KEY
-    if not path.exists():
-        write_private_file(path, secrets.token_bytes(16))
-    return path.read_bytes()
-
-
-def _vocabulary(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> None:
-    columns = {
-        "concept": (CONCEPT.name, "SELECT concept_id FROM concept ORDER BY ALL"),
-        "ancestor": (
-            CONCEPT_ANCESTOR.name,
-            "SELECT ancestor_concept_id FROM concept_ancestor ORDER BY ancestor_concept_id, descendant_concept_id",
-        ),
-        "descendant": (
-            CONCEPT_ANCESTOR.name,
-            "SELECT descendant_concept_id FROM concept_ancestor ORDER BY ancestor_concept_id, descendant_concept_id",
-        ),
-    }
-    for name, (table, sql) in columns.items():
-        if records.has(table):
-            (ids,) = connection.execute(sql).fetchnumpy().values()
-        else:
-            ids = empty_array("int64")
-        save(folder, f"vocabulary.{name}", np.asarray(ids, dtype=np.int64))
+    """Return the key of the marks of the packs that lie with one; the first of them makes it."""
+    if not (folder.parent / KEY).exists():
+        write_private_file(folder.parent / KEY, secrets.token_bytes(KEY_BYTES))
+    return key_beside(folder)

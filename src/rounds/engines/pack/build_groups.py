@@ -66,17 +66,22 @@ class Groups:
     manifest: dict[str, Any]
 
 
-def plan_groups(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records) -> Groups:
+def plan_groups(
+    folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, *, care_sites: Array | None = None
+) -> Groups:
     """Return each column that a grouping may look at and that holds something, and write down the ids of places.
 
     Args:
         folder: of the pack.
         connection: to the records.
         records: the site's.
+        care_sites: ids whose places rows hold already; they keep them, and others come behind.
     """
     held = [column for column in _COLUMNS if not records.lacks(PERSON.name, column)]
     places = {
-        column: _places(folder, connection, column, table) for column, table in PLACES.items() if records.has(table)
+        column: _places(folder, connection, column, table, care_sites if table == CARE_SITE.name else None)
+        for column, table in PLACES.items()
+        if records.has(table)
     }
     columns = tuple(
         GroupBuild(column=column, places=places.get(column))
@@ -88,8 +93,12 @@ def plan_groups(folder: Path, connection: duckdb.DuckDBPyConnection, records: Re
     return Groups(columns=columns, care_sites=places.get("care_site_id"), manifest=manifest)
 
 
-def _places(folder: Path, connection: duckdb.DuckDBPyConnection, column: str, table: str) -> Known:
+def _places(
+    folder: Path, connection: duckdb.DuckDBPyConnection, column: str, table: str, before: Array | None
+) -> Known:
     found = connection.execute(f"SELECT CAST({column} AS BIGINT) AS id FROM {table} t ORDER BY id").fetchnumpy()
     ids = np.asarray(found["id"], dtype=np.int64)
+    if before is not None:
+        ids = np.concatenate([before, np.setdiff1d(ids, before)])
     save(folder, f"ids.{column}", ids)
     return Known.of(ids)

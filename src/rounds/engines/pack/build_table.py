@@ -1,6 +1,6 @@
 """Builds one table of a pack: its rows are laid aside by people, and then sorted some thousands of people at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,7 @@ from rounds.engines.pack import sorting
 from rounds.engines.pack.days import LAST_DAY, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside, save
 from rounds.engines.pack.kernels import Moments
-from rounds.engines.pack.layout import COLUMN_TYPES, PART, PART_TYPE, Array, empty_array
+from rounds.engines.pack.layout import COLUMN_TYPES, INDEX, Array, empty_array
 from rounds.engines.pack.numbering import Met
 from rounds.engines.pack.parts import Part
 from rounds.engines.pack.people import Observation, People
@@ -64,6 +64,8 @@ class TableBuild:
     """The rows as they were read, batch by batch, and by slot in each."""
     left_out: Array
     """How many rows of each batch are of people who are not counted."""
+    unplaced: Array
+    """How many rows of each batch are at care sites that nobody knows."""
     vague: list[set[str]]
     """Columns of each batch with something that the pack's types cannot hold."""
     concepts: Met = field(default_factory=Met)
@@ -91,6 +93,7 @@ class TableBuild:
             width=width,
             aside={name: room_aside(folder, rows, kind_of(name)) for name in ("concept", *stored)},
             left_out=np.zeros(len(several), dtype=np.int64),
+            unplaced=np.zeros(len(several), dtype=np.int64),
             vague=[set() for _ in several],
         )
 
@@ -99,13 +102,14 @@ class TableBuild:
         batch = self.batches[number]
         found = batch.read(connection)
         found["concept"] = self.concepts.numbers(found["concept"])
-        if not batch.fitted:
-            found["person"] = self.people.known.numbers(found.pop("person_id"))
-            found[PART] = np.full(len(found["person"]), batch.part, dtype=PART_TYPE)
-            for name in self.aside:
-                found[name], lost = self._fitted(name, found[name])
-                if lost:
-                    self.vague[number].add(name)
+        found["person"] = self.people.known.numbers(found.pop("person_id"))
+        if "care_site" in self.aside and self.people.care_sites is not None:
+            named, found["care_site"] = found["care_site"], self.people.care_sites.numbers(found["care_site"])
+            self.unplaced[number] = np.count_nonzero((named != -1) & (found["care_site"] == -1))
+        for name in self.aside:
+            found[name], lost = _fitted(name, found[name])
+            if lost:
+                self.vague[number].add(name)
         bounds = self.bounds[number]
         order = np.empty(len(found["person"]), dtype=np.int32)
         sorting.by_slot(found["person"], self.width, bounds, order)
@@ -114,17 +118,6 @@ class TableBuild:
         for name, column in self.aside.items():
             sorting.pick(found[name], order, column[start : start + len(order)])
         bounds += start
-
-    def _fitted(self, name: str, values: Array) -> tuple[Array, bool]:
-        """Return values in the pack's type, and whether something of them is lost."""
-        if name in ("first", "last"):
-            return clipped(values), bool(np.any(outside(values)))
-        if name in ("unit", "answer"):
-            narrow = values.astype(np.int32)
-            return narrow, bool(np.any(narrow != values))
-        if name == "care_site" and self.people.care_sites is not None:
-            return self.people.care_sites.numbers(values), False
-        return values, False
 
     def chunks(self) -> list[Chunk]:
         """Return what is to be sorted, when everything is read; and make room for it."""
@@ -172,7 +165,7 @@ class TableBuild:
         moments = Moments(**{name: of.get(name, np.empty(0, COLUMN_TYPES[name])) for name in Moments._fields})
         sorting.make_keys(rank, of["person"], moments.first, moments.minute, base, bits, key)
         order = sorting.sorted_order(key, int(bits.sum()))
-        sorting.order_ties(order, key, moments, of.get(PART, np.empty(0, PART_TYPE)))
+        sorting.order_ties(order, key, moments)
         stops = np.cumsum(np.bincount(rank, minlength=len(self._ranks)))
         starts = np.concatenate([[0], stops[:-1]])
         for name, values in of.items():
@@ -197,41 +190,48 @@ class TableBuild:
         """Write the index."""
         self.aside.clear()
         concepts, _ = self.concepts.ranked()
-        write_index(self.folder, self.table, concepts, counts)
+        stops, met = np.cumsum(counts, dtype=np.int64), counts > 0
+        codes = np.arange(np.count_nonzero(met), dtype=np.int32)
+        write_index(self.folder, self.table, concepts[met], codes, (stops - counts)[met], stops[met])
 
-    def parts(self, now: list[tuple[str, str]]) -> dict[int, Part]:
+    def parts(self, now: Sequence[Part]) -> dict[int, Part]:
         """Return what became of the rows of the files that were read, by the place of each."""
         found: dict[int, Part] = {}
-        for batch, left_out, vague in zip(self.batches, self.left_out.tolist(), self.vague, strict=True):
-            if batch.fitted:
-                continue
-            seen, content = now[batch.part]
-            one = found.get(batch.part) or Part(seen=seen, content=content, rows=0, left_out=0, vague=[])
+        read = zip(self.batches, self.left_out.tolist(), self.unplaced.tolist(), self.vague, strict=True)
+        for batch, left_out, unplaced, vague in read:
+            one = found.get(batch.part, now[batch.part])
             found[batch.part] = replace(
                 one,
-                rows=one.rows + batch.rows,
                 left_out=one.left_out + left_out,
-                vague=sorted({*one.vague, *vague}),
+                unplaced=one.unplaced + unplaced,
+                vague=tuple(sorted({*one.vague, *vague})),
             )
         return found
 
 
-def write_index(folder: Path, table: EventTable, concepts: Array, counts: Array) -> tuple[Array, Array]:
-    """Write where the rows of each concept stand that has any, and return where those of all start and stop."""
-    stops = np.cumsum(counts, dtype=np.int64)
-    starts, met = stops - counts, counts > 0
-    for name, column in {"concepts": concepts, "starts": starts, "stops": stops}.items():
-        save(folder, f"{table.value}.{name}", column[met])
-    return starts, stops
+def _fitted(name: str, values: Array) -> tuple[Array, bool]:
+    """Return values in the pack's type, and whether something of them is lost."""
+    if name in ("first", "last"):
+        return clipped(values), bool(np.any(outside(values)))
+    if name in ("unit", "answer"):
+        narrow = values.astype(np.int32)
+        return narrow, bool(np.any(narrow != values))
+    return values, False
+
+
+def write_index(folder: Path, table: EventTable, *index: Array) -> None:
+    """Write the concepts of a table, and of its runs the concept and where they start and stop."""
+    for name, column in zip(INDEX, index, strict=True):
+        save(folder, f"{table.value}.{name}", column)
 
 
 def kind_of(name: str) -> str:
     """Return the type of a column."""
-    return {"concept": "int32", PART: PART_TYPE}.get(name) or COLUMN_TYPES[name]
+    return "int32" if name == "concept" else COLUMN_TYPES[name]
 
 
 def stored_columns(table: EventTable, source: Source, *, has_care_sites: bool) -> list[str]:
-    """Return the columns that a pack has of a table, and of which file each row is; but not `inside`."""
+    """Return the columns that a pack has of a table, but not `inside`."""
     of = EVENT_TABLES[table]
     shown = {
         "last": of.end is not None and (of.column(of.end).required or of.end not in source.missing),
@@ -243,7 +243,7 @@ def stored_columns(table: EventTable, source: Source, *, has_care_sites: bool) -
         "stay": table in WITH_STAY and of.stay not in source.missing,
         "care_site": has_care_sites and table in _AT_CARE_SITES and "care_site_id" not in source.missing,
     }
-    return ["person", "first", *(name for name, there in shown.items() if there), PART]
+    return ["person", "first", *(name for name, there in shown.items() if there)]
 
 
 def _bits(number: int) -> int:

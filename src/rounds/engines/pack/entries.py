@@ -8,10 +8,10 @@ import numpy as np
 
 from rounds.engines.cohorts.entries import ENTRIES, check_cohorts, lay_down_entries
 from rounds.engines.pack.days import clipped, outside
-from rounds.engines.pack.layout import COLUMN_TYPES, Array, Pack, PackTable, empty_array
-from rounds.engines.pack.reading import days_sql, sex_sql
+from rounds.engines.pack.layout import COLUMN_TYPES, Array, Pack, PackTable, empty_array, key_beside
+from rounds.engines.pack.marks import numbers_of_few
+from rounds.engines.pack.reading import days_sql
 from rounds.engines.pack.sorting import mark_inside
-from rounds.engines.rows import PEOPLE
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
@@ -33,15 +33,16 @@ def with_entries(pack: Pack, records: Records, measures: Sequence[Measure], *, t
     with records.connect(threads=threads, memory_limit=memory_limit) as connection:
         cohorts = check_cohorts(connection, measures, records)
         lay_down_entries(connection, cohorts)
-        # Everybody's number in the pack is their place by sex, year of birth and id.
-        numbered = (
-            f"SELECT person_id, row_number() OVER (ORDER BY {sex_sql()}, born, person_id) - 1 AS person "
-            f"FROM ({PEOPLE}) p"
-        )
         found = connection.execute(
-            f"SELECT e.concept, CAST(p.person AS INTEGER) AS person, {days_sql('first')}, {days_sql('last')} "
-            f"FROM {ENTRIES} e JOIN ({numbered}) p ON p.person_id = e.person_id ORDER BY e.concept, p.person, e.first"
+            f"SELECT CAST(person_id AS BIGINT) AS person_id, concept, {days_sql('first')}, {days_sql('last')} "
+            f"FROM {ENTRIES} e"
         ).fetchnumpy()
+    ids, of_row = np.unique(np.asarray(found.pop("person_id"), dtype=np.int64), return_inverse=True)
+    found["person"] = numbers_of_few(ids, pack.mark, key_beside(pack.folder))[of_row]
+    counted = found["person"] >= 0
+    found = {name: np.asarray(column)[counted] for name, column in found.items()}
+    order = np.lexsort((found["first"], found["person"], found["concept"]))
+    found = {name: column[order] for name, column in found.items()}
     return replace(pack, tables={**pack.tables, EventTable.COHORT: _table(pack, found)})
 
 
@@ -64,6 +65,7 @@ def _table(pack: Pack, found: dict[str, Array]) -> PackTable:
     return PackTable(
         table=EventTable.COHORT,
         concepts=concepts,
+        codes=np.arange(len(concepts), dtype=np.int32),
         starts=starts.astype(np.int64),
         stops=(starts + number).astype(np.int64),
         columns=columns,

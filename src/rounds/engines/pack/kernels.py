@@ -257,30 +257,24 @@ def among(several: Array, one: int) -> bool:  # pragma: no cover
 
 
 @compiled
-def precedes_other(mine: Moments, one: int, theirs: Moments, other: int) -> bool:  # pragma: no cover
-    """Say whether one row comes before another of the same person that stands elsewhere, in the same columns."""
-    if mine.first[one] != theirs.first[other]:
-        return bool(mine.first[one] < theirs.first[other])
-    if len(mine.minute) > 0 and mine.minute[one] != theirs.minute[other]:
-        return bool(mine.minute[one] < theirs.minute[other])
-    if len(mine.value) > 0:
-        value, against = mine.value[one], theirs.value[other]
+def precedes(moments: Moments, one: int, other: int) -> bool:  # pragma: no cover
+    """Say whether one row comes before another of the same person."""
+    if moments.first[one] != moments.first[other]:
+        return bool(moments.first[one] < moments.first[other])
+    if len(moments.minute) > 0 and moments.minute[one] != moments.minute[other]:
+        return bool(moments.minute[one] < moments.minute[other])
+    if len(moments.value) > 0:
+        value, against = moments.value[one], moments.value[other]
         if np.isnan(value) != np.isnan(against):
             return not np.isnan(value)
         if not np.isnan(value) and value != against:
             return bool(value > against)
-    if len(mine.last) > 0 and mine.last[one] != theirs.last[other]:
-        return bool(mine.last[one] > theirs.last[other])
-    if len(mine.unit) > 0 and mine.unit[one] != theirs.unit[other]:
-        return bool(mine.unit[one] > theirs.unit[other])
-    if len(mine.answer) > 0 and mine.answer[one] != theirs.answer[other]:
-        return bool(mine.answer[one] > theirs.answer[other])
-    if len(mine.visit) > 0 and mine.visit[one] != theirs.visit[other]:
-        return bool(mine.visit[one] > theirs.visit[other])
-    return len(mine.stay) > 0 and bool(mine.stay[one] > theirs.stay[other])
-
-
-@compiled
-def precedes(moments: Moments, one: int, other: int) -> bool:  # pragma: no cover
-    """Say whether one row comes before another of the same person."""
-    return precedes_other(moments, one, moments, other)
+    if len(moments.last) > 0 and moments.last[one] != moments.last[other]:
+        return bool(moments.last[one] > moments.last[other])
+    if len(moments.unit) > 0 and moments.unit[one] != moments.unit[other]:
+        return bool(moments.unit[one] > moments.unit[other])
+    if len(moments.answer) > 0 and moments.answer[one] != moments.answer[other]:
+        return bool(moments.answer[one] > moments.answer[other])
+    if len(moments.visit) > 0 and moments.visit[one] != moments.visit[other]:
+        return bool(moments.visit[one] > moments.visit[other])
+    return len(moments.stay) > 0 and bool(moments.stay[one] > moments.stay[other])

@@ -2,24 +2,32 @@
 
     pack.json                     format, digest of what it was built from, people, tables, sizes and checksums of files
     written.json                  when and where the disk says that those were written
-    people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number
+    people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number,
+                                  and who comes later has a number behind all who were there, in the same order
     people.earliest               the first day on which they may have been born; empty if all days of birth are known
     people.<column>, ids.<column> which of some ids a person has in a column, such as of a place: what groupings look at
+    people.mark                   whose number somebody has, under a key beside the pack
     observed.{start,first,last}   observation periods; those of person p stand at start[p]..start[p + 1]
-    <table>.{concepts,starts,stops}  the rows of a concept stand at starts..stops
-    <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment
-    people.mark, <table>.part     whose somebody is, under a key beside the pack, and which file a row is from: what it
-                                  takes to bring the pack up to date when the records have grown; no count looks at it
+    <table>.{person,first,...}    rows by concept, person, day, minute and the order of rows at one moment; behind them,
+                                  in the same order by themselves, those that have come since, one segment each time
+    <table>.{starts,stops,codes}  runs: the rows of one concept in one segment stand at starts..stops
+    <table>.concepts              sorted; `codes` says which of them each run is of
 
 No person's id is in it, but every row of every person is: only its owner may read it. Arrays are mapped from disk, so
 that what a count holds in memory does not grow with them.
+
+A column with rows that came later is one file with two names, in the pack of now and in the one before, which reads no
+more of it than there was: nothing that was written is ever written over. What its own header says is how many rows it
+began with; how many a pack has of it, `pack.json` says.
 """
 
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,13 +38,15 @@ from rounds.measures.events import EventTable
 from rounds.records.omop import Records
 from rounds.records.table_files import parts_of, seen, stamp
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 MANIFEST: Final = "pack.json"
 WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
 KEY: Final = "key"
 """The file beside the packs with which their people's marks are made."""
 _PORTION_BYTES: Final = 1 << 20
+_HEADER_BYTES: Final = 128
+"""Of an array of one dimension as NumPy writes it."""
 
 Array = npt.NDArray[Any]
 
@@ -57,10 +67,8 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 `inside` says that the first day lies in an observation period; a table whose every row does has no such column."""
 
-
-PART: Final = "part"
-"""The column that says which file a row is from."""
-PART_TYPE: Final = "uint16"
+INDEX: Final = ("concepts", "codes", "starts", "stops")
+"""What a table has beside its columns."""
 
 MEANS_IN_SQL: Final = "means are added up in SQL"
 
@@ -75,7 +83,11 @@ class PackTable:
 
     table: EventTable
     concepts: Array
+    """Sorted."""
+    codes: Array
+    """The place of each run's concept among `concepts`. A concept has a run in every segment that has rows of it."""
     starts: Array
+    """Rising."""
     stops: Array
     columns: Mapping[str, Array]
     vague: tuple[str, ...]
@@ -102,14 +114,16 @@ class Pack:
     birth: Array
     sex: Array
     born: Array
+    mark: Array
+    """Whose number each is, under the key beside the pack."""
     earliest: Array
     """The first day on which somebody may have been born; empty if that is everybody's `birth`."""
     ids: Mapping[str, Array]
-    """By the name of a column, the ids that there are, sorted."""
+    """By the name of a column, the ids that there are; those that came later stand behind the others."""
     of_people: Mapping[str, Array]
     """By the name of a column of `person`, everybody's place among its ids; -1 for none. What is empty is not there."""
     ranges: Array
-    """Where each group of one sex and one year of birth begins, and after the last the number of people."""
+    """Where each stretch of one sex and one year of birth begins, and after the last the number of people."""
     observed_start: Array
     observed_first: Array
     observed_last: Array
@@ -128,34 +142,45 @@ def packs_folder(records: Records) -> Path:
     return records.folder / FOLDER
 
 
-def digest_of(records: Records) -> str:
+def digest_of(records: Records, *, only: Collection[str] | None = None) -> str:
     """Return a digest that changes when the records change.
 
     Of each file it takes the name and what is `seen` of it.
+
+    Args:
+        records: the site's.
+        only: the names of tables, if no others matter.
     """
     said = hashlib.sha256(str(FORMAT).encode())
     for source in records.sources:
+        if only is not None and source.table.name not in only:
+            continue
         said.update(source.select.replace(str(records.folder), "").encode())
         for part in parts_of(source.path):
             said.update(f"{part.name} {seen(part)} ".encode())
     return said.hexdigest()
 
 
-def open_pack(records: Records, folder: Path | None = None) -> Pack | None:
+def open_pack(records: Records, folder: Path | None = None, *, digest: str | None = None) -> Pack | None:
     """Return the pack of some records; None if there is none that is whole, or it was built from anything else.
+
+    Without the key of its people's marks it is not whole: nobody could say whose a number is.
 
     Args:
         records: the site's.
         folder: where it was built, if not beside the tables.
+        digest: of the records, if it has just been taken.
 
     Raises:
         OSError: if there is one that cannot be read.
     """
-    digest = digest_of(records)
+    digest = digest or digest_of(records)
     folder = folder or packs_folder(records) / digest[:16]
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["format"] != FORMAT or manifest["digest"] != digest or not counts_whom(manifest, records):
+            return None
+        if manifest["key"] != name_of_key(key_beside(folder)):
             return None
         return _opened(folder, manifest) if is_whole(folder, manifest["files"]) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -171,21 +196,43 @@ def counts_whom(manifest: Mapping[str, Any], records: Records) -> bool:
     return bool(born_until <= records.as_of.year < left_out_from)
 
 
-def checksums(folder: Path, each: Callable[[Callable[[Path], int], list[Path]], Iterable[int]]) -> dict[str, list[int]]:
+def key_beside(folder: Path) -> bytes:
+    """Return the key of people's marks. It lies beside the packs, so that a pack alone tells nobody's id."""
+    return (folder.parent / KEY).read_bytes()
+
+
+def name_of_key(key: bytes) -> str:
+    """Return what tells a key from others without telling it."""
+    return hashlib.sha256(key).hexdigest()[:16]
+
+
+def checksums(
+    folder: Path,
+    each: Callable[[Callable[[Path], int], list[Path]], Iterable[int]],
+    *,
+    known: Mapping[str, list[int]],
+) -> dict[str, list[int]]:
     """Return how many bytes each array of a pack has on disk, and their checksum.
 
     Args:
         folder: of the pack.
         each: does something for each of several files.
+        known: what is known of some of them already.
     """
-    paths = sorted(folder.glob("*.npy"))
+    paths = sorted(path for path in folder.glob("*.npy") if path.name not in known)
     sums = each(_checksum, paths)
-    return {path.name: [path.stat().st_size, found] for path, found in zip(paths, sums, strict=True)}
+    return {**known, **{path.name: [path.stat().st_size, found] for path, found in zip(paths, sums, strict=True)}}
 
 
 def written(folder: Path) -> dict[str, list[int]]:
     """Return when and where the disk says that each array was written."""
-    return {path.name: stamp(path) for path in sorted(folder.glob("*.npy"))}
+    return {path.name: _written(path) for path in sorted(folder.glob("*.npy"))}
+
+
+def _written(path: Path) -> list[int]:
+    # When the file itself was changed is left out: it is again when a pack that shares the file is removed.
+    when, _, *where = stamp(path)
+    return [when, *where]
 
 
 def damaged(folder: Path) -> list[str]:
@@ -199,29 +246,36 @@ def damaged(folder: Path) -> list[str]:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
     except (KeyError, TypeError):
         raise ValueError(f"{folder / MANIFEST} says nothing of files") from None
-    found = checksums(folder, map)
-    return sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
+    there = {path.name for path in folder.glob("*.npy")}
+    return sorted(name for name in {*files, *there} if name not in files or not _holds(folder / name, *files[name]))
 
 
 def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
     """Say whether every array is there as it was written.
 
     Reading all of them takes longer than most counts. So a file that nobody has written to since, as far as the disk
-    knows, is taken for what it was; of any other, such as one from a copy of the disk, every byte is read.
+    knows, is taken for what it was; of any other, such as one from a copy of the disk, every byte is read. A file may
+    have become longer: a later pack has rows of its own behind those of this one.
     """
     stamps = json.loads((folder / WRITTEN).read_bytes())
     paths = {path.name: path for path in folder.glob("*.npy")}
     return paths.keys() == files.keys() and all(
-        path.stat().st_size == files[name][0] and (stamp(path) == stamps.get(name) or _checksum(path) == files[name][1])
+        path.stat().st_size >= files[name][0] and (_written(path) == stamps.get(name) or _holds(path, *files[name]))
         for name, path in paths.items()
     )
 
 
-def _checksum(path: Path) -> int:
-    found = 0
+def _holds(path: Path, size: int, checksum: int) -> bool:
+    """Say whether a file begins with what was written."""
+    return path.exists() and path.stat().st_size >= size and _checksum(path, size) == checksum
+
+
+def _checksum(path: Path, size: int | None = None) -> int:
+    """Return the checksum of a file, or of so many bytes of it."""
+    found, left = 0, path.stat().st_size if size is None else size
     with path.open("rb") as stream:
-        while some := stream.read(_PORTION_BYTES):
-            found = zlib.crc32(some, found)
+        while some := stream.read(min(left, _PORTION_BYTES)):
+            found, left = zlib.crc32(some, found), left - len(some)
     return found
 
 
@@ -233,6 +287,7 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
         folder=folder,
         people=manifest["people"],
         ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        mark=mapped(folder, "people.mark"),
         earliest=mapped(folder, "people.earliest"),
         ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
         of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
@@ -250,25 +305,33 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
     columns = {
-        column: mapped(folder, f"{name}.{column}") if column in about["columns"] else empty_array(kind)
+        column: mapped(folder, f"{name}.{column}", about["rows"]) if column in about["columns"] else empty_array(kind)
         for column, kind in COLUMN_TYPES.items()
     }
-    index = {part: mapped(folder, f"{name}.{part}") for part in ("concepts", "starts", "stops")}
+    index = {part: mapped(folder, f"{name}.{part}") for part in INDEX}
     return PackTable(table=EventTable(name), columns=columns, vague=tuple(about["vague"]), **index)
 
 
-def mapped(folder: Path, name: str) -> Array:
-    """Return an array that is read from disk as it is used."""
+def mapped(folder: Path, name: str, length: int | None = None) -> Array:
+    """Return an array that is read from disk as it is used, with another length if it has become longer."""
     path = folder / f"{name}.npy"
     with path.open("rb") as stream:
-        np.lib.format.read_magic(stream)
-        shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-        offset = stream.tell()
+        kind, shape, offset = _header(stream.read(_HEADER_BYTES))
+    shape = shape if length is None else (length,)
     if 0 in shape:  # nothing to map
         return empty_array(kind)
     array: Array = np.asarray(np.memmap(path, mode="r", dtype=kind, shape=shape, offset=offset))
     array.setflags(write=False)
     return array
+
+
+@lru_cache(maxsize=1024)
+def _header(start: bytes) -> tuple[Any, tuple[int, ...], int]:
+    """Return type, shape and where the values begin. Many arrays are alike in that, and to read it takes long."""
+    stream = BytesIO(start)
+    np.lib.format.read_magic(stream)
+    shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+    return kind, shape, stream.tell()
 
 
 def empty_array(kind: npt.DTypeLike) -> Array:

@@ -11,6 +11,7 @@ from rounds.engines.groups import groupings_asked
 from rounds.engines.pack.blocks import Block, RowSet, coded, rows_of
 from rounds.engines.pack.cell_kernels import levels_of_keys
 from rounds.engines.pack.layout import Array, Pack
+from rounds.engines.pack.numbering import Known
 from rounds.engines.sql.groups import listed_sql
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
@@ -66,10 +67,8 @@ class Levels:
                 ).fetchnumpy()
             values, levels = np.asarray(found["id"], dtype=np.int64), np.asarray(found["level"])
         of_ids = np.full(len(ids) + 1, len(grouping.named), dtype=np.uint8)
-        at = np.searchsorted(ids, values)
-        there = at < len(ids)
-        there[there] = ids[at[there]] == values[there]
-        of_ids[at[there]] = levels[there]
+        at = Known.of(ids).numbers(values)
+        of_ids[at[at >= 0]] = levels[at >= 0]
         return of_ids
 
     def of_people(self, grouping: Grouping, block: Block) -> Array:

@@ -1,20 +1,14 @@
 """The files a table of a pack was read from: which of them are as they were, whatever they are called by now."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import numpy as np
-
-from rounds.engines.pack.layout import Array
 from rounds.records.quality import Source
 from rounds.records.table_files import parts_of, seen
-
-MOST_PARTS: Final = 1 << 16
-"""A row says in two bytes which of the files it is from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,32 +19,33 @@ class Part:
     """What the disk says of it."""
     content: str
     """The digest of every byte."""
-    rows: int
-    left_out: int
+    left_out: int = 0
     """Rows of people who are not counted."""
-    vague: list[str]
+    unplaced: int = 0
+    """Rows at care sites that the site's table of them does not have."""
+    vague: tuple[str, ...] = ()
     """Columns with something that the pack's types cannot hold."""
 
     @classmethod
     def of_manifest(cls, said: Mapping[str, Any]) -> Self:
-        return cls(**said)
+        return cls(**{**said, "vague": tuple(said["vague"])})
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def contents(source: Source, before: Sequence[Part] = ()) -> list[tuple[str, str]]:
-    """Return of each file of a table what the disk says of it, and the digest of every byte.
+def parts_now(source: Source, before: Sequence[Part] = ()) -> list[Part]:
+    """Return each file of a table as it is now, of which nothing has been read.
 
     Args:
         source: the table.
-        before: files that were read before; one that the disk says is still the same is not read again.
+        before: files that were read before; the digest of one that the disk says is still the same is not taken again.
     """
     known = {part.seen: part.content for part in before}
     found = []
     for path in parts_of(source.path):
         said = seen(path)
-        found.append((said, known.get(said) or _digest(path)))
+        found.append(Part(seen=said, content=known.get(said) or _digest(path)))
     return found
 
 
@@ -59,20 +54,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def kept_parts(before: Sequence[Part], now: Sequence[tuple[str, str]], *, gained: bool) -> Array | None:
-    """Return where each file of before stands now, -1 where it is read again or gone; None if they swapped places.
-
-    Args:
-        before: the files as they were read.
-        now: what the disk says of each, and its digest.
-        gained: whether there are people who were not counted before: then rows that were left out may be theirs.
-    """
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, (_, content) in enumerate(now):
-        places[content].append(place)
-    found = np.full(len(before), -1, dtype=np.int32)
-    for number, part in enumerate(before):
-        if places[part.content] and not (gained and part.left_out):
-            found[number] = places[part.content].pop(0)
-    kept = found[found >= 0]
-    return found if np.all(kept[1:] > kept[:-1]) else None
+def added_parts(before: Sequence[Part], now: Sequence[Part]) -> list[int] | None:
+    """Return the places of the files that are new; None if one that was there is gone or has become another."""
+    left = Counter(part.content for part in before)
+    added = []
+    for place, part in enumerate(now):
+        if left[part.content]:
+            left[part.content] -= 1
+        else:
+            added.append(place)
+    return added if not left.total() else None

@@ -13,8 +13,9 @@ from rounds.engines.pack import sorting
 from rounds.engines.pack.build_groups import plan_groups
 from rounds.engines.pack.days import ORIGIN, clipped, outside
 from rounds.engines.pack.files import new_array, room_aside
+from rounds.engines.pack.grown_files import CannotGrow
 from rounds.engines.pack.layout import Array
-from rounds.engines.pack.merge_kernels import make_marks
+from rounds.engines.pack.marks import ByMark, marks_of
 from rounds.engines.pack.numbering import Known
 from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
 from rounds.measures.strata import LEVELS, Stratum
@@ -29,16 +30,46 @@ _OF_GROUP: Final = {"sex": "uint8", "born": "int16"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Everybody who is counted, in the order of their numbers."""
+    """Everybody who is counted."""
 
-    ids: Array
-    known: Known
+    number: int
+    """How many they are."""
+    known: Known | ByMark
+    """The number of each id."""
     care_sites: Known | None
     """The places of care sites among their ids; None if the site has no such table."""
     manifest: dict[str, Any]
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """People who have numbers already, and keep them."""
+
+    number: int
+    known: ByMark
+    care_sites: Array | None
+    """The ids whose places rows hold; None if there are none."""
+
+    def keeping(self, ids: Array, order: Array) -> Array:
+        """Return an order of people in which those who are known stand at their numbers, and the others behind.
+
+        Args:
+            ids: as they were read.
+            order: of those who are counted.
+
+        Raises:
+            CannotGrow: if somebody is not there any more, or two of them have one mark.
+        """
+        numbers = self.known.numbers(ids[order])
+        known = numbers >= 0
+        found = np.full(self.number, -1, dtype=np.int32)
+        found[numbers[known]] = order[known]
+        if np.count_nonzero(known) != self.number or (self.number and found.min() < 0):
+            raise CannotGrow("somebody is gone")
+        return np.concatenate([found, order[~known]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +87,31 @@ def source_of(records: Records, table: str) -> Source:
     return next(source for source in records.sources if source.table.name == table)
 
 
-def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, key: bytes) -> People:
+def build_people(
+    folder: Path,
+    connection: duckdb.DuckDBPyConnection,
+    records: Records,
+    key: bytes,
+    *,
+    before: Numbered | None = None,
+) -> People:
     """Number people by sex, year of birth and id, and write down when they were born.
 
-    Whoever was born in a year that cannot be is not counted, and has no number. Everybody gets a mark under a key of
-    sixteen bytes, by which a later pack knows them again.
+    Whoever was born in a year that cannot be is not counted, and has no number. Everybody gets a mark, by which a later
+    pack knows them again.
+
+    Args:
+        folder: of the pack.
+        connection: to the records.
+        records: the site's.
+        key: of the marks, sixteen bytes.
+        before: people who keep the numbers they have.
+
+    Raises:
+        CannotGrow: if one of those is not counted any more.
     """
     source = source_of(records, PERSON.name)
-    groups = plan_groups(folder, connection, records)
+    groups = plan_groups(folder, connection, records, care_sites=before.care_sites if before else None)
     several = batches(source, people_wanted(tuple(one.column for one in groups.columns)), connection)
     for one in groups.columns:
         one.begin(folder, _rows(several))
@@ -83,6 +131,8 @@ def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: R
         sure = sure and bool(found["sure"][counted].all())
         left_out = min(left_out, int(born.min(initial=_YEARS, where=born > records.as_of.year)))
     order = _order(folder, read["id"], read["group"])
+    if before is not None:
+        order = before.keeping(read["id"], order)
     for one in groups.columns:
         one.finish(folder, order)
     for name in ("birth", "earliest"):
@@ -91,11 +141,10 @@ def build_people(folder: Path, connection: duckdb.DuckDBPyConnection, records: R
     ids, group = room_aside(folder, len(order), "int64"), room_aside(folder, len(order), "int32")
     sorting.pick(read["id"], order, ids)
     sorting.pick(read["group"], order, group)
-    marks = new_array(folder, "people.mark", kind="int64", length=len(order))
-    low, high = np.frombuffer(key, dtype="<u8")
-    make_marks(ids, low, high, marks)
+    new_array(folder, "people.mark", kind="int64", length=len(order))[:] = marks_of(ids, key)
     manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
-    return People(ids=ids, known=Known.of(ids, aside=folder), care_sites=groups.care_sites, manifest=manifest)
+    known = Known.of(ids, aside=folder)
+    return People(number=len(ids), known=known, care_sites=groups.care_sites, manifest=manifest)
 
 
 def _spread(folder: Path, group: Array) -> int:

@@ -5,7 +5,7 @@ Parquet whose columns have our types already is read by Polars, which takes a th
 types first is read by DuckDB, as it was checked. Both give the same numbers.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,8 +21,9 @@ from rounds.engines.rows import OBSERVED, SEX, rows_sql
 from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
 from rounds.measures.strata import LEVELS, SEX_BY_CONCEPT, UNKNOWN, Stratum
+from rounds.records.importing.sql import pattern
 from rounds.records.quality import Source
-from rounds.records.table_files import file_list, parts_of
+from rounds.records.table_files import parts_of
 from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, ColumnType, Table
 
 BATCH_ROWS: Final = 262_144
@@ -65,8 +66,6 @@ class Batch:
     """The place of the file among those of its table."""
     rows: int
     read: Callable[[duckdb.DuckDBPyConnection], Columns]
-    fitted: bool = False
-    """Whether people are numbered and everything has the pack's types already, with a column that says the part."""
 
 
 def days_sql(name: str) -> str:
@@ -74,7 +73,7 @@ def days_sql(name: str) -> str:
     return f"CAST({name} - DATE '{ORIGIN}' AS INTEGER) AS {name}"
 
 
-def sex_sql(sex: str = "sex") -> str:
+def sex_sql(sex: str) -> str:
     """Return SQL for the place of somebody's sex among its levels."""
     levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(_SEXES))
     return f"CASE {sex} {levels} END"
@@ -171,17 +170,28 @@ def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
     )
 
 
-def batches(source: Source, wanted: Wanted, connection: duckdb.DuckDBPyConnection) -> list[Batch]:
-    """Return what is to be read of a table, none of it larger than `BATCH_ROWS`, in the order of its rows."""
-    named = _columns_of_our_types(source, wanted)
+def batches(
+    source: Source, wanted: Wanted, connection: duckdb.DuckDBPyConnection, *, only: Collection[int] | None = None
+) -> list[Batch]:
+    """Return what is to be read of a table, none of it larger than `BATCH_ROWS`, in the order of its rows.
+
+    Args:
+        source: the table.
+        wanted: what is read of it.
+        connection: to the records.
+        only: the places of some of its files; all of them if not said.
+    """
+    parts = {place: path for place, path in enumerate(parts_of(source.path)) if only is None or place in only}
+    if not parts:
+        return []
+    named = _columns_of_our_types(source, wanted, tuple(parts.values()))
     if named is None:
-        return list(_by_duckdb(source, wanted, connection))
-    return list(_by_polars(source, wanted, named, connection))
+        return list(_by_duckdb(source, wanted, parts, connection))
+    return list(_by_polars(source, wanted, parts, named, connection))
 
 
-def _columns_of_our_types(source: Source, wanted: Wanted) -> dict[str, str] | None:
-    """Return what the columns are called in the files; None if some are not Parquet or not of our types."""
-    parts = parts_of(source.path)
+def _columns_of_our_types(source: Source, wanted: Wanted, parts: Sequence[Path]) -> dict[str, str] | None:
+    """Return what the columns are called in some files; None if some are not Parquet or not of our types."""
     if any(part.suffix.lower() != ".parquet" for part in parts):
         return None
     schema = _schema(parts[0])
@@ -200,7 +210,11 @@ def _schema(path: Path) -> pl.Schema:
 
 
 def _by_polars(
-    source: Source, wanted: Wanted, named: Mapping[str, str], connection: duckdb.DuckDBPyConnection
+    source: Source,
+    wanted: Wanted,
+    parts: Mapping[int, Path],
+    named: Mapping[str, str],
+    connection: duckdb.DuckDBPyConnection,
 ) -> Iterator[Batch]:
     types = {column.name: column.type for column in wanted.table.columns}
 
@@ -208,8 +222,7 @@ def _by_polars(
         return pl.col(named[name]) if name in named else pl.lit(None, dtype=_EMPTY[types[name]])
 
     cells = [what.alias(name) for name, what in wanted.cells(cell).items()]
-    parts = parts_of(source.path)
-    for part, at, rows in _stretches(source, connection):
+    for part, at, rows in _stretches(source, parts, connection):
         scan = pl.scan_parquet(parts[part], glob=False, hive_partitioning=False, cache=False)
         plan = scan.slice(at, rows).select(cells)
         yield Batch(part=part, rows=rows, read=_polars_reader(plan, rows, source))
@@ -247,8 +260,12 @@ def _other_than_checked(source: Source) -> RecordsError:
     )
 
 
-def _by_duckdb(source: Source, wanted: Wanted, connection: duckdb.DuckDBPyConnection) -> Iterator[Batch]:
+def _by_duckdb(
+    source: Source, wanted: Wanted, parts: Collection[int], connection: duckdb.DuckDBPyConnection
+) -> Iterator[Batch]:
     for part, select in enumerate(source.by_file):
+        if part not in parts:
+            continue
         ((rows,),) = connection.execute(f"SELECT count(*) FROM ({select}) t").fetchall()
         for at in range(0, rows, BATCH_ROWS):
             number = min(BATCH_ROWS, rows - at)
@@ -264,21 +281,24 @@ def _duckdb_reader(sql: str) -> Callable[[duckdb.DuckDBPyConnection], Columns]:
     return read
 
 
-def _stretches(source: Source, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, int, int]]:
+def _stretches(
+    source: Source, parts: Mapping[int, Path], connection: duckdb.DuckDBPyConnection
+) -> Iterator[tuple[int, int, int]]:
     """Yield a file's place, where some of its rows begin and how many: whole row groups, as far as those are small."""
     groups: dict[str, list[int]] = {}
     for name, rows in connection.execute(
         "SELECT file_name, any_value(row_group_num_rows) "
-        f"FROM parquet_metadata([{file_list(source.path)}]) GROUP BY file_name, row_group_id "
+        f"FROM parquet_metadata([{', '.join(map(pattern, parts.values()))}]) GROUP BY file_name, row_group_id "
         "ORDER BY file_name, row_group_id"
     ).fetchall():
         groups.setdefault(name, []).append(rows)
-    parts = list(map(str, parts_of(source.path)))
-    if not groups.keys() <= set(parts):  # called otherwise than we call them: their rows would be left out
+    if not groups.keys() <= set(
+        map(str, parts.values())
+    ):  # called otherwise than we call them: their rows would be left out
         raise _other_than_checked(source)
-    for part, path in enumerate(parts):
+    for part, path in parts.items():
         at, waiting = 0, 0
-        for rows in groups.get(path, []):
+        for rows in groups.get(str(path), []):
             if waiting and waiting + rows > BATCH_ROWS:
                 yield part, at, waiting
                 at, waiting = at + waiting, 0

@@ -42,6 +42,7 @@ def sets_with_score(block: Block, score: Score, of_components: Sequence[RowSet],
     table = PackTable(
         table=EventTable.MEASUREMENT,
         concepts=empty_array("int64"),
+        codes=empty_array("int32"),
         starts=empty_array("int64"),
         stops=empty_array("int64"),
         columns=columns,

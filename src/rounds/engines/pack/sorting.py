@@ -164,10 +164,10 @@ def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
 
 
 @compiled
-def order_ties(order: Array, key: Array, moments: Moments, part: Array) -> None:  # pragma: no cover
-    """Put rows of one concept, person and minute into their order; those that are alike by the file they are from.
+def order_ties(order: Array, key: Array, moments: Moments) -> None:  # pragma: no cover
+    """Put rows of one concept, person and minute into their order; those that are alike stay in theirs.
 
-    `order` has sorted `key`; the moments and parts are those of the rows before sorting.
+    `order` has sorted `key`; the moments are those of the rows before sorting.
     """
     for end in range(1, len(order)):
         if key[end] != key[end - 1]:
@@ -176,9 +176,7 @@ def order_ties(order: Array, key: Array, moments: Moments, part: Array) -> None:
         place = end
         while place > 0 and key[place - 1] == key[end]:
             other = order[place - 1]
-            if not precedes(moments, row, other) and (
-                len(part) == 0 or part[row] >= part[other] or precedes(moments, other, row)
-            ):
+            if not precedes(moments, row, other):
                 break
             order[place] = other
             place -= 1
