@@ -23,8 +23,9 @@ import duckdb
 import numpy as np
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.engines.asked import Asked
+from rounds.engines.pack import count_saying_how, open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count

@@ -17,7 +17,7 @@ from small_site import open_site
 from rounds.engines.cohorts import duck, reference
 from rounds.engines.cohorts.reference_events import omop_rows
 from rounds.engines.funnels import open_funnels
-from rounds.engines.pack import build_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.cohorts.circe import read_circe
 
 Json = dict[str, Any]

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from small_site import open_site
 
-from rounds.engines.pack import build_pack, merging
+from rounds.engines.pack import merging
+from rounds.engines.pack.build import build_pack
 from rounds.records.quality import QualityReport
 from rounds.records.tables import EVENT_TABLES
 

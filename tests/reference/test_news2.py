@@ -14,7 +14,7 @@ import pytest
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.counts import Count
 from rounds.measures.criteria import Scored, Value
 from rounds.measures.periods import Grain, periods_between

@@ -57,7 +57,7 @@ def test_the_kernels_are_kept_in_a_folder_of_that_digest() -> None:
     folder = compiled.kept_in()
     assert folder is not None
     assert folder.name.endswith(digest_of_kernels(Path(compiled.__file__).parents[1]))
-    assert tallies.tally.stats.cache_path.startswith(str(folder))  # type: ignore[attr-defined]
+    assert tallies.tally.dispatcher.stats.cache_path.startswith(str(folder))
 
 
 def test_a_program_in_a_place_that_nothing_can_be_written_to_keeps_them_with_the_user(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rounds.engines.codes import Concepts, columns_needed, prepare, records_question
-from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.asked import cohorts_of, records_question
+from rounds.engines.codes import Concepts, columns_needed, prepare
 from rounds.engines.groups import grouping_problems
 from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack

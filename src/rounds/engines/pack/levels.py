@@ -11,7 +11,6 @@ from rounds.engines.groups import groupings_asked
 from rounds.engines.pack.blocks import Block, RowSet, coded, rows_of
 from rounds.engines.pack.cell_kernels import levels_of_keys
 from rounds.engines.pack.layout import Array, Pack
-from rounds.engines.sql.groups import listed_sql
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
@@ -59,6 +58,8 @@ class Levels:
             values = np.array(sorted(listed), dtype=np.int64)
             levels = np.array([listed[value] for value in values.tolist()], dtype=np.int64)
         else:
+            from rounds.engines.sql.groups import listed_sql
+
             with records.connect() as connection:
                 found = connection.execute(
                     f"SELECT CAST(c.{column} AS BIGINT) AS id, l.level FROM {attribute.table} c "
