@@ -227,12 +227,10 @@ def _checksum(path: Path) -> int:
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
     people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
-    group = people["sex"].astype(np.int32) * 4096 + people["born"]
-    changes = np.flatnonzero(np.diff(group)) + 1
     return Pack(
         folder=folder,
         people=manifest["people"],
-        ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        ranges=_ranges(people["sex"], people["born"]),
         earliest=mapped(folder, "people.earliest"),
         ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
         of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
@@ -246,6 +244,15 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
         tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
         **people,
     )
+
+
+def _ranges(sex: Array, born: Array) -> Array:
+    """Return where each group of one sex and one year of birth begins, and the number of people, by leaps over each."""
+    edges = [0]
+    while (at := edges[-1]) < len(sex):
+        of_sex = int(np.searchsorted(sex, sex[at], side="right"))
+        edges.append(at + int(np.searchsorted(born[at:of_sex], born[at], side="right")))
+    return np.array(edges, dtype=np.int64)
 
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:
