@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from rounds.engines import duck
+from rounds.engines.asked import MEMORY_LIMIT, THREADS
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
@@ -125,7 +126,7 @@ def by_hand(measure: Measure, folder: Path, periods: tuple[Period, ...]) -> tupl
                 EXISTS (FROM events e WHERE e.person_id = a.person_id AND e.day BETWEEN a.lo AND a.hi)) AS happened
             FROM asked a GROUP BY ALL)
     """
-    with duckdb.connect(config={"threads": duck.THREADS, "memory_limit": duck.MEMORY_LIMIT}) as connection:
+    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY_LIMIT}) as connection:
         ((happened, everybody),) = connection.execute(sql).fetchall()
     return happened, everybody
 

@@ -27,7 +27,8 @@ import duckdb
 
 from rounds.engines.cohorts.duck import find_cohort
 from rounds.engines.funnels import Funnels, open_funnels
-from rounds.engines.pack import build_pack, open_pack
+from rounds.engines.pack import open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.criteria import Correlated
 from rounds.measures.cohorts.definition import CohortDefinition

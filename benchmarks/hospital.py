@@ -18,8 +18,9 @@ import duckdb
 from pack import same, times_of, unchecked
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.engines.asked import Asked
+from rounds.engines.pack import count_saying_how, open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
 from rounds.measures.criteria import Events, Has, Scored, Value

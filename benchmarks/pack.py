@@ -11,6 +11,8 @@ records, into a folder that it makes beside them and removes.
 """
 
 import argparse
+import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -28,8 +30,9 @@ import numpy as np
 from month import bring, hold_back
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.engines.asked import Asked
+from rounds.engines.pack import count_saying_how, open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
@@ -181,42 +184,88 @@ def same(one: tuple[Count, ...], other: tuple[Count, ...]) -> None:
         assert mine.cells.rows() == theirs.cells.rows(), mine.measure
 
 
-def anonymous_mb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) / 1000
+def unchecked(folder: Path, *, remembered: Path | None = None) -> Records:
+    """Open records without looking at every value again: a synthetic population was checked when it was made.
 
-
-def unchecked(folder: Path) -> Records:
-    """Open records without looking at every value again: a synthetic population was checked when it was made."""
+    Args:
+        folder: where they lie.
+        remembered: a file that remembers them as checked from then on.
+    """
     from rounds.records import omop
 
     report = QualityReport(site="benchmark", people=1_000, left_out=())
     with patch.object(omop, "check_values", return_value=([], report)):
-        return open_records(folder, site="benchmark", as_of=AS_OF)
+        return open_records(folder, site="benchmark", as_of=AS_OF, checked=remembered, keep=remembered is not None)
 
 
 FRESH = """
-import time; began = time.perf_counter()
-import sys; sys.path.insert(0, {here!r})
-import pack as bench
+import time
+moments = [("", time.perf_counter(), time.process_time())]
+def reached(what): moments.append((what, time.perf_counter(), time.process_time()))
+import gc; gc.set_threshold(50_000)  # as the command line does
+from datetime import date
 from pathlib import Path
-records = bench.unchecked(Path({folder!r}))
-ready = time.perf_counter()
+from rounds.engines.pack import count_saying_how, open_pack
+from rounds.records.omop import open_records
+reached("import")
+records = open_records(Path({folder!r}), site="benchmark", as_of=date({as_of}), checked=Path({checked!r}))
+pack = open_pack(records)
+reached("open")
 import pickle
 batch = pickle.loads(Path({batch!r}).read_bytes())
-at = time.perf_counter()
-before = bench.anonymous_mb()
-peak = [before]
-import threading
-done = threading.Event()
-def watch():
-    while not done.wait(0.01): peak[0] = max(peak[0], bench.anonymous_mb())
-threading.Thread(target=watch).start()
-bench.count_saying_how(batch, records, member="RX1")
-end = time.perf_counter(); done.set()
-print(f"fresh process: opened after {{ready - began:.2f}} s, 100 measures in {{end - at:.2f}} s")
-print(f"RssAnon {{before:.0f}} MB before, {{peak[0]:.0f}} MB at most")
+moments[-1] = ("open", time.perf_counter(), time.process_time())
+{watch}
+count_saying_how(batch, records, member="RX1", pack=pack)
+reached("first batch")
+{watched}
 """
+
+TIMES_OF_FRESH = """
+steps = [(what, to - since, used - before) for (_, since, before), (what, to, used) in zip(moments, moments[1:])]
+said = ", ".join(f"{what} {clock:.2f} s ({cores:.2f})" for what, clock, cores in steps)
+clock, cores = (sum(step[part] for step in steps) for part in (1, 2))
+print(f"{clock:.4f} {cores:.4f} fresh process: {said}, together {clock:.2f} s ({cores:.2f} of all cores)")
+"""
+
+WATCH = """
+def anonymous_mb():
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) / 1000
+import threading
+before, done = anonymous_mb(), threading.Event()
+peak = [before]
+def watch():
+    while not done.wait(0.01): peak[0] = max(peak[0], anonymous_mb())
+threading.Thread(target=watch).start()
+"""
+
+WATCHED = """
+done.set()
+print(f"RssAnon {before:.0f} MB before, {peak[0]:.0f} MB at most")
+"""
+
+
+def fresh_processes(folder: Path, batch: list[Asked], *, repeats: int) -> None:
+    """Say what a new process waits for: its imports, its records and their pack, its first batch; of several the least.
+
+    Its records are remembered as checked, as a site's are, and Python's bytecode is kept, as where Rounds is installed.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        pickled, checked = Path(aside) / "batch.pickle", Path(aside) / "checked.json"
+        pickled.write_bytes(pickle.dumps(batch))
+        unchecked(folder, remembered=checked)
+        where = {"folder": str(folder), "batch": str(pickled), "checked": str(checked)}
+        day = f"{AS_OF.year}, {AS_OF.month}, {AS_OF.day}"
+        timed = FRESH.format(as_of=day, watch="", watched=TIMES_OF_FRESH, **where)
+        found = [_said_by(timed).split(" ", 2) for _ in range(repeats + 1)][1:]
+        print(min(found, key=lambda one: float(one[0]))[2].strip())
+        print(_said_by(FRESH.format(as_of=day, watch=WATCH, watched=WATCHED, **where)).strip())
+
+
+def _said_by(code: str) -> str:
+    keeping = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=keeping, stdout=subprocess.PIPE, text=True)
+    return done.stdout
 
 
 def time_a_month(records: Records, month: date, *, repeats: int) -> None:
@@ -297,13 +346,7 @@ def main() -> None:
     if chosen.batched:
         took = seconds(lambda: same(duck.count_all(batch, records, member="RX1"), counts))
         print(f"batched SQL, 12 periods: {took:.1f} s; {took / times[12]:.0f} x the pack")
-    import pickle
-
-    with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
-        Path(file.name).write_bytes(pickle.dumps(batch))
-        here = str(Path(__file__).parent)
-        code = FRESH.format(here=here, folder=str(chosen.records), batch=file.name)
-        subprocess.run([sys.executable, "-c", code], check=True)
+    fresh_processes(chosen.records, batch, repeats=chosen.repeats)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.rows import rows_sql
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList

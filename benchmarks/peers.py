@@ -27,9 +27,9 @@ from unittest.mock import patch
 import pack as bench
 
 from rounds.engines import duck
-from rounds.engines.codes import records_question
-from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.engines.asked import Asked, records_question
+from rounds.engines.pack import count_saying_how, open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.measures.periods import Grain
 
 ROOT = Path(__file__).parent.parent

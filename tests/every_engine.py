@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rounds.engines import duck, pack, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.pack.layout import MEANS_IN_SQL
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure

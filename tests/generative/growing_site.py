@@ -10,7 +10,7 @@ import polars as pl
 from generated_sites import FILLER, STRANGER, Site, write_generated
 from small_site import open_site, unchecked
 
-from rounds.engines.pack import build_pack
+from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.layout import Pack
 from rounds.records.omop import Records
 from rounds.records.tables import EVENT_TABLES

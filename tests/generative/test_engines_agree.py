@@ -16,7 +16,7 @@ from question_choices import everything, said
 from small_site import open_site
 
 from rounds.engines import duck, pack, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.errors import RecordsError
 from rounds.measures.criteria import InGroup
 from rounds.measures.definitions import Measure

@@ -11,7 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from small_site import open_site
 
-from rounds.engines.pack import build_pack, build_table, reading
+from rounds.engines.pack import build_table, reading
+from rounds.engines.pack.build import build_pack
 
 
 def arrays(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rounds.engines import reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.pack import count_saying_how, growing
 from rounds.engines.pack.layout import Pack
 from rounds.measures.definitions import Measure

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from small_site import open_site
 
 from rounds.engines import duck
-from rounds.engines.codes import records_question
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked, records_question
 from rounds.measures.counts import Count
 from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure

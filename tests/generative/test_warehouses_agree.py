@@ -13,8 +13,8 @@ from small_site import AS_OF, open_site
 from warehouse_sites import SOCKETS, fill_postgres, postgres_settings, tables_in
 
 from rounds.engines import reference
+from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
-from rounds.engines.duck import Asked
 from rounds.engines.warehouse.count import count_all, count_with_shares
 from rounds.engines.warehouse.settings import Settings, Spark
 from rounds.errors import RecordsError

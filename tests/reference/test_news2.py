@@ -18,7 +18,7 @@ from every_engine import Engine, packed
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.criteria import Scored, Value
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion, Rows

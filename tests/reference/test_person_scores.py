@@ -15,7 +15,7 @@ import pytest
 from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, pack, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
 from rounds.measures.criteria import Criterion, Events, Has, Sex

@@ -8,7 +8,7 @@ from postgres_server import private_postgres
 from test_measure_language import Engine, site_of, test_rule
 from warehouse_sites import fill_postgres, postgres_settings
 
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.warehouse.count import count_all
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure

@@ -10,7 +10,7 @@ from postgres_server import private_postgres
 from small_site import AS_OF, drug_event, people_measure, write_site, years
 from warehouse_sites import fill_postgres, postgres_settings
 
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.warehouse.count import check, count_all
 from rounds.engines.warehouse.settings import Postgres, Spark
 from rounds.errors import DefinitionError, RecordsError

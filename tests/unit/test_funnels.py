@@ -17,7 +17,7 @@ from rounds.disclosure.policy import Policy
 from rounds.disclosure.screen import screened
 from rounds.engines.cohorts.duck import find_cohort
 from rounds.engines.funnels import Funnel, Funnels, open_funnels
-from rounds.engines.pack import build_pack
+from rounds.engines.pack.build import build_pack
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.measures.cohorts.circe import read_circe
 

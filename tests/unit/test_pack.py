@@ -13,9 +13,10 @@ from every_engine import LEFT_TO_SQL
 from small_site import DRUG, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site, years
 
 from rounds.engines import pack, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
+from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.tallies import PLANES, ROOM, tally
 from rounds.errors import RecordsError
 from rounds.measures.choices import Choose, Touches
@@ -59,10 +60,10 @@ def test_a_pack_is_built_once_and_anew_when_its_records_change(tmp_path: Path) -
 
 def test_a_build_that_fails_leaves_the_pack_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE))
-    pack.build_pack(records)
+    build_pack(records)
     monkeypatch.setattr(build_table.TableBuild, "sort", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        pack.build_pack(records)
+        build_pack(records)
     assert pack.open_pack(records) is not None
     assert len(_in_packs_folder(tmp_path)) == 1
 
@@ -72,7 +73,7 @@ def test_records_that_change_while_they_are_read_make_no_pack(tmp_path: Path, mo
     digests = iter(("before", "after"))
     monkeypatch.setattr(building, "digest_of", lambda _: next(digests))
     with pytest.raises(RecordsError, match="changed while it was read"):
-        pack.build_pack(records)
+        build_pack(records)
     assert _in_packs_folder(tmp_path) == []
 
 
@@ -116,19 +117,19 @@ def test_few_rows_of_many_people_are_sorted_in_keys_that_hold_them(
             measurement=pl.DataFrame(rows, schema=[*columns, "unit_concept_id"], orient="row"),
         )
     )
-    pack.build_pack(records, tmp_path / "whole")
+    build_pack(records, tmp_path / "whole")
     # Eight concepts, 700 people, a minute and a day of so many bits have no room in one key of 63.
     monkeypatch.setattr(build_table, "_DAY_BITS", 41)
     with pytest.raises(RecordsError, match="more than can be indexed"):
-        pack.build_pack(records, tmp_path / "too many")
+        build_pack(records, tmp_path / "too many")
     monkeypatch.setattr(build_table, "_PEOPLE_A_SLOT", 200)
-    pack.build_pack(records, tmp_path / "few")
+    build_pack(records, tmp_path / "few")
     for path in (tmp_path / "whole").glob("measurement.*.npy"):
         assert (np.load(path) == np.load(tmp_path / "few" / path.name)).all(), path.name
 
 
 def test_no_id_of_a_person_is_in_a_pack(tmp_path: Path) -> None:
-    pack.build_pack(open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE)))
+    build_pack(open_site(write_site(tmp_path, drug_era="1001 drug 2020-07-01", **SITE)))
     arrays = [np.load(path) for path in (tmp_path / "pack").glob("*/*.npy")]
     assert arrays
     assert not any(1001 in array or 1002 in array for array in arrays)

@@ -3,10 +3,12 @@
 import ast
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rounds.engines.pack import compiled, tallies
-from rounds.engines.pack.compiled import digest_of_kernels
+from rounds.engines.pack.compiled import Kernel, digest_of_kernels
+from rounds.engines.pack.layout import Array
 
 
 def test_a_kernel_that_another_calls_is_part_of_the_digest(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_the_kernels_are_kept_in_a_folder_of_that_digest() -> None:
     folder = compiled.kept_in()
     assert folder is not None
     assert folder.name.endswith(digest_of_kernels(Path(compiled.__file__).parents[1]))
-    assert tallies.tally.stats.cache_path.startswith(str(folder))  # type: ignore[attr-defined]
+    assert tallies.tally.dispatcher.stats.cache_path.startswith(str(folder))
 
 
 def test_a_program_in_a_place_that_nothing_can_be_written_to_keeps_them_with_the_user(
@@ -73,3 +75,38 @@ def test_a_program_in_a_place_that_nothing_can_be_written_to_keeps_them_with_the
     assert folder.parent == tmp_path / "cache" / "rounds"
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked / "__pycache__"))
     assert compiled.kept_in.__wrapped__() is None
+
+
+def test_a_kernel_is_compiled_once_and_loaded_by_whoever_calls_it_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "kept_in", lambda: tmp_path)
+    numbers = np.arange(5)
+    first, next_process = Kernel(_doubled), Kernel(_doubled)
+    assert first(numbers).tolist() == next_process(numbers).tolist() == [0, 2, 4, 6, 8]
+    found = [sum(one.dispatcher.stats.cache_hits.values()) for one in (first, next_process)]
+    assert found == [0, 1]
+    # What is of another type was not compiled before.
+    assert next_process(numbers.astype(np.float64)).tolist() == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert sum(next_process.dispatcher.stats.cache_misses.values()) == 1
+
+
+def test_a_kernel_calls_another_and_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "kept_in", lambda: None)
+    quadrupled = Kernel(_quadrupled)
+    assert quadrupled(np.arange(3)).tolist() == [0, 4, 8]
+    assert quadrupled.dispatcher.stats.cache_path is None
+
+
+def _doubled(numbers: Array) -> Array:
+    found = np.empty(len(numbers), dtype=numbers.dtype)
+    for place in range(len(numbers)):
+        found[place] = 2 * numbers[place]
+    return found
+
+
+doubled = Kernel(_doubled)
+
+
+def _quadrupled(numbers: Array) -> Array:
+    return doubled(doubled(numbers))

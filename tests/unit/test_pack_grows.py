@@ -14,8 +14,9 @@ from small_site import drug_event, parse_rows, people_measure, unchecked, years
 from small_site import write_site as write_filled
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, build_table, count_saying_how, growing, open_pack
+from rounds.engines.asked import Asked
+from rounds.engines.pack import build_table, count_saying_how, growing, open_pack
+from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.grown_files import GrownFiles
 from rounds.engines.pack.layout import Pack, damaged, is_whole
 from rounds.engines.pack.marks import marks_of, numbers_of_few

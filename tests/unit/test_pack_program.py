@@ -10,9 +10,10 @@ import pytest
 from small_site import DRUG, open_site, people_measure, write_site
 
 from rounds.engines import duck, pack
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.engines.pack import blocks, build_table, program, reading, runner
 from rounds.engines.pack import plan as planning
+from rounds.engines.pack.build import build_pack
 from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Events, Has, Not, Observed
@@ -142,10 +143,10 @@ def test_concepts_of_several_lists_are_looked_at_once(records: Records, monkeypa
 def test_many_rows_are_sorted_some_people_at_a_time(
     records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack.build_pack(records, tmp_path / "whole")
+    build_pack(records, tmp_path / "whole")
     monkeypatch.setattr(build_table, "SORTED_ROWS", 70)
     monkeypatch.setattr(build_table, "_ROWS_A_SLOT", 20)
     monkeypatch.setattr(reading, "BATCH_ROWS", 90)
-    pack.build_pack(records, tmp_path / "by people")
+    build_pack(records, tmp_path / "by people")
     for path in (tmp_path / "whole").glob("*.npy"):
         assert (np.load(path) == np.load(tmp_path / "by people" / path.name)).all(), path.name

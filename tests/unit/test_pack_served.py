@@ -16,7 +16,8 @@ import pytest
 from small_site import drug_event, open_site, parse_rows, people_measure, write_site, years
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
+from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table, open_pack, serving
 from rounds.engines.pack.layout import Pack, damaged, written
 from rounds.engines.pack.serving import served_pack
@@ -208,13 +209,13 @@ def test_a_full_disk_leaves_it_to_sql(records: Records, monkeypatch: pytest.Monk
 
 def test_of_two_at_once_one_builds_and_the_other_waits(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
-    build = serving.build_pack
+    build = building.build_pack
 
     def counted(records: Records, **how: object) -> object:
         built.append(threading.get_ident())
         return build(records, **how)
 
-    monkeypatch.setattr(serving, "build_pack", counted)
+    monkeypatch.setattr(building, "build_pack", counted)
     threads = [threading.Thread(target=_told, args=(records,)) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -12,7 +12,7 @@ from small_site import DRUG as DRUG_LIST
 from small_site import INPATIENT, drug_event, open_site, people_measure, visits_measure, write_site
 
 from rounds.engines import duck, reference
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.choices import Choose, Covers
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort

@@ -9,12 +9,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from rounds.centre.plan import Plan, SitePlan
 from rounds.errors import ExitCode
 from rounds.exchange.question import wire_question
 
 SiteDone = Callable[[str], None]
+
+_ONE_PROCESSOR: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy wakes a thread for each processor as it is imported, and a site multiplies no matrices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ def _run_one(job: _Job) -> SiteFailure | None:
         text=True,
         check=False,
         input=job.told,
+        env=_ONE_PROCESSOR | os.environ,
     )
     if result.returncode == ExitCode.OK:
         return None

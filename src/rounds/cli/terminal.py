@@ -5,17 +5,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:  # a site's process shows no bars and does not wait for what draws them
+    from rich.progress import Progress, TaskID
 
 
 class Bars:
     """Progress bars, one for each step of a round."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: "Progress | None") -> None:
         self._progress = progress
         self._task: TaskID | None = None
 
@@ -38,8 +39,14 @@ class Terminal:
     @contextmanager
     def bars(self) -> Iterator[Bars]:
         """Show progress while the block runs."""
+        if self.quiet:
+            yield Bars(None)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
         console = Console(stderr=True)
-        if self.quiet or not console.is_terminal:
+        if not console.is_terminal:
             yield Bars(None)
             return
         columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

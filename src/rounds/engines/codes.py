@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
-from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.asked import cohorts_of, records_question
 from rounds.engines.groups import grouping_problems
 from rounds.engines.site_tables import SiteTables
 from rounds.errors import RecordsError
@@ -41,13 +41,6 @@ def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], 
         raise RecordsError("\n".join(problems))
     lists = dict.fromkeys(codes for measure in measures for codes in records_question(measure).code_lists)
     return {codes: _concepts(connection, codes) for codes in lists} | cohorts_of(measures)
-
-
-def records_question(measure: Measure) -> RecordsQuestion:
-    """Return the question of a measure that is counted from records; any other is the caller's mistake."""
-    if not isinstance(measure.question, RecordsQuestion):
-        raise TypeError(f"{measure.ref} is not counted from records")
-    return measure.question
 
 
 def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: SiteTables) -> Iterator[str]:

@@ -2,11 +2,10 @@
 """The DuckDB engine: the same counts as the reference engine, in SQL over the site's files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 import duckdb
 
+from rounds.engines.asked import MEMORY_LIMIT, THREADS, Asked
 from rounds.engines.codes import prepare
 from rounds.engines.cohorts.entries import check_cohorts, lay_down_entries
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
@@ -17,17 +16,6 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
 from rounds.records.omop import Records
-
-THREADS: Final = 2
-MEMORY_LIMIT: Final = "2GB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A measure and the periods it is to be counted in, in order of their first day."""
-
-    measure: Measure
-    periods: tuple[Period, ...]
 
 
 def check(measures: Sequence[Measure], records: Records) -> None:

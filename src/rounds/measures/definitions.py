@@ -231,19 +231,22 @@ _NO_MEANING: Final = frozenset({(Reaches, "title")})
 """Words that decide no count."""
 
 _SAID: Final = object()
+_PLAIN: Final = frozenset({type(None), bool, int, float, str})
+_WITH_MEANING: Final = (CodeList, Cohort, Grouping, Score)
 
 
 def _meaning(part: object) -> object:
     """Return what decides the count in a part of a question. A new field is in it unless it is left out here."""
-    if isinstance(part, CodeList | Cohort | Grouping | Score):
+    kind = type(part)
+    if kind in _PLAIN:
+        return part
+    if isinstance(part, _WITH_MEANING):
         return part.meaning
-    names = field_names(type(part))
+    names = field_names(kind)
     if names is not None:
-        said = {name: getattr(part, name) for name in names if (type(part), name) not in _NO_MEANING}
-        kept = {
-            name: value for name, value in said.items() if _UNSAID_BEFORE.get((type(part), name), _SAID) is not value
-        }
-        return {"is": type(part).__name__, **{name: _meaning(value) for name, value in kept.items()}}
+        said = [(name, getattr(part, name)) for name in names if (kind, name) not in _NO_MEANING]
+        kept = {name: _meaning(value) for name, value in said if _UNSAID_BEFORE.get((kind, name), _SAID) is not value}
+        return {"is": kind.__name__, **kept}
     if isinstance(part, tuple):
         return [_meaning(item) for item in part]
     if isinstance(part, date):

@@ -1,15 +1,20 @@
 """Questions that name the period wherever they stand: each is asked of one period, with the period's days put in."""
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
+from rounds.measures.codelists import CodeList
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import Age
 from rounds.measures.field_names import field_names
+from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.windows import PeriodAnchor, Window
 
 _Part = TypeVar("_Part")
+
+_WITHOUT_DAYS: Final = frozenset({CodeList, Cohort, Grouping})
 
 
 def asked_apart(
@@ -32,11 +37,13 @@ def names_period(question: RecordsQuestion) -> bool:
 
 
 def _named(part: object) -> bool:
-    if isinstance(part, PeriodAnchor):
-        return True
-    if isinstance(part, tuple):
-        return any(map(_named, part))
-    return any(_named(getattr(part, name)) for name in field_names(type(part)) or ())
+    kind = type(part)
+    if kind is tuple:
+        return any(map(_named, cast("tuple[object, ...]", part)))
+    # Lists of thousands of codes name no day: to look through them takes longer than through all the rest.
+    if kind in _WITHOUT_DAYS:
+        return False
+    return kind is PeriodAnchor or any(_named(getattr(part, name)) for name in field_names(kind) or ())
 
 
 def _put_in(part: _Part, period: Period) -> _Part:

@@ -3,6 +3,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -137,14 +138,9 @@ def open_records(
     folder = current_folder(folder)
     files, problems = find_files(folder, site=site)
     with private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
-        sources = []
-        for name, path in files.items():
-            opened = open_source(connection, TABLES[name], path, site=site)
-            if isinstance(opened, Source):
-                sources.append(opened)
-            else:
-                problems += opened
-        found = tuple(sources)
+        opened = _open_sources(connection, files, site=site)
+        found = tuple(one for one in opened if isinstance(one, Source))
+        problems += [problem for one in opened if not isinstance(one, Source) for problem in one]
         exclude = outside_observation == "exclude"
         digest = None
         if checked is not None and not problems:
@@ -191,6 +187,17 @@ def find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
                 f"{' and '.join(REQUIRED)}"
             )
     return files, problems
+
+
+def _open_sources(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], *, site: str
+) -> list[Source | list[str]]:
+    """Return each table's source, or what is wrong with it: two at a time, for DuckDB reads footers one by one."""
+    with ThreadPoolExecutor(2) as pool:
+        opening = [
+            pool.submit(open_source, connection.cursor(), TABLES[name], path, site=site) for name, path in files.items()
+        ]
+        return [one.result() for one in opening]
 
 
 def open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, *, site: str) -> Source | list[str]:

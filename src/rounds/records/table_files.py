@@ -18,7 +18,8 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     """Return the files of a table in their order: the one file it is, or those that lie in its folder."""
     if not path.is_dir():
         return (path,)
-    return tuple(sorted(part for part in path.iterdir() if part.suffix.lower() == ".parquet"))
+    parts = (part for part in path.iterdir() if part.suffix.lower() == ".parquet")
+    return tuple(sorted(parts, key=lambda part: part.name))
 
 
 def file_scan(path: Path) -> str:

@@ -9,8 +9,8 @@ from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
+from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
-from rounds.engines.duck import Asked
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError

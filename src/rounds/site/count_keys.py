@@ -14,8 +14,7 @@ from typing import Any
 import duckdb
 
 import rounds
-from rounds.engines.codes import records_question
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked, records_question
 from rounds.engines.groups import groupings_asked, tables_needed
 from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure

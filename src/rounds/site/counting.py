@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rounds.engines import duck
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.counts import Count
 from rounds.records.omop import Records
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Period
 from rounds.records.omop import Records

@@ -6,6 +6,7 @@ from typing import Final
 
 import duckdb
 
+from rounds.engines.asked import cohorts_of
 from rounds.engines.cohorts.compile import compile_cohort
 from rounds.engines.cohorts.concept_sets import resolve_concept_sets
 from rounds.engines.cohorts.duck import cohort_table
@@ -14,19 +15,11 @@ from rounds.engines.cohorts.tables import OmopTables, find_tables
 from rounds.errors import RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
-from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import Records
 from rounds.records.omop_columns import create_omop_views
 
 ENTRIES: Final = "rounds_entries"
 """A table with a row for each entry: `row`, `person_id`, `concept` (the number of the cohort), `first`, `last`."""
-
-
-def cohorts_of(measures: Sequence[Measure]) -> dict[Cohort, tuple[int]]:
-    """Return the cohorts that measures ask about, each with the number that stands for it where concepts stand."""
-    questions = [measure.question for measure in measures if isinstance(measure.question, RecordsQuestion)]
-    found = dict.fromkeys(cohort for question in questions for cohort in question.cohorts)
-    return {cohort: (number,) for number, cohort in enumerate(found)}
 
 
 def check_cohorts(

@@ -1,11 +1,10 @@
 """The pack engine: counts from an index of a site's records, sorted once, with all periods of a person in one mask.
 
-`served_pack` opens the index beside the tables, or makes it with `build_pack`; `count_saying_how` counts a batch of
-measures from it, and leaves to SQL what the index cannot tell exactly.
+`served_pack` opens the index beside the tables, or makes it; `count_saying_how` counts a batch of measures from it, and
+leaves to SQL what the index cannot tell exactly. `build.build_pack` makes one anywhere.
 """
 
 from rounds.engines.pack.batch import Counted, FellBack, count, count_all, count_saying_how
-from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.layout import NotCovered, Pack, open_pack
 from rounds.engines.pack.serving import served_pack
 
@@ -14,7 +13,6 @@ __all__ = [
     "FellBack",
     "NotCovered",
     "Pack",
-    "build_pack",
     "count",
     "count_all",
     "count_saying_how",

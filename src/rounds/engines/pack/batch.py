@@ -1,21 +1,19 @@
-"""Counts measures over a pack: block after block of people, all measures of a batch together."""
+"""Counts measures over a pack: block after block of people, all measures of a batch together.
+
+What few batches need, such as SQL, cohorts and the building of a pack, is imported by those that do: a new process
+would otherwise wait for it longer than for the counts.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import polars as pl
 
-from rounds.engines import duck
-from rounds.engines.codes import records_question
-from rounds.engines.cohorts.entries import cohorts_of
-from rounds.engines.duck import MEMORY_LIMIT, Asked
+from rounds.engines.asked import MEMORY_LIMIT, THREADS, Asked, cohorts_of, records_question
 from rounds.engines.grid import Grid, check_periods
 from rounds.engines.pack.blocks import block_edges
-from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.codes import concepts_of
-from rounds.engines.pack.entries import with_entries
 from rounds.engines.pack.layout import Pack, open_pack
 from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.plan import Plan
@@ -25,8 +23,6 @@ from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.records.omop import Records
-
-THREADS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +83,17 @@ def count_saying_how(
     """
     for one in asked:
         check_periods(one.measure, one.periods)
-    pack = pack or open_pack(records) or build_pack(records)
+    pack = pack or open_pack(records) or _built(records)
     measures = [one.measure for one in asked]
     if cohorts_of(measures):
+        from rounds.engines.pack.entries import with_entries
+
         pack = with_entries(pack, records, measures, threads=threads, memory_limit=memory_limit)
     found, not_covered = _counted(_rows(pack, records, measures), asked, member=member, threads=threads)
     fell_back = [asked[place] for place in not_covered]
     if fell_back:
+        from rounds.engines import duck
+
         by_sql = duck.count_all(fell_back, records, member=member, threads=threads, memory_limit=memory_limit)
         found |= dict(zip(not_covered, by_sql, strict=True))
     return Counted(
@@ -102,6 +102,12 @@ def count_saying_how(
             FellBack(measure=asked[place].measure.ref, reason=reason) for place, reason in not_covered.items()
         ),
     )
+
+
+def _built(records: Records) -> Pack:
+    from rounds.engines.pack.build import build_pack
+
+    return build_pack(records)
 
 
 def _rows(pack: Pack, records: Records, measures: Sequence[Measure]) -> RowCriteria:

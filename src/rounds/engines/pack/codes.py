@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rounds.engines.codes import Concepts, columns_needed, prepare, records_question
-from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.asked import cohorts_of, records_question
+from rounds.engines.codes import Concepts, columns_needed, prepare
 from rounds.engines.groups import grouping_problems
 from rounds.engines.pack.blocks import places_of
 from rounds.engines.pack.layout import Pack
@@ -52,7 +52,8 @@ def _known(codes: CodeList, records: Records, pack: Pack) -> bool:
 
 
 def _all_known(codes: CodeList, pack: Pack) -> bool:
-    wanted = np.unique(codes.concept_ids)
+    # Not np.unique, which imports masked arrays: a new process waits for them.
+    wanted = np.array(sorted(set(codes.concept_ids)), dtype=np.int64)
     return len(places_of(wanted, pack.concept)) == len(wanted)
 
 

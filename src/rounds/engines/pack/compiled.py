@@ -8,42 +8,88 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, update_wrapper
 from hashlib import blake2b
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from threading import RLock
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _ENGINES = Path(__file__).parents[1]
+_MAKING: Final = RLock()
+"""Several workers come to a kernel at once, and making one makes those that it calls."""
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
+class Kernel(Generic[P, R]):
+    """A function that is machine code from its first call on, whether from Python or from another kernel."""
+
+    def __init__(self, function: Callable[P, R], *, makes_arrays: bool) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._makes_arrays = makes_arrays
+        self._made: Any = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        found: R = self.dispatcher(*args, **kwargs)
+        return found
+
+    @property
+    def dispatcher(self) -> Any:
+        """What numba makes of the function: only a kernel that is called needs one."""
+        if self._made is None:
+            with _MAKING:
+                if self._made is None:
+                    self._made = _dispatcher(self._function, makes_arrays=self._makes_arrays)
+        return self._made
+
+    @property
+    def _numba_type_(self) -> Any:
+        """Tell numba, which asks under this name, what a kernel is to the kernels that call it."""
+        return self.dispatcher._numba_type_
+
+
+def compiled(function: Callable[P, R]) -> Kernel[P, R]:
     """Compile a kernel on its first call and keep the machine code for later processes, where there is a place to.
 
     It makes no array: numba then counts nowhere who holds one, up and down again for every row that is looked at, which
     takes ten times as long as to look at it. A kernel that makes one after all is refused when it is compiled.
     """
-    return _compiled(function, counting_holders=False)
+    return Kernel(function, makes_arrays=False)
 
 
-def compiled_making_arrays(function: Callable[P, R]) -> Callable[P, R]:
+def compiled_making_arrays(function: Callable[P, R]) -> Kernel[P, R]:
     """Compile as `compiled` a kernel that makes arrays. What it does for every row belongs into one that does not."""
-    return _compiled(function, counting_holders=True)
+    return Kernel(function, makes_arrays=True)
 
 
-def _compiled(function: Callable[P, R], *, counting_holders: bool) -> Callable[P, R]:
+def _dispatcher(function: Callable[..., object], *, makes_arrays: bool) -> Any:
     folder = kept_in()
-    how = numba.njit(nogil=True, cache=folder is not None, _nrt=counting_holders)  # type: ignore[call-overload]  # numba's types leave `_nrt` out
+    how: Any = numba.njit(nogil=True, cache=folder is not None, _nrt=makes_arrays)  # type: ignore[call-overload]  # numba's types leave `_nrt` out
     if folder is None:
-        alone: Callable[P, R] = how(function)
-        return alone
+        return how(function)
     with _numba_keeps_in(folder):
-        kernel: Callable[P, R] = how(function)
-    return kernel
+        made = how(function)
+        made._cache = _Kept(function)  # type: ignore[no-untyped-call]  # numba has few types of its own
+    return made
+
+
+class _Kept(FunctionCache):
+    """Machine code as numba keeps it, loaded without what it takes to compile.
+
+    Before it looks for machine code numba itself imports all that it can compile, and SciPy: a quarter of a second and
+    more. What is found runs without that, and where nothing is found the compiler imports it.
+    """
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        rtsys.initialize(target)  # what arrays are made with
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, target)  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -281,12 +281,10 @@ def _checksum(path: Path, size: int | None = None) -> int:
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
     people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
-    group = people["sex"].astype(np.int32) * 4096 + people["born"]
-    changes = np.flatnonzero(np.diff(group)) + 1
     return Pack(
         folder=folder,
         people=manifest["people"],
-        ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        ranges=_ranges(people["sex"], people["born"]),
         mark=mapped(folder, "people.mark"),
         earliest=mapped(folder, "people.earliest"),
         ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
@@ -301,6 +299,16 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
         tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
         **people,
     )
+
+
+def _ranges(sex: Array, born: Array) -> Array:
+    """Return where each group of one sex and one year of birth begins, and the number of people.
+
+    People who came later stand behind the others, so that a sex and year can have several groups: everybody is looked
+    at, not only every group's edges.
+    """
+    changes = np.flatnonzero((sex[1:] != sex[:-1]) | (born[1:] != born[:-1])) + 1
+    return np.concatenate([[0], changes, [len(sex)]] if len(sex) else [[0]]).astype(np.int64)
 
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:

@@ -12,7 +12,6 @@ from rounds.engines.pack.blocks import Block, RowSet, coded, rows_of
 from rounds.engines.pack.cell_kernels import levels_of_keys
 from rounds.engines.pack.layout import Array, Pack
 from rounds.engines.pack.numbering import Known
-from rounds.engines.sql.groups import listed_sql
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
@@ -60,6 +59,8 @@ class Levels:
             values = np.array(sorted(listed), dtype=np.int64)
             levels = np.array([listed[value] for value in values.tolist()], dtype=np.int64)
         else:
+            from rounds.engines.sql.groups import listed_sql
+
             with records.connect() as connection:
                 found = connection.execute(
                     f"SELECT CAST(c.{column} AS BIGINT) AS id, l.level FROM {attribute.table} c "

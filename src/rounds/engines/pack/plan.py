@@ -8,8 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rounds.engines.codes import records_question
-from rounds.engines.duck import Asked
+from rounds.engines.asked import Asked, records_question
 from rounds.engines.grid import Grid, complete_count
 from rounds.engines.pack.blocks import Block
 from rounds.engines.pack.cell_kernels import BANDS

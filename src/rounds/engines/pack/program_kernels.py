@@ -90,7 +90,7 @@ def run(
             for place in range(operations[number, 6], operations[number, 7]):
                 cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base, FAR)
     planes = np.zeros((len(totals), PLANES), dtype=np.uint64)
-    first_range = int(np.searchsorted(edges, base, side="right")) - 1
+    first_range = seek(edges, 0, len(edges), base + 1, FAR) - 1
     for offset in range(0, people, work.shape[1]):
         some = min(work.shape[1], people - offset)
         start = base + offset

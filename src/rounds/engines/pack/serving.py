@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.layout import KEY, MANIFEST, Pack, digest_of, open_pack, packs_folder
 from rounds.errors import RoundsError
 from rounds.records.omop import Records
@@ -46,6 +45,8 @@ def served_pack(records: Records, *, build: bool, tell: Callable[[str], None]) -
 
 def _built(records: Records, folder: Path) -> Pack:
     """Return a new pack, made from the latest there is as far as the records are the same."""
+    from rounds.engines.pack.build import build_pack
+
     packs = [path for path in folder.iterdir() if (path / MANIFEST).exists()]
     try:
         if packs:

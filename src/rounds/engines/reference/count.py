@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from rounds.engines.codes import prepare, records_question
+from rounds.engines.asked import records_question
+from rounds.engines.codes import prepare
 from rounds.engines.cohorts.entries import check_cohorts
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.reference.groups import read_groups

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rounds.engines.codes import records_question
+from rounds.engines.asked import records_question
 from rounds.engines.grid import Cell, Tally
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.means import mean_sql

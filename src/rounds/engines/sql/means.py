@@ -1,7 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers, numbers of definitions and dates only
 """Means: what each unit adds to a sum, in whole steps, and how many people and units there are."""
 
-from rounds.engines.codes import records_question
+from rounds.engines.asked import records_question
 from rounds.engines.rows import GOES_ON_TO
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import Masks

@@ -1,7 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
 """Time at risk: the days that people are observed, or the nights they are in visits, and the events in that time."""
 
-from rounds.engines.codes import records_question
+from rounds.engines.asked import records_question
 from rounds.engines.sql.groups import group_joins, numbered
 from rounds.engines.sql.people import Masks
 from rounds.engines.sql.plan import Plan, periods_sql

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rounds.engines.asked import cohorts_of
 from rounds.engines.cohorts.compile import compile_cohort
 from rounds.engines.cohorts.concept_sets import is_written_out, listed_sql, resolve_concept_sets, table_of
-from rounds.engines.cohorts.entries import ENTRIES, cohorts_of, problems_with
+from rounds.engines.cohorts.entries import ENTRIES, problems_with
 from rounds.engines.cohorts.program import PREFIX
 from rounds.engines.cohorts.tables import OmopTables
 from rounds.engines.warehouse.connection import Connection, mentions

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from rounds.engines.codes import Concepts, prepare, records_question
-from rounds.engines.cohorts.entries import cohorts_of
+from rounds.engines.asked import Asked, cohorts_of, records_question
+from rounds.engines.codes import Concepts, prepare
 from rounds.engines.completeness import shares_asked
-from rounds.engines.duck import Asked
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
 from rounds.engines.groups import tables_needed
 from rounds.engines.sql.counted import Final, cells, finals
