@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 from rounds.engines.pack import compiled, tallies
-from rounds.engines.pack.compiled import Kernel, digest_of_kernels
+from rounds.engines.pack.compiled import compiled_making_arrays, digest_of_kernels
 from rounds.engines.pack.layout import Array
 
 
@@ -82,7 +83,7 @@ def test_a_kernel_is_compiled_once_and_loaded_by_whoever_calls_it_next(
 ) -> None:
     monkeypatch.setattr(compiled, "kept_in", lambda: tmp_path)
     numbers = np.arange(5)
-    first, next_process = Kernel(_doubled), Kernel(_doubled)
+    first, next_process = compiled_making_arrays(_doubled), compiled_making_arrays(_doubled)
     assert first(numbers).tolist() == next_process(numbers).tolist() == [0, 2, 4, 6, 8]
     found = [sum(one.dispatcher.stats.cache_hits.values()) for one in (first, next_process)]
     assert found == [0, 1]
@@ -93,7 +94,7 @@ def test_a_kernel_is_compiled_once_and_loaded_by_whoever_calls_it_next(
 
 def test_a_kernel_calls_another_and_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "kept_in", lambda: None)
-    quadrupled = Kernel(_quadrupled)
+    quadrupled = compiled_making_arrays(_quadrupled)
     assert quadrupled(np.arange(3)).tolist() == [0, 4, 8]
     assert quadrupled.dispatcher.stats.cache_path is None
 
@@ -105,8 +106,15 @@ def _doubled(numbers: Array) -> Array:
     return found
 
 
-doubled = Kernel(_doubled)
+doubled = compiled_making_arrays(_doubled)
 
 
 def _quadrupled(numbers: Array) -> Array:
     return doubled(doubled(numbers))
+
+
+def test_a_kernel_that_makes_arrays_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would count for every row who holds its arrays, which nobody would notice but for the time it takes."""
+    monkeypatch.setattr(compiled, "kept_in", lambda: None)
+    with pytest.raises(NumbaError):
+        compiled.compiled(_doubled)(np.arange(5))
