@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +20,6 @@ from rounds.engines.pack.layout import (
     PART,
     WRITTEN,
     Pack,
-    checksums,
     digest_of,
     empty_array,
     open_pack,
@@ -31,7 +29,9 @@ from rounds.engines.pack.layout import (
 from rounds.engines.pack.merging import Before, Done, Old, merge_table
 from rounds.engines.pack.parts import Part, contents
 from rounds.engines.pack.people import build_observation, build_people
+from rounds.engines.pack.put_away import PutAway, flush
 from rounds.engines.pack.reading import batches, events_wanted
+from rounds.engines.pack.together import all_of, workers
 from rounds.engines.pack.workshop import Workshop
 from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
@@ -41,6 +41,8 @@ from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR
 from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
+_TABLES_AT_ONCE: Final = 2
+"""While the last rows of one are read, or sorted, the threads begin with those of the next."""
 
 
 def build_pack(
@@ -74,20 +76,21 @@ def build_pack(
     def fill(partial: Path) -> None:
         partial.chmod(_ONLY_OWNER)
         key = _key(folder.parent)
-        manifest = _fill(partial, records, before=before, key=key, threads=threads, memory_limit=memory_limit)
-        if digest_of(records) != digest:
-            raise RecordsError(
-                f"site {records.site}: {records.folder} changed while it was read; wait until the export is done and "
-                "try again"
-            )
-        _flush(partial)
-        with ThreadPoolExecutor(threads) as pool:
-            files = checksums(partial, pool.map)
+        with workers(_TABLES_AT_ONCE) as of_tables, workers(threads) as pool, workers(1) as flusher:
+            away = PutAway(partial, pool, flusher)
+            with records.connect(threads=1, memory_limit=memory_limit) as connection:  # for each of several queries
+                manifest = _fill(partial, records, connection, pool, of_tables, away, before=before, key=key)
+            if digest_of(records) != digest:
+                raise RecordsError(
+                    f"site {records.site}: {records.folder} changed while it was read; wait until the export is done "
+                    "and try again"
+                )
+            files = away.arrays().files()
         manifest |= {"format": FORMAT, "digest": digest, "files": files}
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         (partial / WRITTEN).write_text(json.dumps(written(partial)), encoding="utf-8")
         for name in (MANIFEST, WRITTEN):
-            _flush(partial / name)
+            flush(partial / name)
 
     write_folder(folder, fill)
     pack = open_pack(records, folder)
@@ -96,28 +99,33 @@ def build_pack(
     return pack
 
 
-def _flush(path: Path) -> None:
-    """Make sure that a file, or every file of a pack, stands on the disk, and that only its owner reads it."""
-    for one in path.iterdir() if path.is_dir() else [path]:
-        one.chmod(0o600)
-        with one.open("rb") as stream:
-            os.fsync(stream.fileno())
-
-
 def _fill(
-    folder: Path, records: Records, *, before: Path | None, key: bytes, threads: int, memory_limit: str
+    folder: Path,
+    records: Records,
+    connection: duckdb.DuckDBPyConnection,
+    pool: Executor,
+    of_tables: Executor,
+    away: PutAway,
+    *,
+    before: Path | None,
+    key: bytes,
 ) -> dict[str, Any]:
-    with (
-        records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
-        ThreadPoolExecutor(threads) as pool,
-    ):
-        people = build_people(folder, connection, records, key)
-        observation = build_observation(folder, connection, records, people)
-        _vocabulary(folder, connection, records)
-        shop = Workshop(folder=folder, connection=connection, pool=pool, people=people, observation=observation)
-        key_name = hashlib.sha256(key).hexdigest()[:16]
-        start = None if before is None else Before.of(before, key_name, shop)
-        tables = {source.table.name: _table(shop, source, start) for source in records.sources if source.table.is_event}
+    people = build_people(folder, connection, records, key, pool)
+    observation = build_observation(folder, connection, records, people, pool)
+    _vocabulary(folder, connection, records)
+    away.arrays()
+    shop = Workshop(folder=folder, connection=connection, pool=pool, people=people, observation=observation)
+    key_name = hashlib.sha256(key).hexdigest()[:16]
+    start = None if before is None else Before.of(before, key_name, shop)
+    sources = [source for source in records.sources if source.table.is_event]
+
+    def write(source: Source) -> dict[str, Any]:
+        said = _table(shop, source, start)
+        away.arrays(f"{source.table.name}.*.npy")
+        return said
+
+    said = all_of(of_tables, write, sources)
+    tables = {source.table.name: about for source, about in zip(sources, said, strict=True)}
     return people.manifest | {"key": key_name, "observed_vague": observation.vague, "tables": tables}
 
 
@@ -129,7 +137,7 @@ def _table(shop: Workshop, source: Source, start: Before | None) -> dict[str, An
     casts = source.select.partition(" FROM (")[0]
     how = hashlib.sha256(repr((stored, wanted.sql, casts)).encode()).hexdigest()
     several = batches(source, wanted, shop.connection)
-    now = contents(source, start.parts(table) if start else ())
+    now = shop.pool.submit(contents, source, start.parts(table) if start else ()).result()
     old = Old.of(start, table, now, how, stored) if start else None
     done = merge_table(shop, old, several, stored, now) if old else None
     if done is None:

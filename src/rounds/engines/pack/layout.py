@@ -18,7 +18,7 @@ that what a count holds in memory does not grow with them.
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -171,18 +171,6 @@ def counts_whom(manifest: Mapping[str, Any], records: Records) -> bool:
     return bool(born_until <= records.as_of.year < left_out_from)
 
 
-def checksums(folder: Path, each: Callable[[Callable[[Path], int], list[Path]], Iterable[int]]) -> dict[str, list[int]]:
-    """Return how many bytes each array of a pack has on disk, and their checksum.
-
-    Args:
-        folder: of the pack.
-        each: does something for each of several files.
-    """
-    paths = sorted(folder.glob("*.npy"))
-    sums = each(_checksum, paths)
-    return {path.name: [path.stat().st_size, found] for path, found in zip(paths, sums, strict=True)}
-
-
 def written(folder: Path) -> dict[str, list[int]]:
     """Return when and where the disk says that each array was written."""
     return {path.name: stamp(path) for path in sorted(folder.glob("*.npy"))}
@@ -199,7 +187,7 @@ def damaged(folder: Path) -> list[str]:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
     except (KeyError, TypeError):
         raise ValueError(f"{folder / MANIFEST} says nothing of files") from None
-    found = checksums(folder, map)
+    found = {path.name: [path.stat().st_size, checksum(path)] for path in folder.glob("*.npy")}
     return sorted(name for name in {*files, *found} if files.get(name) != found.get(name))
 
 
@@ -212,12 +200,13 @@ def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
     stamps = json.loads((folder / WRITTEN).read_bytes())
     paths = {path.name: path for path in folder.glob("*.npy")}
     return paths.keys() == files.keys() and all(
-        path.stat().st_size == files[name][0] and (stamp(path) == stamps.get(name) or _checksum(path) == files[name][1])
+        path.stat().st_size == files[name][0] and (stamp(path) == stamps.get(name) or checksum(path) == files[name][1])
         for name, path in paths.items()
     )
 
 
-def _checksum(path: Path) -> int:
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file."""
     found = 0
     with path.open("rb") as stream:
         while some := stream.read(_PORTION_BYTES):
