@@ -119,12 +119,13 @@ class TableBuild:
         order = order[: bounds[-1]]
         self.left_out[number] = len(found["person"]) - len(order)
         for name, aside in self.aside.items():
-            found[name].setflags(write=False)  # kernels are compiled for each kind of array apart
+            values = found.pop(name)
+            values.setflags(write=False)  # kernels are compiled for each kind of array apart
             picked = np.empty(len(order), dtype=aside.kind)
             if name == "person":
-                sorting.pick_within(found[name], (1 << self.shift) - 1, order, picked)
+                sorting.pick_within(values, (1 << self.shift) - 1, order, picked)
             else:
-                sorting.pick(found[name], order, picked)
+                sorting.pick(values, order, picked)
             aside.write(start, picked)
         bounds += start
 
@@ -188,23 +189,24 @@ class TableBuild:
         sorting.make_keys(*asked, self.shift, bits, key)
         key = sorting.sort_keys(key, of_row, of_row + of_person + _bits(len(self._ranks)))
         moments = Moments(**{name: self._read.get(name, empty_array(COLUMN_TYPES[name])) for name in Moments._fields})
-        sorting.order_moments(key, of_row, moments, self._read.get(PART, empty_array(PART_TYPE)))
+        at = np.empty(chunk.rows, dtype=np.int32)
+        sorting.order_moments(key, of_row, moments, self._read.get(PART, empty_array(PART_TYPE)), at)
         stops = np.searchsorted(key, np.arange(1, len(self._ranks) + 1) << (of_row + of_person))
         row = key & ((1 << of_row) - 1)
         person = (base + ((key >> of_row) & ((1 << of_person) - 1))).astype(np.int32)
-        of_rows = {"person": person}
+        first = (at >> sorting.MINUTE_BITS).astype(np.uint16)
+        minute = (at & ((1 << sorting.MINUTE_BITS) - 1)).astype(np.uint16)
+        of_rows = {"person": person, "first": first, "minute": minute}
         if PART not in self._read:
             of_rows[PART] = np.array([batch.part for batch in self.batches], dtype=PART_TYPE)[row >> self.within]
         for name, column in self.columns.items():
             if (values := of_rows.get(name)) is None:
                 values = np.empty(chunk.rows, dtype=column.dtype)
                 sorting.pick(self._read[name], row, values)
-            if name == "first":
-                of_rows[name] = values
             sorting.put_down(values, stops, places, column)
         inside = np.empty(chunk.rows, dtype=np.uint8)
         periods = observation.start, observation.first, observation.last
-        if sorting.mark_inside(person, of_rows["first"], *periods, inside) < chunk.rows:
+        if sorting.mark_inside(person, first, *periods, inside) < chunk.rows:
             sorting.put_down(inside, stops, places, self._inside())
 
     def _inside(self) -> Array:

@@ -69,7 +69,7 @@ class Aside:
         Raises:
             OSError: if there is no room for them.
         """
-        rest = memoryview(np.ascontiguousarray(values, dtype=self.kind)).cast("B")
+        rest = np.ascontiguousarray(values, dtype=self.kind).data.cast("B")
         place = at * self.kind.itemsize
         while rest:
             written = os.pwrite(self._file, rest, place)

@@ -36,7 +36,8 @@ WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
 KEY: Final = "key"
 """The file beside the packs with which their people's marks are made."""
-_PORTION_BYTES: Final = 1 << 20
+_PORTION_BYTES: Final = 1 << 18
+_PORTION_PEOPLE: Final = 1 << 18
 
 Array = npt.NDArray[Any]
 
@@ -207,21 +208,19 @@ def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
 
 def checksum(path: Path) -> int:
     """Return the CRC-32 of a file."""
-    found = 0
-    with path.open("rb") as stream:
-        while some := stream.read(_PORTION_BYTES):
-            found = zlib.crc32(some, found)
+    found, some = 0, memoryview(bytearray(_PORTION_BYTES))
+    with path.open("rb", buffering=0) as stream:
+        while number := stream.readinto(some):
+            found = zlib.crc32(some[:number], found)
     return found
 
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
     people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
-    group = people["sex"].astype(np.int32) * 4096 + people["born"]
-    changes = np.flatnonzero(np.diff(group)) + 1
     return Pack(
         folder=folder,
         people=manifest["people"],
-        ranges=np.concatenate([[0], changes, [manifest["people"]]]).astype(np.int64),
+        ranges=_ranges(people["sex"], people["born"]),
         earliest=mapped(folder, "people.earliest"),
         ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
         of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
@@ -235,6 +234,16 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
         tables={EventTable(name): _table(folder, name, about) for name, about in manifest["tables"].items()},
         **people,
     )
+
+
+def _ranges(sex: Array, born: Array) -> Array:
+    """Return where each group of one sex and one year of birth begins, and after the last the number of people."""
+    found = [np.zeros(1, dtype=np.int64)]
+    for at in range(0, len(sex), _PORTION_PEOPLE):  # some at a time, so that many take no memory
+        pairs = slice(at, at + _PORTION_PEOPLE), slice(at + 1, at + 1 + _PORTION_PEOPLE)
+        mine, others = (np.stack([sex[some], born[some]]) for some in pairs)
+        found.append(np.flatnonzero(np.any(mine[:, : others.shape[1]] != others, axis=0)) + at + 1)
+    return np.concatenate([*found, [len(sex)]])
 
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:

@@ -16,6 +16,7 @@ import numpy as np
 
 from rounds.engines.pack import merge_kernels, sorting
 from rounds.engines.pack.build_table import TableBuild, kind_of, write_index
+from rounds.engines.pack.columns import Columns
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.kernels import Moments
 from rounds.engines.pack.layout import (
@@ -31,7 +32,7 @@ from rounds.engines.pack.layout import (
 from rounds.engines.pack.merge_kernels import MOVED
 from rounds.engines.pack.numbering import Known
 from rounds.engines.pack.parts import Part, kept_parts
-from rounds.engines.pack.reading import Batch, Columns
+from rounds.engines.pack.reading import Batch
 from rounds.engines.pack.workshop import Workshop
 from rounds.measures.events import EventTable
 

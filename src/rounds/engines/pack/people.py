@@ -12,12 +12,13 @@ import numpy as np
 
 from rounds.engines.pack import sorting
 from rounds.engines.pack.build_groups import plan_groups
+from rounds.engines.pack.columns import Columns
 from rounds.engines.pack.days import ORIGIN, clipped
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.layout import Array
 from rounds.engines.pack.merge_kernels import make_marks
 from rounds.engines.pack.numbering import Known
-from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
+from rounds.engines.pack.reading import NOTHING, Batch, batches, observed_wanted, people_wanted
 from rounds.engines.pack.together import all_of
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
@@ -119,15 +120,15 @@ def _spread(folder: Path, group: Array) -> int:
 
 def _order(folder: Path, ids: Array, group: Array) -> Array:
     """Return the order of people by group and id; a group of -1 is left out."""
-    by_id = None
-    if np.any(ids[1:] < ids[:-1]):
-        by_id = np.argsort(ids, kind="stable")
-        group = group[by_id]
     bounds = np.zeros(len(LEVELS[Stratum.SEX]) * _YEARS + 1, dtype=np.int64)
     order = room_aside(folder, len(group), "int32")
     sorting.by_slot(group, 0, bounds, order)
-    order = order[: bounds[-1]]
-    return order if by_id is None else by_id[order].astype(np.int32)
+    for one in np.flatnonzero(np.diff(bounds)):  # a group at a time takes little memory
+        of_one = order[bounds[one] : bounds[one + 1]]
+        its_ids = ids[of_one]
+        if np.any(its_ids[1:] < its_ids[:-1]):
+            of_one[:] = of_one[np.argsort(its_ids, kind="stable")]
+    return order[: bounds[-1]]
 
 
 def _birthdays(born: Array, month: Array, day: Array) -> Array:
@@ -153,7 +154,8 @@ def build_observation(
 
     def take(some: slice, found: Columns) -> bool:
         person[some] = people.known.numbers(found["person_id"])
-        return any([sorting.clip(found[name], column[some]) for name, column in zip(_OBSERVED, days, strict=True)])
+        lost = [sorting.clip(found[name], column[some]) for name, column in zip(_OBSERVED, days, strict=True)]
+        return any(lost)
 
     vague = any(_each(several, take, connection, pool))
     start = new_array(folder, "observed.start", kind="int64", length=len(people) + 1)

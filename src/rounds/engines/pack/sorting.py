@@ -68,12 +68,14 @@ def by_slot(person: Array, shift: int, bounds: Array, order: Array) -> None:  # 
             bounds[(person[row] >> shift) + 1] += 1
     for slot in range(1, len(bounds)):
         bounds[slot] += bounds[slot - 1]
-    cursor = bounds.copy()
     for row in range(len(person)):
         if person[row] >= 0:
             slot = person[row] >> shift
-            order[cursor[slot]] = row
-            cursor[slot] += 1
+            order[bounds[slot]] = row
+            bounds[slot] += 1
+    for slot in range(len(bounds) - 1, 0, -1):  # where each stops, by now, is where the next begins
+        bounds[slot] = bounds[slot - 1]
+    bounds[0] = 0
 
 
 @compiled
@@ -102,7 +104,7 @@ def pick_within(person: Array, mask: int, order: Array, out: Array) -> None:  # 
 
 @compiled
 def count_ranks(concept: Array, pieces: Array, ranks: Array, counts: Array) -> None:  # pragma: no cover
-    """Count how often each rank comes in some pieces, of which each starts at its first number and stops at its last."""
+    """Count how often each rank comes in some pieces, each of which starts at its first number and ends at its last."""
     for piece in range(len(pieces)):
         for row in range(pieces[piece, 0], pieces[piece, -1]):
             counts[ranks[concept[row]]] += 1
@@ -167,21 +169,21 @@ def sort_keys(key: Array, low: int, high: int) -> Array:  # pragma: no cover
     return key
 
 
-_MINUTE_BITS = 11
+MINUTE_BITS = 11
 _FEW = 16
 
 
 @compiled
-def order_moments(key: Array, of_row: int, moments: Moments, part: Array) -> None:  # pragma: no cover
+def order_moments(key: Array, of_row: int, moments: Moments, part: Array, at: Array) -> None:  # pragma: no cover
     """Put the rows of each concept and person, which are neighbours, into the order of their moments.
 
     Rows that are alike stand in the order of their parts, or else in the one they come in. Files mostly have a person's
-    rows in the order of days already, and then there is nothing to do.
+    rows in the order of days already, and then there is nothing to do. What is written to `at` says when each row is:
+    the day, and then, in eleven bits, the minute.
     """
-    mask = (np.int64(1) << of_row) - 1
-    at = np.empty(len(key), dtype=np.int32)
+    mask = np.int64((1 << of_row) - 1)
     for place in range(len(key)):
-        at[place] = np.int32(moments.first[key[place] & mask]) << _MINUTE_BITS
+        at[place] = np.int32(moments.first[key[place] & mask]) << MINUTE_BITS
     if len(moments.minute) > 0:
         for place in range(len(key)):
             at[place] |= moments.minute[key[place] & mask]
@@ -196,7 +198,7 @@ def order_moments(key: Array, of_row: int, moments: Moments, part: Array) -> Non
 
 
 @compiled
-def order_few(key: Array, at: Array, mask: int, moments: Moments, part: Array) -> None:  # pragma: no cover
+def order_few(key: Array, at: Array, mask: Any, moments: Moments, part: Array) -> None:  # pragma: no cover
     """Put rows, and their minutes, into the order of their moments: so many at a time one by one, and then merged."""
     for first in range(0, len(key), _FEW):
         for end in range(first + 1, min(first + _FEW, len(key))):
@@ -216,7 +218,7 @@ def order_few(key: Array, at: Array, mask: int, moments: Moments, part: Array) -
 
 
 @compiled
-def merge(key: Array, at: Array, middle: int, mask: int, moments: Moments, part: Array) -> None:  # pragma: no cover
+def merge(key: Array, at: Array, middle: int, mask: Any, moments: Moments, part: Array) -> None:  # pragma: no cover
     """Merge two neighbouring runs of rows that are each in order."""
     left, left_at = key[:middle].copy(), at[:middle].copy()
     place, mine, other = 0, 0, middle
