@@ -208,10 +208,7 @@ def _by_polars(
     cells = [what.alias(name) for name, what in wanted.cells(cell).items()]
     parts = parts_of(source.path)
     for part, at, rows in _stretches(source, connection):
-        # Batches are read side by side already, columns of one are not.
-        scan = pl.scan_parquet(parts[part], glob=False, hive_partitioning=False, cache=False, parallel="none")
-        plan = scan.slice(at, rows).select(cells)
-        yield Batch(part=part, rows=rows, read=_polars_reader(plan, rows, source, wanted))
+        yield Batch(part=part, rows=rows, read=_polars_reader(parts[part], at, rows, cells, source, wanted))
 
 
 _EMPTY: Final[Mapping[ColumnType, pl.DataType]] = {
@@ -223,10 +220,12 @@ _EMPTY: Final[Mapping[ColumnType, pl.DataType]] = {
 }
 
 
-def _polars_reader(plan: pl.LazyFrame, rows: int, source: Source, wanted: Wanted) -> Reader:
+def _polars_reader(path: Path, at: int, rows: int, cells: list[pl.Expr], source: Source, wanted: Wanted) -> Reader:
     def read(_: duckdb.DuckDBPyConnection) -> Columns:
         try:
-            frame = plan.collect()
+            # Batches are read side by side already, columns of one are not. Plans that were kept would take memory.
+            scan = pl.scan_parquet(path, glob=False, hive_partitioning=False, cache=False, parallel="none")
+            frame = scan.slice(at, rows).select(cells).collect()
         except (pl.exceptions.PolarsError, OSError):
             raise _other_than_checked(source) from None
         lacking = any(column.null_count() for column in frame.iter_columns() if column.name not in wanted.may_lack)
