@@ -8,15 +8,19 @@ process, and refuses to print a time if the numbers differ. Read the ratios, not
 """
 
 import argparse
+import pickle
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from unittest.mock import patch
 
 import duckdb
@@ -24,7 +28,7 @@ import numpy as np
 
 from rounds.engines import duck
 from rounds.engines.duck import Asked
-from rounds.engines.pack import build_pack, count_saying_how, open_pack
+from rounds.engines.pack import count_saying_how, open_pack
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
@@ -197,21 +201,49 @@ import pack as bench
 from pathlib import Path
 records = bench.unchecked(Path({folder!r}))
 ready = time.perf_counter()
-import pickle
-batch = pickle.loads(Path({batch!r}).read_bytes())
-at = time.perf_counter()
 before = bench.anonymous_mb()
-peak = [before]
-import threading
-done = threading.Event()
-def watch():
-    while not done.wait(0.01): peak[0] = max(peak[0], bench.anonymous_mb())
-threading.Thread(target=watch).start()
-bench.count_saying_how(batch, records, member="RX1")
-end = time.perf_counter(); done.set()
-print(f"fresh process: opened after {{ready - began:.2f}} s, 100 measures in {{end - at:.2f}} s")
-print(f"RssAnon {{before:.0f}} MB before, {{peak[0]:.0f}} MB at most")
+{work}
+print(f"RssAnon {{before:.0f}} MB before, {{peak[0]:.0f}} MB at most", flush=True)
 """
+"""What a new process does. `work` says what it has done, and notes in `peak` how much memory that took."""
+
+BUILD = """
+from rounds.engines.pack import build_pack
+with bench.watched() as peak:
+    clock, of_cores = bench.times_of(lambda: build_pack(records))
+print(f"pack built in {clock:.1f} s, {of_cores:.1f} s of all cores")
+"""
+
+COUNT = """
+import pickle
+batch = pickle.loads(Path(BATCH).read_bytes())
+with bench.watched() as peak:
+    took = bench.seconds(lambda: bench.count_saying_how(batch, records, member="RX1"))
+print(f"fresh process: opened after {ready - began:.2f} s, 100 measures in {took:.2f} s")
+"""
+
+
+@contextmanager
+def watched() -> Iterator[list[float]]:
+    """Note in a list how much memory of its own the process holds at most."""
+    peak, done = [anonymous_mb()], Event()
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            peak[0] = max(peak[0], anonymous_mb())
+
+    watching = Thread(target=watch)
+    watching.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watching.join()
+
+
+def in_a_fresh_process(folder: Path, work: str) -> None:
+    code = FRESH.format(here=str(Path(__file__).parent), folder=str(folder), work=work)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def main() -> None:
@@ -224,8 +256,7 @@ def main() -> None:
     chosen = parser.parse_args()
     records = unchecked(chosen.records)
     if chosen.build or open_pack(records) is None:
-        clock, of_cores = times_of(lambda: build_pack(records))
-        print(f"pack built in {clock:.1f} s, {of_cores:.1f} s of all cores", flush=True)
+        in_a_fresh_process(chosen.records, BUILD)
     pack = open_pack(records)
     assert pack is not None
     measures = measures_over(codes_of(records), grain=Grain.MONTH)
@@ -259,14 +290,9 @@ def main() -> None:
     if chosen.batched:
         took = seconds(lambda: same(duck.count_all(batch, records, member="RX1"), counts))
         print(f"batched SQL, 12 periods: {took:.1f} s; {took / times[12]:.0f} x the pack")
-    import pickle
-    import tempfile
-
     with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
         Path(file.name).write_bytes(pickle.dumps(batch))
-        here = str(Path(__file__).parent)
-        code = FRESH.format(here=here, folder=str(chosen.records), batch=file.name)
-        subprocess.run([sys.executable, "-c", code], check=True)
+        in_a_fresh_process(chosen.records, COUNT.replace("BATCH", repr(file.name)))
 
 
 if __name__ == "__main__":
