@@ -227,6 +227,19 @@ clock, cores = (sum(step[part] for step in steps) for part in (1, 2))
 print(f"{clock:.4f} {cores:.4f} fresh process: {said}, together {clock:.2f} s ({cores:.2f} of all cores)")
 """
 
+BUILD = """
+from datetime import date
+from pathlib import Path
+import sys; sys.path.insert(0, {here!r})
+import pack as bench
+from rounds.engines.pack.build import build_pack
+records = bench.unchecked(Path({folder!r}))
+{watch}
+clock, of_cores = bench.times_of(lambda: build_pack(records))
+print(f"pack built in {{clock:.1f}} s, {{of_cores:.1f}} s of all cores")
+{watched}
+"""
+
 WATCH = """
 def anonymous_mb():
     status = Path("/proc/self/status").read_text()
@@ -311,8 +324,9 @@ def main() -> None:
         time_a_month(records, chosen.month, repeats=chosen.repeats)
         return
     if chosen.build or open_pack(records) is None:
-        clock, of_cores = times_of(lambda: build_pack(records))
-        print(f"pack built in {clock:.1f} s, {of_cores:.1f} s of all cores", flush=True)
+        here = str(Path(__file__).parent)
+        code = BUILD.format(here=here, folder=str(chosen.records), watch=WATCH, watched=WATCHED)
+        print(_said_by(code).strip(), flush=True)
     pack = open_pack(records)
     assert pack is not None
     measures = measures_over(codes_of(records), grain=Grain.MONTH)

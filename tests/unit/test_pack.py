@@ -118,11 +118,11 @@ def test_few_rows_of_many_people_are_sorted_in_keys_that_hold_them(
         )
     )
     build_pack(records, tmp_path / "whole")
-    # Eight concepts, 700 people, a minute and a day of so many bits have no room in one key of 63.
-    monkeypatch.setattr(build_table, "_DAY_BITS", 41)
+    # Eight concepts, 700 people and 2,000 rows have no room in one key of 23 bits.
+    monkeypatch.setattr(build_table, "_KEY_BITS", 23)
     with pytest.raises(RecordsError, match="more than can be indexed"):
         build_pack(records, tmp_path / "too many")
-    monkeypatch.setattr(build_table, "_PEOPLE_A_SLOT", 200)
+    monkeypatch.setattr(build_table, "_SLOT_BITS", 7)
     build_pack(records, tmp_path / "few")
     for path in (tmp_path / "whole").glob("measurement.*.npy"):
         assert (np.load(path) == np.load(tmp_path / "few" / path.name)).all(), path.name

@@ -119,7 +119,7 @@ def test_a_pack_that_was_made_from_another_is_opened_without_reading_it(
     _month(folder, 9, "1002 drug 2020-07-01")
     pack = _grown(folder, before)
     shutil.rmtree(before)  # which takes a name from every file that they share
-    monkeypatch.setattr("rounds.engines.pack.layout._checksum", lambda *_: 1 / 0)
+    monkeypatch.setattr("rounds.engines.pack.layout.checksum", lambda *_: 1 / 0)
     assert open_pack(unchecked(folder), pack.folder) is not None
 
 

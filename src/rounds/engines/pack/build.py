@@ -1,10 +1,8 @@
 """Builds a pack: everybody numbered, every table sorted by concept, person and moment, aside, and served when whole."""
 
 import json
-import os
 import secrets
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +17,6 @@ from rounds.engines.pack.layout import (
     MANIFEST,
     WRITTEN,
     Pack,
-    checksums,
     digest_of,
     key_beside,
     name_of_key,
@@ -29,13 +26,17 @@ from rounds.engines.pack.layout import (
 )
 from rounds.engines.pack.marks import KEY_BYTES
 from rounds.engines.pack.people import build_observation, build_people
+from rounds.engines.pack.put_away import PutAway, flush
+from rounds.engines.pack.together import all_of, workers
 from rounds.engines.pack.vocabulary import write_vocabulary
 from rounds.errors import RecordsError
 from rounds.records.omop import Records
+from rounds.records.quality import Source
 from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
-_FLUSHED_AT_ONCE: Final = 16
+_TABLES_AT_ONCE: Final = 2
+"""While the last rows of one are read, or sorted, the threads begin with those of the next."""
 
 
 def build_pack(
@@ -69,23 +70,20 @@ def build_pack(
     def fill(partial: Path) -> None:
         partial.chmod(_ONLY_OWNER)
         key = _key(folder)
-        with (
-            records.connect(threads=1, memory_limit=memory_limit) as connection,  # for each of several queries at once
-            ThreadPoolExecutor(threads) as pool,
-            ExitStack() as if_it_fails,
-        ):
-            bench = Bench.of(partial, records, key, connection, pool)
-            start = None if before is None else Before.of(before, key)
-            manifest, shared = _grown(bench, start, if_it_fails) if start else (None, {})
-            manifest = manifest or _anew(bench)
+        with ExitStack() as if_it_fails, workers(threads) as pool, workers(1) as flusher:
+            away = PutAway(partial, pool, flusher)
+            with records.connect(threads=1, memory_limit=memory_limit) as connection:  # for each of several queries
+                bench = Bench.of(partial, records, key, connection, pool)
+                start = None if before is None else Before.of(before, key)
+                manifest, shared = _grown(bench, start, if_it_fails) if start else (None, {})
+                manifest = manifest or _anew(bench, away)
             if digest_of(records) != digest:
                 raise RecordsError(
                     f"site {records.site}: {records.folder} changed while it was read; wait until the export is done "
                     "and try again"
                 )
-            before_too = {name for name, known in shared.items() if start and known == start.said["files"][name]}
-            _flush([path for path in partial.iterdir() if path.name not in before_too])
-            files = checksums(partial, pool.map, known=shared)
+            on_disk = {name for name, known in shared.items() if start and known == start.said["files"][name]}
+            files = away.files(known=shared, on_disk=on_disk)
             manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of}
             _write(partial / MANIFEST, manifest | {"files": files})
             _write(partial / WRITTEN, written(partial))
@@ -102,22 +100,7 @@ def build_pack(
 
 def _write(path: Path, said: dict[str, Any]) -> None:
     path.write_text(json.dumps(said), encoding="utf-8")
-    _flush([path])
-
-
-def _flush(paths: list[Path]) -> None:
-    """Make sure that files stand on the disk, and that only their owner reads them.
-
-    Several are asked for at once, so that the disk may write them together.
-    """
-
-    def flush(path: Path) -> None:
-        path.chmod(0o600)
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-
-    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
-        list(pool.map(flush, paths))
+    flush(path)
 
 
 def _grown(bench: Bench, before: Before, if_it_fails: ExitStack) -> tuple[dict[str, Any] | None, dict[str, list[int]]]:
@@ -133,18 +116,23 @@ def _grown(bench: Bench, before: Before, if_it_fails: ExitStack) -> tuple[dict[s
         return None, {}
 
 
-def _anew(bench: Bench) -> dict[str, Any]:
+def _anew(bench: Bench, away: PutAway) -> dict[str, Any]:
     """Write a pack, and return what the manifest says."""
-    people = build_people(bench.folder, bench.connection, bench.records, bench.key)
-    observation = build_observation(bench.folder, bench.connection, bench.records, people)
+    people = build_people(bench.folder, bench.connection, bench.records, bench.key, bench.pool)
+    observation = build_observation(bench.folder, bench.connection, bench.records, people, bench.pool)
     write_vocabulary(bench)
+    away.arrays()
     shop = bench.shop(people, observation)
-    tables = {}
-    for source in bench.records.sources:
-        if source.table.is_event:
-            asked = EventSource.of(source, has_care_sites=people.care_sites is not None)
-            tables[asked.table.value] = build_anew(shop, asked, asked.batches(bench.connection))
-    return people.manifest | {"observed_vague": observation.vague, "tables": tables}
+
+    def write(source: Source) -> tuple[str, dict[str, Any]]:
+        asked = EventSource.of(source, has_care_sites=people.care_sites is not None)
+        said = build_anew(shop, asked, asked.batches(bench.connection))
+        away.arrays(f"{asked.table.value}.*.npy")
+        return asked.table.value, said
+
+    with workers(_TABLES_AT_ONCE) as of_tables:
+        tables = all_of(of_tables, write, [source for source in bench.records.sources if source.table.is_event])
+    return people.manifest | {"observed_vague": observation.vague, "tables": dict(tables)}
 
 
 def _key(folder: Path) -> bytes:

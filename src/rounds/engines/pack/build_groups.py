@@ -20,6 +20,8 @@ from rounds.records.tables import CARE_SITE, LOCATION, PERSON
 PLACES: Final = {"location_id": LOCATION.name, "care_site_id": CARE_SITE.name}
 """Columns that name a place, and the table of those places; the others hold concepts."""
 
+_PORTION: Final = 250_000
+"""Of people, that are renumbered at once."""
 _COLUMNS: Final = (*PLACES, *(attribute.column for attribute in Attribute if attribute.is_concept))
 
 
@@ -50,8 +52,10 @@ class GroupBuild:
         if self.places is None:
             ids, ranks = self.met.ranked()
             save(folder, f"ids.{self.column}", ids)
-            there = self.aside >= 0
-            self.aside[there] = ranks[self.aside[there]]
+            for at in range(0, len(self.aside), _PORTION):
+                some = self.aside[at : at + _PORTION]
+                there = some >= 0
+                some[there] = ranks[some[there]]
         out = new_array(folder, f"people.{self.column}", kind="int32", length=len(order))
         sorting.pick(self.aside, order, out)
 

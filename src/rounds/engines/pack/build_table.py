@@ -10,8 +10,7 @@ import duckdb
 import numpy as np
 
 from rounds.engines.pack import sorting
-from rounds.engines.pack.days import LAST_DAY, clipped, outside
-from rounds.engines.pack.files import new_array, room_aside, save
+from rounds.engines.pack.files import Aside, new_array, room_aside, save
 from rounds.engines.pack.kernels import Moments
 from rounds.engines.pack.layout import COLUMN_TYPES, INDEX, Array, empty_array
 from rounds.engines.pack.numbering import Met
@@ -24,25 +23,22 @@ from rounds.records.quality import Source
 from rounds.records.tables import EVENT_TABLES
 
 SORTED_ROWS: Final = 300_000
-"""That are sorted at once, if no single slot of people has more: sorting takes some 60 bytes of memory a row."""
+"""That are sorted at once, if no single slot of people has more: sorting takes some 50 bytes of memory a row."""
 _ROWS_A_SLOT: Final = 50_000
 _MOST_SLOTS: Final = 4_096
-_PEOPLE_A_SLOT: Final = 1 << 16
-"""At most, however few rows they have: a key has no more bits to tell them apart by."""
+_SLOT_BITS: Final = 16
+"""A slot has at most so many bits of people, however few rows they have: as many as are kept of a person aside."""
 _AT_CARE_SITES: Final = (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
-_MINUTE_BITS: Final = 11
-_DAY_BITS: Final = LAST_DAY.bit_length()
 _KEY_BITS: Final = 63
+_ASIDE: Final = {"person": "uint16"}
+"""What is kept aside otherwise than in the pack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """People whose rows of a table are sorted together: those of some slots."""
 
-    table: "TableBuild"
     slots: slice
-    pieces: tuple[Array, Array]
-    """Where the rows of these slots start and stop, batch by batch."""
     rows: int
 
 
@@ -54,14 +50,16 @@ class TableBuild:
     table: EventTable
     people: People
     batches: list[Batch]
-    starts: Array
-    """Where the rows of each batch are laid aside."""
+    within: int
+    """Each batch has room for 2**within rows aside."""
     bounds: Array
     """Where among those the rows of each slot begin, shape (batches, slots + 1)."""
-    width: int
-    """How many people a slot has."""
-    aside: dict[str, Array]
-    """The rows as they were read, batch by batch, and by slot in each."""
+    shift: int
+    """A slot has 2**shift people."""
+    stored: tuple[str, ...]
+    """The columns that are written."""
+    aside: dict[str, Aside]
+    """The rows as they were read, batch by batch, and by slot in each; of a person, their place in the slot."""
     left_out: Array
     """How many rows of each batch are of people who are not counted."""
     unplaced: Array
@@ -73,25 +71,31 @@ class TableBuild:
     """Of people who are counted; known once everything is read."""
     columns: dict[str, Array] = field(default_factory=dict)
     inside: Array | None = None
+    _read: dict[str, Array] = field(default_factory=dict)
     _ranks: Array = field(default_factory=lambda: empty_array("int32"))
     _opening: Lock = field(default_factory=Lock)
 
     @classmethod
     def planned(cls, folder: Path, table: EventTable, people: People, several: list[Batch], stored: list[str]) -> Self:
         """Return a table with room aside for every row of some batches, and none read yet."""
-        starts = np.cumsum([0, *(batch.rows for batch in several)], dtype=np.int64)
-        rows = int(starts[-1])
-        slots = min(max(1, rows // _ROWS_A_SLOT, -(-len(people) // _PEOPLE_A_SLOT)), _MOST_SLOTS)
-        width = max(1, -(-len(people) // slots))
+        rows = [batch.rows for batch in several]
+        slots = min(max(1, sum(rows) // _ROWS_A_SLOT), _MOST_SLOTS)
+        shift = min(_bits(-(-len(people) // slots)), _SLOT_BITS)
+        slots = -(-len(people) >> shift)
+        within = _bits(max(rows, default=0))
         return cls(
             folder=folder,
             table=table,
             people=people,
             batches=several,
-            starts=starts[:-1],
-            bounds=np.zeros((len(several), -(-len(people) // width) + 1), dtype=np.int64),
-            width=width,
-            aside={name: room_aside(folder, rows, kind_of(name)) for name in ("concept", *stored)},
+            within=within,
+            bounds=room_aside(folder, len(several) * (slots + 1), "int64").reshape(len(several), slots + 1),
+            shift=shift,
+            stored=tuple(stored),
+            aside={
+                name: Aside(folder, len(several) << within, _ASIDE.get(name) or kind_of(name))
+                for name in ("concept", *stored)
+            },
             left_out=np.zeros(len(several), dtype=np.int64),
             unplaced=np.zeros(len(several), dtype=np.int64),
             vague=[set() for _ in several],
@@ -106,30 +110,37 @@ class TableBuild:
         if "care_site" in self.aside and self.people.care_sites is not None:
             named, found["care_site"] = found["care_site"], self.people.care_sites.numbers(found["care_site"])
             self.unplaced[number] = np.count_nonzero((named != -1) & (found["care_site"] == -1))
-        for name in self.aside:
-            found[name], lost = _fitted(name, found[name])
+        for name, values in found.items():
+            found[name], lost = _fitted(name, values)
             if lost:
                 self.vague[number].add(name)
-        bounds = self.bounds[number]
+        bounds, start = self.bounds[number], number << self.within
         order = np.empty(len(found["person"]), dtype=np.int32)
-        sorting.by_slot(found["person"], self.width, bounds, order)
-        order, start = order[: bounds[-1]], int(self.starts[number])
+        sorting.by_slot(found["person"], self.shift, bounds, order)
+        order = order[: bounds[-1]]
         self.left_out[number] = len(found["person"]) - len(order)
-        for name, column in self.aside.items():
-            sorting.pick(found[name], order, column[start : start + len(order)])
+        for name, aside in self.aside.items():
+            values = found.pop(name)
+            values.setflags(write=False)  # kernels are compiled for each kind of array apart
+            picked = np.empty(len(order), dtype=aside.kind)
+            if name == "person":
+                sorting.pick_within(values, (1 << self.shift) - 1, order, picked)
+            else:
+                sorting.pick(values, order, picked)
+            aside.write(start, picked)
         bounds += start
 
     def chunks(self) -> list[Chunk]:
-        """Return what is to be sorted, when everything is read; and make room for it."""
+        """Return what is to be sorted, when everything is read."""
         number = (self.bounds[:, 1:] - self.bounds[:, :-1]).sum(axis=0, dtype=np.int64)
         _, self._ranks = self.concepts.ranked()
         self.rows = int(number.sum())
-        self.columns = {name: self._new(name) for name in self.aside if name != "concept"}
-        return [self._chunk(slots, int(number[slots].sum())) for slots in self._slots(number)]
+        self._read = {name: aside.mapped() for name, aside in self.aside.items()}
+        return [Chunk(slots=slots, rows=int(number[slots].sum())) for slots in self._slots(number)]
 
     def _slots(self, number: Array) -> Iterator[slice]:
-        most = (1 << max(0, _KEY_BITS - _MINUTE_BITS - _DAY_BITS - _bits(len(self._ranks)))) // self.width
-        if most == 0:
+        most = 1 << max(0, _KEY_BITS - self._row_bits - _bits(len(self._ranks)) - self.shift)
+        if _bits(len(self._ranks)) + self.shift + self._row_bits > _KEY_BITS:
             raise RecordsError(f"{self.table} has {len(self._ranks):,} different concepts, more than can be indexed")
         first, rows = 0, 0
         for slot, more in enumerate(number.tolist()):
@@ -140,40 +151,50 @@ class TableBuild:
         if rows:
             yield slice(first, len(number))
 
-    def _chunk(self, slots: slice, rows: int) -> Chunk:
-        pieces = self.bounds[:, slots.start].copy(), self.bounds[:, slots.stop].copy()
-        return Chunk(table=self, slots=slots, pieces=pieces, rows=rows)
+    @property
+    def _row_bits(self) -> int:
+        return self.within + _bits(len(self.batches))
+
+    def make_room(self, name: str) -> None:
+        """Make room for a column, when it is known how many rows there are."""
+        self.columns[name] = self._new(name)
+
+    def _pieces(self, chunk: Chunk) -> Array:
+        return np.ascontiguousarray(self.bounds[:, chunk.slots.start : chunk.slots.stop + 1])
 
     def count(self, chunk: Chunk) -> Array:
         """Return how many rows each concept has in a chunk, in the order of their ids."""
         counts = np.zeros(len(self._ranks), dtype=np.int64)
-        sorting.count_ranks(self.aside["concept"], *chunk.pieces, self._ranks, counts)
+        sorting.count_ranks(self._read["concept"], self._pieces(chunk), self._ranks, counts)
         return counts
 
     def sort(self, chunk: Chunk, places: Array, observation: Observation) -> None:
         """Sort the rows of a chunk and put them where each concept's go."""
-        rank = np.empty(chunk.rows, dtype=np.int32)
-        sorting.join_ranks(self.aside["concept"], *chunk.pieces, self._ranks, rank)
-        of = {name: np.empty(chunk.rows, dtype=column.dtype) for name, column in self.columns.items()}
-        for name, values in of.items():
-            sorting.join(self.aside[name], *chunk.pieces, values)
-        base = chunk.slots.start * self.width
-        of_person = _bits((chunk.slots.stop - chunk.slots.start) * self.width)
-        bits = np.array([_bits(len(self._ranks)), of_person, _DAY_BITS, _MINUTE_BITS if "minute" in of else 0])
+        base, slots = chunk.slots.start << self.shift, chunk.slots.stop - chunk.slots.start
+        of_row, of_person = self._row_bits, _bits(slots << self.shift)
+        bits = np.array([of_person, of_row])
         key = np.empty(chunk.rows, dtype=np.int64)
-        # A column that is not there may be written to as well: kernels are compiled for each kind of array apart.
-        moments = Moments(**{name: of.get(name, np.empty(0, COLUMN_TYPES[name])) for name in Moments._fields})
-        sorting.make_keys(rank, of["person"], moments.first, moments.minute, base, bits, key)
-        order = sorting.sorted_order(key, int(bits.sum()))
-        sorting.order_ties(order, key, moments)
-        stops = np.cumsum(np.bincount(rank, minlength=len(self._ranks)))
-        starts = np.concatenate([[0], stops[:-1]])
-        for name, values in of.items():
-            sorting.put_down(values, order, starts, stops, places, self.columns[name])
+        asked = self._read["concept"], self._read["person"], self._pieces(chunk), self._ranks
+        sorting.make_keys(*asked, self.shift, bits, key)
+        key = sorting.sort_keys(key, of_row, of_row + of_person + _bits(len(self._ranks)))
+        moments = Moments(**{name: self._read.get(name, empty_array(COLUMN_TYPES[name])) for name in Moments._fields})
+        at = np.empty(chunk.rows, dtype=np.int32)
+        sorting.order_moments(key, of_row, moments, at)
+        stops = np.searchsorted(key, np.arange(1, len(self._ranks) + 1) << (of_row + of_person))
+        row = key & ((1 << of_row) - 1)
+        person = (base + ((key >> of_row) & ((1 << of_person) - 1))).astype(np.int32)
+        first = (at >> sorting.MINUTE_BITS).astype(np.uint16)
+        minute = (at & ((1 << sorting.MINUTE_BITS) - 1)).astype(np.uint16)
+        of_rows = {"person": person, "first": first, "minute": minute}
+        for name, column in self.columns.items():
+            if (values := of_rows.get(name)) is None:
+                values = np.empty(chunk.rows, dtype=column.dtype)
+                sorting.pick(self._read[name], row, values)
+            sorting.put_down(values, stops, places, column)
         inside = np.empty(chunk.rows, dtype=np.uint8)
         periods = observation.start, observation.first, observation.last
-        if sorting.mark_inside(of["person"], moments.first, *periods, inside) < chunk.rows:
-            sorting.put_down(inside, order, starts, stops, places, self._inside())
+        if sorting.mark_inside(person, first, *periods, inside) < chunk.rows:
+            sorting.put_down(inside, stops, places, self._inside())
 
     def _inside(self) -> Array:
         """Return the column that says which rows lie in observation: all of them, until somebody says otherwise."""
@@ -189,6 +210,7 @@ class TableBuild:
     def finish(self, counts: Array) -> None:
         """Write the index."""
         self.aside.clear()
+        self._read.clear()
         concepts, _ = self.concepts.ranked()
         stops, met = np.cumsum(counts, dtype=np.int64), counts > 0
         codes = np.arange(np.count_nonzero(met), dtype=np.int32)
@@ -212,8 +234,9 @@ class TableBuild:
 def _fitted(name: str, values: Array) -> tuple[Array, bool]:
     """Return values in the pack's type, and whether something of them is lost."""
     if name in ("first", "last"):
-        return clipped(values), bool(np.any(outside(values)))
-    if name in ("unit", "answer"):
+        days = np.empty(len(values), dtype=COLUMN_TYPES[name])
+        return days, bool(sorting.clip(values, days))
+    if name in ("unit", "answer") and values.dtype != np.int32:
         narrow = values.astype(np.int32)
         return narrow, bool(np.any(narrow != values))
     return values, False

@@ -1,7 +1,9 @@
 """Arrays as files of a pack, and as files that nobody sees."""
 
+import mmap
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +47,37 @@ def room_aside(folder: Path, length: int, kind: str) -> Array:
         _take_room(file.fileno(), 0, size * np.dtype(kind).itemsize)
         mapped = np.memmap(file, dtype=kind, mode="r+", shape=(size,))
     return np.asarray(mapped)[:length]
+
+
+class Aside:
+    """An array in a file without a name that is written piece by piece, by several threads, and then read.
+
+    What is never written takes no room and is zero. Writing to a file costs a third of writing to a map of one, whose
+    pages must be zeros first and are then met one by one.
+    """
+
+    def __init__(self, folder: Path, length: int, kind: str) -> None:
+        self.kind = np.dtype(kind)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
+        os.truncate(self._file, max(length, 1) * self.kind.itemsize)
+
+    def write(self, at: int, values: Array) -> None:
+        """Write some values.
+
+        Raises:
+            OSError: if there is no room for them.
+        """
+        rest = np.ascontiguousarray(values, dtype=self.kind).data.cast("B")
+        place = at * self.kind.itemsize
+        while rest:
+            written = os.pwrite(self._file, rest, place)
+            rest, place = rest[written:], place + written
+
+    def mapped(self) -> Array:
+        """Return what is written."""
+        return np.frombuffer(mmap.mmap(self._file, 0, access=mmap.ACCESS_READ), dtype=self.kind)
 
 
 def _take_room(file: int, start: int, size: int) -> None:

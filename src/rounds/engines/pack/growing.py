@@ -140,7 +140,7 @@ def _people(bench: Bench, before: Before, files: GrownFiles, *, same: bool) -> P
             manifest={name: said[name] for name in ("people", "born", "ids", "of_people")},
         )
     numbered = Numbered(number=said["people"], known=by_mark, care_sites=care_sites)
-    people = build_people(bench.folder, bench.connection, bench.records, bench.key, before=numbered)
+    people = build_people(bench.folder, bench.connection, bench.records, bench.key, bench.pool, before=numbered)
     sex, born = (mapped(bench.folder, f"people.{name}") for name in ("sex", "born"))
     if np.count_nonzero((sex[1:] != sex[:-1]) | (born[1:] != born[:-1])) >= MOST_STRETCHES:
         raise CannotGrow("people of one sex and year of birth have numbers too far apart")
@@ -149,7 +149,7 @@ def _people(bench: Bench, before: Before, files: GrownFiles, *, same: bool) -> P
 
 def _observation(bench: Bench, before: Before, files: GrownFiles, people: People, *, same: bool) -> Observation:
     if not same:
-        return build_observation(bench.folder, bench.connection, bench.records, people)
+        return build_observation(bench.folder, bench.connection, bench.records, people, bench.pool)
     files.link(*before.names("observed."))
     arrays = {name: before.array(f"observed.{name}") for name in ("start", "first", "last")}
     return Observation(vague=before.said["observed_vague"], **arrays)

@@ -24,7 +24,7 @@ began with; how many a pack has of it, `pack.json` says.
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -44,7 +44,8 @@ WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
 KEY: Final = "key"
 """The file beside the packs with which their people's marks are made."""
-_PORTION_BYTES: Final = 1 << 20
+_PORTION_BYTES: Final = 1 << 18
+_PORTION_PEOPLE: Final = 1 << 18
 _HEADER_BYTES: Final = 128
 """Of an array of one dimension as NumPy writes it."""
 
@@ -206,24 +207,6 @@ def name_of_key(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:16]
 
 
-def checksums(
-    folder: Path,
-    each: Callable[[Callable[[Path], int], list[Path]], Iterable[int]],
-    *,
-    known: Mapping[str, list[int]],
-) -> dict[str, list[int]]:
-    """Return how many bytes each array of a pack has on disk, and their checksum.
-
-    Args:
-        folder: of the pack.
-        each: does something for each of several files.
-        known: what is known of some of them already.
-    """
-    paths = sorted(path for path in folder.glob("*.npy") if path.name not in known)
-    sums = each(_checksum, paths)
-    return {**known, **{path.name: [path.stat().st_size, found] for path, found in zip(paths, sums, strict=True)}}
-
-
 def written(folder: Path) -> dict[str, list[int]]:
     """Return when and where the disk says that each array was written."""
     return {path.name: _written(path) for path in sorted(folder.glob("*.npy"))}
@@ -265,17 +248,18 @@ def is_whole(folder: Path, files: Mapping[str, list[int]]) -> bool:
     )
 
 
-def _holds(path: Path, size: int, checksum: int) -> bool:
+def _holds(path: Path, size: int, sum_of: int) -> bool:
     """Say whether a file begins with what was written."""
-    return path.exists() and path.stat().st_size >= size and _checksum(path, size) == checksum
+    return path.exists() and path.stat().st_size >= size and checksum(path, size) == sum_of
 
 
-def _checksum(path: Path, size: int | None = None) -> int:
-    """Return the checksum of a file, or of so many bytes of it."""
-    found, left = 0, path.stat().st_size if size is None else size
-    with path.open("rb") as stream:
-        while some := stream.read(min(left, _PORTION_BYTES)):
-            found, left = zlib.crc32(some, found), left - len(some)
+def checksum(path: Path, size: int | None = None) -> int:
+    """Return the CRC-32 of a file, or of so many bytes of it."""
+    found, some = 0, memoryview(bytearray(_PORTION_BYTES))
+    left = path.stat().st_size if size is None else size
+    with path.open("rb", buffering=0) as stream:
+        while number := stream.readinto(some[: min(left, _PORTION_BYTES)]):
+            found, left = zlib.crc32(some[:number], found), left - number
     return found
 
 
@@ -302,13 +286,16 @@ def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
 
 
 def _ranges(sex: Array, born: Array) -> Array:
-    """Return where each group of one sex and one year of birth begins, and the number of people.
+    """Return where each group of one sex and one year of birth begins, and after the last the number of people.
 
     People who came later stand behind the others, so that a sex and year can have several groups: everybody is looked
     at, not only every group's edges.
     """
-    changes = np.flatnonzero((sex[1:] != sex[:-1]) | (born[1:] != born[:-1])) + 1
-    return np.concatenate([[0], changes, [len(sex)]] if len(sex) else [[0]]).astype(np.int64)
+    found = [np.zeros(1, dtype=np.int64)]
+    for at in range(0, len(sex), _PORTION_PEOPLE):  # some at a time, so that many take no memory
+        now, then = slice(at, min(at + _PORTION_PEOPLE, len(sex) - 1)), slice(at + 1, at + 1 + _PORTION_PEOPLE)
+        found.append(np.flatnonzero((sex[now] != sex[then]) | (born[now] != born[then])) + at + 1)
+    return np.concatenate([*found, [len(sex)]]).astype(np.int64)
 
 
 def _table(folder: Path, name: str, about: Mapping[str, Any]) -> PackTable:

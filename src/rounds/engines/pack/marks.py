@@ -16,9 +16,9 @@ KEY_BYTES: Final = 16
 _PORTION: Final = 1 << 20
 
 
-def marks_of(ids: Array, key: bytes) -> Array:
-    """Return the mark of each id under a key of sixteen bytes."""
-    marks = np.empty(len(ids), dtype=np.int64)
+def marks_of(ids: Array, key: bytes, out: Array | None = None) -> Array:
+    """Return the mark of each id under a key of sixteen bytes, in `out` if that is given."""
+    marks = np.empty(len(ids), dtype=np.int64) if out is None else out
     low, high = np.frombuffer(key, dtype="<u8")
     make_marks(np.ascontiguousarray(ids, dtype=np.int64), low, high, marks)
     return marks

@@ -1,30 +1,36 @@
 """Builds what a pack says of people: their numbers, when they were born, and when they are observed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import numpy as np
 
 from rounds.engines.pack import sorting
 from rounds.engines.pack.build_groups import plan_groups
-from rounds.engines.pack.days import ORIGIN, clipped, outside
+from rounds.engines.pack.columns import Columns
+from rounds.engines.pack.days import ORIGIN, clipped
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.grown_files import CannotGrow
 from rounds.engines.pack.layout import Array
 from rounds.engines.pack.marks import ByMark, marks_of
 from rounds.engines.pack.numbering import Known
-from rounds.engines.pack.reading import NOTHING, Batch, Columns, batches, observed_wanted, people_wanted
+from rounds.engines.pack.reading import NOTHING, Batch, batches, observed_wanted, people_wanted
+from rounds.engines.pack.together import all_of
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.records.omop import Records
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
 from rounds.records.tables import OBSERVATION_PERIOD, PERSON
 
+R = TypeVar("R")
+
 _YEARS: Final = 10_000
 _PORTION: Final = 250_000
+_OBSERVED: Final = ("first", "last")
 _OF_GROUP: Final = {"sex": "uint8", "born": "int16"}
 
 
@@ -92,6 +98,7 @@ def build_people(
     connection: duckdb.DuckDBPyConnection,
     records: Records,
     key: bytes,
+    pool: Executor,
     *,
     before: Numbered | None = None,
 ) -> People:
@@ -117,8 +124,8 @@ def build_people(
         one.begin(folder, _rows(several))
     columns = {"id": "int64", "group": "int32", "birth": "uint16", "earliest": "uint16"}
     read = {name: room_aside(folder, _rows(several), kind) for name, kind in columns.items()}
-    left_out, sure = _YEARS, True
-    for some, found in _each(several, connection):
+
+    def take(some: slice, found: Columns) -> tuple[bool, int]:
         born, day = found["born"], found["day"]
         counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year)
         since = np.where(counted, born, EARLIEST_YEAR_OF_BIRTH)  # years that cannot be may have no months
@@ -128,8 +135,11 @@ def build_people(
         read["earliest"][some] = _birthdays(since, found["earliest"], day)
         for one in groups.columns:
             one.take(some, np.where(counted, found[one.column], NOTHING))
-        sure = sure and bool(found["sure"][counted].all())
-        left_out = min(left_out, int(born.min(initial=_YEARS, where=born > records.as_of.year)))
+        too_young = born.min(initial=_YEARS, where=born > records.as_of.year)
+        return bool(found["sure"][counted].all()), int(too_young)
+
+    taken = _each(several, take, connection, pool)
+    sure, left_out = all(one for one, _ in taken), min((year for _, year in taken), default=_YEARS)
     order = _order(folder, read["id"], read["group"])
     if before is not None:
         order = before.keeping(read["id"], order)
@@ -141,7 +151,7 @@ def build_people(
     ids, group = room_aside(folder, len(order), "int64"), room_aside(folder, len(order), "int32")
     sorting.pick(read["id"], order, ids)
     sorting.pick(read["group"], order, group)
-    new_array(folder, "people.mark", kind="int64", length=len(order))[:] = marks_of(ids, key)
+    marks_of(ids, key, out=new_array(folder, "people.mark", kind="int64", length=len(order)))
     manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
     known = Known.of(ids, aside=folder)
     return People(number=len(ids), known=known, care_sites=groups.care_sites, manifest=manifest)
@@ -158,15 +168,15 @@ def _spread(folder: Path, group: Array) -> int:
 
 def _order(folder: Path, ids: Array, group: Array) -> Array:
     """Return the order of people by group and id; a group of -1 is left out."""
-    by_id = None
-    if np.any(ids[1:] < ids[:-1]):
-        by_id = np.argsort(ids, kind="stable")
-        group = group[by_id]
     bounds = np.zeros(len(LEVELS[Stratum.SEX]) * _YEARS + 1, dtype=np.int64)
     order = room_aside(folder, len(group), "int32")
-    sorting.by_slot(group, 1, bounds, order)
-    order = order[: bounds[-1]]
-    return order if by_id is None else by_id[order].astype(np.int32)
+    sorting.by_slot(group, 0, bounds, order)
+    for one in np.flatnonzero(np.diff(bounds)):  # a group at a time takes little memory
+        of_one = order[bounds[one] : bounds[one + 1]]
+        its_ids = ids[of_one]
+        if np.any(its_ids[1:] < its_ids[:-1]):
+            of_one[:] = of_one[np.argsort(its_ids, kind="stable")]
+    return order[: bounds[-1]]
 
 
 def _birthdays(born: Array, month: Array, day: Array) -> Array:
@@ -184,24 +194,23 @@ def _months() -> Array:
 
 
 def build_observation(
-    folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, people: People
+    folder: Path, connection: duckdb.DuckDBPyConnection, records: Records, people: People, pool: Executor
 ) -> Observation:
     """Write down when people are observed."""
     several = batches(source_of(records, OBSERVATION_PERIOD.name), observed_wanted(), connection)
     person, *days = (room_aside(folder, _rows(several), kind) for kind in ("int32", "uint16", "uint16"))
-    vague = False
-    for some, found in _each(several, connection):
+
+    def take(some: slice, found: Columns) -> bool:
         person[some] = people.known.numbers(found["person_id"])
-        for name, column in zip(("first", "last"), days, strict=True):
-            vague = vague or bool(np.any(outside(found[name])))
-            column[some] = clipped(found[name])
+        lost = [sorting.clip(found[name], column[some]) for name, column in zip(_OBSERVED, days, strict=True)]
+        return any(lost)
+
+    vague = any(_each(several, take, connection, pool))
     start = new_array(folder, "observed.start", kind="int64", length=len(people) + 1)
     order = room_aside(folder, len(person), "int32")
-    sorting.by_slot(person, 1, start, order)
+    sorting.by_slot(person, 0, start, order)
     order = order[: start[-1]]
-    first, last = (
-        new_array(folder, f"observed.{name}", kind="uint16", length=len(order)) for name in ("first", "last")
-    )
+    first, last = (new_array(folder, f"observed.{name}", kind="uint16", length=len(order)) for name in _OBSERVED)
     for column, out in zip(days, (first, last), strict=True):
         sorting.pick(column, order, out)
     sorting.order_periods(start, first, last)
@@ -212,9 +221,17 @@ def _rows(several: list[Batch]) -> int:
     return sum(batch.rows for batch in several)
 
 
-def _each(several: list[Batch], connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[slice, Columns]]:
-    """Yield what each batch holds, and where its rows stand among those of all."""
-    at = 0
-    for batch in several:
-        yield slice(at, at + batch.rows), batch.read(connection)
-        at += batch.rows
+def _each(
+    several: list[Batch],
+    take: Callable[[slice, Columns], R],
+    connection: duckdb.DuckDBPyConnection,
+    pool: Executor,
+) -> list[R]:
+    """Take what each batch holds to where its rows stand among those of all."""
+    stops = np.cumsum([batch.rows for batch in several], dtype=np.int64).tolist()
+
+    def read(number: int) -> R:
+        batch = several[number]
+        return take(slice(stops[number] - batch.rows, stops[number]), batch.read(connection))
+
+    return all_of(pool, read, range(len(several)))

@@ -7,7 +7,6 @@ types first is read by DuckDB, as it was checked. Both give the same numbers.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +14,8 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from rounds.engines.pack.columns import MAY_LACK, SINCE_ORIGIN, Columns, events_read
 from rounds.engines.pack.days import ORIGIN
-from rounds.engines.pack.layout import Array
 from rounds.engines.rows import OBSERVED, SEX, rows_sql
 from rounds.errors import RecordsError
 from rounds.measures.events import EventTable
@@ -28,13 +27,10 @@ from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON, Colu
 
 BATCH_ROWS: Final = 262_144
 """As many as a row group often has: one that is read in two goes is unpacked twice."""
-_SINCE_ORIGIN: Final = (date(1970, 1, 1) - ORIGIN).days
 NOTHING: Final = -(2**62)
 """Stands for an id that is not there where every other number may be one."""
-_MINUTE: Final = 60_000_000
-_MINUTES: Final = 1_440
 
-Columns = dict[str, Array]
+Reader = Callable[[duckdb.DuckDBPyConnection], Columns]
 Cell = Callable[[str], pl.Expr]
 """What stands in a column of the table, and nothing in a column that its file does not have."""
 
@@ -47,6 +43,10 @@ _OURS: Final[Mapping[ColumnType, tuple[pl.DataType | type[pl.DataType], ...]]] =
 }
 
 
+def _as_they_are(frame: pl.DataFrame) -> Columns:
+    return {column.name: column.to_numpy() for column in frame.iter_columns()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What is read of a table, in SQL and as expressions over the same columns."""
@@ -56,6 +56,10 @@ class Wanted:
     """Of the table, that are looked at."""
     sql: str
     cells: Callable[[Cell], dict[str, pl.Expr]]
+    may_lack: frozenset[str] = frozenset()
+    """Cells that may say nothing."""
+    made: Callable[[pl.DataFrame], Columns] = _as_they_are
+    """Makes of what the cells say what the SQL does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Batch:
     part: int
     """The place of the file among those of its table."""
     rows: int
-    read: Callable[[duckdb.DuckDBPyConnection], Columns]
+    read: Reader
 
 
 def days_sql(name: str) -> str:
@@ -136,22 +140,14 @@ def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
     told = {"unit": of.unit, "answer": of.answer, "visit": of.visit, "stay": of.stay, "care_site": "care_site_id"}
     told = {name: column for name, column in told.items() if name in names}
 
+    held = {"person_id": "person_id", "concept": of.concept, "first": of.start}
+    held |= {
+        name: {"last": of.end, "minute": of.time, "value": of.value}.get(name) for name in names if name != "first"
+    }
+    held |= told
+
     def cells(cell: Cell) -> dict[str, pl.Expr]:
-        first = _day(cell(str(of.start)))
-        found = {
-            "person_id": cell("person_id").cast(pl.Int64),
-            "concept": cell(of.concept).cast(pl.Int64) if of.concept else pl.lit(-1, dtype=pl.Int64),
-            "first": first,
-        }
-        if "last" in names:
-            found["last"] = pl.max_horizontal(first, _day(cell(str(of.end))))
-        if "minute" in names:
-            minutes = cell(str(of.time)).dt.timestamp("us") // _MINUTE
-            there = minutes // _MINUTES + _SINCE_ORIGIN == first
-            found["minute"] = pl.when(there).then(minutes % _MINUTES).otherwise(0).cast(pl.UInt16)
-        if "value" in names:
-            found["value"] = _single(cell(str(of.value)))
-        return found | {name: cell(str(column)).cast(pl.Int64).fill_null(-1) for name, column in told.items()}
+        return {name: cell(column) if column else pl.lit(-1, dtype=pl.Int32) for name, column in held.items()}
 
     said = {
         "first": days_sql("first"),
@@ -167,6 +163,8 @@ def events_wanted(table: EventTable, names: tuple[str, ...]) -> Wanted:
         columns=tuple(column for column in looked_at if column),
         sql=f"SELECT {', '.join(shown)} FROM ({rows_sql(table, more=more)}) r",
         cells=cells,
+        may_lack=MAY_LACK,
+        made=events_read,
     )
 
 
@@ -223,9 +221,7 @@ def _by_polars(
 
     cells = [what.alias(name) for name, what in wanted.cells(cell).items()]
     for part, at, rows in _stretches(source, parts, connection):
-        scan = pl.scan_parquet(parts[part], glob=False, hive_partitioning=False, cache=False)
-        plan = scan.slice(at, rows).select(cells)
-        yield Batch(part=part, rows=rows, read=_polars_reader(plan, rows, source))
+        yield Batch(part=part, rows=rows, read=_polars_reader(parts[part], at, rows, cells, source, wanted))
 
 
 _EMPTY: Final[Mapping[ColumnType, pl.DataType]] = {
@@ -237,15 +233,18 @@ _EMPTY: Final[Mapping[ColumnType, pl.DataType]] = {
 }
 
 
-def _polars_reader(plan: pl.LazyFrame, rows: int, source: Source) -> Callable[[duckdb.DuckDBPyConnection], Columns]:
+def _polars_reader(path: Path, at: int, rows: int, cells: list[pl.Expr], source: Source, wanted: Wanted) -> Reader:
     def read(_: duckdb.DuckDBPyConnection) -> Columns:
         try:
-            frame = plan.collect()
+            # Batches are read side by side already, columns of one are not. Plans that were kept would take memory.
+            scan = pl.scan_parquet(path, glob=False, hive_partitioning=False, cache=False, parallel="none")
+            frame = scan.slice(at, rows).select(cells).collect()
         except (pl.exceptions.PolarsError, OSError):
             raise _other_than_checked(source) from None
-        found = {column.name: column.to_numpy(writable=True) for column in frame.iter_columns()}
-        if any(frame[name].null_count() for name in found) or any(len(one) != rows for one in found.values()):
+        lacking = any(column.null_count() for column in frame.iter_columns() if column.name not in wanted.may_lack)
+        if lacking or len(frame) != rows:
             raise _other_than_checked(source)
+        found = wanted.made(frame)
         if "value" in found and np.isinf(found["value"]).any():  # DuckDB does not make such a number single either
             raise _other_than_checked(source)
         return found
@@ -266,7 +265,7 @@ def _by_duckdb(
     for part, select in enumerate(source.by_file):
         if part not in parts:
             continue
-        ((rows,),) = connection.execute(f"SELECT count(*) FROM ({select}) t").fetchall()
+        ((rows,),) = connection.cursor().execute(f"SELECT count(*) FROM ({select}) t").fetchall()
         for at in range(0, rows, BATCH_ROWS):
             number = min(BATCH_ROWS, rows - at)
             some = f" WHERE rounds_row BETWEEN {at + 1} AND {at + number}" if rows > BATCH_ROWS else ""
@@ -274,7 +273,7 @@ def _by_duckdb(
             yield Batch(part=part, rows=number, read=_duckdb_reader(sql))
 
 
-def _duckdb_reader(sql: str) -> Callable[[duckdb.DuckDBPyConnection], Columns]:
+def _duckdb_reader(sql: str) -> Reader:
     def read(connection: duckdb.DuckDBPyConnection) -> Columns:
         return dict(connection.cursor().execute(sql).fetchnumpy())
 
@@ -286,11 +285,15 @@ def _stretches(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield a file's place, where some of its rows begin and how many: whole row groups, as far as those are small."""
     groups: dict[str, list[int]] = {}
-    for name, rows in connection.execute(
-        "SELECT file_name, any_value(row_group_num_rows) "
-        f"FROM parquet_metadata([{', '.join(map(pattern, parts.values()))}]) GROUP BY file_name, row_group_id "
-        "ORDER BY file_name, row_group_id"
-    ).fetchall():
+    for name, rows in (
+        connection.cursor()
+        .execute(
+            "SELECT file_name, any_value(row_group_num_rows) "
+            f"FROM parquet_metadata([{', '.join(map(pattern, parts.values()))}]) GROUP BY file_name, row_group_id "
+            "ORDER BY file_name, row_group_id"
+        )
+        .fetchall()
+    ):
         groups.setdefault(name, []).append(rows)
     if not groups.keys() <= set(
         map(str, parts.values())
@@ -311,10 +314,4 @@ def _stretches(
 
 
 def _day(cell: pl.Expr) -> pl.Expr:
-    return cell.cast(pl.Int32) + _SINCE_ORIGIN
-
-
-def _single(cell: pl.Expr) -> pl.Expr:
-    """Return a number in single precision; NaN where there is none."""
-    number = cell.cast(pl.Float64)
-    return pl.when(number.is_finite()).then(number).otherwise(float("nan")).fill_null(float("nan")).cast(pl.Float32)
+    return cell.cast(pl.Int32) + SINCE_ORIGIN

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled, compiled_making_arrays
+from rounds.engines.pack.days import LAST_DAY
 from rounds.engines.pack.kernels import Moments, precedes
 
 Array = npt.NDArray[Any]
@@ -57,22 +58,24 @@ def look_up_place(ids: Array, base: int, places: Array, found: Array) -> None:  
 
 
 @compiled_making_arrays
-def by_slot(person: Array, width: int, bounds: Array, order: Array) -> None:  # pragma: no cover
-    """Order rows by slots of so many people each; those of slot s come to bounds[s]..bounds[s + 1].
+def by_slot(person: Array, shift: int, bounds: Array, order: Array) -> None:  # pragma: no cover
+    """Order rows by slots of 2**shift people each; those of slot s come to bounds[s]..bounds[s + 1].
 
     A row whose person is -1 is left out."""
     bounds[:] = 0
     for row in range(len(person)):
         if person[row] >= 0:
-            bounds[person[row] // width + 1] += 1
+            bounds[(person[row] >> shift) + 1] += 1
     for slot in range(1, len(bounds)):
         bounds[slot] += bounds[slot - 1]
-    cursor = bounds.copy()
     for row in range(len(person)):
         if person[row] >= 0:
-            slot = person[row] // width
-            order[cursor[slot]] = row
-            cursor[slot] += 1
+            slot = person[row] >> shift
+            order[bounds[slot]] = row
+            bounds[slot] += 1
+    for slot in range(len(bounds) - 1, 0, -1):  # where each stops, by now, is where the next begins
+        bounds[slot] = bounds[slot - 1]
+    bounds[0] = 0
 
 
 @compiled
@@ -83,115 +86,168 @@ def pick(values: Array, order: Array, out: Array) -> None:  # pragma: no cover
 
 
 @compiled
-def join(column: Array, starts: Array, stops: Array, out: Array) -> None:  # pragma: no cover
-    """Write pieces of a column one behind the other."""
-    at = 0
-    for piece in range(len(starts)):
-        for row in range(starts[piece], stops[piece]):
-            out[at] = column[row]
-            at += 1
+def clip(days: Array, out: Array) -> bool:  # pragma: no cover
+    """Write days as a pack holds them, and say whether it cannot hold some."""
+    outside = False
+    for row in range(len(days)):
+        outside |= days[row] < 1 or days[row] >= LAST_DAY
+        out[row] = min(max(days[row], 0), LAST_DAY)
+    return outside
 
 
 @compiled
-def join_ranks(column: Array, starts: Array, stops: Array, ranks: Array, out: Array) -> None:  # pragma: no cover
-    """Write the ranks of numbers, piece by piece."""
-    at = 0
-    for piece in range(len(starts)):
-        for row in range(starts[piece], stops[piece]):
-            out[at] = ranks[column[row]]
-            at += 1
+def pick_within(person: Array, mask: int, order: Array, out: Array) -> None:  # pragma: no cover
+    """Write the places of people in their slots, in an order of rows."""
+    for place in range(len(out)):
+        out[place] = person[order[place]] & mask
 
 
 @compiled
-def count_ranks(column: Array, starts: Array, stops: Array, ranks: Array, counts: Array) -> None:  # pragma: no cover
-    """Count how often each rank comes in some pieces."""
-    for piece in range(len(starts)):
-        for row in range(starts[piece], stops[piece]):
-            counts[ranks[column[row]]] += 1
+def count_ranks(concept: Array, pieces: Array, ranks: Array, counts: Array) -> None:  # pragma: no cover
+    """Count how often each rank comes in some pieces, each of which starts at its first number and ends at its last."""
+    for piece in range(len(pieces)):
+        for row in range(pieces[piece, 0], pieces[piece, -1]):
+            counts[ranks[concept[row]]] += 1
 
 
 @compiled
 def make_keys(
-    rank: Array, person: Array, first: Array, minute: Array, base: int, bits: Array, key: Array
+    concept: Array, within: Array, pieces: Array, ranks: Array, shift: int, bits: Array, key: Array
 ) -> None:  # pragma: no cover
-    """Join concept, person from `base` on, day and minute to one number, of so many bits each."""
-    of_person, of_day, of_minute = bits[1], bits[2], bits[3]
-    for row in range(len(rank)):
-        found = np.int64(rank[row])
-        found = (found << of_person) | (person[row] - base)
-        found = (found << of_day) | first[row]
-        found <<= of_minute
-        if len(minute) > 0:
-            found |= minute[row]
-        key[row] = found
+    """Join the rank of a concept, the person and the row to one number.
+
+    Args:
+        concept: the number of each row's concept.
+        within: each row's person among those of their slot of 2**shift people.
+        pieces: where the rows of each slot begin, piece by piece, and where those of the last end.
+        ranks: by the number of a concept.
+        bits: how many the key has for the person, counted from the first slot on, and for the row.
+        key: to be written.
+    """
+    of_person, of_row = bits[0], bits[1]
+    at = 0
+    for piece in range(len(pieces)):
+        for slot in range(pieces.shape[1] - 1):
+            base = np.int64(slot) << shift
+            for row in range(pieces[piece, slot], pieces[piece, slot + 1]):
+                who = (np.int64(ranks[concept[row]]) << of_person) | (base | within[row])
+                key[at] = (who << of_row) | row
+                at += 1
 
 
 _DIGIT = 11
 
 
 @compiled_making_arrays
-def sorted_order(key: Array, bits: int) -> Array:  # pragma: no cover
-    """Return the order that sorts keys of so many bits, and sort them: eleven bits a pass, the lowest first.
+def sort_keys(key: Array, low: int, high: int) -> Array:  # pragma: no cover
+    """Return keys sorted by the bits from `low` to `high`: up to eleven bits a pass, the lowest first.
 
-    Keys that are alike stay in their order. A pass in which all digits are alike is left out."""
-    size = 1 << _DIGIT
-    passes = (bits + _DIGIT - 1) // _DIGIT
+    Keys that are alike in these stay in their order. A pass in which all digits are alike is left out. What is given is
+    written over."""
+    passes = max(1, (high - low + _DIGIT - 1) // _DIGIT)
+    width = (high - low + passes - 1) // passes
+    size = 1 << width
     counts = np.zeros((passes, size + 1), dtype=np.int64)
     for place in range(len(key)):
-        rest = key[place]
+        rest = key[place] >> low
         for number in range(passes):
             counts[number, (rest & (size - 1)) + 1] += 1
-            rest >>= _DIGIT
-    keys, order = key, np.arange(len(key), dtype=np.int32)
-    other_keys, other_order = np.empty_like(keys), np.empty_like(order)
+            rest >>= width
+    other = np.empty_like(key)
     for number in range(passes):
         cursor = counts[number]
         if cursor.max() == len(key):
             continue
         for digit in range(1, size + 1):
             cursor[digit] += cursor[digit - 1]
-        shift = number * _DIGIT
-        for place in range(len(keys)):
-            digit = (keys[place] >> shift) & (size - 1)
-            at = cursor[digit]
+        shift = low + number * width
+        for place in range(len(key)):
+            digit = (key[place] >> shift) & (size - 1)
+            other[cursor[digit]] = key[place]
             cursor[digit] += 1
-            other_keys[at] = keys[place]
-            other_order[at] = order[place]
-        keys, other_keys = other_keys, keys
-        order, other_order = other_order, order
-    key[:] = keys
-    return order
+        key, other = other, key
+    return key
+
+
+MINUTE_BITS = 11
+_FEW = 16
 
 
 @compiled
-def order_ties(order: Array, key: Array, moments: Moments) -> None:  # pragma: no cover
-    """Put rows of one concept, person and minute into their order; those that are alike stay in theirs.
+def order_moments(key: Array, of_row: int, moments: Moments, at: Array) -> None:  # pragma: no cover
+    """Put the rows of each concept and person, which are neighbours, into the order of their moments.
 
-    `order` has sorted `key`; the moments are those of the rows before sorting.
+    Rows that are alike stay in the order they come in. Files mostly have a person's
+    rows in the order of days already, and then there is nothing to do. What is written to `at` says when each row is:
+    the day, and then, in eleven bits, the minute.
     """
-    for end in range(1, len(order)):
-        if key[end] != key[end - 1]:
+    mask = np.int64((1 << of_row) - 1)
+    for place in range(len(key)):
+        at[place] = np.int32(moments.first[key[place] & mask]) << MINUTE_BITS
+    if len(moments.minute) > 0:
+        for place in range(len(key)):
+            at[place] |= moments.minute[key[place] & mask]
+    start, in_order = 0, True
+    for place in range(1, len(key) + 1):
+        if place < len(key) and (key[place] >> of_row) == (key[place - 1] >> of_row):
+            in_order = in_order and at[place - 1] < at[place]
             continue
-        row = order[end]
-        place = end
-        while place > 0 and key[place - 1] == key[end]:
-            other = order[place - 1]
-            if not precedes(moments, row, other):
-                break
-            order[place] = other
-            place -= 1
-        order[place] = row
+        if not in_order:
+            order_few(key[start:place], at[start:place], mask, moments)
+        start, in_order = place, True
 
 
 @compiled
-def put_down(
-    values: Array, order: Array, starts: Array, stops: Array, places: Array, out: Array
-) -> None:  # pragma: no cover
-    """Write sorted rows to their places: those at starts..stops of the order, one behind the other from `places` on."""
-    for run in range(len(starts)):
-        at = places[run] - starts[run]
-        for place in range(starts[run], stops[run]):
-            out[at + place] = values[order[place]]
+def order_few(key: Array, at: Array, mask: Any, moments: Moments) -> None:  # pragma: no cover
+    """Put rows, and their minutes, into the order of their moments: so many at a time one by one, and then merged."""
+    for first in range(0, len(key), _FEW):
+        for end in range(first + 1, min(first + _FEW, len(key))):
+            mine, my_minute, place = key[end], at[end], end
+            while place > first and my_minute <= at[place - 1]:
+                if my_minute == at[place - 1] and not precedes(moments, mine & mask, key[place - 1] & mask):
+                    break
+                key[place], at[place] = key[place - 1], at[place - 1]
+                place -= 1
+            key[place], at[place] = mine, my_minute
+    width = _FEW
+    while width < len(key):
+        for first in range(0, len(key) - width, 2 * width):
+            stop = min(first + 2 * width, len(key))
+            merge(key[first:stop], at[first:stop], width, mask, moments)
+        width *= 2
+
+
+@compiled_making_arrays
+def merge(key: Array, at: Array, middle: int, mask: Any, moments: Moments) -> None:  # pragma: no cover
+    """Merge two neighbouring runs of rows that are each in order."""
+    left, left_at = key[:middle].copy(), at[:middle].copy()
+    place, mine, other = 0, 0, middle
+    while mine < len(left) and other < len(key):
+        first = at[other] < left_at[mine]
+        if at[other] == left_at[mine]:
+            first = precedes(moments, key[other] & mask, left[mine] & mask)
+        if first:
+            key[place], at[place] = key[other], at[other]
+            other += 1
+        else:
+            key[place], at[place] = left[mine], left_at[mine]
+            mine += 1
+        place += 1
+    for rest in range(mine, len(left)):
+        key[place], at[place] = left[rest], left_at[rest]
+        place += 1
+
+
+@compiled
+def put_down(values: Array, stops: Array, places: Array, out: Array) -> None:  # pragma: no cover
+    """Write values that are in order to their places: those up to each stop one behind the other from `places` on."""
+    place = 0
+    for run in range(len(stops)):
+        at = places[run]
+        while place < stops[run]:
+            out[at] = values[place]
+            place += 1
+            at += 1
 
 
 @compiled

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from rounds.engines.pack.build_table import TableBuild
 from rounds.engines.pack.files import room_aside
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch
+from rounds.engines.pack.together import all_of
 from rounds.measures.events import EventTable
 
 T = TypeVar("T")
@@ -31,12 +33,7 @@ class Workshop:
 
     def all_of(self, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
         """Do some work for each of several; the first error ends it."""
-        waiting = [self.pool.submit(work, one) for one in several]
-        try:
-            return [one.result() for one in waiting]
-        finally:
-            for one in waiting:
-                one.cancel()
+        return all_of(self.pool, work, several)
 
     def build(self, folder: Path, table: EventTable, several: list[Batch], stored: list[str]) -> TableBuild:
         """Return a table with the rows of some batches, sorted, in a folder."""
@@ -49,7 +46,8 @@ class Workshop:
         def count(place: int) -> None:
             counts[place] = found.count(chunks[place])
 
-        self.all_of(count, range(len(chunks)))
+        room = [partial(found.make_room, name) for name in stored]
+        self.all_of(lambda work: work(), [*room, *(partial(count, place) for place in range(len(chunks)))])
         of_all = counts.sum(axis=0)
         place = np.cumsum(of_all) - of_all
         for of_chunk in counts:
