@@ -23,13 +23,14 @@ from rounds.engines.pack import count_saying_how, open_pack
 from rounds.engines.pack.build import build_pack
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Events, Has, Scored, Value
+from rounds.measures.criteria import Events, Has, Scored
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Value
 from rounds.records.omop import Records
 from rounds.storage.library import read_library, shipped_library_folder
 

@@ -36,12 +36,13 @@ from rounds.engines.pack.build import build_pack
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Age, AllOf, Criterion, Events, Has, Not, Observed, Sex, Value
+from rounds.measures.criteria import AllOf, Criterion, Events, Has, Not
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, RecordsQuestion
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Observed, Sex, Value
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.records.omop import Records, open_records
 from rounds.records.quality import QualityReport

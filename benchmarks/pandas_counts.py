@@ -16,12 +16,13 @@ from rounds.engines.asked import Asked
 from rounds.engines.rows import rows_sql
 from rounds.measures.choices import Choose
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AllOf, Criterion, Events, Has, Not, Observed, Sex, Value
+from rounds.measures.criteria import AllOf, Criterion, Events, Has, Not
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import AGE_BANDS, LEVELS, SEX_BY_CONCEPT, Stratum
+from rounds.measures.traits import Age, Observed, Sex, Value
 from rounds.records.omop import Records
 
 

@@ -11,9 +11,10 @@ from ecqm_cases import FIRST_OWN_CONCEPT, Case
 from ruamel.yaml import YAML
 
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Has, Value, parts
+from rounds.measures.criteria import Has, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.traits import Value
 from rounds.storage.defined import Defined
 from rounds.storage.library_files import MeasureFile
 from rounds.storage.yaml_files import read_yaml

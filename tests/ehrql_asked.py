@@ -15,8 +15,9 @@ from ehrql_cases import Cells, Expected
 
 from rounds.measures.choices import Choose, Distinct, Stands
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not, Value
+from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not
 from rounds.measures.events import EventTable
+from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Anchor, Edge, Window
 
 DAY = date(2000, 1, 1)

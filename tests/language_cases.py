@@ -17,7 +17,7 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Age, Events, Given, Graded, Has, Observed
+from rounds.measures.criteria import Events, Given, Graded, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -26,6 +26,7 @@ from rounds.measures.person_scores import PersonScore
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Observed
 from rounds.measures.windows import Anchor
 from rounds.records.tables import CONCEPT_ANCESTOR, TABLES, ColumnType
 from rounds.storage.defined import Defined

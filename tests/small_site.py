@@ -9,13 +9,14 @@ from unittest.mock import patch
 import polars as pl
 
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, Criterion, Events, Has, Observed
+from rounds.measures.criteria import Criterion, Events, Has
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Grain, Period, periods_between
 from rounds.measures.questions import People, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Observed
 from rounds.records.omop import Records, open_records
 from rounds.records.quality import MINIMUM_PEOPLE, QualityReport
 from rounds.records.tables import TABLES, ColumnType

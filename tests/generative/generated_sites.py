@@ -16,27 +16,7 @@ from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Sta
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Given,
-    Graded,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Given, Graded, Has, Lies, Not, Reaches, Scored
 from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -45,6 +25,7 @@ from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import ObservedOn, People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score, ScoredTable, Step
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import THROUGHOUT, Anchor, Edge, PeriodAnchor, Window
 from rounds.records.tables import EVENT_TABLES, TABLES, ColumnType
 

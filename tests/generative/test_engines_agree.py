@@ -18,13 +18,13 @@ from small_site import open_site
 from rounds.engines import duck, pack, reference
 from rounds.engines.asked import Asked
 from rounds.errors import RecordsError
-from rounds.measures.criteria import InGroup
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import GROUPED
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import InGroup
 
 
 @settings(max_examples=10)

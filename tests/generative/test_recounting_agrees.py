@@ -17,10 +17,10 @@ from small_site import open_site
 from rounds.engines import duck
 from rounds.engines.asked import Asked, records_question
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PersonTime
+from rounds.measures.traits import Marked, Result
 from rounds.records.omop import Records
 from rounds.site.recounting import Recounted, count_changed
 

@@ -19,10 +19,11 @@ from small_site import make_measure, open_site, write_site
 
 from rounds.engines import duck, reference
 from rounds.engines.asked import Asked
-from rounds.measures.criteria import Scored, Value
+from rounds.measures.criteria import Scored
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion, Rows
 from rounds.measures.scores import Component, Score
+from rounds.measures.traits import Value
 from rounds.records.omop import open_records
 from rounds.records.synthetic.population import Population, records_folder, write_population
 from rounds.storage.library import read_library, shipped_library_folder

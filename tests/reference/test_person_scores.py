@@ -18,11 +18,12 @@ from rounds.engines import duck, pack, reference
 from rounds.engines.asked import Asked
 from rounds.measures.codelists import CodeList
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Criterion, Events, Has, Sex
+from rounds.measures.criteria import Criterion, Events, Has
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.person_scores import PersonScore
 from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.traits import Sex
 from rounds.measures.windows import EVER, Anchor
 from rounds.records.omop import Records
 from rounds.storage.library import read_library, shipped_library_folder

@@ -18,9 +18,10 @@ from small_site import AS_OF, drug_event, make_measure, open_site, people_measur
 from rounds.engines import duck, reference
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Events, Has, Scored, Value, parts
+from rounds.measures.criteria import Events, Has, Scored, parts
 from rounds.measures.events import EventTable
 from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.traits import Value
 from rounds.records.importing import generation
 from rounds.records.importing.omop import import_omop
 from rounds.storage.library import read_library, shipped_library_folder

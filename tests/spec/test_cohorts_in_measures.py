@@ -16,11 +16,12 @@ from rounds.errors import DefinitionError, RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.cohorts.criteria import Criterion
 from rounds.measures.cohorts.domains import Domain
-from rounds.measures.criteria import Age, Events, Has
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.traits import Age
 from rounds.measures.words import question_in_words
 from rounds.storage.library import Library, read_library
 

@@ -10,11 +10,11 @@ from language_cases import Asked, Case, counted, read_measure, write_case
 from small_site import open_site, people_measure, write_site, years
 
 from rounds.errors import DefinitionError, RecordsError
-from rounds.measures.criteria import InGroup, Sex
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import InGroup, Sex
 from rounds.storage.library import Library, read_library, shipped_library_folder
 
 WARDS = """\

@@ -9,11 +9,12 @@ import pytest
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AllOf, AnyOf, Events, Has, Not, Observed, Sex
+from rounds.measures.criteria import AllOf, AnyOf, Events, Has, Not
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Observed, Sex
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.network.innovations import EvidenceStage
 from rounds.storage.library import Library, read_library, shipped_library_folder

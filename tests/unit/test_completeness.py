@@ -20,11 +20,12 @@ from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.tables import read_table, wire_table
 from rounds.measures.codelists import CodeList
 from rounds.measures.completeness import Need, Share, looked_at
-from rounds.measures.criteria import Answer, Events, Has, Value
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Answer, Value
 from rounds.reports.completeness import CompletenessLine, Met, shortfall
 from rounds.storage.library import read_library, shipped_library_folder
 

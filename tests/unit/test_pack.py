@@ -20,10 +20,11 @@ from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.tallies import PLANES, ROOM, tally
 from rounds.errors import RecordsError
 from rounds.measures.choices import Choose, Touches
-from rounds.measures.criteria import Events, Has, Value
+from rounds.measures.criteria import Events, Has
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Edge, Window
 from rounds.records.omop import Records
 from rounds.storage.library import read_library, shipped_library_folder

@@ -16,10 +16,11 @@ from rounds.engines.pack import plan as planning
 from rounds.engines.pack.build import build_pack
 from rounds.measures.choices import Distinct, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, AllOf, AnyOf, Criterion, Events, Has, Not, Observed
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Not
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Observed
 from rounds.measures.windows import EVER, Anchor, Edge, Window
 from rounds.records.omop import Records
 

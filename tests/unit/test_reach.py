@@ -7,13 +7,14 @@ import pytest
 
 from rounds.measures import amounts, choices, criteria, questions, windows
 from rounds.measures.choices import Covers, Touches
-from rounds.measures.criteria import AllOf, Events, Has, Not, Observed, Scored
+from rounds.measures.criteria import AllOf, Events, Has, Not, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, RecordsQuestion, Rows
 from rounds.measures.reach import Reach, RowsReach, reach
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Observed
 from rounds.measures.windows import EVER, THROUGHOUT, Anchor, Edge, Window
 
 MARCH = Period(start=date(2024, 3, 1), end=date(2024, 3, 31))

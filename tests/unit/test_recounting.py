@@ -17,12 +17,13 @@ from rounds.measures.choices import Choose, Covers
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.counts import Count
-from rounds.measures.criteria import Events, Has, Marked, Observed
+from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Marked, Observed
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.records.omop import Records
 from rounds.site import count_keys

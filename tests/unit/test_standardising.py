@@ -13,10 +13,10 @@ from rounds.centre.standardising import standardised_insights
 from rounds.disclosure.policy import Policy
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
-from rounds.measures.criteria import Sex
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.traits import Sex
 from rounds.reports.insight import Insight, Kind
 from rounds.storage.library import read_library, shipped_library_folder
 

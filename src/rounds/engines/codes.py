@@ -11,10 +11,11 @@ from rounds.engines.site_tables import SiteTables
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import Answer, Criterion, Has, Marked, Scored, Value, parts
+from rounds.measures.criteria import Criterion, Has, Scored, parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.questions import PublishedQuestion, RecordsQuestion
+from rounds.measures.traits import Answer, Marked, Value
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES, Table
 
 Concepts = Mapping[CodeList | Cohort, tuple[int, ...]]

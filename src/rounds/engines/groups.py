@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from rounds.engines.site_tables import SiteTables
-from rounds.measures.criteria import InGroup, parts
+from rounds.measures.criteria import parts
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import InGroup
 from rounds.records.tables import EVENT_TABLES, PERSON, VISIT_OCCURRENCE
 
 Asked = tuple[EventTable | None, Grouping]

@@ -12,8 +12,9 @@ from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import Choose, Distinct, Extent
-from rounds.measures.criteria import MOST_TIMES, AllOf, Events, Has, Scored, Value
+from rounds.measures.criteria import MOST_TIMES, AllOf, Events, Has, Scored
 from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
+from rounds.measures.traits import Value
 
 MOST_STEPS: Final = 1000
 """From the lowest to the highest. What leaves a site is rounded to so much more that finer steps would say nothing."""

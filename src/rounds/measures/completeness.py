@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Answer, Criterion, Events, Has, Scored, Sex, Value, parts
+from rounds.measures.criteria import Criterion, Events, Has, Scored, parts
 from rounds.measures.events import EventTable
 from rounds.measures.questions import Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Answer, Sex, Value
 
 STEP_PERCENT = 5
 """Shares leave a site in steps of so many per cent, so no measure can ask for anything finer."""

@@ -5,11 +5,11 @@ from typing import Any, Final, TypeVar, cast
 
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import Age
 from rounds.measures.field_names import field_names
 from rounds.measures.groupings import Grouping
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.traits import Age
 from rounds.measures.windows import PeriodAnchor, Window
 
 _Part = TypeVar("_Part")

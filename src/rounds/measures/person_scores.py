@@ -10,7 +10,6 @@ from datetime import date
 
 from rounds.errors import DefinitionError
 from rounds.measures.criteria import (
-    Age,
     AllOf,
     AnyOf,
     Criterion,
@@ -19,11 +18,11 @@ from rounds.measures.criteria import (
     Has,
     Lies,
     Not,
-    Observed,
     Reaches,
     check_askable,
     parts,
 )
+from rounds.measures.traits import Age, Observed
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 
 MOST_POINTS = 100

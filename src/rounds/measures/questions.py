@@ -9,19 +9,9 @@ from rounds.measures.amounts import Amount, check_amount
 from rounds.measures.choices import Covers, Distinct, Extent
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import (
-    MOST_TIMES,
-    Answer,
-    Criterion,
-    Events,
-    Has,
-    Marked,
-    Observed,
-    Scored,
-    check_askable,
-    everything_in,
-)
+from rounds.measures.criteria import MOST_TIMES, Criterion, Events, Has, Scored, check_askable, everything_in
 from rounds.measures.events import EventTable
+from rounds.measures.traits import Answer, Marked, Observed
 from rounds.measures.windows import AT_END, AT_START, THROUGHOUT, Anchor
 
 

@@ -10,31 +10,14 @@ from datetime import date
 from typing import assert_never
 
 from rounds.measures.choices import Extent, Touches
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.in_period import asked_apart
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window, add_months
 
 Days = tuple[date, date]

@@ -2,30 +2,13 @@
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
 from rounds.measures.definitions import Measure
 from rounds.measures.events import SINGLE_DAYS, Detail, EventTable
 from rounds.measures.periods import Grain
 from rounds.measures.questions import ObservedOn, People, PersonTime, PublishedQuestion, Question, RecordsQuestion, Rows
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.window_words import NOUNS, day_in_words, is_a_day, thing_in_words, window_in_words
 from rounds.measures.windows import AT_START, Anchor, Edge, Window
 

@@ -16,12 +16,12 @@ import duckdb
 import rounds
 from rounds.engines.asked import Asked, records_question
 from rounds.engines.groups import groupings_asked, tables_needed
-from rounds.measures.criteria import Marked, Result
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Period
 from rounds.measures.questions import PersonTime, Rows
 from rounds.measures.reach import Reach, RowsReach, grouping_reach, reach
+from rounds.measures.traits import Marked, Result
 from rounds.records.fingerprints import (
     EventParts,
     Part,

@@ -8,26 +8,12 @@ from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import Choose, Distinct, Extent, Stands, Touches
-from rounds.measures.criteria import (
-    MOST_TIMES,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Has,
-    InGroup,
-    Not,
-    Observed,
-    Result,
-    Scored,
-    Sex,
-    check_askable,
-)
+from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not, Scored, check_askable
 from rounds.measures.events import WITHOUT_CODES, EventTable
 from rounds.measures.groupings import GROUPED
 from rounds.measures.person_scores import PersonScore
 from rounds.measures.strata import Stratum
+from rounds.measures.traits import Answer, InGroup, Observed, Result, Sex
 from rounds.measures.windows import AT_START, Anchor, Edge, PeriodAnchor
 from rounds.storage.criteria_parts import (
     ANY_CODE,

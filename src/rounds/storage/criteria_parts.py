@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from rounds.errors import DefinitionError
 from rounds.measures.choices import AgeBy, Covers, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Age, Criterion, Lies, Marked, Observed, Value
+from rounds.measures.criteria import Criterion, Lies
 from rounds.measures.events import Detail
+from rounds.measures.traits import Age, Marked, Observed, Value
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Definition, Misplaced, Step

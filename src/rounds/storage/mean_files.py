@@ -9,9 +9,10 @@ from pydantic import Discriminator, Field, Tag
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
 from rounds.measures.choices import Extent
-from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored, Value
+from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored
 from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
 from rounds.measures.questions import People, Rows
+from rounds.measures.traits import Value
 from rounds.storage.criteria_files import HadFile, all_of
 from rounds.storage.criteria_parts import Part, refuse_here
 from rounds.storage.defined import Defined

@@ -29,28 +29,11 @@ from rounds.engines.pack.steps import (
     Step,
 )
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Stands, Touches
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-    parts,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches, Scored, parts
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import AT_START, Anchor, Window, add_months
 
 MOST_PERIODS: Final = 64

@@ -16,28 +16,11 @@ from rounds.engines.pack.orders import ordered
 from rounds.engines.pack.row_kernels import CHOOSE, ENDS, INSIDE, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.engines.pack.scores import sets_with_score
 from rounds.measures.choices import AgeBy, Covers, Distinct, Extent, Touches
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import AT_START, Anchor
 
 TOUCHES: Final = {Touches.STARTS: STARTS, Touches.ENDS: ENDS, Touches.OVERLAPS: OVERLAPS, Touches.INSIDE: INSIDE}

@@ -9,28 +9,10 @@ from rounds.engines.reference.groups import Groups
 from rounds.engines.reference.rows import Row, at_moment, chosen, in_range, number_of
 from rounds.engines.reference.scores import scored_sets
 from rounds.measures.choices import AgeBy, Covers, Extent
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Graded,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 
 Span = tuple[date, date]
 Facts = Mapping[tuple[EventTable, Marked | Result], frozenset[int]]

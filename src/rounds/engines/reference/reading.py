@@ -15,9 +15,10 @@ from rounds.engines.reference.people import Facts, Person, Span
 from rounds.engines.reference.rows import Row
 from rounds.engines.rows import OBSERVED, PEOPLE, ROW_COLUMNS, marked_sql, result_sql, rows_sql
 from rounds.measures.choices import Extent
-from rounds.measures.criteria import Events, Marked, Result
+from rounds.measures.criteria import Events
 from rounds.measures.events import WITH_DETAIL, WITH_VALUE, EventTable
 from rounds.measures.questions import RecordsQuestion
+from rounds.measures.traits import Marked, Result
 
 _EARLIEST_BIRTH = "SELECT person_id, year_of_birth, coalesce(month_of_birth, 1), coalesce(day_of_birth, 1) FROM person"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rounds.engines.rows import MOMENT_ORDER
 from rounds.measures.choices import Choose, Distinct, Stands
-from rounds.measures.criteria import Value
 from rounds.measures.events import EventTable
+from rounds.measures.traits import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,25 +14,10 @@ from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
 from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
 from rounds.measures.choices import AgeBy, Choose, Covers, Touches
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import Window, add_months
 
 MOST_PERIODS = 62

@@ -7,28 +7,10 @@ from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import (
-    Age,
-    AllOf,
-    Answer,
-    AnyOf,
-    Criterion,
-    Events,
-    Graded,
-    Has,
-    InGroup,
-    Lies,
-    Marked,
-    Not,
-    Observed,
-    Reaches,
-    Result,
-    Scored,
-    Sex,
-    Value,
-)
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored
 from rounds.measures.events import EventTable
 from rounds.measures.scores import Component, Score
+from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import Anchor, PeriodAnchor
 
 _MOMENT_LAST = ", ".join(f"e.{name} DESC NULLS LAST" for name in MOMENT_ORDER)
