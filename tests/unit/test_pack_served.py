@@ -20,7 +20,8 @@ from rounds.engines.asked import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table, open_pack, serving
 from rounds.engines.pack.layout import Pack, damaged, written
-from rounds.engines.pack.serving import served_pack
+from rounds.engines.pack.serving import refuse_damaged, served_pack
+from rounds.errors import RecordsError
 from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.storage.lock import only_one
@@ -99,6 +100,25 @@ def _garble(folder: Path) -> None:
 
 def _empty(folder: Path) -> None:
     (folder / "pack.json").write_text("{}")
+
+
+def _rot(folder: Path) -> None:
+    """Alter a byte as a failing disk does, which writes down no time."""
+    column = folder / "drug_era.first.npy"
+    was = column.stat()
+    _alter(folder)
+    os.utime(column, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@pytest.mark.parametrize("damage", [_cut, _lengthen, _alter, _lose, _garble, _empty, _rot])
+def test_a_check_of_the_site_finds_a_damaged_pack(records: Records, damage: Callable[[Path], None]) -> None:
+    refuse_damaged(records)  # there is none
+    _told(records)
+    refuse_damaged(records)
+    damage(_pack(records))
+    with pytest.raises(RecordsError, match="delete that folder") as refused:
+        refuse_damaged(records)
+    assert str(_pack(records)) in str(refused.value)
 
 
 @pytest.mark.parametrize("damage", [_cut, _lengthen, _alter, _lose, _garble, _empty])

@@ -6,9 +6,7 @@ from datetime import date
 from rounds.errors import DefinitionError
 from rounds.measures.choices import AgeBy, Covers
 from rounds.measures.codelists import CodeList
-from rounds.measures.events import (
-    Detail,
-)
+from rounds.measures.events import Detail
 from rounds.measures.groupings import Grouping
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, PeriodAnchor, Window

@@ -11,6 +11,7 @@ from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
+from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError
@@ -139,7 +140,7 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
 
 
 def check(site: Site, question: Question, *, progress: Progress) -> None:
-    """Raise if the site could not answer: broken records, unknown measures, unknown codes. Writes nothing.
+    """Raise if the site could not answer: broken records or index, unknown measures or codes. Writes nothing.
 
     Args:
         site: who would answer.
@@ -167,7 +168,9 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
         )
         progress(str(quality))
         return
-    duck.check(measures, _open(site, site.source, question, progress=progress))
+    records = _open(site, site.source, question, progress=progress)
+    duck.check(measures, records)
+    refuse_damaged(records)
 
 
 def count_and_release(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rounds.engines.pack.layout import KEY, MANIFEST, Pack, digest_of, open_pack, packs_folder
-from rounds.errors import RoundsError
+from rounds.engines.pack.layout import KEY, MANIFEST, Pack, damaged, digest_of, open_pack, packs_folder
+from rounds.errors import RecordsError, RoundsError
 from rounds.records.omop import Records
 from rounds.storage.lock import only_one
 
@@ -41,6 +41,28 @@ def served_pack(records: Records, *, build: bool, tell: Callable[[str], None]) -
     except RoundsError as error:
         return f"its pack cannot be built: {error}"
     return pack
+
+
+def refuse_damaged(records: Records) -> None:
+    """Raise if there is a pack of some records, as they are now, that is not what was written: every byte is read.
+
+    Counting trusts a file that nobody has written to since, as far as the disk knows; a disk that fails says nothing.
+
+    Raises:
+        RecordsError: naming the folder and what is damaged in it.
+    """
+    folder = packs_folder(records) / digest_of(records)[:16]
+    if not (folder / MANIFEST).exists():
+        return
+    try:
+        found = damaged(folder)
+    except (OSError, ValueError):
+        found = [MANIFEST]
+    if found:
+        raise RecordsError(
+            f"site {records.site}: the index of its records in {folder} is damaged ({', '.join(found)}); look at the "
+            "disk and delete that folder: the next round indexes the records anew"
+        )
 
 
 def _built(records: Records, folder: Path) -> Pack:
