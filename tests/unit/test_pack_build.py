@@ -56,6 +56,7 @@ def test_memory_does_not_grow_with_people(tmp_path: Path, monkeypatch: pytest.Mo
         (people, "_PORTION"),
         (build_groups, "_PORTION"),
         (layout, "_PORTION_PEOPLE"),
+        (layout, "_PORTION_BYTES"),
     ):
         monkeypatch.setattr(module, name, 5_000)
     peaks = []

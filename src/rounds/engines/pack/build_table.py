@@ -17,6 +17,7 @@ from rounds.engines.pack.numbering import Met
 from rounds.engines.pack.parts import Part
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch
+from rounds.engines.pack.scratch import Scratch
 from rounds.errors import RecordsError
 from rounds.measures.events import WITH_STAY, WITH_VALUE, WITH_VISIT, EventTable
 from rounds.records.quality import Source
@@ -49,6 +50,7 @@ class TableBuild:
     folder: Path
     table: EventTable
     people: People
+    scratch: Scratch
     batches: list[Batch]
     within: int
     """Each batch has room for 2**within rows aside."""
@@ -76,7 +78,15 @@ class TableBuild:
     _opening: Lock = field(default_factory=Lock)
 
     @classmethod
-    def planned(cls, folder: Path, table: EventTable, people: People, several: list[Batch], stored: list[str]) -> Self:
+    def planned(
+        cls,
+        folder: Path,
+        table: EventTable,
+        people: People,
+        several: list[Batch],
+        stored: list[str],
+        scratch: Scratch,
+    ) -> Self:
         """Return a table with room aside for every row of some batches, and none read yet."""
         rows = [batch.rows for batch in several]
         slots = min(max(1, sum(rows) // _ROWS_A_SLOT), _MOST_SLOTS)
@@ -87,6 +97,7 @@ class TableBuild:
             folder=folder,
             table=table,
             people=people,
+            scratch=scratch,
             batches=several,
             within=within,
             bounds=room_aside(folder, len(several) * (slots + 1), "int64").reshape(len(several), slots + 1),
@@ -115,14 +126,14 @@ class TableBuild:
             if lost:
                 self.vague[number].add(name)
         bounds, start = self.bounds[number], number << self.within
-        order = np.empty(len(found["person"]), dtype=np.int32)
+        order = self.scratch.array("order", len(found["person"]), "int32")
         sorting.by_slot(found["person"], self.shift, bounds, order)
         order = order[: bounds[-1]]
         self.left_out[number] = len(found["person"]) - len(order)
         for name, aside in self.aside.items():
             values = found.pop(name)
             values.setflags(write=False)  # kernels are compiled for each kind of array apart
-            picked = np.empty(len(order), dtype=aside.kind)
+            picked = self.scratch.array("picked", len(order), aside.kind.str)
             if name == "person":
                 sorting.pick_within(values, (1 << self.shift) - 1, order, picked)
             else:
@@ -173,27 +184,24 @@ class TableBuild:
         base, slots = chunk.slots.start << self.shift, chunk.slots.stop - chunk.slots.start
         of_row, of_person = self._row_bits, _bits(slots << self.shift)
         bits = np.array([of_person, of_row])
-        key = np.empty(chunk.rows, dtype=np.int64)
+        key, other, row = (self.scratch.array(name, chunk.rows, "int64") for name in ("key", "other", "row"))
         asked = self._read["concept"], self._read["person"], self._pieces(chunk), self._ranks
         sorting.make_keys(*asked, self.shift, bits, key)
-        key = sorting.sort_keys(key, of_row, of_row + of_person + _bits(len(self._ranks)))
+        key = sorting.sort_keys(key, other, of_row, of_row + of_person + _bits(len(self._ranks)))
         moments = Moments(**{name: self._read.get(name, empty_array(COLUMN_TYPES[name])) for name in Moments._fields})
-        at = np.empty(chunk.rows, dtype=np.int32)
+        at = self.scratch.array("at", chunk.rows, "int32")
         sorting.order_moments(key, of_row, moments, at)
         stops = np.searchsorted(key, np.arange(1, len(self._ranks) + 1) << (of_row + of_person))
-        row = key & ((1 << of_row) - 1)
-        person = (base + ((key >> of_row) & ((1 << of_person) - 1))).astype(np.int32)
-        first = (at >> sorting.MINUTE_BITS).astype(np.uint16)
-        minute = (at & ((1 << sorting.MINUTE_BITS) - 1)).astype(np.uint16)
-        of_rows = {"person": person, "first": first, "minute": minute}
+        told = {name: self.scratch.array(name, chunk.rows, kind_of(name)) for name in ("person", "first", "minute")}
+        sorting.take_apart(key, at, base, bits, row, *told.values())
         for name, column in self.columns.items():
-            if (values := of_rows.get(name)) is None:
-                values = np.empty(chunk.rows, dtype=column.dtype)
+            if (values := told.get(name)) is None:
+                values = self.scratch.array("values", chunk.rows, kind_of(name))
                 sorting.pick(self._read[name], row, values)
             sorting.put_down(values, stops, places, column)
-        inside = np.empty(chunk.rows, dtype=np.uint8)
+        inside = self.scratch.array("inside", chunk.rows, "uint8")
         periods = observation.start, observation.first, observation.last
-        if sorting.mark_inside(person, first, *periods, inside) < chunk.rows:
+        if sorting.mark_inside(told["person"], told["first"], *periods, inside) < chunk.rows:
             sorting.put_down(inside, stops, places, self._inside())
 
     def _inside(self) -> Array:

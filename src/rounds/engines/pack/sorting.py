@@ -139,11 +139,11 @@ _DIGIT = 11
 
 
 @compiled_making_arrays
-def sort_keys(key: Array, low: int, high: int) -> Array:  # pragma: no cover
+def sort_keys(key: Array, other: Array, low: int, high: int) -> Array:  # pragma: no cover
     """Return keys sorted by the bits from `low` to `high`: up to eleven bits a pass, the lowest first.
 
-    Keys that are alike in these stay in their order. A pass in which all digits are alike is left out. What is given is
-    written over."""
+    Keys that are alike in these stay in their order. A pass in which all digits are alike is left out. Both arrays are
+    written over, and one of them is returned."""
     passes = max(1, (high - low + _DIGIT - 1) // _DIGIT)
     width = (high - low + passes - 1) // passes
     size = 1 << width
@@ -153,7 +153,6 @@ def sort_keys(key: Array, low: int, high: int) -> Array:  # pragma: no cover
         for number in range(passes):
             counts[number, (rest & (size - 1)) + 1] += 1
             rest >>= width
-    other = np.empty_like(key)
     for number in range(passes):
         cursor = counts[number]
         if cursor.max() == len(key):
@@ -236,6 +235,20 @@ def merge(key: Array, at: Array, middle: int, mask: Any, moments: Moments) -> No
     for rest in range(mine, len(left)):
         key[place], at[place] = left[rest], left_at[rest]
         place += 1
+
+
+@compiled
+def take_apart(
+    key: Array, at: Array, base: int, bits: Array, row: Array, person: Array, first: Array, minute: Array
+) -> None:  # pragma: no cover
+    """Write what sorted keys, whose people are counted from `base` on, and days and minutes are made of."""
+    of_person, of_row = bits[0], bits[1]
+    rows, people = (np.int64(1) << of_row) - 1, (np.int64(1) << of_person) - 1
+    for place in range(len(key)):
+        row[place] = key[place] & rows
+        person[place] = base + ((key[place] >> of_row) & people)
+        first[place] = at[place] >> MINUTE_BITS
+        minute[place] = at[place] & ((1 << MINUTE_BITS) - 1)
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from rounds.engines.pack.build_table import TableBuild
 from rounds.engines.pack.files import room_aside
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch
+from rounds.engines.pack.scratch import Scratch
 from rounds.engines.pack.together import all_of
 from rounds.measures.events import EventTable
 
@@ -30,6 +31,7 @@ class Workshop:
     pool: Executor
     people: People
     observation: Observation
+    scratch: Scratch = field(default_factory=Scratch)
 
     def all_of(self, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
         """Do some work for each of several; the first error ends it."""
@@ -37,7 +39,7 @@ class Workshop:
 
     def build(self, folder: Path, table: EventTable, several: list[Batch], stored: list[str]) -> TableBuild:
         """Return a table with the rows of some batches, sorted, in a folder."""
-        found = TableBuild.planned(folder, table, self.people, several, stored)
+        found = TableBuild.planned(folder, table, self.people, several, stored, self.scratch)
         self.all_of(lambda number: found.read(number, self.connection), range(len(several)))
         chunks = found.chunks()
         shape = len(chunks), len(found.concepts.ids)
