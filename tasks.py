@@ -101,12 +101,37 @@ def docs(arguments: list[str]) -> None:
 
 
 def bench(arguments: list[str]) -> None:
-    """Run the benchmarks; name some of benchmarks/*.py, or all run."""
+    """Run the benchmarks, or those that are named, over a small population, or that of --preset NAME."""
     setup(dev=True)
-    names = arguments or sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
-    for name in names:
+    asked = argparse.ArgumentParser(prog="tasks.py bench")
+    asked.add_argument("names", nargs="*", default=BENCHMARKS, help=f"some of {', '.join(BENCHMARKS)}")
+    asked.add_argument("--preset", default="small")
+    chosen = asked.parse_args(arguments)
+    unknown = sorted(set(chosen.names) - set(BENCHMARKS))
+    if unknown:
+        asked.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    made = ROOT / "build" / chosen.preset
+    if not made.exists() and any(BENCHMARKS[name] for name in chosen.names):
+        made.parent.mkdir(exist_ok=True)
+        _run(VENV / "bin" / "rounds", "synthetic", "--preset", chosen.preset, made)
+    for name in chosen.names:
         print(f"== {name}", flush=True)
-        _run(PYTHON, ROOT / "benchmarks" / f"{name}.py")
+        records = [made / "sites" / "site-01" / "records"] if BENCHMARKS[name] else []
+        _run(PYTHON, ROOT / "benchmarks" / f"{name}.py", *records)
+
+
+BENCHMARKS = {
+    "pack": True,
+    "peers": True,
+    "hospital": True,
+    "funnel": True,
+    "engines": False,
+    "fhir_flatten": False,
+    "synthetic": False,
+    "demo_truth": False,
+    "impact_coverage": False,
+}
+"""Whether each is run over records. What else is in benchmarks/ belongs to one of them."""
 
 
 def lock(arguments: list[str]) -> None:
