@@ -190,13 +190,14 @@ def of_first_days(
                     day_of[who] = min(before, np.int32(first[row]))
                     listed[number] = who
                     number += before == none
+    nothing = np.uint64(0)  # beside a plain 0 the masks would become floats, which hold 53 bits
     for place in range(number):
         who = listed[place]
         day = day_of[who]
         age = year[day] - born[base + who]
         if birthdays:
             age -= of_year[day] < of_year[birth[base + who]]
-        out[who] = of_first[day] if low <= age <= high else 0
+        out[who] = of_first[day] if low <= age <= high else nothing
 
 
 @compiled
