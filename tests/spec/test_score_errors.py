@@ -14,8 +14,8 @@ HEAD = "id: risk\nversion: 1\ntitle: Risk\nsource: A paper\n"
 TAIL = "author: A\nreviewer: B\nnext_review: 2030-01-01\n"
 HAD = "had: {event: condition_occurrence, codes: fall"
 WINDOW = (
-    "a window in a score runs from `start`, `end` or `end` moved, to one of them, or is open (`any time`); "
-    "the measure says where they are"
+    "a window in a score runs from `start`, `end` or `end` moved to `end` or `end` moved, or is open (`any "
+    "time`); the measure says where they are"
 )
 KINDS = "name either `components`, of observations at the same minute, or `points`, for what people have had"
 RATE = "  rate: {codes: heart-rate, steps: [{points: 1}]}\n"
@@ -43,6 +43,10 @@ WRONG = {
     "a window from a moved start": (
         f"points:\n  fall: {{1: {{not: {{{HAD}, from: start - 1 year}}}}}}}}\n",
         f"line 6 column 20: `points.fall.not.had`: {WINDOW}",
+    ),
+    "a window to the start": (  # of a measure that looks back to any time it would have no end
+        f"points:\n  fall: {{1: {{{HAD}, from: any time, to: start}}}}}}\n",
+        f"line 6 column 14: `points.fall.had`: {WINDOW}",
     ),
     "a value": (
         "points:\n  fall: {1: {value: {from: 3}}}\n",

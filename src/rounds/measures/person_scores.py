@@ -104,13 +104,13 @@ def check_in_score(criterion: Criterion) -> None:
 
 
 def _check_window(window: Window) -> None:
-    for edge in (window.first, window.last):
-        # Only the last day may be moved: the first may have been moved by the measure already.
-        if edge is None or edge.anchor is Anchor.END or edge == Edge(anchor=Anchor.START):
-            continue
+    # Only the last day may be moved: the first may have been moved by the measure already. And nothing may last until
+    # the first: a measure that looks back to any time has none.
+    starts = window.first is None or window.first.anchor is Anchor.END or window.first == Edge(anchor=Anchor.START)
+    if not (starts and (window.last is None or window.last.anchor is Anchor.END)):
         raise DefinitionError(
-            "a window in a score runs from `start`, `end` or `end` moved, to one of them, or is open (`any time`); "
-            "the measure says where they are"
+            "a window in a score runs from `start`, `end` or `end` moved to `end` or `end` moved, or is open (`any "
+            "time`); the measure says where they are"
         )
 
 

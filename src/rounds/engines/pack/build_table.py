@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from rounds.engines.pack import sorting
+from rounds.engines.pack.days import LAST_DAY
 from rounds.engines.pack.files import Aside, new_array, room_aside, save
 from rounds.engines.pack.kernels import Moments
 from rounds.engines.pack.layout import COLUMN_TYPES, INDEX, Array, empty_array
@@ -30,7 +31,8 @@ _MOST_SLOTS: Final = 4_096
 _SLOT_BITS: Final = 16
 """A slot has at most so many bits of people, however few rows they have: as many as are kept of a person aside."""
 _AT_CARE_SITES: Final = (EventTable.VISIT_OCCURRENCE, EventTable.VISIT_DETAIL)
-_KEY_BITS: Final = 63
+_KEY_BITS: Final = 62
+"""One less than a key has: where the last concept ends must be a number as well."""
 _ASIDE: Final = {"person": "uint16"}
 """What is kept aside otherwise than in the pack."""
 
@@ -243,7 +245,7 @@ def _fitted(name: str, values: Array) -> tuple[Array, bool]:
     """Return values in the pack's type, and whether something of them is lost."""
     if name in ("first", "last"):
         days = np.empty(len(values), dtype=COLUMN_TYPES[name])
-        return days, bool(sorting.clip(values, days))
+        return days, bool(sorting.clip(values, LAST_DAY, days))
     if name in ("unit", "answer") and values.dtype != np.int32:
         narrow = values.astype(np.int32)
         return narrow, bool(np.any(narrow != values))

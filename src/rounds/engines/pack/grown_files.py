@@ -78,6 +78,8 @@ class GrownFiles:
     def undo(self) -> None:
         """Cut off what was written by `lengthen`: a pack that nobody has seen is not going to be."""
         for file in self._lengthened:
-            with suppress(OSError):
-                os.truncate(self.after / file, self.known[file][0])
+            with suppress(OSError), (self.after / file).open("r+b", buffering=0) as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if stream.seek(0, os.SEEK_END) == self.files[file][0]:  # nobody else has written behind it since
+                    stream.truncate(self.known[file][0])
         self._lengthened.clear()

@@ -13,7 +13,7 @@ import numpy as np
 from rounds.engines.pack import sorting
 from rounds.engines.pack.build_groups import plan_groups
 from rounds.engines.pack.columns import Columns
-from rounds.engines.pack.days import ORIGIN, clipped
+from rounds.engines.pack.days import LAST_DAY, ORIGIN, clipped
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.grown_files import CannotGrow
 from rounds.engines.pack.layout import Array
@@ -202,7 +202,7 @@ def build_observation(
 
     def take(some: slice, found: Columns) -> bool:
         person[some] = people.known.numbers(found["person_id"])
-        lost = [sorting.clip(found[name], column[some]) for name, column in zip(_OBSERVED, days, strict=True)]
+        lost = [sorting.clip(found[name], LAST_DAY, column[some]) for name, column in zip(_OBSERVED, days, strict=True)]
         return any(lost)
 
     vague = any(_each(several, take, connection, pool))

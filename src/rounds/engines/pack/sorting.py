@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled, compiled_making_arrays
-from rounds.engines.pack.days import LAST_DAY
 from rounds.engines.pack.kernels import Moments, precedes
 
 Array = npt.NDArray[Any]
@@ -86,12 +85,12 @@ def pick(values: Array, order: Array, out: Array) -> None:  # pragma: no cover
 
 
 @compiled
-def clip(days: Array, out: Array) -> bool:  # pragma: no cover
-    """Write days as a pack holds them, and say whether it cannot hold some."""
+def clip(days: Array, last: int, out: Array) -> bool:  # pragma: no cover
+    """Write days as a pack holds them, up to the last, and say whether it cannot hold some."""
     outside = False
     for row in range(len(days)):
-        outside |= days[row] < 1 or days[row] >= LAST_DAY
-        out[row] = min(max(days[row], 0), LAST_DAY)
+        outside |= days[row] < 1 or days[row] >= last
+        out[row] = min(max(days[row], 0), last)
     return outside
 
 
