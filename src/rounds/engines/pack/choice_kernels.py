@@ -1,13 +1,13 @@
 # ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
-"""The kernel of somebody's first or last row in each window: rows of a few codes are gone through in their order."""
+"""The kernel of somebody's first or last row in each window: rows are gone through in their order."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled, compiled_making_arrays
-from rounds.engines.pack.kernels import Moments, Sieve, among, precedes
+from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.kernels import Moments, Sieve, among
 
 Array = npt.NDArray[Any]
 
@@ -65,20 +65,6 @@ def of_chosen_rows(
         out[before - base] = found
 
 
-@compiled_making_arrays
-def in_order(starts: Array, stops: Array, person: Array, moments: Moments) -> Array:  # pragma: no cover
-    """Return the rows of several parts by person and moment, at the same moment those of the first part first."""
-    number = 0
-    for part in range(len(starts)):
-        number += stops[part] - starts[part]
-    rows, cursor = np.empty(number, dtype=np.int64), starts.copy()
-    for place in range(len(rows)):
-        part = next_part(cursor, stops, person, moments)
-        rows[place] = cursor[part]
-        cursor[part] += 1
-    return rows
-
-
 @compiled
 def of_window(asked: Asked, day: Any, row: int) -> Any:  # pragma: no cover
     """Return the windows that a row lies in."""
@@ -106,20 +92,3 @@ def meets(sieve: Sieve, row: int) -> bool:  # pragma: no cover
     if len(sieve.answer) > 0:
         met &= among(sieve.answers, sieve.answer[row])
     return met
-
-
-@compiled
-def next_part(cursor: Array, stops: Array, person: Array, moments: Moments) -> int:  # pragma: no cover
-    """Return the part whose next row comes first; -1 at the end."""
-    found = -1
-    for part in range(len(cursor)):
-        row = cursor[part]
-        if row < stops[part]:
-            if found < 0:
-                found = part
-            else:
-                other = cursor[found]
-                same = person[row] == person[other]
-                if person[row] < person[other] or (same and precedes(moments, row, other)):
-                    found = part
-    return found

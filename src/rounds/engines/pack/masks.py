@@ -38,8 +38,6 @@ from rounds.measures.windows import AT_START, Anchor, Window, add_months
 
 MOST_PERIODS: Final = 64
 _YOUNGEST, _OLDEST = -10_000, 10_000
-_FEW_CODES: Final = 16
-"""With more codes it takes longer to see which of them has a person's next row than to sort all rows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,7 +183,7 @@ class PeriodMasks:
         if asked.choose is not Choose.ANY:
             chosen_of, must_be = self._sieve(table, where), self._sieve(table, provided)
             by_moment = asked.stands is Stands.AT_THE_MOMENT and not asked.events.first
-            if not by_moment or len(coded.places) > _FEW_CODES or chosen_of is None or must_be is None:
+            if not by_moment or chosen_of is None or must_be is None:
                 return None
             return HavingChosen(
                 coded=coded,

@@ -6,8 +6,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only
-from rounds.engines.pack.choice_kernels import Asked, in_order, of_chosen_rows
+from rounds.engines.pack.blocks import Block, Coded, RowSet, moments_of, only, rows_of
+from rounds.engines.pack.choice_kernels import Asked, of_chosen_rows
 from rounds.engines.pack.days import DAYS, Masks, days_of_year, unless_every, years
 from rounds.engines.pack.kernels import Sieve, counted_days, first_rows, of_first_days, of_rows, of_spans, over_days
 from rounds.engines.pack.layout import Array, empty_array
@@ -190,7 +190,7 @@ class HavingFirst:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HavingChosen:
-    """The windows in which somebody's first row, or last, passes a sieve: one pass over few codes' rows in order."""
+    """The windows in which somebody's first row, or last, passes a sieve: one pass over rows in order."""
 
     coded: Coded
     sieve: Sieve
@@ -204,18 +204,16 @@ class HavingChosen:
     def masks(self, block: Block, out: Masks) -> None:
         out.fill(0)
         starts, stops = self.coded.of_block(block.number)
-        table, moments = self.coded.table, moments_of(self.coded.table)
-        person = table.columns["person"]
-        one_part = len(starts) == 1
-        rows = _NO_ROWS if one_part else in_order(starts, stops, person, moments)
+        table, one_part = self.coded.table, len(starts) == 1
+        rows = _NO_ROWS if one_part else rows_of(block, self.coded, self.of_first, self.of_last).at
         of_chosen_rows(
             out,
             block.base,
             starts[0] if one_part else 0,
             stops[0] - starts[0] if one_part else len(rows),
             rows,
-            person,
-            moments,
+            table.columns["person"],
+            moments_of(table),
             Asked(unless_every(self.of_first), table.last, unless_every(self.of_last), self.sieve),
             self.provided,
             self.last,
