@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rounds.disclosure.bounded import bounded_schema
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import DisclosureRefusal
 from rounds.measures.counts import Count, count_schema
@@ -38,7 +38,7 @@ LEAKS = {
 IMPORTS = """
 from datetime import date
 import polars as pl
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released
 from rounds.exchange.messages import Request, encode_reply
 from rounds.exchange.signing import SigningKey
@@ -71,7 +71,7 @@ def test_nobody_else_can_make_a_release() -> None:
 
 def test_records_are_never_open() -> None:
     with pytest.raises(DisclosureRefusal, match="already public"):
-        release(_count(), policy=Policy.OPEN, already_public=False)
+        release(_count(), terms=Terms(rule=Policy.OPEN), already_public=False)
 
 
 def test_a_count_does_not_show_its_numbers() -> None:

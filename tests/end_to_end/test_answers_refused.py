@@ -143,7 +143,7 @@ def test_a_site_can_join_long_after_its_request_expired(finished: Path, tmp_path
     folder = copy_of(finished, tmp_path / "network")
     for place in ("exchange/2024-12/replies", "centre/rounds/2024-12/received"):
         (folder / place / "hospital-02.json").unlink()
-    shutil.rmtree(folder / "sites/hospital-02/ledger")
+    (folder / "sites/hospital-02/ledger.db").unlink()
     (folder / "sites/hospital-02/audit.jsonl").unlink()
     late = rounds("run", folder, "--today", "2026-02-01")
     assert late.returncode == 0, late.stderr

@@ -32,6 +32,16 @@ def replace(source, target):
         _left -= 1
     _replace(source, target)
 os.replace = replace
+import sqlite3
+class Connection(sqlite3.Connection):
+    def execute(self, sql, *rest):
+        if sql == "COMMIT":
+            (_, _, path), = super().execute("PRAGMA database_list").fetchall()
+            if os.environ["POWER_CUT_AT"] in path:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(sql, *rest)
+_connect = sqlite3.connect
+sqlite3.connect = lambda *given, **named: _connect(*given, factory=Connection, **named)
 """
 STEPS = {
     "the plan": "centre/rounds/2024-12/plan.json",
@@ -39,7 +49,7 @@ STEPS = {
     "a request sent": "/requests/hospital-02",
     "the centre's key": "exchange/keys/centre.pub",
     "a site's key": "exchange/keys/hospital-02.pub",
-    "a site's ledger": "sites/hospital-02/ledger/",
+    "a site's ledger": "sites/hospital-02/ledger.db",
     "a site's log": "sites/hospital-02/audit.jsonl",
     "a reply": "/replies/hospital-02",
     "a reply kept": "/received/hospital-02",

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import MessageError
 from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_reply, encode_request
@@ -50,7 +50,7 @@ def _released() -> Released:
     }
     strata = (Stratum.SEX,)
     count = Count(measure=REF, strata=strata, cells=pl.DataFrame(cells, schema=count_schema(strata)))
-    return release(count, policy=Policy.HES, already_public=False)
+    return release(count, terms=Terms(rule=Policy.HES), already_public=False)
 
 
 def _reply(*, key: SigningKey = SITE_KEY, request: bytes | None = None) -> bytes:

@@ -9,7 +9,7 @@ import reports_fixture as given
 
 from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
@@ -25,7 +25,7 @@ def pooled_measure(monthly: dict[str, tuple[int, int]], *, policy: Policy = Poli
     """The same (numerator, denominator) in every month of a year, by member, released and received."""
     rows = [(code, month, top, bottom) for code, (top, bottom) in monthly.items() for month in MONTHS]
     count = Count(measure=MEASURE.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
-    released = release(count, policy=policy, already_public=policy is Policy.OPEN).cells
+    released = release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN).cells
     cells = released.with_columns(pl.col("member").alias("site"))
     return PooledMeasure(
         measure=MEASURE,

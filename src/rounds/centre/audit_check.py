@@ -5,6 +5,8 @@ from pathlib import Path
 from rounds.audit.chain import Action, Entry
 from rounds.errors import RoundsError
 from rounds.storage.audit_log import read_log
+from rounds.storage.release_store import RELEASE_SCHEMA, answered_rounds
+from rounds.storage.sqlite_file import reading
 from rounds.storage.workspace import Workspace
 
 
@@ -25,7 +27,8 @@ def check_logs(workspace: Workspace) -> dict[str, int]:
     sizes["centre"] = _check(workspace.centre / "audit.jsonl", happened)
     for site in workspace.sites:
         folder = workspace.site_folder(site)
-        answered = {(Action.ANSWERED, path.stem, "centre") for path in (folder / "ledger").glob("*.json")}
+        with reading(folder / "ledger.db", schema=RELEASE_SCHEMA) as connection:
+            answered = {(Action.ANSWERED, name, "centre") for name in answered_rounds(connection)}
         imported = {
             (Action.IMPORTED, path.read_text(encoding="utf-8").strip(), site.id) for path in folder.glob("*/CURRENT")
         }

@@ -77,6 +77,7 @@ def make_plan(workspace: Workspace, declaration: RoundDeclaration) -> Plan:
                 as_of=declaration.as_of,
                 measures=asked,
                 members=members,
+                epoch=declaration.epoch,
             )
             plans.append(SitePlan(site=site.id, folder=workspace.site_folder(site), question=question))
     if not plans:

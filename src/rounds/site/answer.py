@@ -7,7 +7,6 @@ import polars as pl
 
 from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
-from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
@@ -16,10 +15,9 @@ from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
-from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -27,8 +25,9 @@ from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.site.ledger import release_once, stored_answer, would_release
 from rounds.site.recounting import count_changed
+from rounds.site.releasing import Counted, policy_words
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import record
@@ -62,26 +61,19 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
     if not site.folder.is_dir():
         raise DefinitionError(f"{site.folder}: there is no such folder")
     with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
-        for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
+        for folder in (site.folder, site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
         remove_partials(exchange.reply_path(round_id, site.id).parent, of=f"{site.id}.json")
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
-        stored = read_answer(site.ledger_path(round_id))
-        if stored is not None and stored.request_digest != request.digest:
-            raise MessageError(
-                f"{exchange.request_path(round_id, site.id)}: round {round_id} was answered before with another "
-                "request under the same id; the centre must use a new round id"
-            )
+        stored = stored_answer(site, request)
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            tables = count_and_release(site, request.question, progress=progress)
+            found = count(site, request.question, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
-            stored = Answer(request_digest=request.digest, reply=reply)
-            write_answer(site.ledger_path(round_id), stored)
+            stored = release_once(site, request, found, today=today)
         event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
         record(site.audit_path, event)
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
@@ -124,9 +116,11 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
-        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
+        f"{request.question.first} to {request.question.last}. These numbers would leave:",
+        *(f"  policy {line}" for line in policy_words(site.policy)),
     ]
-    for table in count_and_release(site, request.question, progress=progress, build=False):
+    found = count(site, request.question, progress=progress, build=False)
+    for table in would_release(site, request.question, found):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
@@ -173,10 +167,8 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     refuse_damaged(records)
 
 
-def count_and_release(
-    site: Site, question: Question, *, progress: Progress, build: bool = True
-) -> tuple[Released, ...]:
-    """Return what the site's policy lets leave for every measure of a question.
+def count(site: Site, question: Question, *, progress: Progress, build: bool = True) -> tuple[Counted, ...]:
+    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted.
 
     Args:
         site: who is asked.
@@ -185,17 +177,6 @@ def count_and_release(
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
-    counted = _counted(site, measures, question, progress=progress, build=build)
-    return tuple(
-        release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
-        for count, completeness in counted
-    )
-
-
-def _counted(
-    site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, build: bool
-) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
-    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted."""
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):

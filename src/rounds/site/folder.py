@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.site.databases import PostgresBlock, SparkBlock
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
+from rounds.storage.policy_files import read_policy
 from rounds.storage.published_source import PublishedBlock, PublishedSource
 from rounds.storage.yaml_files import Definition, read_yaml
 
@@ -32,7 +33,7 @@ class RecordsBlock(Definition):
 
 class _SiteFile(Definition):
     site: Identifier
-    policy: Policy
+    policy: Identifier
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
@@ -44,7 +45,7 @@ class Site:
 
     id: str
     folder: Path
-    policy: Policy
+    policy: SitePolicy
     source: RecordsBlock | PublishedSource
     library: Library
 
@@ -66,8 +67,10 @@ class Site:
         """Where the site remembers exact counts, to count next time only what has changed."""
         return self.folder / "remembered"
 
-    def ledger_path(self, round_id: str) -> Path:
-        return self.folder / "ledger" / f"{round_id}.json"
+    @property
+    def ledger_path(self) -> Path:
+        """What ever left, and the log of it."""
+        return self.folder / "ledger.db"
 
 
 def read_site(folder: Path) -> Site:
@@ -80,13 +83,14 @@ def read_site(folder: Path) -> Site:
     path = folder / "site.yaml"
     file = read_yaml(path, _SiteFile)
     source = _source(file, path)
-    if file.policy is Policy.OPEN and isinstance(source, RecordsBlock):
-        raise DisclosureRefusal(f"{path}: policy `open` is only for published data; choose `hes` for records")
     own = folder / file.library if file.library else folder / "library"
     if file.library and not own.is_dir():
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
     library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
-    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
+    policy = read_policy(file.policy, own=own if own.is_dir() else None, library=library, source=str(path))
+    if policy.terms.rule is Policy.OPEN and isinstance(source, RecordsBlock):
+        raise DisclosureRefusal(f"{path}: policy `{policy.name}` is only for published data; choose `hes` for records")
+    return Site(id=file.site, folder=folder, policy=policy, source=source, library=library)
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:

@@ -1,37 +1,65 @@
-"""The site's memory of what it has answered: one reply for a round, kept for ever."""
+"""The site's ledger: a round is answered once; what leaves, what it costs and the reply are written down together."""
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import date
 
-from rounds.errors import RoundsError
-from rounds.storage.atomic import write_file
+from rounds.disclosure.release import Released
+from rounds.errors import DisclosureRefusal, MessageError
+from rounds.exchange.messages import Request, encode_reply
+from rounds.exchange.question import Question
+from rounds.exchange.signing import own_key
+from rounds.site.folder import Site
+from rounds.site.noise import draw
+from rounds.site.releasing import Counted, adopt_policy, keep, prepare
+from rounds.storage.release_store import RELEASE_SCHEMA, Answer, keep_answer, read_answer
+from rounds.storage.sqlite_file import reading, transaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The reply that was given to a request, to the byte."""
-
-    request_digest: str
-    reply: bytes
-
-
-def read_answer(path: Path) -> Answer | None:
-    """Return what was answered, or None if nothing was.
+def stored_answer(site: Site, request: Request) -> Answer | None:
+    """Return the reply that was given to a request, or None if none was.
 
     Raises:
+        MessageError: if the round was answered before with another request.
         RoundsError: if the ledger is damaged. The site must not count again then, for a second answer could differ.
     """
-    if not path.exists():
-        return None
-    try:
-        fields = json.loads(path.read_bytes())
-        return Answer(request_digest=fields["request_digest"], reply=fields["reply"].encode())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise RoundsError(f"{path}: the ledger cannot be read; restore it from a copy, do not delete it") from None
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        stored = read_answer(connection, request.round_id)
+    if stored is not None and stored.request_digest != request.digest:
+        raise MessageError(
+            f"round {request.round_id} was answered before with another request under the same id; the centre must use "
+            "a new round id"
+        )
+    return stored
 
 
-def write_answer(path: Path, answer: Answer) -> None:
-    """Remember a reply."""
-    fields = {"request_digest": answer.request_digest, "reply": answer.reply.decode()}
-    write_file(path, (json.dumps(fields, sort_keys=True) + "\n").encode())
+def release_once(site: Site, request: Request, counted: Sequence[Counted], *, today: date) -> Answer:
+    """Release some counts in answer to a request, and return the reply: draws, costs and reply are one transaction.
+
+    Raises:
+        DisclosureRefusal: if something of it may not leave. Nothing was drawn or written then.
+    """
+    epoch = request.question.epoch
+    with transaction(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        adopt_policy(connection, site.policy, today=today)
+        prepared = prepare(connection, site.policy, counted, epoch=epoch, already_public=site.already_public, draw=draw)
+        released = keep(connection, prepared, epoch=epoch, round_id=request.round_id)
+        reply = encode_reply(request, released, today=today, key=own_key(site.folder))
+        answer = Answer(request_digest=request.digest, reply=reply)
+        keep_answer(connection, request.round_id, answer, day=today)
+    return answer
+
+
+def _no_draw(sigma: float, many: int) -> list[int]:
+    raise DisclosureRefusal(
+        f"{many} numbers would leave with noise of standard deviation {sigma:.1f}, drawn once, when the round is "
+        "answered; a preview would be a second draw"
+    )
+
+
+def would_release(site: Site, question: Question, counted: Sequence[Counted]) -> tuple[Released, ...]:
+    """Return what would leave. Writes nothing; where noise would be drawn, that is refused: two looks are two draws."""
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        prepared = prepare(
+            connection, site.policy, counted, epoch=question.epoch, already_public=site.already_public, draw=_no_draw
+        )
+    return tuple(one.released for one in prepared)

@@ -57,6 +57,7 @@ class _RoundFile(Definition):
     as_of: date
     first: date
     last: date
+    epoch: int = Field(default=1, ge=1)
     measures: list[_RoundMeasure] = Field(min_length=1)
     programmes: list[_Programme] = Field(default_factory=list)
 
@@ -92,6 +93,8 @@ class RoundDeclaration:
     last: date
     measures: tuple[AskedMeasure, ...]
     programmes: tuple[Programme, ...]
+    epoch: int = 1
+    """Above 1, what was answered before is asked for anew, as a revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,7 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             for measure in file.measures
         ),
         programmes=tuple(programmes),
+        epoch=file.epoch,
     )
 
 
