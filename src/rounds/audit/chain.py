@@ -19,6 +19,7 @@ class Action(StrEnum):
     RECEIVED = "received"
     PUBLISHED = "published"
     IMPORTED = "imported"
+    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

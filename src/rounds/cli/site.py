@@ -168,6 +168,47 @@ def quality(context: typer.Context, folder: SiteFolder, today: Today = None) -> 
 
 
 @app.command()
+def policy(context: typer.Context, folder: SiteFolder) -> None:
+    """Show in plain words what the site's policy lets leave, and what of each year's budget is spent.
+
+    [bold]Example[/bold]
+
+    rounds site policy sites/hospital-01
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.policies import look_at_policy
+
+    site = read_site(folder)
+    found = look_at_policy(site)
+    terminal_of(context).result(asdict(found), text="\n".join(found.lines))
+
+
+@app.command("adopt-policy")
+def adopt(
+    context: typer.Context,
+    folder: SiteFolder,
+    first: Annotated[str, typer.Option("--as", help="Who adopts it: not its author.")],
+    second: Annotated[str, typer.Option("--and", help="The second person who adopts it.")],
+    today: Today = None,
+) -> None:
+    """Put a policy in force that is weaker than the one before, on the word of two people.
+
+    A policy as strict as the one before, or stricter, is put in force by the next answer and needs nobody's word.
+
+    [bold]Example[/bold]
+
+    rounds site adopt-policy sites/hospital-01 --as "Ada Okoro" --and "Ben Shah"
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.policies import adopt_site_policy
+
+    site = read_site(folder)
+    adopt_site_policy(site, people=(first, second), today=day_of(today))
+    words = f"{site.id}: policy `{site.policy.name}` is in force, adopted by {first} and {second}."
+    terminal_of(context).result({"site": site.id, "policy": site.policy.name}, text=words)
+
+
+@app.command()
 def keys(context: typer.Context, folder: SiteFolder) -> None:
     """Show the fingerprints of the site's own key and of the centre's key that it has pinned.
 
