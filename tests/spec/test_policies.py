@@ -203,7 +203,7 @@ def test_a_policy_says_in_words_what_it_lets_leave_and_where_it_is_weaker(tmp_pa
         "own: 0 is shown, 1 to 7 are withheld, everything else is rounded to the nearest 5",
         "gi-haemorrhage: 0 is shown, 1 to 10 are withheld, everything else is rounded to the nearest 15",
         "otitis-media: nothing leaves",
-        "the same number is released anew once",
+        "a number is released once, and never revised",
     )
     plain = read_policy("hes", own=None, library=LIBRARY, source="site.yaml")
     said = plain.weaker_than(strict)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import centre, demo, library, site, synthetic
+from rounds.cli import centre, demo, evidence, library, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -37,6 +37,7 @@ app.command()(centre.check)
 app.command()(centre.status)
 app.command()(centre.audit)
 app.command()(library.measures)
+app.command()(evidence.evidence)
 
 
 def _show_version(wanted: bool) -> None:

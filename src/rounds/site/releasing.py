@@ -121,8 +121,9 @@ def adopt_weaker(connection: sqlite3.Connection, policy: SitePolicy, *, today: d
 def policy_words(policy: SitePolicy) -> tuple[str, ...]:
     """Return a policy in plain words, a line for the rule and one for each measure with its own."""
     own = [f"{measure}: {in_words(terms)}" for measure, terms in sorted(policy.overrides.items())]
-    times = "once" if policy.most_epochs == 1 else f"at most {policy.most_epochs} times"
-    return (f"{policy.name}: {in_words(policy.terms)}", *own, f"the same number is released anew {times}")
+    once = "a number is released once, and never revised"
+    again = f"a number is released once, and revised at most {policy.most_epochs - 1} time"
+    return (f"{policy.name}: {in_words(policy.terms)}", *own, once if policy.most_epochs == 1 else again)
 
 
 def _costs(

@@ -178,5 +178,19 @@ def keep_policy(connection: sqlite3.Connection, policy: SitePolicy, *, day: date
     )
 
 
+def ledger_figures(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Return in words how much was ever released. No number about patients is in it."""
+    rounds = connection.execute("SELECT count(*) FROM answers").fetchone()[0]
+    lines = [f"{rounds:,} rounds answered"]
+    for rule, cells, withheld in connection.execute(
+        "SELECT rule, count(*), sum(numerator_state = 'withheld' OR denominator_state = 'withheld') FROM cells "
+        "GROUP BY rule ORDER BY rule"
+    ):
+        lines.append(f"{cells:,} cells released by rule {rule}, in {withheld:,} of them a number is withheld")
+    for year, rho in connection.execute("SELECT year, sum(rho) FROM charges GROUP BY year ORDER BY year"):
+        lines.append(f"{rho:.3g} zCDP charged to {year}")
+    return tuple(lines)
+
+
 def _seal(*fields: object) -> str:
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

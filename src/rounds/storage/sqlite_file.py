@@ -52,7 +52,9 @@ def reading(path: Path, *, schema: str) -> Iterator[sqlite3.Connection]:
         RoundsError: if it cannot be read.
     """
     there = path.exists()
-    where = f"{path.absolute().as_uri()}?mode=ro" if there else ":memory:"
+    # What is opened for reading alone leaves its log behind; where nothing may be written, nobody else is writing.
+    mode = "mode=rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+    where = f"{path.absolute().as_uri()}?{mode}" if there else ":memory:"
     with (
         _named(path),
         closing(sqlite3.connect(where, uri=there, timeout=WAIT_SECONDS, isolation_level=None)) as connection,
