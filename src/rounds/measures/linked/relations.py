@@ -117,6 +117,8 @@ class Found:
             one: for each time they are the starts of the slices of the first table, as many each time.
             other: for each time the start of the slice of the other.
         """
+        if not len(other):
+            return
         by_size: dict[tuple[int, int], list[Equal]] = defaultdict(list)
         for found in sets:
             by_size[len(found.one), len(found.other)].append(found)
