@@ -15,8 +15,9 @@ import numpy as np
 from rounds.measures.definitions import Measure
 from rounds.measures.in_period import names_period
 from rounds.measures.linked.cells import NO_PAIRS, Equal, Pairs, cells_of, contained, equal, impossible, touching
-from rounds.measures.linked.conditions import Looked, SomeOf
+from rounds.measures.linked.conditions import Box
 from rounds.measures.linked.covering import covers
+from rounds.measures.linked.entailment import entails
 from rounds.measures.linked.likeness import alike
 from rounds.measures.linked.quantities import Quantities
 from rounds.measures.linked.reading import Reader, Shape
@@ -46,8 +47,8 @@ class _Counted:
     """By records and period the first quantity of the first table that holds it."""
     periods: dict[str, int] = field(default_factory=dict)
     """By records a number for its periods, the same wherever they are."""
-    told: frozenset[object]
-    """What it looks at, roughly."""
+    whenever: Box
+    """What it would count without windows and ages."""
     lasting: bool
     """Whether it is the same in every period, but for the days on which units are counted."""
 
@@ -107,7 +108,7 @@ class _Linking:
                             shape=shape,
                             measure=measure,
                             role=role,
-                            told=frozenset(_told(shape)),
+                            whenever=self._reader.whenever(measure, role),
                             lasting=_lasting(measure),
                         )
                     )
@@ -149,7 +150,9 @@ class _Linking:
                 self.found.add_up(left, [right])
 
     def _compare(self, a: _Counted, b: _Counted, *, of_versions: bool) -> None:
-        one_in_other, other_in_one = (NO_PAIRS, NO_PAIRS) if a is b else (_within(a, b), _within(b, a))
+        one_in_other, other_in_one = (
+            (NO_PAIRS, NO_PAIRS) if a is b else (contained(a.shape, b.shape), contained(b.shape, a.shape))
+        )
         sets = () if a is b else equal(a.shape, b.shape)
         proved = bool(sets) or len(one_in_other) > 0 or len(other_in_one) > 0
         like = a is b or bool(sets) or (not proved and alike(a.shape.box, b.shape.box))
@@ -272,13 +275,12 @@ def _in_a_longer_period(inner: Shape, outer: Shape) -> tuple[Pairs, tuple[Equal,
     return pairs, ()
 
 
-def _within(inner: _Counted, outer: _Counted) -> Pairs:
-    return contained(inner.shape, outer.shape) if _may_follow(inner, outer) else NO_PAIRS
-
-
 def _may_follow(inner: _Counted, outer: _Counted) -> bool:
-    """Say whether what is asked of the one may imply what is asked of the other."""
-    return inner.shape.box.kind[0] == outer.shape.box.kind[0] and outer.told <= inner.told | _MAY_BE_MADE_UP
+    """Say whether cells of the one may be contained in cells of the other in some periods. It is soon said."""
+    mine, theirs = inner.whenever, outer.whenever
+    return mine.kind[0] == theirs.kind[0] and all(
+        entails(mine.by_trait, trait, allowed) for trait, allowed in theirs.limits if trait[0] == "is"
+    )
 
 
 def _lasting(measure: Measure) -> bool:
@@ -289,14 +291,3 @@ def _lasting(measure: Measure) -> bool:
         and question.amount is None
         and not names_period(question)
     )
-
-
-def _told(shape: Shape) -> Iterator[object]:
-    for trait, _ in shape.box.limits:
-        if trait[0] == "is":
-            what = trait[1]
-            yield (Looked, what.rows.kind) if isinstance(what, Looked) else type(what)
-
-
-_MAY_BE_MADE_UP: Final = frozenset({SomeOf})
-"""What may follow from anything else."""

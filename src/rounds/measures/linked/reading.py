@@ -16,6 +16,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.in_period import asked_apart
 from rounds.measures.linked.conditions import (
+    ANYTHING,
     NOT_SO,
     SEX,
     SO,
@@ -72,6 +73,8 @@ class _Asked:
     """That which the measure counts, and not a row that is looked for."""
     period: Period | None = None
     """Of which period its days are put in."""
+    ever: bool = False
+    """Windows that are laid on it are opened, and its ages are left out."""
 
 
 class Reader:
@@ -99,6 +102,16 @@ class Reader:
             ((question, _),) = asked_apart(question, (period,))
         asked = _Asked(rows=isinstance(question.unit, Rows), counted=True, period=period)
         return Shape(self._box(question, role, asked), self._strata(measure, asked))
+
+    def whenever(self, measure: Measure, role: str) -> Box:
+        """Return what a number would count if windows from the unit had no edges and no age were asked for.
+
+        In whatever periods two numbers are counted, what is said of them there is mostly said of these, too.
+        """
+        question = measure.question
+        if isinstance(question, PublishedQuestion):
+            return self.shape(measure, role).box
+        return self._box(question, role, _Asked(rows=isinstance(question.unit, Rows), counted=True, ever=True))
 
     def _box(self, question: RecordsQuestion, role: str, asked: _Asked) -> Box:
         limits = self._together(question.who, asked)
@@ -339,6 +352,8 @@ def _contrary(limits: Limits) -> Iterator[tuple[Trait, int]]:
 
 def _age(age: Age, asked: _Asked) -> tuple[Trait, int]:
     at = age.at
+    if asked.ever:
+        return age_trait(age.by, None), ANYTHING
     if asked.counted and not asked.rows:  # of a person in a period the unit's days are the period's
         if isinstance(at, PeriodAnchor):
             at = Anchor.START if at is PeriodAnchor.START else Anchor.END
@@ -356,6 +371,8 @@ def _span(window: Window, asked: _Asked) -> Span:
 
 
 def _edge(edge: Edge | None, asked: _Asked) -> Edge | None:
+    if asked.ever:
+        return None
     if edge is None or asked.rows or not asked.counted or isinstance(edge.anchor, date):
         return edge
     if asked.period is not None:
