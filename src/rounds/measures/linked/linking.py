@@ -20,7 +20,7 @@ from rounds.measures.linked.covering import covers
 from rounds.measures.linked.entailment import entails
 from rounds.measures.linked.likeness import alike
 from rounds.measures.linked.quantities import Quantities
-from rounds.measures.linked.reading import Reader, Shape
+from rounds.measures.linked.reading import DENOMINATOR, ROLES, Reader, Shape
 from rounds.measures.linked.relations import Found, Relations, Why
 from rounds.measures.linked.spans import nested, overlapping, tiled
 from rounds.measures.periods import Period
@@ -45,6 +45,8 @@ class _Counted:
     role: str
     places: dict[str, dict[Period, int]] = field(default_factory=lambda: defaultdict(dict))
     """By records and period the first quantity of the first table that holds it."""
+    calendars: dict[str, dict[tuple[Period, ...], None]] = field(default_factory=lambda: defaultdict(dict))
+    """By records the periods of the tables that hold it."""
     periods: dict[str, int] = field(default_factory=dict)
     """By records a number for its periods, the same wherever they are."""
     whenever: Box
@@ -79,10 +81,11 @@ class _Linking:
         self._tiling: dict[tuple[int, int], list[tuple[tuple[Period, ...], Period]]] = {}
         self._lying: dict[tuple[_Which, int, int], list[tuple[Period, Period]]] = {}
         self._counted, versions = self._read(quantities)
-        numbers: dict[tuple[Period, ...], int] = {}
+        numbers: dict[object, int] = {}
         for one in self._counted:
             for records, places in one.places.items():
-                one.periods[records] = numbers.setdefault(tuple(places), len(numbers))
+                calendars = tuple(one.calendars[records])
+                one.periods[records] = numbers.setdefault((tuple(places), calendars), len(numbers))
             self._note_impossible(one)
         for parts, whole in covers([one.shape for one in self._counted]):
             self._covered([self._counted[part] for part in parts], self._counted[whole])
@@ -97,6 +100,7 @@ class _Linking:
         counted: list[_Counted] = []
         of_tables: dict[tuple[int, str], int] = {}
         by_measure: dict[tuple[str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+        not_first: dict[int, dict[Period, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         for table, role, period, number in quantities.slices():
             if (table, role) not in of_tables:
                 measure = quantities.tables[table].measure
@@ -116,10 +120,21 @@ class _Linking:
                 by_measure[measure.id, role][measure.version].add(place)
             one = counted[of_tables[table, role]]
             records = quantities.tables[table].records
+            one.calendars[records][quantities.tables[table].periods] = None
             first = one.places[records].setdefault(period, number)
             if first != number:
                 every = np.arange(cells_of(one.shape), dtype=np.int64)
                 self.found.add_up([first + every], [number + every])
+            not_first[table][period][role] = number
+            if role == DENOMINATOR and all(
+                counted[of_tables[table, each]].places[records][period] == number_of
+                for each, number_of in not_first[table][period].items()
+            ):
+                del not_first[table][period]
+        for table, periods in not_first.items():
+            # What is the same in several tables stands for all in what follows, and this is said of each.
+            own = contained(*(counted[of_tables[table, role]].shape for role in ROLES))
+            self.found.contain(own, *([numbers[role] for numbers in periods.values()] for role in ROLES))
         versions = {
             (min(a, b), max(a, b))
             for of in by_measure.values()
@@ -241,7 +256,11 @@ class _Linking:
         """Return the periods that are made up of others, each with these."""
         key = pieces.periods[records], whole.periods[records]
         if key not in self._tiling:
-            found = [(tiled(around, pieces.places[records]), around) for around in whole.places[records]]
+            found = [
+                (tiled(around, calendar), around)
+                for calendar in pieces.calendars[records]
+                for around in whole.places[records]
+            ]
             self._tiling[key] = [(some, around) for some, around in found if some]
         return self._tiling[key]
 

@@ -20,7 +20,7 @@ def tiled(whole: Period, pieces: Collection[Period]) -> tuple[Period, ...]:
 
     Args:
         whole: what is to be made up.
-        pieces: some, no two of which start on the same day.
+        pieces: those of one table, no two of which start on the same day.
     """
     starting = {piece.start: piece for piece in pieces if piece != whole}
     found: list[Period] = []
