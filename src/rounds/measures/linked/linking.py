@@ -7,7 +7,7 @@ have. Numbers that are the same in several tables are compared with others once.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, product
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from rounds.measures.linked.covering import covers
 from rounds.measures.linked.entailment import entails
 from rounds.measures.linked.likeness import alike
 from rounds.measures.linked.quantities import Quantities
-from rounds.measures.linked.reading import DENOMINATOR, ROLES, Reader, Shape
+from rounds.measures.linked.reading import DENOMINATOR, NUMERATOR, ROLES, Reader, Shape
 from rounds.measures.linked.relations import Found, Relations, Why
 from rounds.measures.linked.spans import nested, overlapping, tiled
 from rounds.measures.periods import Period
@@ -80,7 +80,10 @@ class _Linking:
         self._contained: dict[tuple[int, int], tuple[Pairs, tuple[Equal, ...]]] = {}
         self._tiling: dict[tuple[int, int], list[tuple[tuple[Period, ...], Period]]] = {}
         self._lying: dict[tuple[_Which, int, int], list[tuple[Period, Period]]] = {}
-        self._counted, versions = self._read(quantities)
+        self._counted: list[_Counted] = []
+        of_tables = self._read(quantities)
+        self._lay_out(quantities, of_tables)
+        versions = _versions(quantities, of_tables)
         numbers: dict[object, int] = {}
         for one in self._counted:
             for records, places in one.places.items():
@@ -94,58 +97,43 @@ class _Linking:
             if of_versions or a.shape.box.kind[0] == b.shape.box.kind[0]:
                 self._compare(a, b, of_versions=of_versions)
 
-    def _read(self, quantities: Quantities) -> tuple[list[_Counted], set[tuple[int, int]]]:
-        """Return what is counted, and which two are of two versions of one measure."""
+    def _read(self, quantities: Quantities) -> dict[tuple[int, str], int]:
+        """Read what is counted, and return the place of what each table counts as either number."""
         places: dict[Shape, int] = {}
-        counted: list[_Counted] = []
         of_tables: dict[tuple[int, str], int] = {}
-        by_measure: dict[tuple[str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-        not_first: dict[int, dict[Period, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+        for table, of in enumerate(quantities.tables):
+            for role in ROLES:
+                shape = self._reader.shape(of.measure, role)
+                place = of_tables[table, role] = places.setdefault(shape, len(self._counted))
+                if place == len(self._counted):
+                    whenever, lasting = self._reader.whenever(of.measure, role), _lasting(of.measure)
+                    new = _Counted(shape=shape, measure=of.measure, role=role, whenever=whenever, lasting=lasting)
+                    self._counted.append(new)
+                self._counted[place].calendars[of.records][of.periods] = None
+        return of_tables
+
+    def _lay_out(self, quantities: Quantities, of_tables: Mapping[tuple[int, str], int]) -> None:
+        """Note where everything is counted, and what is the same in several tables: the first stands for all."""
+        again: dict[int, dict[Period, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         for table, role, period, number in quantities.slices():
-            if (table, role) not in of_tables:
-                measure = quantities.tables[table].measure
-                shape = self._reader.shape(measure, role)
-                place = places.setdefault(shape, len(counted))
-                if place == len(counted):
-                    counted.append(
-                        _Counted(
-                            shape=shape,
-                            measure=measure,
-                            role=role,
-                            whenever=self._reader.whenever(measure, role),
-                            lasting=_lasting(measure),
-                        )
-                    )
-                of_tables[table, role] = place
-                by_measure[measure.id, role][measure.version].add(place)
-            one = counted[of_tables[table, role]]
-            records = quantities.tables[table].records
-            one.calendars[records][quantities.tables[table].periods] = None
-            first = one.places[records].setdefault(period, number)
+            one = self._counted[of_tables[table, role]]
+            first = one.places[quantities.tables[table].records].setdefault(period, number)
+            again[table][period][role] = number
             if first != number:
                 every = np.arange(cells_of(one.shape), dtype=np.int64)
                 self.found.add_up([first + every], [number + every])
-            not_first[table][period][role] = number
-            if role == DENOMINATOR and all(
-                counted[of_tables[table, each]].places[records][period] == number_of
-                for each, number_of in not_first[table][period].items()
-            ):
-                del not_first[table][period]
-        for table, periods in not_first.items():
-            # What is the same in several tables stands for all in what follows, and this is said of each.
-            own = contained(*(counted[of_tables[table, role]].shape for role in ROLES))
-            self.found.contain(own, *([numbers[role] for numbers in periods.values()] for role in ROLES))
-        versions = {
-            (min(a, b), max(a, b))
-            for of in by_measure.values()
-            for one, mine in of.items()
-            for other, theirs in of.items()
-            if one < other
-            for a in mine
-            for b in theirs
-            if a != b
-        }
-        return counted, versions
+        for table, periods in again.items():
+            numerator, denominator = (self._counted[of_tables[table, role]] for role in ROLES)
+            records = quantities.tables[table].records
+            # What stands for all is compared below; that a numerator lies in its denominator is said of every table.
+            some = [
+                numbers
+                for period, numbers in periods.items()
+                if numerator.places[records][period] != numbers[NUMERATOR]
+                or denominator.places[records][period] != numbers[DENOMINATOR]
+            ]
+            own = contained(numerator.shape, denominator.shape)
+            self.found.contain(own, [each[NUMERATOR] for each in some], [each[DENOMINATOR] for each in some])
 
     def _note_impossible(self, one: _Counted) -> None:
         """Note the cells that must be 0."""
@@ -292,6 +280,20 @@ def _in_a_longer_period(inner: Shape, outer: Shape) -> tuple[Pairs, tuple[Equal,
         other=np.concatenate([found.other, *(one.other for one in same)]),
     )
     return pairs, ()
+
+
+def _versions(quantities: Quantities, of_tables: Mapping[tuple[int, str], int]) -> set[tuple[int, int]]:
+    """Return the places of what two versions of one measure count as the same number."""
+    by_measure: dict[tuple[str, str], set[tuple[int, int]]] = defaultdict(set)
+    for (table, role), place in of_tables.items():
+        measure = quantities.tables[table].measure
+        by_measure[measure.id, role].add((measure.version, place))
+    return {
+        (min(a, b), max(a, b))
+        for some in by_measure.values()
+        for (one, a), (other, b) in combinations(some, 2)
+        if one != other and a != b
+    }
 
 
 def _may_follow(inner: _Counted, outer: _Counted) -> bool:
