@@ -93,7 +93,7 @@ def said(quantities: Quantities) -> set[str]:
         sides = sorted([" + ".join(sorted(names[a] for a in side)) or "0" for side in (one, other)])
         lines.add(" = ".join(sides))
     for (a, b), why in zip(found.overlapping.tolist(), found.why.tolist(), strict=True):
-        lines.add(f"{names[a]} ~ {names[b]}: {Why(why).name}")
+        lines.add(f"{' ~ '.join(sorted((names[a], names[b])))}: {Why(why).name}")
     return lines
 
 
@@ -357,3 +357,310 @@ def test_of_what_does_not_follow_nothing_is_said_for_certain(one: Criterion, oth
         return
     found = {numerators(one, other), numerators(other, one)}
     assert not any("<" in line or "=" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("stronger", "weaker"),
+    [
+        (Value(units=(8753,), low=5.0, high=6.0), Value(units=(8753, 9529), low=4.0)),
+        (Value(units=(8753,), low=5.0), Value(units=())),
+        (Value(units=(), low=5.0, low_included=False), Value(units=(), low=5.0)),
+        (Answer(codes=codes(7)), Answer(codes=codes(7, 8))),
+        (Marked(detail=Detail.TYPE, codes=codes(7)), Marked(detail=Detail.TYPE, codes=codes(7, 8))),
+        (
+            Lies(window=Window(first=Edge(anchor=date(2024, 2, 1)), last=None)),
+            Lies(window=EVER, touches=Touches.OVERLAPS),
+        ),
+        (Observed(), Observed(covers=Covers.ANY_DAY, window=days(-9, 9))),
+    ],
+)
+def test_one_thing_follows_from_another_of_a_row(stronger: Criterion, weaker: Criterion) -> None:
+    assert of_rows(stronger, weaker) == "a < b"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Value(units=(), low=5.0), Value(units=(8753,), low=4.0)),
+        (Value(units=(), low=5.0), Value(units=(), low=4.0, high=9.0)),
+        (Answer(codes=codes(7)), Marked(detail=Detail.TYPE, codes=codes(7))),
+        (Result(), Answer(codes=codes(7))),
+    ],
+)
+def test_of_rows_nothing_is_said_of_what_does_not_follow(one: Criterion, other: Criterion) -> None:
+    assert "<" not in of_rows(one, other) + of_rows(other, one)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "contained"),
+    [
+        (codes(1, descendants=True), codes(1, 2, descendants=True), True),
+        (codes(1, descendants=True, excluded=(5, 6)), codes(1, descendants=True, excluded=(5,)), True),
+        (codes(1, descendants=True, excluded=(5,)), codes(1, descendants=True, excluded=(6,)), False),
+        (codes(1), codes(1, descendants=True), True),
+        (codes(1), codes(1, descendants=True, excluded=(5,)), False),
+        (codes(1, descendants=True), codes(1, 2), False),
+        (codes(1, 2, excluded=(2,)), codes(1, 3), True),
+    ],
+)
+def test_a_code_list_lies_in_another_whatever_the_vocabulary(inner: CodeList, outer: CodeList, contained: bool) -> None:
+    a, b = (Has(events=Events(table=EventTable.CONDITION_OCCURRENCE, codes=one)) for one in (inner, outer))
+    assert (numerators(a, b) == "a < b") is contained
+
+
+def test_a_score_of_a_person_reaches_more_and_less() -> None:
+    of = (
+        Graded(given=(Given(points=2, to=had(1)), Given(points=1, to=had(2)))),
+        Graded(given=(Given(points=1, to=had(3)),)),
+    )
+    high, low = (Reaches(title=title, of=of, at_least=least) for title, least in (("One", 3), ("Other", 2)))
+    assert numerators(high, low) == "a < b"
+    assert numerators(replace(high, at_least=2), low) == "a = b"
+
+
+def ethnicity(
+    *levels: tuple[str, tuple[str, ...]], by: Stratum = Stratum.ETHNICITY, attribute: Attribute = Attribute.RACE
+) -> Grouping:
+    return Grouping(
+        id=f"by-{len(levels)}",
+        version=1,
+        title="Groups",
+        by=by,
+        attribute=attribute,
+        named=tuple(level for level, _ in levels),
+        values=tuple(sorted((value, level) for level, some in levels for value in some)),
+    )
+
+
+FINE = ethnicity(("one", ("1",)), ("two", ("2",)), ("three", ("3",)))
+COARSE = ethnicity(("one or two", ("1", "2")))
+
+
+def test_a_coarse_grouping_adds_up_the_levels_of_a_fine_one() -> None:
+    fine, coarse = (people(had(1), strata=(Stratum.ETHNICITY,), groupings=(one,)) for one in (FINE, COARSE))
+    found = said(tables(fine, coarse))
+    assert {"a.d[one] + a.d[two] = b.d[one or two]", "a.d[three] + a.d[unknown] = b.d[unknown]"} <= found
+    asked = people(had(1), who=InGroup(grouping=COARSE, among=("one or two",)))
+    assert "a.d[one] + a.d[two] = b.d" in said(tables(fine, asked))
+
+
+def test_two_groupings_of_one_column_are_compared_whatever_they_are_of() -> None:
+    area = ethnicity(("A", ("E1", "E2")), by=Stratum.AREA, attribute=Attribute.AREA_CODE)
+    deprived = ethnicity(("1", ("E1",)), ("2", ("E2",)), by=Stratum.DEPRIVATION, attribute=Attribute.AREA_CODE)
+    found = said(
+        tables(
+            people(had(1), strata=(Stratum.AREA,), groupings=(area,)),
+            people(had(1), strata=(Stratum.DEPRIVATION,), groupings=(deprived,)),
+        )
+    )
+    assert "a.d[A] = b.d[1] + b.d[2]" in found
+
+
+def test_groupings_that_cut_across_each_other_agree_only_as_a_whole() -> None:
+    other = ethnicity(("two or three", ("2", "3")))
+    fine, across = (people(had(1), strata=(Stratum.ETHNICITY,), groupings=(one,)) for one in (COARSE, other))
+    found = said(tables(fine, across))
+    assert "a.d[one or two] + a.d[unknown] = b.d[two or three] + b.d[unknown]" in found
+    assert sum(" = " in line and "a.d" in line for line in found) == 1
+
+
+def test_a_visit_at_two_places_may_be_of_a_coarse_level_and_of_no_fine_one() -> None:
+    fine = ethnicity(("one", ("1",)), ("two", ("2",)), by=Stratum.CARE_SITE, attribute=Attribute.CARE_SITE_NAME)
+    coarse = ethnicity(("both", ("1", "2")), by=Stratum.CARE_SITE, attribute=Attribute.CARE_SITE_NAME)
+    split = [(Stratum.CARE_SITE,), (Stratum.CARE_SITE,)]
+    of_rows = [visits(had(1), strata=by, groupings=(one,)) for by, one in zip(split, (fine, coarse), strict=True)]
+    found = said(tables(*of_rows))
+    assert "a.d[one] < b.d[both]" not in found
+    assert "a.d[one] + a.d[two] = b.d[both]" not in found
+    assert "a.d[one] ~ b.d[both]: ALIKE" in found
+    assert "a.d[one] + a.d[two] + a.d[unknown] = b.d[both] + b.d[unknown]" in found
+    of_people = [people(had(1), strata=by, groupings=(one,)) for by, one in zip(split, (fine, coarse), strict=True)]
+    assert "a.d[one] + a.d[two] = b.d[both]" in said(tables(*of_people))
+
+
+def test_what_a_site_says_itself_is_the_same_by_name_only() -> None:
+    held = replace(FINE, held_by_site=True)
+    other = replace(held, id="another")
+    by = {"strata": (Stratum.ETHNICITY,)}
+    assert "a.d[one] = b.d[one]" in said(
+        tables(people(had(1), groupings=(held,), **by), people(had(1), groupings=(held,), **by))
+    )
+    assert "a.d[one] = b.d[one]" not in said(
+        tables(people(had(1), groupings=(held,), **by), people(had(1), groupings=(other,), **by))
+    )
+
+
+def test_first_ever_events_lie_in_all_and_months_of_them_add_up() -> None:
+    first, every = (visits(had(1), counted=rows(3, first=one)) for one in (True, False))
+    assert {"a.d < b.d", "a.n < b.n"} <= between(first, every)
+    wider = visits(had(1), counted=rows(3, 4, first=True))
+    assert not any("a.d" in line and "b.d" in line and "~" not in line for line in between(first, wider))
+    found = said(tables(replace(first, grain=Grain.MONTH), first, last=LAST))
+    assert " + ".join(f"a.d{month:02}" for month in range(1, 13)) + " = b.d" in found
+
+
+def test_what_is_asked_before_the_first_is_chosen_is_not_what_is_asked_after() -> None:
+    before = visits(had(1), counted=rows(3, first=True, where=Sex(among=("male",))))
+    after = visits(had(1), counted=rows(3, first=True), who=Sex(among=("male",)))
+    assert not any("a.d" in line and "b.d" in line and "~" not in line for line in between(before, after))
+    plain = [visits(had(1), counted=rows(3, where=Observed())), visits(had(1), counted=rows(3), who=Observed())]
+    assert between(*plain) == {"a.d = b.d", "a.n = b.n"}
+
+
+def test_visits_are_counted_on_one_day_or_another() -> None:
+    starting, ending = visits(had(1)), visits(had(1), on=Anchor.END)
+    assert between(starting, ending) == {"a.d ~ b.d: ALIKE", "a.n ~ b.n: ALIKE"}
+
+
+def test_a_row_that_goes_on_is_another_row() -> None:
+    counted = rows(3, without_end=Extent.ON_AND_ON)
+    found = between(visits(had(1), counted=rows(3)), visits(had(1), counted=counted))
+    assert found == {"a.d ~ b.d: ALIKE", "a.n ~ b.n: ALIKE"}
+
+
+def test_a_visit_that_is_asked_about_the_period_is_another_in_each() -> None:
+    asked = Lies(window=Window(first=None, last=Edge(anchor=PeriodAnchor.END, days=-30)))
+    months, quarter = (visits(had(1), who=asked, grain=grain) for grain in (Grain.MONTH, Grain.QUARTER))
+    found = said(tables(months, quarter, last=date(2024, 3, 31)))
+    assert not any(" = " in line for line in found)
+    assert "a.d01 < b.d" in found  # who came 30 days before the end of January came 30 days before that of March
+
+
+def test_of_a_person_the_period_is_the_unit() -> None:
+    named = had(1, window=Window(first=Edge(anchor=PeriodAnchor.START), last=Edge(anchor=PeriodAnchor.END)))
+    assert numerators(named, had(1)) == "a = b"
+    assert between(visits(named), visits(had(1))) == {"a.d = b.d", "b.n < a.d", "a.n ~ b.n: ALIKE"}
+
+
+def test_windows_of_different_months_are_compared_by_their_days() -> None:
+    a_year = Window(first=Edge(anchor=Anchor.END, months=-12, days=1), last=Edge(anchor=Anchor.END))
+    months, quarter = (people(had(1, window=a_year), grain=grain) for grain in (Grain.MONTH, Grain.QUARTER))
+    found = said(tables(months, quarter, last=date(2024, 3, 31)))
+    assert "a.n03 < b.n" in found
+    assert "a.n01 < b.n" not in found  # what was eleven months before January is too long before the end of March
+
+
+def test_nights_of_the_same_stays_are_equal_and_add_up() -> None:
+    assert between(nights(), nights(events=rows(2))) == {"a.d = b.d"}
+    found = said(tables(nights(grain=Grain.MONTH), nights(grain=Grain.QUARTER), last=date(2024, 3, 31)))
+    assert "a.d01 + a.d02 + a.d03 = b.d" in found
+    assert "a.n01 < b.n" in found
+    assert not any("=" in line and ".n" in line for line in found)  # of one person at most so many count in a period
+    some = between(nights(Sex(among=("male",))), nights(most_each=3))
+    assert {"a.d < b.d", "a.n ~ b.n: ALIKE"} <= some
+
+
+def test_nights_of_people_of_an_age_do_not_add_up_over_years() -> None:
+    old = Age(low=80)
+    found = said(tables(nights(old, grain=Grain.MONTH), nights(old, grain=Grain.YEAR)))
+    assert " + ".join(f"a.d{month:02}" for month in range(1, 13)) + " = b.d" in found
+    of_birthday = replace(old, by=AgeBy.BIRTHDAY)
+    found = said(tables(nights(of_birthday, grain=Grain.MONTH), nights(of_birthday, grain=Grain.YEAR)))
+    assert not any(" = " in line for line in found)
+
+
+PEOPLE, STAYS = People(), Rows(
+    events=Events(table=EventTable.VISIT_OCCURRENCE, codes=None, without_end=Extent.ON_AND_ON)
+)  # fmt: skip
+FOUND = FoundValue(rows=Has(events=rows(1, table=EventTable.MEASUREMENT, where=Value(units=()))), take=Take.HIGHEST)
+
+
+def test_a_mean_of_all_has_the_denominator_of_a_proportion() -> None:
+    assert "a.d = b.d" in between(mean(HowMany(rows=had(1)), PEOPLE), people(had(1)))
+    assert "a.d = b.d" in between(mean(FOUND, PEOPLE, if_missing=0.0), people(had(1)))
+    assert "a.d < b.d" in between(mean(FOUND, PEOPLE), people(had(1)))
+
+
+def test_sums_of_a_mean_are_tied_where_each_adds_the_same() -> None:
+    men = mean(FOUND, PEOPLE, Sex(among=("male",)))
+    assert {"a.n < b.n", "a.d < b.d"} <= between(men, mean(FOUND, PEOPLE))
+    assert "a.n ~ b.n: ALIKE" in between(mean(FOUND, PEOPLE), mean(FOUND, PEOPLE, high=20.0))
+    assert not any("a.n <" in line for line in said(tables(men)))
+
+
+def test_a_persons_first_stays_are_others_in_other_periods_and_of_others() -> None:
+    of_stays = [mean(Nights(), STAYS, most_each=2, grain=grain) for grain in (Grain.MONTH, Grain.QUARTER)]
+    found = said(tables(*of_stays, last=date(2024, 3, 31)))
+    assert not any(" = " in line or "<" in line for line in found)
+    found = between(mean(Nights(), STAYS, most_each=2), mean(Nights(), STAYS, Sex(among=("male",)), most_each=2))
+    assert not any("<" in line for line in found)
+    plain = visits(had(1), counted=STAYS.events)  # type: ignore[arg-type]  # they are events
+    assert "a.d < b.d" in between(mean(Nights(), STAYS, most_each=2), plain)
+
+
+def test_a_value_of_a_row_is_its_own() -> None:
+    measured = Rows(events=rows(1, table=EventTable.MEASUREMENT, where=Value(units=())))
+    assert "a.n = b.n" in between(mean(OwnValue(), measured), mean(OwnValue(), measured))
+
+
+def test_published_counts_are_tied_to_nothing_but_their_own() -> None:
+    question = PublishedQuestion(numerator="Seen late.", denominator="Seen.")
+    assert said(tables(make_measure(question), make_measure(question))) == OWN
+
+
+def test_versions_that_are_not_proved_to_be_tied_overlap() -> None:
+    old = replace(people(had(1)), id="one")
+    new = replace(people(had(2), who=had(3)), id="one", version=2)
+    assert between(old, new) == {"b.d < a.d", "b.n < a.d", "a.n ~ b.n: VERSIONS"}
+
+
+def test_questions_of_other_windows_or_lists_overlap() -> None:
+    assert numerators(had(1, window=days(-180, 0)), had(1, window=days(-90, 10))) == "a ~ b: ALIKE"
+    assert numerators(Has(events=rows(1, 2, first=True)), Has(events=rows(1, 2, 3, first=True))) == "a ~ b: ALIKE"
+    assert numerators(Age(low=16, high=60), Age(low=18, high=64)) == "a ~ b: ALIKE"
+    assert numerators(had(1), had(2)) == ""
+    assert numerators(Age(low=16, high=60), Age(low=61)) == ""
+
+
+def test_all_dates_up_to_another_last_day_are_nested() -> None:
+    asked = people(had(1), grain=Grain.ALL)
+    periods = [asked.periods(first=FIRST, last=last) for last in (date(2024, 11, 30), LAST)]
+    two = Quantities(tables=tuple(Table(measure=asked, periods=one) for one in periods))
+    assert {"a.d < b.d", "a.n < b.n"} <= said(two)
+    unsure = people(had(1, choose=Choose.LAST, provided=Age(low=60)), grain=Grain.ALL)
+    of_unsure = Quantities(tables=tuple(Table(measure=unsure, periods=one) for one in periods))
+    assert "a.n ~ b.n: PERIODS" in said(of_unsure)
+    assert "a.n < b.n" not in said(of_unsure)
+
+
+def test_numbers_of_other_records_are_tied_by_nothing_certain() -> None:
+    asked = people(had(1))
+    periods = asked.periods(first=FIRST, last=LAST)
+    two = Quantities(
+        tables=tuple(Table(measure=asked, periods=periods, records=records) for records in ("before", "after"))
+    )
+    assert said(two) - OWN == {"a.d ~ b.d: RECORDS", "a.n ~ b.n: RECORDS", "a.n ~ b.d: RECORDS", "a.d ~ b.n: RECORDS"}
+
+
+def test_only_what_is_known_is_related() -> None:
+    asked = tables(people(had(1), strata=(Stratum.SEX,)), people(had(1)))
+    found = relations(asked)
+    known = np.ones(len(asked), dtype=bool)
+    known[asked.number(table=0, role="denominator", period=asked.tables[0].periods[0], levels=("male",))] = False
+    left = found.among(known)
+    assert isinstance(left, Relations)
+    assert [len(one) + len(other) for one, other in left.sums()] == [4]
+    assert len(left.contained) == len(found.contained) - 2
+    assert found.among(np.ones(len(asked), dtype=bool)).sum_members.tolist() == found.sum_members.tolist()
+
+
+def test_quantities_are_numbered_as_their_frames_say() -> None:
+    asked = tables(people(had(1), strata=(Stratum.SEX, Stratum.AGE_BAND), grain=Grain.MONTH), people(had(2)))
+    assert len(asked) == 12 * 2 * 15 + 2
+    for place, table in enumerate(asked.tables):
+        for number, role, start, *levels in asked.frame(place).iter_rows():
+            period = next(one for one in table.periods if one.start == start)
+            assert asked.number(table=place, role=role, period=period, levels=tuple(levels)) == number
+
+
+def test_a_table_names_its_periods_in_order() -> None:
+    asked = people(had(1), grain=Grain.MONTH)
+    months = asked.periods(first=FIRST, last=LAST)
+    with pytest.raises(ValueError, match="in order of their first day"):
+        Table(measure=asked, periods=months[::-1])
+    with pytest.raises(ValueError, match="each once"):
+        Table(measure=asked, periods=())
+
+
+def test_why_is_said_in_words() -> None:
+    assert {why.words for why in Why} == {why.words for why in Why if why.words}

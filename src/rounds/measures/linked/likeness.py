@@ -12,6 +12,7 @@ from rounds.measures.linked.conditions import (
     SomeOf,
     Trait,
 )
+from rounds.measures.linked.reading import Shape
 
 _SHARED: Final = 0.5
 """Two lists of codes are alike if of all their codes they share so many."""
@@ -20,8 +21,8 @@ _SHARED: Final = 0.5
 def alike(one: Box, other: Box) -> bool:
     """Say whether two boxes differ only in windows, limits, lists or how the same things are asked.
 
-    At most one limit of either may have nothing like it in the other. Boxes that cannot have a unit in common are not
-    alike.
+    If something is changed, one limit may have nothing like it in the other. Boxes that cannot
+    have a unit in common are not alike.
     """
     if one.empty or other.empty or not _kinds(one.kind, other.kind):
         return False
@@ -30,6 +31,8 @@ def alike(one: Box, other: Box) -> bool:
         return False
     left = [trait for trait in mine if trait not in theirs]
     right = [trait for trait in theirs if trait not in mine]
+    changed = sum(mine[trait] != theirs[trait] for trait in mine.keys() & theirs.keys())
+    changed += one.kind != other.kind and one.kind[0] != "rows"
     unmatched = 0
     for trait in left:
         match = next((found for found in right if _traits(trait, found) and mine[trait] & theirs[found]), None)
@@ -37,7 +40,19 @@ def alike(one: Box, other: Box) -> bool:
             unmatched += 1
         else:
             right.remove(match)
-    return unmatched + len(right) <= 1
+            changed += 1
+    unmatched += len(right)
+    # With one limit more and nothing changed the one is a part of the other, and may be a small one.
+    return unmatched == 0 or (unmatched == 1 and changed > 0)
+
+
+def cut_otherwise(one: Shape, other: Shape) -> bool:
+    """Say whether two tables are parted by places in two ways that values alone do not bring together.
+
+    Who is at two places may be of one level in the one and of none in the other.
+    """
+    mine, theirs = ({trait for trait, _ in shape.levels if trait[0] == "level"} for shape in (one, other))
+    return bool(mine ^ theirs) and bool(mine) and bool(theirs)
 
 
 def _kinds(one: tuple[object, ...], other: tuple[object, ...]) -> bool:

@@ -18,7 +18,7 @@ from rounds.measures.linked.cells import NO_PAIRS, Equal, Pairs, cells_of, conta
 from rounds.measures.linked.conditions import Box
 from rounds.measures.linked.covering import covers
 from rounds.measures.linked.entailment import entails
-from rounds.measures.linked.likeness import alike
+from rounds.measures.linked.likeness import alike, cut_otherwise
 from rounds.measures.linked.quantities import Quantities
 from rounds.measures.linked.reading import DENOMINATOR, NUMERATOR, ROLES, Reader, Shape
 from rounds.measures.linked.relations import Found, Relations, Why
@@ -175,6 +175,8 @@ class _Linking:
                 self.found.contain(one_in_other, starts_a, starts_b)
                 self.found.contain(other_in_one, starts_b, starts_a)
                 self.found.equate(sets, [[start] for start in starts_a], starts_b)
+                if like and cut_otherwise(a.shape, b.shape):
+                    self.found.overlap(touch, starts_a, starts_b, Why.ALIKE)
             else:
                 self.found.overlap(touch, starts_a, starts_b, Why.VERSIONS if of_versions else Why.ALIKE)
 
