@@ -174,6 +174,19 @@ def test_ages_that_meet_are_the_whole() -> None:
     assert "a.d + b.d + c.d = d.d" in said(tables(*three, people(had(1))))
 
 
+def test_ages_that_overlap_or_leave_a_gap_are_not_the_whole() -> None:
+    for first, last in ((60, 17), (66, 17)):
+        three = [people(had(1), who=age) for age in (Age(low=18, high=64), Age(low=first), Age(high=last))]
+        assert not any("+" in line for line in said(tables(*three, people(had(1)))))
+
+
+def test_bands_that_are_cut_are_not_those_of_all() -> None:
+    some = people(had(1), who=Age(low=20, high=64), strata=(Stratum.AGE_BAND,))
+    found = said(tables(some, people(had(1), strata=(Stratum.AGE_BAND,))))
+    assert {"a.d[40-59] = b.d[40-59]", "a.d[18-39] < b.d[18-39]", "0 = a.d[80+]"} <= found
+    assert not any("a.d[18-39]" in line or "b.d[18-39]" in line for line in found if "=" in line)
+
+
 def test_levels_add_up_to_margins() -> None:
     found = said(tables(people(had(1), strata=(Stratum.AGE_BAND, Stratum.SEX)), people(had(1), strata=(Stratum.SEX,))))
     ages = ("0-17", "18-39", "40-59", "60-79", "80+")
@@ -289,6 +302,9 @@ def test_who_is_observed_every_day_is_observed_on_any(observed: ObservedOn, with
     assert {one for one, found in some.items() if "a.d < b.d" in found} == within
 
 
+SHORTER = Window(first=Edge(anchor=Anchor.START, days=30), last=Edge(anchor=Anchor.END, days=-30))
+"""It holds no day where what it is laid on is short."""
+
 HALF_YEAR, YEAR = days(-180, 0), days(-365, 0)
 
 
@@ -345,6 +361,8 @@ def test_one_criterion_follows_from_another(stronger: Criterion, weaker: Criteri
         ),
         (had(1, distinct=Distinct.CODES, at_least=2), had(1, distinct=Distinct.DAYS, at_least=2)),
         (Age(low=18, at=Anchor.START), Age(low=18, at=Anchor.END)),
+        (Observed(window=THROUGHOUT), Observed(window=SHORTER)),
+        (Observed(window=THROUGHOUT), Observed(window=SHORTER, covers=Covers.ANY_DAY)),
         (Age(low=18, by=AgeBy.YEAR), Age(low=18, by=AgeBy.BIRTHDAY)),
         (Age(low=-3, high=5), Age(low=-3, high=6)),
         (AnyOf(of=(had(1), had(2))), AnyOf(of=(had(1), had(3)))),
@@ -530,6 +548,11 @@ def test_of_a_person_the_period_is_the_unit() -> None:
     named = had(1, window=Window(first=Edge(anchor=PeriodAnchor.START), last=Edge(anchor=PeriodAnchor.END)))
     assert numerators(named, had(1)) == "a = b"
     assert between(visits(named), visits(had(1))) == {"a.d = b.d", "b.n < a.d", "a.n ~ b.n: ALIKE"}
+
+
+def test_what_happened_in_the_same_visit_happened() -> None:
+    same, any_visit = (visits(had(1, same_visit=one)) for one in (True, False))
+    assert between(same, any_visit) == {"a.d = b.d", "a.n < b.n", "b.n < a.d"}
 
 
 def test_windows_of_different_months_are_compared_by_their_days() -> None:
