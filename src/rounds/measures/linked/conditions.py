@@ -230,3 +230,14 @@ def every(limits: Iterable[tuple[Trait, int]]) -> Limits:
 def both(one: Limits, other: Limits) -> Limits:
     """Return limits met by whatever meets those of either."""
     return every([*one, *other])
+
+
+def frozen(part: object) -> object:
+    """Return a meaning as a value that can be a key."""
+    match part:
+        case dict():
+            return tuple(sorted((name, frozen(value)) for name, value in part.items()))
+        case list() | tuple():
+            return tuple(frozen(one) for one in part)
+        case _:
+            return part

@@ -2,21 +2,18 @@
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import assert_never
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
-from rounds.measures.choices import AgeBy, Choose, Covers
+from rounds.measures.choices import Choose, Covers
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
 from rounds.measures.definitions import Measure
-from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.in_period import asked_apart
 from rounds.measures.linked.conditions import (
-    ANYTHING,
     NOT_SO,
     SEX,
     SO,
@@ -32,21 +29,20 @@ from rounds.measures.linked.conditions import (
     Measured,
     Points,
     SomeOf,
-    Span,
     Trait,
     WithAmount,
     WithResult,
-    age_trait,
-    ages,
     both,
     every,
+    frozen,
     opaque,
 )
+from rounds.measures.linked.laying import Asked, age_limit, span
+from rounds.measures.linked.places import BANDS, SEXES, Places, of_levels
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, PublishedQuestion, RecordsQuestion, Rows
-from rounds.measures.strata import AGE_BANDS, LEVELS, UNKNOWN, Stratum
+from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
-from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
 ROLES = (NUMERATOR, DENOMINATOR)
@@ -63,26 +59,11 @@ class Shape:
     levels: Levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """Of what a criterion is asked."""
-
-    rows: bool
-    """A row, and not a person in a period."""
-    counted: bool = False
-    """That which the measure counts, and not a row that is looked for."""
-    period: Period | None = None
-    """Of which period its days are put in."""
-    ever: bool = False
-    """Windows that are laid on it are opened, and its ages are left out."""
-
-
 class Reader:
     """Reads measures that are to be compared with one another: values of attributes have the same bits in all."""
 
     def __init__(self) -> None:
-        self._bits: dict[Attribute, dict[str, int]] = {}
-        self._levels: dict[Grouping, tuple[int, ...]] = {}
+        self._places = Places()
 
     def shape(self, measure: Measure, role: str, period: Period | None = None) -> Shape:
         """Return what a number of a measure counts.
@@ -100,7 +81,7 @@ class Reader:
             return Shape(Box(kind, frozenset(of.items())), ())
         if period is not None:
             ((question, _),) = asked_apart(question, (period,))
-        asked = _Asked(rows=isinstance(question.unit, Rows), counted=True, period=period)
+        asked = Asked(rows=isinstance(question.unit, Rows), counted=True, period=period)
         return Shape(self._box(question, role, asked), self._strata(measure, asked))
 
     def whenever(self, measure: Measure, role: str) -> Box:
@@ -111,9 +92,9 @@ class Reader:
         question = measure.question
         if isinstance(question, PublishedQuestion):
             return self.shape(measure, role).box
-        return self._box(question, role, _Asked(rows=isinstance(question.unit, Rows), counted=True, ever=True))
+        return self._box(question, role, Asked(rows=isinstance(question.unit, Rows), counted=True, ever=True))
 
-    def _box(self, question: RecordsQuestion, role: str, asked: _Asked) -> Box:
+    def _box(self, question: RecordsQuestion, role: str, asked: Asked) -> Box:
         limits = self._together(question.who, asked)
         match question.unit:
             case People(criterion=observed):
@@ -137,7 +118,7 @@ class Reader:
             limits = both(limits, self._together(question.met, asked))
         return Box(kind, limits)
 
-    def _mean(self, amount: Amount, role: str, units: Box, asked: _Asked) -> Box:
+    def _mean(self, amount: Amount, role: str, units: Box, asked: Asked) -> Box:
         quantity = self._quantity(amount, asked)
         limits = units.limits
         if amount.if_missing is None and not isinstance(amount.of, HowMany):
@@ -151,7 +132,7 @@ class Reader:
         steps = (amount.low, amount.high, amount.step, amount.if_missing)
         return Box(("steps", units.kind, quantity, *steps), limits)
 
-    def _quantity(self, amount: Amount, asked: _Asked) -> tuple[object, ...]:
+    def _quantity(self, amount: Amount, asked: Asked) -> tuple[object, ...]:
         match amount.of:
             case Nights() | OwnValue():
                 return (type(amount.of).__name__,)
@@ -164,10 +145,10 @@ class Reader:
 
     def _rows(self, events: Events | Scored) -> Box:
         """Return the rows that are meant."""
-        asked = _Asked(rows=True)
+        asked = Asked(rows=True)
         limits = self._together(events.where, asked)
         if isinstance(events, Scored):
-            kind: tuple[object, ...] = ("rows", _frozen(events.score.meaning))
+            kind: tuple[object, ...] = ("rows", frozen(events.score.meaning))
         else:
             kind = ("rows", events.table, events.without_end)
             if events.codes is not None:
@@ -176,11 +157,11 @@ class Reader:
             limits = both(limits, frozenset({(opaque(First(of=Box(kind, limits))), SO)}))
         return Box(kind, limits)
 
-    def _together(self, criterion: Criterion | None, asked: _Asked) -> Limits:
+    def _together(self, criterion: Criterion | None, asked: Asked) -> Limits:
         """Return the limits that a unit meets if and only if it meets a criterion."""
         return every(self._limits(criterion, asked)) if criterion is not None else frozenset()
 
-    def _limits(self, criterion: Criterion, asked: _Asked) -> Iterator[tuple[Trait, int]]:
+    def _limits(self, criterion: Criterion, asked: Asked) -> Iterator[tuple[Trait, int]]:
         match criterion:
             case AllOf(of=several):
                 for one in several:
@@ -200,18 +181,20 @@ class Reader:
             case _:
                 yield self._limit(criterion, asked)
 
-    def _limit(self, criterion: Criterion, asked: _Asked) -> tuple[Trait, int]:  # noqa: PLR0912  one for each kind
+    def _limit(self, criterion: Criterion, asked: Asked) -> tuple[Trait, int]:  # noqa: PLR0912  one for each kind
         match criterion:
             case Age():
-                return _age(criterion, asked)
+                return age_limit(criterion, asked)
             case Sex(among=among):
-                return SEX, _of_levels(_SEXES, LEVELS[Stratum.SEX], among)
+                return SEX, of_levels(SEXES, LEVELS[Stratum.SEX], among)
             case InGroup(grouping=grouping, among=among):
-                return self._grouped(grouping, asked), _of_levels(self._values(grouping, asked), grouping.levels, among)
+                return self._places.trait(grouping, asked), of_levels(
+                    self._places.values(grouping, asked), grouping.levels, among
+                )
             case Observed(window=window, covers=covers):
-                span = _span(window, asked)
-                one_day = span[0] is not None and span[0] == span[1]
-                return opaque(Covered(window=span, covers=Covers.EVERY_DAY if one_day else covers)), SO
+                days = span(window, asked)
+                one_day = days[0] is not None and days[0] == days[1]
+                return opaque(Covered(window=days, covers=Covers.EVERY_DAY if one_day else covers)), SO
             case Value():
                 return opaque(_measured(criterion)), SO
             case Answer(codes=codes):
@@ -221,7 +204,7 @@ class Reader:
             case Result():
                 return opaque(WithResult()), SO
             case Lies(window=window, touches=touches):
-                return opaque(Lying(window=_span(window, asked), touches=touches)), SO
+                return opaque(Lying(window=span(window, asked), touches=touches)), SO
             case Has():
                 return opaque(self._looked(criterion, asked)), SO
             case Reaches():
@@ -235,13 +218,13 @@ class Reader:
             case _:
                 assert_never(criterion)  # a new criterion must say here what it limits
 
-    def _looked(self, had: Has, asked: _Asked) -> Looked:
+    def _looked(self, had: Has, asked: Asked) -> Looked:
         found = self._rows(had.events)
-        provided = self._together(had.provided, _Asked(rows=True))
+        provided = self._together(had.provided, Asked(rows=True))
         return Looked(
             rows=Box(found.kind, both(found.limits, provided)),
             chosen_among=None if had.choose is Choose.ANY else found,
-            window=_span(had.window, asked),
+            window=span(had.window, asked),
             touches=had.touches,
             at_least=had.at_least,
             distinct=had.distinct,
@@ -250,41 +233,19 @@ class Reader:
             same_visit=had.same_visit,
         )
 
-    def _strata(self, measure: Measure, asked: _Asked) -> Levels:
+    def _strata(self, measure: Measure, asked: Asked) -> Levels:
         groupings = {grouping.by: grouping for grouping in measure.groupings}
         found: list[tuple[Trait, tuple[int, ...]]] = []
         for stratum in measure.strata:
             if stratum is Stratum.AGE_BAND:
-                trait, _ = _age(Age(low=0), asked)
-                found.append((trait, _BANDS))
+                trait, _ = age_limit(Age(low=0), asked)
+                found.append((trait, BANDS))
             elif stratum is Stratum.SEX:
-                found.append((SEX, _SEXES))
+                found.append((SEX, SEXES))
             else:
                 grouping = groupings[stratum]
-                found.append((self._grouped(grouping, asked), self._values(grouping, asked)))
+                found.append((self._places.trait(grouping, asked), self._places.values(grouping, asked)))
         return tuple(found)
-
-    def _grouped(self, grouping: Grouping, asked: _Asked) -> Trait:
-        if _by_value(grouping, asked):
-            return ("holds", grouping.attribute)
-        return ("level", asked.rows, _frozen(grouping.meaning))
-
-    def _values(self, grouping: Grouping, asked: _Asked) -> tuple[int, ...]:
-        """Return for each level which values belong to it; unknown is every other."""
-        if not _by_value(grouping, asked):
-            named = [1 << place for place in range(len(grouping.named))]
-            return (*named, ~sum(named))
-        if grouping not in self._levels:
-            bits = self._bits.setdefault(grouping.attribute, {})
-            places: dict[str, list[int]] = {level: [] for level in grouping.named}
-            for value, level in grouping.values or ():
-                places[level].append(bits.setdefault(value, len(bits)))
-            of_levels = [_with_bits(places[level]) for level in grouping.named]
-            all_named = 0
-            for one in of_levels:
-                all_named |= one
-            self._levels[grouping] = (*of_levels, ~all_named)
-        return self._levels[grouping]
 
 
 def coded(codes: CodeList | Cohort) -> Coded:
@@ -295,38 +256,6 @@ def coded(codes: CodeList | Cohort) -> Coded:
     if codes.descendants:
         return Coded(concepts=named, descendants=True, excluded=left_out)
     return Coded(concepts=named - left_out)
-
-
-_BANDS = tuple(
-    ages(None if place == 0 else low, None if place == len(AGE_BANDS) - 1 else high) or 0
-    for place, (_, low, high) in enumerate(AGE_BANDS)
-)
-_SEXES = tuple(~0b11 if level == UNKNOWN else 1 << place for place, level in enumerate(LEVELS[Stratum.SEX]))
-
-
-def _by_value(grouping: Grouping, asked: _Asked) -> bool:
-    """Say whether somebody has one value, so that levels of two groupings can be compared by their values.
-
-    A visit or a stay whose number stands in several rows may be at several places: of one level in a grouping in which
-    these are together, and unknown in another.
-    """
-    of_place = asked.rows and grouping.by in (Stratum.CARE_SITE, Stratum.WARD)
-    return grouping.values is not None and not grouping.held_by_site and not of_place
-
-
-def _with_bits(places: Iterable[int]) -> int:
-    several = list(places)
-    packed = bytearray(max(several, default=0) // 8 + 1)
-    for place in several:
-        packed[place // 8] |= 1 << (place % 8)
-    return int.from_bytes(packed, "little")
-
-
-def _of_levels(values: tuple[int, ...], levels: tuple[str, ...], among: tuple[str, ...]) -> int:
-    found = 0
-    for level in among:
-        found |= values[levels.index(level)]
-    return found
 
 
 def _some(several: list[Limits], at_least: int) -> Iterator[tuple[Trait, int]]:
@@ -350,40 +279,6 @@ def _contrary(limits: Limits) -> Iterator[tuple[Trait, int]]:
     yield opaque(SomeOf(of=frozenset({(limits, 1)}), at_least=1)), NOT_SO
 
 
-def _age(age: Age, asked: _Asked) -> tuple[Trait, int]:
-    at = age.at
-    if asked.ever:
-        return age_trait(age.by, None), ANYTHING
-    if asked.counted and not asked.rows:  # of a person in a period the unit's days are the period's
-        if isinstance(at, PeriodAnchor):
-            at = Anchor.START if at is PeriodAnchor.START else Anchor.END
-        if isinstance(at, Anchor) and asked.period is not None:
-            at = asked.period.start if at is Anchor.START else asked.period.end
-    on = at.year if isinstance(at, date) and age.by is AgeBy.YEAR else at
-    allowed = ages(age.low, age.high)
-    if allowed is None:
-        return age_trait((age.by, age.low, age.high), on), SO
-    return age_trait(age.by, on), allowed
-
-
-def _span(window: Window, asked: _Asked) -> Span:
-    return _edge(window.first, asked), _edge(window.last, asked)
-
-
-def _edge(edge: Edge | None, asked: _Asked) -> Edge | None:
-    if asked.ever:
-        return None
-    if edge is None or asked.rows or not asked.counted or isinstance(edge.anchor, date):
-        return edge
-    if asked.period is not None:
-        if isinstance(edge.anchor, PeriodAnchor):
-            return edge.in_period(asked.period.start, asked.period.end)
-        return Edge(anchor=edge.on(asked.period.start, asked.period.end))
-    if isinstance(edge.anchor, PeriodAnchor):
-        return replace(edge, anchor=Anchor.START if edge.anchor is PeriodAnchor.START else Anchor.END)
-    return edge
-
-
 def _measured(value: Value) -> Measured:
     low = None if value.low is None else (_single(value.low), value.low_included)
     high = None if value.high is None else (_single(value.high), value.high_included)
@@ -393,13 +288,3 @@ def _measured(value: Value) -> Measured:
 def _single(number: float) -> float:
     """Return a number as single precision holds it, as values are."""
     return float(struct.unpack("f", struct.pack("f", number))[0])
-
-
-def _frozen(part: object) -> object:
-    match part:
-        case dict():
-            return tuple(sorted((name, _frozen(value)) for name, value in part.items()))
-        case list() | tuple():
-            return tuple(_frozen(one) for one in part)
-        case _:
-            return part
