@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.disclosure.bounded import State
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
@@ -14,11 +15,12 @@ from rounds.engines.completeness import shares
 from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
-from rounds.errors import DefinitionError, MessageError
+from rounds.errors import AuditError, DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, check_own_messages, check_standing, is_accepted, stand
 from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
@@ -31,7 +33,8 @@ from rounds.site.ledger import Answer, read_answer, write_answer
 from rounds.site.recounting import count_changed
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import is_recorded, reading_log
+from rounds.storage.facts import logged_transaction
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -68,6 +71,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
+        known = refuse_rolled_back(site, exchange, request, centre_key=centre_key)
         stored = read_answer(site.ledger_path(round_id))
         if stored is not None and stored.request_digest != request.digest:
             raise MessageError(
@@ -79,14 +83,66 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
             log_imported(site, served_generation(site), today=today)
             tables = count_and_release(site, request.question, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
+            reply = _logged_reply(site, request, tables, today=today, centre_key=centre_key)
             stored = Answer(request_digest=request.digest, reply=reply)
             write_answer(site.ledger_path(round_id), stored)
-        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
-        record(site.audit_path, event)
+        elif not is_recorded(site.audit_path, _answered(request, today)):
+            raise AuditError(
+                f"{site.audit_path}: round {round_id} was answered, but the log does not tell it: it was cut or "
+                "restored from an old backup; restore the newest backup"
+            )
+        elif not known:
+            with logged_transaction(site.audit_path) as facts:
+                own = own_key(site.folder).public
+                accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
+                facts.tell(_answered(request, today))
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
+
+
+def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *, centre_key: PublicKey) -> bool:
+    """Make sure that neither the site's log nor the centre's was cut, rewritten or restored. Call it before counting.
+
+    The site's log must begin with the head of it that the centre holds and with those in its own replies, where they
+    still lie in the exchange folder.
+
+    Args:
+        site: who is asked.
+        exchange: where its replies lie.
+        request: with the heads in it.
+        centre_key: that proved the request.
+
+    Returns:
+        Whether the head of the centre's log that came is known already.
+
+    Raises:
+        AuditError: naming the party whose log it is. Nothing was written then.
+    """
+    own = own_public_key(site.folder)
+    with reading_log(site.audit_path) as log:
+        check_standing(log, request.log, own_key=own, their_key=centre_key)
+        check_own_messages(log, exchange.path.glob(f"*/replies/{site.id}.json"), own=site.id, own_key=own)
+        return is_accepted(log, request.log, their_key=centre_key)
+
+
+def _answered(request: Request, today: date) -> Event:
+    return Event(action=Action.ANSWERED, round_id=request.round_id, party=CENTRE, digest=request.digest, day=today)
+
+
+def _logged_reply(
+    site: Site, request: Request, tables: Sequence[Released], *, today: date, centre_key: PublicKey
+) -> bytes:
+    key = own_key(site.folder)
+    with logged_transaction(site.audit_path) as facts:
+        accept_standing(facts.connection, request.log, own_key=key.public, their_key=centre_key)
+
+        def stamp(digest: str) -> Standing:
+            released = Event(action=Action.RELEASED, round_id=request.round_id, party=CENTRE, digest=digest, day=today)
+            facts.tell(_answered(request, today), released)
+            return stand(facts.connection, own=site.id, reader=CENTRE, key=key, reader_key=centre_key)
+
+        return encode_reply(request, tables, today=today, key=key, stamp=stamp)
 
 
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:

@@ -8,6 +8,7 @@ from rounds.disclosure.policy import Policy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.site.databases import PostgresBlock, SparkBlock
+from rounds.storage.audit_log import LEDGER
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.published_source import PublishedBlock, PublishedSource
@@ -54,7 +55,8 @@ class Site:
 
     @property
     def audit_path(self) -> Path:
-        return self.folder / "audit.jsonl"
+        """The site's SQLite file, which holds its audit log."""
+        return self.folder / LEDGER
 
     @property
     def checked_path(self) -> Path:

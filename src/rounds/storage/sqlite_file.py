@@ -16,7 +16,8 @@ def transaction(path: Path, *, schema: str) -> Iterator[sqlite3.Connection]:
     """Run what happens inside as one transaction: all of it is kept, or, if anything is raised, nothing.
 
     The file is made on first use, for its owner alone. It is in WAL mode and written through to the disk (`synchronous`
-    is FULL). Who wants to write waits for who is writing. Do not nest: two transactions of one file wait for each other.
+    is FULL). Who wants to write waits for who is writing. Do not nest: two transactions of one file wait for each
+    other.
 
     Args:
         path: the file.
@@ -49,6 +50,31 @@ def transaction(path: Path, *, schema: str) -> Iterator[sqlite3.Connection]:
             f"{path}: {error}; nothing was changed. Make room if the disk is full; if the file is damaged, restore it "
             "from a copy, do not delete it"
         ) from None
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Look into the file while the block runs. Nothing in its folder is changed, so that it may be read-only.
+
+    Hold the lock of the party's folder meanwhile, if somebody may write.
+
+    Args:
+        path: the file; it must exist.
+
+    Raises:
+        RoundsError: if it cannot be read: it is damaged.
+    """
+    left_over = path.with_name(f"{path.name}-wal").exists()  # a killed writer's: it is taken in by opening the file
+    how = "mode=rw" if left_over else "immutable=1"
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=WAIT_SECONDS)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise RoundsError(f"{path}: {error}; the file is damaged, restore it from a copy, do not delete it") from None
 
 
 def _make_private(path: Path) -> None:
