@@ -6,7 +6,6 @@ by then to be the beginning of a newer one. A head that is neither longer and pr
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ Verifies = Callable[[bytes, bytes], bool]
 
 MAX_SIZE = 1 << 48
 """More entries than any log will have."""
-
-_ROOT = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,38 +137,6 @@ def check_theirs(standing: Standing, *, newest: Head | None, known: Callable[[He
         raise AuditError(_broken(own, f"{newest.size} were seen before, and this is no beginning of them"))
     if newest not in {one.head for one in standing.earlier}:
         raise AuditError(_broken(own, f"it does not prove that it begins with the {newest.size} seen before"))
-
-
-def encode_signed(signed: SignedHead) -> dict[str, object]:
-    """Return a signed head as fields for JSON."""
-    head = signed.head
-    return {"log": head.log, "size": head.size, "root": head.root.hex(), "signature": signed.signature.hex()}
-
-
-def signed_of(fields: object) -> SignedHead:
-    """Return the signed head that some JSON tells; the signature is not checked.
-
-    Raises:
-        ValueError: if it tells none.
-    """
-    if not isinstance(fields, dict) or fields.keys() != {"log", "size", "root", "signature"}:
-        raise ValueError("not a signed head")
-    log, size, signature = fields["log"], fields["size"], fields["signature"]
-    if not isinstance(log, str) or type(size) is not int or not isinstance(signature, str):
-        raise ValueError("not a signed head's types")
-    head = Head(log=log, size=size, root=hash_of(fields["root"]))
-    return SignedHead(head=head, signature=bytes.fromhex(signature))
-
-
-def hash_of(text: object) -> bytes:
-    """Return the hash that 64 lower-case hexadecimal digits tell.
-
-    Raises:
-        ValueError: if it is anything else.
-    """
-    if not isinstance(text, str) or not _ROOT.fullmatch(text):
-        raise ValueError("not a hash of 64 hexadecimal digits")
-    return bytes.fromhex(text)
 
 
 def earlier_of(head: Head, *, size: int, node: Node) -> Earlier:

@@ -43,7 +43,11 @@ def kept_heads(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
 def _planned(paths: Iterable[Path]) -> Iterable[Happened]:
     for path in sorted(paths):
         yield Happened(
-            action=Action.PLANNED, round_id=path.parent.name, party=CENTRE, digest=hashlib.sha256(path.read_bytes()).hexdigest(), shown_by=path
+            action=Action.PLANNED,
+            round_id=path.parent.name,
+            party=CENTRE,
+            digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+            shown_by=path,
         )
 
 

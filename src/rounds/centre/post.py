@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
-from rounds.audit.heads import Standing
 from rounds.errors import AuditError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request

@@ -67,7 +67,9 @@ def check_log(
             due = [(f"{path}, as it was given to {to},", signed) for to, signed in given(connection, log=party)]
     size, node = tree_of(entry.leaf for entry in entries)
     if due and own is None:
-        raise AuditError(f"{folder}: the party's key is gone, which signed the heads of its log; restore it from a copy")
+        raise AuditError(
+            f"{folder}: the party's key is gone, which signed the heads of its log; restore it from a copy"
+        )
     if own is not None:
         due += [
             (holder, signed)
@@ -76,7 +78,7 @@ def check_log(
         ]
         for holder, signed in due:
             check_own(signed, size=size, node=node, verifies=own.verifies, holder=holder)
-    log = CheckedLog(entries=entries, head=head_of(party, size, node), heads=len(due))
+    log = CheckedLog(entries=entries, head=head_of(party, size, node), heads=len({signed.head for _, signed in due}))
     for one in happened:
         if not log.tells(one.action, one.round_id, one.party, one.digest):
             raise AuditError(
@@ -110,7 +112,7 @@ def messages_happened(action: Action, paths: Iterable[Path]) -> tuple[Happened, 
             action=action,
             round_id=path.parent.parent.name,
             party=path.stem,
-            digest=digest_in(path.read_bytes()),
+            digest=digest_in(path.read_bytes()) or "",
             shown_by=path,
         )
         for path in sorted(paths)

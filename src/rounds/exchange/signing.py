@@ -105,6 +105,15 @@ def own_public_key(folder: Path) -> PublicKey | None:
     return own_key(folder).public if (folder / "keys" / "private.key").exists() else None
 
 
+def read_public_key(path: Path) -> PublicKey:
+    """Return the public key in a file.
+
+    Raises:
+        MessageError: if it holds none.
+    """
+    return PublicKey(raw=_decode(path))
+
+
 def pin_key(own_folder: Path, *, party: str, key: PublicKey) -> None:
     """Remember a party's key, so that another one is refused from now on."""
     pinned = _pinned(own_folder, party)

@@ -10,20 +10,20 @@ from rounds.errors import MessageError
 from rounds.exchange.question import Wire
 
 _Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
-_Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+WireHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _LONGEST_PATH = 2 * MAX_SIZE.bit_length()
 
 
 class WireHead(Wire):
     size: _Size
-    root: _Hash
+    root: WireHash
     signature: str
 
 
 class WireEarlier(Wire):
     size: _Size
-    root: _Hash
-    path: Annotated[list[_Hash], Field(max_length=_LONGEST_PATH)]
+    root: WireHash
+    path: Annotated[list[WireHash], Field(max_length=_LONGEST_PATH)]
 
 
 class WireLog(Wire):
@@ -32,6 +32,12 @@ class WireLog(Wire):
     head: WireHead
     earlier: list[WireEarlier]
     held: WireHead | None
+
+
+class WireSignedHead(WireHead):
+    """A head that stands alone and says whose log it is of."""
+
+    log: str
 
 
 def wire_log_part(standing: Standing) -> WireLog:
@@ -66,12 +72,17 @@ def read_log_part(wire: WireLog, *, sender: str, reader: str, source: str) -> St
             )
             for one in wire.earlier
         )
-        held = _read(wire.held, reader) if wire.held else None
-        return Standing(own=_read(wire.head, sender), earlier=earlier, held=held)
+        held = read_head(wire.held, reader) if wire.held else None
+        return Standing(own=read_head(wire.head, sender), earlier=earlier, held=held)
     except ValueError:
         raise MessageError(
             f"{source}: field log: not heads of logs; refuse it and ask {sender} to send it again"
         ) from None
+
+
+def wire_signed_head(signed: SignedHead) -> WireSignedHead:
+    """Return a head that stands alone in the form in which it travels."""
+    return WireSignedHead(log=signed.head.log, **_wire(signed).model_dump())
 
 
 def _wire(signed: SignedHead) -> WireHead:
@@ -79,6 +90,11 @@ def _wire(signed: SignedHead) -> WireHead:
     return WireHead(size=signed.head.size, root=signed.head.root.hex(), signature=signature)
 
 
-def _read(wire: WireHead, log: str) -> SignedHead:
+def read_head(wire: WireHead, log: str) -> SignedHead:
+    """Return a head as it came; its signature is not checked.
+
+    Raises:
+        ValueError: if it is none.
+    """
     head = Head(log=log, size=wire.size, root=bytes.fromhex(wire.root))
     return SignedHead(head=head, signature=base64.b64decode(wire.signature, validate=True))
