@@ -1,6 +1,6 @@
 """Forges a million proofs of an audit log and prints how many were accepted, and what appending to long logs takes.
 
-`PYTHONPATH=tests python benchmarks/forged_proofs.py [HOW_MANY]`. Half of the proofs are of inclusion, half of consistency;
+`PYTHONPATH=tests python benchmarks/forged_proofs.py [HOW_MANY]`. Half are of inclusion, half of consistency;
 each is a true proof of a log of at most 200 entries in which one part is another's or damaged (tests/proof_forger.py).
 """
 
