@@ -1,4 +1,4 @@
-"""Heads go between two parties late, twice, out of order or not at all: nobody is accused wrongly, every rollback is seen."""
+"""Heads arrive late, twice, out of order or not at all: nobody is accused wrongly, every rollback is seen."""
 
 import sqlite3
 from dataclasses import dataclass, field
@@ -53,13 +53,13 @@ class Party:
 
 
 def _file() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
+    connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(LOG_SCHEMA)
     return connection
 
 
 def _copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    other = sqlite3.connect(":memory:")
+    other = sqlite3.connect(":memory:", isolation_level=None)
     connection.backup(other)
     return other
 
@@ -94,15 +94,15 @@ def test_a_restored_backup_is_seen_by_both(
     _play(after, centre, site)
     centre.take(site.send(1000))
     request = centre.send(1001)
-    with pytest.raises(AuditError, match="the log of site-1 has .* entries, but centre holds a signed head of"):
+    with pytest.raises(AuditError, match=r"the log of site-1 has .* entries, but centre holds a signed head of"):
         backup.copy().take(request)
     backup.log(2000)
     while tree(backup.connection)[0] < tree(site.connection)[0] + twice:
         backup.log(2001 + tree(backup.connection)[0])
-    with pytest.raises(AuditError, match="the log of site-1 differs within its first .* entries"):
+    with pytest.raises(AuditError, match=r"the log of site-1 differs within its first .* entries"):
         backup.copy().take(request)
     untouched = "\n".join(centre.connection.iterdump())
-    with pytest.raises(AuditError, match="the log of site-1 comes with .* cut, rewritten or restored"):
+    with pytest.raises(AuditError, match=r"the log of site-1 comes with .* cut, rewritten or restored"):
         centre.take(backup.send(3000))
     assert "\n".join(centre.connection.iterdump()) == untouched
 

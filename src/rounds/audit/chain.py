@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -39,6 +39,17 @@ class Event:
     day: date
 
     @property
+    def fields(self) -> dict[str, str]:
+        """The event as JSON tells it, and as it is hashed."""
+        return {
+            "action": self.action.value,
+            "day": self.day.isoformat(),
+            "digest": self.digest,
+            "party": self.party,
+            "round_id": self.round_id,
+        }
+
+    @property
     def same(self) -> tuple[str, str, str, str]:
         """What makes two events one, whenever they are told: a resumed round logs nothing twice."""
         return self.action.value, self.round_id, self.party, self.digest
@@ -57,8 +68,7 @@ class Entry:
     @property
     def content(self) -> bytes:
         """The bytes that the chain and the tree hash."""
-        fields = [self.sequence, asdict(self.event), self.before]
-        return json.dumps(fields, sort_keys=True, default=str).encode()
+        return json.dumps([self.sequence, self.event.fields, self.before], sort_keys=True).encode()
 
     @property
     def leaf(self) -> bytes:
@@ -104,7 +114,8 @@ def checked(entries: Iterable[Entry], *, source: str) -> Iterator[Entry]:
 
 def encode_entry(entry: Entry) -> str:
     """Return an entry as one line of JSON."""
-    return json.dumps(asdict(entry), sort_keys=True, default=str)
+    fields = {"sequence": entry.sequence, "event": entry.event.fields, "before": entry.before, "hash": entry.hash}
+    return json.dumps(fields, sort_keys=True)
 
 
 def decode_entry(line: str | bytes, *, source: str) -> Entry:

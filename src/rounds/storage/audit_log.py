@@ -86,6 +86,9 @@ def read_log(path: Path) -> tuple[Entry, ...]:
         RoundsError: if the file is damaged.
     """
     with reading_log(path) as connection:
+        (whole,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if whole != "ok":
+            raise AuditError(f"{path}: {' '.join(whole.split())}; the file is damaged, restore it from a copy")
         entries = tuple(checked(_rows(connection, str(path)), source=str(path)))
         found = connection.execute("SELECT level, position, hash FROM log_nodes").fetchall()
     size, node = merkle.tree_of(entry.leaf for entry in entries)
