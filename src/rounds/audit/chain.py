@@ -71,6 +71,11 @@ class Entry:
         return json.dumps([self.sequence, self.event.fields, self.before], sort_keys=True).encode()
 
     @property
+    def due_hash(self) -> str:
+        """What `hash` must be."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
     def leaf(self) -> bytes:
         """The entry's leaf in the log's tree, 32 bytes."""
         return leaf_hash(self.content)
@@ -84,7 +89,7 @@ def following(last: Entry | None, event: Event) -> Entry:
     """Return the entry of an event that comes after another, or first of all."""
     sequence, before = (last.sequence + 1, last.hash) if last else (1, START)
     bare = Entry(sequence=sequence, event=event, before=before, hash="")
-    return Entry(sequence=sequence, event=event, before=before, hash=hashlib.sha256(bare.content).hexdigest())
+    return Entry(sequence=sequence, event=event, before=before, hash=bare.due_hash)
 
 
 def checked(entries: Iterable[Entry], *, source: str) -> Iterator[Entry]:

@@ -130,7 +130,9 @@ def decode_proof(content: bytes, *, source: str, key: PublicKey) -> Proof:
         raise AuditError(f"{source}: not a proof of an audit log's entry; ask for it again") from None
     _check_signature(signed, key, source=source)
     head, path = signed.head, tuple(bytes.fromhex(each) for each in wire.path)
-    if not includes(root=head.root, size=head.size, leaf=entry.leaf, index=entry.sequence - 1, path=path):
+    if entry.hash != entry.due_hash or not includes(
+        root=head.root, size=head.size, leaf=entry.leaf, index=entry.sequence - 1, path=path
+    ):
         raise AuditError(
             f"{source}: it does not prove that entry {entry.sequence} is in the log of {head.log}: it was changed; ask "
             "for it again"
