@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_stamps import event, first_standing
 
-from rounds.audit.chain import Entry, following
+from rounds.audit.chain import Action, Entry, following
+from rounds.audit.heads import Head
 from rounds.errors import AuditError, MessageError
 from rounds.exchange.log_check import CheckedLog, check_both_sides
 from rounds.exchange.log_files import decode_export, decode_proof, encode_export, encode_proof
@@ -150,7 +152,7 @@ def test_a_changed_proof_is_refused(what: str) -> None:
 
 
 def test_the_hash_of_an_entry_is_not_its_leaf_but_must_be_its_own() -> None:
-    """The leaf covers all of an entry but its own hash; whoever changes that alone gains a log that contradicts itself."""
+    """The leaf covers all of an entry but its own hash: to change that alone must be seen, too."""
     fields = json.loads(PROOF)
     fields["entry"]["hash"] = "1" * 64
     with pytest.raises(AuditError, match="entry 4"):
@@ -229,11 +231,6 @@ def test_whatever_a_message_says_of_logs_it_is_read_or_refused(content: bytes) -
 
 
 def test_both_sides_must_tell_the_same() -> None:
-    from dataclasses import replace
-
-    from rounds.audit.chain import Action
-    from rounds.audit.heads import Head
-
     def log(*events: Any) -> CheckedLog:
         entries: list[Entry] = []
         for one in events:
@@ -245,7 +242,9 @@ def test_both_sides_must_tell_the_same() -> None:
     answered = event(1, action=Action.ANSWERED, party="centre")
     released = event(2, action=Action.RELEASED, party="centre")
     check_both_sides(log(asked, received), log(answered, released), site_id="site-1")
-    with pytest.raises(AuditError, match="the log of site-1 does not tell that it released .*2. 2025-01-01 received"):
+    with pytest.raises(AuditError, match=r"the log of site-1 does not tell that it released .*2\. 2025-01-01 received"):
         check_both_sides(log(asked, received), log(answered, replace(released, digest="0")), site_id="site-1")
-    with pytest.raises(AuditError, match="the log of the centre does not tell that it asked .*1. 2025-01-01 answered"):
+    with pytest.raises(
+        AuditError, match=r"the log of the centre does not tell that it asked .*1\. 2025-01-01 answered"
+    ):
         check_both_sides(log(received), log(answered, released), site_id="site-1")
