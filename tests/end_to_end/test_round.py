@@ -61,7 +61,7 @@ STEPS = {
     "the centre's log": "centre/ledger.db",
 }
 LATER = {"the log of a request": 1, "the log of the replies": 4, "the log of the pages": 5}
-"""How often the centre's log has been written when the power is cut: the plan, three requests, the replies, the pages."""
+"""How often the centre's log was written before the power is cut: for the plan, three requests, the replies."""
 
 
 def test_it_says_where_to_look(finished: Path) -> None:
