@@ -136,3 +136,17 @@ def test_adding_a_leaf_asks_for_no_more_than_the_trees_height() -> None:
 
     assert len(list(completed(size, leaf_hash(b""), counted))) == 11
     assert len(asked) == 10
+
+
+def test_proofs_that_fit_but_for_their_length_are_refused() -> None:
+    """Somebody who chooses the roots can make longer and shorter paths end in them; the sizes say how long a path is."""
+    size, node = tree_of(map(leaf_hash, (b"a", b"b", b"c", b"d")))
+    three, four, more = root(3, node), root(size, node), leaf_hash(b"more")
+    path = consistency_path(3, 4, node)
+    assert grew(old_root=three, old=3, new_root=four, new=4, path=path)
+    above = {"old_root": node_hash(more, three), "new_root": node_hash(more, four)}
+    assert not grew(**above, old=3, new=4, path=(*path, more))
+    assert not grew(old_root=three, old=3, new_root=four, new=9, path=path)
+    assert not grew(old_root=four, old=4, new_root=four, new=4, path=(more,))
+    assert not includes(root=node_hash(more, four), size=1, leaf=four, index=0, path=(more,))
+    assert not includes(root=node_hash(four, more), size=3, leaf=four, index=0, path=(more,))
