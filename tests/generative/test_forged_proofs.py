@@ -139,7 +139,7 @@ def test_adding_a_leaf_asks_for_no_more_than_the_trees_height() -> None:
 
 
 def test_proofs_that_fit_but_for_their_length_are_refused() -> None:
-    """Somebody who chooses the roots can make longer and shorter paths end in them; the sizes say how long a path is."""
+    """Who chooses the roots can make longer and shorter paths end in them; the sizes say how long a path is."""
     size, node = tree_of(map(leaf_hash, (b"a", b"b", b"c", b"d")))
     three, four, more = root(3, node), root(size, node), leaf_hash(b"more")
     path = consistency_path(3, 4, node)

@@ -101,7 +101,7 @@ def heads_in_messages(paths: Iterable[Path]) -> tuple[tuple[str, SignedHead], ..
 def heads_held(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
     """Return every signed head of others' logs that the party in a folder holds, with the name of its file."""
     path = folder / LEDGER
-    with reading_log(path) as connection:
+    with only_one(folder, doing="writing its log", wait_seconds=WAIT_SECONDS), reading_log(path) as connection:
         return tuple((str(path), signed) for signed in all_held(connection))
 
 
