@@ -67,3 +67,9 @@ class SitesFailed(RoundsError):
     def __init__(self, message: str, *, exit_code: ExitCode) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class AuditError(RoundsError):
+    """An audit log, or what another party says of its log, was cut, changed or restored from an old copy."""
+
+    exit_code = ExitCode.CHECK_FAILED

@@ -20,13 +20,13 @@ REF = MeasureRef(id="m", version=1, digest="0" * 64)
 
 LEAKS = {
     "a count in a reply": (
-        "def leak(request: Request, count: Count, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, [count], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, [count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "Count"; expected "Released"',
     ),
     "a frame in a reply": (
-        "def leak(request: Request, frame: pl.DataFrame, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, frame: pl.DataFrame, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "DataFrame"; expected "Released"',
     ),
     "a release without its seal": (
@@ -40,7 +40,7 @@ from datetime import date
 import polars as pl
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released
-from rounds.exchange.messages import Request, encode_reply
+from rounds.exchange.messages import Request, Stamp, encode_reply
 from rounds.exchange.signing import SigningKey
 from rounds.measures.counts import Count
 from rounds.measures.definitions import MeasureRef

@@ -175,7 +175,7 @@ def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
             open_file.execute(change)
         open_file.close()
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert answered_rounds(connection) == ("r",)
+        assert answered_rounds(connection) == (("r", "q"),)
         with pytest.raises(RoundsError, match="a cell of measure falls v1, period 2025-01-01, was changed"):
             kept_cells(connection, REF, SEXES, epoch=1)
         with pytest.raises(RoundsError, match="the reply to round r was changed"):
@@ -212,15 +212,17 @@ def test_only_its_owner_reads_it(ledger: Path) -> None:
 def test_a_weaker_policy_is_refused_until_two_people_adopt_it(ledger: Path) -> None:
     strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=10))
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert adopt_policy(connection, HES, today=TODAY)
-        assert not adopt_policy(connection, HES, today=TODAY)
-        assert adopt_policy(connection, strict, today=TODAY)
+        assert (first := adopt_policy(connection, HES, site="s", today=TODAY)) is not None
+        assert (first.round_id, first.party) == ("policy-1", "s")
+        assert adopt_policy(connection, HES, site="s", today=TODAY) is None
+        assert adopt_policy(connection, strict, site="s", today=TODAY) is not None
         with pytest.raises(DisclosureRefusal, match=r"policy `hes` is weaker than `strict`.*1 to 10 are withheld"):
-            adopt_policy(connection, HES, today=TODAY)
+            adopt_policy(connection, HES, site="s", today=TODAY)
         for people, said in ((("Eve", " eve"), "two different people"), (("A", "Eve"), "A wrote policy `hes`")):
             with pytest.raises(DisclosureRefusal, match=said):
                 adopt_weaker(connection, HES, today=TODAY, people=people)
         assert policy_in_force(connection) == strict
-        adopt_weaker(connection, HES, today=TODAY, people=("Eve", "Ada"))
+        event = adopt_weaker(connection, HES, today=TODAY, people=("Eve", "Ada"))
+        assert (event.round_id, event.party, event.digest) == ("policy-3", "Eve and Ada", HES.digest)
         assert policy_in_force(connection) == HES
-        assert not adopt_policy(connection, HES, today=TODAY)
+        assert adopt_policy(connection, HES, site="s", today=TODAY) is None

@@ -5,15 +5,17 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
-from rounds.errors import MessageError
+from rounds.errors import AuditError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, stand
 from rounds.network.members import Membership
-from rounds.storage.atomic import write_file
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import LEDGER, is_recorded
+from rounds.storage.facts import logged_transaction, write_fact
 
 ANSWER_WITHIN_DAYS = 90
 
@@ -27,7 +29,8 @@ class Desk:
 
     @property
     def audit_path(self) -> Path:
-        return self.folder / "audit.jsonl"
+        """The centre's SQLite file, which holds its audit log."""
+        return self.folder / LEDGER
 
     def plan_path(self, round_id: str) -> Path:
         return self.folder / "rounds" / round_id / "plan.json"
@@ -45,25 +48,14 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     Raises:
         RoundsError: if the round was started with another plan.
     """
-    plan.fix(desk.plan_path(plan.round_id))
+    plan.fix(desk.plan_path(plan.round_id), log=desk.audit_path, today=today)
     key = own_key(desk.folder)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
-    events = []
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         received = desk.received_path(plan.round_id, site.site).exists()
         if not kept.exists() or (not received and today > _asked(desk, plan.round_id, site.site).expires):
-            request = encode_request(
-                round_id=plan.round_id,
-                site=site.site,
-                question=site.question,
-                valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
-                key=key,
-            )
-            write_file(kept, request)
-        digest = _asked(desk, plan.round_id, site.site).digest
-        events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
-    record(desk.audit_path, *events)
+            _write_request(desk, plan.round_id, site, today=today, key=key)
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         desk.exchange.put(desk.exchange.request_path(plan.round_id, site.site), kept.read_bytes())
@@ -90,16 +82,50 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
     posts = {site.site: _open(desk, plan, site) for site in plan.sites}
     present = [post for post in posts.values() if post is not None]
     check_members([post.reply for post in present], membership)
-    events = []
+    new = [post for post in present if not desk.received_path(plan.round_id, post.reply.site).exists()]
     for post in present:
-        site, kept = post.reply.site, desk.received_path(plan.round_id, post.reply.site)
-        pin_key(desk.folder, party=site, key=post.key)
-        if not kept.exists():
-            write_file(kept, post.content)
-        digest = post.reply.digest
-        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=digest, day=today))
-    record(desk.audit_path, *events)
+        if post not in new and not is_recorded(desk.audit_path, _received(post, today)):
+            raise AuditError(
+                f"{desk.audit_path}: the reply of {post.reply.site} to round {plan.round_id} was taken in, but the log "
+                "does not tell it: it was cut or restored from an old backup; restore the newest backup"
+            )
+    own = own_key(desk.folder).public
+    if new:
+        with logged_transaction(desk.audit_path) as facts:
+            for post in new:
+                accept_standing(facts.connection, post.reply.log, own_key=own, their_key=post.key)
+                facts.tell(_received(post, today))
+    for post in new:
+        pin_key(desk.folder, party=post.reply.site, key=post.key)
+        kept = desk.received_path(plan.round_id, post.reply.site)
+        write_fact(kept, post.content, event=_received(post, today), log=desk.audit_path)
     return {site: post.reply if post else None for site, post in posts.items()}
+
+
+def _received(post: _Post, today: date) -> Event:
+    reply = post.reply
+    return Event(action=Action.RECEIVED, round_id=reply.round_id, party=reply.site, digest=reply.digest, day=today)
+
+
+def _write_request(desk: Desk, round_id: str, site: SitePlan, *, today: date, key: SigningKey) -> None:
+    with logged_transaction(desk.audit_path) as facts:
+        asked: list[Event] = []
+
+        def stamp(digest: str) -> Standing:
+            asked.append(Event(action=Action.ASKED, round_id=round_id, party=site.site, digest=digest, day=today))
+            facts.tell(*asked)
+            known = pinned_key(desk.folder, party=site.site)
+            return stand(facts.connection, own=CENTRE, reader=site.site, key=key, reader_key=known)
+
+        request = encode_request(
+            round_id=round_id,
+            site=site.site,
+            question=site.question,
+            valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
+            key=key,
+            stamp=stamp,
+        )
+    write_fact(desk.asked_path(round_id, site.site), request, event=asked[0], log=desk.audit_path)
 
 
 def _open(desk: Desk, plan: Plan, site: SitePlan) -> _Post | None:

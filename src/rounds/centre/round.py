@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rounds.audit.chain import Action, Event
 from rounds.centre.plan import Plan, SitePlan, make_plan
 from rounds.centre.post import Desk, ask, receive
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
@@ -14,7 +13,6 @@ from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE
 from rounds.storage.atomic import refuse_unwritable, remove_partials
-from rounds.storage.audit_log import record
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
 from rounds.storage.workspace import RoundDeclaration, Workspace
@@ -145,9 +143,7 @@ def _conclude(
     changed = not is_published(outputs, digest)
     if changed:
         remove_partials(outputs.parent)
-        publish(workspace, plan, replies, inputs=digest, progress=progress)
-    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
-    record(desk.audit_path, event)
+        publish(workspace, plan, replies, inputs=digest, log=desk.audit_path, today=today, progress=progress)
     return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
 
 

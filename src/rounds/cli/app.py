@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import centre, demo, evidence, library, site, synthetic
+from rounds.cli import audit, centre, demo, evidence, library, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -30,12 +30,12 @@ app = typer.Typer(
 )
 app.add_typer(site.app, name="site")
 app.add_typer(centre.app, name="centre")
+app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)
 app.command()(synthetic.synthetic)
 app.command()(centre.run)
 app.command()(centre.check)
 app.command()(centre.status)
-app.command()(centre.audit)
 app.command()(library.measures)
 app.command()(evidence.evidence)
 

@@ -6,22 +6,27 @@ A request carries the names of measures; a reply carries `Released` tables. Ther
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from rounds.audit.heads import Standing
 from rounds.disclosure.release import Released
 from rounds.errors import MessageError
 from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
+from rounds.exchange.wire_log import WireLog, read_log_part, wire_log_part
 from rounds.storage.identifiers import Identifier
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CENTRE = "centre"
+
+Stamp = Callable[[str], Standing]
+"""Takes the digest of what a message says, logs it, and returns how the logs stand then: nothing is sent unlogged."""
 
 
 class RequestBody(WireQuestion):
@@ -48,6 +53,7 @@ class _Envelope(Wire):
     issued: str
     expires: str
     body: Annotated[RequestBody | ReplyBody, Field(discriminator="kind")]
+    log: WireLog
     signature: str
 
 
@@ -60,6 +66,7 @@ class Request:
     question: Question
     issued: date
     expires: date
+    log: Standing
     digest: str
     """of the round, the site and the question: the same request issued again has the same digest"""
 
@@ -72,7 +79,9 @@ class Reply:
     site: str
     answers: str
     tables: tuple[ReceivedTable, ...]
+    log: Standing
     digest: str
+    """of all that it says but for the logs: what the site has logged as released"""
 
 
 def encode_request(
@@ -82,6 +91,7 @@ def encode_request(
     question: Question,
     valid: tuple[date, date],
     key: SigningKey,
+    stamp: Stamp,
 ) -> bytes:
     """Return a signed request.
 
@@ -91,16 +101,32 @@ def encode_request(
         question: what is asked.
         valid: the day it was issued and the last day on which it may be answered.
         key: the centre's.
+        stamp: logs it and says how the logs stand.
     """
     body = RequestBody(**wire_question(question).model_dump())
-    return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
+    return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key, stamp=stamp)
 
 
-def encode_reply(request: Request, tables: Sequence[Released], *, today: date, key: SigningKey) -> bytes:
-    """Return a signed reply to a request. It carries releases and nothing else."""
+def encode_reply(request: Request, tables: Sequence[Released], *, today: date, key: SigningKey, stamp: Stamp) -> bytes:
+    """Return a signed reply to a request. It carries releases and how the logs stand, and nothing else.
+
+    Args:
+        request: what it answers.
+        tables: what leaves.
+        today: the day it is issued.
+        key: the site's.
+        stamp: logs it and says how the logs stand.
+    """
     body = ReplyBody(answers=request.digest, tables=[wire_table(table) for table in tables])
-    valid = (today, request.expires)
-    return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
+    return _sign(
+        round_id=request.round_id,
+        sender=request.site,
+        recipient=CENTRE,
+        valid=(today, request.expires),
+        body=body,
+        key=key,
+        stamp=stamp,
+    )
 
 
 def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, today: date) -> Request:
@@ -129,7 +155,8 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         question=read_question(body, source=source),
         issued=read_day(envelope.issued, source),
         expires=expires,
-        digest=_digest(envelope, dated=False),
+        log=read_log_part(envelope.log, sender=CENTRE, reader=site, source=source),
+        digest=_digest(envelope.model_dump(mode="json")),
     )
 
 
@@ -158,7 +185,30 @@ def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answe
             f"{round_id}; remove the file and let {site} answer"
         )
     tables = tuple(read_table(table, source=source) for table in body.tables)
-    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, digest=_digest(envelope))
+    log = read_log_part(envelope.log, sender=site, reader=CENTRE, source=source)
+    digest = _digest(envelope.model_dump(mode="json"))
+    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest)
+
+
+def standing_in(content: bytes) -> Standing | None:
+    """Return what some bytes say of the logs of their sender and reader, if they are a message; nothing is checked.
+
+    Whoever looks for signed heads checks the signature of each.
+    """
+    try:
+        raw = json.loads(content)
+        sender, reader, log = raw["sender"], raw["recipient"], WireLog.model_validate(raw["log"])
+        return read_log_part(log, sender=str(sender), reader=str(reader), source="")
+    except (ValueError, KeyError, TypeError, RecursionError, MessageError):
+        return None
+
+
+def digest_in(content: bytes) -> str | None:
+    """Return the digest of what some bytes say, as the log tells it, if they are a message; nothing is checked."""
+    try:
+        return _digest(_Envelope.model_validate(json.loads(content)).model_dump(mode="json"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:
@@ -206,6 +256,7 @@ def _sign(
     valid: tuple[date, date],
     body: RequestBody | ReplyBody,
     key: SigningKey,
+    stamp: Stamp,
 ) -> bytes:
     message: dict[str, Any] = {
         "format": "rounds-message",
@@ -217,6 +268,7 @@ def _sign(
         "expires": valid[1].isoformat(),
         "body": body.model_dump(mode="json"),
     }
+    message["log"] = wire_log_part(stamp(_digest(message))).model_dump(mode="json")
     message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
     return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
 
@@ -226,8 +278,7 @@ def _unsigned(message: dict[str, Any]) -> bytes:
     return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _digest(envelope: _Envelope, *, dated: bool = True) -> str:
-    message = envelope.model_dump(mode="json")
-    if not dated:
-        del message["issued"], message["expires"]
-    return hashlib.sha256(_unsigned(message)).hexdigest()
+def _digest(message: dict[str, Any]) -> str:
+    """Return the SHA-256 of what a message says: not of how the logs stood, and of a request not when it was issued."""
+    left_out = {"log", "signature"} | ({"issued", "expires"} if message["body"]["kind"] == "request" else set())
+    return hashlib.sha256(_unsigned({name: told for name, told in message.items() if name not in left_out})).hexdigest()

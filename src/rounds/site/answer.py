@@ -5,7 +5,6 @@ from datetime import date
 
 import polars as pl
 
-from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
 from rounds.engines import duck
 from rounds.engines.asked import Asked
@@ -13,11 +12,12 @@ from rounds.engines.completeness import shares
 from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
-from rounds.errors import DefinitionError, MessageError
+from rounds.errors import AuditError, DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, check_own_messages, check_standing, is_accepted
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -25,12 +25,13 @@ from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import release_once, stored_answer, would_release
+from rounds.site.ledger import answered_event, release_once, stored_answer, would_release
 from rounds.site.recounting import count_changed
 from rounds.site.releasing import Counted, policy_words
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import is_recorded, reading_log
+from rounds.storage.facts import logged_transaction
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -67,18 +68,52 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
+        known = refuse_rolled_back(site, exchange, request, centre_key=centre_key)
         stored = stored_answer(site, request)
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
             found = count(site, request.question, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            stored = release_once(site, request, found, today=today)
-        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
-        record(site.audit_path, event)
+            stored = release_once(site, request, found, today=today, centre_key=centre_key)
+        elif not is_recorded(site.ledger_path, answered_event(request, today)):
+            raise AuditError(
+                f"{site.ledger_path}: round {round_id} was answered, but the log does not tell it: it was cut or "
+                "restored from an old backup; restore the newest backup"
+            )
+        elif not known:
+            with logged_transaction(site.ledger_path) as facts:
+                own = own_key(site.folder).public
+                accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
+                facts.tell(answered_event(request, today))
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
+
+
+def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *, centre_key: PublicKey) -> bool:
+    """Make sure that neither the site's log nor the centre's was cut, rewritten or restored. Call it before counting.
+
+    The site's log must begin with the head of it that the centre holds and with those in its own replies, where they
+    still lie in the exchange folder.
+
+    Args:
+        site: who is asked.
+        exchange: where its replies lie.
+        request: with the heads in it.
+        centre_key: that proved the request.
+
+    Returns:
+        Whether the head of the centre's log that came is known already.
+
+    Raises:
+        AuditError: naming the party whose log it is. Nothing was written then.
+    """
+    own = own_public_key(site.folder)
+    with reading_log(site.ledger_path) as log:
+        check_standing(log, request.log, own_key=own, their_key=centre_key)
+        check_own_messages(log, exchange.path.glob(f"*/replies/{site.id}.json"), own=site.id, own_key=own)
+        return is_accepted(log, request.log, their_key=centre_key)
 
 
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:

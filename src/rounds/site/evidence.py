@@ -33,7 +33,7 @@ def _ledger(site: Site) -> Evidence:
 
 
 def _audit(site: Site) -> Evidence:
-    entries = read_log(site.audit_path)
+    entries = read_log(site.ledger_path)
     tally = [f"{sum(one.event.action is action for one in entries):,} times {action}" for action in Action]
     return _evidence("audit", site, "what is logged", (f"{len(entries):,} entries, chain unbroken", *tally))
 

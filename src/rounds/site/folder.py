@@ -8,6 +8,7 @@ from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.site.databases import PostgresBlock, SparkBlock
+from rounds.storage.audit_log import LEDGER
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.policy_files import read_policy
@@ -54,10 +55,6 @@ class Site:
         return isinstance(self.source, PublishedSource)
 
     @property
-    def audit_path(self) -> Path:
-        return self.folder / "audit.jsonl"
-
-    @property
     def checked_path(self) -> Path:
         """Where the site remembers which records it has checked."""
         return self.folder / "checked.json"
@@ -70,7 +67,7 @@ class Site:
     @property
     def ledger_path(self) -> Path:
         """What ever left, and the log of it."""
-        return self.folder / "ledger.db"
+        return self.folder / LEDGER
 
 
 def read_site(folder: Path) -> Site:

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from rounds.audit.chain import Action, Event
 from rounds.disclosure.budget import advantage
 from rounds.site.folder import Site
 from rounds.site.releasing import adopt_weaker, policy_words
-from rounds.storage.audit_log import record
+from rounds.storage.facts import logged_transaction
 from rounds.storage.lock import only_one
 from rounds.storage.release_store import RELEASE_SCHEMA, charged, policy_in_force
-from rounds.storage.sqlite_file import reading, transaction
+from rounds.storage.sqlite_file import reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +50,8 @@ def adopt_site_policy(site: Site, *, people: tuple[str, str], today: date) -> No
     Raises:
         DisclosureRefusal: if they are one, or one of them wrote the policy.
     """
-    with only_one(site.folder, doing="adopting a policy"):
-        with transaction(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
-            adopt_weaker(connection, site.policy, today=today, people=people)
-        party = " and ".join(people)
-        digest = site.policy.digest
-        record(site.audit_path, Event(action=Action.ADOPTED, round_id="policy", party=party, digest=digest, day=today))
+    with (
+        only_one(site.folder, doing="adopting a policy"),
+        logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts,
+    ):
+        facts.tell(adopt_weaker(facts.connection, site.policy, today=today, people=people))

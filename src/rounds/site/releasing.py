@@ -1,12 +1,13 @@
 """From counts to what leaves, once and for all: what left before leaves again as it was, the rest by the policy."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from sqlite3 import Connection
 
 import polars as pl
 
+from rounds.audit.chain import Action, Event
 from rounds.disclosure.budget import Period, refuse_overspent
 from rounds.disclosure.policy import Policy, SitePolicy, Terms, in_words
 from rounds.disclosure.release import Released, release
@@ -31,7 +32,7 @@ class Prepared:
 
 
 def prepare(
-    connection: sqlite3.Connection,
+    connection: Connection,
     policy: SitePolicy,
     counted: Sequence[Counted],
     *,
@@ -71,9 +72,7 @@ def prepare(
     )
 
 
-def keep(
-    connection: sqlite3.Connection, prepared: Sequence[Prepared], *, epoch: int, round_id: str
-) -> tuple[Released, ...]:
+def keep(connection: Connection, prepared: Sequence[Prepared], *, epoch: int, round_id: str) -> tuple[Released, ...]:
     """Write down what leaves for the first time and what it cost; return what leaves."""
     for one in prepared:
         measure = one.released.measure
@@ -84,27 +83,32 @@ def keep(
     return tuple(one.released for one in prepared)
 
 
-def adopt_policy(connection: sqlite3.Connection, policy: SitePolicy, *, today: date) -> bool:
-    """Put a policy in force, unless it is so already; return whether that is new.
+def adopt_policy(connection: Connection, policy: SitePolicy, *, site: str, today: date) -> Event | None:
+    """Put a policy in force and return what the log is to tell of it, or None if it is in force already.
 
     A policy as strict as the one before, or stricter, needs no word of anybody. A weaker one does: see `adopt_weaker`.
+
+    Args:
+        connection: of a transaction of the site's ledger.
+        policy: which.
+        site: whose policy it is.
+        today: the day from which it is in force.
 
     Raises:
         DisclosureRefusal: if it is weaker than the policy in force.
     """
     before = policy_in_force(connection)
     if before is not None and before.digest == policy.digest:
-        return False
+        return None
     if before is not None and (weaker := policy.weaker_than(before)):
         raise DisclosureRefusal(
             f"policy `{policy.name}` is weaker than `{before.name}`, which is in force: {'; '.join(weaker)}. Put the "
             "file back, or let two people adopt it: rounds site adopt-policy FOLDER --as NAME --and NAME"
         )
-    keep_policy(connection, policy, day=today, adopted_by=())
-    return True
+    return _adopt(connection, policy, by=(site,), today=today)
 
 
-def adopt_weaker(connection: sqlite3.Connection, policy: SitePolicy, *, today: date, people: tuple[str, str]) -> None:
+def adopt_weaker(connection: Connection, policy: SitePolicy, *, today: date, people: tuple[str, str]) -> Event:
     """Put a policy in force that is weaker than the one before, on the word of two people.
 
     Raises:
@@ -115,7 +119,13 @@ def adopt_weaker(connection: sqlite3.Connection, policy: SitePolicy, *, today: d
         raise DisclosureRefusal("a weaker policy needs two different people; give --as and --and")
     if " ".join(policy.author.split()).casefold() in names:
         raise DisclosureRefusal(f"{policy.author} wrote policy `{policy.name}` and cannot adopt it; ask somebody else")
-    keep_policy(connection, policy, day=today, adopted_by=people)
+    return _adopt(connection, policy, by=people, today=today)
+
+
+def _adopt(connection: Connection, policy: SitePolicy, *, by: tuple[str, ...], today: date) -> Event:
+    number = keep_policy(connection, policy, day=today, adopted_by=by)
+    party = " and ".join(by)
+    return Event(action=Action.ADOPTED, round_id=f"policy-{number}", party=party, digest=policy.digest, day=today)
 
 
 def policy_words(policy: SitePolicy) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ def policy_words(policy: SitePolicy) -> tuple[str, ...]:
 
 
 def _costs(
-    connection: sqlite3.Connection,
+    connection: Connection,
     count: Count,
     terms: Terms,
     so_far: dict[int, dict[Period, float]],
@@ -146,7 +156,7 @@ def _costs(
 
 
 def _prepare(
-    connection: sqlite3.Connection,
+    connection: Connection,
     count: Count,
     terms: Terms,
     completeness: tuple[Share, ...],

@@ -70,9 +70,9 @@ def read_answer(connection: sqlite3.Connection, round_id: str) -> Answer | None:
     return Answer(request_digest=request, reply=reply)
 
 
-def answered_rounds(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the ids of all rounds that were answered, sorted."""
-    return tuple(row[0] for row in connection.execute("SELECT round FROM answers ORDER BY round"))
+def answered_rounds(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """Return the id of every round that was answered and the digest of its request, sorted."""
+    return tuple(connection.execute("SELECT round, request FROM answers ORDER BY round"))
 
 
 def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *, day: date) -> None:
@@ -170,12 +170,14 @@ def policy_in_force(connection: sqlite3.Connection) -> SitePolicy | None:
     return None if row is None else decode_policy(row[0])
 
 
-def keep_policy(connection: sqlite3.Connection, policy: SitePolicy, *, day: date, adopted_by: Iterable[str]) -> None:
-    """Write down that a policy is in force from now on."""
+def keep_policy(connection: sqlite3.Connection, policy: SitePolicy, *, day: date, adopted_by: Iterable[str]) -> int:
+    """Write down that a policy is in force from now on, and return its number: the first is 1."""
     connection.execute(
         "INSERT INTO policies (digest, day, adopted_by, policy) VALUES (?, ?, ?, ?)",
         [policy.digest, day.isoformat(), json.dumps(list(adopted_by)), policy.encode()],
     )
+    (number,) = connection.execute("SELECT max(number) FROM policies").fetchone()
+    return int(number)
 
 
 def ledger_figures(connection: sqlite3.Connection) -> tuple[str, ...]:

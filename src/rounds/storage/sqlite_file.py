@@ -46,27 +46,34 @@ def transaction(path: Path, *, schema: str) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def reading(path: Path, *, schema: str) -> Iterator[sqlite3.Connection]:
-    """Look into the file without changing it; one that is not there is empty, and so is a table that is not.
+    """Look into the file while the block runs; one that is not there is empty, and so is a table that is not.
+
+    Nothing in its folder is changed, so that it may be read-only. Hold the lock of the party's folder meanwhile, if
+    somebody may write.
+
+    Args:
+        path: the file.
+        schema: statements that make the tables that are looked at.
 
     Raises:
-        RoundsError: if it cannot be read.
+        RoundsError: if it cannot be read: it is damaged.
     """
     there = path.exists()
-    # What is opened for reading alone leaves its log behind; where nothing may be written, nobody else is writing.
-    mode = "mode=rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
-    where = f"{path.absolute().as_uri()}?{mode}" if there else ":memory:"
+    left_over = path.with_name(f"{path.name}-wal").exists()  # a killed writer's: it is taken in by opening the file
+    how = "mode=rw" if left_over else "immutable=1"
+    where = f"{path.absolute().as_uri()}?{how}" if there else ":memory:"
     with (
         _named(path),
         closing(sqlite3.connect(where, uri=there, timeout=WAIT_SECONDS, isolation_level=None)) as connection,
     ):
         if there:
             _refuse_damaged(connection, path)
-            connection.execute("BEGIN")
         known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for statement in filter(str.strip, schema.split(";")):
             made = _MAKES.match(statement)
             if made and made["name"] not in known:  # nothing was ever kept in it: an empty one, in memory
                 connection.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+        connection.execute("PRAGMA query_only = ON")
         yield connection
 
 
