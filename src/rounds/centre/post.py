@@ -59,6 +59,7 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
                 question=site.question,
                 valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
                 key=key,
+                asked_by=plan.declaration.asked_by,
             )
             write_file(kept, request)
         digest = _asked(desk, plan.round_id, site.site).digest

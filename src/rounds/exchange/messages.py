@@ -1,6 +1,7 @@
 """Messages: versioned, signed, addressed and dated. The only form in which anything travels.
 
-A request carries the names of measures; a reply carries `Released` tables. There is no way to encode anything else.
+A request carries the names of measures; a reply carries `Released` tables; a refusal carries a sentence without numbers.
+There is no way to encode anything else.
 """
 
 import base64
@@ -22,12 +23,15 @@ from rounds.storage.identifiers import Identifier
 
 FORMAT_VERSION = 1
 CENTRE = "centre"
+_LONGEST_REASON = 300
 
 
 class RequestBody(WireQuestion):
     """What the centre asks. Never code."""
 
     kind: Literal["request"] = "request"
+    asked_by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """who declared the round, if the centre says so: they may approve no reply to it"""
 
 
 class ReplyBody(Wire):
@@ -39,6 +43,15 @@ class ReplyBody(Wire):
     tables: list[WireTable]
 
 
+class RefusalBody(Wire):
+    """That a site lets nothing leave, and why, in words without numbers."""
+
+    kind: Literal["refusal"] = "refusal"
+    answers: str
+    """digest of the request that is refused"""
+    because: str
+
+
 class _Envelope(Wire):
     format: Literal["rounds-message"]
     version: int
@@ -47,7 +60,7 @@ class _Envelope(Wire):
     recipient: Identifier
     issued: str
     expires: str
-    body: Annotated[RequestBody | ReplyBody, Field(discriminator="kind")]
+    body: Annotated[RequestBody | ReplyBody | RefusalBody, Field(discriminator="kind")]
     signature: str
 
 
@@ -62,6 +75,7 @@ class Request:
     expires: date
     digest: str
     """of the round, the site and the question: the same request issued again has the same digest"""
+    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,17 @@ class Reply:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A verified refusal."""
+
+    round_id: str
+    site: str
+    answers: str
+    because: str
+    digest: str
+
+
 def encode_request(
     *,
     round_id: str,
@@ -82,6 +107,7 @@ def encode_request(
     question: Question,
     valid: tuple[date, date],
     key: SigningKey,
+    asked_by: str | None = None,
 ) -> bytes:
     """Return a signed request.
 
@@ -91,8 +117,9 @@ def encode_request(
         question: what is asked.
         valid: the day it was issued and the last day on which it may be answered.
         key: the centre's.
+        asked_by: who declared the round, if that is said.
     """
-    body = RequestBody(**wire_question(question).model_dump())
+    body = RequestBody(**wire_question(question).model_dump(), asked_by=asked_by)
     return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
 
 
@@ -101,6 +128,30 @@ def encode_reply(request: Request, tables: Sequence[Released], *, today: date, k
     body = ReplyBody(answers=request.digest, tables=[wire_table(table) for table in tables])
     valid = (today, request.expires)
     return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
+
+
+def encode_refusal(request: Request, *, because: str, today: date, key: SigningKey) -> bytes:
+    """Return a signed refusal of a request.
+
+    Raises:
+        MessageError: if the reason holds a number, or is none.
+    """
+    if problem := _reason_problem(because):
+        raise MessageError(f"the reason {problem}")
+    body = RefusalBody(answers=request.digest, because=because)
+    valid = (today, request.expires)
+    return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
+
+
+def _reason_problem(because: str) -> str | None:
+    """A number in a reason could be a count that nobody has rounded."""
+    if not because.strip() or len(because) > _LONGEST_REASON:
+        return f"must have 1 to {_LONGEST_REASON} characters; write one sentence"
+    if not because.isprintable():
+        return "must be one line of plain text"
+    if any(character.isnumeric() for character in because):
+        return "must hold no number, for it leaves the site unrounded; say it in words"
+    return None
 
 
 def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, today: date) -> Request:
@@ -130,6 +181,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         issued=read_day(envelope.issued, source),
         expires=expires,
         digest=_digest(envelope, dated=False),
+        asked_by=body.asked_by,
     )
 
 
@@ -148,15 +200,30 @@ def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answe
         MessageError: if it is not a message, was changed, comes from another site, answers another request (a replay)
             or carries a table that is not properly bounded.
     """
+    found = decode_answer(content, source=source, site=site, round_id=round_id, answers=answers, key=key)
+    if isinstance(found, Refusal):
+        raise MessageError(f"{source}: {site} has refused round {round_id}: {found.because}")
+    return found
+
+
+def decode_answer(
+    content: bytes, *, source: str, site: str, round_id: str, answers: str, key: PublicKey
+) -> Reply | Refusal:
+    """Return the reply or the refusal in some bytes, for the centre. Arguments and errors as of `decode_reply`."""
     envelope = _open(content, source=source, sender=site, recipient=CENTRE, key=key)
     body = envelope.body
-    if not isinstance(body, ReplyBody):
+    if isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a reply was expected; remove the file")
     if envelope.round_id != round_id or body.answers != answers:
         raise MessageError(
             f"{source}: a replay: it answers another request (round {envelope.round_id}), not this one of round "
             f"{round_id}; remove the file and let {site} answer"
         )
+    if isinstance(body, RefusalBody):
+        if problem := _reason_problem(body.because):
+            raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
+        digest = _digest(envelope)
+        return Refusal(round_id=round_id, site=site, answers=answers, because=body.because, digest=digest)
     tables = tuple(read_table(table, source=source) for table in body.tables)
     return Reply(round_id=round_id, site=site, answers=answers, tables=tables, digest=_digest(envelope))
 
@@ -204,7 +271,7 @@ def _sign(
     sender: str,
     recipient: str,
     valid: tuple[date, date],
-    body: RequestBody | ReplyBody,
+    body: RequestBody | ReplyBody | RefusalBody,
     key: SigningKey,
 ) -> bytes:
     message: dict[str, Any] = {
@@ -215,7 +282,7 @@ def _sign(
         "recipient": recipient,
         "issued": valid[0].isoformat(),
         "expires": valid[1].isoformat(),
-        "body": body.model_dump(mode="json"),
+        "body": _said(body.model_dump(mode="json")),
     }
     message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
     return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
@@ -228,6 +295,12 @@ def _unsigned(message: dict[str, Any]) -> bytes:
 
 def _digest(envelope: _Envelope, *, dated: bool = True) -> str:
     message = envelope.model_dump(mode="json")
+    message["body"] = _said(message["body"])
     if not dated:
         del message["issued"], message["expires"]
     return hashlib.sha256(_unsigned(message)).hexdigest()
+
+
+def _said(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out who asked where nobody says so: such a request has the digest that it always had."""
+    return {name: value for name, value in body.items() if not (name == "asked_by" and value is None)}

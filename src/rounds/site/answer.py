@@ -25,6 +25,8 @@ from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
+from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
+from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
@@ -77,9 +79,8 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            tables = count_and_release(site, request.question, progress=progress)
+            reply = approved_reply(site, exchange, request, make=reply_maker(site, progress=progress), today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
             stored = Answer(request_digest=request.digest, reply=reply)
             write_answer(site.ledger_path(round_id), stored)
         event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
@@ -87,6 +88,16 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
+
+
+def reply_maker(site: Site, *, progress: Progress) -> MakeReply:
+    """Return what makes the bytes that would leave for a request, bearing a date."""
+
+    def make(request: Request, day: date) -> bytes:
+        tables = count_and_release(site, request.question, progress=progress)
+        return encode_reply(request, tables, today=day, key=own_key(site.folder))
+
+    return make
 
 
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:
@@ -122,6 +133,8 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
+    refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
+    refuse_without_standing_approval(site, request.question, today=today)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"

@@ -7,6 +7,7 @@ from typing import Literal
 from rounds.disclosure.policy import Policy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.network.roles import Approval
 from rounds.site.databases import PostgresBlock, SparkBlock
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
@@ -33,6 +34,8 @@ class RecordsBlock(Definition):
 class _SiteFile(Definition):
     site: Identifier
     policy: Policy
+    approval: Approval = Approval.LIBRARY
+    agreements: Literal["required"] | None = None
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
@@ -47,6 +50,9 @@ class Site:
     policy: Policy
     source: RecordsBlock | PublishedSource
     library: Library
+    approval: Approval = Approval.LIBRARY
+    """who must say yes before a reply leaves"""
+    agreements_required: bool = False
 
     @property
     def already_public(self) -> bool:
@@ -55,6 +61,23 @@ class Site:
     @property
     def audit_path(self) -> Path:
         return self.folder / "audit.jsonl"
+
+    @property
+    def queue_path(self) -> Path:
+        """Where requests wait for people, and what people did with them."""
+        return self.folder / "ledger.db"
+
+    @property
+    def people_path(self) -> Path:
+        return self.folder / "people.yaml"
+
+    @property
+    def agreements_path(self) -> Path:
+        return self.folder / "agreements.yaml"
+
+    @property
+    def standing_path(self) -> Path:
+        return self.folder / "approvals.yaml"
 
     @property
     def checked_path(self) -> Path:
@@ -86,7 +109,15 @@ def read_site(folder: Path) -> Site:
     if file.library and not own.is_dir():
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
     library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
-    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
+    return Site(
+        id=file.site,
+        folder=folder,
+        policy=file.policy,
+        source=source,
+        library=library,
+        approval=file.approval,
+        agreements_required=file.agreements is not None,
+    )
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:

@@ -54,6 +54,7 @@ class _Programme(Definition):
 class _RoundFile(Definition):
     id: Identifier
     title: str
+    asked_by: str | None = Field(default=None, min_length=1, max_length=100)
     as_of: date
     first: date
     last: date
@@ -92,6 +93,8 @@ class RoundDeclaration:
     last: date
     measures: tuple[AskedMeasure, ...]
     programmes: tuple[Programme, ...]
+    asked_by: str | None = None
+    """who declared it, if that is said: they approve no reply to it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,7 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             for measure in file.measures
         ),
         programmes=tuple(programmes),
+        asked_by=file.asked_by,
     )
 
 

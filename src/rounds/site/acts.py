@@ -1,0 +1,149 @@
+"""An act upon a request at a site: permission, policy and the change itself, signed, in one transaction, then logged."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from rounds.audit.chain import Action, Event
+from rounds.errors import NotPermitted, RoundsError
+from rounds.exchange.signing import own_key
+from rounds.network.people import same_person
+from rounds.network.roles import FINAL, PERMISSIONS, Act, Approval, RequestState, Role, next_state
+from rounds.site.folder import Site
+from rounds.storage.approval_store import QueuedRequest, SignedAct, change, mark_logged, read_acts
+from rounds.storage.audit_log import record
+from rounds.storage.governance_files import read_people
+
+Decided = Callable[[QueuedRequest | None, RequestState], QueuedRequest]
+"""Given a request and the state that the act leads to, says what the request is then; or raises."""
+
+_LOGGED_AS = {
+    Act.PREPARE: Action.QUEUED,
+    Act.PUT_BACK: Action.QUEUED,
+    Act.APPROVE: Action.APPROVED,
+    Act.REFUSE: Action.REFUSED,
+    Act.WITHDRAW: Action.WITHDRAWN,
+    Act.EXPIRE: Action.EXPIRED,
+    Act.CHANGE: Action.CHANGED,
+    Act.RELEASE: Action.RELEASED,
+}
+
+
+def approval_of(site: Site, item: QueuedRequest | None) -> Approval:
+    """Return who must say yes to a request: what the site asks for, or asked for when it was queued if that is stricter.
+
+    So a site.yaml that was edited to ask for less lets nothing out of the queue any sooner.
+    """
+    return site.approval if item is None else site.approval.or_stricter(item.needs)
+
+
+def act_upon(
+    site: Site,
+    round_id: str,
+    act: Act,
+    *,
+    who: str | None,
+    today: date,
+    decided: Decided,
+    because: str = "",
+) -> QueuedRequest:
+    """Do one act: permission, policy and the change itself, in one transaction; then tell the audit log."""
+    role = role_of(site, act, who=who, today=today)
+    key = own_key(site.folder)
+
+    def decide(item: QueuedRequest | None, number: int) -> tuple[QueuedRequest, SignedAct]:
+        to = refuse_unless_possible(site, item, act)
+        after = decided(item, to)
+        return after, _signed(after, act, who=who, role=role, number=number, day=today, because=because, key=key)
+
+    item = change(site.queue_path, round_id, decide)
+    log_acts(site)
+    return item
+
+
+def _signed(
+    item: QueuedRequest,
+    act: Act,
+    *,
+    who: str | None,
+    role: Role,
+    number: int,
+    day: date,
+    because: str,
+    key: SigningKey,
+) -> SignedAct:
+    done = SignedAct(
+        number=number,
+        round_id=item.round_id,
+        act=act,
+        who=who or str(Role.PROGRAM),
+        role=role,
+        day=day,
+        request_digest=item.request_digest,
+        reply_digest=item.digest,
+        because=because,
+    )
+    return replace(done, signature=key.sign(done.statement))
+
+
+def role_of(site: Site, act: Act, *, who: str | None, today: date) -> Role:
+    """Return the role in which somebody may do something today, or refuse. Without a name it is the program that acts."""
+    allowed = " or ".join(str(role) for role in Role if role in PERMISSIONS[act])
+    if who is None:
+        if Role.PROGRAM in PERMISSIONS[act]:
+            return Role.PROGRAM
+        raise NotPermitted(f"to {act} takes a {allowed}; say who you are with --as NAME")
+    people = read_people(site.people_path)
+    role = people.role_for(act, name=who, day=today)
+    if role is not None:
+        return role
+    held = [person for person in people.entries(who) if person.holds_on(today)]
+    known = people.entries(who)
+    if held:
+        what = f"{who} is {' and '.join(str(person.role) for person in held)}"
+    elif known:
+        what = f"{who} has no role on {today} (the last: {known[-1].role}, {known[-1].since} to {known[-1].until})"
+    else:
+        what = f"{who} is not in it"
+    raise NotPermitted(f"{site.people_path}: {what}; to {act} takes a {allowed}. Nothing was changed")
+
+
+def refuse_unless_possible(site: Site, item: QueuedRequest | None, act: Act) -> RequestState:
+    state = RequestState.RECEIVED if item is None else item.state
+    to = next_state(state, act, under=approval_of(site, item))
+    if to is None:
+        what = "has not been queued" if item is None else f"is {state}"
+        last = " for good" if state in FINAL else ""
+        under = f"; this site's approval is `{approval_of(site, item)}`"
+        raise NotPermitted(f"{site.id}: cannot {act} now: the request {what}{last}{under}. Nothing was changed")
+    return to
+
+
+def log_acts(site: Site) -> None:
+    """Tell the audit log of every act that it may not know of. A process that was killed in between left some."""
+    acts = read_acts(site.queue_path, not_logged=True)
+    if not acts:
+        return
+    events = [
+        Event(action=_LOGGED_AS[act.act], round_id=act.round_id, party=act.who, digest=act.digest, day=act.day)
+        for act in acts
+    ]
+    record(site.audit_path, *events)
+    mark_logged(site.queue_path, [act.number for act in acts])
+
+
+def refuse_unsigned(site: Site, item: QueuedRequest) -> None:
+    """A row that says it was approved is not enough: each approval is an act upon these bytes, signed."""
+    key = own_key(site.folder).public
+    signed: list[str] = []
+    for done in read_acts(site.queue_path, round_id=item.round_id):
+        if done.act in (Act.PREPARE, Act.PUT_BACK, Act.CHANGE, Act.WITHDRAW, Act.EXPIRE):
+            signed = []
+        upon = (done.request_digest, done.reply_digest) == (item.request_digest, item.digest)
+        if done.act is Act.APPROVE and upon and key.verifies(done.signature, done.statement):
+            signed += [] if any(same_person(done.who, other) for other in signed) else [done.who]
+    if len(signed) < approval_of(site, item).people:
+        raise RoundsError(
+            f"{site.queue_path}: round {item.round_id} is said to be approved, but {len(signed)} signed approvals of "
+            f"these bytes are found instead of {approval_of(site, item).people}; the file was changed, restore it from a copy"
+        )
