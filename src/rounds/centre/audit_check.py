@@ -20,6 +20,7 @@ def check_logs(workspace: Workspace) -> dict[str, int]:
     told = {
         Action.ASKED: rounds.glob("*/asked/*.json"),
         Action.RECEIVED: rounds.glob("*/received/*.json"),
+        Action.REFUSED: rounds.glob("*/refused/*.json"),
     }
     happened = {(action, path.parent.parent.name, path.stem) for action, paths in told.items() for path in paths}
     sizes["centre"] = _check(workspace.centre / "audit.jsonl", happened)

@@ -9,7 +9,15 @@ from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
 from rounds.errors import MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
+from rounds.exchange.messages import (
+    CENTRE,
+    Refusal,
+    Reply,
+    Request,
+    decode_answer,
+    decode_request,
+    encode_request,
+)
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.network.members import Membership
 from rounds.storage.atomic import write_file
@@ -37,6 +45,9 @@ class Desk:
 
     def received_path(self, round_id: str, site: str) -> Path:
         return self.folder / "rounds" / round_id / "received" / f"{site}.json"
+
+    def refused_path(self, round_id: str, site: str) -> Path:
+        return self.folder / "rounds" / round_id / "refused" / f"{site}.json"
 
 
 def ask(desk: Desk, plan: Plan, *, today: date) -> None:
@@ -75,7 +86,7 @@ class _Post:
     """One reply as it came, with the key that proved it."""
 
     content: bytes
-    reply: Reply
+    reply: Reply | Refusal
     key: PublicKey
 
 
@@ -90,34 +101,51 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
     """
     posts = {site.site: _open(desk, plan, site) for site in plan.sites}
     present = [post for post in posts.values() if post is not None]
-    check_members([post.reply for post in present], membership)
+    replies = {post.reply.site: post.reply for post in present if isinstance(post.reply, Reply)}
+    check_members(list(replies.values()), membership)
     events = []
     for post in present:
-        site, kept = post.reply.site, desk.received_path(plan.round_id, post.reply.site)
+        site = post.reply.site
+        refused = isinstance(post.reply, Refusal)
+        kept = desk.refused_path(plan.round_id, site) if refused else desk.received_path(plan.round_id, site)
+        action = Action.REFUSED if refused else Action.RECEIVED
         pin_key(desk.folder, party=site, key=post.key)
         if not kept.exists():
             write_file(kept, post.content)
         digest = post.reply.digest
-        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=digest, day=today))
+        events.append(Event(action=action, round_id=plan.round_id, party=site, digest=digest, day=today))
     record(desk.audit_path, *events)
-    return {site: post.reply if post else None for site, post in posts.items()}
+    return {site: replies.get(site) for site in posts}
+
+
+def refusals(desk: Desk, plan: Plan) -> dict[str, str]:
+    """Return why sites have refused a round, by site. Writes nothing.
+
+    Raises:
+        MessageError: if an answer is not what it claims.
+    """
+    asked = [site for site in plan.sites if desk.asked_path(plan.round_id, site.site).exists()]
+    posts = [_open(desk, plan, site) for site in asked if not desk.received_path(plan.round_id, site.site).exists()]
+    return {post.reply.site: post.reply.because for post in posts if post and isinstance(post.reply, Refusal)}
 
 
 def _open(desk: Desk, plan: Plan, site: SitePlan) -> _Post | None:
     arrived = desk.exchange.reply_path(plan.round_id, site.site)
     kept = desk.received_path(plan.round_id, site.site)
-    found = arrived if arrived.exists() else kept
-    if not found.exists():
+    refused = desk.refused_path(plan.round_id, site.site)
+    found = next((path for path in (arrived, kept, refused) if path.exists()), None)
+    if found is None:
         return None
     content, key = found.read_bytes(), trusted_key(desk.folder, desk.exchange.path, party=site.site)
     answers = _asked(desk, plan.round_id, site.site).digest
-    reply = decode_reply(content, source=str(found), site=site.site, round_id=plan.round_id, answers=answers, key=key)
+    reply = decode_answer(content, source=str(found), site=site.site, round_id=plan.round_id, answers=answers, key=key)
     if kept.exists() and content != kept.read_bytes():
         raise MessageError(
             f"{arrived}: {site.site} has answered round {plan.round_id} before with other bytes, kept in {kept}; "
             "a round has one answer; remove the new file"
         )
-    check_answer(reply, question=site.question, measures=plan.measures, source=str(found))
+    if isinstance(reply, Reply):
+        check_answer(reply, question=site.question, measures=plan.measures, source=str(found))
     return _Post(content=content, reply=reply, key=key)
 
 

@@ -1,7 +1,7 @@
 """Messages: versioned, signed, addressed and dated. The only form in which anything travels.
 
-A request carries the names of measures; a reply carries `Released` tables; a refusal carries a sentence without numbers.
-There is no way to encode anything else.
+A request carries the names of measures, a reply `Released` tables, a refusal one sentence without numbers. There is no
+way to encode anything else.
 """
 
 import base64

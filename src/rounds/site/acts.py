@@ -1,4 +1,4 @@
-"""An act upon a request at a site: permission, policy and the change itself, signed, in one transaction, then logged."""
+"""An act upon a request at a site: permission, policy and the change, signed, in one transaction, then logged."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import date
 
 from rounds.audit.chain import Action, Event
 from rounds.errors import NotPermitted, RoundsError
-from rounds.exchange.signing import own_key
+from rounds.exchange.signing import SigningKey, own_key
 from rounds.network.people import same_person
 from rounds.network.roles import FINAL, PERMISSIONS, Act, Approval, RequestState, Role, next_state
 from rounds.site.folder import Site
@@ -30,7 +30,7 @@ _LOGGED_AS = {
 
 
 def approval_of(site: Site, item: QueuedRequest | None) -> Approval:
-    """Return who must say yes to a request: what the site asks for, or asked for when it was queued if that is stricter.
+    """Return who must say yes to a request: as the site asks now, or as it did when that was queued if stricter.
 
     So a site.yaml that was edited to ask for less lets nothing out of the queue any sooner.
     """
@@ -47,7 +47,20 @@ def act_upon(
     decided: Decided,
     because: str = "",
 ) -> QueuedRequest:
-    """Do one act: permission, policy and the change itself, in one transaction; then tell the audit log."""
+    """Do one act and return what the request is then. A second process waits until the first has done.
+
+    Args:
+        site: where the request is.
+        round_id: the round.
+        act: what is done.
+        who: by whom; None for the program.
+        today: the day.
+        decided: says what the request is then, or raises.
+        because: why, if somebody says so.
+
+    Raises:
+        NotPermitted: if that person may not do it, or it may not happen now. Nothing was changed.
+    """
     role = role_of(site, act, who=who, today=today)
     key = own_key(site.folder)
 
@@ -87,7 +100,11 @@ def _signed(
 
 
 def role_of(site: Site, act: Act, *, who: str | None, today: date) -> Role:
-    """Return the role in which somebody may do something today, or refuse. Without a name it is the program that acts."""
+    """Return the role in which somebody may do something today. Without a name it is the program that acts.
+
+    Raises:
+        NotPermitted: if they may not.
+    """
     allowed = " or ".join(str(role) for role in Role if role in PERMISSIONS[act])
     if who is None:
         if Role.PROGRAM in PERMISSIONS[act]:
@@ -109,6 +126,11 @@ def role_of(site: Site, act: Act, *, who: str | None, today: date) -> Role:
 
 
 def refuse_unless_possible(site: Site, item: QueuedRequest | None, act: Act) -> RequestState:
+    """Return the state that an act would lead to.
+
+    Raises:
+        NotPermitted: if it may not happen now.
+    """
     state = RequestState.RECEIVED if item is None else item.state
     to = next_state(state, act, under=approval_of(site, item))
     if to is None:
@@ -133,7 +155,11 @@ def log_acts(site: Site) -> None:
 
 
 def refuse_unsigned(site: Site, item: QueuedRequest) -> None:
-    """A row that says it was approved is not enough: each approval is an act upon these bytes, signed."""
+    """Raise unless signed acts bear a request's approvals out: a row that says it was approved is not enough.
+
+    Raises:
+        RoundsError: if there are fewer.
+    """
     key = own_key(site.folder).public
     signed: list[str] = []
     for done in read_acts(site.queue_path, round_id=item.round_id):
@@ -142,8 +168,9 @@ def refuse_unsigned(site: Site, item: QueuedRequest) -> None:
         upon = (done.request_digest, done.reply_digest) == (item.request_digest, item.digest)
         if done.act is Act.APPROVE and upon and key.verifies(done.signature, done.statement):
             signed += [] if any(same_person(done.who, other) for other in signed) else [done.who]
-    if len(signed) < approval_of(site, item).people:
+    needed = approval_of(site, item).people
+    if len(signed) < needed:
         raise RoundsError(
             f"{site.queue_path}: round {item.round_id} is said to be approved, but {len(signed)} signed approvals of "
-            f"these bytes are found instead of {approval_of(site, item).people}; the file was changed, restore it from a copy"
+            f"these bytes are found instead of {needed}; the file was changed, restore it from a copy"
         )

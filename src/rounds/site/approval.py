@@ -5,35 +5,23 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 
-from rounds.audit.chain import Action, Event
-from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, RoundsError, WaitsForApproval
+from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, WaitsForApproval
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import Request, encode_refusal
-from rounds.exchange.signing import SigningKey, own_key, publish_key
+from rounds.exchange.signing import own_key, publish_key
 from rounds.network.people import same_person
-from rounds.network.roles import FINAL, PERMISSIONS, Act, Approval, RequestState, Role, next_state
+from rounds.network.roles import Act, RequestState, next_state
+from rounds.site.acts import act_upon, approval_of, log_acts, refuse_unless_possible, refuse_unsigned, role_of
 from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
 from rounds.site.folder import Site
 from rounds.site.ledger import read_answer
 from rounds.site.next_steps import how_far, what_to_type
-from rounds.storage.approval_store import (
-    Asked,
-    QueuedRequest,
-    SignedAct,
-    change,
-    mark_logged,
-    read_acts,
-    read_request,
-)
-from rounds.storage.audit_log import record
+from rounds.storage.approval_store import Asked, QueuedRequest, read_acts, read_request
 from rounds.storage.clock import refuse_clock_set_back
-from rounds.storage.governance_files import read_people
 from rounds.storage.lock import only_one
 
 MakeReply = Callable[[Request, date], bytes]
 """Counts, applies the policy and signs: the bytes that would leave for a request, bearing a date."""
-
-Change = Callable[[QueuedRequest | None, RequestState], QueuedRequest]
 
 WAIT_SECONDS = 600.0
 """A site that is counting holds its folder; approving waits until it has finished."""
@@ -63,7 +51,8 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
     item = _current(site, request, today=today)
     if item is not None and item.state is RequestState.REFUSED:
         _lay_refusal(site, exchange, item)
-        raise NotPermitted(f"{site.id} has refused round {item.round_id}; the refusal lies in the exchange folder")
+        because = read_acts(site.queue_path, round_id=item.round_id)[-1].because
+        raise NotPermitted(f"site {site.id} has refused: {because}")
     if item is not None and item.state is RequestState.RELEASED:
         return item.reply
     refuse_not_agreed(site, _measures(request), today=today)
@@ -267,17 +256,16 @@ def _refuse_other_bytes(item: QueuedRequest, digest: str) -> None:
 
 
 def _refuse_own_work(site: Site, item: QueuedRequest, who: str) -> None:
-    if any(same_person(who, other) for other in item.approved_by):
-        raise NotPermitted(f"{who} has approved this already; it takes somebody else. Nothing was changed")
-    if item.asked.asked_by is not None and same_person(who, item.asked.asked_by):
-        raise NotPermitted(f"{who} has asked for this, so somebody else must approve it. Nothing was changed")
-    if item.prepared_by is not None and same_person(who, item.prepared_by):
-        raise NotPermitted(f"{who} has prepared this reply, so somebody else must approve it. Nothing was changed")
-    for measure, version in item.asked.measures:
-        if same_person(who, site.library.measure(measure, version).author):
-            raise NotPermitted(
-                f"{who} has written {measure} v{version}, so somebody else must approve it. Nothing was changed"
-            )
+    asked, prepared = item.asked.asked_by, item.prepared_by
+    own = [
+        *((other, "approved this already") for other in item.approved_by),
+        *([(asked, "asked for this")] if asked else []),
+        *([(prepared, "had this reply prepared")] if prepared else []),
+        *((site.library.measure(*one).author, f"written {one[0]} v{one[1]}") for one in item.asked.measures),
+    ]
+    for other, what in own:
+        if same_person(who, other):
+            raise NotPermitted(f"{who} has {what}; it takes somebody else to say yes. Nothing was changed")
 
 
 def _refuse_answered(site: Site, round_id: str) -> None:
