@@ -49,7 +49,7 @@ def requests(context: typer.Context, folder: SiteFolder, exchange: MaybeExchange
     found = list_requests(site, ExchangeFolder(path=exchange) if exchange else None, today=day_of(today))
     waiting = [one for one in found if one.waits]
     lines = [
-        f"{site.id}: {len(waiting)} of {len(found)} requests wait for somebody.",
+        f"{site.id}: {_of(len(waiting), len(found))}.",
         f"What may leave here: {APPROVAL_IN_WORDS[site.approval]}.",
     ]
     for one in found:
@@ -57,6 +57,13 @@ def requests(context: typer.Context, folder: SiteFolder, exchange: MaybeExchange
         lines += ["", f"Round {one.round_id} {first}", *(f"  {line}" for line in rest)]
     fields = [{"round": one.round_id, "state": one.state, "waits": one.waits, "says": one.says} for one in found]
     terminal_of(context).result({"site": site.id, "approval": site.approval, "requests": fields}, text="\n".join(lines))
+
+
+def _of(waiting: int, known: int) -> str:
+    if not known:
+        return "no request has come"
+    many = "request" if known == 1 else "requests"
+    return f"{waiting or 'none'} of {known} {many} {'wait' if waiting > 1 else 'waits'} for somebody"
 
 
 def approve(

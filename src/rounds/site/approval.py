@@ -63,7 +63,7 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
     if item is None or item.state is RequestState.EXPIRED:
         item = _queue(site, request, Act.PREPARE, who=None, reply=make(request, today), today=today)
     if next_state(item.state, Act.RELEASE, under=approval_of(site, item)) is None:
-        far = f"{site.id}: round {item.round_id} {how_far(item, approval_of(site, item))}. Nothing has left."
+        far = f"round {item.round_id} {how_far(item, approval_of(site, item))}. Nothing has left."
         raise WaitsForApproval("\n".join([far, *_typed(site, exchange, item)]))
     return _release(site, exchange, item, make(replace(request, expires=item.expires), item.prepared_on), today=today)
 
@@ -230,7 +230,7 @@ def _release(site: Site, exchange: ExchangeFolder, item: QueuedRequest, now: byt
 
         waiting = act_upon(site, item.round_id, Act.CHANGE, who=None, today=today, decided=changed)
         raise DisclosureRefusal(
-            f"{site.id}: round {item.round_id}: other bytes would leave now than were approved (digest "
+            f"round {item.round_id}: other bytes would leave now than were approved (digest "
             f"{waiting.digest[:16]}, approved {item.digest[:16]}): records, library or policy have changed since. "
             "Nothing was released; the approvals are void, and the new bytes wait to be looked at.\n"
             + "\n".join(_typed(site, exchange, waiting))

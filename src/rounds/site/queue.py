@@ -10,7 +10,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import decode_reply
 from rounds.exchange.signing import own_key
 from rounds.exchange.tables import ReceivedTable
-from rounds.network.roles import RequestState
+from rounds.network.roles import RequestState, Role
 from rounds.site.acts import approval_of
 from rounds.site.folder import Site
 from rounds.site.ledger import read_answer
@@ -19,6 +19,11 @@ from rounds.storage.approval_store import QueuedRequest, SignedAct, read_acts, r
 from rounds.storage.governance_files import read_agreements
 
 _OPEN = (RequestState.WAITING, RequestState.ONCE, RequestState.TWICE, RequestState.WITHDRAWN)
+_WHAT_HAPPENED = {
+    RequestState.RELEASED: "was released",
+    RequestState.REFUSED: "was refused",
+    RequestState.EXPIRED: "was found to be over",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +63,8 @@ def _listed(site: Site, item: QueuedRequest, exchange: ExchangeFolder | None, *,
         over = f"is over: the last day to answer was {item.expires}; the centre must issue it again"
         return Waiting(round_id=item.round_id, state=RequestState.EXPIRED, waits=False, says=(over,))
     if item.state not in _OPEN:
-        says: tuple[str, ...] = (f"is {item.state} since {last.day}, by {last.who}",)
-        says += (f"because: {last.because}",) if last.because else ()
+        says: tuple[str, ...] = (f"{_WHAT_HAPPENED[item.state]} on {last.day}, by {_who(last)}",)
+        says += (f"Because: {last.because}",) if last.because else ()
         return Waiting(round_id=item.round_id, state=item.state, waits=False, says=says)
     asked = f"{_number(len(item.asked.measures), 'measure')}, counted from {item.asked.first} to {item.asked.last}"
     says = (
@@ -85,6 +90,7 @@ def show_reply(site: Site, item: QueuedRequest, exchange: ExchangeFolder, *, tod
         key=own_key(site.folder).public,
     )
     under = approval_of(site, item)
+    done = read_acts(site.queue_path, round_id=item.round_id)
     lines = [
         f"Round {item.round_id}: what would leave {site.id}, number by number.",
         "",
@@ -95,6 +101,7 @@ def show_reply(site: Site, item: QueuedRequest, exchange: ExchangeFolder, *, tod
         *(f"  agreement  {line}" for line in _covering(site, item, today)),
         f"  prepared   by {item.prepared_by or 'the program'} on {item.prepared_on}; answer by {item.expires}",
         f"  state      {how_far(item, under)}",
+        *(f"  {'history' if not number else '':<10} {_did(one)}" for number, one in enumerate(done)),
         f"  bytes      {len(item.reply):,}, of SHA-256",
         f"             {item.digest}",
         "",
@@ -105,13 +112,13 @@ def show_reply(site: Site, item: QueuedRequest, exchange: ExchangeFolder, *, tod
     return (*lines, *(line for line in typed if not line.startswith("Look at it")))
 
 
-def history(site: Site, item: QueuedRequest) -> tuple[str, ...]:
-    """Return what was done to a request, in order."""
-    acts: tuple[SignedAct, ...] = read_acts(site.queue_path, round_id=item.round_id)
-    return tuple(
-        f"{one.day}  {one.who} ({one.role}): {one.act}" + (f", because {one.because}" if one.because else "")
-        for one in acts
-    )
+def _did(act: SignedAct) -> str:
+    because = f", because: {act.because}" if act.because else ""
+    return f"{act.day}  {act.act}, by {_who(act)}{because}"
+
+
+def _who(act: SignedAct) -> str:
+    return "the program" if act.role == Role.PROGRAM else f"{act.who}, {act.role}"
 
 
 def _covering(site: Site, item: QueuedRequest, today: date) -> list[str]:
@@ -128,7 +135,8 @@ def _covering(site: Site, item: QueuedRequest, today: date) -> list[str]:
 def _table(table: ReceivedTable) -> list[str]:
     """Return a table as text. A withheld number is shown with the bounds that travel in its place."""
     cells = table.cells
-    withheld = [f"{cells.filter(pl.col(f'{name}_state') == State.WITHHELD).height} {name}s" for name in QUANTITIES]
+    counted = {name: cells.filter(pl.col(f"{name}_state") == State.WITHHELD).height for name in QUANTITIES}
+    withheld = [_number(count, name) for name, count in counted.items() if count]
     keys = ["member", "period", *map(str, table.strata)]
     shown = cells.select(*keys, *(_shown(name) for name in QUANTITIES))
     rows = [[*keys, *QUANTITIES], *([str(value) for value in row] for row in shown.rows())]
@@ -143,7 +151,11 @@ def _table(table: ReceivedTable) -> list[str]:
         for row in rows
     ]
     shares = [f"  {share.name}: {share.lower} to {share.upper} % is there" for share in table.completeness]
-    return [f"{table.measure}: {_number(cells.height, 'row')}; withheld: {' and '.join(withheld)}.", *lines, *shares]
+    return [
+        f"{table.measure}: {_number(cells.height, 'row')}; {' and '.join(withheld) or 'nothing'} withheld.",
+        *lines,
+        *shares,
+    ]
 
 
 def _shown(name: str) -> pl.Expr:
