@@ -31,7 +31,7 @@ class _PeopleFile(Definition):
 
 class _Agreement(Definition):
     id: Identifier
-    between: list[_Words] = Field(min_length=2)
+    between: list[_Words]
     purpose: _Words
     measures: Literal["all"] | list[str]
     first: date = Field(alias="from")
@@ -68,13 +68,13 @@ def read_people(path: Path) -> People:
             "people:\n  - {name: Ada Example, role: data guardian, since: 2025-01-01}"
         )
     file = read_yaml(path, _PeopleFile)
-    with_path = []
+    found = []
     for one in file.people:
         try:
-            with_path.append(Person(name=one.name, role=one.role, since=one.since, until=one.until))
+            found.append(Person(name=one.name, role=one.role, since=one.since, until=one.until))
         except DefinitionError as error:
             raise DefinitionError(f"{path}: {error}") from None
-    return People(people=tuple(with_path))
+    return People(people=tuple(found))
 
 
 def read_agreements(path: Path) -> tuple[Agreement, ...]:
@@ -88,6 +88,8 @@ def read_agreements(path: Path) -> tuple[Agreement, ...]:
     for one in file.agreements:
         if one.id in found:
             raise DefinitionError(f"{path}: agreement {one.id} is written twice; keep one")
+        if len(one.between) < 2:
+            raise DefinitionError(f"{path}: agreement {one.id}: `between` names who agreed: two parties at least")
         try:
             found[one.id] = Agreement(
                 id=one.id,
