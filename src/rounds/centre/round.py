@@ -175,7 +175,9 @@ def _own_desk(workspace: Workspace, desk: Desk) -> Iterator[None]:
 
 def _sites_failed(failures: tuple[SiteFailure, ...], plan: Plan, *, wrote: str) -> SitesFailed:
     waiting = bool(failures) and all(failure.exit_code == ExitCode.WAITS_FOR_APPROVAL for failure in failures)
-    what = "wait for their own people's approval" if waiting else "cannot answer"
+    what = "cannot answer"
+    if waiting:
+        what = "waits for its own people's approval" if len(failures) == 1 else "wait for their own people's approval"
     lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.sites)} sites {what}; {wrote}:"]
     for failure in failures:
         first, *rest = failure.message.splitlines()
