@@ -5,7 +5,6 @@ from rounds.network.roles import (
     APPROVAL_IN_WORDS,
     FINAL,
     PERMISSIONS,
-    SEEN_IN,
     TRANSITIONS,
     Act,
     Approval,
@@ -17,8 +16,8 @@ from rounds.network.roles import (
 INTRODUCTION = """\
 # Who says yes before anything leaves
 
-Generated from `src/rounds/network/roles.py` by `make docs`. The tables below are the ones the program asks: what they do
-not allow does not happen. A test holds every combination of role, act, state and kind of approval against a second
+Generated from `src/rounds/network/roles.py` by `make docs`. The tables below are the ones the program asks: what they
+do not allow does not happen. A test holds every combination of role, act, state and kind of approval against a second
 reading of this design that was written by hand.
 
 A request asks a site for registered measures. The site counts, its disclosure policy decides what may be shown, and the
@@ -44,8 +43,8 @@ people:
   - {name: Cai Example, role: analyst, since: 2025-03-01}
 ```
 
-The first and the last day count. Somebody may stand in the list with several roles. Two spellings of a name that differ
-only in capitals, spaces or the encoding of an accent are one person.
+The first and the last day count. Somebody may stand in the list with several roles. Two spellings of a name that
+differ only in capitals, spaces or the encoding of an accent are one person.
 
 **What this does not do.** Rounds believes the name that is given with `--as`. It does not check a password: the
 accounts of the machine and of its folders decide who can run it at all. Give the site's folder only to people whom you
@@ -57,7 +56,8 @@ a name can be shown to that person afterwards.
 """
 
 WHEN = """
-The *program* is Rounds itself, started without a name: by a timer, or by `rounds run`. Nobody in `people.yaml` can be it.
+The *program* is Rounds itself, started without a name: by a timer, or by `rounds run`. Nobody in `people.yaml` can be
+it.
 
 Beyond the table, nobody approves their own work. These may not approve a reply, whatever their role: who asked for it
 (`asked_by` in the round's file), who had it prepared, who wrote one of its measures, and who has approved it already.
@@ -77,14 +77,14 @@ What was released or refused stays so: a round has one answer.
 3. `rounds site preview FOLDER --exchange E --round R --as NAME` shows every number that would leave, read from the
    very bytes, with their SHA-256. With `--save FILE` the bytes are written into a file; `sha256sum FILE` shows the same
    digest.
-4. `rounds site approve FOLDER --round R --as NAME --digest D` says yes to those bytes and no others. Where the site asks
-   for two people, a second one does the same.
+4. `rounds site approve FOLDER --round R --as NAME --digest D` says yes to those bytes and no others. Where the site
+   asks for two people, a second one does the same.
 5. The next `rounds site answer` (or `rounds run`) counts again and compares. If the very same bytes would leave, the
    approved ones are laid down. If not, because records, library or policy have changed, nothing is released: the
    approvals are void and the new bytes wait.
 
-`rounds site refuse ... --because "..."` answers the centre with a signed refusal, for good. The centre shows the reason.
-It may hold no digit, for a number in it would leave unrounded; that nobody writes "three" is for the reader to see.
+`rounds site refuse ... --because "..."` answers the centre with a signed refusal, for good. The centre shows the
+reason. It may hold no digit, for a number in it would leave unrounded; that nobody writes "three" is for people to see.
 `rounds site withdraw` takes a request out of the queue until somebody puts it back with a new preview.
 
 A request that waits past its last day expires. If the centre issues it again it is counted and looked at anew.
@@ -103,8 +103,8 @@ approvals:
 ```
 
 Who signs off must have been a data guardian on the first day and may not have written the measure. With
-`meaning: "3f2a9c1d44e0"` (the first twelve or more digits of the measure's digest) the approval ends, too, when somebody
-changes what the measure counts. Without the file nothing leaves.
+`meaning: "3f2a9c1d44e0"` (the first twelve or more digits of the measure's digest) the approval ends, too, when
+somebody changes what the measure counts. Without the file nothing leaves.
 
 ## Agreements with dates: `agreements.yaml`
 
@@ -123,14 +123,17 @@ Where this file is, each query needs an agreement that is in force on that day a
 missing, over or not yet begun, the query is refused by name before anything is counted. An agreement that ends while a
 reply waits holds it back. With `agreements: required` in `site.yaml` nothing is answered without the file.
 
-A clock that was set back brings nothing back: a day before the latest one in the site's audit log is refused. So is a
-real day after somebody has logged a future one by mistake (`--today`); then the site waits until that day.
+A clock that was set back brings nothing back: where a site has agreements, standing approvals or a queue, a day before
+the latest one in its audit log is refused. So is the real day after somebody has logged a future one by mistake
+(`--today`); the site waits until that day then.
 
 ## What stands in the audit log
 
 """
 
 LOG = """\
+`queued`, `approved`, `refused`, `withdrawn`, `expired`, `changed` (other bytes than approved) and `released`.
+
 Each entry names the day, the round, who did it and the SHA-256 of the signed act. The act itself (who, in which role,
 upon which request and which bytes, and why) lies with its signature in the site's `ledger.db`. What is released must be
 borne out by signed approvals of these bytes from as many different people as the site asks for; a row that merely says
@@ -156,7 +159,6 @@ def approval_page() -> str:
             "The same as a picture, for two people:\n\n",
             _diagram(Approval.TWO),
             AFTER,
-            "`queued`, `approved`, `refused`, `withdrawn`, `expired`, `changed` (other bytes than approved), `released`.\n",
             LOG,
         ]
     )
@@ -173,17 +175,14 @@ def _permissions() -> str:
 
 def _policy(under: Approval) -> str:
     """Return which state each act leads to from each state."""
-    acts = [
-        act for act in Act if act not in SEEN_IN and any(one.act is act and under in one.under for one in TRANSITIONS)
-    ]
+    possible = {one.act for one in TRANSITIONS if under in one.under}
+    acts = [act for act in Act if act in possible]
     reached = _reached(under)
     rows = []
     for state in (state for state in RequestState if state in reached):
         cells = [str(to) if (to := next_state(state, act, under=under)) else "–" for act in acts]
         rows.append([f"**{state}**", *cells])
-    names = (
-        " and ".join(f"`{one}`" for one in (Approval.LIBRARY, Approval.STANDING)) if not under.queues else f"`{under}`"
-    )
+    names = f"`{under}`" if under.queues else f"`{Approval.LIBRARY}` and `{Approval.STANDING}`"
     return f"With {names}:\n\n{_table(['', *(str(act) for act in acts)], rows)}\n"
 
 
