@@ -48,8 +48,8 @@ differ only in capitals, spaces or the encoding of an accent are one person.
 
 **What this does not do.** Rounds believes the name that is given with `--as`. It does not check a password: the
 accounts of the machine and of its folders decide who can run it at all. Give the site's folder only to people whom you
-would believe. Each act is signed with the site's key and its digest stands in the audit log, so that what was done under
-a name can be shown to that person afterwards.
+would believe. Each act is signed with the site's key and its digest stands in the audit log, so that what was done
+under a name can be shown to that person afterwards.
 
 ## Who may do what
 
@@ -119,9 +119,9 @@ agreements:
     reviewer: Ada Example
 ```
 
-Where this file is, each query needs an agreement that is in force on that day and covers each of its measures. If one is
-missing, over or not yet begun, the query is refused by name before anything is counted. An agreement that ends while a
-reply waits holds it back. With `agreements: required` in `site.yaml` nothing is answered without the file.
+Where this file is, each query needs an agreement that is in force on that day and covers each of its measures. If one
+is missing, over or not yet begun, the query is refused by name before anything is counted. An agreement that ends while
+a reply waits holds it back. With `agreements: required` in `site.yaml` nothing is answered without the file.
 
 A clock that was set back brings nothing back: where a site has agreements, standing approvals or a queue, a day before
 the latest one in its audit log is refused. So is the real day after somebody has logged a future one by mistake
