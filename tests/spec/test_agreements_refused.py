@@ -7,7 +7,7 @@ import pytest
 from approval_site import ADA, BEN, CAI, PEOPLE, TODAY, Desk, make_desk
 
 from rounds.audit.chain import Action, Event
-from rounds.errors import DefinitionError, DisclosureRefusal, RoundsError, WaitsForApproval
+from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, RoundsError, WaitsForApproval
 from rounds.network.roles import Approval
 from rounds.site.answer import preview
 from rounds.site.approval import approve
@@ -231,3 +231,6 @@ def test_who_asked_is_in_the_request_and_a_request_that_names_nobody_is_as_it_al
     desk.ask(asked_by=ADA)
     assert desk.request().asked_by == ADA
     assert desk.request().digest != digest
+    desk.ask(asked_by="Ada\x1b[2J")
+    with pytest.raises(MessageError, match="asked_by is not one line of plain text"):
+        desk.request()

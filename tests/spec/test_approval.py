@@ -10,8 +10,8 @@ from rounds.audit.chain import Action
 from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, RoundsError, WaitsForApproval
 from rounds.exchange.messages import Refusal, decode_answer, decode_reply
 from rounds.exchange.signing import own_key
-from rounds.network.roles import RequestState
-from rounds.site import acts
+from rounds.network.roles import TRANSITIONS, Act, RequestState
+from rounds.site import acts, queue
 from rounds.site.approval import approve, refuse, withdraw
 from rounds.site.folder import Site
 from rounds.site.queue import list_requests, show_reply
@@ -396,6 +396,7 @@ def test_what_is_shown_is_read_from_the_bytes(two: Desk) -> None:
         item.digest,
         f"prepared   by {CAI} on 2025-07-01; answer by 2025-09-29",
         "none is needed here: the site has no agreements.yaml",
+        f"history    2025-07-01  prepared by {CAI}, analyst",
     ):
         assert words in shown, shown
 
@@ -442,3 +443,12 @@ def test_nothing_waits_where_nothing_was_asked(two: Desk) -> None:
         approve(two.site, round_id="r9", who=ADA, digest="0" * 64, today=TODAY)
     with pytest.raises(NotPermitted, match="nothing of it waits here"):
         withdraw(two.site, round_id="r9", who=ADA, because="", today=TODAY)
+
+
+def test_every_act_that_moves_a_request_has_words_and_an_event() -> None:
+    moving = {one.act for one in TRANSITIONS}
+    assert set(queue._DONE) == moving
+    assert set(acts._LOGGED_AS) == moving
+    assert {one.state for one in TRANSITIONS if one.act is Act.EXPIRE} == {
+        *queue._OPEN,
+    }

@@ -171,6 +171,8 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
     body = envelope.body
     if not isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a request was expected; remove the file")
+    if body.asked_by is not None and not body.asked_by.isprintable():
+        raise MessageError(f"{source}: field body.asked_by is not one line of plain text; ask the centre to correct it")
     expires = read_day(envelope.expires, source)
     if today > expires:
         raise MessageError(f"{source}: the request expired on {expires}; ask the centre to issue the round again")

@@ -21,7 +21,11 @@ from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.lock import only_one
 
 MakeReply = Callable[[Request, date], bytes]
-"""Counts, applies the policy and signs: the bytes that would leave for a request, bearing a date."""
+"""Counts, applies the policy and signs: the bytes that would leave for a request, bearing a date.
+
+It is called when a request is queued and again when it is released. Unless something has changed it makes the same
+bytes then: what a policy draws at random it must draw once and remember.
+"""
 
 WAIT_SECONDS = 600.0
 """A site that is counting holds its folder; approving waits until it has finished."""

@@ -28,7 +28,7 @@ def what_to_type(folder: Path, exchange: Path | None, item: QueuedRequest, under
     preview = f"Look at it:  rounds site preview {where} --exchange {through} --round {item.round_id} --as NAME"
     yes = f"Say yes:     rounds site approve {where} --round {item.round_id} --as NAME --digest {item.digest[:16]}"
     if item.state is RequestState.WITHDRAWN:
-        return (preview,)
+        return (preview.replace("Look at it: ", "Put it back:"),)
     if item.state not in _OPEN:
         return ()
     if len(item.approved_by) >= under.people:

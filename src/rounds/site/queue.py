@@ -10,7 +10,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import decode_reply
 from rounds.exchange.signing import own_key
 from rounds.exchange.tables import ReceivedTable
-from rounds.network.roles import RequestState, Role
+from rounds.network.roles import Act, RequestState, Role
 from rounds.site.acts import approval_of
 from rounds.site.folder import Site
 from rounds.site.ledger import read_answer
@@ -19,6 +19,16 @@ from rounds.storage.approval_store import QueuedRequest, SignedAct, read_acts, r
 from rounds.storage.governance_files import read_agreements
 
 _OPEN = (RequestState.WAITING, RequestState.ONCE, RequestState.TWICE, RequestState.WITHDRAWN)
+_DONE = {
+    Act.PREPARE: "prepared",
+    Act.APPROVE: "approved",
+    Act.REFUSE: "refused",
+    Act.WITHDRAW: "withdrawn",
+    Act.PUT_BACK: "put back",
+    Act.CHANGE: "found changed",
+    Act.RELEASE: "released",
+    Act.EXPIRE: "found to be over",
+}
 _WHAT_HAPPENED = {
     RequestState.RELEASED: "was released",
     RequestState.REFUSED: "was refused",
@@ -114,7 +124,7 @@ def show_reply(site: Site, item: QueuedRequest, exchange: ExchangeFolder, *, tod
 
 def _did(act: SignedAct) -> str:
     because = f", because: {act.because}" if act.because else ""
-    return f"{act.day}  {act.act}, by {_who(act)}{because}"
+    return f"{act.day}  {_DONE[act.act]} by {_who(act)}{because}"
 
 
 def _who(act: SignedAct) -> str:
