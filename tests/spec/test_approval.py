@@ -448,7 +448,7 @@ def test_nothing_waits_where_nothing_was_asked(two: Desk) -> None:
 def test_every_act_that_moves_a_request_has_words_and_an_event() -> None:
     moving = {one.act for one in TRANSITIONS}
     assert set(queue._DONE) == moving
-    assert set(acts._LOGGED_AS) == moving
+    assert set(approval_store._LOGGED_AS) == moving
     assert {one.state for one in TRANSITIONS if one.act is Act.EXPIRE} == {
         *queue._OPEN,
     }

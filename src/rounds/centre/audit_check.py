@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rounds.audit.chain import Action, Entry
 from rounds.errors import RoundsError
+from rounds.storage.approval_store import read_acts
 from rounds.storage.audit_log import read_log
 from rounds.storage.workspace import Workspace
 
@@ -30,7 +31,8 @@ def check_logs(workspace: Workspace) -> dict[str, int]:
         imported = {
             (Action.IMPORTED, path.read_text(encoding="utf-8").strip(), site.id) for path in folder.glob("*/CURRENT")
         }
-        sizes[site.id] = _check(folder / "audit.jsonl", answered | imported)
+        acted = {(act.event.action, act.round_id, act.who) for act in read_acts(folder / "ledger.db")}
+        sizes[site.id] = _check(folder / "audit.jsonl", answered | imported | acted)
     return sizes
 
 

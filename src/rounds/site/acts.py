@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from rounds.audit.chain import Action, Event
 from rounds.errors import NotPermitted, RoundsError
 from rounds.exchange.signing import SigningKey, own_key
 from rounds.network.people import same_person
@@ -16,17 +15,6 @@ from rounds.storage.governance_files import read_people
 
 Decided = Callable[[QueuedRequest | None, RequestState], QueuedRequest]
 """Given a request and the state that the act leads to, says what the request is then; or raises."""
-
-_LOGGED_AS = {
-    Act.PREPARE: Action.QUEUED,
-    Act.PUT_BACK: Action.QUEUED,
-    Act.APPROVE: Action.APPROVED,
-    Act.REFUSE: Action.REFUSED,
-    Act.WITHDRAW: Action.WITHDRAWN,
-    Act.EXPIRE: Action.EXPIRED,
-    Act.CHANGE: Action.CHANGED,
-    Act.RELEASE: Action.RELEASED,
-}
 
 
 def approval_of(site: Site, item: QueuedRequest | None) -> Approval:
@@ -146,11 +134,7 @@ def log_acts(site: Site) -> None:
     acts = read_acts(site.queue_path, not_logged=True)
     if not acts:
         return
-    events = [
-        Event(action=_LOGGED_AS[act.act], round_id=act.round_id, party=act.who, digest=act.digest, day=act.day)
-        for act in acts
-    ]
-    record(site.audit_path, *events)
+    record(site.audit_path, *(act.event for act in acts))
     mark_logged(site.queue_path, [act.number for act in acts])
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from rounds.audit.chain import Action, Event
 from rounds.errors import RoundsError
 from rounds.network.roles import Act, Approval, RequestState
 from rounds.storage.sqlite_file import transaction
@@ -38,6 +39,17 @@ CREATE TABLE IF NOT EXISTS approval_acts (
     logged INTEGER NOT NULL DEFAULT 0
 ) STRICT
 """
+
+_LOGGED_AS = {
+    Act.PREPARE: Action.QUEUED,
+    Act.PUT_BACK: Action.QUEUED,
+    Act.APPROVE: Action.APPROVED,
+    Act.REFUSE: Action.REFUSED,
+    Act.WITHDRAW: Action.WITHDRAWN,
+    Act.EXPIRE: Action.EXPIRED,
+    Act.CHANGE: Action.CHANGED,
+    Act.RELEASE: Action.RELEASED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +127,12 @@ class SignedAct:
     def digest(self) -> str:
         """The SHA-256 of the statement with its signature: what the audit log keeps."""
         return hashlib.sha256(self.statement + self.signature).hexdigest()
+
+    @property
+    def event(self) -> Event:
+        """What the audit log says of it."""
+        action = _LOGGED_AS[self.act]
+        return Event(action=action, round_id=self.round_id, party=self.who, digest=self.digest, day=self.day)
 
 
 Decide = Callable[[QueuedRequest | None, int], tuple[QueuedRequest, SignedAct]]
