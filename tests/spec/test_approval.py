@@ -325,7 +325,7 @@ def test_a_queue_that_was_changed_stops_the_site(two: Desk, statement: str) -> N
     _wait(two)
     with transaction(two.site.queue_path, schema="") as connection:
         connection.execute(statement)
-    with pytest.raises(RoundsError):
+    with pytest.raises(RoundsError, match="was changed or is damaged"):
         two.answer()
     assert two.reply() is None
 
