@@ -37,8 +37,8 @@ _SHORTEST_DIGEST = 16
 def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, make: MakeReply, today: date) -> bytes:
     """Return the bytes that may leave for a request now. Where people must look first, queue them and raise.
 
-    Call it under the lock of the site's folder and outside any transaction of its ledger. What it returns is released: a
-    second call returns the same bytes.
+    Call it under the lock of the site's folder and outside any transaction of its ledger. What it returns is released:
+    a second call returns the same bytes.
 
     Args:
         site: who is asked.
