@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     CHECK_FAILED = 3
     PARTIAL = 4
     DISCLOSURE_REFUSAL = 5
+    WAITS_FOR_APPROVAL = 6
 
 
 class RoundsError(Exception):
@@ -59,6 +60,18 @@ class DisclosureRefusal(RoundsError):
     """Something may not leave a site. The refusal does not depend on the data."""
 
     exit_code = ExitCode.DISCLOSURE_REFUSAL
+
+
+class NotPermitted(RoundsError):
+    """Somebody may not do this, or it may not happen to this request now. Nothing was changed."""
+
+    exit_code = ExitCode.DISCLOSURE_REFUSAL
+
+
+class WaitsForApproval(RoundsError):
+    """Nothing is wrong: people must look at a reply before it leaves."""
+
+    exit_code = ExitCode.WAITS_FOR_APPROVAL
 
 
 class SitesFailed(RoundsError):

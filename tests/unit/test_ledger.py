@@ -27,6 +27,7 @@ from rounds.storage.release_store import (
     charged,
     keep_answer,
     kept_cells,
+    mark_left,
     policy_in_force,
     read_answer,
 )
@@ -56,11 +57,21 @@ def _counted(*numerators: int, months: tuple[int, ...] = (1,), ref: MeasureRef =
 
 
 def _answer(
-    ledger: Path, counted: tuple[Counted, ...], *, policy: SitePolicy = HES, epoch: int = 1, round_id: str = "r"
+    ledger: Path,
+    counted: tuple[Counted, ...],
+    *,
+    policy: SitePolicy = HES,
+    epoch: int = 1,
+    round_id: str = "r",
+    left: bool = True,
 ) -> tuple[Released, ...]:
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         prepared = prepare(connection, policy, counted, epoch=epoch, already_public=False, draw=draw)
-        return keep(connection, prepared, epoch=epoch, round_id=round_id)
+        released = keep(connection, prepared, policy, epoch=epoch, round_id=round_id)
+        if left:
+            digests = [count.measure.digest for count, _ in counted]
+            mark_left(connection, digests, epoch=epoch, first=date(2025, 1, 1), last=date(2025, 12, 31))
+        return released
 
 
 @pytest.mark.parametrize("policy", [HES, NOISE])
@@ -88,6 +99,17 @@ def test_a_revision_is_counted_anew_and_a_second_one_refused(ledger: Path) -> No
         _answer(ledger, _counted(26, 40), epoch=3)
 
 
+def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) -> None:
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=25))
+    (waits,) = _answer(ledger, _counted(20, 40), left=False)
+    (again,) = _answer(ledger, _counted(26, 40), left=False)
+    assert again.cells.equals(waits.cells)
+    (stricter,) = _answer(ledger, _counted(20, 40), policy=strict)
+    assert stricter.cells["numerator_state"].to_list() == [State.WITHHELD, State.ROUNDED]
+    (left,) = _answer(ledger, _counted(20, 40), policy=HES)
+    assert left.cells.equals(stricter.cells), "what has left stays as it is"
+
+
 def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) -> None:
     _answer(ledger, _counted(20, 40), policy=NOISE)
     _answer(ledger, _counted(20, 40), policy=NOISE)
@@ -101,7 +123,7 @@ def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) 
         ):
             _answer(ledger, _counted(*numerators, months=(2,)), policy=NOISE)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1).height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
     assert len(ledger.read_bytes()) == len(before)
 
 
@@ -125,7 +147,7 @@ def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn
 def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
     (first,) = _answer(ledger, _counted(3, 0))
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        kept = kept_cells(connection, REF, SEXES, epoch=1)
+        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any")
     assert kept.sort("sex").equals(first.cells.sort("sex"))
     assert kept.filter(pl.col("sex") == "female")["numerator_state"].to_list() == [State.WITHHELD]
 
@@ -134,13 +156,13 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Path) -> None:
     def fail() -> None:
         with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
             prepared = prepare(connection, NOISE, _counted(20, 40), epoch=1, already_public=False, draw=draw)
-            keep(connection, prepared, epoch=1, round_id="r")
+            keep(connection, prepared, NOISE, epoch=1, round_id="r")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1).height == 0
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 0
         assert charged(connection) == {}
 
 
@@ -160,7 +182,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ledger)], check=False)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection) == {}
-        assert kept_cells(connection, REF, SEXES, epoch=1).height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
 
 
 def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
@@ -177,7 +199,7 @@ def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert answered_rounds(connection) == (("r", "q"),)
         with pytest.raises(RoundsError, match="a cell of measure falls v1, period 2025-01-01, was changed"):
-            kept_cells(connection, REF, SEXES, epoch=1)
+            kept_cells(connection, REF, SEXES, epoch=1, policy="any")
         with pytest.raises(RoundsError, match="the reply to round r was changed"):
             read_answer(connection, "r")
 

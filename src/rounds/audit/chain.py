@@ -24,13 +24,21 @@ class Action(StrEnum):
     PUBLISHED = "published"
     IMPORTED = "imported"
     ADOPTED = "adopted"
+    PREPARED = "prepared"
+    QUEUED = "queued"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened: what, to which round, with whom, and the digest of the bytes it was about.
 
-    Of an import the round is the generation of records that it made, and the party is the site itself.
+    Of an import the round is the generation of records that it made, and the party is the site itself. Of what becomes
+    of a request at a site, from `queued` to `released`, the party is who did it, and the digest that of the signed act.
     """
 
     action: Action

@@ -11,6 +11,8 @@ from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_
 from rounds.exchange.messages import CENTRE
 
 Abroad = Iterable[tuple[str, SignedHead]]
+KEPT = ("asked", "received", "refused")
+"""What of a round's messages the centre keeps, a folder each."""
 
 
 def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> CheckedLog:
@@ -29,15 +31,16 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
         *_planned(rounds.glob("*/plan.json")),
         *messages_happened(Action.ASKED, rounds.glob("*/asked/*.json")),
         *messages_happened(Action.RECEIVED, rounds.glob("*/received/*.json")),
+        *messages_happened(Action.REFUSED, rounds.glob("*/refused/*.json")),
         *(_published(outputs.glob("*/round.json")) if outputs else ()),
     ]
     return check_log(folder, party=CENTRE, happened=happened, abroad=[*abroad, *kept_heads(folder)])
 
 
 def kept_heads(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
-    """Return every head in the requests and replies that the centre has kept."""
+    """Return every head in the messages that the centre has kept."""
     rounds = folder / "rounds"
-    return heads_in_messages(sorted([*rounds.glob("*/asked/*.json"), *rounds.glob("*/received/*.json")]))
+    return heads_in_messages(sorted(path for kept in KEPT for path in rounds.glob(f"*/{kept}/*.json")))
 
 
 def _planned(paths: Iterable[Path]) -> Iterable[Happened]:

@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rounds runs learning health networks: count at each site, disclose safely, pool, learn, feed back.",
     epilog="[bold]Start here:[/bold] rounds demo my-network   |   "
-    "Exit codes: 0 ok, 1 error, 2 usage, 3 check failed, 4 partial, 5 disclosure refusal",
+    "Exit codes: 0 ok, 1 error, 2 usage, 3 check failed, 4 partial, 5 disclosure refusal, 6 waits for approval",
 )
 app.add_typer(site.app, name="site")
 app.add_typer(centre.app, name="centre")

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
+from rounds.cli import approval
 from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.importing import import_records
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="What a site does: look at its records, check, preview, answer."
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="What a site does: look at its records, check, preview, approve, answer.",
 )
 
 app.command("import")(import_records)
+app.command()(approval.requests)
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
 Exchange = Annotated[Path, typer.Option("--exchange", help="The folder in which messages lie.")]
@@ -56,24 +60,46 @@ def check(
 
 @app.command()
 def preview(
-    context: typer.Context, folder: SiteFolder, exchange: Exchange, round_id: RoundId, today: Today = None
+    context: typer.Context,
+    folder: SiteFolder,
+    exchange: Exchange,
+    round_id: RoundId,
+    who: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Who you are, as in people.yaml, where requests wait for approval."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the very bytes that wait for approval into this file as well.")
+    ] = None,
+    today: Today = None,
 ) -> None:
     """Show in plain words what would leave the site if it answered a round's request now. Nothing leaves.
 
-    [bold]Example[/bold]
+    Where requests wait for approval (`approval: one` or `two` in site.yaml) the bytes are made once and kept: what is
+    shown is what would leave. Whoever has them made cannot approve them; who only looks at them can.
+
+    [bold]Examples[/bold]
 
     rounds site preview sites/hospital-01 --exchange exchange --round 2025-h1
+
+    rounds site preview sites/hospital-01 --exchange exchange --round 2025-h1 --as "Ada Example"
     """
     from rounds.exchange.folder import ExchangeFolder
     from rounds.site.answer import preview as preview_answer
     from rounds.site.folder import read_site
 
     terminal = terminal_of(context)
-    site = read_site(folder)
-    shown = preview_answer(
-        site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today), progress=terminal.say
-    )
+    site, carrier = read_site(folder), ExchangeFolder(path=exchange)
+    if site.approval.queues:
+        approval.preview_queued(terminal, site, carrier, round_id=round_id, who=who, save=save, today=day_of(today))
+        return
+    shown = preview_answer(site, carrier, round_id=round_id, today=day_of(today), progress=terminal.say)
     terminal.result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
+
+
+app.command()(approval.approve)
+app.command()(approval.refuse)
+app.command()(approval.withdraw)
 
 
 @app.command()
@@ -82,7 +108,8 @@ def answer(
 ) -> None:
     """Count what a round asks for, apply the site's policy and lay the signed reply into the exchange folder.
 
-    The second time the stored reply is laid down again; nothing is counted twice.
+    The second time the stored reply is laid down again; nothing is counted twice. Where people must say yes first the
+    reply waits until they have (exit code 6): `rounds site requests` lists what waits.
 
     [bold]Example[/bold]
 

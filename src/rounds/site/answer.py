@@ -23,9 +23,11 @@ from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
+from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
+from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import answered_event, release_once, stored_answer, would_release
+from rounds.site.ledger import answered_event, prepare_reply, send_reply, stored_answer, would_release
 from rounds.site.recounting import count_changed
 from rounds.site.releasing import Counted, policy_words
 from rounds.site.served import log_imported, served_generation
@@ -73,9 +75,10 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            found = count(site, request.question, progress=progress)
+            make = reply_maker(site, progress=progress)
+            draft = approved_reply(site, exchange, request, make=make, today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            stored = release_once(site, request, found, today=today, centre_key=centre_key)
+            stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
         elif not is_recorded(site.ledger_path, answered_event(request, today)):
             raise AuditError(
                 f"{site.ledger_path}: round {round_id} was answered, but the log does not tell it: it was cut or "
@@ -116,6 +119,15 @@ def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *
         return is_accepted(log, request.log, their_key=centre_key)
 
 
+def reply_maker(site: Site, *, progress: Progress) -> MakeReply:
+    """Return what makes all that would be said to a request, bearing a date."""
+
+    def make(request: Request, day: date) -> bytes:
+        return prepare_reply(site, request, count(site, request.question, progress=progress), day=day)
+
+    return make
+
+
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:
     """Return the round's request to this site, verified.
 
@@ -149,6 +161,8 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
+    refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
+    refuse_without_standing_approval(site, request.question, today=today)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. These numbers would leave:",

@@ -7,6 +7,7 @@ from typing import Literal
 from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.network.roles import Approval
 from rounds.site.databases import PostgresBlock, SparkBlock
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.identifiers import Identifier
@@ -35,6 +36,8 @@ class RecordsBlock(Definition):
 class _SiteFile(Definition):
     site: Identifier
     policy: Identifier
+    approval: Approval = Approval.LIBRARY
+    agreements: Literal["required"] | None = None
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
@@ -49,10 +52,25 @@ class Site:
     policy: SitePolicy
     source: RecordsBlock | PublishedSource
     library: Library
+    approval: Approval = Approval.LIBRARY
+    """who must say yes before a reply leaves"""
+    agreements_required: bool = False
 
     @property
     def already_public(self) -> bool:
         return isinstance(self.source, PublishedSource)
+
+    @property
+    def people_path(self) -> Path:
+        return self.folder / "people.yaml"
+
+    @property
+    def agreements_path(self) -> Path:
+        return self.folder / "agreements.yaml"
+
+    @property
+    def standing_path(self) -> Path:
+        return self.folder / "approvals.yaml"
 
     @property
     def checked_path(self) -> Path:
@@ -87,7 +105,15 @@ def read_site(folder: Path) -> Site:
     policy = read_policy(file.policy, own=own if own.is_dir() else None, library=library, source=str(path))
     if policy.terms.rule is Policy.OPEN and isinstance(source, RecordsBlock):
         raise DisclosureRefusal(f"{path}: policy `{policy.name}` is only for published data; choose `hes` for records")
-    return Site(id=file.site, folder=folder, policy=policy, source=source, library=library)
+    return Site(
+        id=file.site,
+        folder=folder,
+        policy=policy,
+        source=source,
+        library=library,
+        approval=file.approval,
+        agreements_required=file.agreements is not None,
+    )
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:

@@ -9,7 +9,7 @@ import polars as pl
 
 from rounds.audit.chain import Action, Event
 from rounds.disclosure.budget import Period, refuse_overspent
-from rounds.disclosure.policy import Policy, SitePolicy, Terms, in_words
+from rounds.disclosure.policy import Policy, SitePolicy, in_words
 from rounds.disclosure.release import Released, release
 from rounds.disclosure.rules import Draw
 from rounds.errors import DisclosureRefusal
@@ -62,23 +62,25 @@ def prepare(
     costs_so_far = {year: dict(periods) for year, periods in charged(connection).items()}
     prepared = []
     for count, _ in counted:  # all refusals come before anything is drawn
-        costs = _costs(connection, count, policy.terms_of(count.measure.id), costs_so_far, epoch=epoch)
+        costs = _costs(connection, count, policy, costs_so_far, epoch=epoch)
         for (digest, period, of), rho in costs.items():
             costs_so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
         prepared.append(costs)
     return tuple(
-        _prepare(connection, count, policy.terms_of(count.measure.id), completeness, costs, epoch, already_public, draw)
+        _prepare(connection, count, policy, completeness, costs, epoch, already_public, draw)
         for (count, completeness), costs in zip(counted, prepared, strict=True)
     )
 
 
-def keep(connection: Connection, prepared: Sequence[Prepared], *, epoch: int, round_id: str) -> tuple[Released, ...]:
-    """Write down what leaves for the first time and what it cost; return what leaves."""
+def keep(
+    connection: Connection, prepared: Sequence[Prepared], policy: SitePolicy, *, epoch: int, round_id: str
+) -> tuple[Released, ...]:
+    """Write down what is new and what it cost; return all that would leave."""
     for one in prepared:
         measure = one.released.measure
         if one.released.policy is not Policy.OPEN:  # what is public is revised by whoever publishes it
             rule = str(one.released.policy)
-            keep_cells(connection, measure, one.fresh, epoch=epoch, round_id=round_id, rule=rule)
+            keep_cells(connection, measure, one.fresh, epoch=epoch, round_id=round_id, rule=rule, policy=policy.digest)
         charge(connection, one.costs, measure=str(measure), round_id=round_id)
     return tuple(one.released for one in prepared)
 
@@ -139,14 +141,15 @@ def policy_words(policy: SitePolicy) -> tuple[str, ...]:
 def _costs(
     connection: Connection,
     count: Count,
-    terms: Terms,
+    policy: SitePolicy,
     so_far: dict[int, dict[Period, float]],
     *,
     epoch: int,
 ) -> dict[Period, float]:
+    terms = policy.terms_of(count.measure.id)
     if terms.budget is None:
         return {}
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch)
+    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
     keys = ["member", "period", *map(str, count.strata)]
     new = count.cells.join(kept, on=keys, how="anti")["period"].unique().sort()
     wanted: dict[int, list[Period]] = {}
@@ -158,14 +161,15 @@ def _costs(
 def _prepare(
     connection: Connection,
     count: Count,
-    terms: Terms,
+    policy: SitePolicy,
     completeness: tuple[Share, ...],
     costs: dict[Period, float],
     epoch: int,
     already_public: bool,
     draw: Draw,
 ) -> Prepared:
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch)
+    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
+    terms = policy.terms_of(count.measure.id)
     released = release(
         count, terms=terms, already_public=already_public, completeness=completeness, stored=kept, draw=draw
     )

@@ -28,9 +28,13 @@ RELEASE_SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS answers (
     round TEXT PRIMARY KEY, request TEXT NOT NULL, day TEXT NOT NULL, reply BLOB NOT NULL, seal TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS drafts (
+    round TEXT NOT NULL, digest TEXT NOT NULL, day TEXT NOT NULL, draft BLOB NOT NULL, PRIMARY KEY (round, digest)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cells (
     digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
     measure TEXT NOT NULL, version INTEGER NOT NULL, round TEXT NOT NULL, rule TEXT NOT NULL,
+    policy TEXT NOT NULL, has_left INTEGER NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
     PRIMARY KEY (digest, epoch, member, period, stratum)
 ) STRICT, WITHOUT ROWID;
@@ -85,17 +89,26 @@ def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *
 
 
 def kept_cells(
-    connection: sqlite3.Connection, measure: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int
+    connection: sqlite3.Connection, measure: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int, policy: str
 ) -> pl.DataFrame:
-    """Return every cell of a measure that was released in an epoch, columns as in `bounded_schema`.
+    """Return every cell of a measure that is to be released as it is, columns as in `bounded_schema`.
+
+    These are all that ever left, and those that were prepared under the same policy and wait.
+
+    Args:
+        connection: the ledger.
+        measure: whose cells.
+        strata: the measure's.
+        epoch: 1, or more for a revision.
+        policy: digest of the policy in force.
 
     Raises:
         RoundsError: if a cell was changed after it was kept.
     """
     names = ["member", "period", "stratum", *_NUMBERS, "seal"]
     rows = connection.execute(
-        f"SELECT {', '.join(names)} FROM cells WHERE digest = ? AND epoch = ?",  # noqa: S608 - the names are ours
-        [measure.digest, epoch],
+        f"SELECT {', '.join(names)} FROM cells WHERE digest = ? AND epoch = ? AND (has_left OR policy = ?)",  # noqa: S608 - our names
+        [measure.digest, epoch, policy],
     ).fetchall()
     schema = bounded_schema(strata)
     columns: dict[str, list[Any]] = {name: [] for name in schema}
@@ -123,8 +136,9 @@ def keep_cells(
     epoch: int,
     round_id: str,
     rule: str,
+    policy: str,
 ) -> None:
-    """Keep cells that are released for the first time.
+    """Keep cells that are prepared for the first time. What waited under another policy is forgotten.
 
     Args:
         connection: in a transaction.
@@ -133,16 +147,46 @@ def keep_cells(
         epoch: 1, or more for a revision.
         round_id: in which they are released.
         rule: by which.
+        policy: digest of the policy in force.
     """
+    connection.execute(
+        "DELETE FROM cells WHERE digest = ? AND epoch = ? AND NOT has_left AND policy != ?",
+        [measure.digest, epoch, policy],
+    )
     strata = [name for name in cells.columns if name not in ("member", "period", *_NUMBERS)]
     rows = []
     for row in cells.iter_rows(named=True):
         key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
         numbers = [row[name] for name in _NUMBERS]
         seal = _seal(measure.digest, epoch, *key, *numbers)
-        rows.append((measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, *numbers, seal))
-    marks = ", ".join("?" * (10 + len(_NUMBERS)))
+        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, 0)
+        rows.append((*known, *numbers, seal))
+    marks = ", ".join("?" * (12 + len(_NUMBERS)))
     connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)  # noqa: S608 - question marks
+
+
+def mark_left(connection: sqlite3.Connection, measures: Iterable[str], *, epoch: int, first: date, last: date) -> None:
+    """Remember that cells have left the site.
+
+    Args:
+        connection: in a transaction.
+        measures: their digests.
+        epoch: 1, or more for a revision.
+        first: the first day that was asked for.
+        last: the last one.
+    """
+    connection.executemany(
+        "UPDATE cells SET has_left = 1 WHERE digest = ? AND epoch = ? AND period BETWEEN ? AND ?",
+        [(digest, epoch, first.isoformat(), last.isoformat()) for digest in measures],
+    )
+
+
+def keep_draft(connection: sqlite3.Connection, round_id: str, draft: bytes, *, day: date) -> str:
+    """Keep all that a reply would say, and return its SHA-256."""
+    digest = hashlib.sha256(draft).hexdigest()
+    row = [round_id, digest, day.isoformat(), draft]
+    connection.execute("INSERT OR IGNORE INTO drafts VALUES (?, ?, ?, ?)", row)
+    return digest
 
 
 def charged(connection: sqlite3.Connection) -> Mapping[int, Mapping[Period, float]]:

@@ -54,6 +54,7 @@ class _Programme(Definition):
 class _RoundFile(Definition):
     id: Identifier
     title: str
+    asked_by: str | None = Field(default=None, min_length=1, max_length=100)
     as_of: date
     first: date
     last: date
@@ -95,6 +96,8 @@ class RoundDeclaration:
     programmes: tuple[Programme, ...]
     epoch: int = 1
     """Above 1, what was answered before is asked for anew, as a revision."""
+    asked_by: str | None = None
+    """who declared it, if that is said: they approve no reply to it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +234,7 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
         ),
         programmes=tuple(programmes),
         epoch=file.epoch,
+        asked_by=file.asked_by,
     )
 
 
