@@ -150,3 +150,4 @@ def test_proofs_that_fit_but_for_their_length_are_refused() -> None:
     assert not grew(old_root=four, old=4, new_root=four, new=4, path=(more,))
     assert not includes(root=node_hash(more, four), size=1, leaf=four, index=0, path=(more,))
     assert not includes(root=node_hash(four, more), size=3, leaf=four, index=0, path=(more,))
+    assert not grew(old_root=three, old=3, new_root=four, new=4, path=())

@@ -1,7 +1,7 @@
 """Heads arrive late, twice, out of order or not at all: nobody is accused wrongly, every rollback is seen."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -140,3 +140,27 @@ def test_what_is_acknowledged_is_not_proved_again() -> None:
     for number in range(5):
         site.take(centre.send(2000 + number))
     assert len(centre.send(3000).earlier) == 7
+
+
+def test_a_false_proof_of_growth_is_refused() -> None:
+    """A sender vouches for what its log does not begin with, or does not vouch for what the reader holds."""
+    centre, site = Party("centre", _file()), Party("site-1", _file())
+    first, second = site.send(1), site.send(2)
+    centre.take(first)
+    wrong = replace(second.earlier[0], path=(bytes(32),))
+    with pytest.raises(AuditError, match="but its own proof from 1 entries fails: its log was cut, rewritten"):
+        centre.take(replace(second, earlier=(wrong,)))
+    with pytest.raises(AuditError, match="does not prove that it begins with the 1 seen before: its log was cut"):
+        centre.take(replace(second, earlier=()))
+    centre.take(second)
+
+
+def test_a_shorter_log_begun_anew_is_refused() -> None:
+    centre, site = Party("centre", _file()), Party("site-1", _file())
+    for number in range(3):
+        centre.take(site.send(number))
+    anew = Party("site-1", _file())
+    with pytest.raises(
+        AuditError, match="comes with 1 entries, but 3 were seen before, and this is no beginning of them"
+    ):
+        centre.take(anew.send(9))

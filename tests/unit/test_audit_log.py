@@ -1,8 +1,10 @@
 """A log in a party's file: appended, read back, tampered with."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,14 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
-from log_stamps import event
+from log_stamps import event, signed_head
 
 from rounds.audit.chain import Action, Entry, Event, checked, following
-from rounds.audit.heads import Head, SignedHead, check_own, head_of
+from rounds.audit.heads import Head, SignedHead, Standing, check_own, head_of
 from rounds.audit.merkle import EMPTY_ROOT, root, tree_of
 from rounds.errors import AuditError, RoundsError
-from rounds.exchange.log_check import Happened, check_log
+from rounds.exchange.log_check import Happened, check_log, heads_held, heads_in_messages, messages_happened
 from rounds.exchange.signing import SigningKey, own_key
+from rounds.exchange.wire_log import wire_log_part
 from rounds.storage.audit_log import (
     LEDGER,
     LOG_SCHEMA,
@@ -30,7 +33,14 @@ from rounds.storage.audit_log import (
     record,
     tells,
 )
-from rounds.storage.facts import NoEvent, logged_transaction, write_fact, write_fact_folder, write_unlogged
+from rounds.storage.facts import (
+    NoEvent,
+    logged_transaction,
+    write_fact,
+    write_fact_folder,
+    write_unlogged,
+    write_unlogged_folder,
+)
 from rounds.storage.log_heads import acknowledge, all_held, give, hold
 from rounds.storage.sqlite_file import reading, transaction
 
@@ -309,3 +319,39 @@ def test_a_transaction_that_tells_nothing_changes_nothing(log: Path) -> None:
         facts.tell()
     with reading_log(log) as connection:
         assert connection.execute("SELECT cell FROM draws").fetchall() == [("a",)]
+
+
+def test_a_report_that_is_due_no_event_is_written_without_one(log: Path) -> None:
+    fill = lambda new: (new / "a").write_text("1") and None  # noqa: E731
+    write_unlogged_folder(log.parent / "quality", fill, because=NoEvent.OWN_REPORT)
+    assert (log.parent / "quality" / "a").read_text() == "1"
+    assert len(read_log(log)) == 7
+
+
+def test_heads_and_digests_are_found_where_messages_were_kept(log: Path) -> None:
+    """In what the centre kept of a site, and in what it holds; a file that is no message shows nothing but itself."""
+    folder = log.parent
+    kept = folder / "rounds" / "r1" / "received"
+    kept.mkdir(parents=True)
+    head_of_site = signed_head("site-1", KEY, b"a")
+    own = signed_head("centre", own_key(folder), b"b")
+    both = Standing(own=head_of_site, earlier=(), held=own)
+    for name, standing in (("site-1", both), ("site-2", replace(both, held=None))):
+        message = {"sender": "site-1", "recipient": "centre", "log": wire_log_part(standing).model_dump()}
+        (kept / f"{name}.json").write_text(json.dumps(message))
+    (kept / "site-3.json").write_bytes(b"no message")
+    found = heads_in_messages(sorted(kept.iterdir()))
+    assert [signed for _, signed in found] == [head_of_site, own, head_of_site]
+    (first, *_) = messages_happened(Action.RECEIVED, kept.iterdir())
+    assert (first.round_id, first.party, first.digest) == ("r1", "site-1", "")
+    with transaction(log, schema=LOG_SCHEMA) as connection:
+        hold(connection, head_of_site, earlier=(), key=KEY.public.raw)
+    assert heads_held(folder) == ((str(log), head_of_site),)
+
+
+def test_what_happened_and_is_told_is_in_order(log: Path) -> None:
+    told = [
+        Happened(action=Action.ASKED, round_id="r1", party="site-1", digest=digest, shown_by=Path("r1.json"))
+        for digest in (None, event(1).digest)
+    ]
+    assert len(check_log(log.parent, party="centre", happened=told, abroad=()).entries) == 7
