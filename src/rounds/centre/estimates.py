@@ -1,6 +1,8 @@
 """What withheld counts are expected to be: the rates that fit the bounds of everything received of one measure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -8,8 +10,11 @@ from numpy.typing import NDArray
 
 from rounds.disclosure.bounded import State
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, PooledRate, expected_counts, fit_cells, pooled_rate
+from rounds.learning.variation.withheld import Known
+from rounds.learning.variation.xmr import FEWEST_POINTS
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
+from rounds.reports.content.observed import Observed
 
 Vector = NDArray[np.float64]
 
@@ -31,7 +36,7 @@ class Estimates:
         chosen = self.cells.select(over.alias("chosen"))["chosen"].to_numpy()
         return pooled_rate(self.fitted, chosen, over_time=self.over_time)
 
-    def counts(self, by: list[str]) -> pl.DataFrame:
+    def counts(self, by: list[str], *, over: pl.Expr | None = None) -> pl.DataFrame:
         """Return events expected, their variance given the bounds, denominators, and what share of the information on
         the rate is left, by some keys: columns `expected`, `variance`, `size`, `information`."""
         return (
@@ -41,6 +46,7 @@ class Estimates:
                 size=pl.Series(self.fitted.cells.size),
                 prior=pl.Series(self.fitted.prior_variance),
             )
+            .filter(pl.lit(value=True) if over is None else over)
             .group_by(by, maintain_order=True)
             .agg(pl.col("expected", "variance", "size", "prior").sum())
             .with_columns(
@@ -91,3 +97,32 @@ def _sizes(cells: pl.DataFrame, denominators: BoundedCells) -> Vector:
     if not np.isnan(shown).any():
         return shown
     return np.where(np.isnan(shown), expected_counts(denominators), shown)
+
+
+def known_points(
+    observed: Sequence[Observed | None], expected: pl.DataFrame, periods: Sequence[date], measure: Measure
+) -> Known | None:
+    """Return what is known of each point of one member, or None where that is too little to draw limits from.
+
+    That is, where a denominator is withheld, or hardly a point is shown: the limits would be those of the others.
+
+    Args:
+        observed: what was received, shape (periods,).
+        expected: this member's rows of `Estimates.counts(["member", "period"])`.
+        periods: the first day of each.
+        measure: what is counted.
+    """
+    if sum(item is not None and not item.withheld for item in observed) < FEWEST_POINTS:
+        return None
+    by_period = {row["period"]: row for row in expected.iter_rows(named=True)}
+    rows = []
+    for item, period in zip(observed, periods, strict=True):
+        if item is None or item.denominator.value is None:
+            return None
+        rate, row = item.rate(measure.scale), by_period[period]
+        lower, upper = item.rate_bounds(measure.scale) if rate is None else (rate, rate)
+        possible = item.rate_bounds(measure.scale)
+        per = measure.scale / row["size"]
+        rows.append((lower, upper, min(max(per * row["expected"], possible[0]), possible[1]), per**2 * row["variance"]))
+    columns = np.array(rows).T
+    return Known(lower=columns[0], upper=columns[1], expected=columns[2], variance=columns[3])

@@ -59,6 +59,9 @@ class Funnel:
     """limits at each organisation's own denominator, over-dispersion included when tau2 > 0"""
     outliers: tuple[Outlier, ...]
     """status judged from the value and the over-dispersed limits"""
+    estimated: bool = False
+    """centre and over-dispersion rest on what withheld counts are expected to be, and not only on those that are
+    shown; those organisations have limits and no value"""
 
 
 def funnel_proportions(
