@@ -25,7 +25,7 @@ MARKS = ("[c]", "[x]", "[z]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """A period of one organisation's measure of which a number is withheld, and what the sum of events can be."""
+    """A period of an organisation's measure, or the network's, with a number withheld, and what events can be."""
 
     insight: str
     period: str
@@ -48,12 +48,13 @@ def hidden(finished: Path) -> list[Hidden]:
             columns = table["columns"]
             for row, member in enumerate(columns["member"]):
                 label = measure.label(date.fromisoformat(columns["period"][row]))
-                key = (slug("over time", measure.id, member), label, "Events")
-                ends = found.setdefault(key, [0, 0])
-                ends[0] += columns["numerator_lower"][row]
-                ends[1] += columns["numerator_upper"][row]
-                if columns["numerator_state"][row] == "withheld":
-                    withheld.add(key)
+                for insight in (slug("over time", measure.id, member), slug("pooled", measure.id, "network")):
+                    key = (insight, label, "Events")
+                    ends = found.setdefault(key, [0, 0])
+                    ends[0] += columns["numerator_lower"][row]
+                    ends[1] += columns["numerator_upper"][row]
+                    if columns["numerator_state"][row] == "withheld":
+                        withheld.add(key)
     return [
         Hidden(insight=key[0], period=key[1], column=key[2], lower=found[key][0], upper=found[key][1])
         for key in sorted(withheld)
@@ -144,6 +145,11 @@ def test_charts_draw_a_bar_and_never_a_point_for_a_withheld_number(
 ) -> None:
     for one in hidden:
         rows = [row for row in _values(insights[one.insight]["chart"]) if row.get("period") == one.period]
+        if one.insight.startswith("pooled"):
+            points = [row for row in rows if "value" in row]
+            assert all(row["kind"].startswith("Estimate") and row["value"] > 0 for row in points), one
+            assert all(bar["upper"] > bar["lower"] for bar in rows if "lower" in bar), one
+            continue
         bars = [row for row in rows if "lower" in row]
         assert len(bars) == 1, one
         assert bars[0]["upper"] > bars[0]["lower"] >= 0, one
