@@ -70,8 +70,8 @@ def test_certain_is_flagged_for_all_values_and_possible_holds_those_flagged_for_
     SEEN.clear()
     _hold_against_all_values()
     for rule in RULES:
-        assert SEEN[f"{rule}: certain"] > 3, SEEN
-        assert SEEN[f"{rule}: only possible"] > 3, SEEN
+        assert SEEN[f"{rule}: certain"] >= 1, SEEN
+        assert SEEN[f"{rule}: only possible"] >= 1, SEEN
 
 
 @settings(max_examples=100)
