@@ -15,6 +15,9 @@ from rounds.disclosure.gate.statements import Sums, Terms, Whole
 FARTHEST: Final = 1_000_000
 """How many people a move may add to an atom that nothing limits."""
 
+OTHER_LENGTHS: Final = (7919, 104729, 1299709)
+"""If the shortest move is a fraction, columns are given other lengths, always the same, and it is tried again."""
+
 
 class Moves:
     """Shortest moves from a world: what is added to each column and what is taken away."""
@@ -33,8 +36,10 @@ class Moves:
         values = self._sums.of(start)
         self._values = values
         up = np.minimum(columns.upper - start, FARTHEST)
+        number = np.arange(2 * self._columns)
+        self._lengths = [np.ones(2 * self._columns), *(1.0 + number * step % 101 / 50 for step in OTHER_LENGTHS)]
         moved = Columns(
-            costs=np.ones(2 * self._columns),
+            costs=self._lengths[0],
             lower=np.zeros(2 * self._columns),
             upper=np.concatenate([up, start - columns.lower]),
         )
@@ -59,16 +64,22 @@ class Moves:
         Raises:
             DisclosureRefusal: if the solver cannot settle it.
         """
-        self._linear.start_afresh()
-        found = self._asked(self._linear, row, value - int(self._values[row]))
-        if found is None:
-            return None
-        moved = found.whole()
+        change = value - int(self._values[row])
+        moved = None
+        for lengths in self._lengths:
+            self._linear.start_afresh()
+            self._linear.cost(np.arange(2 * self._columns, dtype=np.int32), lengths)
+            found = self._asked(self._linear, row, change)
+            if found is None:
+                return None
+            moved = found.whole()
+            if moved is not None:
+                break
         if moved is None:
             if self._whole is None:
                 programme, rows, left, effort = self._given
                 self._whole = Solver(programme, rows, left, effort=effort, whole=True, any_will_do=True)
-            found = self._asked(self._whole, row, value - int(self._values[row]))
+            found = self._asked(self._whole, row, change)
             moved = None if found is None else found.whole()
         if moved is None:
             return None

@@ -47,6 +47,7 @@ class Solution:
 
     objective: float
     columns: Reals
+    rows: Reals
     duals: Reals
     """What one more at each row's bound would cost, shape (rows,); empty of a whole-number programme."""
     reduced: Reals
@@ -74,8 +75,9 @@ class Solver:
         effort: Effort,
         whole: bool = False,
         any_will_do: bool = False,
+        may_stop: bool = False,
     ) -> None:
-        self._whole = whole
+        self._whole, self._may_stop = whole, may_stop or any_will_do
         self._programme = highspy.Highs()  # type: ignore[no-untyped-call]  # it has no annotations
         for option, value in (
             ("log_to_console", False),
@@ -130,15 +132,21 @@ class Solver:
         status = self._programme.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             return None
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit):
+        found, info = self._programme.getSolution(), self._programme.getInfo()
+        stopped = (
+            self._may_stop
+            and status == highspy.HighsModelStatus.kSolutionLimit
+            and info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        )
+        if status != highspy.HighsModelStatus.kOptimal and not stopped:
             raise DisclosureRefusal(
                 "the gate refuses: the solver could not settle what an attacker can find out "
                 f"({self._programme.modelStatusToString(status)}); release fewer tables at a time"
             )
-        found, info = self._programme.getSolution(), self._programme.getInfo()
         return Solution(
             objective=info.objective_function_value,
             columns=np.asarray(found.col_value, dtype=np.float64),
+            rows=np.asarray(found.row_value, dtype=np.float64),
             duals=np.asarray([] if self._whole else found.row_dual, dtype=np.float64),
             reduced=np.asarray([] if self._whole else found.col_dual, dtype=np.float64),
             bound=info.mip_dual_bound if self._whole else info.objective_function_value,

@@ -1,0 +1,107 @@
+"""Complementary suppression of one part: a choice that the attacker's linear programme finds safe, as cheap as can be.
+
+Cuts first: they end in the cheapest choice of all. If that takes too long, what they have is completed by the cheapest
+flow for each value that is still impossible, and what turns out to be superfluous is shown again.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from rounds.disclosure.gate.cuts import Candidate, Cheapest, Reach, candidates, ends_owed
+from rounds.disclosure.gate.flows import Flows
+from rounds.disclosure.gate.narrowing import Part
+from rounds.disclosure.gate.solver import Effort
+from rounds.disclosure.gate.statements import Problem
+
+ROUNDS: Final = 40
+"""So many choices are tried by cuts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What is withheld of a part."""
+
+    names: frozenset[str]
+    weight: int
+    least: int
+    """No choice that is safe costs less."""
+
+
+class Suppression:
+    """The search over one part. It can be told that more must be withheld than linear programmes see."""
+
+    def __init__(self, part: Part, problem: Problem, *, effort: Effort, rounds: int = ROUNDS) -> None:
+        self._part, self._problem, self._effort, self._rounds = part, problem, effort, rounds
+        self._choice: tuple[Candidate, ...] = candidates(part, problem)
+        self._targets = ends_owed(part, problem)
+        self._reach = Reach(part, problem, self._choice, effort=effort)
+        self._needs: dict[tuple[int, int], frozenset[int]] = {}
+        self._kept: set[int] = set()
+
+    def choose(self) -> Chosen:
+        """Return a choice that linear programmes find safe.
+
+        Raises:
+            DisclosureRefusal: if there is none.
+        """
+        cheapest = Cheapest(self._choice, effort=self._effort)
+        hidden: set[int] = set()
+        for _ in range(self._rounds):
+            cuts = self._cuts(hidden)
+            if not cuts:
+                return self._chosen(hidden, least=cheapest.least)
+            for cut in cuts:
+                cheapest.add(cut)
+            hidden = cheapest.choose()
+        return self._chosen(self._complete(hidden), least=cheapest.least)
+
+    def by_flows(self) -> Chosen:
+        """Return a choice by flows alone, from nothing withheld."""
+        return self._chosen(self._complete(set()), least=0.0)
+
+    def _cuts(self, hidden: set[int]) -> list[tuple[tuple[int, float], ...]]:
+        """Return what shows that a choice is not safe; nothing if it is."""
+        self._reach.hide(hidden)
+        cuts = []
+        for target in self._targets:
+            if not self._possible(target, hidden):
+                cuts.append(self._last_cut)
+        return cuts
+
+    def _possible(self, target: tuple[int, int], hidden: set[int]) -> bool:
+        known = self._needs.get(target)
+        if known is not None and known <= hidden:
+            return True
+        reached = self._reach.to(*target)
+        if reached.needs is None:
+            self._last_cut = reached.cut
+            return False
+        self._needs[target] = reached.needs
+        return True
+
+    def _complete(self, hidden: set[int]) -> set[int]:
+        """Return a choice with what a flow for each impossible value adds, less what is superfluous then."""
+        flows = Flows(self._part, self._problem, self._choice, effort=self._effort)
+        hidden = set(hidden)
+        self._reach.hide(hidden)
+        for target in self._targets:
+            if not self._possible(target, hidden):
+                hidden |= flows.to(*target, hidden=hidden)
+                self._reach.hide(hidden)
+        return self._cleaned(hidden)
+
+    def _cleaned(self, hidden: set[int]) -> set[int]:
+        """Show again what is not needed, the costliest first."""
+        for number in sorted(hidden, key=lambda one: (-self._choice[one].weight, one)):
+            fewer = hidden - {number}
+            self._reach.hide(fewer)
+            if all(self._possible(target, fewer) for target in self._targets):
+                hidden = fewer
+        return hidden
+
+    def _chosen(self, hidden: set[int], *, least: float) -> Chosen:
+        return Chosen(
+            names=frozenset(self._choice[number].name for number in hidden),
+            weight=sum(self._choice[number].weight for number in hidden),
+            least=round(least),
+        )
