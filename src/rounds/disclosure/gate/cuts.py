@@ -6,13 +6,14 @@ statements, if withheld, could make it possible: a cut. The cheapest choice that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 import numpy as np
 
 from rounds.disclosure.gate.narrowing import Part
 from rounds.disclosure.gate.solver import ANYTHING, CLOSE, Columns, Effort, Reals, Solution, Solver, reals
-from rounds.disclosure.gate.statements import Bounds, Problem, Terms
+from rounds.disclosure.gate.statements import Problem, Terms
 from rounds.errors import DisclosureRefusal
 
 SMALLEST: Final = 1e-7
@@ -28,6 +29,11 @@ class Candidate:
     shown: tuple[float, float]
     withheld: tuple[float, float]
     name: str
+
+    @property
+    def room_above(self) -> float:
+        """How much more is possible at the top if it is withheld."""
+        return 0.0 if self.withheld[1] == self.shown[1] else self.withheld[1] - self.shown[1]
 
     def shows(self, value: float) -> bool:
         """Return whether the statement, shown, allows a value."""
@@ -124,14 +130,14 @@ class Reach:
         duals, reduced = _clean(found.duals), _clean(found.reduced)
         at = np.where(reduced > 0, self._ends.lower, self._ends.upper)
         least = float((reduced[reduced != 0] * at[reduced != 0]).sum()) + float(duals[row]) * target
-        for number in np.flatnonzero(duals[: self._rows]):
+        for number in np.flatnonzero(duals[: self._rows]).tolist():
             least += float(duals[number]) * self._bounds[number][0 if duals[number] > 0 else 1]
         cut = []
         for number, one in enumerate(self._choice):
             dual = float(duals[one.row])
             if dual == 0.0:
                 continue
-            gain = (one.shown[0] - one.withheld[0]) if dual > 0 else (one.withheld[1] - one.shown[1])
+            gain = (one.shown[0] - one.withheld[0]) if dual > 0 else one.room_above
             share = min(1.0, abs(dual) * gain / least)
             if share > SMALLEST:
                 cut.append((number, 1.0 if share > 1 - SMALLEST else share))
@@ -149,8 +155,10 @@ class Cheapest:
         )
         self._master = Solver(columns, [], [], effort=effort, whole=True, may_stop=True)
         self._cuts: set[tuple[tuple[int, float], ...]] = set()
-        self.least = 0.0
+        self.least = 0
         """No safe choice costs less."""
+        self.worked = 0
+        """Steps of the simplex method so far."""
 
     def add(self, cut: tuple[tuple[int, float], ...]) -> None:
         """Take in a cut.
@@ -169,7 +177,8 @@ class Cheapest:
         found = self._master.solve()
         if found is None:
             raise DisclosureRefusal("the gate refuses: even if all that can be withheld is, too much is told")
-        self.least = max(self.least, found.bound)
+        self.least = max(self.least, ceil(found.bound - CLOSE))
+        self.worked += found.steps
         return {int(number) for number in np.flatnonzero(found.columns > 0.5)}
 
 

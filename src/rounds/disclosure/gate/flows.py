@@ -39,7 +39,7 @@ class Flows:
             upper=np.concatenate(
                 [
                     np.array([np.inf if one is None else one for one in part.upper]),
-                    np.array([one.withheld[1] - one.shown[1] for one in choice]),
+                    np.array([one.room_above for one in choice]),
                     np.array([one.shown[0] - one.withheld[0] for one in choice]),
                 ]
             ),

@@ -30,6 +30,10 @@ class Effort:
     """Of the simplex method."""
     nodes: int = 20_000
     """Of the search among whole numbers."""
+    rounds: int = 12
+    """Choices of what to withhold that are tried by cuts: more come nearer to the cheapest of all."""
+    master_steps: int = 2_000
+    """Of the simplex method, over all rounds, for the choices themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ class Solution:
     """The same at each column's bound, shape (columns,)."""
     bound: float
     """No solution costs less."""
+    steps: int
+    """Of the simplex method that it took."""
 
     def whole(self) -> Whole | None:
         """Return the columns if they are whole numbers, as far as the solver can tell."""
@@ -150,6 +156,7 @@ class Solver:
             duals=np.asarray([] if self._whole else found.row_dual, dtype=np.float64),
             reduced=np.asarray([] if self._whole else found.col_dual, dtype=np.float64),
             bound=info.mip_dual_bound if self._whole else info.objective_function_value,
+            steps=info.simplex_iteration_count,
         )
 
 

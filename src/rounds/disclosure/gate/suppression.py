@@ -1,20 +1,17 @@
 """Complementary suppression of one part: a choice that the attacker's linear programme finds safe, as cheap as can be.
 
-Cuts first: they end in the cheapest choice of all. If that takes too long, what they have is completed by the cheapest
-flow for each value that is still impossible, and what turns out to be superfluous is shown again.
+First by the cheapest flow for each value that is impossible, after which what turned out to be superfluous is shown
+again. Then by cuts: they end in the cheapest choice of all. If that takes too long, what they have is completed by
+flows, and the cheaper of the two choices is taken.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from rounds.disclosure.gate.cuts import Candidate, Cheapest, Reach, candidates, ends_owed
 from rounds.disclosure.gate.flows import Flows
 from rounds.disclosure.gate.narrowing import Part
 from rounds.disclosure.gate.solver import Effort
 from rounds.disclosure.gate.statements import Problem
-
-ROUNDS: Final = 40
-"""So many choices are tried by cuts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +27,13 @@ class Chosen:
 class Suppression:
     """The search over one part. It can be told that more must be withheld than linear programmes see."""
 
-    def __init__(self, part: Part, problem: Problem, *, effort: Effort, rounds: int = ROUNDS) -> None:
-        self._part, self._problem, self._effort, self._rounds = part, problem, effort, rounds
+    def __init__(self, part: Part, problem: Problem, *, effort: Effort) -> None:
+        self._part, self._problem, self._effort = part, problem, effort
         self._choice: tuple[Candidate, ...] = candidates(part, problem)
         self._targets = ends_owed(part, problem)
         self._reach = Reach(part, problem, self._choice, effort=effort)
         self._needs: dict[tuple[int, int], frozenset[int]] = {}
-        self._kept: set[int] = set()
+        self._last_cut: tuple[tuple[int, float], ...] = ()
 
     def choose(self) -> Chosen:
         """Return a choice that linear programmes find safe.
@@ -44,20 +41,26 @@ class Suppression:
         Raises:
             DisclosureRefusal: if there is none.
         """
+        best = self._complete(set())
         cheapest = Cheapest(self._choice, effort=self._effort)
         hidden: set[int] = set()
-        for _ in range(self._rounds):
+        for _ in range(self._effort.rounds):
             cuts = self._cuts(hidden)
             if not cuts:
                 return self._chosen(hidden, least=cheapest.least)
             for cut in cuts:
                 cheapest.add(cut)
             hidden = cheapest.choose()
-        return self._chosen(self._complete(hidden), least=cheapest.least)
+            if cheapest.least >= self._weight(best):
+                return self._chosen(best, least=cheapest.least)
+            if cheapest.worked > self._effort.master_steps:
+                break
+        other = self._complete(hidden)
+        return self._chosen(min(other, best, key=self._weight), least=cheapest.least)
 
     def by_flows(self) -> Chosen:
         """Return a choice by flows alone, from nothing withheld."""
-        return self._chosen(self._complete(set()), least=0.0)
+        return self._chosen(self._complete(set()), least=0)
 
     def _cuts(self, hidden: set[int]) -> list[tuple[tuple[int, float], ...]]:
         """Return what shows that a choice is not safe; nothing if it is."""
@@ -99,9 +102,10 @@ class Suppression:
                 hidden = fewer
         return hidden
 
-    def _chosen(self, hidden: set[int], *, least: float) -> Chosen:
+    def _weight(self, hidden: set[int]) -> int:
+        return sum(self._choice[number].weight for number in hidden)
+
+    def _chosen(self, hidden: set[int], *, least: int) -> Chosen:
         return Chosen(
-            names=frozenset(self._choice[number].name for number in hidden),
-            weight=sum(self._choice[number].weight for number in hidden),
-            least=round(least),
+            names=frozenset(self._choice[number].name for number in hidden), weight=self._weight(hidden), least=least
         )
