@@ -94,6 +94,8 @@ class Moves:
             solver.bound_row(self._place[row], *ANYTHING)
             return found
         added, taken = column, column + self._columns
+        if not -self._ends[taken] <= change <= self._ends[added]:
+            return None
         for one, exact in ((added, max(change, 0)), (taken, max(-change, 0))):
             solver.bound_column(one, exact, exact)
         found = solver.solve()

@@ -11,7 +11,7 @@ from rounds.disclosure.gate.statements import Bounds, Problem, Terms, Whole
 from rounds.errors import DisclosureRefusal
 
 ROUNDS: Final = 30
-"""Narrowing is stopped then: what it has not found, the solver finds."""
+"""Narrowing is stopped then: what it has not found, the solver finds. After one, what is limited has a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

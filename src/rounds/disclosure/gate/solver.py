@@ -30,9 +30,9 @@ class Effort:
     """Of the simplex method."""
     nodes: int = 20_000
     """Of the search among whole numbers."""
-    rounds: int = 12
+    rounds: int = 40
     """Choices of what to withhold that are tried by cuts: more come nearer to the cheapest of all."""
-    master_steps: int = 2_000
+    master_steps: int = 10_000
     """Of the simplex method, over all rounds, for the choices themselves."""
 
 
