@@ -154,6 +154,7 @@ def test_what_cannot_be_repaired_or_proved_is_refused(monkeypatch: pytest.Monkey
 def test_bounds_that_withholding_does_not_widen_are_in_no_cut() -> None:
     statements = (
         Statement(name="other", terms=((1, 1), (2, 1)), shown=exactly(15)),
+        Statement(name="apart", terms=((1, 1),), shown=Bounds(upper=14)),
         Statement(
             name="total", terms=((0, 1), (1, 1), (2, 1)), shown=Bounds(lower=16, upper=20), withheld=Bounds(upper=20)
         ),
