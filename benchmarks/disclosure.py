@@ -44,7 +44,7 @@ from rounds.errors import DisclosureRefusal
 RELEASES = (1, 4, 12, 96)
 SIGMA = 2.0
 TRIES = 20_000
-THOROUGH = Effort(rounds=60, master_steps=60_000)
+THOROUGH = Effort(rounds=100, master_steps=60_000, tries=30_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,12 +110,12 @@ def test_the_same_question_has_the_same_answer() -> None:
 def test_with_little_effort_flows_finish_what_cuts_began() -> None:
     rng = np.random.default_rng(5)
     rows = rng.poisson(rng.exponential(30.0, (5, 6))).tolist()
-    thorough, hasty, once = (
-        certify(two_way(rows, fixed=MARGINS), effort=Effort(rounds=rounds, master_steps=steps))
-        for rounds, steps in ((60, 60_000), (2, 0), (1, 60_000))
+    thorough, hasty, once, untidy = (
+        certify(two_way(rows, fixed=MARGINS), effort=Effort(rounds=rounds, master_steps=steps, tries=tries))
+        for rounds, steps, tries in ((60, 60_000, 60_000), (2, 0, 60_000), (1, 60_000, 60_000), (60, 60_000, -1))
     )
     assert thorough.least == thorough.weight
-    for little in (hasty, once):
+    for little in (hasty, once, untidy):
         assert little.least <= thorough.weight <= little.weight
 
 

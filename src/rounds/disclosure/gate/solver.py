@@ -21,6 +21,9 @@ Places: TypeAlias = npt.NDArray[np.int32]
 CLOSE: Final = 1e-6
 """How far a number that the solver gives may be from the whole number it stands for."""
 
+LARGE: Final = 500
+"""Programmes of more rows than this are searched less thoroughly."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -32,8 +35,14 @@ class Effort:
     """Of the search among whole numbers."""
     rounds: int = 40
     """Choices of what to withhold that are tried by cuts: more come nearer to the cheapest of all."""
+    tries: int = 3_000
+    """Linear programmes for choices by cuts, and as many again each time what is superfluous is looked for."""
     master_steps: int = 10_000
     """Of the simplex method, over all rounds, for the choices themselves."""
+
+    def allowed(self, most: int, *, rows: int) -> int:
+        """Return how much of something is allowed with so many rows: each step of a large programme takes longer."""
+        return min(most, most * LARGE // max(rows, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

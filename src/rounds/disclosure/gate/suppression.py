@@ -34,6 +34,9 @@ class Suppression:
         self._reach = Reach(part, problem, self._choice, effort=effort)
         self._needs: dict[tuple[int, int], frozenset[int]] = {}
         self._last_cut: tuple[tuple[int, float], ...] = ()
+        self._most_tries = effort.allowed(effort.tries, rows=len(part.rows))
+        self._most_steps = effort.allowed(effort.master_steps, rows=len(self._choice))
+        self._tries = 0
 
     def choose(self) -> Chosen:
         """Return a choice that linear programmes find safe.
@@ -44,6 +47,7 @@ class Suppression:
         best = self._complete(set())
         cheapest = Cheapest(self._choice, effort=self._effort)
         hidden: set[int] = set()
+        self._tries = 0
         for _ in range(self._effort.rounds):
             cuts = self._cuts(hidden)
             if not cuts:
@@ -53,7 +57,7 @@ class Suppression:
             hidden = cheapest.choose()
             if cheapest.least >= self._weight(best):
                 return self._chosen(best, least=cheapest.least)
-            if cheapest.worked > self._effort.master_steps:
+            if cheapest.worked > self._most_steps or self._tries > self._most_tries:
                 break
         other = self._complete(hidden)
         return self._chosen(min(other, best, key=self._weight), least=cheapest.least)
@@ -75,6 +79,7 @@ class Suppression:
         known = self._needs.get(target)
         if known is not None and known <= hidden:
             return True
+        self._tries += 1
         reached = self._reach.to(*target)
         if reached.needs is None:
             self._last_cut = reached.cut
@@ -94,8 +99,11 @@ class Suppression:
         return self._cleaned(hidden)
 
     def _cleaned(self, hidden: set[int]) -> set[int]:
-        """Show again what is not needed, the costliest first."""
+        """Show again what is not needed, the costliest first, as far as the effort goes."""
+        self._tries = 0
         for number in sorted(hidden, key=lambda one: (-self._choice[one].weight, one)):
+            if self._tries > self._most_tries:
+                break
             fewer = hidden - {number}
             self._reach.hide(fewer)
             if all(self._possible(target, fewer) for target in self._targets):
