@@ -98,6 +98,15 @@ def third_party(folder: Path = THIRD_PARTY) -> tuple[Case, ...]:
     )
 
 
+def large(folder: Path = THIRD_PARTY) -> tuple[Case, ...]:
+    """Return a third-party table of which every other cell is small, if it is there."""
+    if not folder.is_dir():
+        return ()
+    z3 = _rows(folder / "z3.csv")
+    sides = [_grouped(z3, "region", "fylke", "kostragr"), _flat(z3, "hovedint"), _grouped(z3, "mnd", "mnd2")]
+    return (_case("z3, whole", z3, "ant", sides),)
+
+
 def families(seed: int = 1, *, mean: float = 30.0) -> tuple[Case, ...]:
     """Return made-up cases: counts are drawn from a Poisson law whose mean is drawn from an exponential one."""
     rng = np.random.default_rng(seed)
