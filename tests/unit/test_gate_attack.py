@@ -148,7 +148,10 @@ def test_a_solver_that_may_not_work_enough_is_a_refusal() -> None:
         attack(made(*cube(world)), effort=Effort(steps=1))
 
 
-@pytest.mark.parametrize("answer", [None, lambda columns: columns + 0.5, lambda columns: columns[::-1]])
+@pytest.mark.parametrize(
+    "answer",
+    [None, lambda columns: columns + 0.5, lambda columns: columns[::-1], lambda columns: 0 * columns + (5.0, 4.0)],
+)
 def test_a_solver_that_contradicts_itself_is_a_refusal(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[Reals], Reals] | None
 ) -> None:
