@@ -150,7 +150,7 @@ def test_a_solver_that_may_not_work_enough_is_a_refusal() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [None, lambda columns: columns + 0.5, lambda columns: columns[::-1], lambda columns: 0 * columns + (5.0, 4.0)],
+    [None, lambda columns: columns + 0.5, lambda columns: columns[::-1]],
 )
 def test_a_solver_that_contradicts_itself_is_a_refusal(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[Reals], Reals] | None
@@ -168,6 +168,24 @@ def test_a_solver_that_contradicts_itself_is_a_refusal(
     total = Statement(name="total", terms=((0, 2), (1, 3)), shown=exactly(12))
     with pytest.raises(DisclosureRefusal, match=r"contradicts itself|no records"):
         attack(made(total, said("sum", Bounds(upper=5), 0, 1), owed=(3,)), exact=True)
+
+
+@pytest.mark.parametrize("wrong", [(5, 4), (2, 1)])
+def test_a_world_that_the_solver_makes_up_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, wrong: tuple[int, int]
+) -> None:
+    """Too many people in all, or too few: the value that it shows stays impossible."""
+    solve = Solver.solve
+
+    def lying(self: Solver, *, costs_changed: bool = False) -> Solution | None:
+        found = solve(self, costs_changed=costs_changed)
+        if found is None or len(found.columns) != len(wrong) or not (costs_changed or found.columns[0] == wrong[0]):
+            return found
+        return replace(found, columns=np.array(wrong, dtype=np.float64))
+
+    monkeypatch.setattr(Solver, "solve", lying)
+    total = Statement(name="total", terms=((0, 2), (1, 3)), shown=exactly(12))
+    assert attack(made(total, owed=(wrong[0],))).findings[0].impossible == (wrong[0],)
 
 
 def test_a_move_that_leads_nowhere_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
