@@ -54,7 +54,11 @@ class Statement:
     shown: Bounds
     """What leaves unless the statement is withheld in addition."""
     withheld: Bounds | None = None
-    """What leaves if it is: bounds that say nothing of the number itself. None if it has left already: it is fixed."""
+    """What leaves if it is; None if it has left already: it is fixed.
+
+    Safe are bounds that anybody could have written down before counting: 0 to no limit, or to a limit that is public,
+    as the people a site has. Bounds made from the number itself, as a wider rounding, would tell where it lies.
+    """
     weight: int = 1
     """What withholding it costs."""
 
