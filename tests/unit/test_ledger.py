@@ -54,7 +54,9 @@ def ledger(tmp_path: Path) -> Path:
 
 def _measure(*, id: str = "falls", version: int = 1, grain: Grain = Grain.MONTH, more: bool = False) -> Measure:  # noqa: A002
     """Return a measure of people by sex; with `more`, of the same people something that implies it."""
-    died, visited = (Has(events=Events(table=table, codes=None)) for table in (EventTable.DEATH, EventTable.VISIT))
+    died, visited = (
+        Has(events=Events(table=table, codes=None)) for table in (EventTable.DEATH, EventTable.CONDITION_OCCURRENCE)
+    )
     return Measure(
         id=id,
         version=version,
