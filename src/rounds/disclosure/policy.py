@@ -23,6 +23,8 @@ class Policy(StrEnum):
 HES_LOWEST_WITHHELD = 1
 HES_HIGHEST_WITHHELD = 7
 HES_BASE = 5
+_DECADES = tuple(HES_HIGHEST_WITHHELD * 10**zeros for zeros in range(19))
+"""The last number of each decade; the last of all is nearly the most that eight bytes hold."""
 FEWEST_OF_A_MEAN = 11
 """A sum of fewer people is withheld: a mean leaves ten degrees of freedom, whatever the rule for small numbers is."""
 
@@ -38,13 +40,15 @@ def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
         The expressions, or None if the policy has no rule for such numbers; then nothing may leave.
 
     Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5); for
-        rates docs/decisions/0011, for means docs/decisions/0013.
+        rates docs/decisions/0011, for means docs/decisions/0013, for rows docs/decisions/0016.
     """
     match policy, kind:
         case Policy.OPEN, CountKind.PROPORTION:
             return [part for name in RELEASED for part in _as_it_is(name)]
         case Policy.HES, CountKind.PROPORTION:
             return [part for name in RELEASED for part in _hes(name)]
+        case Policy.HES, CountKind.PROPORTION_OF_ROWS:
+            return _hes_of_rows()
         case Policy.HES, CountKind.RATE:
             return [part for name in RELEASED for part in _hes_of_people(name, base=_RATE_BASE[name])]
         case Policy.HES, CountKind.MEAN:
@@ -78,6 +82,38 @@ def _hes(name: str) -> list[pl.Expr]:
         lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - HES_BASE // 2),
         upper=pl.when(zero).then(0).when(withheld).then(HES_HIGHEST_WITHHELD).otherwise(rounded + HES_BASE // 2),
     )
+
+
+def _hes_of_rows() -> list[pl.Expr]:
+    """Return numbers of visits or events: each withheld if seven people or fewer are behind it.
+
+    Up to seven rows have the bounds that they have for people. More rows of so few people are known by their decade
+    alone: 8 to 70, 71 to 700 and so on. A denominator in the decade of such a numerator is withheld as well, whoever is
+    behind it: rounded it would be a closer bound of the numerator than the decade is.
+    """
+    few = {name: pl.col(f"{name}_people").is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD) for name in RELEASED}
+    same_decade = _decade_of("numerator") == _decade_of("denominator")
+    withheld = {"numerator": few["numerator"], "denominator": few["denominator"] | (few["numerator"] & same_decade)}
+    return [part for name in RELEASED for part in _hes_unless(withheld[name], name)]
+
+
+def _hes_unless(withheld: pl.Expr, name: str) -> list[pl.Expr]:
+    column, highest = pl.col(name), _decade_of(name)
+    zero = column == 0
+    rounded = (column + HES_BASE // 2) // HES_BASE * HES_BASE
+    lowest = pl.when(highest == HES_HIGHEST_WITHHELD).then(HES_LOWEST_WITHHELD).otherwise(highest // 10 + 1)
+    return _bounded(
+        name,
+        state=_state(zero, withheld),
+        value=pl.when(withheld).then(None).otherwise(rounded),
+        lower=pl.when(zero).then(0).when(withheld).then(lowest).otherwise(rounded - HES_BASE // 2),
+        upper=pl.when(zero).then(0).when(withheld).then(highest).otherwise(rounded + HES_BASE // 2),
+    )
+
+
+def _decade_of(name: str) -> pl.Expr:
+    """Return 7, 70, 700 and so on, whichever is the first that a number is not above."""
+    return pl.min_horizontal(pl.when(pl.col(name) <= most).then(most) for most in _DECADES)
 
 
 def _hes_of_people(name: str, *, base: pl.Expr) -> list[pl.Expr]:
