@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from every_engine import LEFT_TO_SQL
 from generated_sites import ANY_DAY, PEOPLE, STRANGER, Site, measures, periods_of, sites, write_generated
@@ -21,6 +22,7 @@ from rounds.errors import RecordsError
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import GROUPED
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
@@ -81,6 +83,7 @@ def test_engines_agree_and_everything_was_met() -> None:
                 met.update(f"{by} in a criterion" for by in _asked_groups(one.measure))
                 met.update(f"{stratum} in the strata" for stratum in one.measure.strata)
                 met.update(_happened(slow.cells["numerator"].to_list(), slow.cells["denominator"].to_list()))
+                met.update(_behind(site, one.measure, slow.cells))
                 met.update(_shapes(site, one.periods))
 
     while runs < 9 and (runs == 0 or not sought <= set(met)):
@@ -104,6 +107,9 @@ SHAPES = {
     *(f"{stratum} in the strata" for stratum in Stratum),
     "a numerator above 0",
     "a numerator below its denominator",
+    "several rows of one person in a numerator",
+    "somebody with a row in a denominator alone",
+    "rows of one person in two cells of a period",
     "an event outside observation",
     "two rows of a person on one day",
     "two observations of a person in one period",
@@ -117,6 +123,21 @@ def _happened(numerators: list[int], denominators: list[int]) -> Iterator[str]:
         yield "a numerator above 0"
     if any(above < below for above, below in both):
         yield "a numerator below its denominator"
+
+
+def _behind(site: Site, measure: Measure, cells: pl.DataFrame) -> Iterator[str]:
+    question = measure.question
+    if measure.kind is not CountKind.PROPORTION_OF_ROWS or not isinstance(question, RecordsQuestion):
+        return
+    above, below = pl.col("numerator_people"), pl.col("denominator_people")
+    if cells.filter(pl.col("numerator") > above, above > 0).height:
+        yield "several rows of one person in a numerator"
+    if cells.filter(above < below).height:
+        yield "somebody with a row in a denominator alone"
+    rows = site.events.get(question.table, []) if question.table is not None else []
+    people = len({row["person"] for row in rows} - {STRANGER})
+    if people and cells.group_by("period").agg(below.sum()).filter(below > people).height:
+        yield "rows of one person in two cells of a period"
 
 
 def _shapes(site: Site, periods: tuple[Period, ...]) -> Iterator[str]:

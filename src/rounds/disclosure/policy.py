@@ -48,7 +48,7 @@ def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
         case Policy.HES, CountKind.PROPORTION:
             return [part for name in RELEASED for part in _hes(name)]
         case Policy.HES, CountKind.PROPORTION_OF_ROWS:
-            return _hes_of_rows()
+            return [part for name in RELEASED for part in _hes_of_rows(name)]
         case Policy.HES, CountKind.RATE:
             return [part for name in RELEASED for part in _hes_of_people(name, base=_RATE_BASE[name])]
         case Policy.HES, CountKind.MEAN:
@@ -84,22 +84,16 @@ def _hes(name: str) -> list[pl.Expr]:
     )
 
 
-def _hes_of_rows() -> list[pl.Expr]:
-    """Return numbers of visits or events: each withheld if seven people or fewer are behind it.
+def _hes_of_rows(name: str) -> list[pl.Expr]:
+    """Return a number of visits or events: withheld if seven people or fewer are behind it.
 
     Up to seven rows have the bounds that they have for people. More rows of so few people are known by their decade
     alone: 8 to 70, 71 to 700 and so on. A denominator in the decade of such a numerator is withheld as well, whoever is
     behind it: rounded it would be a closer bound of the numerator than the decade is.
     """
-    few = {name: pl.col(f"{name}_people").is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD) for name in RELEASED}
-    same_decade = _decade_of("numerator") == _decade_of("denominator")
-    withheld = {"numerator": few["numerator"], "denominator": few["denominator"] | (few["numerator"] & same_decade)}
-    return [part for name in RELEASED for part in _hes_unless(withheld[name], name)]
-
-
-def _hes_unless(withheld: pl.Expr, name: str) -> list[pl.Expr]:
     column, highest = pl.col(name), _decade_of(name)
     zero = column == 0
+    withheld = _few_behind(name) | (_few_behind("numerator") & (_decade_of("numerator") == highest))
     rounded = (column + HES_BASE // 2) // HES_BASE * HES_BASE
     lowest = pl.when(highest == HES_HIGHEST_WITHHELD).then(HES_LOWEST_WITHHELD).otherwise(highest // 10 + 1)
     return _bounded(
@@ -111,9 +105,13 @@ def _hes_unless(withheld: pl.Expr, name: str) -> list[pl.Expr]:
     )
 
 
+def _few_behind(name: str) -> pl.Expr:
+    return pl.col(f"{name}_people").is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD)
+
+
 def _decade_of(name: str) -> pl.Expr:
     """Return 7, 70, 700 and so on, whichever is the first that a number is not above."""
-    return pl.min_horizontal(pl.when(pl.col(name) <= most).then(most) for most in _DECADES)
+    return pl.min_horizontal(pl.when(pl.col(name) <= most).then(pl.lit(most, pl.Int64)) for most in _DECADES)
 
 
 def _hes_of_people(name: str, *, base: pl.Expr) -> list[pl.Expr]:
