@@ -31,7 +31,7 @@ class Cells:
 
     @classmethod
     def of(cls, measure: Measure) -> "Cells":
-        """Return the fewest cells a measure needs. Without a grouping all that count people share those by sex and band.
+        """Return the fewest cells a measure needs. Without groupings all of people share those by sex and age.
 
         Those of rows never do: somebody may have rows at two ages, and people of two cells cannot be added up.
         """

@@ -17,7 +17,7 @@ from rounds.measures.windows import Anchor
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowsTask:
-    """Counts the rows of a question and the people they are of. Its totals have the shape (4, cells, periods)."""
+    """Counts rows and whose they are. Its totals have the shape (rows met, rows, people with each; cells; periods)."""
 
     question: RecordsQuestion
     unit: Rows
