@@ -336,8 +336,8 @@ def networks(seeds: int) -> None:
     """Print bias and coverage of the rate of small networks."""
     print("small networks, 15 sites: bias and coverage of the rate over all months, and of the latest month")
     for mean in MEANS:
-        more: dict[str, Any]
-        for more in ({}, {"alpha": 0.1}):
+        options: tuple[dict[str, Any], ...] = ({}, {"alpha": 0.1})
+        for more in options:
             found = small_network(range(max(seeds // 2, 4)), mean=mean, **more)
             print(
                 f"  mean {mean:.0f} {more or ''}: {found.bias:+.1%}, {found.coverage:.0%}; "
@@ -350,8 +350,8 @@ def charts(seeds: int) -> None:
     """Print limits against those of the true counts."""
     print("control limits against true ones: share withheld, bias of mean and of sigma, of sigma with 4 for 1-7")
     for mean in (3.0, 5.0, 8.0, 20.0):
-        more: dict[str, Any]
-        for more in ({}, {"alpha": 0.1}, {"drift": 0.15}):
+        options: tuple[dict[str, Any], ...] = ({}, {"alpha": 0.1}, {"drift": 0.15})
+        for more in options:
             chart = limits(range(max(seeds // 10, 4)), mean=mean, **more)
             print(
                 f"  mean {mean:.0f} {more or ''}: {chart.withheld:.0%}; {chart.mean_bias:+.1%}, "
