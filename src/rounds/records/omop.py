@@ -13,9 +13,18 @@ from typing import Final, Literal
 import duckdb
 
 from rounds.errors import RecordsError
+from rounds.records.exclusion import TABLE, Exclusion
+from rounds.records.fingerprints import files_seen
 from rounds.records.importing.generation import current_folder
 from rounds.records.lossless import lossless_cast
-from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, people_problem
+from rounds.records.quality import (
+    EARLIEST_YEAR_OF_BIRTH,
+    MINIMUM_PEOPLE,
+    QualityReport,
+    Source,
+    has_person,
+    people_problem,
+)
 from rounds.records.remembered import digest_of_opening, recall, remember
 from rounds.records.table_files import file_list, file_scan, parts_of
 from rounds.records.tables import PERSON, REQUIRED, TABLES, Table
@@ -37,6 +46,27 @@ class Records:
     quality: QualityReport
     as_of: date
     """The day the round looks back from."""
+    excluded: Exclusion | None = None
+    """People who are in no count: in a connection to the records they are not there, nor are their rows."""
+
+    def without(self, excluded: Exclusion) -> "Records":
+        """Return the same records less some people, who vanish from whatever is counted.
+
+        Raises:
+            RecordsError: if hardly anybody is left.
+        """
+        if self.quality.people - len(excluded.person_ids) < MINIMUM_PEOPLE:
+            raise RecordsError(
+                f"site {self.site}: without those who must not be counted, such as people who have opted out, fewer than "
+                f"{MINIMUM_PEOPLE} people are left, and counts of so few would describe persons; look whether the list "
+                "of who may be used is this site's and whole, or leave the site out"
+            )
+        return replace(self, excluded=excluded)
+
+    @property
+    def without_whom(self) -> str:
+        """The digest of who is excluded; empty if nobody is. Whatever is remembered of records is remembered with it."""
+        return "" if self.excluded is None else self.excluded.digest
 
     def lacks(self, table: str, column: str) -> bool:
         """Say whether a table's file has no such column, or nothing in it."""
@@ -74,8 +104,9 @@ class Records:
         """
         with private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
-                create_views(connection, self.sources)
-                _leave_out_never_counted(connection, self.sources, self.as_of)
+                sources = self._counted_sources(connection)
+                create_views(connection, sources)
+                _leave_out_never_counted(connection, sources, self.as_of)
                 yield connection
             except duckdb.Error as error:
                 raise RecordsError(
@@ -83,6 +114,39 @@ class Records:
                     f"({type(error).__name__}); look whether an export is under way, or disk or memory are full, and "
                     "try again"
                 ) from None
+
+
+    def _counted_sources(self, connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+        """Return the tables less the rows of people who are excluded.
+
+        Raises:
+            RecordsError: if `person` was written to since they were looked up: there may be others in it.
+        """
+        if self.excluded is None:
+            return self.sources
+        if person_files(self) != self.excluded.files:
+            raise RecordsError(
+                f"site {self.site}: {self.file_of(PERSON.name)} was written to since it was looked up who must not be "
+                "counted; wait until the export is done and try again"
+            )
+        self.excluded.lay_down(connection)
+        return tuple(
+            replace(source, select=_without_excluded(source)) if has_person(source.table) else source
+            for source in self.sources
+        )
+
+
+def person_files(records: Records) -> str:
+    """Return the `files_seen` of a site's table `person`."""
+    return files_seen(
+        file for source in records.sources if source.table.name == PERSON.name for file in parts_of(source.path)
+    )
+
+
+def _without_excluded(source: Source) -> str:
+    return (
+        f"SELECT * FROM ({source.select}) r WHERE NOT EXISTS (SELECT 1 FROM {TABLE} x WHERE x.person_id = r.person_id)"
+    )
 
 
 def _touching(source: Source, first: date, last: date) -> str:

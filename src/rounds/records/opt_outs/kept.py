@@ -1,0 +1,76 @@
+"""Lists of NHS numbers that a site keeps, each with the day it speaks of: what was asked, and who may be used."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from rounds.errors import RecordsError
+from rounds.records.nhs_numbers import Numbers
+from rounds.storage.atomic import write_private_file
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KeptList:
+    """NHS numbers as of a day."""
+
+    on: date
+    numbers: Numbers
+    """Sorted, none twice; shape (numbers,)."""
+
+    def __post_init__(self) -> None:
+        if (self.numbers[1:] <= self.numbers[:-1]).any():
+            raise ValueError("a kept list is sorted, and no number comes twice")
+
+    def holds(self, numbers: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Say of each number whether it is on the list; shape as `numbers`."""
+        if not len(self.numbers):
+            return np.zeros(len(numbers), dtype=np.bool_)
+        places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return np.asarray(self.numbers[places] == numbers)
+
+    @property
+    def content(self) -> bytes:
+        """The numbers as bytes, of which a keyed digest stands in the audit log."""
+        return self.numbers.astype("<i8").tobytes()
+
+    def __repr__(self) -> str:
+        return f"KeptList(on={self.on}, numbers not shown)"
+
+
+def write_kept(path: Path, kept: KeptList) -> None:
+    """Write a list for its owner's eyes alone, in one piece."""
+    head = {"format": _FORMAT, "on": kept.on.isoformat(), "sha256": _sum(kept.on, kept.content)}
+    write_private_file(path, json.dumps(head).encode() + b"\n" + kept.content)
+
+
+def read_kept(path: Path) -> KeptList | None:
+    """Return a list that was kept; None if there is none.
+
+    Raises:
+        RecordsError: if it is damaged, or its day was changed. Nobody's records may be used by it then.
+    """
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return None
+    try:
+        said = json.loads(head)
+        on = date.fromisoformat(said["on"])
+        if said["format"] != _FORMAT or said["sha256"] != _sum(on, content):
+            raise ValueError
+        return KeptList(on=on, numbers=np.frombuffer(content, dtype="<i8").astype(np.int64))
+    except (ValueError, KeyError, TypeError):
+        raise RecordsError(
+            f"{path} is damaged or was changed; delete it and take the service's answer in again "
+            "(`rounds site opt-outs take`)"
+        ) from None
+
+
+def _sum(on: date, content: bytes) -> str:
+    return hashlib.sha256(on.isoformat().encode() + b"\n" + content).hexdigest()
