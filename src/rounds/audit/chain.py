@@ -19,13 +19,17 @@ class Action(StrEnum):
     RECEIVED = "received"
     PUBLISHED = "published"
     IMPORTED = "imported"
+    ERASED = "erased"
+    OPT_OUTS_ASKED = "opt-outs asked"
+    OPT_OUTS_TAKEN = "opt-outs taken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened: what, to which round, with whom, and the digest of the bytes it was about.
 
-    Of an import the round is the generation of records that it made, and the party is the site itself.
+    Of an import the round is the generation of records that it made, and the party is the site itself. Of an erasure
+    and of lists of opt-outs the digest is keyed: nobody without the site's own key can try identifiers against it.
     """
 
     action: Action

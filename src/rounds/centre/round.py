@@ -117,11 +117,11 @@ def publish_round(
         return _conclude(workspace, desk, plan, late, today=today, progress=progress)
 
 
-def _check(waiting: list[SitePlan], progress: Progress) -> tuple[SiteFailure, ...]:
+def _check(waiting: list[SitePlan], progress: Progress, *, today: date) -> tuple[SiteFailure, ...]:
     if not waiting:
         return ()
     progress.step("Checking the sites' records", len(waiting))
-    return check_sites(waiting, done=lambda _: progress.advance())
+    return check_sites(waiting, today=today, done=lambda _: progress.advance())
 
 
 def _conclude(

@@ -9,6 +9,7 @@ import typer
 
 from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.importing import import_records
+from rounds.cli.opt_outs import app as opt_outs_app
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.command("import")(import_records)
+app.add_typer(opt_outs_app, name="opt-outs")
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
 Exchange = Annotated[Path, typer.Option("--exchange", help="The folder in which messages lie.")]
@@ -31,6 +33,7 @@ def check(
     expected: Annotated[
         str | None, typer.Option("--site", help="The site's id in network.yaml, to make sure that both agree.")
     ] = None,
+    today: Today = None,
 ) -> None:
     """Check whether the site could answer a question, and write nothing.
 
@@ -50,7 +53,7 @@ def check(
             f"{folder / 'site.yaml'}: the site calls itself `{site.id}`, network.yaml calls it `{expected}`; "
             "make both agree"
         )
-    check_site(site, parse_question(text, source=question), progress=terminal.say)
+    check_site(site, parse_question(text, source=question), today=day_of(today), progress=terminal.say)
     terminal.result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
 
 

@@ -24,10 +24,11 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
-from rounds.records.omop import Records, open_records
+from rounds.records.omop import Records
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.site.opt_outs import open_site_records
 from rounds.site.recounting import count_changed
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
@@ -77,7 +78,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            tables = count_and_release(site, request.question, progress=progress)
+            tables = count_and_release(site, request.question, today=today, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
             stored = Answer(request_digest=request.digest, reply=reply)
@@ -124,9 +125,10 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
-        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
+        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:",
+        *_without_opt_outs(site),
     ]
-    for table in count_and_release(site, request.question, progress=progress, build=False):
+    for table in count_and_release(site, request.question, today=today, progress=progress, build=False):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
@@ -139,12 +141,22 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     return tuple(lines)
 
 
-def check(site: Site, question: Question, *, progress: Progress) -> None:
+def _without_opt_outs(site: Site) -> tuple[str, ...]:
+    if site.opt_outs is not None or site.already_public:
+        return ()
+    return (
+        "No opt-outs are applied: everybody in the records is counted. For patients of the NHS in England say in "
+        "site.yaml, under `opt_outs`, how those are left out who have opted out.",
+    )
+
+
+def check(site: Site, question: Question, *, today: date, progress: Progress) -> None:
     """Raise if the site could not answer: broken records or index, unknown measures or codes. Writes nothing.
 
     Args:
         site: who would answer.
         question: what it would be asked.
+        today: to tell a stale list of opt-outs.
         progress: told what is left out.
 
     Raises:
@@ -168,24 +180,25 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
         )
         progress(str(quality))
         return
-    records = _open(site, site.source, question, progress=progress)
+    records = _open(site, site.source, question, today=today, progress=progress)
     duck.check(measures, records)
     refuse_damaged(records)
 
 
 def count_and_release(
-    site: Site, question: Question, *, progress: Progress, build: bool = True
+    site: Site, question: Question, *, today: date, progress: Progress, build: bool = True
 ) -> tuple[Released, ...]:
     """Return what the site's policy lets leave for every measure of a question.
 
     Args:
         site: who is asked.
         question: what.
+        today: to tell a stale list of opt-outs.
         progress: told what is being done and what is left out.
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
-    counted = _counted(site, measures, question, progress=progress, build=build)
+    counted = _counted(site, measures, question, today=today, progress=progress, build=build)
     return tuple(
         release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
         for count, completeness in counted
@@ -193,7 +206,7 @@ def count_and_release(
 
 
 def _counted(
-    site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, build: bool
+    site: Site, measures: tuple[Measure, ...], question: Question, *, today: date, progress: Progress, build: bool
 ) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
     """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted."""
     source = site.source
@@ -215,7 +228,7 @@ def _counted(
             tell=lambda quality: progress(str(quality)),
             time=(question.first, question.last),
         )
-    records = _open(site, source, question, progress=progress, keep=build)
+    records = _open(site, source, question, today=today, progress=progress, keep=build)
 
     def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
         return count_records(wanted, records, needed=needed, member=source.member, tell=progress, build=build)
@@ -260,18 +273,19 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress, keep: bool = False) -> Records:
+def _open(
+    site: Site, source: RecordsBlock, question: Question, *, today: date, progress: Progress, keep: bool = False
+) -> Records:
     _check_member(site, source, question)
-    records = open_records(
-        site.folder / source.folder,
-        site=site.id,
-        outside_observation=source.outside_observation,
+    return open_site_records(
+        site,
+        source,
         as_of=question.as_of,
+        today=today,
+        progress=progress,
         checked=site.checked_path,
         keep=keep,
     )
-    progress(str(records.quality))
-    return records
 
 
 def _check_member(site: Site, source: RecordsBlock, question: Question) -> None:

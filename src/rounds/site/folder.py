@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import Field
 
 from rounds.disclosure.policy import Policy
 from rounds.engines.warehouse.settings import Settings
@@ -30,12 +32,29 @@ class RecordsBlock(Definition):
         return block.settings() if block else None
 
 
+MOST_DAYS: Final = 21
+"""The oldest that a list of who may be used may be. A site may say fewer days, not more."""
+
+IDENTITIES: Final = "identities"
+
+
+class OptOutsBlock(Definition):
+    """Whose records may be used at a site that honours the national data opt-out, and what with whom nobody knows."""
+
+    nhs_numbers: str = Field(min_length=1)
+    """A CSV of person_id and nhs_number, or `identities` if imports call people by their NHS numbers."""
+    without_number: Literal["exclude", "keep"]
+    """What becomes of people without an NHS number, of whom the service can say nothing."""
+    at_most_days: int = Field(default=MOST_DAYS, ge=1, le=MOST_DAYS)
+
+
 class _SiteFile(Definition):
     site: Identifier
     policy: Policy
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
+    opt_outs: OptOutsBlock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +66,7 @@ class Site:
     policy: Policy
     source: RecordsBlock | PublishedSource
     library: Library
+    opt_outs: OptOutsBlock | None = None
 
     @property
     def already_public(self) -> bool:
@@ -65,6 +85,11 @@ class Site:
     def remembered_path(self) -> Path:
         """Where the site remembers exact counts, to count next time only what has changed."""
         return self.folder / "remembered"
+
+    @property
+    def opt_outs_folder(self) -> Path:
+        """Where the site keeps whom it has asked about and who may be used."""
+        return self.folder / "opt-outs"
 
     def ledger_path(self, round_id: str) -> Path:
         return self.folder / "ledger" / f"{round_id}.json"
@@ -86,7 +111,24 @@ def read_site(folder: Path) -> Site:
     if file.library and not own.is_dir():
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
     library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
-    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
+    _check_opt_outs(file, path)
+    return Site(
+        id=file.site, folder=folder, policy=file.policy, source=source, library=library, opt_outs=file.opt_outs
+    )
+
+
+def _check_opt_outs(file: _SiteFile, path: Path) -> None:
+    """Refuse opt-outs where they could not be applied, rather than count as if there were none."""
+    if file.opt_outs is None:
+        return
+    if file.records is None:
+        raise DefinitionError(f"{path}: `opt_outs` are about records; published data name nobody: remove the block")
+    if file.records.database is not None:
+        raise DefinitionError(
+            f"{path}: `opt_outs` are applied to records in a folder, not in a database, and nothing is counted here "
+            "that ignores them; import the records into a folder (`rounds site import`), or let the database show only "
+            "people who have not opted out and remove the block"
+        )
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:
