@@ -38,12 +38,12 @@ class _Job:
     """what the process reads on its standard input"""
 
 
-def check_sites(sites: Sequence[SitePlan], *, today: date, done: SiteDone) -> tuple[SiteFailure, ...]:
+def check_sites(sites: Sequence[SitePlan], *, today: date | None, done: SiteDone) -> tuple[SiteFailure, ...]:
     """Let every site check its records against what will be asked. Nothing is written.
 
     Args:
         sites: those to check, with what they will be asked.
-        today: the day of the round.
+        today: the day of the round; each site's own if not said.
         done: called with a site's id when it has finished.
     """
     jobs = [
@@ -51,7 +51,7 @@ def check_sites(sites: Sequence[SitePlan], *, today: date, done: SiteDone) -> tu
             site=site.site,
             command=(
                 *("check", str(site.folder), "--question", "-", "--site", site.site),
-                *("--today", today.isoformat()),
+                *(("--today", today.isoformat()) if today else ()),
             ),
             told=wire_question(site.question).model_dump_json(),
         )
