@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rounds.cli.centre import Today, day_of, show_keys
+from rounds.cli.erasing import erase, pseudonyms
 from rounds.cli.importing import import_records
 from rounds.cli.opt_outs import app as opt_outs_app
 from rounds.cli.terminal import terminal_of
@@ -18,6 +19,8 @@ app = typer.Typer(
 )
 
 app.command("import")(import_records)
+app.command()(erase)
+app.command()(pseudonyms)
 app.add_typer(opt_outs_app, name="opt-outs")
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]

@@ -70,7 +70,7 @@ def open_site_records(
     progress(str(records.quality))
     if site.opt_outs is None:
         return records
-    people = read_people_numbers(_numbers_path(site, site.opt_outs), site=site.id)
+    people = read_people_numbers(numbers_path(site, site.opt_outs), site=site.id)
     excluded = _excluded(records, people, allowed, keep_unknown=site.opt_outs.without_number == "keep", tell=progress)
     return records.without(excluded)
 
@@ -110,7 +110,7 @@ def request_opt_outs(site: Site, *, out: Path | None, today: date, progress: Pro
     """
     block, source = _of(site)
     progress.step("reading who has which number", 1)
-    people = read_people_numbers(_numbers_path(site, block), site=site.id)
+    people = read_people_numbers(numbers_path(site, block), site=site.id)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
@@ -234,7 +234,8 @@ def _of(site: Site) -> tuple[OptOutsBlock, RecordsBlock]:
     return site.opt_outs, site.source
 
 
-def _numbers_path(site: Site, block: OptOutsBlock) -> Path:
+def numbers_path(site: Site, block: OptOutsBlock) -> Path:
+    """Return the file that says who has which NHS number."""
     if block.nhs_numbers != IDENTITIES:
         return site.folder / block.nhs_numbers
     source = site.source

@@ -94,6 +94,15 @@ def replace_records(
         return result
 
 
+def remove_other_generations(folder: Path) -> None:
+    """Delete every generation but the one that is served, also for whoever was still reading it."""
+    with only_one(folder, doing="importing records"):
+        served = current_folder(folder)
+        for path in _generations(folder):
+            if path != served:
+                shutil.rmtree(path)
+
+
 def refuse_small_disk(folder: Path, *, needed_bytes: int) -> None:
     """Raise a RecordsError if a disk has less free than an import may need."""
     free = shutil.disk_usage(folder).free

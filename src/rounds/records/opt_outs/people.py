@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.errors import RecordsError
+from rounds.records.importing.identities import ERASED
 from rounds.records.nhs_numbers import DIGITS, Numbers, are_valid
 from rounds.records.omop import private_duckdb
 from rounds.records.opt_outs.mesh import refuse_repeated
@@ -70,7 +71,7 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
             rows = connection.execute(
                 f'SELECT coalesce(TRY_CAST("{person}" AS BIGINT), -1) AS person, '
                 f'TRY_CAST("{person}" AS BIGINT) IS NULL AS nobody, '
-                f"CASE WHEN {digits} = '' THEN -1 WHEN regexp_full_match({digits}, '[0-9]{{{DIGITS}}}') "
+                f"CASE WHEN {digits} = '' OR starts_with({digits}, '{ERASED}') THEN -1 WHEN regexp_full_match({digits}, '[0-9]{{{DIGITS}}}') "
                 f"THEN CAST({digits} AS BIGINT) ELSE -2 END AS number FROM {scan} ORDER BY rounds_row"
             ).fetchnumpy()
     except duckdb.Error:

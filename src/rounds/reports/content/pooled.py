@@ -1,5 +1,6 @@
 """How is the network as a whole? Totals as bounds, period by period."""
 
+from rounds.learning.overlap import DistinctPeople
 from rounds.measures.definitions import Measure
 from rounds.reports.charts.pooled import PooledPoint, pooled_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
@@ -38,6 +39,7 @@ def pooled(
     members: tuple[int, ...],
     expected: tuple[int, ...],
     not_published: int = 0,
+    distinct: DistinctPeople | None = None,
     measure: Measure,
     provenance: Provenance,
 ) -> Insight:
@@ -49,6 +51,7 @@ def pooled(
         members: how many organisations are in each period's sum. A publisher site stands for many.
         expected: how many would be, if everyone that ever sent a number had sent one while a member.
         not_published: how many organisation-periods have no number because their source published none.
+        distinct: how many different people the latest total is of; None if it is not of people, or of one site.
         measure: what is counted.
         provenance: where the numbers come from.
 
@@ -105,6 +108,7 @@ def pooled(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
             "known, not chance.",
             *_overlap_note(measure),
+            *_distinct_note(distinct, periods[last]),
             *_members_note(members, last),
             *_not_published_note(not_published, measure),
             *withheld_note(observed, period_noun(measure)),
@@ -118,6 +122,16 @@ def _overlap_note(measure: Measure) -> tuple[str, ...]:
     return (
         f"Each point is {measure.span} {measure.grain}s together, so points share patients: no control chart is drawn, "
         "and a change shows later and smoother than it happened.",
+    )
+
+
+def _distinct_note(distinct: DistinctPeople | None, period: str) -> tuple[str, ...]:
+    if distinct is None or distinct.lower == distinct.upper:
+        return ()
+    return (
+        f"The total {dated(period)} is of between {distinct.lower:,} and {distinct.upper:,} different people, because a "
+        "person may be counted at several sites. The lower number is right if everybody is also seen at the largest "
+        "site, the upper if nobody is seen at two.",
     )
 
 
