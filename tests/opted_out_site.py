@@ -1,5 +1,6 @@
 """A small hospital whose people have NHS numbers, some of whom have opted out."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def write_numbers(folder: Path, *, without: Collection[int] = ()) -> None:
 
 
 def write_list_of(path: Path, people: Collection[int]) -> Path:
-    """Write a list as the service does, of some people."""
+    """Write a list as the service does, of some people, long ago."""
     path.write_text("".join(f"{NUMBERS[person]:010d},\n" for person in people), encoding="ascii")
+    os.utime(path, (0, 0))
     return path
 
 

@@ -1,6 +1,5 @@
 """Opt-outs at a site: numbers drop by just those who have opted out, and what was remembered before is not used."""
 
-import os
 import stat
 import tempfile
 from datetime import date
@@ -50,7 +49,6 @@ def take(site: Site, *, out: tuple[int, ...], people: range = range(1, PEOPLE + 
     """Ask about everybody, and be told that some have opted out."""
     request_opt_outs(site, out=None, today=TODAY, progress=Silent())
     file = write_list_of(site.folder / "answer.dat", [person for person in people if person not in out])
-    os.utime(file, (0, 0))
     return take_opt_outs(site, file, made_on=None, today=TODAY, progress=Silent())
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +13,8 @@ import numpy as np
 
 from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError, RecordsError
-from rounds.records.importing.erase import erase_rows, holds_person
-from rounds.records.importing.generation import current_folder
+from rounds.records.importing.erase import erase_rows, generations_with
+from rounds.records.importing.generation import current_folder, remove_other_generations
 from rounds.records.importing.identities import forget_number
 from rounds.records.importing.session import Job, working
 from rounds.records.nhs_numbers import parse_nhs_number
@@ -113,10 +114,11 @@ def erase(site: Site, who: Identifier, *, today: date, progress: Progress) -> Er
     job = Job(site=site.id, records=folder, today=today, progress=progress, check=check)
     with only_one(site.folder, doing="erasing a person", wait_seconds=_WAIT_SECONDS):
         person, number = _both(site, who)
-        there = person is not None and holds_person(folder, person, job)
+        there = [] if person is None else generations_with(folder, person)
         if not there and not _anything_known(site, who, person, number):
             raise RecordsError(f"site {site.id}: nobody has this identifier; look whether it is right")
-        rows = erase_rows(job, person) if there and person is not None else 0
+        rows = erase_rows(job, person) if person is not None and current_folder(folder) in there else 0
+        remove_other_generations(folder)
         for name in _EXACT:
             shutil.rmtree(site.folder / name, ignore_errors=True)
         site.checked_path.unlink(missing_ok=True)
@@ -198,8 +200,8 @@ def _forget(site: Site, folder: Path, job: Job, person: int | None, number: int 
                 write_kept(site.opt_outs_folder / name, left)
     if person is None:
         return
-    scratch = folder / ".forgetting"
-    scratch.mkdir(mode=0o700, exist_ok=True)
+    scratch = folder / f".partial-{os.getpid()}-forgetting"
+    scratch.mkdir(mode=0o700)
     try:
         with working(scratch, job) as session:
             forget_number(session, folder, kind=PERSON.name, number=person)

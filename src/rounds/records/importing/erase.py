@@ -5,26 +5,30 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from rounds.records.importing.generation import current_folder, remove_other_generations, replace_records
+from rounds.records.importing.generation import (
+    current_folder,
+    generations,
+    remove_other_generations,
+    replace_records,
+)
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.sql import pattern
+from rounds.records.omop import private_duckdb
 
 _MADE_LATER: Final = ("pack", "scratch")
 _ROOM: Final = 1.2
 """Of what the tables take: they are written again."""
 
 
-def holds_person(folder: Path, person_id: int, job: Job) -> bool:
-    """Say whether a site's served generation has somebody in its table `person`."""
-    generation = current_folder(folder)
-    scratch = folder / ".looking"
-    scratch.mkdir(mode=0o700, exist_ok=True)
-    try:
-        with working(scratch, job) as session:
-            people = pattern(generation / "person.parquet")
-            return bool(session.number(f"SELECT count(*) FROM read_parquet({people}) WHERE person_id = {person_id}"))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def generations_with(folder: Path, person_id: int) -> list[Path]:
+    """Return the generations of a site's records that have somebody in their table `person`, the served one or not."""
+    found = []
+    with private_duckdb(threads=2, memory_limit="1GB") as connection:
+        for generation in generations(folder):
+            people = f"read_parquet({pattern(generation / 'person.parquet')})"
+            ((rows,),) = connection.execute(f"SELECT count(*) FROM {people} WHERE person_id = {person_id}").fetchall()
+            found += [generation] if rows else []
+    return found
 
 
 def erase_rows(job: Job, person_id: int) -> int:
@@ -51,7 +55,7 @@ def erase_rows(job: Job, person_id: int) -> int:
 
     needed = int(sum(path.stat().st_size for path in files) * _ROOM)
     gone = replace_records(job.records, needed_bytes=needed, build=build, check=job.check)
-    remove_other_generations(job.records)
+    remove_other_generations(job.records)  # the one before would stay for whoever is still reading it
     return gone
 
 
