@@ -39,7 +39,9 @@ def copied_without(folder: Path, into: Path, people: list[int]) -> None:
     asked=st.lists(measures(), min_size=8, max_size=8),
     people=st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True),
 )
-def test_every_engine_counts_as_if_they_had_never_been_there(site: Site, asked: list[Measure], people: list[int]) -> None:
+def test_every_engine_counts_as_if_they_had_never_been_there(
+    site: Site, asked: list[Measure], people: list[int]
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "whole").mkdir()

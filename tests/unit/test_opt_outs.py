@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opted_out_site import NUMBERS, PEOPLE, Silent, valid_numbers, write_hospital, write_list_of, write_numbers
 
+import rounds
 from rounds.engines.pack.layout import open_pack
 from rounds.engines.pack.serving import served_pack
 from rounds.errors import RecordsError
@@ -40,9 +41,7 @@ def site(tmp_path: Path) -> Site:
 
 def opened(site: Site, *, keep: bool = False) -> Records:
     assert isinstance(site.source, RecordsBlock)
-    return open_site_records(
-        site, site.source, as_of=date(2024, 4, 1), today=TODAY, progress=lambda _: None, keep=keep
-    )
+    return open_site_records(site, site.source, as_of=date(2024, 4, 1), today=TODAY, progress=lambda _: None, keep=keep)
 
 
 def take(site: Site, *, out: tuple[int, ...], people: range = range(1, PEOPLE + 1)) -> tuple[int, int]:
@@ -106,9 +105,9 @@ def test_whoever_came_after_the_request_is_in_no_count(tmp_path: Path) -> None:
     take(site, out=OUT, people=range(1, 25))
     write_hospital(tmp_path / "hospital")
     assert deaths(opened(site), site, "duckdb")[1] == 24 - 2
+    records = opened(site)
+    write_hospital(tmp_path / "hospital")
     with pytest.raises(RecordsError, match=r"person\.parquet was written to since it was looked up who must not be"):
-        records = opened(site)
-        write_hospital(tmp_path / "hospital")
         deaths(records, site, "duckdb")
 
 
@@ -164,7 +163,7 @@ def test_the_numbers_of_an_import_serve(tmp_path: Path) -> None:
     people = read_people_numbers(path, site="hospital")
     assert people.of(np.array([1, 4, 5])).tolist() == [numbers[3], numbers[0], -1]
     pl.DataFrame({"source_id": ["P-17"], "number": [1]}).write_parquet(path)
-    with pytest.raises(RecordsError, match="row 1: not an NHS number.*; if the source does not call people by their"):
+    with pytest.raises(RecordsError, match=r"row 1: not an NHS number.*; if the source does not call people by their"):
         read_people_numbers(path, site="hospital")
 
 
@@ -174,7 +173,9 @@ def test_a_number_is_read_with_and_without_spaces(text: str) -> None:
     assert found.number == int(text.replace(" ", ""))
 
 
-@pytest.mark.parametrize("text", ["", "943476591", "94347659190", "9434765918", "943-476-5919", "٩٤٣٤٧٦٥٩١٩", "+943476591"])
+@pytest.mark.parametrize(
+    "text", ["", "943476591", "94347659190", "9434765918", "943-476-5919", "٩٤٣٤٧٦٥٩١٩", "+943476591"]
+)
 def test_anything_else_is_no_number_and_is_not_repeated(text: str) -> None:
     with pytest.raises(RecordsError, match=r"numbers\.csv row 7: ") as refused:
         parse_nhs_number(text, where="numbers.csv row 7")
@@ -223,3 +224,12 @@ def test_a_list_is_read_as_written_or_refused(lines: list[bytes]) -> None:
         write_list(path, numbers)
         assert path.read_bytes() == content
         assert are_valid(numbers).all()
+
+
+def test_records_are_opened_for_counting_in_one_place() -> None:
+    """Who opens them elsewhere counts people who have opted out; a check of an import or an erasure counts nothing."""
+    may = {"site/opt_outs.py", "site/importing.py", "site/erasure.py"}
+    package = Path(rounds.__file__).parent
+    sources = {path.relative_to(package).as_posix(): path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    calling = {name for name, text in sources.items() if "open_records(" in text.replace("def open_records(", "")}
+    assert calling == may

@@ -57,10 +57,15 @@ def test_withheld_counts_widen_them() -> None:
 
 @pytest.mark.parametrize(
     "known",
-    [{"shared_at_most": 1.1}, {"shared_at_least": -0.1}, {"shared_at_least": 0.5, "shared_at_most": 0.1}, {"regions": []}],
+    [
+        {"shared_at_most": 1.1},
+        {"shared_at_least": -0.1},
+        {"shared_at_least": 0.5, "shared_at_most": 0.1},
+        {"regions": []},
+    ],
 )
 def test_what_cannot_be_is_refused(known: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1|at least one site"):
+    with pytest.raises(ValueError, match=r"between 0 and 1|at least one site"):
         bounds(1, 2, **known)
 
 

@@ -69,7 +69,8 @@ def pseudonyms(
 ) -> None:
     """Write what stands for each person in one project's data. It stays at the site: it ties pseudonyms to people.
 
-    Each project has keys of its own in the site's folder; a pseudonym says which made it. Whoever has opted out has none.
+    Each project has keys of its own in the site's folder; a pseudonym says which made it. Whoever has
+    opted out has none.
 
     [bold]Example[/bold]
 

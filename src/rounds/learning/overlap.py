@@ -29,11 +29,10 @@ def distinct_people(
 ) -> DistinctPeople:
     """Return bounds on how many different people some sites count.
 
-    With nothing known of who is seen where, they are as many as at the largest site at least, and the sum at most. Where
-    each site shares at most a part `b` of its people with others, the sum less its shared people plus those of the site
-    that shares most, `(1 - b) * sum + b * max`, is the least: nobody unshared is at two sites, and all shared people may
-    be those of the site that shares most. Where each shares at least a part `a`, whoever is shared is counted twice or
-    more: `(1 - a / 2) * sum` at most.
+    With nothing known of who is seen where, they are at least as many as at the largest site, and at most the sum.
+    Where each site shares at most a part `b` of its people with others, `(1 - b) * sum + b * max` is the least: nobody
+    unshared is at two sites, and all who are shared may be those of the site that shares most. Where each shares at
+    least a part `a`, whoever is shared is counted twice or more: `(1 - a / 2) * sum` at most.
 
     Args:
         lower: the fewest people that each site counts, shape (sites,), each at least 0.
@@ -51,7 +50,9 @@ def distinct_people(
         raise ValueError("each of at least one site has a lower bound, an upper bound and, if given, a region")
     if not 0 <= shared_at_least <= shared_at_most <= 1:
         raise ValueError("the parts that sites share lie between 0 and 1, the lesser first")
-    names = np.zeros(len(lower), dtype=np.int64) if regions is None else np.unique(list(regions), return_inverse=True)[1]
+    names = (
+        np.zeros(len(lower), dtype=np.int64) if regions is None else np.unique(list(regions), return_inverse=True)[1]
+    )
     fewest = most = 0
     for region in np.unique(names):
         here = names == region

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  SQL is built from our own table name only
 """People who are in a site's records and must not be in any count, such as those who have opted out."""
 
 import hashlib

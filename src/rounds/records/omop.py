@@ -57,15 +57,15 @@ class Records:
         """
         if self.quality.people - len(excluded.person_ids) < MINIMUM_PEOPLE:
             raise RecordsError(
-                f"site {self.site}: without those who must not be counted, such as people who have opted out, fewer than "
-                f"{MINIMUM_PEOPLE} people are left, and counts of so few would describe persons; look whether the list "
-                "of who may be used is this site's and whole, or leave the site out"
+                f"site {self.site}: without those who must not be counted, such as people who have opted out, fewer "
+                f"than {MINIMUM_PEOPLE} people are left, and counts of so few would describe persons; look whether the "
+                "list of who may be used is this site's and whole, or leave the site out"
             )
         return replace(self, excluded=excluded)
 
     @property
     def without_whom(self) -> str:
-        """The digest of who is excluded; empty if nobody is. Whatever is remembered of records is remembered with it."""
+        """The digest of who is excluded, empty if nobody is. With it is remembered what is worked out of the records."""
         return "" if self.excluded is None else self.excluded.digest
 
     def lacks(self, table: str, column: str) -> bool:
@@ -114,7 +114,6 @@ class Records:
                     f"({type(error).__name__}); look whether an export is under way, or disk or memory are full, and "
                     "try again"
                 ) from None
-
 
     def _counted_sources(self, connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
         """Return the tables less the rows of people who are excluded.

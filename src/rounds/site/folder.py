@@ -112,9 +112,7 @@ def read_site(folder: Path) -> Site:
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
     library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
     _check_opt_outs(file, path)
-    return Site(
-        id=file.site, folder=folder, policy=file.policy, source=source, library=library, opt_outs=file.opt_outs
-    )
+    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library, opt_outs=file.opt_outs)
 
 
 def _check_opt_outs(file: _SiteFile, path: Path) -> None:

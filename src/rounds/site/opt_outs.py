@@ -1,7 +1,7 @@
 """National data opt-outs at a site: whom to ask about, what came back, and records less those who may not be used."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,6 @@ from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError, DisclosureRefusal, RecordsError
 from rounds.records.exclusion import Exclusion
 from rounds.records.importing.identities import FOLDER as IDENTITIES_FOLDER
-from rounds.records.nhs_numbers import Numbers
 from rounds.records.omop import Records, open_records, person_files
 from rounds.records.opt_outs.kept import KeptList, read_kept, write_kept
 from rounds.records.opt_outs.mesh import read_list, write_list
@@ -155,7 +154,7 @@ def take_opt_outs(site: Site, file: Path, *, made_on: date | None, today: date, 
             f"site {site.id}: {file}: a list made on {on} does not answer the request of {asked.on}; take its answer"
         )
     _refuse_day(site, block, on, today=today)
-    if file.exists() and date.fromtimestamp(file.stat().st_mtime) > today + timedelta(days=1):
+    if file.exists() and datetime.fromtimestamp(file.stat().st_mtime, tz=UTC).date() > today:
         raise RecordsError(
             f"site {site.id}: {file} was written in the future, as the disk says; correct the clock of this machine"
         )
@@ -245,5 +244,5 @@ def numbers_path(site: Site, block: OptOutsBlock) -> Path:
 
 def _people_of(records: Records) -> NDArray[np.int64]:
     with records.connect() as connection:
-        rows = connection.execute(f"SELECT person_id FROM {PERSON.name}").fetchnumpy()
+        rows = connection.execute("SELECT person_id FROM person").fetchnumpy()
     return np.asarray(rows["person_id"], dtype=np.int64)

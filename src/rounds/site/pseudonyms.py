@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from rounds.errors import DefinitionError, RoundsError
-from rounds.records.tables import PERSON
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.opt_outs import open_site_records
 from rounds.site.own_secrets import Secret, make_secret, read_secret
@@ -117,7 +116,7 @@ def write_pseudonyms(
         raise DefinitionError(f"site {site.id}: pseudonyms are made for people in records in a folder; it has none")
     records = open_site_records(site, source, as_of=today, today=today, progress=lambda _: None)
     with records.connect() as connection:
-        ids = [row for (row,) in connection.execute(f"SELECT person_id FROM {PERSON.name} ORDER BY 1").fetchall()]
+        ids = [row for (row,) in connection.execute("SELECT person_id FROM person ORDER BY 1").fetchall()]
     with only_one(site.folder, doing="making pseudonyms", wait_seconds=_WAIT_SECONDS):
         maker = pseudonymiser(site.folder, project=project, rotate=rotate)
     progress.step("making pseudonyms", -(-len(ids) // _PORTION))

@@ -104,8 +104,8 @@ def build_people(
 ) -> People:
     """Number people by sex, year of birth and id, and write down when they were born.
 
-    Whoever was born in a year that cannot be, or is excluded, is not counted, and has no number. Everybody gets a mark, by which a later
-    pack knows them again.
+    Whoever was born in a year that cannot be, or is excluded, is not counted, and has no number. Everybody gets a mark,
+    by which a later pack knows them again.
 
     Args:
         folder: of the pack.

@@ -62,14 +62,15 @@ def read_kept(path: Path) -> KeptList | None:
     try:
         said = json.loads(head)
         on = date.fromisoformat(said["on"])
-        if said["format"] != _FORMAT or said["sha256"] != _sum(on, content):
-            raise ValueError
-        return KeptList(on=on, numbers=np.frombuffer(content, dtype="<i8").astype(np.int64))
+        as_it_was = said["format"] == _FORMAT and said["sha256"] == _sum(on, content)
     except (ValueError, KeyError, TypeError):
+        as_it_was = False
+    if not as_it_was:
         raise RecordsError(
             f"{path} is damaged or was changed; delete it and take the service's answer in again "
             "(`rounds site opt-outs take`)"
-        ) from None
+        )
+    return KeptList(on=on, numbers=np.frombuffer(content, dtype="<i8").astype(np.int64))
 
 
 def _sum(on: date, content: bytes) -> str:

@@ -61,7 +61,7 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
         raise RecordsError(f"{named}: there is no such file; correct `opt_outs.nhs_numbers` in site.yaml")
     identities = path.suffix.lower() == ".parquet"
     person, number = _OF_IDENTITIES if identities else COLUMNS
-    digits = f'replace(coalesce(CAST("{number}" AS VARCHAR), \'\'), \' \', \'\')'
+    digits = f"replace(coalesce(CAST(\"{number}\" AS VARCHAR), ''), ' ', '')"
     try:
         with private_duckdb(threads=2, memory_limit=_MEMORY) as connection:
             scan = file_scan(path)
@@ -71,7 +71,8 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
             rows = connection.execute(
                 f'SELECT coalesce(TRY_CAST("{person}" AS BIGINT), -1) AS person, '
                 f'TRY_CAST("{person}" AS BIGINT) IS NULL AS nobody, '
-                f"CASE WHEN {digits} = '' OR starts_with({digits}, '{ERASED}') THEN -1 WHEN regexp_full_match({digits}, '[0-9]{{{DIGITS}}}') "
+                f"CASE WHEN {digits} = '' OR starts_with({digits}, '{ERASED}') THEN -1 "
+                f"WHEN regexp_full_match({digits}, '[0-9]{{{DIGITS}}}') "
                 f"THEN CAST({digits} AS BIGINT) ELSE -2 END AS number FROM {scan} ORDER BY rounds_row"
             ).fetchnumpy()
     except duckdb.Error:
@@ -90,7 +91,9 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
         (invalid, f"the check digit of this NHS number is wrong, so that a digit was mistyped{more}"),
     ):
         if wrong.any():
-            raise RecordsError(f"{named}: row {np.flatnonzero(wrong)[0] + 1:,}: {what}{_others(wrong)}; correct the file")
+            raise RecordsError(
+                f"{named}: row {np.flatnonzero(wrong)[0] + 1:,}: {what}{_others(wrong)}; correct the file"
+            )
     do = "who is who must be certain before records are used"
     refuse_repeated(people, what=f"{named}: row", of="person_id", do=f"{do}; give each person one row")
     places = np.flatnonzero(has)
@@ -100,7 +103,7 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
 
 
 def _refuse_shared(numbers: Numbers, places: NDArray[np.int64], *, named: str, do: str) -> None:
-    """Raise if two people have one NHS number. Rows without one are passed over, so that the rows named are the file's."""
+    """Raise if two people have one NHS number. Rows without one only count, to name the file's rows."""
     distinct = numbers.copy()
     without = np.ones(len(numbers), dtype=np.bool_)
     without[places] = False

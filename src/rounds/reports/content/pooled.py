@@ -129,8 +129,8 @@ def _distinct_note(distinct: DistinctPeople | None, period: str) -> tuple[str, .
     if distinct is None or distinct.lower == distinct.upper:
         return ()
     return (
-        f"The total {dated(period)} is of between {distinct.lower:,} and {distinct.upper:,} different people, because a "
-        "person may be counted at several sites. The lower number is right if everybody is also seen at the largest "
+        f"The total {dated(period)} is of between {distinct.lower:,} and {distinct.upper:,} different people, because "
+        "a person may be counted at several sites. The lower number is right if everybody is also seen at the largest "
         "site, the upper if nobody is seen at two.",
     )
 
