@@ -65,7 +65,7 @@ class Records:
 
     @property
     def without_whom(self) -> str:
-        """The digest of who is excluded, empty if nobody is. With it is remembered what is worked out of the records."""
+        """The digest of who is excluded, empty if nobody is: what is worked out of records is remembered with it."""
         return "" if self.excluded is None else self.excluded.digest
 
     def lacks(self, table: str, column: str) -> bool:

@@ -76,7 +76,11 @@ def write_list(path: Path, numbers: Numbers) -> None:
     if not len(numbers):
         raise RecordsError(f"{path}: nobody has an NHS number; there is nothing to ask")
     lines = np.empty((len(numbers), LINE_BYTES), dtype=np.uint8)
-    lines[:, :DIGITS] = numbers[:, None] // _POWERS % 10 + ord("0")
+    for at in range(0, len(numbers), _LINES_AT_ONCE):
+        rest = numbers[at : at + _LINES_AT_ONCE]
+        for place in reversed(range(DIGITS)):
+            rest, digit = np.divmod(rest, 10)
+            lines[at : at + _LINES_AT_ONCE, place] = digit + ord("0")
     lines[:, DIGITS:] = tuple(b",\n")
     write_private_file(path, lines.tobytes())
 

@@ -73,14 +73,15 @@ def read_people_numbers(path: Path, *, site: str) -> PeopleNumbers:
                 f'TRY_CAST("{person}" AS BIGINT) IS NULL AS nobody, '
                 f"CASE WHEN {digits} = '' OR starts_with({digits}, '{ERASED}') THEN -1 "
                 f"WHEN regexp_full_match({digits}, '[0-9]{{{DIGITS}}}') "
-                f"THEN CAST({digits} AS BIGINT) ELSE -2 END AS number FROM {scan} ORDER BY rounds_row"
+                f"THEN CAST({digits} AS BIGINT) ELSE -2 END AS number, rounds_row FROM {scan}"
             ).fetchnumpy()
     except duckdb.Error:
         raise RecordsError(
             f"{named}: the file is not complete {'Parquet' if identities else 'CSV with a header row'} (truncated?); "
             "make it again"
         ) from None
-    people, numbers, nobody = (np.asarray(rows[name]) for name in ("person", "number", "nobody"))
+    of_file = np.argsort(rows["rounds_row"], kind="stable")  # as it comes already: DuckDB keeps the order of files
+    people, numbers, nobody = (np.asarray(rows[name])[of_file] for name in ("person", "number", "nobody"))
     has = numbers != -1
     invalid = numbers >= 0
     invalid[invalid] = ~are_valid(numbers[invalid])
