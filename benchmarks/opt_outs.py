@@ -36,12 +36,11 @@ class _Silent:
 
 @contextmanager
 def _timed(what: str) -> Iterator[None]:
-    start, worked = time.perf_counter(), time.process_time()
+    start, before = time.perf_counter(), time.process_time()
     yield
+    took, worked = time.perf_counter() - start, time.process_time() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    sys.stdout.write(
-        f"{what:<48} {time.perf_counter() - start:7.2f} s  {time.process_time() - worked:7.2f} s of processors  peak {peak:5.2f} GB\n"
-    )
+    sys.stdout.write(f"{what:<48} {took:7.2f} s  {worked:7.2f} s of processors  peak {peak:5.2f} GB\n")
 
 
 def main() -> None:
