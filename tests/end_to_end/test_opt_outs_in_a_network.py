@@ -9,15 +9,20 @@ import pytest
 from network_copy import TODAY, copy_of, rounds, tree
 from opted_out_site import valid_numbers
 
+from rounds.storage.audit_log import LEDGER, read_log
+from rounds.storage.release_store import RELEASE_SCHEMA, read_answer
+from rounds.storage.sqlite_file import reading
+
 SITE = "sites/hospital-01"
 ROUND = "2024-12"
 
 
 def _said(folder: Path) -> object:
     """Return the tables in the hospital's answer."""
-    (ledger,) = (folder / SITE / "ledger").glob("*.json")
-    reply = json.loads(json.loads(ledger.read_text())["reply"])
-    return reply["body"]["tables"]
+    with reading(folder / SITE / LEDGER, schema=RELEASE_SCHEMA) as connection:
+        answer = read_answer(connection, ROUND)
+    assert answer is not None
+    return json.loads(answer.reply)["body"]["tables"]
 
 
 @pytest.mark.slow
@@ -40,7 +45,7 @@ def test_an_answer_is_as_if_they_had_never_been_there(network: Path, tmp_path: P
     assert refused.returncode == 5, refused.stderr
     assert "site hospital-01: it is not known who has opted out, and site.yaml has `opt_outs`" in refused.stderr
     assert tree(folder / "exchange") | tree(site / "records") == before
-    assert not (site / "ledger").exists()
+    assert not any(entry.event.action in ("prepared", "released") for entry in read_log(site / LEDGER))
 
     asked = rounds("site", "opt-outs", "request", site, "--out", tmp_path / "request.dat", "--today", TODAY)
     assert asked.returncode == 0, asked.stderr

@@ -14,7 +14,7 @@ from rounds.exchange.question import Question
 from rounds.records.importing.identities import give_numbers
 from rounds.records.importing.session import Job, working
 from rounds.records.opt_outs.kept import read_kept
-from rounds.site.answer import count_and_release
+from rounds.site.answer import count
 from rounds.site.erasure import Identifier, erase, proof_of_erasure, read_identifier
 from rounds.site.folder import Site, read_site
 from rounds.site.importing import ImportRequest, import_records
@@ -63,7 +63,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         measures=(site.library.measure("in-hospital-deaths", 1).ref,),
         members=("ZZ1",),
     )
-    count_and_release(site, question, today=date(2026, 7, 2), progress=lambda _: None)
+    count(site, question, today=date(2026, 7, 2), progress=lambda _: None)
     assert (site.folder / "remembered" / "counts.sqlite").exists()
     return site.folder
 
@@ -109,7 +109,7 @@ def test_the_log_proves_it_and_does_not_say_who(site: Site) -> None:
     assert proof_of_erasure(site, BY_NUMBER) == (TODAY,)
     assert proof_of_erasure(site, BY_ID) == (TODAY,)
     assert proof_of_erasure(site, Identifier(kind="person_id", number=13)) == ()
-    said = [entry.event for entry in read_log(site.audit_path) if entry.event.action == "erased"]
+    said = [entry.event for entry in read_log(site.ledger_path) if entry.event.action == "erased"]
     assert [event.round_id for event in said] == ["generation-0003", "generation-0003"]
     assert all(len(event.digest) == 64 and str(WHO) != event.digest for event in said)
     (site.folder / "keys" / "proofs.key").unlink()  # without the key nobody can try identifiers out

@@ -25,9 +25,10 @@ from rounds.records.omop import Records, open_records
 from rounds.records.opt_outs.kept import KeptList
 from rounds.records.opt_outs.mesh import read_list, write_list
 from rounds.records.opt_outs.people import read_people_numbers
-from rounds.site.answer import _without_opt_outs, count_and_release
+from rounds.site.answer import count
 from rounds.site.folder import RecordsBlock, Site, read_site
-from rounds.site.opt_outs import open_site_records, request_opt_outs, take_opt_outs
+from rounds.site.ledger import would_release
+from rounds.site.opt_outs import open_site_records, request_opt_outs, said_of_opt_outs, take_opt_outs
 from rounds.storage.audit_log import read_log
 
 TODAY = date(2025, 7, 1)
@@ -80,12 +81,12 @@ def test_a_request_is_what_the_service_takes(site: Site) -> None:
 
 def test_lists_stand_in_the_log_by_a_keyed_digest(site: Site) -> None:
     take(site, out=OUT)
-    asked, taken = (entry.event for entry in read_log(site.audit_path))
+    asked, taken = (entry.event for entry in read_log(site.ledger_path))
     assert [asked.action, taken.action] == ["opt-outs asked", "opt-outs taken"]
     assert asked.digest != taken.digest
     (site.folder / "keys" / "proofs.key").unlink()
     take(site, out=OUT)
-    assert {entry.event.digest for entry in read_log(site.audit_path)[2:]}.isdisjoint({asked.digest, taken.digest})
+    assert {entry.event.digest for entry in read_log(site.ledger_path)[2:]}.isdisjoint({asked.digest, taken.digest})
 
 
 @pytest.mark.parametrize(("without", "left"), [("exclude", PEOPLE - 4), ("keep", PEOPLE - 2)])
@@ -123,12 +124,12 @@ def test_what_was_remembered_before_is_not_used(site: Site) -> None:
     for out in ((), range(1, 13), (), (3,)):
         take(site, out=tuple(out))
         told: list[str] = []
-        (table,) = count_and_release(site, question, today=TODAY, progress=told.append)
+        (table,) = would_release(site, question, count(site, question, today=TODAY, progress=told.append))
         assert "1 of 1 periods counted" in told[-1]
         seen.append(int(table.cells["denominator_value"].fill_null(0).sum()))
     assert seen == [30, 20, 30, 30]  # 30, 18, 30 and 29, shown to the nearest 5
     told = []
-    count_and_release(site, question, today=TODAY, progress=told.append)
+    count(site, question, today=TODAY, progress=told.append)
     assert "0 of 1 periods counted" in told[-1]
 
 
@@ -149,10 +150,10 @@ def test_a_pack_is_not_grown_from_one_that_others_were_excluded_from(site: Site)
 
 def test_a_site_that_asks_nobody_is_told_in_its_preview(tmp_path: Path) -> None:
     site = write_hospital(tmp_path / "hospital")
-    assert _without_opt_outs(site) == ()
+    assert said_of_opt_outs(site) == ()
     settings_of = (site.folder / "site.yaml").read_text().splitlines()
     (site.folder / "site.yaml").write_text("\n".join(line for line in settings_of if "opt_outs" not in line))
-    (line,) = _without_opt_outs(read_site(site.folder))
+    (line,) = said_of_opt_outs(read_site(site.folder))
     assert "For patients of the NHS in England say in site.yaml, under `opt_outs`" in line
 
 

@@ -18,6 +18,7 @@ from rounds.errors import DefinitionError, RoundsError
 from rounds.site.opt_outs import request_opt_outs, take_opt_outs
 from rounds.site.own_secrets import Secret, make_secret, proofs_key, read_secret
 from rounds.site.pseudonyms import pseudonymiser, write_pseudonyms
+from rounds.storage.audit_log import read_log
 
 
 def test_one_project_knows_them_again_and_no_other(tmp_path: Path) -> None:
@@ -106,10 +107,14 @@ def test_whoever_has_opted_out_has_none(tmp_path: Path) -> None:
     answer = write_list_of(tmp_path / "answer.dat", [one for one in range(1, PEOPLE + 1) if one != 7])
     take_opt_outs(site, answer, made_on=None, today=date(2026, 7, 2), progress=Silent())
     out = tmp_path / "linkage.csv"
+    before = len(read_log(site.ledger_path))
     assert write_pseudonyms(
         site, project="stroke", out=out, today=date(2026, 7, 3), rotate=False, progress=Silent()
     ) == (PEOPLE - 1, 1)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    (told,) = (entry.event for entry in read_log(site.ledger_path)[before:])
+    assert (told.action, told.round_id) == ("pseudonymised", "stroke")
+    assert told.digest != hashlib.sha256(out.read_bytes()).hexdigest(), "nobody tries files against it without the key"
     with out.open() as stream:
         rows = {row["person_id"]: row["pseudonym"] for row in csv.DictReader(stream)}
     assert "7" not in rows

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rounds.centre.plan import make_plan
-from rounds.centre.post import Desk
+from rounds.centre.post import Desk, refusals
 from rounds.exchange.folder import ExchangeFolder
 from rounds.storage.workspace import RoundDeclaration, Workspace
 
@@ -15,7 +15,7 @@ class RoundStatus:
     round_id: str
     published: bool
     sites: tuple[tuple[str, str], ...]
-    """(site id, "not asked" | "asked" | "answered" | "received")"""
+    """(site id, "not asked" | "asked" | "answered" | "received" | "refused: " with the reason)"""
 
     @property
     def summary(self) -> str:
@@ -28,9 +28,13 @@ def round_status(workspace: Workspace, declaration: RoundDeclaration) -> RoundSt
     plan = make_plan(workspace, declaration)
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
 
+    refused = refusals(desk, plan)
+
     def where(site: str) -> str:
         if desk.received_path(plan.round_id, site).exists():
             return "received"
+        if site in refused:
+            return f"refused: {refused[site]}"
         if desk.exchange.reply_path(plan.round_id, site).exists():
             return "answered"
         return "asked" if desk.asked_path(plan.round_id, site).exists() else "not asked"

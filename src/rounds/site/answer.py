@@ -5,34 +5,36 @@ from datetime import date
 
 import polars as pl
 
-from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
-from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
 from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
-from rounds.errors import DefinitionError, MessageError
+from rounds.errors import AuditError, DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
-from rounds.measures.completeness import Share
+from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, check_own_messages, check_standing, is_accepted
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records
+from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
+from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import Answer, read_answer, write_answer
-from rounds.site.opt_outs import open_site_records
+from rounds.site.ledger import answered_event, prepare_reply, send_reply, stored_answer, would_release
+from rounds.site.opt_outs import open_site_records, said_of_opt_outs
 from rounds.site.recounting import count_changed
+from rounds.site.releasing import Counted, policy_words
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import is_recorded, reading_log
+from rounds.storage.facts import logged_transaction
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -63,31 +65,75 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
     if not site.folder.is_dir():
         raise DefinitionError(f"{site.folder}: there is no such folder")
     with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
-        for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
+        for folder in (site.folder, site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
         remove_partials(exchange.reply_path(round_id, site.id).parent, of=f"{site.id}.json")
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
-        stored = read_answer(site.ledger_path(round_id))
-        if stored is not None and stored.request_digest != request.digest:
-            raise MessageError(
-                f"{exchange.request_path(round_id, site.id)}: round {round_id} was answered before with another "
-                "request under the same id; the centre must use a new round id"
-            )
+        known = refuse_rolled_back(site, exchange, request, centre_key=centre_key)
+        stored = stored_answer(site, request)
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            tables = count_and_release(site, request.question, today=today, progress=progress)
+            make = reply_maker(site, today=today, progress=progress)
+            draft = approved_reply(site, exchange, request, make=make, today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
-            stored = Answer(request_digest=request.digest, reply=reply)
-            write_answer(site.ledger_path(round_id), stored)
-        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
-        record(site.audit_path, event)
+            stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
+        elif not is_recorded(site.ledger_path, answered_event(request, today)):
+            raise AuditError(
+                f"{site.ledger_path}: round {round_id} was answered, but the log does not tell it: it was cut or "
+                "restored from an old backup; restore the newest backup"
+            )
+        elif not known:
+            with logged_transaction(site.ledger_path) as facts:
+                own = own_key(site.folder).public
+                accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
+                facts.tell(answered_event(request, today))
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
+
+
+def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *, centre_key: PublicKey) -> bool:
+    """Make sure that neither the site's log nor the centre's was cut, rewritten or restored. Call it before counting.
+
+    The site's log must begin with the head of it that the centre holds and with those in its own replies, where they
+    still lie in the exchange folder.
+
+    Args:
+        site: who is asked.
+        exchange: where its replies lie.
+        request: with the heads in it.
+        centre_key: that proved the request.
+
+    Returns:
+        Whether the head of the centre's log that came is known already.
+
+    Raises:
+        AuditError: naming the party whose log it is. Nothing was written then.
+    """
+    own = own_public_key(site.folder)
+    with reading_log(site.ledger_path) as log:
+        check_standing(log, request.log, own_key=own, their_key=centre_key)
+        check_own_messages(log, exchange.path.glob(f"*/replies/{site.id}.json"), own=site.id, own_key=own)
+        return is_accepted(log, request.log, their_key=centre_key)
+
+
+def reply_maker(site: Site, *, today: date, progress: Progress) -> MakeReply:
+    """Return what makes all that would be said to a request, bearing a date.
+
+    Args:
+        site: who answers.
+        today: to tell a stale list of opt-outs; a reply may bear the earlier day on which it was queued.
+        progress: told what is being done and what is left out.
+    """
+
+    def make(request: Request, day: date) -> bytes:
+        found = count(site, request.question, today=today, progress=progress)
+        return prepare_reply(site, request, found, day=day)
+
+    return make
 
 
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:
@@ -123,12 +169,16 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
+    refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
+    refuse_without_standing_approval(site, request.question, today=today)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
-        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:",
-        *_without_opt_outs(site),
+        f"{request.question.first} to {request.question.last}. These numbers would leave:",
+        *(f"  policy {line}" for line in policy_words(site.policy)),
+        *said_of_opt_outs(site),
     ]
-    for table in count_and_release(site, request.question, today=today, progress=progress, build=False):
+    found = count(site, request.question, today=today, progress=progress, build=False)
+    for table in would_release(site, request.question, found):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
@@ -139,15 +189,6 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
             ),
         ]
     return tuple(lines)
-
-
-def _without_opt_outs(site: Site) -> tuple[str, ...]:
-    if site.opt_outs is not None or site.already_public:
-        return ()
-    return (
-        "No opt-outs are applied: everybody in the records is counted. For patients of the NHS in England say in "
-        "site.yaml, under `opt_outs`, how those are left out who have opted out.",
-    )
 
 
 def check(site: Site, question: Question, *, today: date, progress: Progress) -> None:
@@ -185,10 +226,10 @@ def check(site: Site, question: Question, *, today: date, progress: Progress) ->
     refuse_damaged(records)
 
 
-def count_and_release(
+def count(
     site: Site, question: Question, *, today: date, progress: Progress, build: bool = True
-) -> tuple[Released, ...]:
-    """Return what the site's policy lets leave for every measure of a question.
+) -> tuple[Counted, ...]:
+    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted.
 
     Args:
         site: who is asked.
@@ -198,17 +239,6 @@ def count_and_release(
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = tuple(_own_measure(site, ref) for ref in question.measures)
-    counted = _counted(site, measures, question, today=today, progress=progress, build=build)
-    return tuple(
-        release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
-        for count, completeness in counted
-    )
-
-
-def _counted(
-    site: Site, measures: tuple[Measure, ...], question: Question, *, today: date, progress: Progress, build: bool
-) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
-    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted."""
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):

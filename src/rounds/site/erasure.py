@@ -19,15 +19,15 @@ from rounds.records.importing.identities import forget_number
 from rounds.records.importing.session import Job, working
 from rounds.records.nhs_numbers import parse_nhs_number
 from rounds.records.omop import open_records
-from rounds.records.opt_outs.kept import KeptList, read_kept, write_kept
+from rounds.records.opt_outs.kept import KeptList, encode_kept, read_kept
 from rounds.records.opt_outs.people import COLUMNS, read_people_numbers
 from rounds.records.tables import PERSON
 from rounds.site.folder import IDENTITIES, RecordsBlock, Site
 from rounds.site.opt_outs import ALLOWED, ASKED, numbers_path
 from rounds.site.own_secrets import proofs_key
 from rounds.site.served import log_imported, served_generation
-from rounds.storage.atomic import write_private_file
 from rounds.storage.audit_log import read_log, record
+from rounds.storage.facts import write_private_fact
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
 
@@ -126,13 +126,13 @@ def erase(site: Site, who: Identifier, *, today: date, progress: Progress) -> Er
         generation = served_generation(site)
         assert generation is not None  # noqa: S101  # it was one before
         log_imported(site, generation, today=today)
-        events = (
+        events = tuple(
             Event(action=Action.ERASED, round_id=generation.name, party=site.id, digest=digest, day=today)
             for digest in digests
         )
-        record(site.audit_path, *events)
+        record(site.ledger_path, *events)
         # Last, for until here the identifier leads to everything else if this is killed and run again.
-        _forget(site, folder, job, person, number)
+        _forget(site, folder, job, person, number, event=events[-1])
     return Erased(rows=rows, digests=digests)
 
 
@@ -145,7 +145,7 @@ def proof_of_erasure(site: Site, who: Identifier) -> tuple[date, ...]:
     digest = _digest(site, who)
     return tuple(
         entry.event.day
-        for entry in read_log(site.audit_path)
+        for entry in read_log(site.ledger_path)
         if entry.event.action is Action.ERASED and entry.event.digest == digest
     )
 
@@ -189,7 +189,7 @@ def _on(site: Site, name: str, number: int) -> bool:
     return kept is not None and bool(kept.holds(np.array([number]))[0])
 
 
-def _forget(site: Site, folder: Path, job: Job, person: int | None, number: int | None) -> None:
+def _forget(site: Site, folder: Path, job: Job, person: int | None, number: int | None, *, event: Event) -> None:
     if number is not None:
         for request in site.opt_outs_folder.glob("request-*.dat"):
             request.unlink()
@@ -197,7 +197,7 @@ def _forget(site: Site, folder: Path, job: Job, person: int | None, number: int 
             kept = read_kept(site.opt_outs_folder / name)
             if kept is not None and kept.holds(np.array([number]))[0]:
                 left = KeptList(on=kept.on, numbers=kept.numbers[kept.numbers != number])
-                write_kept(site.opt_outs_folder / name, left)
+                write_private_fact(site.opt_outs_folder / name, encode_kept(left), event=event, log=site.ledger_path)
     if person is None:
         return
     scratch = folder / f".partial-{os.getpid()}-forgetting"
@@ -208,10 +208,10 @@ def _forget(site: Site, folder: Path, job: Job, person: int | None, number: int 
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if site.opt_outs is not None and site.opt_outs.nhs_numbers != IDENTITIES:
-        _forget_row(numbers_path(site, site.opt_outs), person)
+        _forget_row(numbers_path(site, site.opt_outs), person, event=event, log=site.ledger_path)
 
 
-def _forget_row(path: Path, person: int) -> None:
+def _forget_row(path: Path, person: int, *, event: Event, log: Path) -> None:
     """Take somebody's row out of the site's CSV of NHS numbers."""
     if not path.exists():
         return
@@ -222,4 +222,4 @@ def _forget_row(path: Path, person: int) -> None:
     if len(left) < len(rows):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *left])
-        write_private_file(path, text.getvalue().encode())
+        write_private_fact(path, text.getvalue().encode(), event=event, log=log)

@@ -13,20 +13,20 @@ from rounds.errors import DefinitionError, DisclosureRefusal, RecordsError
 from rounds.records.exclusion import Exclusion
 from rounds.records.importing.identities import FOLDER as IDENTITIES_FOLDER
 from rounds.records.omop import Records, open_records, person_files
-from rounds.records.opt_outs.kept import KeptList, read_kept, write_kept
+from rounds.records.opt_outs.kept import KeptList, encode_kept, read_kept
 from rounds.records.opt_outs.mesh import read_list, write_list
 from rounds.records.opt_outs.people import PeopleNumbers, read_people_numbers
 from rounds.records.tables import PERSON
 from rounds.site.folder import IDENTITIES, OptOutsBlock, RecordsBlock, Site
 from rounds.site.own_secrets import proofs_key
-from rounds.storage.atomic import remove_partials, write_private_file
-from rounds.storage.audit_log import record
+from rounds.storage.atomic import refuse_unwritable, remove_partials
+from rounds.storage.clock import refuse_clock_set_back
+from rounds.storage.facts import write_private_fact
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
 
 ASKED: Final = "asked.list"
 ALLOWED: Final = "allowed.list"
-_SEEN: Final = "latest-day"
 _WAIT_SECONDS: Final = 600.0
 _HOW: Final = "ask the service (`rounds site opt-outs request`) and take its answer in (`rounds site opt-outs take`)"
 
@@ -50,14 +50,14 @@ def open_site_records(
         today: to tell a stale list.
         progress: told what is left out.
         checked: as of `open_records`.
-        keep: as of `open_records`; whether anything may be written.
+        keep: as of `open_records`.
 
     Raises:
         RecordsError: if they are broken.
         DisclosureRefusal: if the site honours opt-outs and does not know, as of lately, who has opted out.
     """
     if site.opt_outs is not None:
-        allowed = _fresh(site, site.opt_outs, today=today, keep=keep)
+        allowed = _fresh(site, site.opt_outs, today=today)
     records = open_records(
         site.folder / source.folder,
         site=site.id,
@@ -72,6 +72,16 @@ def open_site_records(
     people = read_people_numbers(numbers_path(site, site.opt_outs), site=site.id)
     excluded = _excluded(records, people, allowed, keep_unknown=site.opt_outs.without_number == "keep", tell=progress)
     return records.without(excluded)
+
+
+def said_of_opt_outs(site: Site) -> tuple[str, ...]:
+    """Return what people are told who look at what would leave: a line where nobody is left out of records."""
+    if site.opt_outs is not None or site.already_public:
+        return ()
+    return (
+        "No opt-outs are applied: everybody in the records is counted. For patients of the NHS in England say in "
+        "site.yaml, under `opt_outs`, how those are left out who have opted out.",
+    )
 
 
 def _excluded(
@@ -121,9 +131,12 @@ def request_opt_outs(site: Site, *, out: Path | None, today: date, progress: Pro
     numbers = np.unique(numbers[numbers >= 0])
     progress.advance()
     path = out or site.opt_outs_folder / f"request-{today.isoformat()}.dat"
+    if not len(numbers):
+        raise RecordsError(f"site {site.id}: nobody has an NHS number; there is nothing to ask")
+    refuse_unwritable(path.parent)
     with only_one(site.folder, doing="asking about opt-outs", wait_seconds=_WAIT_SECONDS):
-        write_list(path, numbers)
         _keep(site, ASKED, KeptList(on=today, numbers=numbers), action=Action.OPT_OUTS_ASKED, today=today)
+        write_list(path, numbers)  # after it was logged
     return path, len(numbers)
 
 
@@ -178,13 +191,12 @@ def _keep(site: Site, name: str, kept: KeptList, *, action: Action, today: date)
     folder = site.opt_outs_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     remove_partials(folder)
-    write_kept(folder / name, kept)
     digest = proofs_key(site.folder).mac(action.encode(), kept.on.isoformat().encode(), kept.content).hex()
     event = Event(action=action, round_id=f"opt-outs-{kept.on}", party=site.id, digest=digest, day=today)
-    record(site.audit_path, event)
+    write_private_fact(folder / name, encode_kept(kept), event=event, log=site.ledger_path)
 
 
-def _fresh(site: Site, block: OptOutsBlock, *, today: date, keep: bool) -> KeptList:
+def _fresh(site: Site, block: OptOutsBlock, *, today: date) -> KeptList:
     """Return the list of who may be used.
 
     Raises:
@@ -196,18 +208,7 @@ def _fresh(site: Site, block: OptOutsBlock, *, today: date, keep: bool) -> KeptL
             f"site {site.id}: it is not known who has opted out, and site.yaml has `opt_outs`; {_HOW}"
         )
     _refuse_day(site, block, allowed.on, today=today)
-    seen = site.opt_outs_folder / _SEEN
-    try:
-        latest = date.fromisoformat(seen.read_text(encoding="ascii").strip()) if seen.exists() else allowed.on
-    except (ValueError, UnicodeDecodeError):
-        raise DisclosureRefusal(f"site {site.id}: {seen} cannot be read; take the list of opt-outs in again") from None
-    if latest > today:
-        raise DisclosureRefusal(
-            f"site {site.id}: today is {today} by the clock, and records were counted on {latest}: the clock was set "
-            f"back, and how old the list of opt-outs is cannot be told; correct the clock"
-        )
-    if keep and latest < today:
-        write_private_file(seen, f"{today.isoformat()}\n".encode())
+    refuse_clock_set_back(site.ledger_path, today=today)
     return allowed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rounds.errors import RoundsError
-from rounds.storage.atomic import write_private_file
+from rounds.storage.facts import NoEvent, write_unlogged
 
 KEY_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -44,7 +44,7 @@ def make_secret(path: Path) -> Secret:
     """Draw a key and keep it where only its owner may read it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     raw = secrets.token_bytes(KEY_BYTES)
-    write_private_file(path, base64.b64encode(raw) + b"\n")
+    write_unlogged(path, base64.b64encode(raw) + b"\n", because=NoEvent.OWN_KEY)
     return Secret(raw)
 
 

@@ -12,11 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError, RoundsError
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.opt_outs import open_site_records
-from rounds.site.own_secrets import Secret, make_secret, read_secret
-from rounds.storage.atomic import write_private_file
+from rounds.site.own_secrets import Secret, make_secret, proofs_key, read_secret
+from rounds.storage.facts import write_private_fact
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
@@ -126,5 +127,8 @@ def write_pseudonyms(
     for at in range(0, len(ids), _PORTION):
         writer.writerows((one, maker.of("person_id", str(one)).text) for one in ids[at : at + _PORTION])
         progress.advance()
-    write_private_file(out, text.getvalue().encode())
+    content = text.getvalue().encode()
+    digest = proofs_key(site.folder).mac(b"pseudonyms", project.encode(), content).hex()
+    event = Event(action=Action.PSEUDONYMISED, round_id=project, party=site.id, digest=digest, day=today)
+    write_private_fact(out, content, event=event, log=site.ledger_path)
     return len(ids), maker.key

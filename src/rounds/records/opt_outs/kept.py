@@ -10,7 +10,6 @@ import numpy as np
 
 from rounds.errors import RecordsError
 from rounds.records.nhs_numbers import Numbers
-from rounds.storage.atomic import write_private_file
 
 _FORMAT = 1
 
@@ -47,10 +46,10 @@ class KeptList:
         return f"KeptList(on={self.on}, numbers not shown)"
 
 
-def write_kept(path: Path, kept: KeptList) -> None:
-    """Write a list for its owner's eyes alone, in one piece."""
+def encode_kept(kept: KeptList) -> bytes:
+    """Return a list as it is kept in a file."""
     head = {"format": _FORMAT, "on": kept.on.isoformat(), "sha256": _sum(kept.on, kept.content)}
-    write_private_file(path, json.dumps(head).encode() + b"\n" + kept.content)
+    return json.dumps(head).encode() + b"\n" + kept.content
 
 
 def read_kept(path: Path) -> KeptList | None:
