@@ -64,10 +64,11 @@ def _answer(
     epoch: int = 1,
     round_id: str = "r",
     left: bool = True,
+    opt_outs: bool = False,
 ) -> tuple[Released, ...]:
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
-        prepared = prepare(connection, policy, counted, epoch=epoch, already_public=False, draw=draw)
-        released = keep(connection, prepared, policy, epoch=epoch, round_id=round_id)
+        prepared = prepare(connection, policy, counted, epoch=epoch, already_public=False, opt_outs=opt_outs, draw=draw)
+        released = keep(connection, prepared, policy, epoch=epoch, opt_outs=opt_outs, round_id=round_id)
         if left:
             digests = [count.measure.digest for count, _ in counted]
             mark_left(connection, digests, epoch=epoch, first=date(2025, 1, 1), last=date(2025, 12, 31))
@@ -110,6 +111,29 @@ def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) ->
     assert left.cells.equals(stricter.cells), "what has left stays as it is"
 
 
+@pytest.mark.parametrize("policy", [HES, NOISE])
+@pytest.mark.parametrize(("first", "words"), [(False, "without"), (True, "with")])
+def test_with_and_without_opt_outs_never_both_leave(ledger: Path, policy: SitePolicy, first: bool, words: str) -> None:
+    (released,) = _answer(ledger, _counted(20, 40), policy=policy, opt_outs=first)
+    before = ledger.read_bytes()
+    for months, epoch in (((1,), 1), ((1,), 2), ((2,), 1)):  # the same cells, a revision of them, other months
+        with pytest.raises(DisclosureRefusal, match=f"falls v1: released before {words} opt-outs: .* never release bo"):
+            _answer(ledger, _counted(20, 40, months=months), policy=policy, epoch=epoch, opt_outs=not first)
+    assert ledger.read_bytes() == before
+    (again,) = _answer(ledger, _counted(19, 38), policy=policy, opt_outs=first, round_id="later")
+    assert again.cells.equals(released.cells), "another list of opt-outs changes nothing that has left"
+    _answer(ledger, _counted(20, 40, ref=replace(REF, id="other", digest="b" * 64)), policy=policy, opt_outs=not first)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_what_only_waited_is_counted_anew_with_or_without_opt_outs(ledger: Path, first: bool) -> None:
+    _answer(ledger, _counted(20, 40), opt_outs=first, left=False)
+    (other,) = _answer(ledger, _counted(30, 60), opt_outs=not first)
+    assert other.cells["numerator_value"].to_list() == [30, 60]
+    with pytest.raises(DisclosureRefusal, match="falls v1: released before"):
+        _answer(ledger, _counted(20, 40), opt_outs=first)
+
+
 def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) -> None:
     _answer(ledger, _counted(20, 40), policy=NOISE)
     _answer(ledger, _counted(20, 40), policy=NOISE)
@@ -123,7 +147,7 @@ def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) 
         ):
             _answer(ledger, _counted(*numerators, months=(2,)), policy=NOISE)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 2
     assert len(ledger.read_bytes()) == len(before)
 
 
@@ -138,16 +162,16 @@ def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn
 
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         with pytest.raises(DisclosureRefusal, match="others v1: the budget of 2025 is spent"):
-            prepare(connection, NOISE, asked, epoch=1, already_public=False, draw=counting)
+            prepare(connection, NOISE, asked, epoch=1, already_public=False, opt_outs=False, draw=counting)
         assert drawn == []
-        prepare(connection, NOISE, asked[:1], epoch=1, already_public=False, draw=counting)
+        prepare(connection, NOISE, asked[:1], epoch=1, already_public=False, opt_outs=False, draw=counting)
     assert sum(drawn) == 8
 
 
 def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
     (first,) = _answer(ledger, _counted(3, 0))
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any")
+        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
     assert kept.sort("sex").equals(first.cells.sort("sex"))
     assert kept.filter(pl.col("sex") == "female")["numerator_state"].to_list() == [State.WITHHELD]
 
@@ -155,14 +179,16 @@ def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing(ledger: Path) -> None:
     def fail() -> None:
         with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
-            prepared = prepare(connection, NOISE, _counted(20, 40), epoch=1, already_public=False, draw=draw)
-            keep(connection, prepared, NOISE, epoch=1, round_id="r")
+            prepared = prepare(
+                connection, NOISE, _counted(20, 40), epoch=1, already_public=False, opt_outs=False, draw=draw
+            )
+            keep(connection, prepared, NOISE, epoch=1, opt_outs=False, round_id="r")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 0
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 0
         assert charged(connection) == {}
 
 
@@ -182,7 +208,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ledger)], check=False)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection) == {}
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 2
 
 
 def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
@@ -199,7 +225,7 @@ def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert answered_rounds(connection) == (("r", "q"),)
         with pytest.raises(RoundsError, match="a cell of measure falls v1, period 2025-01-01, was changed"):
-            kept_cells(connection, REF, SEXES, epoch=1, policy="any")
+            kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
         with pytest.raises(RoundsError, match="the reply to round r was changed"):
             read_answer(connection, "r")
 

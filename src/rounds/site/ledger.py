@@ -67,9 +67,22 @@ def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, d
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=day):
             facts.tell(adopted)
         prepared = prepare(
-            facts.connection, site.policy, counted, epoch=epoch, already_public=site.already_public, draw=draw
+            facts.connection,
+            site.policy,
+            counted,
+            epoch=epoch,
+            already_public=site.already_public,
+            opt_outs=site.opt_outs is not None,
+            draw=draw,
         )
-        released = keep(facts.connection, prepared, site.policy, epoch=epoch, round_id=round_id)
+        released = keep(
+            facts.connection,
+            prepared,
+            site.policy,
+            epoch=epoch,
+            opt_outs=site.opt_outs is not None,
+            round_id=round_id,
+        )
         draft = draft_reply(request, released, today=day)
         digest = keep_draft(facts.connection, round_id, draft, day=day)
         facts.tell(Event(action=Action.PREPARED, round_id=round_id, party=site.id, digest=digest, day=day))
@@ -143,6 +156,12 @@ def would_release(site: Site, question: Question, counted: Sequence[Counted]) ->
     """Return what would leave. Writes nothing; where noise would be drawn, that is refused: two looks are two draws."""
     with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
         prepared = prepare(
-            connection, site.policy, counted, epoch=question.epoch, already_public=site.already_public, draw=_no_draw
+            connection,
+            site.policy,
+            counted,
+            epoch=question.epoch,
+            already_public=site.already_public,
+            opt_outs=site.opt_outs is not None,
+            draw=_no_draw,
         )
     return tuple(one.released for one in prepared)

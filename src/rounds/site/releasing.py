@@ -15,7 +15,16 @@ from rounds.disclosure.rules import Draw
 from rounds.errors import DisclosureRefusal
 from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
-from rounds.storage.release_store import charge, charged, keep_cells, keep_policy, kept_cells, policy_in_force
+from rounds.measures.definitions import MeasureRef
+from rounds.storage.release_store import (
+    charge,
+    charged,
+    keep_cells,
+    keep_policy,
+    kept_cells,
+    left_otherwise,
+    policy_in_force,
+)
 
 Counted = tuple[Count, tuple[Share, ...]]
 
@@ -38,6 +47,7 @@ def prepare(
     *,
     epoch: int,
     already_public: bool,
+    opt_outs: bool,
     draw: Draw,
 ) -> tuple[Prepared, ...]:
     """Return what would leave of some counts, given everything that ever left. Writes nothing.
@@ -48,39 +58,61 @@ def prepare(
         counted: exact counts with how complete the records are.
         epoch: 1, or more for a revision.
         already_public: whether the counts come from published aggregates.
+        opt_outs: whether people who have opted out are left out of the counts.
         draw: the source of chance.
 
     Raises:
-        DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, or there were too many
-            revisions. Whether it is raised does not depend on a count.
+        DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, there were too many
+            revisions, or some of it has left that was counted the other way about opt-outs. Whether it is raised does
+            not depend on a count.
     """
     if epoch > policy.most_epochs and policy.terms.rule is not Policy.OPEN:
         raise DisclosureRefusal(
             f"epoch {epoch} is asked for, and policy `{policy.name}` lets a number be released {policy.most_epochs} "
             "times at most: each revision can tell of one person; the centre must go on with what it has"
         )
+    for count, _ in counted:
+        _refuse_other_way(connection, count.measure, opt_outs=opt_outs)
+    known = [
+        kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest, opt_outs=opt_outs)
+        for count, _ in counted
+    ]
     costs_so_far = {year: dict(periods) for year, periods in charged(connection).items()}
     prepared = []
-    for count, _ in counted:  # all refusals come before anything is drawn
-        costs = _costs(connection, count, policy, costs_so_far, epoch=epoch)
+    for (count, _), kept in zip(counted, known, strict=True):  # all refusals come before anything is drawn
+        costs = _costs(count, kept, policy, costs_so_far, epoch=epoch)
         for (digest, period, of), rho in costs.items():
             costs_so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
         prepared.append(costs)
     return tuple(
-        _prepare(connection, count, policy, completeness, costs, epoch, already_public, draw)
-        for (count, completeness), costs in zip(counted, prepared, strict=True)
+        _prepare(count, kept, policy, completeness, costs, already_public=already_public, draw=draw)
+        for (count, completeness), kept, costs in zip(counted, known, prepared, strict=True)
     )
 
 
 def keep(
-    connection: Connection, prepared: Sequence[Prepared], policy: SitePolicy, *, epoch: int, round_id: str
+    connection: Connection,
+    prepared: Sequence[Prepared],
+    policy: SitePolicy,
+    *,
+    epoch: int,
+    opt_outs: bool,
+    round_id: str,
 ) -> tuple[Released, ...]:
     """Write down what is new and what it cost; return all that would leave."""
     for one in prepared:
         measure = one.released.measure
         if one.released.policy is not Policy.OPEN:  # what is public is revised by whoever publishes it
-            rule = str(one.released.policy)
-            keep_cells(connection, measure, one.fresh, epoch=epoch, round_id=round_id, rule=rule, policy=policy.digest)
+            keep_cells(
+                connection,
+                measure,
+                one.fresh,
+                epoch=epoch,
+                round_id=round_id,
+                rule=str(one.released.policy),
+                policy=policy.digest,
+                opt_outs=opt_outs,
+            )
         charge(connection, one.costs, measure=str(measure), round_id=round_id)
     return tuple(one.released for one in prepared)
 
@@ -138,9 +170,23 @@ def policy_words(policy: SitePolicy) -> tuple[str, ...]:
     return (f"{policy.name}: {in_words(policy.terms)}", *own, once if policy.most_epochs == 1 else again)
 
 
+def _refuse_other_way(connection: Connection, measure: MeasureRef, *, opt_outs: bool) -> None:
+    """Raise if a measure was released with opt-outs and would be without, or the other way round.
+
+    Who knows both counts sees how many have opted out of each cell, and of few people who.
+    """
+    if left_otherwise(connection, measure, opt_outs=opt_outs):
+        before, now = ("without", "with") if opt_outs else ("with", "without")
+        raise DisclosureRefusal(
+            f"{measure}: released before {before} opt-outs: it cannot be released {now} them as well, for the "
+            "difference tells of those who have opted out; never release both. Leave this site out of the measure, or "
+            "put `opt_outs` in site.yaml back as it was if it was changed by mistake"
+        )
+
+
 def _costs(
-    connection: Connection,
     count: Count,
+    kept: pl.DataFrame,
     policy: SitePolicy,
     so_far: dict[int, dict[Period, float]],
     *,
@@ -149,7 +195,6 @@ def _costs(
     terms = policy.terms_of(count.measure.id)
     if terms.budget is None:
         return {}
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
     keys = ["member", "period", *map(str, count.strata)]
     new = count.cells.join(kept, on=keys, how="anti")["period"].unique().sort()
     wanted: dict[int, list[Period]] = {}
@@ -159,16 +204,15 @@ def _costs(
 
 
 def _prepare(
-    connection: Connection,
     count: Count,
+    kept: pl.DataFrame,
     policy: SitePolicy,
     completeness: tuple[Share, ...],
     costs: dict[Period, float],
-    epoch: int,
+    *,
     already_public: bool,
     draw: Draw,
 ) -> Prepared:
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
     terms = policy.terms_of(count.measure.id)
     released = release(
         count, terms=terms, already_public=already_public, completeness=completeness, stored=kept, draw=draw
