@@ -7,12 +7,11 @@ import polars as pl
 
 from rounds.disclosure.bounded import QUANTITIES as RELEASED
 from rounds.disclosure.bounded import State
-from rounds.disclosure.policy import Policy, Terms
+from rounds.disclosure.policy import MIDPOINT_BASE, Policy, Terms
 from rounds.measures.kinds import CountKind
 
 FEWEST_OF_A_MEAN: Final = 11
 """A sum of fewer people is withheld: a mean leaves ten degrees of freedom, whatever the rule for small numbers is."""
-MIDPOINT_BASE: Final = 6
 MIDPOINT: Final = 3
 NOISE_SPAN: Final = 4
 """A noisy number's bounds are this many standard deviations away; the truth lies outside once in 15,000 draws."""

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS cells (
     digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
     measure TEXT NOT NULL, version INTEGER NOT NULL, round TEXT NOT NULL, rule TEXT NOT NULL,
     policy TEXT NOT NULL, opt_outs INTEGER NOT NULL, has_left INTEGER NOT NULL,
+    records TEXT NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
     PRIMARY KEY (digest, epoch, member, period, stratum)
 ) STRICT, WITHOUT ROWID;
@@ -89,15 +90,15 @@ def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *
 
 
 def left_otherwise(connection: sqlite3.Connection, measure: MeasureRef, *, opt_outs: bool) -> bool:
-    """Return whether anything of a measure, in any epoch, has left that was counted the other way about opt-outs.
+    """Return whether anything of a measure has left that was counted the other way about opt-outs.
 
     Args:
         connection: the ledger.
-        measure: which.
+        measure: which; all its cells are meant, in any epoch and over any dates.
         opt_outs: whether people who have opted out are left out now.
     """
-    query = "SELECT 1 FROM cells WHERE digest = ? AND has_left AND opt_outs != ?"
-    return connection.execute(query, [measure.digest, opt_outs]).fetchone() is not None
+    query = "SELECT 1 FROM cells WHERE (digest = ? OR digest LIKE ?) AND has_left AND opt_outs != ? LIMIT 1"
+    return connection.execute(query, [measure.digest, f"{measure.digest}@%", opt_outs]).fetchone() is not None
 
 
 def kept_cells(
@@ -148,7 +149,7 @@ def kept_cells(
     return pl.DataFrame(columns, schema=schema)
 
 
-def keep_cells(
+def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     connection: sqlite3.Connection,
     measure: MeasureRef,
     cells: pl.DataFrame,
@@ -158,6 +159,7 @@ def keep_cells(
     rule: str,
     policy: str,
     opt_outs: bool,
+    records: str,
 ) -> None:
     """Keep cells that are prepared for the first time.
 
@@ -172,6 +174,7 @@ def keep_cells(
         rule: by which.
         policy: digest of the policy in force.
         opt_outs: whether people who have opted out are left out.
+        records: what tells the records that were counted from others.
     """
     connection.execute(
         "DELETE FROM cells WHERE digest = ? AND epoch = ? AND NOT has_left AND (policy != ? OR opt_outs != ?)",
@@ -183,10 +186,26 @@ def keep_cells(
         key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
         numbers = [row[name] for name in _NUMBERS]
         seal = _seal(measure.digest, epoch, *key, int(opt_outs), *numbers)
-        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, opt_outs, 0)
+        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, opt_outs, 0, records)
         rows.append((*known, *numbers, seal))
-    marks = ", ".join("?" * (13 + len(_NUMBERS)))
+    marks = ", ".join("?" * (14 + len(_NUMBERS)))
     connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)  # noqa: S608 - question marks
+
+
+def released_measures(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[MeasureRef, ...]:
+    """Return every measure of which cells were kept that were counted from the same records."""
+    rows = connection.execute(
+        "SELECT DISTINCT measure, version, digest FROM cells WHERE records = ? AND epoch = ? ORDER BY 1, 2, 3",
+        [records, epoch],
+    )
+    return tuple(MeasureRef(id=name, version=version, digest=digest) for name, version, digest in rows)
+
+
+def released_spans(connection: sqlite3.Connection, digest: str) -> tuple[tuple[date, date], ...]:
+    """Return the first and the last day of each release of a measure that was counted over all dates."""
+    rows = connection.execute("SELECT DISTINCT digest FROM cells WHERE digest LIKE ? ORDER BY 1", [f"{digest}@%"])
+    spans = [whole.partition("@")[2].split("..") for (whole,) in rows]
+    return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in spans)
 
 
 def mark_left(connection: sqlite3.Connection, measures: Iterable[str], *, epoch: int, first: date, last: date) -> None:
