@@ -22,8 +22,8 @@ from rounds.errors import DisclosureRefusal
 from rounds.measures.kinds import CountKind
 from rounds.measures.linked import Quantities, Relations, Table, Why, relations
 
-OF_PEOPLE: Final = (CountKind.PROPORTION,)
-"""Kinds that the gate looks at. Of others what is shown is not how many people are behind a number."""
+GATED: Final = (CountKind.PROPORTION, CountKind.PROPORTION_OF_ROWS)
+"""Kinds that the gate looks at. Of others what is shown are days or steps, rounded to what several people add."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def _known(
     lower, upper = np.zeros(size, dtype=np.int64), np.full(size, MOST, dtype=np.int64)
     truth, few = np.full(size, UNKNOWN, dtype=np.int64), np.zeros(size, dtype=np.int64)
     for one, frame in zip(releases, frames, strict=True):
-        if one.table.measure.kind not in OF_PEOPLE:
+        if one.table.measure.kind not in GATED:
             continue
         keys = [name for name in frame.columns if name not in ("number", "role")]
         for name in QUANTITIES:

@@ -17,6 +17,7 @@ from rounds.site.noise import draw
 from rounds.site.policies import adopt_policy
 from rounds.site.releasing import Counted, Rules, keep, prepare
 from rounds.storage.facts import LoggedTransaction, logged_transaction
+from rounds.storage.quiet import nothing_printed
 from rounds.storage.release_store import RELEASE_SCHEMA, Answer, keep_answer, keep_draft, mark_left, read_answer
 from rounds.storage.sqlite_file import reading
 
@@ -69,7 +70,8 @@ def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, d
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=day):
             facts.tell(adopted)
         rules = _rules(site, draw)
-        prepared, _ = prepare(facts.connection, rules, counted, question=request.question)
+        with nothing_printed():
+            prepared, _ = prepare(facts.connection, rules, counted, question=request.question)
         released = keep(facts.connection, prepared, rules, question=request.question, round_id=round_id)
         draft = draft_reply(request, released, today=day)
         digest = keep_draft(facts.connection, round_id, draft, day=day)
@@ -149,7 +151,7 @@ def would_release(
     Raises:
         DisclosureRefusal: as answering would; and where noise would be drawn, for two looks are two draws.
     """
-    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection, nothing_printed():
         prepared, told = prepare(connection, _rules(site, _no_draw), counted, question=question)
     return tuple(one.released for one in prepared), told
 
