@@ -13,7 +13,7 @@ from rounds.records.importing.generation import (
 )
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.sql import pattern
-from rounds.records.omop import private_duckdb
+from rounds.records.private_duckdb import private_duckdb
 
 _MADE_LATER: Final = ("pack", "scratch")
 _ROOM: Final = 1.2

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rounds.errors import RecordsError
 from rounds.records.importing.identities import ERASED
 from rounds.records.nhs_numbers import DIGITS, Numbers, are_valid
-from rounds.records.omop import private_duckdb
 from rounds.records.opt_outs.mesh import refuse_repeated
+from rounds.records.private_duckdb import private_duckdb
 from rounds.records.table_files import file_scan
 
 COLUMNS: Final = ("person_id", "nhs_number")
