@@ -117,7 +117,7 @@ class Desk:
         return answer(self.site, self.exchange, round_id=round_id, today=today, progress=_silent)
 
     def queue(self, who: str, *, today: date = TODAY) -> QueuedRequest:
-        make = reply_maker(self.site, progress=_silent)
+        make = reply_maker(self.site, today=today, progress=_silent)
         return queue(self.site, self.request(today=today), who=who, make=make, today=today)
 
     def queued(self, round_id: str = "r1") -> QueuedRequest:

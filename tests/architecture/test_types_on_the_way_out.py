@@ -29,6 +29,11 @@ LEAKS = {
         "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "DataFrame"; expected "Released"',
     ),
+    "a pseudonym in a reply": (
+        "def leak(request: Request, pseudonym: Pseudonym, key: SigningKey) -> bytes:\n"
+        "    return encode_reply(request, [pseudonym], today=date(2025, 1, 1), key=key)\n",
+        'incompatible type "Pseudonym"; expected "Released"',
+    ),
     "a release without its seal": (
         "def leak(frame: pl.DataFrame, ref: MeasureRef) -> Released:\n"
         "    return Released(measure=ref, policy=Policy.HES, strata=(), cells=frame)\n",
@@ -44,6 +49,7 @@ from rounds.exchange.messages import Request, Stamp, encode_reply
 from rounds.exchange.signing import SigningKey
 from rounds.measures.counts import Count
 from rounds.measures.definitions import MeasureRef
+from rounds.site.pseudonyms import Pseudonym
 """
 
 

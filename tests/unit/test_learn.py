@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import reports_fixture as given
+from small_site import drug_event, people_measure, visits_measure
 
 from rounds.centre.funnels import funnel_of
 from rounds.centre.learn import PooledMeasure, variation_insights
@@ -239,3 +240,21 @@ def test_months_that_are_withheld_are_not_called_missing() -> None:
     because = {insight.scope: insight.certainty.because for insight in said if insight.kind is Kind.OVER_TIME}
     assert "of 12 points 12 are withheld" in because[given.CODES[0]]
     assert "of 12 points 1 is missing" in because[given.CODES[1]]
+
+
+def test_people_at_several_sites_are_told_as_bounds() -> None:
+    monthly = {given.CODES[0]: (40, 1000), given.CODES[1]: (40, 600), given.CODES[2]: (40, 400)}
+    published = pooled_measure(monthly, policy=Policy.OPEN)
+    people = replace(published, measure=replace(MEASURE, question=people_measure(drug_event()).question))
+    visits = replace(published, measure=replace(MEASURE, question=visits_measure(drug_event()).question))
+
+    def said(found: PooledMeasure) -> list[str]:
+        first, *_ = variation_insights(found, membership=given.MEMBERSHIP, provenance=given.PROVENANCE, embedded={})
+        return [note for note in first.notes if "different people" in note]
+
+    assert said(published) == said(visits) == []
+    (note,) = said(people)
+    assert note.startswith(
+        "The total in Dec 2024 is of between 1,000 and 2,000 different people, because a person may be "
+    )
+    assert said(replace(people, cells=people.cells.filter(pl.col("site") == given.CODES[0]))) == []

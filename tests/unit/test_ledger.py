@@ -103,13 +103,15 @@ def _question(*, epoch: int = 1, as_of: date = date(2026, 1, 1)) -> Question:
     return Question(first=first, last=last, as_of=as_of, measures=(), members=(), epoch=epoch)
 
 
-def _rules(policy: SitePolicy, counted: tuple[Counted, ...], source: Draw, *more: Measure) -> Rules:
+def _rules(
+    policy: SitePolicy, counted: tuple[Counted, ...], source: Draw, *more: Measure, opt_outs: bool = False
+) -> Rules:
     """Return the rules of a site whose library knows these measures."""
     measures = tuple({one.ref: one for one in (*(each.measure for each in counted), FALLS, *more)}.values())
     library = Library(
         measures=measures, code_lists=(), groupings=(), standards=(), scores=(), person_scores=(), innovations=()
     )
-    return Rules(policy=policy, library=library, already_public=False, draw=source)
+    return Rules(policy=policy, library=library, already_public=False, opt_outs=opt_outs, draw=source)
 
 
 def _answer(
@@ -121,12 +123,13 @@ def _answer(
     round_id: str = "r",
     left: bool = True,
     source: Draw = draw,
+    opt_outs: bool = False,
 ) -> tuple[Released, ...]:
     question = _question(epoch=epoch)
-    rules = _rules(policy, counted, source)
+    rules = _rules(policy, counted, source, opt_outs=opt_outs)
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         prepared, _ = prepare(connection, rules, counted, question=question)
-        released = keep(connection, prepared, policy, question=question, round_id=round_id)
+        released = keep(connection, prepared, rules, question=question, round_id=round_id)
         if left:
             digests = [one.kept_as.digest for one in counted]
             mark_left(connection, digests, epoch=epoch, first=question.first, last=question.last)
@@ -169,6 +172,38 @@ def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) ->
     assert left.cells.equals(stricter.cells), "what has left stays as it is"
 
 
+@pytest.mark.parametrize("policy", [HES, NOISE])
+@pytest.mark.parametrize(("first", "words"), [(False, "without"), (True, "with")])
+def test_with_and_without_opt_outs_never_both_leave(ledger: Path, policy: SitePolicy, first: bool, words: str) -> None:
+    (released,) = _answer(ledger, _counted(20, 40), policy=policy, opt_outs=first)
+    before = ledger.read_bytes()
+    for months, epoch in (((1,), 1), ((1,), 2), ((2,), 1)):  # the same cells, a revision of them, other months
+        with pytest.raises(DisclosureRefusal, match=f"falls v1: released before {words} opt-outs: .* never release bo"):
+            _answer(ledger, _counted(20, 40, months=months), policy=policy, epoch=epoch, opt_outs=not first)
+    assert ledger.read_bytes() == before
+    (again,) = _answer(ledger, _counted(19, 38), policy=policy, opt_outs=first, round_id="later")
+    assert again.cells.equals(released.cells), "another list of opt-outs changes nothing that has left"
+    _answer(ledger, _counted(20, 40, measure=_measure(version=2)), policy=policy, opt_outs=not first)
+
+
+def test_a_count_over_all_dates_is_not_released_both_ways_for_other_dates_either(ledger: Path) -> None:
+    ever = _measure(grain=Grain.ALL)
+    _answer(ledger, _counted(20, 40, measure=ever))
+    other = _counted(20, 40, measure=ever, days=(date(2024, 1, 1), date(2024, 12, 31)))
+    with pytest.raises(DisclosureRefusal, match="falls v1: released before without opt-outs"):
+        _answer(ledger, other, opt_outs=True)
+    _answer(ledger, other)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_what_only_waited_is_counted_anew_with_or_without_opt_outs(ledger: Path, first: bool) -> None:
+    _answer(ledger, _counted(20, 40), opt_outs=first, left=False)
+    (other,) = _answer(ledger, _counted(30, 60), opt_outs=not first)
+    assert other.cells["numerator_value"].to_list() == [30, 60, 0]
+    with pytest.raises(DisclosureRefusal, match="falls v1: released before"):
+        _answer(ledger, _counted(20, 40), opt_outs=first)
+
+
 def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) -> None:
     _answer(ledger, _counted(20, 40), policy=NOISE)
     _answer(ledger, _counted(20, 40), policy=NOISE)
@@ -182,7 +217,7 @@ def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) 
         ):
             _answer(ledger, _counted(*numerators, months=(2,)), policy=NOISE)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 3
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 3
     assert len(ledger.read_bytes()) == len(before)
 
 
@@ -205,7 +240,7 @@ def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn
 def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
     (first,) = _answer(ledger, _counted(3, 0))
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any")
+        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
     assert kept.sort("sex").equals(first.cells.sort("sex"))
     assert kept.filter(pl.col("sex") == "female")["numerator_state"].to_list() == [State.WITHHELD]
 
@@ -214,14 +249,15 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Path) -> None:
     def fail() -> None:
         with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
             counted = _counted(20, 40)
-            prepared, _ = prepare(connection, _rules(NOISE, counted, draw), counted, question=_question())
-            keep(connection, prepared, NOISE, question=_question(), round_id="r")
+            rules = _rules(NOISE, counted, draw)
+            prepared, _ = prepare(connection, rules, counted, question=_question())
+            keep(connection, prepared, rules, question=_question(), round_id="r")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 0
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 0
         assert charged(connection) == {}
 
 
@@ -241,7 +277,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ledger)], check=False)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection) == {}
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 3
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 3
 
 
 def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
@@ -258,7 +294,7 @@ def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert answered_rounds(connection) == (("r", "q"),)
         with pytest.raises(RoundsError, match="a cell of measure falls v1, period 2025-01-01, was changed"):
-            kept_cells(connection, REF, SEXES, epoch=1, policy="any")
+            kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
         with pytest.raises(RoundsError, match="the reply to round r was changed"):
             read_answer(connection, "r")
 

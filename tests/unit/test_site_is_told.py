@@ -75,20 +75,20 @@ def hospital(tmp_path: Path) -> Site:
 
 def test_a_publisher_is_told_what_its_source_does_not_say(publisher: Site) -> None:
     question, told = _question(publisher, "ae-over-4-hours"), list[str]()
-    check(publisher, question, progress=told.append)
+    check(publisher, question, today=date(2025, 7, 1), progress=told.append)
     assert [line.partition(" are ")[0] for line in told] == [
         "publisher: ae-over-4-hours v1: 1 organisation-periods",
         "publisher: ae-over-4-hours v1: 1 organisations in the source",
     ]
-    (counted,) = count(publisher, question, progress=lambda _: None)
+    (counted,) = count(publisher, question, today=date(2025, 7, 1), progress=lambda _: None)
     assert counted.count.cells.height == 1
 
 
 def test_a_hospital_is_told_which_rows_are_left_out(hospital: Site) -> None:
     question, told = _question(hospital, "in-hospital-deaths"), list[str]()
-    check(hospital, question, progress=told.append)
+    check(hospital, question, today=date(2025, 7, 1), progress=told.append)
     (report,) = told
     assert report.startswith("hospital: 12 people\nhospital: death.parquet: 3 rows dated outside the person's")
     again: list[str] = []
-    count(hospital, question, progress=again.append)
+    count(hospital, question, today=date(2025, 7, 1), progress=again.append)
     assert report in again

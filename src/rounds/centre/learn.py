@@ -13,11 +13,12 @@ from rounds.centre.funnels import FEWEST_MEMBERS_FOR_A_FUNNEL, funnel_of
 from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
+from rounds.learning.overlap import DistinctPeople, distinct_people
 from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, Period
-from rounds.measures.questions import PublishedQuestion
+from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.between_sites import between_sites
@@ -131,12 +132,25 @@ def _pooled_insight(
         members=tuple(members.get(period.start, 0) for period in found.periods),
         expected=tuple(len(codes) for codes in expected),
         not_published=_not_published(found, expected),
+        distinct=_distinct_people(found),
         estimates=tuple(estimates.rate(pl.col("period") == period.start) for period in found.periods)
         if estimates
         else (),
         measure=found.measure,
         provenance=provenance,
     )
+
+
+def _distinct_people(found: PooledMeasure) -> DistinctPeople | None:
+    """Return how many different people the latest total is of; None if it is not of people, or of one site."""
+    question = found.measure.question
+    if not isinstance(question, RecordsQuestion) or not isinstance(question.unit, People):
+        return None
+    counted = found.cells.filter(pl.col("denominator_upper") > 0)
+    sites = totals(counted.filter(pl.col("period") == counted["period"].max()), by=["site"])
+    if sites.height < 2:
+        return None
+    return distinct_people(lower=sites["denominator_lower"].to_numpy(), upper=sites["denominator_upper"].to_numpy())
 
 
 def _not_published(found: PooledMeasure, expected: Sequence[set[str]]) -> int:

@@ -38,17 +38,21 @@ class _Job:
     """what the process reads on its standard input"""
 
 
-def check_sites(sites: Sequence[SitePlan], *, done: SiteDone) -> tuple[SiteFailure, ...]:
+def check_sites(sites: Sequence[SitePlan], *, today: date | None, done: SiteDone) -> tuple[SiteFailure, ...]:
     """Let every site check its records against what will be asked. Nothing is written.
 
     Args:
         sites: those to check, with what they will be asked.
+        today: the day of the round; each site's own if not said.
         done: called with a site's id when it has finished.
     """
     jobs = [
         _Job(
             site=site.site,
-            command=("check", str(site.folder), "--question", "-", "--site", site.site),
+            command=(
+                *("check", str(site.folder), "--question", "-", "--site", site.site),
+                *(("--today", today.isoformat()) if today else ()),
+            ),
             told=wire_question(site.question).model_dump_json(),
         )
         for site in sites

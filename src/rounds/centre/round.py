@@ -50,7 +50,7 @@ def run_round(
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
     _refuse_unwritable(workspace, desk, plan)
     waiting = [site for site in plan.sites if not desk.received_path(plan.round_id, site.site).exists()]
-    failures = _check(waiting, progress)
+    failures = _check(waiting, progress, today=today)
     if failures and not partial:
         raise _sites_failed(failures, plan, wrote="nothing was written")
     with _own_desk(workspace, desk):
@@ -73,7 +73,7 @@ def check_round(workspace: Workspace, declaration: RoundDeclaration, *, progress
         SitesFailed: naming every site that cannot answer, and why.
     """
     plan = make_plan(workspace, declaration)
-    failures = _check(list(plan.sites), progress)
+    failures = _check(list(plan.sites), progress, today=None)
     if failures:
         raise _sites_failed(failures, plan, wrote="nothing was written")
     return tuple(site.site for site in plan.sites)
@@ -120,11 +120,11 @@ def publish_round(
         return _conclude(workspace, desk, plan, late, today=today, progress=progress)
 
 
-def _check(waiting: list[SitePlan], progress: Progress) -> tuple[SiteFailure, ...]:
+def _check(waiting: list[SitePlan], progress: Progress, *, today: date | None) -> tuple[SiteFailure, ...]:
     if not waiting:
         return ()
     progress.step("Checking the sites' records", len(waiting))
-    return check_sites(waiting, done=lambda _: progress.advance())
+    return check_sites(waiting, today=today, done=lambda _: progress.advance())
 
 
 def _conclude(

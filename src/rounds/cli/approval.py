@@ -175,7 +175,7 @@ def preview_queued(
         raise NotPermitted(f"{site.id} keeps what would leave for those who may see it; say who you are with --as NAME")
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
-    item = queue(site, request, who=who, make=reply_maker(site, progress=terminal.say), today=today)
+    item = queue(site, request, who=who, make=reply_maker(site, today=today, progress=terminal.say), today=today)
     shown = show_reply(site, item, exchange, today=today)
     if save is not None:
         write_private_file(save, item.reply)

@@ -9,7 +9,9 @@ import typer
 
 from rounds.cli import approval
 from rounds.cli.centre import Today, day_of, show_keys
+from rounds.cli.erasing import erase, pseudonyms
 from rounds.cli.importing import import_records
+from rounds.cli.opt_outs import app as opt_outs_app
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
@@ -20,6 +22,9 @@ app = typer.Typer(
 )
 
 app.command("import")(import_records)
+app.command()(erase)
+app.command()(pseudonyms)
+app.add_typer(opt_outs_app, name="opt-outs")
 app.command()(approval.requests)
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
@@ -35,6 +40,7 @@ def check(
     expected: Annotated[
         str | None, typer.Option("--site", help="The site's id in network.yaml, to make sure that both agree.")
     ] = None,
+    today: Today = None,
 ) -> None:
     """Check whether the site could answer a question, and write nothing.
 
@@ -54,7 +60,7 @@ def check(
             f"{folder / 'site.yaml'}: the site calls itself `{site.id}`, network.yaml calls it `{expected}`; "
             "make both agree"
         )
-    check_site(site, parse_question(text, source=question), progress=terminal.say)
+    check_site(site, parse_question(text, source=question), today=day_of(today), progress=terminal.say)
     terminal.result({"site": site.id, "ok": True}, text=f"{site.id} can answer.")
 
 

@@ -1,30 +1,35 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
 """Opens a site's folder of OMOP tables (CDM 5.3 or 5.4), as Parquet or CSV, after checking it."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import duckdb
 
 from rounds.errors import RecordsError
+from rounds.records.exclusion import TABLE, Exclusion
+from rounds.records.fingerprints import files_seen
 from rounds.records.importing.generation import current_folder
-from rounds.records.lossless import lossless_cast
-from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, QualityReport, Source, people_problem
+from rounds.records.private_duckdb import DEFAULT_MEMORY, private_duckdb
+from rounds.records.quality import (
+    EARLIEST_YEAR_OF_BIRTH,
+    MINIMUM_PEOPLE,
+    QualityReport,
+    Source,
+    has_person,
+    people_problem,
+)
 from rounds.records.remembered import digest_of_opening, recall, remember
-from rounds.records.table_files import file_list, file_scan, parts_of
-from rounds.records.tables import PERSON, REQUIRED, TABLES, Table
+from rounds.records.sources import create_views, find_files, open_sources
+from rounds.records.table_files import parts_of
+from rounds.records.tables import PERSON
 from rounds.records.value_checks import check_values
 
 OutsideObservation = Literal["refuse", "exclude"]
-
-_FORMATS: Final = (".parquet", ".csv")
-_DEFAULT_MEMORY: Final = "2GB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,27 @@ class Records:
     quality: QualityReport
     as_of: date
     """The day the round looks back from."""
+    excluded: Exclusion | None = None
+    """People who are in no count: in a connection to the records they are not there, nor are their rows."""
+
+    def without(self, excluded: Exclusion) -> "Records":
+        """Return the same records less some people, who vanish from whatever is counted.
+
+        Raises:
+            RecordsError: if hardly anybody is left.
+        """
+        if self.quality.people - len(excluded.person_ids) < MINIMUM_PEOPLE:
+            raise RecordsError(
+                f"site {self.site}: without those who must not be counted, such as people who have opted out, fewer "
+                f"than {MINIMUM_PEOPLE} people are left, and counts of so few would describe persons; look whether the "
+                "list of who may be used is this site's and whole, or leave the site out"
+            )
+        return replace(self, excluded=excluded)
+
+    @property
+    def without_whom(self) -> str:
+        """The digest of who is excluded, empty if nobody is: what is worked out of records is remembered with it."""
+        return "" if self.excluded is None else self.excluded.digest
 
     def lacks(self, table: str, column: str) -> bool:
         """Say whether a table's file has no such column, or nothing in it."""
@@ -62,7 +88,7 @@ class Records:
         return replace(self, sources=tuple(narrow))
 
     @contextmanager
-    def connect(self, *, threads: int = 2, memory_limit: str = _DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(self, *, threads: int = 2, memory_limit: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a private DuckDB with one typed view for each table; what it spills to disk is removed at the end.
 
         Args:
@@ -74,8 +100,9 @@ class Records:
         """
         with private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
-                create_views(connection, self.sources)
-                _leave_out_never_counted(connection, self.sources, self.as_of)
+                sources = self._counted_sources(connection)
+                create_views(connection, sources)
+                _leave_out_never_counted(connection, sources, self.as_of)
                 yield connection
             except duckdb.Error as error:
                 raise RecordsError(
@@ -83,6 +110,38 @@ class Records:
                     f"({type(error).__name__}); look whether an export is under way, or disk or memory are full, and "
                     "try again"
                 ) from None
+
+    def _counted_sources(self, connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+        """Return the tables less the rows of people who are excluded.
+
+        Raises:
+            RecordsError: if `person` was written to since they were looked up: there may be others in it.
+        """
+        if self.excluded is None:
+            return self.sources
+        if person_files(self) != self.excluded.files:
+            raise RecordsError(
+                f"site {self.site}: {self.file_of(PERSON.name)} was written to since it was looked up who must not be "
+                "counted; wait until the export is done and try again"
+            )
+        self.excluded.lay_down(connection)
+        return tuple(
+            replace(source, select=_without_excluded(source)) if has_person(source.table) else source
+            for source in self.sources
+        )
+
+
+def person_files(records: Records) -> str:
+    """Return the `files_seen` of a site's table `person`."""
+    return files_seen(
+        file for source in records.sources if source.table.name == PERSON.name for file in parts_of(source.path)
+    )
+
+
+def _without_excluded(source: Source) -> str:
+    return (
+        f"SELECT * FROM ({source.select}) r WHERE NOT EXISTS (SELECT 1 FROM {TABLE} x WHERE x.person_id = r.person_id)"
+    )
 
 
 def _touching(source: Source, first: date, last: date) -> str:
@@ -137,8 +196,8 @@ def open_records(
         raise RecordsError(f"site {site}: there is no folder {folder}; correct `records.folder` in site.yaml")
     folder = current_folder(folder)
     files, problems = find_files(folder, site=site)
-    with private_duckdb(threads=2, memory_limit=_DEFAULT_MEMORY) as connection:
-        opened = _open_sources(connection, files, site=site)
+    with private_duckdb(threads=2, memory_limit=DEFAULT_MEMORY) as connection:
+        opened = open_sources(connection, files, site=site)
         found = tuple(one for one in opened if isinstance(one, Source))
         problems += [problem for one in opened if not isinstance(one, Source) for problem in one]
         exclude = outside_observation == "exclude"
@@ -168,117 +227,6 @@ def open_records(
     return Records(site=site, folder=folder, sources=found, quality=quality, as_of=as_of)
 
 
-def find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
-    """Return the file or folder of each table that lies in a folder, and what is wrong with that."""
-    files: dict[str, Path] = {}
-    problems = []
-    for path in sorted(folder.iterdir()):
-        name = path.stem.lower()
-        folder_of_parts = path.is_dir() and not path.suffix and bool(parts_of(path))
-        if not (folder_of_parts or path.suffix.lower() in _FORMATS) or name not in TABLES:
-            continue
-        if name in files:
-            problems.append(f"site {site}: {files[name].name} and {path.name} are the same table; remove one")
-        files[name] = path
-    for name in REQUIRED:
-        if name not in files:
-            problems.append(
-                f"site {site}: {name}.parquet is missing from {folder}; every site needs the tables "
-                f"{' and '.join(REQUIRED)}"
-            )
-    return files, problems
-
-
-def _open_sources(
-    connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], *, site: str
-) -> list[Source | list[str]]:
-    """Return each table's source, or what is wrong with it: two at a time, for DuckDB reads footers one by one."""
-    with ThreadPoolExecutor(2) as pool:
-        opening = [
-            pool.submit(open_source, connection.cursor(), TABLES[name], path, site=site) for name, path in files.items()
-        ]
-        return [one.result() for one in opening]
-
-
-def open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path, *, site: str) -> Source | list[str]:
-    """Return a table's source, or everything wrong with its columns."""
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(path)}").fetchall()
-        unlike = _unlike_first(connection, path)
-    except (duckdb.Error, UnicodeDecodeError):
-        what = "CSV with a header row, in UTF-8" if path.suffix.lower() == ".csv" else "Parquet"
-        return [f"site {site}: {path.name}: the file is not complete {what} (truncated?); export it again"]
-    if unlike:
-        return [
-            f"site {site}: {path.name}: {unlike} has other columns, or columns of other types, than "
-            f"{parts_of(path)[0].name}; export the table again"
-        ]
-    found = {row[0].lower(): (row[0], row[1]) for row in described}
-    problems = []
-    casts = {}
-    missing = []
-    for wanted in table.columns:
-        column, source_type = found.get(wanted.name, (wanted.name, "NULL"))
-        cast = lossless_cast(column, source_type, wanted.type) if wanted.name in found else None
-        if cast is None and not wanted.required and _is_empty(connection, path, column, source_type):
-            missing.append(wanted.name)
-            continue
-        if wanted.name not in found:
-            problems.append(f"site {site}: {path.name}: column `{wanted.name}` is missing; add it to the export")
-            continue
-        if cast is None:
-            # In brackets stand the fields of a STRUCT or the values of an ENUM: those may be a patient's.
-            kind = source_type.partition("(")[0]
-            problems.append(
-                f"site {site}: {path.name}, column `{wanted.name}`: the type {kind} cannot become {wanted.type.value} "
-                "without losing something; correct the export"
-            )
-            continue
-        casts[wanted.name] = (column, cast)
-    if problems:
-        return problems
-    empty = [f'CAST(NULL AS {table.column(name).type.value}) AS "{name}"' for name in missing]
-    select = ", ".join([*(f'{cast} AS "{name}"' for name, (_, cast) in casts.items()), *empty, "rounds_row"])
-    wrong = "".join(f', {_loses(column, cast)} AS "{name} is wrong"' for name, (column, cast) in casts.items())
-    scan = file_scan(path)
-    return Source(
-        table=table,
-        path=path,
-        missing=tuple(missing),
-        select=f"SELECT {select} FROM {scan}",
-        checked=f"SELECT {select}{wrong} FROM {scan}",
-        by_file=tuple(f"SELECT {select} FROM {file_scan(part)}" for part in parts_of(path)),
-    )
-
-
-def _loses(column: str, cast: str) -> str:
-    """Return SQL that says of a cell whether its cast loses it; a cast that never does is not worth reading it for."""
-    if cast == f'"{column}"' or cast.startswith("CAST("):
-        return "false"
-    return f'"{column}" IS NOT NULL AND ({cast}) IS NULL'
-
-
-def _unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
-    """Return the name of a table's first file whose columns are not those of its first."""
-    if not path.is_dir() or _written_alike(connection, path):
-        return None
-    columns = []
-    for part in parts_of(path):
-        described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(part)}").fetchall()
-        columns.append([row[:2] for row in described])
-    return next((part.name for part, found in zip(parts_of(path), columns, strict=False) if found != columns[0]), None)
-
-
-def _written_alike(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
-    """Say whether all files of a table declare their columns in the same words. Those who do not may still agree."""
-    declared = "row(name, type, type_length, converted_type, scale, precision, logical_type, num_children)"
-    ((ways,),) = connection.execute(
-        f"SELECT count(DISTINCT columns) FROM (SELECT list({declared}) AS columns "
-        f"FROM parquet_schema([{file_list(path)}]) GROUP BY file_name)"
-    ).fetchall()
-    return bool(ways == 1)
-
-
 def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:
     """Take people with an impossible year of birth, who are in no denominator, out of what is counted."""
     for source in sources:
@@ -287,39 +235,3 @@ def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tup
                 f'CREATE OR REPLACE VIEW "{PERSON.name}" AS SELECT * FROM ({source.select}) p '
                 f"WHERE year_of_birth BETWEEN {EARLIEST_YEAR_OF_BIRTH} AND {as_of.year}"
             )
-
-
-def _is_empty(connection: duckdb.DuckDBPyConnection, path: Path, column: str, source_type: str) -> bool:
-    """Say whether a column holds nothing: exports give such a column whatever type comes first."""
-    if source_type == "NULL":
-        return True
-    quoted = column.replace('"', '""')
-    return connection.execute(f'SELECT count("{quoted}") FROM {file_scan(path)}').fetchall() == [(0,)]
-
-
-def create_views(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...]) -> None:
-    """Make a typed view of each table, called as the table is."""
-    for source in sources:
-        connection.execute(f'CREATE OR REPLACE VIEW "{source.table.name}" AS {source.select}')
-
-
-@contextmanager
-def private_duckdb(*, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB of one's own, which goes with all it spilt when the block ends."""
-    # Patients' rows may spill to disk: into a folder only this user can read, gone when the block ends. No extension is
-    # fetched, so that counting opens no connection to the outside.
-    with (
-        tempfile.TemporaryDirectory(prefix="rounds-") as spill,
-        duckdb.connect(
-            config={
-                "threads": threads,
-                "memory_limit": memory_limit,
-                "temp_directory": spill,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "preserve_insertion_order": True,
-            }
-        ) as connection,
-    ):
-        connection.execute("SET lock_configuration = true")
-        yield connection

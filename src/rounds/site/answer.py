@@ -23,12 +23,13 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
-from rounds.records.omop import Records, open_records
+from rounds.records.omop import Records
 from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
 from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import answered_event, prepare_reply, send_reply, stored_answer, would_release
+from rounds.site.opt_outs import open_site_records, said_of_opt_outs
 from rounds.site.policies import policy_words
 from rounds.site.recounting import count_changed
 from rounds.site.releasing import Counted
@@ -77,7 +78,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            make = reply_maker(site, progress=progress)
+            make = reply_maker(site, today=today, progress=progress)
             draft = approved_reply(site, exchange, request, make=make, today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
@@ -121,11 +122,18 @@ def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *
         return is_accepted(log, request.log, their_key=centre_key)
 
 
-def reply_maker(site: Site, *, progress: Progress) -> MakeReply:
-    """Return what makes all that would be said to a request, bearing a date."""
+def reply_maker(site: Site, *, today: date, progress: Progress) -> MakeReply:
+    """Return what makes all that would be said to a request, bearing a date.
+
+    Args:
+        site: who answers.
+        today: to tell a stale list of opt-outs; a reply may bear the earlier day on which it was queued.
+        progress: told what is being done and what is left out.
+    """
 
     def make(request: Request, day: date) -> bytes:
-        return prepare_reply(site, request, count(site, request.question, progress=progress), day=day)
+        found = count(site, request.question, today=today, progress=progress)
+        return prepare_reply(site, request, found, day=day)
 
     return make
 
@@ -169,8 +177,9 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
         f"{request.question.first} to {request.question.last}. These numbers would leave:",
         *(f"  policy {line}" for line in policy_words(site.policy)),
+        *said_of_opt_outs(site),
     ]
-    found = count(site, request.question, progress=progress, build=False)
+    found = count(site, request.question, today=today, progress=progress, build=False)
     released, told = would_release(site, request.question, found)
     lines += [f"  {line}" for line in told]
     for table in released:
@@ -186,12 +195,13 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     return tuple(lines)
 
 
-def check(site: Site, question: Question, *, progress: Progress) -> None:
+def check(site: Site, question: Question, *, today: date, progress: Progress) -> None:
     """Raise if the site could not answer: broken records or index, unknown measures or codes. Writes nothing.
 
     Args:
         site: who would answer.
         question: what it would be asked.
+        today: to tell a stale list of opt-outs.
         progress: told what is left out.
 
     Raises:
@@ -215,17 +225,20 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
         )
         progress(str(quality))
         return
-    records = _open(site, site.source, question, progress=progress)
+    records = _open(site, site.source, question, today=today, progress=progress)
     duck.check(measures, records)
     refuse_damaged(records)
 
 
-def count(site: Site, question: Question, *, progress: Progress, build: bool = True) -> tuple[Counted, ...]:
+def count(
+    site: Site, question: Question, *, today: date, progress: Progress, build: bool = True
+) -> tuple[Counted, ...]:
     """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted.
 
     Args:
         site: who is asked.
         question: what.
+        today: to tell a stale list of opt-outs.
         progress: told what is being done and what is left out.
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
@@ -237,7 +250,7 @@ def count(site: Site, question: Question, *, progress: Progress, build: bool = T
             (_count_published(site, one, published, question, progress=progress), ()) for one in measures
         ]
     else:
-        found = _counted(site, site.source, measures, question, progress=progress, build=build)
+        found = _counted(site, site.source, measures, question, today=today, progress=progress, build=build)
     return tuple(
         Counted(measure=measure, periods=_periods(measure, question), count=counts, completeness=shares)
         for measure, (counts, shares) in zip(measures, found, strict=True)
@@ -250,6 +263,7 @@ def _counted(
     measures: tuple[Measure, ...],
     question: Question,
     *,
+    today: date,
     progress: Progress,
     build: bool,
 ) -> Sequence[tuple[Count, tuple[Share, ...]]]:
@@ -268,7 +282,7 @@ def _counted(
             tell=lambda quality: progress(str(quality)),
             time=(question.first, question.last),
         )
-    records = _open(site, source, question, progress=progress, keep=build)
+    records = _open(site, source, question, today=today, progress=progress, keep=build)
 
     def engine(wanted: Sequence[Asked], needed: Records) -> tuple[Count, ...]:
         return count_records(wanted, records, needed=needed, member=source.member, tell=progress, build=build)
@@ -313,18 +327,19 @@ def _own_measure(site: Site, ref: MeasureRef) -> Measure:
     return measure
 
 
-def _open(site: Site, source: RecordsBlock, question: Question, *, progress: Progress, keep: bool = False) -> Records:
+def _open(
+    site: Site, source: RecordsBlock, question: Question, *, today: date, progress: Progress, keep: bool = False
+) -> Records:
     _check_member(site, source, question)
-    records = open_records(
-        site.folder / source.folder,
-        site=site.id,
-        outside_observation=source.outside_observation,
+    return open_site_records(
+        site,
+        source,
         as_of=question.as_of,
+        today=today,
+        progress=progress,
         checked=site.checked_path,
         keep=keep,
     )
-    progress(str(records.quality))
-    return records
 
 
 def _check_member(site: Site, source: RecordsBlock, question: Question) -> None:

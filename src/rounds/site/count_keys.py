@@ -111,7 +111,7 @@ def read_fingerprints(measures: Sequence[Measure], records: Records, *, folder: 
     missing = sorted((source.table.name, source.missing) for source in records.sources)
     return Fingerprints(
         files=files,
-        whole=_digest([whole, missing, _program()]),
+        whole=_digest([whole, missing, _program(), records.without_whom]),
         rows={of: _months(_part_digests(found, whose=of[1])) for of, found in parts.items()},
         longest={table: found.longest_days for (table, of_whom), found in parts.items() if not of_whom},
         observed=_months((month, digest, date.min) for month, digest in sorted(observed.items())),
@@ -263,7 +263,7 @@ class _Taken:
         # Who is in `person` depends on the year that the round looks back from.
         sources = (self.sources[name] for name in names if name in self.sources)
         seen = files_seen(file for source in sources for file in parts_of(source.path))
-        files = _digest([seen, self.records.as_of.year, _program()])
+        files = _digest([seen, self.records.as_of.year, _program(), self.records.without_whom])
         found = self.before.get(what)
         if found is None or found[0] != files:
             found = [files, take()]

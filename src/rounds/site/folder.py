@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import Field
 
 from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.engines.warehouse.settings import Settings
@@ -33,6 +35,22 @@ class RecordsBlock(Definition):
         return block.settings() if block else None
 
 
+MOST_DAYS: Final = 21
+"""The oldest that a list of who may be used may be. A site may say fewer days, not more."""
+
+IDENTITIES: Final = "identities"
+
+
+class OptOutsBlock(Definition):
+    """Whose records may be used at a site that honours the national data opt-out, and what with whom nobody knows."""
+
+    nhs_numbers: str = Field(min_length=1)
+    """A CSV of person_id and nhs_number, or `identities` if imports call people by their NHS numbers."""
+    without_number: Literal["exclude", "keep"]
+    """What becomes of people without an NHS number, of whom the service can say nothing."""
+    at_most_days: int = Field(default=MOST_DAYS, ge=1, le=MOST_DAYS)
+
+
 class _SiteFile(Definition):
     site: Identifier
     policy: Identifier
@@ -41,6 +59,7 @@ class _SiteFile(Definition):
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
+    opt_outs: OptOutsBlock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +74,7 @@ class Site:
     approval: Approval = Approval.LIBRARY
     """who must say yes before a reply leaves"""
     agreements_required: bool = False
+    opt_outs: OptOutsBlock | None = None
 
     @property
     def already_public(self) -> bool:
@@ -83,6 +103,11 @@ class Site:
         return self.folder / "remembered"
 
     @property
+    def opt_outs_folder(self) -> Path:
+        """Where the site keeps whom it has asked about and who may be used."""
+        return self.folder / "opt-outs"
+
+    @property
     def ledger_path(self) -> Path:
         """What ever left, and the log of it."""
         return self.folder / LEDGER
@@ -105,15 +130,31 @@ def read_site(folder: Path) -> Site:
     policy = read_policy(file.policy, own=own if own.is_dir() else None, library=library, source=str(path))
     if policy.terms.rule is Policy.OPEN and isinstance(source, RecordsBlock):
         raise DisclosureRefusal(f"{path}: policy `{policy.name}` is only for published data; choose `hes` for records")
+    _check_opt_outs(file, path)
     return Site(
         id=file.site,
         folder=folder,
         policy=policy,
         source=source,
         library=library,
+        opt_outs=file.opt_outs,
         approval=file.approval,
         agreements_required=file.agreements is not None,
     )
+
+
+def _check_opt_outs(file: _SiteFile, path: Path) -> None:
+    """Refuse opt-outs where they could not be applied, rather than count as if there were none."""
+    if file.opt_outs is None:
+        return
+    if file.records is None:
+        raise DefinitionError(f"{path}: `opt_outs` are about records; published data name nobody: remove the block")
+    if file.records.database is not None:
+        raise DefinitionError(
+            f"{path}: `opt_outs` are applied to records in a folder, not in a database, and nothing is counted here "
+            "that ignores them; import the records into a folder (`rounds site import`), or let the database show only "
+            "people who have not opted out and remove the block"
+        )
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:

@@ -9,10 +9,10 @@ from rounds.engines.cohorts.entries import cohort_problems
 from rounds.engines.funnels import open_funnels
 from rounds.engines.pack import served_pack
 from rounds.errors import DefinitionError, RecordsError
-from rounds.records.omop import open_records
 from rounds.records.omop_columns import create_omop_views
 from rounds.site.counting import LEAST_ROWS, event_rows
 from rounds.site.folder import RecordsBlock, Site
+from rounds.site.opt_outs import open_site_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,7 @@ def funnel(site: Site, *, cohort: str, today: date, progress: Callable[[str], No
     if not isinstance(source, RecordsBlock) or source.database is not None:
         raise DefinitionError(f"site {site.id}: funnels are counted from records in files; this site holds none")
     screened((), terms=site.policy.terms)  # a policy that cannot show numbers is refused before anything is counted
-    records = open_records(
-        site.folder / source.folder, site=site.id, outside_observation=source.outside_observation, as_of=today
-    )
-    progress(str(records.quality))
+    records = open_site_records(site, source, as_of=today, today=today, progress=progress)
     with records.connect() as connection:
         if problems := cohort_problems(connection, asked, schema=create_omop_views(connection, records)):
             raise RecordsError("\n".join(f"site {site.id}: {problem}" for problem in problems))

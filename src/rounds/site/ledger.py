@@ -69,9 +69,10 @@ def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, d
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=day):
             facts.tell(adopted)
+        rules = _rules(site, draw)
         with nothing_printed():
-            prepared, _ = prepare(facts.connection, _rules(site, draw), counted, question=request.question)
-        released = keep(facts.connection, prepared, site.policy, question=request.question, round_id=round_id)
+            prepared, _ = prepare(facts.connection, rules, counted, question=request.question)
+        released = keep(facts.connection, prepared, rules, question=request.question, round_id=round_id)
         draft = draft_reply(request, released, today=day)
         digest = keep_draft(facts.connection, round_id, draft, day=day)
         facts.tell(Event(action=Action.PREPARED, round_id=round_id, party=site.id, digest=digest, day=day))
@@ -156,4 +157,10 @@ def would_release(
 
 
 def _rules(site: Site, source: Draw) -> Rules:
-    return Rules(policy=site.policy, library=site.library, already_public=site.already_public, draw=source)
+    return Rules(
+        policy=site.policy,
+        library=site.library,
+        already_public=site.already_public,
+        opt_outs=site.opt_outs is not None,
+        draw=source,
+    )

@@ -14,6 +14,7 @@ from rounds.site.acts import approval_of
 from rounds.site.folder import Site
 from rounds.site.ledger import has_answered
 from rounds.site.next_steps import how_far, what_to_type
+from rounds.site.opt_outs import said_of_opt_outs
 from rounds.storage.approval_store import QueuedRequest, SignedAct, read_acts, read_requests
 from rounds.storage.governance_files import read_agreements
 
@@ -106,6 +107,7 @@ def show_reply(site: Site, item: QueuedRequest, exchange: ExchangeFolder, *, tod
         *(f"  {'history' if not number else '':<10} {_did(one)}" for number, one in enumerate(done)),
         f"  bytes      {len(item.reply):,}, of SHA-256",
         f"             {item.digest}",
+        *(f"  opt-outs   {line}" for line in said_of_opt_outs(site)),
         "",
     ]
     for table in tables:

@@ -21,8 +21,17 @@ from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.linked import Table
 from rounds.measures.periods import Grain, Period
+from rounds.measures.strata import Stratum
 from rounds.storage.library import Library
-from rounds.storage.release_store import charge, charged, keep_cells, kept_cells, released_measures, released_spans
+from rounds.storage.release_store import (
+    charge,
+    charged,
+    keep_cells,
+    kept_cells,
+    left_otherwise,
+    released_measures,
+    released_spans,
+)
 
 _LONGEST_DAYS: Final = 366 * 60 + 31
 """More than any period lasts."""
@@ -72,6 +81,8 @@ class Rules:
     policy: SitePolicy
     library: Library
     already_public: bool
+    opt_outs: bool
+    """whether people who have opted out are left out of what is counted"""
     draw: Draw
 
 
@@ -90,7 +101,8 @@ def prepare(
 
     Raises:
         DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, there were too many
-            revisions, or what has left would tell too much together with it.
+            revisions, some of it has left that was counted the other way about opt-outs, or what has left would tell
+            too much together with it.
     """
     policy = rules.policy
     if question.epoch > policy.most_epochs and policy.terms.rule is not Policy.OPEN:
@@ -102,8 +114,9 @@ def prepare(
     so_far = {year: dict(periods) for year, periods in charged(connection).items()}
     costs = []
     for one in counted:  # all refusals come before anything is drawn
+        _refuse_other_way(connection, rules, one)
         _refuse_near_spans(connection, rules, one)
-        cost = _costs(connection, one, policy, so_far, epoch=question.epoch)
+        cost = _costs(connection, rules, one, so_far, epoch=question.epoch)
         for (digest, period, of), rho in cost.items():
             so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
         costs.append(cost)
@@ -114,7 +127,7 @@ def prepare(
 
 
 def keep(
-    connection: Connection, prepared: Sequence[Prepared], policy: SitePolicy, *, question: Question, round_id: str
+    connection: Connection, prepared: Sequence[Prepared], rules: Rules, *, question: Question, round_id: str
 ) -> tuple[Released, ...]:
     """Write down what is new and what it cost; return all that would leave."""
     for one in prepared:
@@ -126,25 +139,32 @@ def keep(
                 epoch=question.epoch,
                 round_id=round_id,
                 rule=str(one.released.policy),
-                policy=policy.digest,
+                policy=rules.policy.digest,
+                opt_outs=rules.opt_outs,
                 records=question.as_of.isoformat(),
             )
         charge(connection, one.costs, measure=str(one.kept_as), round_id=round_id)
     return tuple(one.released for one in prepared)
 
 
+def _kept(
+    connection: Connection, rules: Rules, ref: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int
+) -> pl.DataFrame:
+    return kept_cells(connection, ref, strata, epoch=epoch, policy=rules.policy.digest, opt_outs=rules.opt_outs)
+
+
 def _costs(
     connection: Connection,
+    rules: Rules,
     one: Counted,
-    policy: SitePolicy,
     so_far: dict[int, dict[Charged, float]],
     *,
     epoch: int,
 ) -> dict[Charged, float]:
-    terms = policy.terms_of(one.measure.id)
+    terms = rules.policy.terms_of(one.measure.id)
     if terms.budget is None:
         return {}
-    kept = kept_cells(connection, one.kept_as, one.count.strata, epoch=epoch, policy=policy.digest)
+    kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
     new = one.count.cells.join(kept, on=one.keys, how="anti")["period"].unique().sort()
     wanted: dict[int, list[Charged]] = {}
     for day in new:
@@ -155,7 +175,7 @@ def _costs(
 def _prepare(
     connection: Connection, rules: Rules, one: Counted, costs: dict[Charged, float], *, epoch: int
 ) -> Prepared:
-    kept = kept_cells(connection, one.kept_as, one.count.strata, epoch=epoch, policy=rules.policy.digest)
+    kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
     released = release(
         one.count,
         terms=rules.policy.terms_of(one.measure.id),
@@ -210,7 +230,7 @@ def _earlier(connection: Connection, rules: Rules, counted: Sequence[Counted], q
             continue  # of a measure that is gone nothing is known that would tie it
         if measure.digest != ref.digest.partition("@")[0]:
             continue
-        cells = kept_cells(connection, ref, measure.strata, epoch=epoch, policy=rules.policy.digest)
+        cells = _kept(connection, rules, ref, measure.strata, epoch=epoch)
         cells = cells.filter(~pl.col("period").is_in(sorted(asked.get(ref.digest, ()))))
         if not cells.height:
             continue
@@ -233,6 +253,20 @@ def _periods_of(measure: Measure, ref: MeasureRef, cells: pl.DataFrame) -> tuple
     starts = cells["period"].unique().sort().to_list()
     every = measure.periods(first=starts[0], last=starts[-1] + timedelta(days=_LONGEST_DAYS))
     return tuple(period for period in every if period.start in set(starts))
+
+
+def _refuse_other_way(connection: Connection, rules: Rules, one: Counted) -> None:
+    """Raise if a measure was released with opt-outs and would be without, or the other way round.
+
+    Who knows both counts sees how many have opted out of each cell, and of few people who.
+    """
+    if left_otherwise(connection, one.measure.ref, opt_outs=rules.opt_outs):
+        before, now = ("without", "with") if rules.opt_outs else ("with", "without")
+        raise DisclosureRefusal(
+            f"{one.measure.ref}: released before {before} opt-outs: it cannot be released {now} them as well, for the "
+            "difference tells of those who have opted out; never release both. Leave this site out of the measure, or "
+            "put `opt_outs` in site.yaml back as it was if it was changed by mistake"
+        )
 
 
 def _refuse_near_spans(connection: Connection, rules: Rules, one: Counted) -> None:

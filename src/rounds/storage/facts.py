@@ -19,6 +19,7 @@ class NoEvent(StrEnum):
     """Why no event is due for something that is written."""
 
     CACHE = "it may be deleted at any time and is then made anew"
+    OWN_KEY = "a key of the party's own: what is made with it is logged"
     OWN_REPORT = "made from a party's own records for its own people; it goes nowhere and can be made anew"
 
 
@@ -58,6 +59,12 @@ def write_fact(path: Path, content: bytes, *, event: Event, log: Path) -> None:
     """Log an event, then write the file that it is about, whole or not at all."""
     record(log, event)
     atomic.write_file(path, content)
+
+
+def write_private_fact(path: Path, content: bytes, *, event: Event, log: Path) -> None:
+    """Log an event, then write the file that it is about, whole or not at all, readable by its owner alone."""
+    record(log, event)
+    atomic.write_private_file(path, content)
 
 
 def write_fact_folder(path: Path, fill: Callable[[Path], None], *, event: Event, log: Path) -> None:

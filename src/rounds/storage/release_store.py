@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS drafts (
 CREATE TABLE IF NOT EXISTS cells (
     digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
     measure TEXT NOT NULL, version INTEGER NOT NULL, round TEXT NOT NULL, rule TEXT NOT NULL,
-    policy TEXT NOT NULL, has_left INTEGER NOT NULL,
+    policy TEXT NOT NULL, opt_outs INTEGER NOT NULL, has_left INTEGER NOT NULL,
     records TEXT NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
     PRIMARY KEY (digest, epoch, member, period, stratum)
@@ -89,12 +89,30 @@ def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *
     )
 
 
+def left_otherwise(connection: sqlite3.Connection, measure: MeasureRef, *, opt_outs: bool) -> bool:
+    """Return whether anything of a measure has left that was counted the other way about opt-outs.
+
+    Args:
+        connection: the ledger.
+        measure: which; all its cells are meant, in any epoch and over any dates.
+        opt_outs: whether people who have opted out are left out now.
+    """
+    query = "SELECT 1 FROM cells WHERE (digest = ? OR digest LIKE ?) AND has_left AND opt_outs != ? LIMIT 1"
+    return connection.execute(query, [measure.digest, f"{measure.digest}@%", opt_outs]).fetchone() is not None
+
+
 def kept_cells(
-    connection: sqlite3.Connection, measure: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int, policy: str
+    connection: sqlite3.Connection,
+    measure: MeasureRef,
+    strata: tuple[Stratum, ...],
+    *,
+    epoch: int,
+    policy: str,
+    opt_outs: bool,
 ) -> pl.DataFrame:
     """Return every cell of a measure that is to be released as it is, columns as in `bounded_schema`.
 
-    These are all that ever left, and those that were prepared under the same policy and wait.
+    These are all that ever left, and those that were prepared under the same policy, with opt-outs as now, and wait.
 
     Args:
         connection: the ledger.
@@ -102,19 +120,21 @@ def kept_cells(
         strata: the measure's.
         epoch: 1, or more for a revision.
         policy: digest of the policy in force.
+        opt_outs: whether people who have opted out are left out now.
 
     Raises:
         RoundsError: if a cell was changed after it was kept.
     """
-    names = ["member", "period", "stratum", *_NUMBERS, "seal"]
+    names = ["member", "period", "stratum", "opt_outs", *_NUMBERS, "seal"]
     rows = connection.execute(
-        f"SELECT {', '.join(names)} FROM cells WHERE digest = ? AND epoch = ? AND (has_left OR policy = ?)",  # noqa: S608 - our names
-        [measure.digest, epoch, policy],
+        f"SELECT {', '.join(names)} FROM cells "  # noqa: S608 - our names
+        "WHERE digest = ? AND epoch = ? AND (has_left OR (policy = ? AND opt_outs = ?))",
+        [measure.digest, epoch, policy, opt_outs],
     ).fetchall()
     schema = bounded_schema(strata)
     columns: dict[str, list[Any]] = {name: [] for name in schema}
-    for member, period, stratum, *numbers, seal in rows:
-        if seal != _seal(measure.digest, epoch, member, period, stratum, *numbers):
+    for member, period, stratum, less, *numbers, seal in rows:
+        if seal != _seal(measure.digest, epoch, member, period, stratum, less, *numbers):
             raise RoundsError(
                 f"ledger.db: a cell of measure {measure}, period {period}, was changed after it was released; restore "
                 "the file from a copy, nothing leaves until then"
@@ -129,7 +149,7 @@ def kept_cells(
     return pl.DataFrame(columns, schema=schema)
 
 
-def keep_cells(
+def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     connection: sqlite3.Connection,
     measure: MeasureRef,
     cells: pl.DataFrame,
@@ -138,9 +158,12 @@ def keep_cells(
     round_id: str,
     rule: str,
     policy: str,
+    opt_outs: bool,
     records: str,
 ) -> None:
-    """Keep cells that are prepared for the first time. What waited under another policy is forgotten.
+    """Keep cells that are prepared for the first time.
+
+    What waited under another policy, or counted the other way about opt-outs, is forgotten.
 
     Args:
         connection: in a transaction.
@@ -150,21 +173,22 @@ def keep_cells(
         round_id: in which they are released.
         rule: by which.
         policy: digest of the policy in force.
+        opt_outs: whether people who have opted out are left out.
         records: what tells the records that were counted from others.
     """
     connection.execute(
-        "DELETE FROM cells WHERE digest = ? AND epoch = ? AND NOT has_left AND policy != ?",
-        [measure.digest, epoch, policy],
+        "DELETE FROM cells WHERE digest = ? AND epoch = ? AND NOT has_left AND (policy != ? OR opt_outs != ?)",
+        [measure.digest, epoch, policy, opt_outs],
     )
     strata = [name for name in cells.columns if name not in ("member", "period", *_NUMBERS)]
     rows = []
     for row in cells.iter_rows(named=True):
         key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
         numbers = [row[name] for name in _NUMBERS]
-        seal = _seal(measure.digest, epoch, *key, *numbers)
-        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, 0, records)
+        seal = _seal(measure.digest, epoch, *key, int(opt_outs), *numbers)
+        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, opt_outs, 0, records)
         rows.append((*known, *numbers, seal))
-    marks = ", ".join("?" * (13 + len(_NUMBERS)))
+    marks = ", ".join("?" * (14 + len(_NUMBERS)))
     connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)  # noqa: S608 - question marks
 
 

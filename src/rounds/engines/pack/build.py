@@ -74,7 +74,7 @@ def build_pack(
             away = PutAway(partial, pool, flusher)
             with records.connect(threads=1, memory_limit=memory_limit) as connection:  # for each of several queries
                 bench = Bench.of(partial, records, key, connection, pool)
-                start = None if before is None else Before.of(before, key)
+                start = None if before is None else Before.of(before, key, without_whom=records.without_whom)
                 manifest, shared = _grown(bench, start, if_it_fails) if start else (None, {})
                 manifest = manifest or _anew(bench, away)
             if digest_of(records) != digest:
@@ -85,6 +85,7 @@ def build_pack(
             on_disk = {name for name, known in shared.items() if start and known == start.said["files"][name]}
             files = away.files(known=shared, on_disk=on_disk)
             manifest |= {"format": FORMAT, "digest": digest, "key": name_of_key(key), "made_of": bench.made_of}
+            manifest |= {"without": records.without_whom}
             _write(partial / MANIFEST, manifest | {"files": files})
             _write(partial / WRITTEN, written(partial))
             if_it_fails.pop_all()

@@ -60,11 +60,16 @@ class Before:
     """Its manifest."""
 
     @classmethod
-    def of(cls, folder: Path, key: bytes) -> Self | None:
-        """Return a pack to start from; None if it is not whole, or somebody has written behind what it has."""
+    def of(cls, folder: Path, key: bytes, *, without_whom: str = "") -> Self | None:
+        """Return a pack to start from; None if it is not whole, or somebody has written behind what it has.
+
+        Nor if others were excluded from it: the rows of somebody who is counted again are not in it.
+        """
         try:
             said = json.loads((folder / MANIFEST).read_bytes())
             if said["format"] != FORMAT or said["key"] != name_of_key(key) or not is_whole(folder, said["files"]):
+                return None
+            if said.get("without", "") != without_whom:
                 return None
             if any((folder / name).stat().st_size != size for name, (size, _) in said["files"].items()):
                 return None

@@ -144,7 +144,7 @@ def packs_folder(records: Records) -> Path:
 
 
 def digest_of(records: Records, *, only: Collection[str] | None = None) -> str:
-    """Return a digest that changes when the records change.
+    """Return a digest that changes when the records change, or who is excluded from them.
 
     Of each file it takes the name and what is `seen` of it.
 
@@ -153,6 +153,7 @@ def digest_of(records: Records, *, only: Collection[str] | None = None) -> str:
         only: the names of tables, if no others matter.
     """
     said = hashlib.sha256(str(FORMAT).encode())
+    said.update(records.without_whom.encode())
     for source in records.sources:
         if only is not None and source.table.name not in only:
             continue

@@ -104,8 +104,8 @@ def build_people(
 ) -> People:
     """Number people by sex, year of birth and id, and write down when they were born.
 
-    Whoever was born in a year that cannot be is not counted, and has no number. Everybody gets a mark, by which a later
-    pack knows them again.
+    Whoever was born in a year that cannot be, or is excluded, is not counted, and has no number. Everybody gets a mark,
+    by which a later pack knows them again.
 
     Args:
         folder: of the pack.
@@ -127,7 +127,8 @@ def build_people(
 
     def take(some: slice, found: Columns) -> tuple[bool, int]:
         born, day = found["born"], found["day"]
-        counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year)
+        allowed = True if records.excluded is None else ~records.excluded.holds(found["person_id"])
+        counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year) & allowed
         since = np.where(counted, born, EARLIEST_YEAR_OF_BIRTH)  # years that cannot be may have no months
         read["id"][some] = found["person_id"]
         read["group"][some] = np.where(counted, found["sex"].astype(np.int32) * _YEARS + born, -1)

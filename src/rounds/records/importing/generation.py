@@ -72,7 +72,7 @@ def replace_records(
         served = current_folder(folder)
         _remove_generations(folder, keep=(served,))
         refuse_small_disk(folder, needed_bytes=needed_bytes)
-        number = 1 + max((int(_NAME.fullmatch(path.name)[1]) for path in _generations(folder)), default=0)  # type: ignore[index]  # they match
+        number = 1 + max((int(_NAME.fullmatch(path.name)[1]) for path in generations(folder)), default=0)  # type: ignore[index]  # they match
         generation = folder / f"generation-{number:04d}"
         partial = folder / f".partial-{os.getpid()}-{generation.name}"
         try:
@@ -94,6 +94,15 @@ def replace_records(
         return result
 
 
+def remove_other_generations(folder: Path) -> None:
+    """Delete every generation but the one that is served, also for whoever was still reading it."""
+    with only_one(folder, doing="importing records"):
+        served = current_folder(folder)
+        for path in generations(folder):
+            if path != served:
+                shutil.rmtree(path)
+
+
 def refuse_small_disk(folder: Path, *, needed_bytes: int) -> None:
     """Raise a RecordsError if a disk has less free than an import may need."""
     free = shutil.disk_usage(folder).free
@@ -111,13 +120,14 @@ def disk_full(folder: Path) -> RecordsError:
     )
 
 
-def _generations(folder: Path) -> list[Path]:
+def generations(folder: Path) -> list[Path]:
+    """Return every generation of a site's records that is there."""
     return [path for path in folder.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
 
 
 def _remove_generations(folder: Path, *, keep: tuple[Path, ...]) -> None:
     # The one before the current stays: somebody who opened it an hour ago may still be counting.
-    ordered = sorted(_generations(folder), key=lambda path: path.name)
+    ordered = sorted(generations(folder), key=lambda path: path.name)
     before = [path for path in ordered if path not in keep and path.name < keep[0].name][-1:] if len(keep) == 1 else []
     for path in ordered:
         if path not in keep and path not in before:

@@ -15,6 +15,8 @@ from rounds.records.importing.session import Session
 from rounds.records.importing.sql import file, pattern
 
 FOLDER = "identities"
+ERASED = "erased:"
+"""What stands before the number of somebody who was erased, instead of what the source calls them."""
 
 
 def give_numbers(session: Session, records: Path, *, kind: str, wanted: str) -> None:
@@ -60,6 +62,31 @@ def give_numbers(session: Session, records: Path, *, kind: str, wanted: str) -> 
     )
     if session.number(f"SELECT count(*) FROM {table}") > before:
         _keep(session, table, path)
+
+
+def forget_number(session: Session, records: Path, *, kind: str, number: int) -> bool:
+    """Take out what the source calls somebody. Their number stays, so that nobody else is ever given it.
+
+    Args:
+        session: to work in.
+        records: the site's records, where the identities are kept.
+        kind: what is numbered: person.
+        number: whose.
+
+    Returns:
+        Whether there was anybody of that number.
+    """
+    path = records / FOLDER / f"{kind}.parquet"
+    if not path.exists():
+        return False
+    table = f"identity_{kind}"
+    erased = f"'{ERASED}{number}'"
+    session.query(f"CREATE TABLE {table} AS FROM read_parquet({pattern(path)})")
+    if not session.number(f"SELECT count(*) FROM {table} WHERE number = {number} AND source_id <> {erased}"):
+        return False
+    session.query(f"UPDATE {table} SET source_id = {erased} WHERE number = {number}")
+    _keep(session, table, path)
+    return True
 
 
 def _keep(session: Session, table: str, path: Path) -> None:

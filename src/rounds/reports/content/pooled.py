@@ -1,6 +1,7 @@
 """How is the network as a whole? Totals as bounds, period by period."""
 
 from rounds.learning.bounded.pooled import METHOD, PooledRate
+from rounds.learning.overlap import DistinctPeople
 from rounds.measures.definitions import Measure
 from rounds.reports.charts.pooled import PooledPoint, pooled_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
@@ -35,13 +36,14 @@ from rounds.reports.insight import (
 )
 
 
-def pooled(
+def pooled(  # noqa: PLR0913  all that a total says of itself
     *,
     periods: tuple[str, ...],
     observed: tuple[Observed | None, ...],
     members: tuple[int, ...],
     expected: tuple[int, ...],
     not_published: int = 0,
+    distinct: DistinctPeople | None = None,
     estimates: tuple[PooledRate | None, ...] = (),
     measure: Measure,
     provenance: Provenance,
@@ -54,6 +56,7 @@ def pooled(
         members: how many organisations are in each period's sum. A publisher site stands for many.
         expected: how many would be, if everyone that ever sent a number had sent one while a member.
         not_published: how many organisation-periods have no number because their source published none.
+        distinct: how many different people the latest total is of; None if it is not of people, or of one site.
         estimates: of each period, where counts are withheld: the rate that fits the bounds, with its interval. Empty
             where there is none.
         measure: what is counted.
@@ -126,6 +129,7 @@ def pooled(
             "known, not chance.",
             *_estimate_note(observed, estimates, measure),
             *_overlap_note(measure),
+            *_distinct_note(distinct, periods[last]),
             *_members_note(members, last),
             *_not_published_note(not_published, measure),
             *withheld_note(observed, period_noun(measure)),
@@ -164,6 +168,16 @@ def _overlap_note(measure: Measure) -> tuple[str, ...]:
     return (
         f"Each point is {measure.span} {measure.grain}s together, so points share patients: no control chart is drawn, "
         "and a change shows later and smoother than it happened.",
+    )
+
+
+def _distinct_note(distinct: DistinctPeople | None, period: str) -> tuple[str, ...]:
+    if distinct is None or distinct.lower == distinct.upper:
+        return ()
+    return (
+        f"The total {dated(period)} is of between {distinct.lower:,} and {distinct.upper:,} different people, because "
+        "a person may be counted at several sites. The lower number is right if everybody is also seen at the largest "
+        "site, the upper if nobody is seen at two.",
     )
 
 
