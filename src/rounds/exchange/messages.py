@@ -1,6 +1,7 @@
 """Messages: versioned, signed, addressed and dated. The only form in which anything travels.
 
-A request carries the names of measures; a reply carries `Released` tables. There is no way to encode anything else.
+A request carries the names of measures; a reply carries `Released` tables or `PooledShare`s. There is no way to encode
+anything else.
 """
 
 import base64
@@ -11,11 +12,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from rounds.disclosure.attempt import Attempt
+from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
-from rounds.errors import MessageError
+from rounds.errors import DisclosureRefusal, MessageError
 from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
+from rounds.exchange.shares import (
+    ReceivedShare,
+    WireAttempt,
+    WireNumbers,
+    read_attempt,
+    read_share,
+    wire_attempt,
+    wire_share,
+)
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
 from rounds.storage.identifiers import Identifier
@@ -28,6 +40,12 @@ class RequestBody(WireQuestion):
     """What the centre asks. Never code."""
 
     kind: Literal["request"] = "request"
+    pooled: WireAttempt | None = None
+    """who takes part, if the measures are asked in the pooled lane; left out if they are not"""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _unless_empty(whole(self), "pooled")
 
 
 class ReplyBody(Wire):
@@ -37,6 +55,16 @@ class ReplyBody(Wire):
     answers: str
     """digest of the request that this answers"""
     tables: list[WireTable]
+    shares: list[WireNumbers] = Field(default_factory=list)
+    """of the pooled lane; left out where there are none"""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_sent(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _unless_empty(whole(self), "shares")
+
+
+def _unless_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name or value}
 
 
 class _Envelope(Wire):
@@ -62,6 +90,8 @@ class Request:
     expires: date
     digest: str
     """of the round, the site and the question: the same request issued again has the same digest"""
+    pooled: Attempt | None = None
+    """who takes part, if it is asked in the pooled lane"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +103,8 @@ class Reply:
     answers: str
     tables: tuple[ReceivedTable, ...]
     digest: str
+    shares: tuple[ReceivedShare, ...] = ()
+    """in the pooled lane, instead of tables"""
 
 
 def encode_request(
@@ -82,6 +114,7 @@ def encode_request(
     question: Question,
     valid: tuple[date, date],
     key: SigningKey,
+    pooled: Attempt | None = None,
 ) -> bytes:
     """Return a signed request.
 
@@ -91,14 +124,33 @@ def encode_request(
         question: what is asked.
         valid: the day it was issued and the last day on which it may be answered.
         key: the centre's.
+        pooled: who takes part, if the measures are asked in the pooled lane.
     """
-    body = RequestBody(**wire_question(question).model_dump())
+    body = RequestBody(**wire_question(question).model_dump(), pooled=None if pooled is None else wire_attempt(pooled))
     return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
 
 
-def encode_reply(request: Request, tables: Sequence[Released], *, today: date, key: SigningKey) -> bytes:
-    """Return a signed reply to a request. It carries releases and nothing else."""
-    body = ReplyBody(answers=request.digest, tables=[wire_table(table) for table in tables])
+def encode_reply(
+    request: Request,
+    tables: Sequence[Released],
+    *,
+    today: date,
+    key: SigningKey,
+    shares: Sequence[PooledShare] = (),
+) -> bytes:
+    """Return a signed reply to a request. It carries releases, or shares of pooled sums, and nothing else.
+
+    Raises:
+        DisclosureRefusal: if a share is of another attempt than the request's, or tables answer a pooled request.
+    """
+    attempt = None if request.pooled is None else request.pooled.number
+    if (tables and attempt is not None) or any(share.attempt != attempt for share in shares):
+        raise DisclosureRefusal(f"round {request.round_id}: what is to be sent was not made for this request")
+    body = ReplyBody(
+        answers=request.digest,
+        tables=[wire_table(table) for table in tables],
+        shares=[wire_share(share) for share in shares],
+    )
     valid = (today, request.expires)
     return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
 
@@ -115,6 +167,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
 
     Raises:
         MessageError: if it is not a message, was changed, is for somebody else, has expired or is of another version.
+        DisclosureRefusal: if it is a pooled request of too few sites or too little noise.
     """
     envelope = _open(content, source=source, sender=CENTRE, recipient=site, key=key)
     body = envelope.body
@@ -130,6 +183,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         issued=read_day(envelope.issued, source),
         expires=expires,
         digest=_digest(envelope, dated=False),
+        pooled=None if body.pooled is None else read_attempt(body.pooled, round_id=envelope.round_id, source=source),
     )
 
 
@@ -157,8 +211,14 @@ def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answe
             f"{source}: a replay: it answers another request (round {envelope.round_id}), not this one of round "
             f"{round_id}; remove the file and let {site} answer"
         )
-    tables = tuple(read_table(table, source=source) for table in body.tables)
-    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, digest=_digest(envelope))
+    return Reply(
+        round_id=round_id,
+        site=site,
+        answers=answers,
+        tables=tuple(read_table(table, source=source) for table in body.tables),
+        digest=_digest(envelope),
+        shares=tuple(read_share(share, source=source) for share in body.shares),
+    )
 
 
 def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:

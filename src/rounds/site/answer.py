@@ -104,6 +104,8 @@ def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: 
     request = decode_request(path.read_bytes(), source=str(path), site=site.id, key=key, today=today)
     if request.round_id != round_id:
         raise MessageError(f"{path}: a replay: it belongs to round {request.round_id}, not {round_id}; remove the file")
+    if request.pooled is not None:
+        raise MessageError(f"{path}: it asks for pooled sums and lies in the wrong place; remove the file")
     return request
 
 
@@ -190,6 +192,27 @@ def count_and_release(
         release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
         for count, completeness in counted
     )
+
+
+def own_measures(site: Site, question: Question) -> tuple[Measure, ...]:
+    """Return a question's measures as the site's own library has them.
+
+    Raises:
+        MessageError: if one means something else there than at the centre.
+    """
+    return tuple(_own_measure(site, ref) for ref in question.measures)
+
+
+def count_exactly(site: Site, question: Question, *, progress: Progress) -> tuple[Count, ...]:
+    """Return the exact counts of each measure of a question. They stay at the site.
+
+    Args:
+        site: who is asked.
+        question: what.
+        progress: told what is being done and what is left out.
+    """
+    counted = _counted(site, own_measures(site, question), question, progress=progress, build=True)
+    return tuple(count for count, _ in counted)
 
 
 def _counted(

@@ -16,16 +16,17 @@ class PooledPoint:
     bounds: tuple[float, float]
 
 
-def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str) -> Spec:
+def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str, band: str = BAND) -> Spec:
     """Return the band of bounds with a point wherever the total is known.
 
     Args:
         points: in order of time.
         target: drawn as a dotted line if there is one.
         title: what the vertical axis shows.
+        band: what the bounds are, for the legend.
     """
     bands = [
-        {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": BAND} for point in points
+        {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": band} for point in points
     ]
     exact = [
         {"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None
@@ -33,16 +34,16 @@ def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title
     heights = [end for point in points for end in point.bounds] + ([target] if target is not None else [])
     across = across_periods([point.label for point in points])
     axis = value_axis(heights)
-    present = [name for name, rows in ((EXACT, exact), (BAND, bands)) if rows]
+    present = [name for name, rows in ((EXACT, exact), (band, bands)) if rows]
     colour = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [{EXACT: BLUE, BAND: PALE}[name] for name in present]},
+        "scale": {"domain": present, "range": [{EXACT: BLUE, band: PALE}[name] for name in present]},
     }
     shape = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [{EXACT: "circle", BAND: "square"}[name] for name in present]},
+        "scale": {"domain": present, "range": [{EXACT: "circle", band: "square"}[name] for name in present]},
     }
     layers: list[Spec] = [
         {

@@ -1,0 +1,258 @@
+"""Attempts at pooled sums: the centre asks all of them at once, and adds up only when every one has answered.
+
+A site that is missing cannot be left out of a sum: its masks would stand in it. The sums are asked for again of the
+others, under the next number, which each of them counts as another draw.
+"""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rounds.audit.chain import Action, Event
+from rounds.centre.plan import Plan
+from rounds.centre.post import ANSWER_WITHIN_DAYS, Desk
+from rounds.centre.processes import SiteFailure, answer_sites, publish_keys
+from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE, Attempt, Participant
+from rounds.disclosure.pooled import QUANTITIES, pooled_keys
+from rounds.errors import MessageError, RoundsError
+from rounds.exchange.folder import ExchangeFolder
+from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
+from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
+from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
+from rounds.exchange.signing import own_key, publish_key, trusted_key
+from rounds.storage.atomic import write_file
+from rounds.storage.audit_log import record
+from rounds.storage.progress import Progress
+
+
+def lacking_keys(exchange: ExchangeFolder, plan: Plan) -> tuple[str, ...]:
+    """Return the sites that are to be pooled and have not published their keys."""
+    return tuple(site.site for site in plan.pooled if not published_masking_path(exchange.path, site.site).exists())
+
+
+def current_attempt(desk: Desk, plan: Plan) -> Attempt | None:
+    """Return a round's latest attempt; None if there was none.
+
+    Raises:
+        RoundsError: if what the centre has kept of it cannot be read.
+    """
+    numbers = [int(path.parent.name) for path in _folder(desk, plan).glob("*/attempt.json")]
+    if not numbers:
+        return None
+    path = _folder(desk, plan) / str(max(numbers)) / "attempt.json"
+    try:
+        wire = WireAttempt.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise RoundsError(f"{path} cannot be read; restore it from a copy, do not delete it") from None
+    return read_attempt(wire, round_id=plan.round_id, source=str(path))
+
+
+def ask_attempt(desk: Desk, plan: Plan, *, today: date, without: Collection[str] = ()) -> Attempt:
+    """Lay the signed requests of an attempt down: of the one that waits for answers, or of the next one.
+
+    Args:
+        desk: the centre's.
+        plan: the round's.
+        today: the date on new requests.
+        without: sites that are not waited for. If one is in the attempt that waits, the next is asked of the others.
+
+    Raises:
+        DisclosureRefusal: if too few sites are left.
+        MessageError: if a site's keys are missing, or are others than before.
+    """
+    attempt = current_attempt(desk, plan)
+    if attempt is None or (set(without) & set(attempt.sites) and waited_for(desk, plan, attempt)):
+        sites = sorted(site.site for site in plan.pooled if site.site not in without)
+        peers = [trusted_peer(desk.folder, desk.exchange.path, site=site) for site in sites]
+        attempt = Attempt(
+            round_id=plan.round_id,
+            number=1 if attempt is None else attempt.number + 1,
+            variance=LEAST_VARIANCE,
+            participants=tuple(Participant(site=peer.site, key=peer.masking) for peer in peers),
+        )
+        for peer in peers:
+            pin_peer(desk.folder, peer)
+        content = wire_attempt(attempt).model_dump_json(indent=1).encode() + b"\n"
+        write_file(_folder(desk, plan) / str(attempt.number) / "attempt.json", content)
+    _lay_down(desk, plan, attempt, today=today)
+    return attempt
+
+
+def waited_for(desk: Desk, plan: Plan, attempt: Attempt) -> tuple[str, ...]:
+    """Return the participants of an attempt that have not answered it."""
+    return tuple(
+        site
+        for site in attempt.sites
+        if not _received(desk, plan, attempt, site).exists()
+        and not desk.exchange.pooled_reply_path(plan.round_id, attempt.number, site).exists()
+    )
+
+
+def receive_attempt(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> tuple[Reply, ...] | None:
+    """Take in what has come, and return the replies of all participants in their order, or None if one is missing.
+
+    Raises:
+        MessageError: if a reply is not what it claims, is not about what was asked, or is another than was kept.
+    """
+    replies, events = [], []
+    for site in attempt.sites:
+        arrived = desk.exchange.pooled_reply_path(plan.round_id, attempt.number, site)
+        kept = _received(desk, plan, attempt, site)
+        found = arrived if arrived.exists() else kept
+        if not found.exists():
+            continue
+        content, asked = found.read_bytes(), _asked(desk, plan, attempt, site)
+        reply = decode_reply(
+            content,
+            source=str(found),
+            site=site,
+            round_id=plan.round_id,
+            answers=asked.digest,
+            key=trusted_key(desk.folder, desk.exchange.path, party=site),
+        )
+        if kept.exists() and content != kept.read_bytes():
+            raise MessageError(
+                f"{arrived}: {site} has answered attempt {attempt.number} before with other bytes, kept in {kept}; an "
+                "attempt has one answer; remove the new file"
+            )
+        _check(reply, plan, source=str(found))
+        replies.append((content, reply))
+        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=reply.digest, day=today))
+    for content, reply in replies:
+        kept = _received(desk, plan, attempt, reply.site)
+        if not kept.exists():
+            write_file(kept, content)
+    record(desk.audit_path, *events)
+    return tuple(reply for _, reply in replies) if len(replies) == len(attempt.sites) else None
+
+
+def prepare_attempt(
+    desk: Desk, plan: Plan, *, unable: Collection[str], today: date, progress: Progress
+) -> tuple[SiteFailure, ...]:
+    """Let the sites of a local network publish their keys, and ask for the pooled sums of those that can answer.
+
+    Args:
+        desk: the centre's.
+        plan: the round's.
+        unable: sites that are known not to be able to answer.
+        today: the date on new requests.
+        progress: told what is being done.
+
+    Returns:
+        The sites that could not publish their keys. If too few are left, nothing is asked.
+    """
+    lacking = [
+        site for site in plan.pooled if site.site in lacking_keys(desk.exchange, plan) if site.site not in unable
+    ]
+    failures: tuple[SiteFailure, ...] = ()
+    if lacking:
+        progress.step("Exchanging the sites' keys", len(lacking))
+        failures = publish_keys(lacking, exchange=desk.exchange.path, done=lambda _: progress.advance())
+    _ask_of_the_others(desk, plan, without={*unable, *(failure.site for failure in failures)}, today=today)
+    return failures
+
+
+def complete_attempt(
+    desk: Desk, plan: Plan, *, unable: Collection[str], restart: bool, today: date, progress: Progress
+) -> tuple[SiteFailure, ...]:
+    """Let the sites of a local network answer that have not, until all that are asked have or too few are left.
+
+    Args:
+        desk: the centre's.
+        plan: the round's.
+        unable: sites that are known not to be able to answer.
+        restart: ask the others again, without the sites that fail.
+        today: the date on new messages.
+        progress: told what is being done.
+
+    Returns:
+        The sites that failed besides.
+    """
+    failures: tuple[SiteFailure, ...] = ()
+    while True:
+        without = {*unable, *(failure.site for failure in failures)}
+        if not _ask_of_the_others(desk, plan, without=without, today=today):
+            return failures
+        attempt = current_attempt(desk, plan)
+        waiting = [site for site in plan.pooled if attempt and site.site in waited_for(desk, plan, attempt)]
+        if not waiting:
+            return failures
+        progress.step("Counting once more for the pooled sums", len(waiting))
+        more = answer_sites(plan, waiting, exchange=desk.exchange.path, today=today, done=lambda _: progress.advance())
+        failures += more
+        if not more or not restart:
+            return failures
+
+
+def _ask_of_the_others(desk: Desk, plan: Plan, *, without: Collection[str], today: date) -> bool:
+    """Ask unless too few are left, and return whether there is an attempt to which all can answer."""
+    attempt = current_attempt(desk, plan)
+    if attempt is not None and not waited_for(desk, plan, attempt):
+        return True
+    if sum(site.site not in without for site in plan.pooled) < FEWEST_PARTICIPANTS:
+        return False
+    ask_attempt(desk, plan, today=today, without=without)
+    return True
+
+
+def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
+    key = own_key(desk.folder)
+    publish_key(desk.exchange.path, party=CENTRE, key=key.public)
+    events = []
+    for site in plan.pooled:
+        if site.site not in attempt.sites:
+            continue
+        kept = _asked_path(desk, plan, attempt, site.site)
+        waiting = not _received(desk, plan, attempt, site.site).exists()
+        if not kept.exists() or (waiting and today > _asked(desk, plan, attempt, site.site).expires):
+            request = encode_request(
+                round_id=plan.round_id,
+                site=site.site,
+                question=site.question,
+                valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
+                key=key,
+                pooled=attempt,
+            )
+            write_file(kept, request)
+        digest = _asked(desk, plan, attempt, site.site).digest
+        events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
+    record(desk.audit_path, *events)
+    for site_id in attempt.sites:
+        path = desk.exchange.pooled_request_path(plan.round_id, attempt.number, site_id)
+        desk.exchange.put(path, _asked_path(desk, plan, attempt, site_id).read_bytes())
+
+
+def _check(reply: Reply, plan: Plan, *, source: str) -> None:
+    if reply.tables or tuple(share.measure for share in reply.shares) != plan.pooled[0].question.measures:
+        raise MessageError(
+            f"{source}: {reply.site} has answered something else than was asked; let the site answer again"
+        )
+    declared = plan.declaration
+    for share, measure in zip(reply.shares, plan.pooled_measures, strict=True):
+        rows = pooled_keys(measure, measure.periods(first=declared.first, last=declared.last)).height
+        if len(share.numbers) != rows * len(QUANTITIES):
+            raise MessageError(
+                f"{source}: {share.measure}: {reply.site} has sent {len(share.numbers)} numbers where "
+                f"{rows * len(QUANTITIES)} were asked for; let the site answer again"
+            )
+
+
+def _folder(desk: Desk, plan: Plan) -> Path:
+    return desk.folder / "rounds" / plan.round_id / "pooled"
+
+
+def _asked_path(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Path:
+    return _folder(desk, plan) / str(attempt.number) / "asked" / f"{site}.json"
+
+
+def _received(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Path:
+    return _folder(desk, plan) / str(attempt.number) / "received" / f"{site}.json"
+
+
+def _asked(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Request:
+    path = _asked_path(desk, plan, attempt, site)
+    return decode_request(
+        path.read_bytes(), source=str(path), site=site, key=own_key(desk.folder).public, today=date.min
+    )
