@@ -147,10 +147,11 @@ def pool_share(
     peers = set(attempt.sites) - {site}
     if site not in attempt.sites or set(streams) != peers:
         raise DisclosureRefusal(f"{measure.ref}: site {site} needs a mask for each other participant, and has not")
+    variances = {one: attempt.share_variance(one) for both in most.values() for one in both}
     numbers = []
     for start, *values in exact.select("period", *QUANTITIES).iter_rows():
         for value, most_here in zip(values, most[start], strict=True):
-            numbers.append(value + draw_skellam(attempt.share_variance(most_here), random_bits))
+            numbers.append(value + draw_skellam(variances[most_here], random_bits))
     for peer in sorted(peers):
         sign = 1 if site < peer else -1
         numbers = [

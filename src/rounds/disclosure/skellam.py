@@ -35,7 +35,8 @@ def draw_skellam(variance: Fraction, random_bits: RandomBits) -> int:
     Raises:
         ValueError: if the variance is not above 0.
     """
-    return draw_poisson(variance / 2, random_bits) - draw_poisson(variance / 2, random_bits)
+    half = variance / 2
+    return draw_poisson(half, random_bits) - draw_poisson(half, random_bits)
 
 
 def draw_poisson(mean: Fraction, random_bits: RandomBits) -> int:
@@ -51,14 +52,19 @@ def draw_poisson(mean: Fraction, random_bits: RandomBits) -> int:
     Source: Devroye (1986), Non-Uniform Random Variate Generation, chapter II.2 (inversion); exact because a draw that
         falls nearer to a boundary than the table is precise is drawn on, with more bits against a longer table.
     """
+    return sum(_invert(part, random_bits) for part in _parts(mean))
+
+
+@lru_cache(maxsize=64)
+def _parts(mean: Fraction) -> tuple[tuple[int, int], ...]:
+    """Return means that add up to one, each as its numerator and denominator, and none too large for a table."""
     if mean <= 0:
         raise ValueError(f"a Poisson mean is above 0, not {mean}")
     whole, rest = divmod(mean, _LARGEST_AT_ONCE)
-    parts = [Fraction(_LARGEST_AT_ONCE)] * whole + ([rest] if rest else [])
-    return sum(_invert(part, random_bits) for part in parts)
+    return ((_LARGEST_AT_ONCE, 1),) * whole + (((rest.numerator, rest.denominator),) if rest else ())
 
 
-def _invert(mean: Fraction, random_bits: RandomBits) -> int:
+def _invert(mean: tuple[int, int], random_bits: RandomBits) -> int:
     bits, drawn = _FIRST_BITS, random_bits(_FIRST_BITS)
     while True:
         boundaries = _boundaries(mean, bits)
@@ -72,7 +78,7 @@ def _invert(mean: Fraction, random_bits: RandomBits) -> int:
 
 
 @lru_cache(maxsize=64)
-def _boundaries(mean: Fraction, bits: int) -> tuple[int, ...]:
+def _boundaries(mean: tuple[int, int], bits: int) -> tuple[int, ...]:
     """Return for each number `k` the chance of `k` or less, times two to the power of `bits`, to within 2.
 
     With `w[k] = mean**k / k!`, each cut off below, the error of a sum of them is at most their number `K` times the
@@ -81,7 +87,7 @@ def _boundaries(mean: Fraction, bits: int) -> tuple[int, ...]:
     weight, weights = 1 << (bits + _GUARD_BITS), []
     while weight:
         weights.append(weight)
-        weight = weight * mean.numerator // (mean.denominator * len(weights))
+        weight = weight * mean[0] // (mean[1] * len(weights))
     whole, so_far, boundaries = sum(weights), 0, []
     for weight in weights:
         so_far += weight
