@@ -12,10 +12,12 @@ import pytest
 from network_copy import TODAY, copy_of, rounds, tree
 
 from rounds.disclosure.pooled import pooled_keys
+from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.question import Question
 from rounds.records.synthetic import SyntheticNetwork, write_demo_network
 from rounds.site.answer import count_exactly
-from rounds.site.folder import read_site
+from rounds.site.folder import Site, read_site
+from rounds.site.pooled import answer_pooled, publish_keys
 
 ROUND = """id: "2024-12"
 title: People admitted
@@ -140,32 +142,38 @@ def _tells_nothing(folder: Path) -> None:
 @pytest.mark.slow
 def test_sites_answer_in_their_own_time_and_one_never_does(four: Path, tmp_path: Path) -> None:
     folder = copy_of(four, tmp_path / "network")
-    exchange = folder / "exchange"
+    exchange = ExchangeFolder(path=folder / "exchange")
     early = rounds("centre", "ask", folder, "--today", TODAY)
     assert early.returncode == 3
     assert "let hospital-01 publish its keys with `rounds site keys FOLDER --exchange EXCHANGE`" in early.stderr
-    for site in SITES:
-        shown = rounds("site", "keys", folder / "sites" / site, "--exchange", exchange)
-        assert shown.returncode == 0, shown.stderr
-        assert "own key: " in shown.stdout
+    shown = rounds("site", "keys", folder / "sites/hospital-01", "--exchange", exchange.path)
+    assert shown.returncode == 0, shown.stderr
+    assert "own key: " in shown.stdout
+    sites = [read_site(folder / "sites" / name) for name in SITES]
+    for site in sites[1:]:
+        publish_keys(site, exchange)
     assert rounds("centre", "ask", folder, "--today", TODAY).returncode == 0
-    for site in SITES[:3]:
-        assert _answer(folder, site) is True
+    assert _answer(folder, SITES[0]) is True, "by the command line"
+    assert all(_answers(site, exchange, 1) for site in sites[1:3])
     late = rounds("centre", "publish", folder, "--today", TODAY)
     assert late.returncode == 4
     assert "hospital-04 has not answered for the pooled sums yet" in late.stderr
     assert "rounds centre ask --without hospital-04" in late.stderr
     without = rounds("centre", "ask", folder, "--without", "hospital-04", "--today", TODAY)
     assert without.returncode == 0, without.stderr
-    for site in SITES[:3]:
-        assert _answer(folder, site) is True, "asked again it draws again"
-        assert _answer(folder, site) is False, "but for one attempt only once"
+    assert all(_answers(site, exchange, 2) for site in sites[:3]), "asked again it draws again"
+    assert _answer(folder, SITES[0]) is False, "but for one attempt only once"
     published = rounds("--json", "centre", "publish", folder, "--today", TODAY)
     assert published.returncode == 0, published.stderr
     assert json.loads(published.stdout)["rounds"]["2024-12"]["sites_in"] == list(SITES[:3])
     _near(folder, SITES[:3])
     page = "".join(path.read_text() for path in (folder / "outputs/2024-12").glob("*.html"))
     assert "no site&#39;s number" in page or "no site's number" in page
+
+
+def _answers(site: Site, exchange: ExchangeFolder, number: int) -> bool:
+    day = date.fromisoformat(TODAY)
+    return answer_pooled(site, exchange, round_id="2024-12", number=number, today=day, progress=lambda _: None)
 
 
 def _answer(folder: Path, site: str) -> bool:

@@ -16,12 +16,12 @@ from rounds.audit.chain import Action
 from rounds.disclosure.attempt import Participant
 from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.masking import own_masking_key, publish_masking_key, trusted_peer
+from rounds.exchange.masking import fingerprint, own_masking_key, publish_masking_key, trusted_peer
 from rounds.exchange.messages import decode_reply, decode_request
 from rounds.exchange.signing import known_keys, own_key
 from rounds.site.answer import answer
 from rounds.site.folder import Site, read_site
-from rounds.site.pooled import answer_pooled, asked_attempt, publish_keys
+from rounds.site.pooled import answer_pooled, asked_attempt, preview_pooled, publish_keys
 from rounds.storage.audit_log import read_log
 
 SITES = ("site-a", "site-b", "site-c")
@@ -70,6 +70,19 @@ def test_a_share_is_given_once_and_the_same_again(network: _Network) -> None:
     assert network.reply().read_bytes() == first
     assert [entry.event.action for entry in read_log(network.site.audit_path)] == [Action.ANSWERED]
     assert set(known_keys(network.site.folder)) == {"own key", "centre", "site-b", "site-c"}
+
+
+def test_a_preview_says_who_takes_part_and_what_it_costs(network: _Network) -> None:
+    network.ask()
+    before = sorted(network.folder.rglob("*"))
+    said = "\n".join(preview_pooled(network.site, network.exchange, round_id="r1", number=1, today=TODAY))
+    assert "asks site-a, site-b, site-c for the sums of 1 measures" in said
+    assert fingerprint(own_masking_key(network.sites["site-b"].folder).public) in said
+    assert "people-admitted v1: 120 masked numbers would leave" in said
+    # Of noise with variance 9 two thirds are unknown to each of three: two draws of 1/12 + 7/144, see skellam_rho.
+    assert "spend 0.264 zCDP" in said
+    assert "guesses right at most 68 times in 100" in said
+    assert sorted(network.folder.rglob("*")) == before
 
 
 def test_no_count_is_in_the_reply(network: _Network) -> None:

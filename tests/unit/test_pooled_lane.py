@@ -199,6 +199,8 @@ def test_a_missing_site_restarts_the_sum_under_the_next_number(desk: Desk) -> No
     second = ask_attempt(desk, plan, today=TODAY, without=["d"])
     assert (second.number, second.sites) == (2, ("a", "b", "c"))
     assert not desk.exchange.pooled_request_path("r1", 2, "d").exists()
+    assert not desk.exchange.pooled_request_path("r1", 1, "d").exists(), "nobody waits for it any longer"
+    assert desk.exchange.pooled_request_path("r1", 1, "a").exists()
     _answer(desk, of, second, *second.sites)
     replies = receive_attempt(desk, plan, second, today=TODAY)
     assert replies is not None

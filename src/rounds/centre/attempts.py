@@ -66,9 +66,10 @@ def ask_attempt(desk: Desk, plan: Plan, *, today: date, without: Collection[str]
     if attempt is None or (set(without) & set(attempt.sites) and waited_for(desk, plan, attempt)):
         sites = sorted(site.site for site in plan.pooled if site.site not in without)
         peers = [trusted_peer(desk.folder, desk.exchange.path, site=site) for site in sites]
+        before = attempt
         attempt = Attempt(
             round_id=plan.round_id,
-            number=1 if attempt is None else attempt.number + 1,
+            number=1 if before is None else before.number + 1,
             variance=LEAST_VARIANCE,
             participants=tuple(Participant(site=peer.site, key=peer.masking) for peer in peers),
         )
@@ -76,8 +77,15 @@ def ask_attempt(desk: Desk, plan: Plan, *, today: date, without: Collection[str]
             pin_peer(desk.folder, peer)
         content = wire_attempt(attempt).model_dump_json(indent=1).encode() + b"\n"
         write_file(_folder(desk, plan) / str(attempt.number) / "attempt.json", content)
+        if before is not None:
+            _take_back(desk, plan, before)
     _lay_down(desk, plan, attempt, today=today)
     return attempt
+
+
+def received_path(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Path:
+    """Return where the centre keeps a participant's answer to an attempt."""
+    return _folder(desk, plan) / str(attempt.number) / "received" / f"{site}.json"
 
 
 def waited_for(desk: Desk, plan: Plan, attempt: Attempt) -> tuple[str, ...]:
@@ -85,7 +93,7 @@ def waited_for(desk: Desk, plan: Plan, attempt: Attempt) -> tuple[str, ...]:
     return tuple(
         site
         for site in attempt.sites
-        if not _received(desk, plan, attempt, site).exists()
+        if not received_path(desk, plan, attempt, site).exists()
         and not desk.exchange.pooled_reply_path(plan.round_id, attempt.number, site).exists()
     )
 
@@ -99,7 +107,7 @@ def receive_attempt(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) ->
     replies, events = [], []
     for site in attempt.sites:
         arrived = desk.exchange.pooled_reply_path(plan.round_id, attempt.number, site)
-        kept = _received(desk, plan, attempt, site)
+        kept = received_path(desk, plan, attempt, site)
         found = arrived if arrived.exists() else kept
         if not found.exists():
             continue
@@ -121,7 +129,7 @@ def receive_attempt(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) ->
         replies.append((content, reply))
         events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=reply.digest, day=today))
     for content, reply in replies:
-        kept = _received(desk, plan, attempt, reply.site)
+        kept = received_path(desk, plan, attempt, reply.site)
         if not kept.exists():
             write_file(kept, content)
     record(desk.audit_path, *events)
@@ -179,7 +187,7 @@ def complete_attempt(
         waiting = [site for site in plan.pooled if attempt and site.site in waited_for(desk, plan, attempt)]
         if not waiting:
             return failures
-        progress.step("Counting once more for the pooled sums", len(waiting))
+        progress.step("Counting for the pooled sums", len(waiting))
         more = answer_sites(plan, waiting, exchange=desk.exchange.path, today=today, done=lambda _: progress.advance())
         failures += more
         if not more or not restart:
@@ -205,7 +213,7 @@ def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
         if site.site not in attempt.sites:
             continue
         kept = _asked_path(desk, plan, attempt, site.site)
-        waiting = not _received(desk, plan, attempt, site.site).exists()
+        waiting = not received_path(desk, plan, attempt, site.site).exists()
         if not kept.exists() or (waiting and today > _asked(desk, plan, attempt, site.site).expires):
             request = encode_request(
                 round_id=plan.round_id,
@@ -222,6 +230,12 @@ def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
     for site_id in attempt.sites:
         path = desk.exchange.pooled_request_path(plan.round_id, attempt.number, site_id)
         desk.exchange.put(path, _asked_path(desk, plan, attempt, site_id).read_bytes())
+
+
+def _take_back(desk: Desk, plan: Plan, attempt: Attempt) -> None:
+    """Remove the requests that nobody waits for any longer: an answer would cost a draw and be of no use."""
+    for site in waited_for(desk, plan, attempt):
+        desk.exchange.pooled_request_path(plan.round_id, attempt.number, site).unlink(missing_ok=True)
 
 
 def _check(reply: Reply, plan: Plan, *, source: str) -> None:
@@ -245,10 +259,6 @@ def _folder(desk: Desk, plan: Plan) -> Path:
 
 def _asked_path(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Path:
     return _folder(desk, plan) / str(attempt.number) / "asked" / f"{site}.json"
-
-
-def _received(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Path:
-    return _folder(desk, plan) / str(attempt.number) / "received" / f"{site}.json"
 
 
 def _asked(desk: Desk, plan: Plan, attempt: Attempt, site: str) -> Request:

@@ -67,12 +67,17 @@ def preview(
     from rounds.exchange.folder import ExchangeFolder
     from rounds.site.answer import preview as preview_answer
     from rounds.site.folder import read_site
+    from rounds.site.pooled import asked_attempt, preview_pooled
 
     terminal = terminal_of(context)
     site = read_site(folder)
-    shown = preview_answer(
-        site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today), progress=terminal.say
-    )
+    folders, day = ExchangeFolder(path=exchange), day_of(today)
+    attempt = asked_attempt(site, folders, round_id=round_id)
+    shown: tuple[str, ...] = ()
+    if attempt is None or folders.request_path(round_id, site.id).exists():
+        shown = preview_answer(site, folders, round_id=round_id, today=day, progress=terminal.say)
+    if attempt is not None:
+        shown += preview_pooled(site, folders, round_id=round_id, number=attempt, today=day)
     terminal.result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
 
 

@@ -5,6 +5,7 @@ never one that is older than one it has answered. The centre can neither read a 
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import date
 from math import sqrt
 from pathlib import Path
@@ -17,6 +18,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import (
     MaskingKey,
     Peer,
+    fingerprint,
     mask_streams,
     own_masking_key,
     pin_peer,
@@ -103,20 +105,64 @@ def answer_pooled(
         return counted
 
 
-def spend(site: Site, spent: tuple[Charge, ...], *, progress: Progress) -> None:
+def preview_pooled(site: Site, exchange: ExchangeFolder, *, round_id: str, number: int, today: date) -> tuple[str, ...]:
+    """Return in plain words what would become known if the site answered an attempt. Writes nothing, counts nothing.
+
+    Args:
+        site: who would answer.
+        exchange: where the request lies.
+        round_id: the round.
+        number: of the attempt.
+        today: to tell an expired request.
+
+    Raises:
+        RoundsError: naming why the site could not answer.
+    """
+    key = trusted_key(site.folder, exchange.path, party=CENTRE)
+    request, attempt = _read_request(site, exchange, round_id=round_id, number=number, today=today, key=key)
+    question = request.question
+    measures = own_measures(site, question)
+    spans = [measure.periods(first=question.first, last=question.last) for measure in measures]
+    spent = [
+        one
+        for measure, span in zip(measures, spans, strict=True)
+        for one in charges(measure, periods=span, attempt=attempt)
+    ]
+    return (
+        f"Round {round_id}, pooled attempt {number}, asks {', '.join(attempt.sites)} for the sums of "
+        f"{len(measures)} measures. The centre would know the sums, each with noise of variance {attempt.variance} "
+        "times the square of what one person adds at most, and no site's own numbers.",
+        *(f"  {one.site}: masking key {fingerprint(one.key)}" for one in attempt.participants),
+        *(
+            f"{measure.ref}: {len(QUANTITIES) * pooled_keys(measure, span).height} masked numbers would leave. Nobody "
+            "can read them without those of all other participants."
+            for measure, span in zip(measures, spans, strict=True)
+        ),
+        *_spending(spent),
+    )
+
+
+def spend(site: Site, spent: Sequence[Charge], *, progress: Progress) -> None:
     """Tell the site's people what an attempt costs, before anything is drawn. Here the yearly budget is charged.
 
     A refusal for want of budget belongs here: it must not depend on the data, and nothing has been drawn yet.
     """
+    for line in _spending(spent):
+        progress(f"{site.id}: {line}")
+
+
+def _spending(spent: Sequence[Charge]) -> tuple[str, ...]:
+    lines = []
     for measure in dict.fromkeys(charge.measure for charge in spent):
         dearest = max(charge.rho for charge in spent if charge.measure == measure)
         # Pinsker's inequality: the chance to tell apart is at most the root of half the divergence.
         guess = 50 * (1 + min(1.0, sqrt(dearest / 2)))
-        progress(
-            f"{site.id}: {measure}: each period's pooled sums spend {dearest:.3f} zCDP: somebody who knows "
-            "everything of all others, and wants to know whether one person is counted, guesses right at most "
-            f"{guess:.0f} times in 100, and 50 by chance"
+        lines.append(
+            f"{measure}: each period's pooled sums spend {dearest:.3f} zCDP: somebody who knows everything of all "
+            f"others, and wants to know whether one person is counted, guesses right at most {guess:.0f} times in 100, "
+            "and 50 by chance"
         )
+    return tuple(lines)
 
 
 def _read_request(
