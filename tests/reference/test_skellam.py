@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,17 @@ def test_more_noise_and_less_of_a_person_tell_less() -> None:
         assert skellam_rho(variance=variance, most=most + 1) > skellam_rho(variance=variance, most=most)
         # Noise made for the most of a person hides at least as well as noise for 1 does.
         assert skellam_rho(variance=variance * most**2, most=most) <= skellam_rho(variance=variance, most=1) + 1e-12
+
+
+def test_the_table_that_guardians_read_is_right() -> None:
+    """Each row of docs/statistics/pooled.md follows from the variance that hides: two draws, and Pinsker's bound."""
+    text = (Path(__file__).resolve().parents[2] / "docs/statistics/pooled.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ") and line.count("|") == 6]
+    told = [[cell.strip() for cell in row] for row in rows if row[2].strip()[0].isdigit()]
+    assert len(told) == 6
+    for sites, _, hides, spent, guesses in told:
+        rho = 2 * skellam_rho(variance=Fraction(hides), most=1)
+        assert spent == f"{rho:.3f}"
+        assert int(guesses) == round(50 * (1 + min(1.0, math.sqrt(rho / 2))))
+        known = round((9 - float(hides)) / 9 * int(sites)) if sites.isdigit() else 0
+        assert float(hides) == pytest.approx(9 * (1 - known / int(sites)) if sites.isdigit() else 9)
