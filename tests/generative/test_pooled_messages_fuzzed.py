@@ -8,7 +8,7 @@ import base64
 import copy
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -134,9 +134,8 @@ FUZZED: dict[str, tuple[st.SearchStrategy[bytes], Callable[[bytes], None]]] = {
 }
 
 
-def _fuzz(examples: int) -> dict[str, int]:
-    """Return how many inputs of each kind were tried."""
-    tried = {}
+def _fuzz(examples: int) -> Iterator[tuple[str, int]]:
+    """Yield each kind of input with how many were tried."""
     for name, (inputs, check) in FUZZED.items():
         seen: list[int] = []
 
@@ -145,12 +144,11 @@ def _fuzz(examples: int) -> dict[str, int]:
             check(content)  # noqa: B023
 
         settings(max_examples=examples, deadline=None)(given(inputs)(run))()
-        tried[name] = len(seen)
-    return tried
+        yield name, len(seen)
 
 
 def test_whatever_is_in_a_message_it_is_read_or_refused() -> None:
-    assert all(number >= 20 for number in _fuzz(60).values())
+    assert all(number >= 20 for _, number in _fuzz(60))
 
 
 def test_what_is_fuzzed_is_good_to_begin_with() -> None:
@@ -159,4 +157,5 @@ def test_what_is_fuzzed_is_good_to_begin_with() -> None:
 
 
 if __name__ == "__main__":
-    print(_fuzz(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))  # noqa: T201
+    for kind, number in _fuzz(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000):
+        print(f"{kind}: {number} inputs tried", flush=True)  # noqa: T201
