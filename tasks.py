@@ -130,6 +130,7 @@ BENCHMARKS = {
     "synthetic": False,
     "demo_truth": False,
     "impact_coverage": False,
+    "pooled_rates": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them."""
 
