@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rounds.audit.chain import Action, Event
-from rounds.centre.plan import Plan
+from rounds.centre.plan import Plan, SitePlan
 from rounds.centre.post import ANSWER_WITHIN_DAYS, Desk
 from rounds.centre.processes import SiteFailure, answer_sites, publish_keys
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE, Attempt, Participant
@@ -21,7 +21,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
 from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
 from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
-from rounds.exchange.signing import own_key, publish_key, trusted_key
+from rounds.exchange.signing import SigningKey, own_key, publish_key, trusted_key
 from rounds.storage.atomic import write_file
 from rounds.storage.audit_log import record
 from rounds.storage.progress import Progress
@@ -215,21 +215,24 @@ def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
         kept = _asked_path(desk, plan, attempt, site.site)
         waiting = not received_path(desk, plan, attempt, site.site).exists()
         if not kept.exists() or (waiting and today > _asked(desk, plan, attempt, site.site).expires):
-            request = encode_request(
-                round_id=plan.round_id,
-                site=site.site,
-                question=site.question,
-                valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
-                key=key,
-                pooled=attempt,
-            )
-            write_file(kept, request)
+            write_file(kept, _request(plan, attempt, site, today=today, key=key))
         digest = _asked(desk, plan, attempt, site.site).digest
         events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
     record(desk.audit_path, *events)
     for site_id in attempt.sites:
         path = desk.exchange.pooled_request_path(plan.round_id, attempt.number, site_id)
         desk.exchange.put(path, _asked_path(desk, plan, attempt, site_id).read_bytes())
+
+
+def _request(plan: Plan, attempt: Attempt, site: SitePlan, *, today: date, key: SigningKey) -> bytes:
+    return encode_request(
+        round_id=plan.round_id,
+        site=site.site,
+        question=site.question,
+        valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
+        key=key,
+        pooled=attempt,
+    )
 
 
 def _take_back(desk: Desk, plan: Plan, attempt: Attempt) -> None:

@@ -6,6 +6,7 @@ never one that is older than one it has answered. The centre can neither read a 
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from math import sqrt
 from pathlib import Path
@@ -26,7 +27,11 @@ from rounds.exchange.masking import (
     trusted_peer,
 )
 from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.measures.counts import Count
+from rounds.measures.definitions import Measure
+from rounds.measures.periods import Period
 from rounds.site.answer import WAIT_FOR_AN_EARLIER_ANSWER_SECONDS, Progress, count_exactly, own_measures
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import Answer, read_answer, write_answer
@@ -91,13 +96,13 @@ def answer_pooled(
             own = own_masking_key(site.folder)
             peers = _trusted_peers(site, exchange, attempt, own)
             log_imported(site, served_generation(site), today=today)
-            stored = Answer(
-                request_digest=request.digest,
-                reply=_reply(site, request, attempt, own, today=today, progress=progress),
-            )
+            asked = _asked(site, request.question, attempt)
+            spend(site, asked.spent, progress=progress)
+            counts = count_exactly(site, request.question, progress=progress)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             for peer in peers:
                 pin_peer(site.folder, peer)
+            stored = _share_once(site, request, attempt, asked, counts, key=own, today=today)
             write_answer(path, stored)
         event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
         record(site.audit_path, event)
@@ -120,25 +125,18 @@ def preview_pooled(site: Site, exchange: ExchangeFolder, *, round_id: str, numbe
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request, attempt = _read_request(site, exchange, round_id=round_id, number=number, today=today, key=key)
-    question = request.question
-    measures = own_measures(site, question)
-    spans = [measure.periods(first=question.first, last=question.last) for measure in measures]
-    spent = [
-        one
-        for measure, span in zip(measures, spans, strict=True)
-        for one in charges(measure, periods=span, attempt=attempt)
-    ]
+    asked = _asked(site, request.question, attempt)
     return (
         f"Round {round_id}, pooled attempt {number}, asks {', '.join(attempt.sites)} for the sums of "
-        f"{len(measures)} measures. The centre would know the sums, each with noise of variance {attempt.variance} "
-        "times the square of what one person adds at most, and no site's own numbers.",
+        f"{len(asked.measures)} measures. The centre would know the sums, each with noise of variance "
+        f"{attempt.variance} times the square of what one person adds at most, and no site's own numbers.",
         *(f"  {one.site}: masking key {fingerprint(one.key)}" for one in attempt.participants),
         *(
             f"{measure.ref}: {len(QUANTITIES) * pooled_keys(measure, span).height} masked numbers would leave. Nobody "
             "can read them without those of all other participants."
-            for measure, span in zip(measures, spans, strict=True)
+            for measure, span in asked.measures
         ),
-        *_spending(spent),
+        *_spending(asked.spent),
     )
 
 
@@ -219,16 +217,33 @@ def _trusted_peers(site: Site, exchange: ExchangeFolder, attempt: Attempt, own: 
     return tuple(peers)
 
 
-def _reply(
-    site: Site, request: Request, attempt: Attempt, own: MaskingKey, *, today: date, progress: Progress
-) -> bytes:
-    question = request.question
-    asked = [
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What an attempt asks of a site, and what it costs whatever the counts are."""
+
+    measures: tuple[tuple[Measure, tuple[Period, ...]], ...]
+    spent: tuple[Charge, ...]
+
+
+def _asked(site: Site, question: Question, attempt: Attempt) -> _Asked:
+    measures = tuple(
         (measure, measure.periods(first=question.first, last=question.last)) for measure in own_measures(site, question)
-    ]
-    spent = tuple(one for measure, periods in asked for one in charges(measure, periods=periods, attempt=attempt))
-    spend(site, spent, progress=progress)
-    counts = count_exactly(site, question, progress=progress)
+    )
+    spent = tuple(one for measure, span in measures for one in charges(measure, periods=span, attempt=attempt))
+    return _Asked(measures=measures, spent=spent)
+
+
+def _share_once(
+    site: Site,
+    request: Request,
+    attempt: Attempt,
+    asked: _Asked,
+    counts: tuple[Count, ...],
+    *,
+    key: MaskingKey,
+    today: date,
+) -> Answer:
+    """Draw the noise and return the reply. What is drawn, charged, kept and logged belongs in one transaction."""
     shares = [
         pool_share(
             count,
@@ -239,13 +254,14 @@ def _reply(
             streams=mask_streams(
                 attempt,
                 site=site.id,
-                key=own,
+                key=key,
                 measure=measure.ref,
-                question=question,
+                question=request.question,
                 length=NUMBER_BYTES * len(QUANTITIES) * pooled_keys(measure, periods).height,
             ),
             random_bits=secrets.randbits,
         )
-        for (measure, periods), count in zip(asked, counts, strict=True)
+        for (measure, periods), count in zip(asked.measures, counts, strict=True)
     ]
-    return encode_reply(request, (), shares=shares, today=today, key=own_key(site.folder))
+    reply = encode_reply(request, (), shares=shares, today=today, key=own_key(site.folder))
+    return Answer(request_digest=request.digest, reply=reply)
