@@ -131,6 +131,7 @@ BENCHMARKS = {
     "demo_truth": False,
     "impact_coverage": False,
     "pooled_rates": False,
+    "pooled_bounds": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them."""
 

@@ -18,7 +18,7 @@ import polars as pl
 from rounds.centre.learn import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.programmes import PLACEBO_LEAD_PERIODS, impact_panel
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect
@@ -64,7 +64,9 @@ def pooled(arrests: Arrests, *, policy: Policy = Policy.HES) -> PooledMeasure:
     ]
     cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
     released = release(
-        Count(measure=MEASURE.ref, strata=(), cells=cells), policy=policy, already_public=policy is Policy.OPEN
+        Count(measure=MEASURE.ref, strata=(), cells=cells),
+        terms=Terms(rule=policy),
+        already_public=policy is Policy.OPEN,
     )
     return PooledMeasure(
         measure=MEASURE,

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from rounds.disclosure.policy import Policy, apply_policy
+from rounds.disclosure.policy import Policy, Terms
+from rounds.disclosure.rules import apply_terms
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, Matrix, NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
@@ -93,7 +94,7 @@ def draw(
 def disclosed(panel: Panel) -> pl.DataFrame:
     """Return state, value, lower and upper of each count under the HES policy, in row order."""
     counts = panel.lower.ravel().astype(np.int64)
-    rule = apply_policy(Policy.HES, CountKind.PROPORTION)
+    rule = apply_terms(Terms(rule=Policy.HES), CountKind.PROPORTION)
     assert rule is not None
     released = pl.DataFrame({"numerator": counts, "denominator": counts}).select(rule)
     return released.select(pl.col("^numerator_.*$").name.replace("numerator", "n"))

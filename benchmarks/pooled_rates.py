@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from rounds.audit.heads import Head, SignedHead, Standing
+from rounds.audit.merkle import EMPTY_ROOT
 from rounds.centre.pooled_lane import pooled_sums
 from rounds.disclosure.attempt import LEAST_VARIANCE, Attempt, Participant
 from rounds.disclosure.pooled import NUMBER_BYTES, QUANTITIES, pool_share, pooled_keys
@@ -97,7 +99,16 @@ def secure_rates(arrests: Arrests, measure: Measure, *, seed: int) -> Numbers:
             random_bits=chance.getrandbits,
         )
         received = (ReceivedShare(measure=measure.ref, numbers=share.numbers),)
-        replies[name] = Reply(round_id="benchmark", site=name, answers="", tables=(), digest="", shares=received)
+        head = SignedHead(head=Head(log=name, size=0, root=EMPTY_ROOT), signature=b"")
+        replies[name] = Reply(
+            round_id="benchmark",
+            site=name,
+            answers="",
+            tables=(),
+            log=Standing(own=head, earlier=(), held=None),
+            digest="",
+            shares=received,
+        )
     (sums,) = pooled_sums(attempt, [replies[name] for name in attempt.sites], [measure], [periods])
     return (sums.cells["numerator"] / sums.cells["denominator"]).to_numpy()
 

@@ -1,5 +1,5 @@
-"""Writes the parts of docs/ that are made from the code: the commands, the measures, their language and
-the README's pictures.
+"""Writes the parts of docs/ that are made from the code: the commands, the measures, their language, who
+approves what and the README's pictures.
 
 `python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo
 and photographs its pages with Chromium.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import typer.main
+from approval_page import approval_page
 from language_pages import measure_language_page, measure_schema
 
 from rounds.cli.app import app
@@ -106,6 +107,7 @@ def _yes(flag: bool) -> str:
 
 PAGES = {
     "commands.md": commands_page,
+    "approval.md": approval_page,
     "measures.md": measures_page,
     "measure-language.md": measure_language_page,
     "schemas/measure.json": measure_schema,

@@ -1,29 +1,38 @@
 """Sites that pool their counts, in memory and on disk, for tests of the pooled lane."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from log_stamps import logging_stamp
 from small_site import drug_event, people_measure, write_site
 
+from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.disclosure.attempt import Attempt, Participant
 from rounds.disclosure.pooled import NUMBER_BYTES, PooledShare, pool_share, pooled_keys
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import MaskingKey, mask_streams, trusted_peer
-from rounds.exchange.messages import encode_request
+from rounds.exchange.messages import CENTRE, Stamp, encode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import own_key, publish_key
+from rounds.exchange.signing import own_key, pinned_key, publish_key
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period
 from rounds.measures.strata import Stratum
 from rounds.site.folder import Site, read_site
-from rounds.site.pooled import publish_keys
+from rounds.site.pooled import answer_pooled, publish_keys
+from rounds.storage.audit_log import LEDGER
+from rounds.storage.release_store import RELEASE_SCHEMA, answered_attempts
+from rounds.storage.sqlite_file import reading
 
+SITES = ("site-a", "site-b", "site-c")
 FIRST, LAST, TODAY, EXPIRES = date(2020, 1, 1), date(2023, 12, 31), date(2024, 7, 1), date(2024, 9, 29)
 
 
@@ -103,6 +112,12 @@ def admitted(site: Site) -> Measure:
     return site.library.measure("people-admitted", 1)
 
 
+def answered(site: Site) -> tuple[int, ...]:
+    """Return which attempts of round r1 a site has answered."""
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        return answered_attempts(connection, "r1")
+
+
 def ask(
     folder: Path,
     exchange: ExchangeFolder,
@@ -113,6 +128,7 @@ def ask(
     variance: int = 9,
     change: Attempt | None = None,
     last: date = LAST,
+    epoch: int = 1,
 ) -> Attempt:
     """Lay an attempt's requests down as the centre would."""
     centre = own_key(folder / "centre")
@@ -131,9 +147,51 @@ def ask(
             as_of=date(2024, 6, 30),
             measures=(admitted(site).ref,),
             members=tuple(f"ZZ{place}" for place in range(1, len(sites) + 1)),
+            epoch=epoch,
         )
         content = encode_request(
-            round_id="r1", site=site.id, question=wanted, valid=(TODAY, EXPIRES), key=centre, pooled=asked
+            round_id="r1",
+            site=site.id,
+            question=wanted,
+            valid=(TODAY, EXPIRES),
+            key=centre,
+            stamp=_stamp(folder, site),
+            pooled=asked,
         )
         exchange.put(exchange.pooled_request_path("r1", number, site.id), content)
     return asked
+
+
+def _stamp(folder: Path, site: Site) -> Stamp:
+    """Let the centre log a request to a site."""
+    key = own_key(folder / "centre")
+
+    def stamp(digest: str) -> Standing:
+        told = Event(action=Action.ASKED, round_id="r1", party=site.id, digest=digest, day=TODAY)
+        known = pinned_key(folder / "centre", party=site.id)
+        path = folder / "centre" / LEDGER
+        return logging_stamp(path, own=CENTRE, reader=site.id, key=key, reader_key=known, told=told)(digest)
+
+    return stamp
+
+
+class PooledNetwork:
+    """Three sites and a centre in a folder; what is done is done as `site`."""
+
+    def __init__(self, folder: Path, sites: dict[str, Site]) -> None:
+        self.folder, self.exchange = folder, ExchangeFolder(path=folder / "exchange")
+        self.sites = {name: replace(site, folder=folder / "sites" / name) for name, site in sites.items()}
+        self.site = self.sites["site-a"]
+
+    def ask(self, **how: Any) -> None:
+        ask(self.folder, self.exchange, self.sites, **how)
+
+    def answer(self, *, number: int = 1, today: date = TODAY, told: Callable[[str], None] = lambda _: None) -> bool:
+        return answer_pooled(self.site, self.exchange, round_id="r1", number=number, today=today, progress=told)
+
+    def reply(self, number: int = 1) -> Path:
+        return self.exchange.pooled_reply_path("r1", number, "site-a")
+
+    @property
+    def nothing_left(self) -> bool:
+        return not list(self.folder.rglob("replies/*")) and not answered(self.site)

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     CHECK_FAILED = 3
     PARTIAL = 4
     DISCLOSURE_REFUSAL = 5
+    WAITS_FOR_APPROVAL = 6
 
 
 class RoundsError(Exception):
@@ -61,9 +62,27 @@ class DisclosureRefusal(RoundsError):
     exit_code = ExitCode.DISCLOSURE_REFUSAL
 
 
+class NotPermitted(RoundsError):
+    """Somebody may not do this, or it may not happen to this request now. Nothing was changed."""
+
+    exit_code = ExitCode.DISCLOSURE_REFUSAL
+
+
+class WaitsForApproval(RoundsError):
+    """Nothing is wrong: people must look at a reply before it leaves."""
+
+    exit_code = ExitCode.WAITS_FOR_APPROVAL
+
+
 class SitesFailed(RoundsError):
     """Some sites cannot answer. Carries the gravest exit code that a site gave."""
 
     def __init__(self, message: str, *, exit_code: ExitCode) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class AuditError(RoundsError):
+    """An audit log, or what another party says of its log, was cut, changed or restored from an old copy."""
+
+    exit_code = ExitCode.CHECK_FAILED

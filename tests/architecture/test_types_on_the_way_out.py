@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rounds.disclosure.bounded import bounded_schema
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import DisclosureRefusal
 from rounds.measures.counts import Count, count_schema
@@ -20,13 +20,13 @@ REF = MeasureRef(id="m", version=1, digest="0" * 64)
 
 LEAKS = {
     "a count in a reply": (
-        "def leak(request: Request, count: Count, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, [count], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, [count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "Count"; expected "Released"',
     ),
     "a frame in a reply": (
-        "def leak(request: Request, frame: pl.DataFrame, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, frame: pl.DataFrame, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "DataFrame"; expected "Released"',
     ),
     "a release without its seal": (
@@ -35,8 +35,8 @@ LEAKS = {
         'Missing named argument "seal"',
     ),
     "a count among the shares": (
-        "def leak(request: Request, count: Count, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, (), shares=[count], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, (), shares=[count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
         'incompatible type "Count"; expected "PooledShare"',
     ),
     "a share without its seal": (
@@ -47,10 +47,10 @@ LEAKS = {
 IMPORTS = """
 from datetime import date
 import polars as pl
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
-from rounds.exchange.messages import Request, encode_reply
+from rounds.exchange.messages import Request, Stamp, encode_reply
 from rounds.exchange.signing import SigningKey
 from rounds.measures.counts import Count
 from rounds.measures.definitions import MeasureRef
@@ -81,7 +81,7 @@ def test_nobody_else_can_make_a_release() -> None:
 
 def test_records_are_never_open() -> None:
     with pytest.raises(DisclosureRefusal, match="already public"):
-        release(_count(), policy=Policy.OPEN, already_public=False)
+        release(_count(), terms=Terms(rule=Policy.OPEN), already_public=False)
 
 
 def test_a_count_does_not_show_its_numbers() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,29 +140,84 @@ def test_a_lost_exchange_folder_is_filled_again_without_counting(finished: Path,
 
 
 @pytest.mark.slow
-def test_a_site_can_join_long_after_its_request_expired(finished: Path, tmp_path: Path) -> None:
-    folder = copy_of(finished, tmp_path / "network")
-    for place in ("exchange/2024-12/replies", "centre/rounds/2024-12/received"):
-        (folder / place / "hospital-02.json").unlink()
-    shutil.rmtree(folder / "sites/hospital-02/ledger")
-    (folder / "sites/hospital-02/audit.jsonl").unlink()
+def test_a_site_can_join_long_after_its_request_expired(network: Path, tmp_path: Path) -> None:
+    folder = copy_of(network, tmp_path / "network")
+    records = folder / "sites/hospital-02/records"
+    records.rename(records.with_name("not-yet"))
+    assert rounds("run", folder, "--today", TODAY, "--partial").returncode == 4
+    records.with_name("not-yet").rename(records)
     late = rounds("run", folder, "--today", "2026-02-01")
     assert late.returncode == 0, late.stderr
     assert rounds("audit", folder).returncode == 0
 
 
+def test_a_site_that_forgot_what_it_answered_counts_nothing(finished: Path, tmp_path: Path) -> None:
+    """Restored from before its answer, it is told by its own reply, and by the head that the centre sends back."""
+    folder = copy_of(finished, tmp_path / "network")
+    site = folder / "sites/hospital-02"
+    shutil.rmtree(site / "ledger")
+    (site / "ledger.db").unlink()
+    answer = ("site", "answer", site, "--exchange", folder / "exchange", "--round", "2024-12", "--today", TODAY)
+    refused = rounds(*answer)
+    assert refused.returncode == 3
+    assert "hospital-02.json holds a signed head of 2: it was cut or restored from an old backup" in refused.stderr
+    shutil.rmtree(folder / "exchange/2024-12/replies")
+    shutil.rmtree(folder / "centre/rounds/2024-12/asked")
+    asked = rounds("centre", "ask", folder, "--today", TODAY)
+    assert asked.returncode == 0, asked.stderr
+    refused = rounds(*answer)
+    assert refused.returncode == 3
+    assert "the log of hospital-02 has 0 entries, but centre holds a signed head of 2" in refused.stderr
+    assert not (site / "ledger").exists()
+    assert not (folder / "exchange/2024-12/replies").exists()
+
+
 def test_a_log_that_was_deleted_or_cut_is_noticed(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path / "network")
-    path = folder / "centre/audit.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    path = folder / "centre/ledger.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM log_entries WHERE sequence > 2")
+    connection.close()
     cut = rounds("audit", folder)
-    assert cut.returncode == 1
-    assert "things happened that the log does not tell" in cut.stderr
-    (folder / "sites/hospital-01/audit.jsonl").unlink()
-    path.write_bytes((finished / "centre/audit.jsonl").read_bytes())
+    assert cut.returncode == 3
+    assert "entry 3: the log's tree does not fit its entries from here" in cut.stderr
+    (folder / "sites/hospital-01/ledger.db").unlink()
+    shutil.copy(finished / "centre/ledger.db", path)
     gone = rounds("audit", folder)
-    assert gone.returncode == 1
-    assert "hospital-01" in gone.stderr
+    assert gone.returncode == 3
+    assert "the log of hospital-01 has 0 entries, but" in gone.stderr
+    alone = rounds("audit", "verify", folder / "sites/hospital-01")
+    assert alone.returncode == 3
+    assert "ledger.db does not tell what" in alone.stderr
+
+
+def test_a_reply_that_was_kept_and_then_changed_is_noticed(finished: Path, tmp_path: Path) -> None:
+    folder = copy_of(finished, tmp_path / "network")
+    kept = folder / "centre/rounds/2024-12/received/hospital-02.json"
+    kept.write_bytes(kept.read_bytes().replace(b'"issued": "2025', b'"issued": "2024'))
+    changed = rounds("audit", folder / "centre")
+    assert changed.returncode == 3
+    assert "does not tell what" in changed.stderr
+    assert "received hospital-02, round 2024-12" in changed.stderr
+
+
+def test_one_entry_is_proved_to_another_party(finished: Path, tmp_path: Path) -> None:
+    site, key = finished / "sites/hospital-01", finished / "exchange/keys/hospital-01.pub"
+    assert rounds("audit", "prove", site, "--entry", "2", "--to", tmp_path / "proof.json").returncode == 0
+    proved = rounds("audit", "check-proof", tmp_path / "proof.json", "--key", key)
+    assert proved.returncode == 0, proved.stderr
+    assert "2. 2025-05-01 released centre, round 2024-12" in proved.stdout
+    forged = rounds("audit", "check-proof", tmp_path / "proof.json", "--key", finished / "exchange/keys/centre.pub")
+    assert forged.returncode == 3
+    assert "is not signed with the key" in forged.stderr
+    exported = rounds("audit", "export", finished / "centre")
+    (tmp_path / "log.jsonl").write_text(exported.stdout)
+    key = finished / "exchange/keys/centre.pub"
+    verified = rounds("--json", "audit", "verify", tmp_path / "log.jsonl", "--key", key)
+    assert json.loads(verified.stdout) == {"entries": {"centre": 8}, "ok": True}
+    nowhere = rounds("audit", tmp_path)
+    assert nowhere.returncode == 3
+    assert "neither a network's folder, nor a centre's, nor a site's" in nowhere.stderr
 
 
 def test_both_sides_show_the_same_fingerprints(finished: Path) -> None:

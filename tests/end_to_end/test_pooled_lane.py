@@ -15,9 +15,12 @@ from rounds.disclosure.pooled import pooled_keys
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.question import Question
 from rounds.records.synthetic import SyntheticNetwork, write_demo_network
-from rounds.site.answer import count_exactly
+from rounds.site.answer import count as counted_at
 from rounds.site.folder import Site, read_site
 from rounds.site.pooled import answer_pooled, publish_keys
+from rounds.storage.audit_log import LEDGER
+from rounds.storage.release_store import RELEASE_SCHEMA, answered_attempts
+from rounds.storage.sqlite_file import reading
 
 ROUND = """id: "2024-12"
 title: People admitted
@@ -76,7 +79,7 @@ def _truth(folder: Path, sites: tuple[str, ...]) -> list[tuple[int, int]]:
             measures=(measure.ref,),
             members=tuple(f"ZZ{number}" for number in range(1, 5)),
         )
-        (count,) = count_exactly(site, question, progress=lambda _: None)
+        ((count, _),) = counted_at(site, question, progress=lambda _: None)
         frames.append(count.cells)
         assert (
             count.cells.height == pooled_keys(measure, measure.periods(first=question.first, last=question.last)).height
@@ -103,7 +106,7 @@ def test_a_site_that_is_killed_restarts_the_sum_without_it(four: Path, tmp_path:
     (tmp_path / "sitecustomize.py").write_text(KILLED)
     killing = {
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-        "KILLED_AT": "sites/hospital-03/ledger/pooled",
+        "KILLED_AT": "sites/hospital-03/trust/hospital-01.mask",
     }
     failed = rounds("run", folder, "--today", TODAY, **killing)
     assert failed.returncode != 0
@@ -118,15 +121,19 @@ def test_a_site_that_is_killed_restarts_the_sum_without_it(four: Path, tmp_path:
     assert said["provenance"]["sites_out"] == ["hospital-03"]
     _near(folder, others)
     for site in others:
-        ledger = folder / "sites" / site / "ledger/pooled/2024-12"
-        assert sorted(one.name for one in ledger.iterdir()) == ["1.json", "2.json"], "another draw, and both are kept"
-    assert not (folder / "sites/hospital-03/ledger/pooled/2024-12/1.json").exists()
+        assert _answered(folder, site) == (1, 2), "another draw, and both are kept"
+    assert _answered(folder, "hospital-03") == ()
     _tells_nothing(folder)
     back = rounds("--json", "run", folder, "--today", TODAY)
     assert back.returncode == 0, back.stderr
     assert _said(folder) == said, "what is complete is not drawn again"
     assert not (folder / "exchange/2024-12/pooled/3").exists()
     assert rounds("audit", folder).returncode == 0
+
+
+def _answered(folder: Path, site: str) -> tuple[int, ...]:
+    with reading(folder / "sites" / site / LEDGER, schema=RELEASE_SCHEMA) as connection:
+        return answered_attempts(connection, "2024-12")
 
 
 def _tells_nothing(folder: Path) -> None:

@@ -46,7 +46,7 @@ def test_import_twice_and_refuse(site: Path) -> None:
     assert refused.returncode == 3
     assert "an unknown gender concept: row 1" in refused.stderr
     assert (site / "records" / "CURRENT").read_text(encoding="utf-8") == "generation-0001\n"
-    (told,) = read_log(site / "audit.jsonl")
+    (told,) = read_log(site / "ledger.db")
     assert (told.event.action, told.event.round_id, told.event.party) == ("imported", "generation-0001", "site-a")
 
 
@@ -55,12 +55,12 @@ def test_every_import_is_logged_even_where_it_was_killed_before(site: Path) -> N
     for _ in range(2):
         done = _rounds("site", "import", site, "--omop", site / "export", "--today", "2024-01-31")
         assert done.returncode == 0, done.stderr
-    whole = read_log(site / "audit.jsonl")
+    whole = read_log(site / "ledger.db")
     assert [entry.event.round_id for entry in whole] == ["generation-0001", "generation-0002"]
-    (site / "audit.jsonl").unlink()
+    (site / "ledger.db").unlink()
     done = _rounds("site", "import", site, "--omop", site / "export", "--today", "2024-02-01")
     assert done.returncode == 0, done.stderr
-    again = read_log(site / "audit.jsonl")
+    again = read_log(site / "ledger.db")
     assert [entry.event.round_id for entry in again] == ["generation-0002", "generation-0003"]
     assert again[0].event.digest == whole[1].event.digest
 

@@ -78,7 +78,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...]]] = {
     "a truncated Parquet file": (_break_table, 3, ("hospital-02", "visit_occurrence.parquet")),
     "a typo in site.yaml": (_typo, 3, ("site.yaml line 3 column 1", "`polcy`", "did you mean `policy`?")),
     "a policy too weak for records": (_weaken, 5, ("site.yaml", "policy `open` is only for published data")),
-    "an unknown policy": (_unknown_policy, 3, ("site.yaml line 3", "hes")),
+    "an unknown policy": (_unknown_policy, 3, ("site.yaml", "there is no policy", "without a policy nothing leaves")),
     "no policy": (_no_policy, 3, ("site.yaml", "policy")),
     "a site of no member": (_stranger, 3, ("hospital-02", "ZZ9 is not in the network's members.csv")),
     "a site that is gone": (_gone, 3, ("hospital-02", "site.yaml")),
@@ -205,7 +205,7 @@ def test_a_preview_shows_what_would_leave_and_leaves_nothing(finished: Path, tmp
     site = folder / "sites/hospital-01"
     result = rounds("site", "preview", site, "--exchange", folder / "exchange", "--round", "2024-12", "--today", TODAY)
     assert result.returncode == 0, result.stderr
-    assert "Policy: hes. These numbers would leave:" in result.stdout
+    assert "These numbers would leave:" in result.stdout
     assert "cardiac-arrests v1: 24 rows" in result.stdout
     people = pl.read_parquet(site / "records/person.parquet").height
     assert f"hospital-01: {people:,} people" in result.stderr, "what the records are is told to the site's owner"

@@ -14,6 +14,7 @@ from datetime import date
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_stamps import first_standing
 from pooled_sites import EXPIRES, TODAY, attempt, count, key, measure, question, share
 
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE
@@ -33,7 +34,13 @@ CENTRE, SITE = (SigningKey(Ed25519PrivateKey.generate().private_bytes_raw()) for
 KEYS = {site: key() for site in ("a", "b", "c")}
 OF, ASKED = measure(), attempt(KEYS)
 REQUEST = encode_request(
-    round_id="r1", site="a", question=question(OF), valid=(TODAY, EXPIRES), key=CENTRE, pooled=ASKED
+    round_id="r1",
+    site="a",
+    question=question(OF),
+    valid=(TODAY, EXPIRES),
+    key=CENTRE,
+    stamp=first_standing("centre", CENTRE),
+    pooled=ASKED,
 )
 
 
@@ -47,7 +54,12 @@ def _take(content: bytes) -> Reply:
 
 
 REPLY = encode_reply(
-    _read(REQUEST), (), shares=[share(OF, count(OF, [(1, 2)] * 4), ASKED, "a", KEYS)], today=TODAY, key=SITE
+    _read(REQUEST),
+    (),
+    shares=[share(OF, count(OF, [(1, 2)] * 4), ASKED, "a", KEYS)],
+    today=TODAY,
+    key=SITE,
+    stamp=first_standing("a", SITE),
 )
 
 TEXTS = st.one_of(

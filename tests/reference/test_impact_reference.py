@@ -10,10 +10,10 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, nbinom, poisson, t
 from statsmodels.discrete.discrete_model import NegativeBinomial
 
-from rounds.learning.impact.baseline import Cells, fit_baseline, fit_dispersed_baseline
+from rounds.learning.bounded.counts import IntervalCounts
+from rounds.learning.bounded.two_way import Cells, fit_dispersed_two_way, fit_two_way
 from rounds.learning.impact.did import estimate_effect, fit_log_ratio
 from rounds.learning.impact.effect import Effect, Panel
-from rounds.learning.impact.interval_counts import IntervalCounts
 
 SITES, PERIODS = 6, 14
 FREE = np.arange(1, PERIODS)
@@ -80,7 +80,7 @@ def test_exact_poisson_counts_agree_with_glm_and_the_ratio_of_sums(seed: int, me
         offset=np.log(panel.exposure[untreated]),
     ).fit(tol=1e-14)
     expected = panel.exposure[treated] * np.exp(design(treated) @ glm.params)
-    baseline = fit_baseline(cells_of(panel, untreated), free_periods=FREE, start=start_of(panel), alpha=0.0)
+    baseline = fit_two_way(cells_of(panel, untreated), free_periods=FREE, start=start_of(panel), alpha=0.0)
     ratio = fit_log_ratio(cells_of(panel, treated), baseline)
 
     assert np.exp(baseline.log_mean(cells_of(panel, treated))) == pytest.approx(expected, rel=1e-8)
@@ -115,7 +115,7 @@ def test_exact_negative_binomial_counts_agree_with_glm_at_a_given_alpha() -> Non
         family=sm.families.NegativeBinomial(alpha=0.2),
         offset=np.log(panel.exposure[untreated]),
     ).fit(tol=1e-14, maxiter=200)
-    baseline = fit_baseline(cells_of(panel, untreated), free_periods=FREE, start=start_of(panel), alpha=0.2)
+    baseline = fit_two_way(cells_of(panel, untreated), free_periods=FREE, start=start_of(panel), alpha=0.2)
     effects = np.concatenate([baseline.site_effects, baseline.period_effects[1:]])
     assert effects == pytest.approx(glm.params, abs=1e-7)
     assert baseline.loglik == pytest.approx(glm.llf, abs=1e-7)
@@ -129,7 +129,7 @@ def test_the_plain_profile_agrees_with_statsmodels_negative_binomial(seed: int) 
     start = np.concatenate([start_of(panel)[0], np.zeros(PERIODS - 1), [0.2]])
     model = NegativeBinomial(panel.lower[untreated], design(untreated), offset=np.log(panel.exposure[untreated]))
     fitted = model.fit(start_params=start, method="bfgs", maxiter=2000, disp=0)
-    baseline = fit_dispersed_baseline(
+    baseline = fit_dispersed_two_way(
         cells_of(panel, untreated), free_periods=FREE, start=start_of(panel), adjusted=False
     )
     assert baseline.alpha == pytest.approx(fitted.params[-1], rel=1e-3)
@@ -185,7 +185,7 @@ def test_standard_errors_with_bounds_agree_with_a_numerical_hessian(alpha: float
     moves with each effect by solving again. Tolerance: that of second differences."""
     panel = simulated(6, mean=20.0, alpha=alpha)
     untreated, treated = ~panel.treated, panel.treated
-    own = fit_baseline(cells_of(panel, untreated, bounded=True), free_periods=FREE, start=start_of(panel), alpha=alpha)
+    own = fit_two_way(cells_of(panel, untreated, bounded=True), free_periods=FREE, start=start_of(panel), alpha=alpha)
     ratio = fit_log_ratio(cells_of(panel, treated, bounded=True), own)
     effects = np.concatenate([own.site_effects, own.period_effects[1:]])
 
@@ -238,7 +238,7 @@ def test_the_adjusted_profile_finds_the_over_dispersion_that_the_plain_one_misse
         panel = simulated(100 + seed, mean=40.0, alpha=0.2)
         cells = cells_of(panel, ~panel.treated)
         for found, adjust in ((adjusted, True), (plain, False)):
-            baseline = fit_dispersed_baseline(cells, free_periods=FREE, start=start_of(panel), adjusted=adjust)
+            baseline = fit_dispersed_two_way(cells, free_periods=FREE, start=start_of(panel), adjusted=adjust)
             found.append(baseline.alpha)
     assert np.mean(adjusted) == pytest.approx(0.2, abs=3.5 * np.std(adjusted) / np.sqrt(60))
     assert np.mean(plain) < 0.75 * 0.2

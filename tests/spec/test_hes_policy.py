@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rounds.disclosure.bounded import State, bounded_problem
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
@@ -24,7 +24,7 @@ def _release(numerators: list[int], denominators: list[int], policy: Policy = Po
         "denominator": denominators,
     }
     count = Count(measure=REF, strata=(), cells=pl.DataFrame(cells, schema=count_schema(())))
-    return release(count, policy=policy, already_public=policy is Policy.OPEN)
+    return release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN)
 
 
 # true count, state, value, lower, upper

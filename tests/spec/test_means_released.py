@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rounds.disclosure.bounded import State
-from rounds.disclosure.policy import FEWEST_OF_A_MEAN, Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
+from rounds.disclosure.rules import FEWEST_OF_A_MEAN
 from rounds.errors import DisclosureRefusal
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
@@ -28,7 +29,7 @@ def _count(*cells: tuple[int, int, int, int]) -> Count:
 
 
 def _released(*cells: tuple[int, int, int, int]) -> Released:
-    return release(_count(*cells), policy=Policy.HES, already_public=False)
+    return release(_count(*cells), terms=Terms(rule=Policy.HES), already_public=False)
 
 
 def _shown(released: Released, name: str) -> list[tuple[str, int | None, int, int]]:
@@ -149,4 +150,4 @@ def test_what_cannot_be_is_no_count(cell: tuple[int, int, int, int]) -> None:
 
 def test_a_policy_without_a_rule_for_means_refuses() -> None:
     with pytest.raises(DisclosureRefusal, match="policy `open` has no rule for a mean, so nothing of it may leave"):
-        release(_count((900, 100, 90, 100)), policy=Policy.OPEN, already_public=True)
+        release(_count((900, 100, 90, 100)), terms=Terms(rule=Policy.OPEN), already_public=True)

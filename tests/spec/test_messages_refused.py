@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from log_stamps import first_standing
 
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import MessageError
 from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_reply, encode_request
@@ -33,7 +34,8 @@ def _request(
     valid: tuple[date, date] = (ISSUED, EXPIRES),
 ) -> bytes:
     question = Question(first=date(2025, 1, 1), last=last, as_of=date(2025, 7, 1), measures=(REF,), members=("A",))
-    return encode_request(round_id=round_id, site=site, question=question, valid=valid, key=key)
+    stamp = first_standing("centre", CENTRE_KEY)
+    return encode_request(round_id=round_id, site=site, question=question, valid=valid, key=key, stamp=stamp)
 
 
 def _read(content: bytes, *, site: str = "site-1", today: date = ISSUED) -> Request:
@@ -50,11 +52,13 @@ def _released() -> Released:
     }
     strata = (Stratum.SEX,)
     count = Count(measure=REF, strata=strata, cells=pl.DataFrame(cells, schema=count_schema(strata)))
-    return release(count, policy=Policy.HES, already_public=False)
+    return release(count, terms=Terms(rule=Policy.HES), already_public=False)
 
 
 def _reply(*, key: SigningKey = SITE_KEY, request: bytes | None = None) -> bytes:
-    return encode_reply(_read(request or _request()), [_released()], today=date(2025, 7, 2), key=key)
+    answered = _read(request or _request())
+    stamp = first_standing("site-1", SITE_KEY)
+    return encode_reply(answered, [_released()], today=date(2025, 7, 2), key=key, stamp=stamp)
 
 
 def _take(content: bytes, *, round_id: str = "r1", site: str = "site-1", request: bytes | None = None) -> Reply:
@@ -97,6 +101,7 @@ TAMPERED: dict[str, Callable[[Any], None]] = {
     "a withheld bound": lambda m: m["body"]["tables"][0]["columns"]["numerator_lower"].__setitem__(0, 2),
     "the round": lambda m: m.__setitem__("round_id", "r2"),
     "the expiry": lambda m: m.__setitem__("expires", "2035-01-01"),
+    "the head of the log": lambda m: m["log"]["head"].__setitem__("size", 2),
     "the policy": lambda m: m["body"]["tables"][0].__setitem__("policy", "open"),
 }
 
@@ -150,9 +155,16 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "half a message": (_request()[:200], "not a message"),
     "brackets without end": (b"[" * 100_000, "not a message"),
     "other JSON": (b"[1, 2]", "not a Rounds message"),
-    "another version": (_changed(_request(), lambda m: m.__setitem__("version", 2)), "message version 2"),
+    "another version": (_changed(_request(), lambda m: m.__setitem__("version", 1)), "message version 1"),
     "an unknown field": (_changed(_request(), lambda m: m.__setitem__("code", "print()")), "field code"),
     "an unknown field inside": (_changed(_request(), lambda m: m["body"].__setitem__("sql", "x")), "sql"),
+    "no head of the log": (_changed(_request(), lambda m: m.pop("log")), "field log"),
+    "a log of negative length": (_changed(_request(), lambda m: m["log"]["head"].__setitem__("size", -1)), "log.head"),
+    "a root that is none": (
+        _changed(_request(), lambda m: m["log"]["head"].__setitem__("root", "AB" * 32)),
+        "log.head",
+    ),
+    "an unknown field of the log": (_changed(_request(), lambda m: m["log"].__setitem__("ok", True)), "field log.ok"),
     "a missing field": (_changed(_request(), lambda m: m.pop("expires")), "field expires"),
     "a wrong type": (_changed(_request(), lambda m: m.__setitem__("issued", 7)), "field issued"),
 }

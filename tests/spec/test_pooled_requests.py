@@ -3,19 +3,20 @@
 import base64
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pooled_sites import TODAY, ask, key, write_sites
+from pooled_sites import SITES, TODAY, PooledNetwork, answered, ask, key, write_sites
 
 from rounds.audit.chain import Action
 from rounds.disclosure.attempt import Participant
 from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, RoundsError
-from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import fingerprint, own_masking_key, publish_masking_key, trusted_peer
 from rounds.exchange.messages import decode_reply, decode_request
 from rounds.exchange.signing import known_keys, own_key
@@ -23,28 +24,6 @@ from rounds.site.answer import answer
 from rounds.site.folder import Site, read_site
 from rounds.site.pooled import answer_pooled, asked_attempt, preview_pooled, publish_keys
 from rounds.storage.audit_log import read_log
-
-SITES = ("site-a", "site-b", "site-c")
-
-
-class _Network:
-    def __init__(self, folder: Path, sites: dict[str, Site]) -> None:
-        self.folder, self.exchange = folder, ExchangeFolder(path=folder / "exchange")
-        self.sites = {name: replace(site, folder=folder / "sites" / name) for name, site in sites.items()}
-        self.site = self.sites["site-a"]
-
-    def ask(self, **how: Any) -> None:
-        ask(self.folder, self.exchange, self.sites, **how)
-
-    def answer(self, *, number: int = 1, today: date = TODAY, told: Callable[[str], None] = lambda _: None) -> bool:
-        return answer_pooled(self.site, self.exchange, round_id="r1", number=number, today=today, progress=told)
-
-    def reply(self, number: int = 1) -> Path:
-        return self.exchange.pooled_reply_path("r1", number, "site-a")
-
-    @property
-    def nothing_left(self) -> bool:
-        return not list(self.folder.rglob("replies/*")) and not list(self.site.folder.rglob("ledger/pooled/*/*"))
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +33,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Site
 
 
 @pytest.fixture
-def network(made: tuple[Path, dict[str, Site]], tmp_path: Path) -> _Network:
+def network(made: tuple[Path, dict[str, Site]], tmp_path: Path) -> PooledNetwork:
     folder, sites = made
-    return _Network(Path(shutil.copytree(folder, tmp_path / "network")), sites)
+    return PooledNetwork(Path(shutil.copytree(folder, tmp_path / "network")), sites)
 
 
-def test_a_share_is_given_once_and_the_same_again(network: _Network) -> None:
+def test_a_share_is_given_once_and_the_same_again(network: PooledNetwork) -> None:
     network.ask()
     told: list[str] = []
     assert network.answer(told=told.append)
@@ -68,11 +47,12 @@ def test_a_share_is_given_once_and_the_same_again(network: _Network) -> None:
     network.reply().unlink()
     assert not network.answer()
     assert network.reply().read_bytes() == first
-    assert [entry.event.action for entry in read_log(network.site.audit_path)] == [Action.ANSWERED]
+    logged = [entry.event.action for entry in read_log(network.site.ledger_path)]
+    assert logged == [Action.ADOPTED, Action.ANSWERED, Action.RELEASED]
     assert set(known_keys(network.site.folder)) == {"own key", "centre", "site-b", "site-c"}
 
 
-def test_a_preview_says_who_takes_part_and_what_it_costs(network: _Network) -> None:
+def test_a_preview_says_who_takes_part_and_what_it_costs(network: PooledNetwork) -> None:
     network.ask()
     before = sorted(network.folder.rglob("*"))
     said = "\n".join(preview_pooled(network.site, network.exchange, round_id="r1", number=1, today=TODAY))
@@ -85,7 +65,7 @@ def test_a_preview_says_who_takes_part_and_what_it_costs(network: _Network) -> N
     assert sorted(network.folder.rglob("*")) == before
 
 
-def test_no_count_is_in_the_reply(network: _Network) -> None:
+def test_no_count_is_in_the_reply(network: PooledNetwork) -> None:
     """Two of two people were admitted in 2021: their number is in no reply, and every one is of the same length."""
     network.ask()
     network.answer()
@@ -98,17 +78,18 @@ def test_no_count_is_in_the_reply(network: _Network) -> None:
     assert not any(small)
 
 
-def test_a_restart_is_another_draw_and_another_entry(network: _Network) -> None:
+def test_a_restart_is_another_draw_and_another_entry(network: PooledNetwork) -> None:
     network.ask()
     network.answer()
     network.ask(number=2)
     assert network.answer(number=2)
     assert network.reply(2).read_bytes() != network.reply(1).read_bytes()
-    assert len(read_log(network.site.audit_path)) == 2
+    assert answered(network.site) == (1, 2)
+    assert [entry.event.action for entry in read_log(network.site.ledger_path)].count(Action.RELEASED) == 2
     assert asked_attempt(network.site, network.exchange, round_id="r1") == 2
 
 
-def test_the_same_attempt_with_others_is_refused_for_ever(network: _Network) -> None:
+def test_the_same_attempt_with_others_is_refused_for_ever(network: PooledNetwork) -> None:
     network.ask()
     network.answer()
     first = network.reply().read_bytes()
@@ -122,7 +103,7 @@ def test_the_same_attempt_with_others_is_refused_for_ever(network: _Network) -> 
     assert network.reply().read_bytes() == first
 
 
-def test_an_older_attempt_is_a_replay(network: _Network) -> None:
+def test_an_older_attempt_is_a_replay(network: PooledNetwork) -> None:
     network.ask(number=2)
     network.answer(number=2)
     network.ask(number=1)
@@ -130,7 +111,7 @@ def test_an_older_attempt_is_a_replay(network: _Network) -> None:
         network.answer(number=1)
 
 
-def test_a_request_that_was_copied_is_a_replay(network: _Network) -> None:
+def test_a_request_that_was_copied_is_a_replay(network: PooledNetwork) -> None:
     network.ask()
     for number, round_id in ((2, "r1"), (1, "r2")):
         path = network.exchange.pooled_request_path(round_id, number, "site-a")
@@ -142,7 +123,7 @@ def test_a_request_that_was_copied_is_a_replay(network: _Network) -> None:
     assert network.nothing_left
 
 
-def test_a_pooled_request_in_the_place_of_another_is_refused(network: _Network) -> None:
+def test_a_pooled_request_in_the_place_of_another_is_refused(network: PooledNetwork) -> None:
     network.ask()
     path = network.exchange.pooled_request_path("r1", 1, "site-a")
     network.exchange.put(network.exchange.request_path("r1", "site-a"), path.read_bytes())
@@ -151,7 +132,7 @@ def test_a_pooled_request_in_the_place_of_another_is_refused(network: _Network) 
     assert network.nothing_left
 
 
-def test_nobody_is_asked_and_nothing_happens(network: _Network) -> None:
+def test_nobody_is_asked_and_nothing_happens(network: PooledNetwork) -> None:
     assert asked_attempt(network.site, network.exchange, round_id="r1") is None
     network.ask()
     network.exchange.pooled_request_path("r1", 1, "site-a").unlink()
@@ -159,14 +140,14 @@ def test_nobody_is_asked_and_nothing_happens(network: _Network) -> None:
         network.answer()
 
 
-def test_an_expired_attempt_is_refused(network: _Network) -> None:
+def test_an_expired_attempt_is_refused(network: PooledNetwork) -> None:
     network.ask()
     with pytest.raises(MessageError, match="the request expired on 2024-09-29"):
         network.answer(today=date(2024, 10, 1))
     assert network.nothing_left
 
 
-def _changed(network: _Network, change: Callable[[Any], None]) -> None:
+def _changed(network: PooledNetwork, change: Callable[[Any], None]) -> None:
     """Change a request after it was signed."""
     path = network.exchange.pooled_request_path("r1", 1, "site-a")
     message = json.loads(path.read_bytes())
@@ -186,7 +167,7 @@ TAMPERED: dict[str, Callable[[Any], None]] = {
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-def test_a_request_changed_on_its_way_is_refused(what: str, network: _Network) -> None:
+def test_a_request_changed_on_its_way_is_refused(what: str, network: PooledNetwork) -> None:
     network.ask()
     _changed(network, TAMPERED[what])
     with pytest.raises(MessageError, match="the signature of centre does not fit"):
@@ -194,7 +175,7 @@ def test_a_request_changed_on_its_way_is_refused(what: str, network: _Network) -
     assert network.nothing_left
 
 
-def _signed(network: _Network, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
+def _signed(network: PooledNetwork, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
     """Let a centre sign what our own code would not: fewer sites, less noise."""
     from rounds.exchange import messages
 
@@ -226,7 +207,9 @@ WEAKENED: dict[str, tuple[Callable[[Any], None], str]] = {
 
 
 @pytest.mark.parametrize("what", WEAKENED)
-def test_no_order_of_the_centre_weakens_the_lane(what: str, network: _Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_order_of_the_centre_weakens_the_lane(
+    what: str, network: PooledNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change, says = WEAKENED[what]
     _signed(network, monkeypatch, change)
     with pytest.raises(DisclosureRefusal, match=says):
@@ -234,13 +217,13 @@ def test_no_order_of_the_centre_weakens_the_lane(what: str, network: _Network, m
     assert network.nothing_left
 
 
-def test_a_key_that_cannot_be_read_is_refused(network: _Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_cannot_be_read_is_refused(network: PooledNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     _signed(network, monkeypatch, lambda asked: asked["participants"][1].__setitem__("key", "?"))
     with pytest.raises(MessageError, match="a participant's key cannot be read"):
         network.answer()
 
 
-def test_a_participant_whose_key_the_centre_has_made_up_is_refused(network: _Network) -> None:
+def test_a_participant_whose_key_the_centre_has_made_up_is_refused(network: PooledNetwork) -> None:
     asked = ask(network.folder, network.exchange, network.sites)
     made_up = Participant(site="site-c", key=key().public)
     network.ask(change=replace(asked, participants=(*asked.participants[:2], made_up)))
@@ -253,7 +236,7 @@ def test_a_participant_whose_key_the_centre_has_made_up_is_refused(network: _Net
     assert network.nothing_left
 
 
-def test_its_own_key_must_be_named(network: _Network) -> None:
+def test_its_own_key_must_be_named(network: PooledNetwork) -> None:
     asked = ask(network.folder, network.exchange, network.sites)
     other = Participant(site="site-a", key=key().public)
     network.ask(change=replace(asked, participants=(other, *asked.participants[1:])))
@@ -262,7 +245,7 @@ def test_its_own_key_must_be_named(network: _Network) -> None:
     assert network.nothing_left
 
 
-def test_who_is_asked_must_be_named(network: _Network) -> None:
+def test_who_is_asked_must_be_named(network: PooledNetwork) -> None:
     write_sites(network.folder, sites=("site-d",))
     network.ask(named=("site-b", "site-c", "site-d"))
     with pytest.raises(MessageError, match="site-a is asked and not named among the participants"):
@@ -270,7 +253,7 @@ def test_who_is_asked_must_be_named(network: _Network) -> None:
     assert network.nothing_left
 
 
-def test_a_changed_key_is_refused_once_one_was_used(network: _Network) -> None:
+def test_a_changed_key_is_refused_once_one_was_used(network: PooledNetwork) -> None:
     network.ask()
     network.answer()
     peer = network.sites["site-b"]
@@ -283,7 +266,7 @@ def test_a_changed_key_is_refused_once_one_was_used(network: _Network) -> None:
         network.answer(number=2)
 
 
-def test_a_masking_key_that_the_site_has_not_signed_is_refused(network: _Network) -> None:
+def test_a_masking_key_that_the_site_has_not_signed_is_refused(network: PooledNetwork) -> None:
     network.ask()
     publish_masking_key(
         network.exchange.path, site="site-b", key=key().public, signed_by=own_key(network.folder / "impostor")
@@ -305,7 +288,7 @@ def test_a_masking_key_that_the_site_has_not_signed_is_refused(network: _Network
     assert network.nothing_left
 
 
-def test_a_damaged_key_of_its_own_is_said(network: _Network) -> None:
+def test_a_damaged_key_of_its_own_is_said(network: PooledNetwork) -> None:
     network.ask()
     (network.site.folder / "keys" / "masking.key").write_text("half a ke")
     with pytest.raises(MessageError, match=r"masking\.key is not an X25519 key; restore it from a copy"):
@@ -313,24 +296,24 @@ def test_a_damaged_key_of_its_own_is_said(network: _Network) -> None:
     assert network.nothing_left
 
 
-def test_a_damaged_ledger_stops_the_site(network: _Network) -> None:
+def test_a_damaged_ledger_stops_the_site(network: PooledNetwork) -> None:
     network.ask()
     network.answer()
     network.reply().unlink()
-    ledger = network.site.folder / "ledger" / "pooled" / "r1" / "1.json"
-    ledger.write_bytes(ledger.read_bytes()[:-20])
-    with pytest.raises(RoundsError, match="the ledger cannot be read"):
+    with closing(sqlite3.connect(network.site.ledger_path)) as connection, connection:
+        connection.execute("UPDATE answers SET reply = substr(reply, 20)")
+    with pytest.raises(RoundsError, match="the reply to round r1/pooled-1 was changed after it was kept"):
         network.answer()
     assert not network.reply().exists()
 
 
-def test_a_site_that_is_gone_is_named(network: _Network) -> None:
+def test_a_site_that_is_gone_is_named(network: PooledNetwork) -> None:
     gone = replace(network.site, folder=network.folder / "nowhere")
     with pytest.raises(DefinitionError, match="there is no such folder"):
         answer_pooled(gone, network.exchange, round_id="r1", number=1, today=TODAY, progress=lambda _: None)
 
 
-def test_published_data_are_not_pooled(network: _Network) -> None:
+def test_published_data_are_not_pooled(network: PooledNetwork) -> None:
     folder = network.folder / "sites" / "site-a"
     (folder / "site.yaml").write_text(
         "site: site-a\npolicy: open\npublished:\n  file: late.csv\n  organisation: org\n  period: month\n"
@@ -342,7 +325,7 @@ def test_published_data_are_not_pooled(network: _Network) -> None:
         network.answer()
 
 
-def test_a_masking_key_is_kept_for_its_owner_alone_and_not_shown(network: _Network) -> None:
+def test_a_masking_key_is_kept_for_its_owner_alone_and_not_shown(network: PooledNetwork) -> None:
     path = network.site.folder / "keys" / "masking.key"
     assert path.stat().st_mode & 0o777 == 0o600
     own = own_masking_key(network.site.folder)
@@ -352,7 +335,7 @@ def test_a_masking_key_is_kept_for_its_owner_alone_and_not_shown(network: _Netwo
     assert peer.masking == own.public
 
 
-def test_a_share_is_for_the_attempt_that_asked(network: _Network) -> None:
+def test_a_share_is_for_the_attempt_that_asked(network: PooledNetwork) -> None:
     """A reply to one attempt is no reply to another: the centre does not add it up."""
     network.ask()
     network.answer()

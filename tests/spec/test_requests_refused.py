@@ -5,7 +5,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from log_stamps import logging_stamp
 
+from rounds.audit.chain import Action, Event
 from rounds.errors import MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import encode_request
@@ -13,6 +15,9 @@ from rounds.exchange.question import Question
 from rounds.exchange.signing import own_key, publish_key
 from rounds.site.answer import answer
 from rounds.site.folder import Site, read_site
+from rounds.storage.audit_log import LEDGER
+from rounds.storage.release_store import RELEASE_SCHEMA, answered_rounds
+from rounds.storage.sqlite_file import reading
 
 TODAY, EXPIRES = date(2025, 7, 1), date(2025, 9, 29)
 SETTINGS = """site: publisher
@@ -54,7 +59,12 @@ def _ask(exchange: ExchangeFolder, question: Question, *, round_id: str = "r1", 
     """Lay a request down as the centre would, and return it."""
     key = own_key(exchange.path.parent / centre)
     publish_key(exchange.path, party="centre", key=key.public)
-    request = encode_request(round_id=round_id, site="publisher", question=question, valid=(TODAY, EXPIRES), key=key)
+    folder = exchange.path.parent / centre
+    told = Event(action=Action.ASKED, round_id=round_id, party="publisher", digest=f"{question}", day=TODAY)
+    stamp = logging_stamp(folder / LEDGER, own="centre", reader="publisher", key=key, reader_key=None, told=told)
+    request = encode_request(
+        round_id=round_id, site="publisher", question=question, valid=(TODAY, EXPIRES), key=key, stamp=stamp
+    )
     exchange.put(exchange.request_path(round_id, "publisher"), request)
     return request
 
@@ -64,7 +74,9 @@ def _answer(site: Site, exchange: ExchangeFolder, *, round_id: str = "r1") -> bo
 
 
 def _nothing_left(site: Site, exchange: ExchangeFolder, *, round_id: str = "r1") -> bool:
-    return not (exchange.reply_path(round_id, site.id).exists() or site.ledger_path(round_id).exists())
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        answered = round_id in dict(answered_rounds(connection))
+    return not (exchange.reply_path(round_id, site.id).exists() or answered)
 
 
 def test_a_request_is_answered_once(site: Site, exchange: ExchangeFolder) -> None:
@@ -131,8 +143,8 @@ def test_a_damaged_ledger_stops_the_site(site: Site, exchange: ExchangeFolder) -
     _ask(exchange, _question(site))
     _answer(site, exchange)
     exchange.reply_path("r1", site.id).unlink()
-    ledger = site.ledger_path("r1")
-    ledger.write_bytes(ledger.read_bytes()[:-20])
-    with pytest.raises(RoundsError, match="the ledger cannot be read; restore it from a copy, do not delete it"):
+    ledger = site.ledger_path
+    ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
+    with pytest.raises(RoundsError, match="restore it from a copy, do not delete it"):
         _answer(site, exchange)
     assert not exchange.reply_path("r1", site.id).exists()

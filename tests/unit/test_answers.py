@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from rounds.centre.answers import check_answer
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.budget import Budget
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.errors import MessageError
 from rounds.exchange.messages import Reply
@@ -24,7 +25,13 @@ PUBLISHED = LIBRARY.measure("ae-over-4-hours", 1)
 def _check(measure: Measure, rows: list[tuple[str, date]], policy: Policy) -> None:
     """Check a reply about January to March that holds these members and months."""
     cells = pl.DataFrame([(*row, 20, 400) for row in rows], schema=count_schema(()), orient="row")
-    released = release(Count(measure=measure.ref, strata=(), cells=cells), policy=policy, already_public=True)
+    budget = Budget(rho_per_year=1.0, periods_per_year=48) if policy is Policy.NOISE else None
+    released = release(
+        Count(measure=measure.ref, strata=(), cells=cells),
+        terms=Terms(rule=policy, budget=budget),
+        already_public=True,
+        draw=lambda _, many: [-60] * many,
+    )
     table = ReceivedTable(measure=measure.ref, policy=policy, strata=(), cells=released.cells)
     question = Question(
         first=date(2025, 1, 1),

@@ -12,7 +12,7 @@ from small_site import DRUG, drug_event, make_measure, open_site, people_measure
 
 from rounds.disclosure.bounded import State
 from rounds.disclosure.completeness import LEAST_ROWS, BoundedShare, bound_share, share_problem
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.completeness import shares
@@ -126,7 +126,7 @@ def _released(*completeness: Share) -> Released:
     )
     measure = make_measure(RecordsQuestion(unit=People(), who=None, numerator=drug_event()))
     count = duck.Count(measure=measure.ref, strata=(), cells=cells)
-    return release(count, policy=Policy.HES, already_public=False, completeness=completeness)
+    return release(count, terms=Terms(rule=Policy.HES), already_public=False, completeness=completeness)
 
 
 def test_shares_travel_bounded() -> None:

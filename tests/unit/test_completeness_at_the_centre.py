@@ -10,7 +10,7 @@ import pytest
 from rounds.centre.answers import check_answer
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.disclosure.completeness import BoundedShare
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.errors import MessageError
 from rounds.exchange.messages import Reply
@@ -41,7 +41,7 @@ def _reply(site: str, member: str, *completeness: BoundedShare) -> Reply:
     rows = [(member, MONTH, *level, 20, 400) for level in levels]
     cells = pl.DataFrame(rows, schema=count_schema(MEASURE.strata), orient="row")
     count = Count(measure=MEASURE.ref, strata=MEASURE.strata, cells=cells)
-    released = release(count, policy=Policy.HES, already_public=False)
+    released = release(count, terms=Terms(rule=Policy.HES), already_public=False)
     table = ReceivedTable(
         measure=MEASURE.ref,
         policy=Policy.HES,

@@ -13,7 +13,7 @@ from small_site import WORDS, open_site, write_site
 from typer.testing import CliRunner
 
 from rounds.cli.app import app
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.screen import screened
 from rounds.engines.cohorts.duck import find_cohort
 from rounds.engines.funnels import Funnel, Funnels, open_funnels
@@ -184,4 +184,4 @@ def test_a_site_is_shown_what_its_policy_shows(tmp_path: Path) -> None:
 
 def test_open_numbers_are_refused() -> None:
     with pytest.raises(DisclosureRefusal, match="choose `hes`"):
-        screened((1,), policy=Policy.OPEN)
+        screened((1,), terms=Terms(rule=Policy.OPEN))

@@ -9,7 +9,7 @@ import reports_fixture as given
 from rounds.centre.learn import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.programmes import impact_panel
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.effect import Panel
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -34,7 +34,7 @@ def _panel(counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEven
     ]
     measure = given.ARRESTS
     count = Count(measure=measure.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
-    cells = release(count, policy=Policy.HES, already_public=False).cells
+    cells = release(count, terms=Terms(rule=Policy.HES), already_public=False).cells
     outcome = PooledMeasure(measure=measure, periods=YEAR, cells=cells, series=totals(cells, by=["member", "period"]))
     programme = Programme(innovation="news2", outcome=measure.id, stage=Stage.EMBEDDED)
     return impact_panel(programme, outcome=outcome, events=events, membership=given.MEMBERSHIP)

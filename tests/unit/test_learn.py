@@ -3,15 +3,18 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 import reports_fixture as given
 
+from rounds.centre.funnels import funnel_of
 from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, periods_between
 from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
 
@@ -25,7 +28,7 @@ def pooled_measure(monthly: dict[str, tuple[int, int]], *, policy: Policy = Poli
     """The same (numerator, denominator) in every month of a year, by member, released and received."""
     rows = [(code, month, top, bottom) for code, (top, bottom) in monthly.items() for month in MONTHS]
     count = Count(measure=MEASURE.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
-    released = release(count, policy=policy, already_public=policy is Policy.OPEN).cells
+    released = release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN).cells
     cells = released.with_columns(pl.col("member").alias("site"))
     return PooledMeasure(
         measure=MEASURE,
@@ -41,12 +44,11 @@ def between(found: PooledMeasure, *, provenance: Provenance = given.PROVENANCE) 
 
 
 def test_a_funnel_that_withholding_prevents_says_so() -> None:
-    few = dict.fromkeys(given.CODES[:7], (4, 1000))
-    many = dict.fromkeys(given.CODES[7:], (40, 1000))
-    insight = between(pooled_measure(few | many))
+    """Nobody's counts are shown, so that nothing tells how large they are."""
+    insight = between(pooled_measure(dict.fromkeys(given.CODES, (4, 1000))))
     assert insight is not None
     assert insight.statement == (
-        "Cardiac arrests in hospital: organisations cannot be compared, because 7 of 15 have withheld counts."
+        "Cardiac arrests in hospital: organisations cannot be compared, because 15 of 15 have withheld counts."
     )
     assert insight.certainty.level is Certainty.LOW
     assert insight.certainty.estimate.value is None
@@ -57,12 +59,96 @@ def test_a_funnel_that_withholding_prevents_says_so() -> None:
 
 
 @pytest.mark.parametrize(("small", "compared"), [(1, True), (2, False)])
-def test_a_tenth_of_the_patients_may_be_withheld_in_a_funnel(small: int, compared: bool) -> None:
-    monthly = {code: (40 + index, 1000) for index, code in enumerate(given.CODES)}
-    monthly |= dict.fromkeys(given.CODES[:small], (3, 1000))
-    insight = between(pooled_measure(monthly))
+def test_a_tenth_of_the_patients_may_be_withheld_in_a_funnel_without_estimates(small: int, compared: bool) -> None:
+    known, withheld = _totals(known=15 - small), _totals(withheld=small)
+    assert (funnel_of(known, withheld, CountKind.PROPORTION, expected=None) is not None) is compared
+
+
+def test_a_funnel_needs_what_is_expected_to_tell_enough() -> None:
+    known, withheld = _totals(known=2), _totals(withheld=13)
+    for information, drawn in ((0.05, False), (0.5, True)):
+        expected = pl.DataFrame(
+            {
+                "member": [*known["member"], *withheld["member"]],
+                "expected": 48.0,
+                "information": information,
+            }
+        )
+        found = funnel_of(known, withheld, CountKind.PROPORTION, expected=expected)
+        assert (found is not None) is drawn
+    assert found is not None
+    assert found.estimated
+    assert np.isnan(found.values).tolist() == [False] * 2 + [True] * 13
+    assert found.centre == pytest.approx((2 * 480 + 13 * 48) / (15 * 12_000))
+
+
+def _totals(*, known: int = 0, withheld: int = 0) -> pl.DataFrame:
+    """A year's totals of so many members: 480 events shown, or withheld, among 12,000."""
+    return pl.DataFrame(
+        {
+            "member": [f"K{index}" for index in range(known)] + [f"W{index}" for index in range(withheld)],
+            "numerator_value": pl.Series([480] * known + [None] * withheld, dtype=pl.Int64()),
+            "denominator_value": pl.Series([12_000] * (known + withheld), dtype=pl.Int64()),
+        }
+    )
+
+
+def test_a_funnel_is_drawn_where_the_bounds_tell_what_is_withheld() -> None:
+    """Seven of fifteen have every month withheld: each is judged by its bounds, and is possibly low."""
+    few = dict.fromkeys(given.CODES[:7], (4, 1000))
+    many = dict.fromkeys(given.CODES[7:], (40, 1000))
+    insight = between(pooled_measure(few | many))
     assert insight is not None
-    assert ("cannot be compared" in insight.statement) is not compared
+    assert "no organisation clearly differs from the network's 23.0 per 1,000 admissions (20.7 to 25.7)" in (
+        insight.statement
+    )
+    assert "7 possibly, which cannot be told" in insight.statement
+    told = {row[1]: row[-2] for row in insight.table.rows}
+    assert [told[code] for code in given.CODES] == ["possible"] * 7 + ["no"] * 8
+    assert any("7 organisations of 15 have withheld counts" in note and "likelihood" in note for note in insight.notes)
+
+
+def test_the_network_s_rate_is_estimated_beside_its_bounds() -> None:
+    few = dict.fromkeys(given.CODES[:7], (4, 1000))
+    many = dict.fromkeys(given.CODES[7:], (40, 1000))
+    found = pooled_measure(few | many)
+    insight = variation_insights(found, membership=given.MEMBERSHIP, provenance=given.PROVENANCE, embedded={})[0]
+    row = dict(zip(insight.table.columns, insight.table.rows[-1], strict=True))
+    low, best, high = (row[f"Estimated rate{end}"] for end in (", 95% lower", "", ", 95% upper"))
+    assert row["Rate (per 1,000 admissions)"] is Mark.WITHHELD
+    assert isinstance(low, float)
+    assert isinstance(best, float)
+    assert isinstance(high, float)
+    assert row["Rate, lowest possible"] < best < row["Rate, highest possible"]
+    assert low < best < high
+    assert best == pytest.approx((7 * 4 + 8 * 40) / 15, rel=0.02)
+    assert insight.certainty.method == "interval-count-pooling@1"
+    assert "(95% CI 20.8 to 25.4; for certain 20.7 to 25.7) in Dec 2024" in insight.statement
+    assert any("12 months of 12 hold a withheld number" in note for note in insight.notes)
+
+
+def test_limits_are_drawn_where_some_points_are_withheld() -> None:
+    found = pooled_measure(dict.fromkeys(given.CODES, (40, 1000)))
+    quiet = [9, 4, 12, 3, 9, 14, 8, 9, 5, 12, 10, 6]
+    rows = [(code, month, top, 1000) for code in given.CODES for month, top in zip(MONTHS, quiet, strict=True)]
+    count = Count(measure=MEASURE.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
+    cells = release(count, policy=Policy.HES, already_public=False).cells.with_columns(pl.col("member").alias("site"))
+    said = variation_insights(
+        replace(found, cells=cells, series=totals(cells, by=["member", "period"])),
+        membership=given.MEMBERSHIP,
+        provenance=given.PROVENANCE,
+        embedded={},
+    )
+    insight = next(one for one in said if one.scope == given.CODES[0])
+    rows_shown = [dict(zip(insight.table.columns, row, strict=True)) for row in insight.table.rows]
+    assert {row["Flagged"] for row in rows_shown} <= {"certain", "possible", "no"}
+    mean, lower, upper = (rows_shown[0][name] for name in ("Mean", "Lower limit", "Upper limit"))
+    assert mean == pytest.approx(np.mean(quiet), rel=0.1)
+    width = 2.66 * np.abs(np.diff(quiet)).mean()
+    assert upper == pytest.approx(np.mean(quiet) + width, rel=0.15)
+    assert lower == 0.0
+    assert insight.certainty.method == "xmr-nhs-bounds@1"
+    assert any("4 months of 12 withheld. The mean and the moving ranges" in note for note in insight.notes)
 
 
 def test_a_funnel_of_a_round_allows_for_over_dispersion() -> None:

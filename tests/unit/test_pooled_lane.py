@@ -6,33 +6,40 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
+from log_stamps import first_standing, logging_stamp
 from pooled_sites import attempt, count, key, measure, periods, share
 from reports_fixture import PROVENANCE
 
+from rounds.audit.chain import Action, Event
 from rounds.centre.attempts import (
     ask_attempt,
     current_attempt,
     lacking_keys,
     prepare_attempt,
     receive_attempt,
+    received_path,
     waited_for,
 )
+from rounds.centre.audit_check import check_centre
 from rounds.centre.plan import Plan, SitePlan
 from rounds.centre.pooled_lane import PooledSum, noisy, pooled_insights, pooled_sums
 from rounds.centre.post import Desk
 from rounds.disclosure.attempt import Attempt
-from rounds.errors import DisclosureRefusal, MessageError, RoundsError
+from rounds.errors import AuditError, DisclosureRefusal, MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
+from rounds.exchange.log_check import heads_in_messages
 from rounds.exchange.masking import own_masking_key, publish_masking_key
-from rounds.exchange.messages import Reply, decode_request, encode_reply
+from rounds.exchange.messages import CENTRE, Reply, decode_request, encode_reply
 from rounds.exchange.question import Question
 from rounds.exchange.shares import ReceivedShare
-from rounds.exchange.signing import own_key, publish_key
+from rounds.exchange.signing import SigningKey, own_key, publish_key
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
 from rounds.reports.insight import Certainty, Mark
+from rounds.storage.audit_log import LEDGER
 from rounds.storage.workspace import RoundDeclaration
 
 SITES = ("a", "b", "c", "d")
@@ -54,6 +61,7 @@ def _replies(of: Measure, values: Sequence[tuple[int, int]], asked: Attempt) -> 
             site=site,
             answers="",
             tables=(),
+            log=first_standing(site, SigningKey(bytes(32)))(""),
             digest="",
             shares=(ReceivedShare(measure=of.ref, numbers=share(of, count(of, values), asked, site, KEYS).numbers),),
         )
@@ -133,7 +141,9 @@ def test_what_is_said_names_the_noise_and_the_sites() -> None:
 
 
 def test_of_hardly_anybody_nothing_is_said() -> None:
-    assert pooled_insights(_sums(measure(), [(0, 0)] * 4), PROVENANCE) == ()
+    found = _sums(measure(), [(0, 0)] * 4)
+    nobody = found.cells.with_columns(numerator=pl.lit(0), denominator=pl.Series([7, -7, 0, 1]))
+    assert pooled_insights(replace(found, cells=nobody), PROVENANCE) == ()
 
 
 def test_small_numbers_are_uncertain() -> None:
@@ -182,7 +192,10 @@ def _answer(desk: Desk, of: Measure, asked: Attempt, *sites: str) -> None:
         assert request.pooled == asked
         keys = {site: own_masking_key(folder)}
         made = share(of, count(of, [(10, 100)] * 4), asked, site, keys)
-        reply = encode_reply(request, (), shares=[made], today=TODAY, key=own_key(folder))
+        own, centre = own_key(folder), own_key(desk.folder).public
+        told = Event(action=Action.RELEASED, round_id="r1", party=CENTRE, digest=str(hash(made.numbers)), day=TODAY)
+        stamp = logging_stamp(folder / LEDGER, own=site, reader=CENTRE, key=own, reader_key=centre, told=told)
+        reply = encode_reply(request, (), shares=[made], today=TODAY, key=own, stamp=stamp)
         desk.exchange.put(desk.exchange.pooled_reply_path("r1", asked.number, site), reply)
 
 
@@ -249,6 +262,44 @@ def test_a_participant_answers_an_attempt_once(desk: Desk) -> None:
     _answer(desk, of, asked, "b")  # another draw of noise: another reply
     with pytest.raises(MessageError, match="b has answered attempt 1 before with other bytes"):
         receive_attempt(desk, plan, asked, today=TODAY)
+
+
+def test_the_centres_log_tells_all_of_an_attempt(desk: Desk) -> None:
+    of = measure()
+    plan = _plan(desk, of)
+    asked = ask_attempt(desk, plan, today=TODAY)
+    _answer(desk, of, asked, *SITES)
+    receive_attempt(desk, plan, asked, today=TODAY)
+    log = check_centre(desk.folder, outputs=None, abroad=heads_in_messages(desk.exchange.messages()))
+    told = [entry.event.action for entry in log.entries]
+    assert told == [Action.PLANNED, *[Action.ASKED] * 4, *[Action.RECEIVED] * 4]
+    assert log.heads == 4, "a head in each request"
+    folder = desk.folder / "rounds/r1/pooled/1"
+    for name in ("attempt.json", "asked/a.json", "received/b.json"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content.replace(b'"variance": 9', b'"variance": 8').replace(b"r1", b"r9"))
+        if name == "attempt.json":
+            (folder / name).write_bytes(content.replace(b"9", b"8"))
+        with pytest.raises(AuditError, match=f"does not tell what .*{name} shows"):
+            check_centre(desk.folder, outputs=None, abroad=())
+        (folder / name).write_bytes(content)
+    (desk.folder / LEDGER).unlink()
+    with pytest.raises(AuditError, match=r"received/a\.json was taken in, but the log does not tell it"):
+        receive_attempt(desk, plan, asked, today=TODAY)
+
+
+def test_a_sites_log_that_was_cut_is_noticed(desk: Desk) -> None:
+    of = measure()
+    plan = _plan(desk, of)
+    first = ask_attempt(desk, plan, today=TODAY)
+    _answer(desk, of, first, *SITES[:3])
+    receive_attempt(desk, plan, first, today=TODAY)
+    second = ask_attempt(desk, plan, today=TODAY, without=["d"])
+    (desk.folder.parent / "a" / LEDGER).unlink()
+    _answer(desk, of, second, *SITES[:3])
+    with pytest.raises(AuditError, match="the log of a comes with 1 entries"):
+        receive_attempt(desk, plan, second, today=TODAY)
+    assert not received_path(desk, plan, second, "b").exists(), "nothing was taken in"
 
 
 def test_an_answer_to_something_else_is_refused(desk: Desk) -> None:

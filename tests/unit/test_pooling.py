@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rounds.centre.pooling import totals, withheld_cells
 from rounds.disclosure.bounded import State
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
@@ -24,7 +24,7 @@ def _cells(numerators: list[int], policy: Policy = Policy.HES) -> pl.DataFrame:
         "denominator": [5_000] * len(numerators),
     }
     count = Count(measure=REF, strata=(), cells=pl.DataFrame(cells, schema=count_schema(())))
-    return release(count, policy=policy, already_public=policy is Policy.OPEN).cells
+    return release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN).cells
 
 
 def test_a_sum_with_a_withheld_number_has_no_value_but_bounds() -> None:

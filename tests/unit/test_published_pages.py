@@ -11,7 +11,7 @@ import reports_fixture as given
 
 from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import periods_between
@@ -35,7 +35,7 @@ def _notes(gaps: set[tuple[str, int]]) -> str:
     ]
     cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
     count = Count(measure=given.WAITS.ref, strata=(), cells=cells)
-    received = release(count, policy=Policy.OPEN, already_public=True).cells
+    received = release(count, terms=Terms(rule=Policy.OPEN), already_public=True).cells
     found = PooledMeasure(
         measure=given.WAITS, periods=MONTHS, cells=received, series=totals(received, by=["member", "period"])
     )

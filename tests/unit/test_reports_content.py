@@ -315,11 +315,12 @@ def test_a_withheld_organisation_is_judged_only_if_its_whole_range_agrees() -> N
     certain = funnel_of(tops, series(*tops))
     assert "1 lower (Larkspur Infirmary)" in certain.statement
     straddling = funnel_of([100] * 9 + [4], series(*tops[:9]) + series(4, size=600), sizes=[SIZE] * 9 + [600])
-    assert "1 cannot be told because counts are withheld or rounded" in straddling.statement
+    assert "1 possibly, which cannot be told because counts are withheld or rounded" in straddling.statement
     assert straddling.certainty.level is Certainty.LOW
     row = next(row for row in straddling.table.rows if row[0] == "Larkspur Infirmary")
     assert row[2] is Mark.WITHHELD
-    assert str(row[-1]).startswith("cannot be told")
+    assert str(row[-1]).startswith("possible")
+    assert row[-2] == "possible"
 
 
 def twelve_months(*monthly: int, size: int = 300) -> tuple[Observed, ...]:
@@ -334,9 +335,9 @@ def test_rounding_alone_makes_no_outlier() -> None:
     assert "no organisation clearly differs from the network's 34.7 per 1,000 admissions (27.9 to 41.7)" in (
         insight.statement
     )
-    assert "12 cannot be told because counts are rounded" in insight.statement
+    assert "12 possibly, which cannot be told because counts are rounded" in insight.statement
     row = next(row for row in insight.table.rows if row[1] == "RX12")
-    assert row[-1] == "cannot be told: inside the limits or higher (outside 99.8% limits)"
+    assert row[-1] == "possible: inside the limits or higher (outside 99.8% limits)"
     assert insight.action is None
     assert insight.certainty.level is Certainty.LOW
     assert any("leave the network's rate between 27.9 and 41.7" in note for note in insight.notes)

@@ -9,7 +9,7 @@ import pytest
 
 from rounds.exchange.question import Question
 from rounds.records.synthetic.tables import vocabulary_tables
-from rounds.site.answer import check, count_and_release
+from rounds.site.answer import check, count
 from rounds.site.folder import Site, read_site
 
 PUBLISHED = """site: publisher
@@ -80,8 +80,8 @@ def test_a_publisher_is_told_what_its_source_does_not_say(publisher: Site) -> No
         "publisher: ae-over-4-hours v1: 1 organisation-periods",
         "publisher: ae-over-4-hours v1: 1 organisations in the source",
     ]
-    (table,) = count_and_release(publisher, question, progress=lambda _: None)
-    assert table.cells.height == 1
+    ((counted, _),) = count(publisher, question, progress=lambda _: None)
+    assert counted.cells.height == 1
 
 
 def test_a_hospital_is_told_which_rows_are_left_out(hospital: Site) -> None:
@@ -90,5 +90,5 @@ def test_a_hospital_is_told_which_rows_are_left_out(hospital: Site) -> None:
     (report,) = told
     assert report.startswith("hospital: 12 people\nhospital: death.parquet: 3 rows dated outside the person's")
     again: list[str] = []
-    count_and_release(hospital, question, progress=again.append)
+    count(hospital, question, progress=again.append)
     assert report in again

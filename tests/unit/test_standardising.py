@@ -10,7 +10,7 @@ import reports_fixture as given
 from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
 from rounds.centre.standardising import standardised_insights
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
@@ -36,7 +36,7 @@ def _pooled(people: dict[str, dict[str, int]], *, risk: dict[str, float] | None 
         rows.append((code, date(2024, 1, 1), band, sex, round(number * (risk or RISK)[band]), number))
     cells = pl.DataFrame(rows, schema=count_schema(STRATA), orient="row")
     count = Count(measure=MEASURE.ref, strata=STRATA, cells=cells)
-    released = release(count, policy=Policy.HES, already_public=False).cells.with_columns(
+    released = release(count, terms=Terms(rule=Policy.HES), already_public=False).cells.with_columns(
         pl.col("member").alias("site")
     )
     return PooledMeasure(

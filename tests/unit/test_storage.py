@@ -1,17 +1,14 @@
-"""Atomic writes, locks, pinned keys and the audit chain."""
+"""Atomic writes, locks and pinned keys."""
 
 import errno
-import json
 import os
 import stat
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from rounds.audit.chain import Action, Entry, Event, append, decode, encode
 from rounds.errors import MessageError, RoundsError
 from rounds.exchange.signing import own_key, pin_key, publish_key, trusted_key
 from rounds.storage.atomic import remove_partials, write_file, write_folder, write_private_file
@@ -124,32 +121,3 @@ def test_a_broken_key_file_says_so(tmp_path: Path) -> None:
     write_file(tmp_path / "keys" / "private.key", b"AAAA\n")
     with pytest.raises(MessageError, match="not an Ed25519 key"):
         own_key(tmp_path)
-
-
-def _log(*parties: str) -> tuple[Entry, ...]:
-    entries: tuple[Entry, ...] = ()
-    for party in parties:
-        event = Event(action=Action.ASKED, round_id="r1", party=party, digest="d", day=date(2025, 1, 1))
-        entries = append(entries, event)
-    return entries
-
-
-def test_the_log_reads_back_and_logs_nothing_twice() -> None:
-    entries = _log("a", "b", "a")
-    assert [entry.event.party for entry in entries] == ["a", "b"]
-    assert decode(encode(entries), source="log") == entries
-
-
-def test_every_change_of_the_log_shows() -> None:
-    lines = encode(_log("a", "b", "c")).splitlines(keepends=True)
-    for changed, line in (
-        ([lines[0].replace(b'"a"', b'"x"'), *lines[1:]], 1),
-        ([lines[1], lines[0], lines[2]], 1),
-        ([lines[0], lines[1].replace(json.loads(lines[0])["hash"].encode(), b"0" * 64), lines[2]], 2),
-        ([lines[0], lines[2]], 2),
-        ([lines[0], b"{}\n"], 2),
-        ([lines[0], b"\xff\n"], 2),
-        ([lines[0], b"[" * 100_000 + b"\n"], 2),
-    ):
-        with pytest.raises(RoundsError, match=f"log line {line}: "):
-            decode(b"".join(changed), source="log")

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from rounds.errors import RoundsError
+from rounds.audit.merkle import leaf_hash
+from rounds.errors import AuditError
 
 START = "0" * 64
 
@@ -14,18 +16,29 @@ START = "0" * 64
 class Action(StrEnum):
     """What can happen to a round, on either side, and to a site's records."""
 
+    PLANNED = "planned"
     ASKED = "asked"
     ANSWERED = "answered"
+    RELEASED = "released"
     RECEIVED = "received"
     PUBLISHED = "published"
     IMPORTED = "imported"
+    ADOPTED = "adopted"
+    PREPARED = "prepared"
+    QUEUED = "queued"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened: what, to which round, with whom, and the digest of the bytes it was about.
 
-    Of an import the round is the generation of records that it made, and the party is the site itself.
+    Of an import the round is the generation of records that it made, and the party is the site itself. Of what becomes
+    of a request at a site, from `queued` to `released`, the party is who did it, and the digest that of the signed act.
     """
 
     action: Action
@@ -34,67 +47,121 @@ class Event:
     digest: str
     day: date
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The event as JSON tells it, and as it is hashed."""
+        return {
+            "action": self.action.value,
+            "day": self.day.isoformat(),
+            "digest": self.digest,
+            "party": self.party,
+            "round_id": self.round_id,
+        }
+
+    @property
+    def same(self) -> tuple[str, str, str, str]:
+        """What makes two events one, whenever they are told: a resumed round logs nothing twice."""
+        return self.action.value, self.round_id, self.party, self.digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
+    """An event in its place. `hash` covers the sequence, the event and the hash of the entry before."""
+
     sequence: int
+    """from 1"""
     event: Event
     before: str
     hash: str
 
+    @property
+    def content(self) -> bytes:
+        """The bytes that the chain and the tree hash."""
+        return json.dumps([self.sequence, self.event.fields, self.before], sort_keys=True).encode()
 
-def append(entries: tuple[Entry, ...], event: Event) -> tuple[Entry, ...]:
-    """Return the log with an event added, or unchanged if the same thing is in it already.
+    @property
+    def due_hash(self) -> str:
+        """What `hash` must be."""
+        return hashlib.sha256(self.content).hexdigest()
 
-    The same action on the same bytes is one event, whenever it is repeated, so a resumed round logs nothing twice.
-    """
-    for entry in entries:
-        same = (entry.event.action, entry.event.round_id, entry.event.party, entry.event.digest)
-        if same == (event.action, event.round_id, event.party, event.digest):
-            return entries
-    before = entries[-1].hash if entries else START
-    sequence = len(entries) + 1
-    return (*entries, Entry(sequence=sequence, event=event, before=before, hash=_hash(sequence, event, before)))
+    @property
+    def leaf(self) -> bytes:
+        """The entry's leaf in the log's tree, 32 bytes."""
+        return leaf_hash(self.content)
 
-
-def encode(entries: tuple[Entry, ...]) -> bytes:
-    """Return the log as JSON lines."""
-    return b"".join((json.dumps(asdict(entry), sort_keys=True, default=str) + "\n").encode() for entry in entries)
+    def __str__(self) -> str:
+        event = self.event
+        return f"{self.sequence}. {event.day} {event.action} {event.party}, round {event.round_id}, {event.digest[:12]}"
 
 
-def decode(content: bytes, *, source: str) -> tuple[Entry, ...]:
-    """Return the log in some bytes, having checked its chain.
+def following(last: Entry | None, event: Event) -> Entry:
+    """Return the entry of an event that comes after another, or first of all."""
+    sequence, before = (last.sequence + 1, last.hash) if last else (1, START)
+    bare = Entry(sequence=sequence, event=event, before=before, hash="")
+    return Entry(sequence=sequence, event=event, before=before, hash=bare.due_hash)
+
+
+def checked(entries: Iterable[Entry], *, source: str) -> Iterator[Entry]:
+    """Give the entries of a log one by one, each once it has proved to follow the one before.
 
     Args:
-        content: JSON lines as `encode` makes them.
-        source: the file's name, for the message.
+        entries: from the first on.
+        source: the log's name, for the message.
 
     Raises:
-        RoundsError: if a line cannot be read or the chain is broken at it.
+        AuditError: naming the first entry that was changed, moved, left out or put in twice.
     """
-    entries: list[Entry] = []
-    before = START
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            fields = json.loads(line)
-            told = fields["event"]
-            event = Event(
-                action=Action(told["action"]),
-                round_id=told["round_id"],
-                party=told["party"],
-                digest=told["digest"],
-                day=date.fromisoformat(told["day"]),
+    last: Entry | None = None
+    told: set[tuple[str, str, str, str]] = set()
+    for number, entry in enumerate(entries, start=1):
+        if entry != following(last, entry.event):
+            raise AuditError(
+                f"{source}, entry {number}: the chain is broken here: it was changed, moved or put in, or what came "
+                "before it was taken out; restore the log from a copy"
             )
-            entry = Entry(sequence=fields["sequence"], event=event, before=fields["before"], hash=fields["hash"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise RoundsError(f"{source} line {number}: not an entry of an audit log; restore the log") from None
-        if entry.sequence != number or entry.before != before or entry.hash != _hash(number, event, before):
-            raise RoundsError(f"{source} line {number}: the chain is broken here; the log was changed, restore it")
-        entries.append(entry)
-        before = entry.hash
-    return tuple(entries)
+        if entry.event.same in told:
+            raise AuditError(f"{source}, entry {number}: it is told twice; restore the log from a copy")
+        told.add(entry.event.same)
+        yield entry
+        last = entry
 
 
-def _hash(sequence: int, event: Event, before: str) -> str:
-    content = json.dumps([sequence, asdict(event), before], sort_keys=True, default=str)
-    return hashlib.sha256(content.encode()).hexdigest()
+def encode_entry(entry: Entry) -> str:
+    """Return an entry as one line of JSON."""
+    fields = {"sequence": entry.sequence, "event": entry.event.fields, "before": entry.before, "hash": entry.hash}
+    return json.dumps(fields, sort_keys=True)
+
+
+def decode_entry(line: str | bytes, *, source: str) -> Entry:
+    """Return the entry in a line of JSON. Whether it follows the one before, `checked` tells.
+
+    Raises:
+        AuditError: if it is no entry.
+    """
+    try:
+        return entry_of(json.loads(line))
+    except (ValueError, RecursionError):
+        raise AuditError(f"{source}: not an entry of an audit log; restore it from a copy") from None
+
+
+def entry_of(fields: object) -> Entry:
+    """Return the entry that some JSON tells.
+
+    Raises:
+        ValueError: if a field is missing, unknown or of another type.
+    """
+    if not isinstance(fields, dict) or fields.keys() != {"sequence", "event", "before", "hash"}:
+        raise ValueError("not an entry")
+    event, sequence = fields["event"], fields["sequence"]
+    if not isinstance(event, dict) or event.keys() != {"action", "round_id", "party", "digest", "day"}:
+        raise ValueError("not an event")
+    if type(sequence) is not int or not all(isinstance(word, str) for word in (*event.values(), fields["hash"])):
+        raise ValueError("not an entry's types")
+    told = Event(
+        action=Action(event["action"]),
+        round_id=event["round_id"],
+        party=event["party"],
+        digest=event["digest"],
+        day=date.fromisoformat(event["day"]),
+    )
+    return Entry(sequence=sequence, event=told, before=str(fields["before"]), hash=fields["hash"])

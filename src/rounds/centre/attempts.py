@@ -4,26 +4,30 @@ A site that is missing cannot be left out of a sum: its masks would stand in it.
 others, under the next number, which each of them counts as another draw.
 """
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.centre.plan import Plan, SitePlan
 from rounds.centre.post import ANSWER_WITHIN_DAYS, Desk
 from rounds.centre.processes import SiteFailure, answer_sites, publish_keys
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE, Attempt, Participant
 from rounds.disclosure.pooled import QUANTITIES, pooled_keys
-from rounds.errors import MessageError, RoundsError
+from rounds.errors import AuditError, MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
 from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
 from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
-from rounds.exchange.signing import SigningKey, own_key, publish_key, trusted_key
-from rounds.storage.atomic import write_file
-from rounds.storage.audit_log import record
+from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, stand
+from rounds.storage.audit_log import is_recorded
+from rounds.storage.facts import logged_transaction, write_fact
 from rounds.storage.progress import Progress
 
 
@@ -76,7 +80,10 @@ def ask_attempt(desk: Desk, plan: Plan, *, today: date, without: Collection[str]
         for peer in peers:
             pin_peer(desk.folder, peer)
         content = wire_attempt(attempt).model_dump_json(indent=1).encode() + b"\n"
-        write_file(_folder(desk, plan) / str(attempt.number) / "attempt.json", content)
+        digest = hashlib.sha256(content).hexdigest()
+        event = Event(action=Action.PLANNED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
+        path = _folder(desk, plan) / str(attempt.number) / "attempt.json"
+        write_fact(path, content, event=event, log=desk.audit_path)
         if before is not None:
             _take_back(desk, plan, before)
     _lay_down(desk, plan, attempt, today=today)
@@ -104,36 +111,62 @@ def receive_attempt(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) ->
     Raises:
         MessageError: if a reply is not what it claims, is not about what was asked, or is another than was kept.
     """
-    replies, events = [], []
+    posts = []
     for site in attempt.sites:
         arrived = desk.exchange.pooled_reply_path(plan.round_id, attempt.number, site)
         kept = received_path(desk, plan, attempt, site)
         found = arrived if arrived.exists() else kept
         if not found.exists():
             continue
-        content, asked = found.read_bytes(), _asked(desk, plan, attempt, site)
-        reply = decode_reply(
-            content,
-            source=str(found),
-            site=site,
-            round_id=plan.round_id,
-            answers=asked.digest,
-            key=trusted_key(desk.folder, desk.exchange.path, party=site),
-        )
+        content, key = found.read_bytes(), trusted_key(desk.folder, desk.exchange.path, party=site)
+        answers = _asked(desk, plan, attempt, site).digest
+        reply = decode_reply(content, source=str(found), site=site, round_id=plan.round_id, answers=answers, key=key)
         if kept.exists() and content != kept.read_bytes():
             raise MessageError(
                 f"{arrived}: {site} has answered attempt {attempt.number} before with other bytes, kept in {kept}; an "
                 "attempt has one answer; remove the new file"
             )
         _check(reply, plan, source=str(found))
-        replies.append((content, reply))
-        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=reply.digest, day=today))
-    for content, reply in replies:
-        kept = received_path(desk, plan, attempt, reply.site)
-        if not kept.exists():
-            write_file(kept, content)
-    record(desk.audit_path, *events)
-    return tuple(reply for _, reply in replies) if len(replies) == len(attempt.sites) else None
+        posts.append(_Post(content=content, reply=reply, key=key, kept=kept, day=today))
+    _take_in(desk, posts)
+    return tuple(post.reply for post in posts) if len(posts) == len(attempt.sites) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Post:
+    """One reply as it came, with the key that proved it, and where it is kept."""
+
+    content: bytes
+    reply: Reply
+    key: PublicKey
+    kept: Path
+    day: date
+
+    @property
+    def event(self) -> Event:
+        reply = self.reply
+        return Event(
+            action=Action.RECEIVED, round_id=reply.round_id, party=reply.site, digest=reply.digest, day=self.day
+        )
+
+
+def _take_in(desk: Desk, posts: Sequence[_Post]) -> None:
+    new = [post for post in posts if not post.kept.exists()]
+    for post in posts:
+        if post not in new and not is_recorded(desk.audit_path, post.event):
+            raise AuditError(
+                f"{desk.audit_path}: {post.kept} was taken in, but the log does not tell it: it was cut or restored "
+                "from an old backup; restore the newest backup"
+            )
+    own = own_key(desk.folder).public
+    if new:
+        with logged_transaction(desk.audit_path) as facts:
+            for post in new:
+                accept_standing(facts.connection, post.reply.log, own_key=own, their_key=post.key)
+                facts.tell(post.event)
+    for post in new:
+        pin_key(desk.folder, party=post.reply.site, key=post.key)
+        write_fact(post.kept, post.content, event=post.event, log=desk.audit_path)
 
 
 def prepare_attempt(
@@ -208,31 +241,40 @@ def _ask_of_the_others(desk: Desk, plan: Plan, *, without: Collection[str], toda
 def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
     key = own_key(desk.folder)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
-    events = []
     for site in plan.pooled:
         if site.site not in attempt.sites:
             continue
         kept = _asked_path(desk, plan, attempt, site.site)
         waiting = not received_path(desk, plan, attempt, site.site).exists()
         if not kept.exists() or (waiting and today > _asked(desk, plan, attempt, site.site).expires):
-            write_file(kept, _request(plan, attempt, site, today=today, key=key))
-        digest = _asked(desk, plan, attempt, site.site).digest
-        events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
-    record(desk.audit_path, *events)
+            _write_request(desk, plan, attempt, site, today=today, key=key)
     for site_id in attempt.sites:
         path = desk.exchange.pooled_request_path(plan.round_id, attempt.number, site_id)
         desk.exchange.put(path, _asked_path(desk, plan, attempt, site_id).read_bytes())
 
 
-def _request(plan: Plan, attempt: Attempt, site: SitePlan, *, today: date, key: SigningKey) -> bytes:
-    return encode_request(
-        round_id=plan.round_id,
-        site=site.site,
-        question=site.question,
-        valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
-        key=key,
-        pooled=attempt,
-    )
+def _write_request(desk: Desk, plan: Plan, attempt: Attempt, site: SitePlan, *, today: date, key: SigningKey) -> None:
+    with logged_transaction(desk.audit_path) as facts:
+        asked: list[Event] = []
+
+        def stamp(digest: str) -> Standing:
+            event = Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today)
+            asked.append(event)
+            facts.tell(event)
+            known = pinned_key(desk.folder, party=site.site)
+            return stand(facts.connection, own=CENTRE, reader=site.site, key=key, reader_key=known)
+
+        request = encode_request(
+            round_id=plan.round_id,
+            site=site.site,
+            question=site.question,
+            valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
+            key=key,
+            stamp=stamp,
+            asked_by=plan.declaration.asked_by,
+            pooled=attempt,
+        )
+    write_fact(_asked_path(desk, plan, attempt, site.site), request, event=asked[0], log=desk.audit_path)
 
 
 def _take_back(desk: Desk, plan: Plan, attempt: Attempt) -> None:

@@ -1,49 +1,71 @@
-"""Do the audit logs of a local network hold what its folders show to have happened?"""
+"""Does the centre's audit log hold what its folder shows to have happened?"""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from rounds.audit.chain import Action, Entry
-from rounds.errors import RoundsError
-from rounds.storage.audit_log import read_log
-from rounds.storage.workspace import Workspace
+from rounds.audit.chain import Action
+from rounds.audit.heads import SignedHead
+from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_messages, messages_happened
+from rounds.exchange.messages import CENTRE
+
+Abroad = Iterable[tuple[str, SignedHead]]
+KEPT = {Action.ASKED: "asked", Action.RECEIVED: "received", Action.REFUSED: "refused"}
+"""What of a round's messages the centre keeps, a folder each; those of an attempt at pooled sums in its own."""
 
 
-def check_logs(workspace: Workspace) -> dict[str, int]:
-    """Return how many entries each party's log has, having checked chains and completeness.
+def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> CheckedLog:
+    """Return the centre's log, having checked its chain, its tree, its heads and its completeness.
+
+    Args:
+        folder: the centre's.
+        outputs: where its rounds were published; None if that is not known.
+        abroad: heads of logs that others hold.
 
     Raises:
-        RoundsError: naming the log and the line at which a chain is broken, or what a log does not tell although it
-            happened.
+        AuditError: naming the entry at which the log was changed, or what it does not tell although it happened.
     """
-    sizes = {}
-    rounds = workspace.centre / "rounds"
-    told = {
-        Action.ASKED: rounds.glob("*/asked/*.json"),
-        Action.RECEIVED: rounds.glob("*/received/*.json"),
-    }
-    happened = {(action, path.parent.parent.name, path.stem) for action, paths in told.items() for path in paths}
-    sizes["centre"] = _check(workspace.centre / "audit.jsonl", happened)
-    for site in workspace.sites:
-        folder = workspace.site_folder(site)
-        answered = {(Action.ANSWERED, path.stem, "centre") for path in (folder / "ledger").glob("*.json")}
-        imported = {
-            (Action.IMPORTED, path.read_text(encoding="utf-8").strip(), site.id) for path in folder.glob("*/CURRENT")
-        }
-        sizes[site.id] = _check(folder / "audit.jsonl", answered | imported)
-    return sizes
+    rounds = folder / "rounds"
+    happened = [
+        *_planned(rounds),
+        *(
+            one
+            for action, kept in KEPT.items()
+            for one in messages_happened(action, _kept(rounds, kept), rounds=rounds)
+        ),
+        *(_published(outputs.glob("*/round.json")) if outputs else ()),
+    ]
+    return check_log(folder, party=CENTRE, happened=happened, abroad=[*abroad, *kept_heads(folder)])
 
 
-def _check(path: Path, happened: set[tuple[Action, str, str]]) -> int:
-    entries = read_log(path)
-    missing = sorted(happened - {_what(entry) for entry in entries})
-    if missing:
-        action, round_id, party = missing[0]
-        raise RoundsError(
-            f"{path}: {len(missing)} things happened that the log does not tell, the first: {action} {party}, round "
-            f"{round_id}; the log was cut or deleted, restore it"
+def kept_heads(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
+    """Return every head in the messages that the centre has kept."""
+    rounds = folder / "rounds"
+    return heads_in_messages(sorted(path for kept in KEPT.values() for path in _kept(rounds, kept)))
+
+
+def _kept(rounds: Path, kept: str) -> Iterable[Path]:
+    return (*rounds.glob(f"*/{kept}/*.json"), *rounds.glob(f"*/pooled/*/{kept}/*.json"))
+
+
+def _planned(rounds: Path) -> Iterable[Happened]:
+    for path in sorted([*rounds.glob("*/plan.json"), *rounds.glob("*/pooled/*/attempt.json")]):
+        yield Happened(
+            action=Action.PLANNED,
+            round_id=path.relative_to(rounds).parts[0],
+            party=CENTRE,
+            digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+            shown_by=path,
         )
-    return len(entries)
 
 
-def _what(entry: Entry) -> tuple[Action, str, str]:
-    return entry.event.action, entry.event.round_id, entry.event.party
+def _published(paths: Iterable[Path]) -> Iterable[Happened]:
+    for path in sorted(paths):
+        yield Happened(
+            action=Action.PUBLISHED,
+            round_id=path.parent.name,
+            party=CENTRE,
+            digest=str(json.loads(path.read_bytes())["inputs"]),
+            shown_by=path,
+        )

@@ -1,24 +1,18 @@
 """From what was received to what is said of one measure: over time, between members, between groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from rounds.centre.estimates import Estimates, estimates_of, known_points
+from rounds.centre.funnels import FEWEST_MEMBERS_FOR_A_FUNNEL, funnel_of
 from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
-from rounds.learning.variation.funnel import (
-    Funnel,
-    Outlier,
-    funnel_proportions,
-    funnel_rates,
-    proportion_limits,
-    rate_limits,
-)
 from rounds.learning.variation.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
@@ -36,9 +30,6 @@ from rounds.reports.content.pooled import pooled
 from rounds.reports.insight import Insight, Provenance
 
 FEWEST_PERIODS_FOR_A_CHART = 3
-FEWEST_MEMBERS_FOR_A_FUNNEL = 3
-MOST_WITHHELD_IN_A_FUNNEL = 0.1
-"""Of the denominators: the centre is fitted without withheld members, who are those with few events."""
 RECENT = timedelta(days=366)
 
 
@@ -113,16 +104,19 @@ def variation_insights(
         provenance: where the numbers come from.
         embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
     """
-    said = [_pooled_insight(found, membership, provenance)]
+    estimates = estimates_of(found.cells, found.measure)
+    said = [_pooled_insight(found, membership, provenance, estimates)]
     # Points that share patients are not independent, as every rule of a control chart takes them to be.
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART and found.measure.span == 1:
-        said += _over_time_insights(found, membership, provenance, embedded)
-    said += _between_sites_insight(found, membership, provenance)
+        said += _over_time_insights(found, membership, provenance, embedded, estimates)
+    said += _between_sites_insight(found, membership, provenance, estimates)
     said += _equity_insights(found, membership, provenance)
     return tuple(said)
 
 
-def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> Insight:
+def _pooled_insight(
+    found: PooledMeasure, membership: Membership, provenance: Provenance, estimates: Estimates | None
+) -> Insight:
     sums = totals(found.cells, by=["period"])
     by_period = dict(zip(sums["period"], observed_from_cells(sums, found.measure), strict=True))
     members = dict(found.series.group_by("period").agg(pl.col("member").n_unique()).iter_rows())
@@ -137,6 +131,9 @@ def _pooled_insight(found: PooledMeasure, membership: Membership, provenance: Pr
         members=tuple(members.get(period.start, 0) for period in found.periods),
         expected=tuple(len(codes) for codes in expected),
         not_published=_not_published(found, expected),
+        estimates=tuple(estimates.rate(pl.col("period") == period.start) for period in found.periods)
+        if estimates
+        else (),
         measure=found.measure,
         provenance=provenance,
     )
@@ -152,17 +149,28 @@ def _not_published(found: PooledMeasure, expected: Sequence[set[str]]) -> int:
 
 
 def _over_time_insights(
-    found: PooledMeasure, membership: Membership, provenance: Provenance, embedded: Mapping[str, Innovation]
+    found: PooledMeasure,
+    membership: Membership,
+    provenance: Provenance,
+    embedded: Mapping[str, Innovation],
+    estimates: Estimates | None,
 ) -> list[Insight]:
     recent = totals(found.in_recent(found.series), by=["member"])
     recent_totals = dict(zip(recent["member"], observed_from_cells(recent, found.measure), strict=True))
+    expected = estimates.counts(["member", "period"]) if estimates else None
     said = []
     for member in found.members(membership):
         observed = _member_series(found, member)
         present = [index for index, item in enumerate(observed) if item is not None]
         span = slice(present[0], present[-1] + 1)
         values, withheld = _rates(observed[span], found.measure)
-        chart = xmr_chart(values=values, better=found.measure.better, target=found.measure.target, withheld=withheld)
+        known = None
+        if expected is not None and withheld.any() and not (np.isnan(values) & ~withheld).any():
+            periods = [period.start for period in found.periods[span]]
+            known = known_points(observed[span], expected.filter(pl.col("member") == member), periods, found.measure)
+        chart = xmr_chart(
+            values=values, better=found.measure.better, target=found.measure.target, withheld=withheld, known=known
+        )
         peer: Peer | None = better_peer(
             member=member,
             totals=recent_totals,
@@ -199,7 +207,9 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
     return values, withheld
 
 
-def _between_sites_insight(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
+def _between_sites_insight(
+    found: PooledMeasure, membership: Membership, provenance: Provenance, estimates: Estimates | None
+) -> list[Insight]:
     sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
     if found.measure.kind is CountKind.MEAN:
         if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
@@ -218,7 +228,10 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
     left_out, sized = sums.filter(sizeless), sums.filter(~sizeless & (pl.col("denominator_value") > 0))
     hidden = pl.col("numerator_state") == State.WITHHELD
     known, withheld = sized.filter(~hidden), sized.filter(hidden)
-    if known.height < FEWEST_MEMBERS_FOR_A_FUNNEL or _share(withheld, of=sized) > MOST_WITHHELD_IN_A_FUNNEL:
+    recent = pl.col("period").is_in([period.start for period in found.recent])
+    expected = estimates.counts(["member"], over=recent) if estimates else None
+    funnel = funnel_of(known, withheld, found.measure.kind, expected=expected)
+    if funnel is None:
         if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL or known.height == sums.height:
             return []
         return [
@@ -234,7 +247,7 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
     shown = pl.concat([known, withheld])
     return [
         between_sites(
-            funnel=_funnel(known, withheld, found.measure.kind),
+            funnel=funnel,
             members=tuple(shown["member"]),
             observed=observed_from_cells(shown, found.measure),
             over=found.recent_words,
@@ -244,35 +257,6 @@ def _between_sites_insight(found: PooledMeasure, membership: Membership, provena
             left_out=tuple(left_out["member"]),
         )
     ]
-
-
-def _share(part: pl.DataFrame, *, of: pl.DataFrame) -> float:
-    whole = float(of["denominator_value"].sum())
-    return float(part["denominator_value"].sum()) / whole if whole else 0.0
-
-
-def _funnel(known: pl.DataFrame, withheld: pl.DataFrame, kind: CountKind) -> Funnel:
-    """Return a funnel fitted to the known members, with limits but no value for those whose count is withheld."""
-    over_time = kind is CountKind.RATE
-    fitted = (funnel_rates if over_time else funnel_proportions)(
-        numerators=known["numerator_value"].to_numpy().astype(float),
-        denominators=known["denominator_value"].to_numpy().astype(float),
-    )
-    if not withheld.height:
-        return fitted
-    sizes = withheld["denominator_value"].to_numpy().astype(float)
-    limits_of = rate_limits if over_time else proportion_limits
-    limits = limits_of(centre=fitted.centre, tau2=fitted.tau2, denominators=sizes)
-    return replace(
-        fitted,
-        values=np.append(fitted.values, np.full(len(sizes), np.nan)),
-        denominators=np.append(fitted.denominators, sizes),
-        lower95=np.append(fitted.lower95, limits.lower95),
-        upper95=np.append(fitted.upper95, limits.upper95),
-        lower998=np.append(fitted.lower998, limits.lower998),
-        upper998=np.append(fitted.upper998, limits.upper998),
-        outliers=(*fitted.outliers, *(Outlier.INSIDE for _ in sizes)),
-    )
 
 
 def _equity_insights(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:

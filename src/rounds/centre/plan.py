@@ -4,12 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
+from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError, RoundsError
+from rounds.exchange.messages import CENTRE
 from rounds.exchange.question import Question, wire_question
 from rounds.measures.definitions import Measure
-from rounds.storage.atomic import write_file
+from rounds.storage.facts import write_fact
 from rounds.storage.workspace import AskedMeasure, Lane, RoundDeclaration, Workspace
 
 
@@ -63,14 +66,20 @@ class Plan:
             meaning["pooled"] = {site.site: wire_question(site.question).model_dump() for site in self.pooled}
         return json.dumps(meaning, sort_keys=True, indent=1).encode()
 
-    def fix(self, path: Path) -> None:
+    def fix(self, path: Path, *, log: Path, today: date) -> None:
         """Write the plan down, or make sure that it is the one that was written down before.
+
+        Args:
+            path: where it belongs.
+            log: the centre's audit log.
+            today: the day on which it is fixed.
 
         Raises:
             RoundsError: if the round was started with another plan.
         """
         if not path.exists():
-            write_file(path, self._content())
+            event = Event(action=Action.PLANNED, round_id=self.round_id, party=CENTRE, digest=self.digest, day=today)
+            write_fact(path, self._content(), event=event, log=log)
         elif path.read_bytes() != self._content():
             raise RoundsError(
                 f"round {self.round_id} was started with another plan ({path}): its measures, sites, members or "
@@ -112,6 +121,7 @@ def _site_plans(
                 as_of=declaration.as_of,
                 measures=asked,
                 members=members,
+                epoch=declaration.epoch,
             )
             plans.append(SitePlan(site=site.id, folder=workspace.site_folder(site), question=question))
     return tuple(plans)

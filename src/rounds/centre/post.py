@@ -5,15 +5,25 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
 from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
-from rounds.errors import MessageError
+from rounds.errors import AuditError, MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.messages import (
+    CENTRE,
+    Refusal,
+    Reply,
+    Request,
+    decode_answer,
+    decode_request,
+    encode_request,
+)
+from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing, stand
 from rounds.network.members import Membership
-from rounds.storage.atomic import write_file
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import LEDGER, is_recorded
+from rounds.storage.facts import logged_transaction, write_fact
 
 ANSWER_WITHIN_DAYS = 90
 
@@ -27,7 +37,8 @@ class Desk:
 
     @property
     def audit_path(self) -> Path:
-        return self.folder / "audit.jsonl"
+        """The centre's SQLite file, which holds its audit log."""
+        return self.folder / LEDGER
 
     def plan_path(self, round_id: str) -> Path:
         return self.folder / "rounds" / round_id / "plan.json"
@@ -38,6 +49,9 @@ class Desk:
     def received_path(self, round_id: str, site: str) -> Path:
         return self.folder / "rounds" / round_id / "received" / f"{site}.json"
 
+    def refused_path(self, round_id: str, site: str) -> Path:
+        return self.folder / "rounds" / round_id / "refused" / f"{site}.json"
+
 
 def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     """Fix the plan and lay a signed request down for each of its sites, once.
@@ -45,25 +59,14 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     Raises:
         RoundsError: if the round was started with another plan.
     """
-    plan.fix(desk.plan_path(plan.round_id))
+    plan.fix(desk.plan_path(plan.round_id), log=desk.audit_path, today=today)
     key = own_key(desk.folder)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
-    events = []
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         received = desk.received_path(plan.round_id, site.site).exists()
         if not kept.exists() or (not received and today > _asked(desk, plan.round_id, site.site).expires):
-            request = encode_request(
-                round_id=plan.round_id,
-                site=site.site,
-                question=site.question,
-                valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
-                key=key,
-            )
-            write_file(kept, request)
-        digest = _asked(desk, plan.round_id, site.site).digest
-        events.append(Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today))
-    record(desk.audit_path, *events)
+            _write_request(desk, plan, site, today=today, key=key)
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         desk.exchange.put(desk.exchange.request_path(plan.round_id, site.site), kept.read_bytes())
@@ -74,7 +77,7 @@ class _Post:
     """One reply as it came, with the key that proved it."""
 
     content: bytes
-    reply: Reply
+    reply: Reply | Refusal
     key: PublicKey
 
 
@@ -89,34 +92,89 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
     """
     posts = {site.site: _open(desk, plan, site) for site in plan.sites}
     present = [post for post in posts.values() if post is not None]
-    check_members([post.reply for post in present], membership)
-    events = []
+    replies = {post.reply.site: post.reply for post in present if isinstance(post.reply, Reply)}
+    check_members(list(replies.values()), membership)
+    new = [post for post in present if not _kept(desk, post).exists()]
     for post in present:
-        site, kept = post.reply.site, desk.received_path(plan.round_id, post.reply.site)
-        pin_key(desk.folder, party=site, key=post.key)
-        if not kept.exists():
-            write_file(kept, post.content)
-        digest = post.reply.digest
-        events.append(Event(action=Action.RECEIVED, round_id=plan.round_id, party=site, digest=digest, day=today))
-    record(desk.audit_path, *events)
-    return {site: post.reply if post else None for site, post in posts.items()}
+        if post not in new and not is_recorded(desk.audit_path, _taken_in(post, today)):
+            raise AuditError(
+                f"{desk.audit_path}: the answer of {post.reply.site} to round {plan.round_id} was taken in, but the "
+                "log does not tell it: it was cut or restored from an old backup; restore the newest backup"
+            )
+    own = own_key(desk.folder).public
+    if new:
+        with logged_transaction(desk.audit_path) as facts:
+            for post in new:
+                accept_standing(facts.connection, post.reply.log, own_key=own, their_key=post.key)
+                facts.tell(_taken_in(post, today))
+    for post in new:
+        pin_key(desk.folder, party=post.reply.site, key=post.key)
+        write_fact(_kept(desk, post), post.content, event=_taken_in(post, today), log=desk.audit_path)
+    return {site: replies.get(site) for site in posts}
+
+
+def refusals(desk: Desk, plan: Plan) -> dict[str, str]:
+    """Return why sites have refused a round, by site. Writes nothing.
+
+    Raises:
+        MessageError: if an answer is not what it claims.
+    """
+    asked = [site for site in plan.sites if desk.asked_path(plan.round_id, site.site).exists()]
+    posts = [_open(desk, plan, site) for site in asked if not desk.received_path(plan.round_id, site.site).exists()]
+    return {post.reply.site: post.reply.because for post in posts if post and isinstance(post.reply, Refusal)}
+
+
+def _kept(desk: Desk, post: _Post) -> Path:
+    refused = isinstance(post.reply, Refusal)
+    return (desk.refused_path if refused else desk.received_path)(post.reply.round_id, post.reply.site)
+
+
+def _taken_in(post: _Post, today: date) -> Event:
+    reply = post.reply
+    action = Action.REFUSED if isinstance(reply, Refusal) else Action.RECEIVED
+    return Event(action=action, round_id=reply.round_id, party=reply.site, digest=reply.digest, day=today)
+
+
+def _write_request(desk: Desk, plan: Plan, site: SitePlan, *, today: date, key: SigningKey) -> None:
+    with logged_transaction(desk.audit_path) as facts:
+        asked: list[Event] = []
+
+        def stamp(digest: str) -> Standing:
+            event = Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today)
+            asked.append(event)
+            facts.tell(event)
+            known = pinned_key(desk.folder, party=site.site)
+            return stand(facts.connection, own=CENTRE, reader=site.site, key=key, reader_key=known)
+
+        request = encode_request(
+            round_id=plan.round_id,
+            site=site.site,
+            question=site.question,
+            valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
+            key=key,
+            stamp=stamp,
+            asked_by=plan.declaration.asked_by,
+        )
+    write_fact(desk.asked_path(plan.round_id, site.site), request, event=asked[0], log=desk.audit_path)
 
 
 def _open(desk: Desk, plan: Plan, site: SitePlan) -> _Post | None:
     arrived = desk.exchange.reply_path(plan.round_id, site.site)
     kept = desk.received_path(plan.round_id, site.site)
-    found = arrived if arrived.exists() else kept
-    if not found.exists():
+    refused = desk.refused_path(plan.round_id, site.site)
+    found = next((path for path in (arrived, kept, refused) if path.exists()), None)
+    if found is None:
         return None
     content, key = found.read_bytes(), trusted_key(desk.folder, desk.exchange.path, party=site.site)
     answers = _asked(desk, plan.round_id, site.site).digest
-    reply = decode_reply(content, source=str(found), site=site.site, round_id=plan.round_id, answers=answers, key=key)
+    reply = decode_answer(content, source=str(found), site=site.site, round_id=plan.round_id, answers=answers, key=key)
     if kept.exists() and content != kept.read_bytes():
         raise MessageError(
             f"{arrived}: {site.site} has answered round {plan.round_id} before with other bytes, kept in {kept}; "
             "a round has one answer; remove the new file"
         )
-    check_answer(reply, question=site.question, measures=plan.measures, source=str(found))
+    if isinstance(reply, Reply):
+        check_answer(reply, question=site.question, measures=plan.measures, source=str(found))
     return _Post(content=content, reply=reply, key=key)
 
 

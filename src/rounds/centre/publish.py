@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TypedDict
 
 from rounds import __version__
+from rounds.audit.chain import Action, Event
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
@@ -15,7 +17,7 @@ from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.standardising import standardised_insights
-from rounds.exchange.messages import Reply
+from rounds.exchange.messages import CENTRE, Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
@@ -23,7 +25,7 @@ from rounds.reports.content.silences import silent_measure, silent_outcome, sile
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
 from rounds.reports.report import Report
-from rounds.storage.atomic import write_folder
+from rounds.storage.facts import write_fact_folder
 from rounds.storage.progress import Progress
 from rounds.storage.workspace import Workspace
 
@@ -68,10 +70,23 @@ def publish(
     replies: dict[str, Reply | None],
     *,
     inputs: str,
+    log: Path,
+    today: date,
     progress: Progress,
     pooled: Sequence[PooledSum] = (),
 ) -> None:
-    """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there."""
+    """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there.
+
+    Args:
+        workspace: the network.
+        plan: of the round.
+        replies: by site; None where a site has not answered.
+        inputs: the digest of everything that decides what is published.
+        log: the centre's audit log.
+        today: the day of publishing.
+        progress: told how far it is.
+        pooled: sums over all sites, of measures that are asked in the pooled lane.
+    """
     report = make_report(workspace, plan, replies, progress=progress, pooled=pooled)
 
     def drawn(done: int, of: int) -> None:
@@ -84,7 +99,8 @@ def publish(
         stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
         (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
 
-    write_folder(workspace.outputs(plan.round_id), fill)
+    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=inputs, day=today)
+    write_fact_folder(workspace.outputs(plan.round_id), fill, event=event, log=log)
 
 
 def make_report(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rounds.audit.chain import Action, Event
 from rounds.centre.attempts import (
     ask_attempt,
     complete_attempt,
@@ -16,13 +15,12 @@ from rounds.centre.attempts import (
     waited_for,
 )
 from rounds.centre.plan import Plan, SitePlan, make_plan
-from rounds.centre.post import Desk, ask, receive
+from rounds.centre.post import Desk, ask, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE
 from rounds.storage.atomic import refuse_unwritable, remove_partials
-from rounds.storage.audit_log import record
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
 from rounds.storage.workspace import RoundDeclaration, Workspace
@@ -134,6 +132,11 @@ def publish_round(
         for site in plan.sites
         if not desk.exchange.reply_path(plan.round_id, site.site).exists()
         and not desk.received_path(plan.round_id, site.site).exists()
+        and not desk.refused_path(plan.round_id, site.site).exists()
+    )
+    late += tuple(
+        SiteFailure(site=site, exit_code=ExitCode.PARTIAL, message=f"site {site} has refused: {because}")
+        for site, because in refusals(desk, plan).items()
     )
     late += _late_for_the_sums(desk, plan, {failure.site for failure in late})
     if late and not partial:
@@ -203,9 +206,8 @@ def _conclude(
         spans = [one.periods(first=declared.first, last=declared.last) for one in plan.pooled_measures]
         remove_partials(outputs.parent)
         sums = () if attempt is None or shares is None else pooled_sums(attempt, shares, plan.pooled_measures, spans)
-        publish(workspace, plan, replies, inputs=digest, progress=progress, pooled=sums)
-    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
-    record(desk.audit_path, event)
+        log = desk.audit_path
+        publish(workspace, plan, replies, inputs=digest, log=log, today=today, progress=progress, pooled=sums)
     answered = {reply.site for reply in (*present, *(shares or ()))}
     sites_in = tuple(site.site for site in plan.asked if site.site in answered)
     return Outcome(outputs=outputs, changed=changed, sites_in=sites_in, failures=failures)
@@ -234,12 +236,17 @@ def _own_desk(workspace: Workspace, desk: Desk) -> Iterator[None]:
 
 
 def _sites_failed(failures: tuple[SiteFailure, ...], plan: Plan, *, wrote: str) -> SitesFailed:
-    lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.asked)} sites cannot answer; {wrote}:"]
+    waiting = bool(failures) and all(failure.exit_code == ExitCode.WAITS_FOR_APPROVAL for failure in failures)
+    what = "cannot answer"
+    if waiting:
+        what = "waits for its own people's approval" if len(failures) == 1 else "wait for their own people's approval"
+    lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.asked)} sites {what}; {wrote}:"]
     for failure in failures:
         first, *rest = failure.message.splitlines()
         lines += [f"  {failure.site}: {first}", *(f"    {line}" for line in rest)]
-    lines.append("Put that right and run the round again, or go on without them with --partial.")
     codes = {failure.exit_code for failure in failures}
+    begin = "When they have said yes, run" if waiting else "Put that right and run"
+    lines.append(f"{begin} the round again, or go on without them with --partial.")
     gravest = ExitCode.DISCLOSURE_REFUSAL if ExitCode.DISCLOSURE_REFUSAL in codes else min(codes)
     known = gravest if gravest in set(ExitCode) else ExitCode.ERROR
     return SitesFailed("\n".join(lines), exit_code=ExitCode(known))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rounds.centre.attempts import current_attempt, received_path, waited_for
 from rounds.centre.plan import Plan, make_plan
-from rounds.centre.post import Desk
+from rounds.centre.post import Desk, refusals
 from rounds.disclosure.attempt import Attempt
 from rounds.exchange.folder import ExchangeFolder
 from rounds.storage.workspace import RoundDeclaration, Workspace
@@ -17,7 +17,7 @@ class RoundStatus:
     round_id: str
     published: bool
     sites: tuple[tuple[str, str], ...]
-    """(site id, "not asked" | "asked" | "answered" | "received")"""
+    """(site id, "not asked" | "asked" | "answered" | "received" | "refused: " with the reason)"""
 
     @property
     def summary(self) -> str:
@@ -41,12 +41,15 @@ def round_status(workspace: Workspace, declaration: RoundDeclaration) -> RoundSt
 
     attempt = current_attempt(desk, plan)
     alone = {site.site for site in plan.sites}
+    refused = refusals(desk, plan)
 
     def where(site: str) -> str:
         if site not in alone:
             return _of_the_sums(desk, plan, attempt, site)
         if desk.received_path(plan.round_id, site).exists():
             return "received"
+        if site in refused:
+            return f"refused: {refused[site]}"
         if desk.exchange.reply_path(plan.round_id, site).exists():
             return "answered"
         return "asked" if desk.asked_path(plan.round_id, site).exists() else "not asked"

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import centre, demo, library, site, synthetic
+from rounds.cli import audit, centre, demo, evidence, library, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -26,17 +26,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rounds runs learning health networks: count at each site, disclose safely, pool, learn, feed back.",
     epilog="[bold]Start here:[/bold] rounds demo my-network   |   "
-    "Exit codes: 0 ok, 1 error, 2 usage, 3 check failed, 4 partial, 5 disclosure refusal",
+    "Exit codes: 0 ok, 1 error, 2 usage, 3 check failed, 4 partial, 5 disclosure refusal, 6 waits for approval",
 )
 app.add_typer(site.app, name="site")
 app.add_typer(centre.app, name="centre")
+app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)
 app.command()(synthetic.synthetic)
 app.command()(centre.run)
 app.command()(centre.check)
 app.command()(centre.status)
-app.command()(centre.audit)
 app.command()(library.measures)
+app.command()(evidence.evidence)
 
 
 def _show_version(wanted: bool) -> None:

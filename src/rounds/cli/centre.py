@@ -92,21 +92,6 @@ def status(context: typer.Context, folder: Folder, round_id: Round = None) -> No
     terminal_of(context).result({"rounds": fields}, text="\n".join(lines))
 
 
-def audit(context: typer.Context, folder: Folder) -> None:
-    """Check the audit logs of the centre and of every site that lies in the network's folder.
-
-    [bold]Example[/bold]
-
-    rounds audit my-network
-    """
-    from rounds.centre.audit_check import check_logs
-    from rounds.storage.workspace import read_workspace
-
-    sizes = check_logs(read_workspace(folder))
-    lines = [f"{party}: {size} entries, chain unbroken, nothing missing" for party, size in sizes.items()]
-    terminal_of(context).result({"entries": sizes, "ok": True}, text="\n".join(lines))
-
-
 @app.command()
 def ask(
     context: typer.Context,

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
+from rounds.cli import approval
 from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.importing import import_records
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="What a site does: look at its records, check, preview, answer."
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="What a site does: look at its records, check, preview, approve, answer.",
 )
 
 app.command("import")(import_records)
+app.command()(approval.requests)
 
 SiteFolder = Annotated[Path, typer.Argument(help="The site's folder, the one that holds site.yaml.")]
 Exchange = Annotated[Path, typer.Option("--exchange", help="The folder in which messages lie.")]
@@ -56,13 +60,29 @@ def check(
 
 @app.command()
 def preview(
-    context: typer.Context, folder: SiteFolder, exchange: Exchange, round_id: RoundId, today: Today = None
+    context: typer.Context,
+    folder: SiteFolder,
+    exchange: Exchange,
+    round_id: RoundId,
+    who: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Who you are, as in people.yaml, where requests wait for approval."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the very bytes that wait for approval into this file as well.")
+    ] = None,
+    today: Today = None,
 ) -> None:
     """Show in plain words what would leave the site if it answered a round's request now. Nothing leaves.
 
-    [bold]Example[/bold]
+    Where requests wait for approval (`approval: one` or `two` in site.yaml) the bytes are made once and kept: what is
+    shown is what would leave. Whoever has them made cannot approve them; who only looks at them can.
+
+    [bold]Examples[/bold]
 
     rounds site preview sites/hospital-01 --exchange exchange --round 2025-h1
+
+    rounds site preview sites/hospital-01 --exchange exchange --round 2025-h1 --as "Ada Example"
     """
     from rounds.exchange.folder import ExchangeFolder
     from rounds.site.answer import preview as preview_answer
@@ -70,15 +90,23 @@ def preview(
     from rounds.site.pooled import asked_attempt, preview_pooled
 
     terminal = terminal_of(context)
-    site = read_site(folder)
-    folders, day = ExchangeFolder(path=exchange), day_of(today)
-    attempt = asked_attempt(site, folders, round_id=round_id)
+    site, carrier, day = read_site(folder), ExchangeFolder(path=exchange), day_of(today)
+    attempt = asked_attempt(site, carrier, round_id=round_id)
+    alone = attempt is None or carrier.request_path(round_id, site.id).exists()
+    if site.approval.queues and alone:
+        approval.preview_queued(terminal, site, carrier, round_id=round_id, who=who, save=save, today=day)
+        return
     shown: tuple[str, ...] = ()
-    if attempt is None or folders.request_path(round_id, site.id).exists():
-        shown = preview_answer(site, folders, round_id=round_id, today=day, progress=terminal.say)
+    if alone:
+        shown = preview_answer(site, carrier, round_id=round_id, today=day, progress=terminal.say)
     if attempt is not None:
-        shown += preview_pooled(site, folders, round_id=round_id, number=attempt, today=day)
+        shown += preview_pooled(site, carrier, round_id=round_id, number=attempt, today=day)
     terminal.result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
+
+
+app.command()(approval.approve)
+app.command()(approval.refuse)
+app.command()(approval.withdraw)
 
 
 @app.command()
@@ -87,7 +115,8 @@ def answer(
 ) -> None:
     """Count what a round asks for, apply the site's policy and lay the signed reply into the exchange folder.
 
-    The second time the stored reply is laid down again; nothing is counted twice.
+    The second time the stored reply is laid down again; nothing is counted twice. Where people must say yes first the
+    reply waits until they have (exit code 6): `rounds site requests` lists what waits.
 
     [bold]Example[/bold]
 
@@ -176,6 +205,47 @@ def quality(context: typer.Context, folder: SiteFolder, today: Today = None) -> 
     )
     if failed:
         raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
+@app.command()
+def policy(context: typer.Context, folder: SiteFolder) -> None:
+    """Show in plain words what the site's policy lets leave, and what of each year's budget is spent.
+
+    [bold]Example[/bold]
+
+    rounds site policy sites/hospital-01
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.policies import look_at_policy
+
+    site = read_site(folder)
+    found = look_at_policy(site)
+    terminal_of(context).result(asdict(found), text="\n".join(found.lines))
+
+
+@app.command("adopt-policy")
+def adopt(
+    context: typer.Context,
+    folder: SiteFolder,
+    first: Annotated[str, typer.Option("--as", help="Who adopts it: not its author.")],
+    second: Annotated[str, typer.Option("--and", help="The second person who adopts it.")],
+    today: Today = None,
+) -> None:
+    """Put a policy in force that is weaker than the one before, on the word of two people.
+
+    A policy as strict as the one before, or stricter, is put in force by the next answer and needs nobody's word.
+
+    [bold]Example[/bold]
+
+    rounds site adopt-policy sites/hospital-01 --as "Ada Okoro" --and "Ben Shah"
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.policies import adopt_site_policy
+
+    site = read_site(folder)
+    adopt_site_policy(site, people=(first, second), today=day_of(today))
+    words = f"{site.id}: policy `{site.policy.name}` is in force, adopted by {first} and {second}."
+    terminal_of(context).result({"site": site.id, "policy": site.policy.name}, text=words)
 
 
 @app.command()

@@ -17,6 +17,8 @@ class State(StrEnum):
     EXACT = "exact"
     ROUNDED = "rounded"
     WITHHELD = "withheld"
+    NOISY = "noisy"
+    """Chance was added: the value may be below 0, or a numerator above its denominator; the bounds are very likely."""
 
 
 QUANTITIES = ("numerator", "denominator")
@@ -61,6 +63,7 @@ def bounded_problem(cells: pl.DataFrame, strata: tuple[Stratum, ...]) -> str | N
             return f"{quantity}: a value must be there exactly when it is not withheld"
         if cells.filter((lower < 0) | (lower > upper)).height:
             return f"{quantity}: bounds must satisfy 0 <= lower <= upper"
-        if cells.filter(value.is_not_null() & ((value < lower) | (value > upper))).height:
+        at = pl.when(state == State.NOISY).then(value.clip(lower_bound=0)).otherwise(value)
+        if cells.filter(value.is_not_null() & ((at < lower) | (at > upper))).height:
             return f"{quantity}: a value lies outside its own bounds"
     return None

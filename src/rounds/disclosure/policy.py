@@ -1,135 +1,179 @@
-"""Policies: named rules for what may leave a site. A policy is chosen at the site, never by the centre."""
+"""Policies: named rules for what may leave a site, and the reviewed text in which a site chooses and tightens one."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from enum import StrEnum
+from typing import Any, Final
 
-import polars as pl
-
-from rounds.disclosure.bounded import QUANTITIES as RELEASED
-from rounds.disclosure.bounded import State
-from rounds.measures.kinds import CountKind
+from rounds.disclosure.budget import Budget
+from rounds.errors import DefinitionError
 
 
 class Policy(StrEnum):
     """A reviewed rule.
 
     `HES`: NHS England's rule since 2018: 0 is shown, 1-7 are withheld, everything else is rounded to the nearest 5.
+    `MIDPOINT6`: OpenSAFELY's rule: 0 stays 0, everything else goes to the middle of its six: 1-6 is 3, 7-12 is 9.
+    `NOISE`: every number has a discrete Gaussian added, drawn once and kept; how much follows from a yearly budget.
     `OPEN`: as it is. Only for data that are already public.
     """
 
     HES = "hes"
+    MIDPOINT6 = "midpoint6"
+    NOISE = "noise"
     OPEN = "open"
 
 
-HES_LOWEST_WITHHELD = 1
-HES_HIGHEST_WITHHELD = 7
-HES_BASE = 5
-FEWEST_OF_A_MEAN = 11
-"""A sum of fewer people is withheld: a mean leaves ten degrees of freedom, whatever the rule for small numbers is."""
+HES_HIGHEST_WITHHELD: Final = 7
+HES_BASE: Final = 5
+MOST_EPOCHS: Final = 2
+"""A provisional number and a final one. Each further rounding of corrected records can tell of one person."""
 
 
-def apply_policy(policy: Policy, kind: CountKind) -> list[pl.Expr] | None:
-    """Return the expressions that a policy makes of a count: four columns (state, value, lower, upper) a quantity.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for one measure: a rule and how strict it is.
 
-    Args:
-        policy: the site's rule.
-        kind: what kind of number the count is of.
-
-    Returns:
-        The expressions, or None if the policy has no rule for such numbers; then nothing may leave.
-
-    Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5); for
-        rates docs/decisions/0011, for means docs/decisions/0013.
+    Of `hes`, how many are withheld and what the rest is rounded to may be raised; of `noise`, the standard deviation
+    follows from the budget.
     """
-    match policy, kind:
-        case Policy.OPEN, CountKind.PROPORTION:
-            return [part for name in RELEASED for part in _as_it_is(name)]
-        case Policy.HES, CountKind.PROPORTION:
-            return [part for name in RELEASED for part in _hes(name)]
-        case Policy.HES, CountKind.RATE:
-            return [part for name in RELEASED for part in _hes_of_people(name, base=_RATE_BASE[name])]
-        case Policy.HES, CountKind.MEAN:
-            return [*_hes_of_a_sum("numerator"), *_hes_of_people("denominator", base=_base("denominator"))]
-        case _:
-            return None
+
+    rule: Policy
+    highest_withheld: int = HES_HIGHEST_WITHHELD
+    round_to: int = HES_BASE
+    budget: Budget | None = None
+    never: bool = False
+    """Nothing of the measure leaves."""
+
+    def __post_init__(self) -> None:
+        if self.rule is not Policy.HES and (self.highest_withheld, self.round_to) != (HES_HIGHEST_WITHHELD, HES_BASE):
+            raise DefinitionError(
+                f"rule `{self.rule}` withholds and rounds by itself; remove the numbers", field="rule"
+            )
+        if self.highest_withheld < HES_HIGHEST_WITHHELD:
+            raise DefinitionError(
+                f"{self.highest_withheld} is weaker than the rule `hes`, which withholds 1 to {HES_HIGHEST_WITHHELD}",
+                field="highest_withheld",
+            )
+        if self.round_to < HES_BASE or self.round_to % 2 == 0:
+            raise DefinitionError(
+                f"{self.round_to} is no base to round to; give an odd number, {HES_BASE} or more", field="round_to"
+            )
+        if self.round_to // 2 > self.highest_withheld:
+            raise DefinitionError("what is rounded to nothing must be withheld; raise it", field="highest_withheld")
+        if (self.rule is Policy.NOISE) != (self.budget is not None):
+            raise DefinitionError("rule `noise`, and no other, has a budget", field="budget")
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of the noise, in people; 0 under any other rule."""
+        return self.budget.sigma if self.budget else 0.0
+
+    def at_least_as_strict_as(self, other: "Terms") -> bool:
+        """Return whether the other lets leave everything that this does. Rules of two kinds do not compare."""
+        if self.never or other.never:
+            return self.never
+        if other.rule is Policy.OPEN:
+            return True
+        if self.rule is not other.rule:
+            return False
+        if self.budget is not None and other.budget is not None:
+            return self.budget.rho_per_year <= other.budget.rho_per_year and self.budget.sigma >= other.budget.sigma
+        coarser = self.round_to % other.round_to == 0
+        return self.highest_withheld >= other.highest_withheld and coarser
 
 
-def _base(name: str) -> pl.Expr:
-    return HES_BASE * pl.col(f"{name}_most")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePolicy:
+    """A policy as a site's reviewed text gives it: the terms of every measure, and those of some that are stricter."""
+
+    name: str
+    terms: Terms
+    overrides: Mapping[str, Terms] = field(default_factory=dict)
+    """By the measure's id."""
+    most_epochs: int = MOST_EPOCHS
+    author: str
+    reviewer: str
+    next_review: date
+
+    def __post_init__(self) -> None:
+        if self.author == self.reviewer:
+            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
+        if not 1 <= self.most_epochs <= MOST_EPOCHS:
+            raise DefinitionError(f"1 to {MOST_EPOCHS} epochs, not {self.most_epochs}", field="most_epochs")
+        for measure, own in self.overrides.items():
+            if not own.at_least_as_strict_as(self.terms):
+                raise DefinitionError(
+                    f"the terms of measure {measure} are weaker than the policy, or of another rule; an override may "
+                    "only be stricter",
+                    field="overrides",
+                )
+            if own.budget is not None and own.budget != self.terms.budget:
+                raise DefinitionError(
+                    f"measure {measure}: the budget is one for all measures; give `never`, or no override",
+                    field="overrides",
+                )
+
+    def terms_of(self, measure: str) -> Terms:
+        """Return what holds for a measure."""
+        return self.overrides.get(measure, self.terms)
+
+    def weaker_than(self, other: "SitePolicy") -> tuple[str, ...]:
+        """Return, in words, in what this policy lets more leave than another one; empty if in nothing."""
+        said = []
+        if not self.terms.at_least_as_strict_as(other.terms):
+            said.append(f"the rule for all measures was `{in_words(other.terms)}` and is `{in_words(self.terms)}`")
+        for measure in sorted(other.overrides):
+            if not self.terms_of(measure).at_least_as_strict_as(other.terms_of(measure)):
+                before, now = in_words(other.terms_of(measure)), in_words(self.terms_of(measure))
+                said.append(f"measure {measure} had `{before}` and has `{now}`")
+        if self.most_epochs > other.most_epochs:
+            said.append(f"a number could be revised {other.most_epochs - 1} times and can be {self.most_epochs - 1}")
+        return tuple(said)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of everything that decides what leaves."""
+        return hashlib.sha256(self.encode().encode()).hexdigest()
+
+    def encode(self) -> str:
+        """Return it as JSON, for a ledger to keep."""
+        return json.dumps(asdict(self), sort_keys=True, default=str)
 
 
-_RATE_BASE = {"numerator": pl.lit(HES_BASE), "denominator": _base("denominator")}
-"""Events are rounded as counts are. Days are rounded to five people's, for one person can have all days of a period."""
+def decode_policy(text: str) -> SitePolicy:
+    """Return the policy that `encode` has written."""
+    fields = json.loads(text)
+    overrides = {measure: _terms(own) for measure, own in fields.pop("overrides").items()}
+    next_review, terms = date.fromisoformat(fields.pop("next_review")), _terms(fields.pop("terms"))
+    return SitePolicy(**fields, terms=terms, overrides=overrides, next_review=next_review)
 
 
-def _as_it_is(name: str) -> list[pl.Expr]:
-    column = pl.col(name)
-    return _bounded(name, state=pl.lit(State.EXACT.value), value=column, lower=column, upper=column)
+def _terms(fields: dict[str, Any]) -> Terms:
+    told = fields["budget"]
+    return Terms(**(fields | {"rule": Policy(fields["rule"]), "budget": Budget(**told) if told else None}))
 
 
-def _hes(name: str) -> list[pl.Expr]:
-    column = pl.col(name)
-    zero = column == 0
-    withheld = column.is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD)
-    rounded = (column + HES_BASE // 2) // HES_BASE * HES_BASE
-    return _bounded(
-        name,
-        state=_state(zero, withheld),
-        value=pl.when(withheld).then(None).otherwise(rounded),
-        lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - HES_BASE // 2),
-        upper=pl.when(zero).then(0).when(withheld).then(HES_HIGHEST_WITHHELD).otherwise(rounded + HES_BASE // 2),
-    )
+def in_words(terms: Terms) -> str:
+    """Return what a rule lets leave, for people who are no statisticians.
 
-
-def _hes_of_people(name: str, *, base: pl.Expr) -> list[pl.Expr]:
-    """Return a number of which one person may be more than 1: withheld if seven people or fewer are behind it.
-
-    What is rounded to nothing is withheld too: it is not 0.
+    >>> in_words(Terms(rule=Policy.HES))
+    '0 is shown, 1 to 7 are withheld, everything else is rounded to the nearest 5'
     """
-    column, most = pl.col(name), pl.col(f"{name}_most")
-    zero = column == 0
-    rounded = (column + base // 2) // base * base
-    withheld = ~zero & (pl.col(f"{name}_people").is_between(HES_LOWEST_WITHHELD, HES_HIGHEST_WITHHELD) | (rounded == 0))
-    highest = pl.max_horizontal(HES_HIGHEST_WITHHELD * most, base // 2)
-    return _bounded(
-        name,
-        state=_state(zero, withheld),
-        value=pl.when(withheld).then(None).otherwise(rounded),
-        lower=pl.when(zero).then(0).when(withheld).then(HES_LOWEST_WITHHELD).otherwise(rounded - base // 2),
-        upper=pl.when(zero).then(0).when(withheld).then(highest).otherwise(rounded + base // 2),
-    )
-
-
-def _hes_of_a_sum(name: str) -> list[pl.Expr]:
-    """Return what people add up to: withheld if few have an amount, or few add more than the lowest.
-
-    It is rounded to five people's most. What is rounded to nothing is withheld, and so is nothing: that everybody is at
-    the lowest would tell of each of them. Only the sum of nobody is 0.
-    """
-    column, most, base = pl.col(name), pl.col(f"{name}_most"), _base(name)
-    nobody = pl.col("denominator_people") == 0
-    rounded = (column + base // 2) // base * base
-    few = (pl.col("denominator_people") < FEWEST_OF_A_MEAN) | (pl.col(f"{name}_people") <= HES_HIGHEST_WITHHELD)
-    withheld = ~nobody & (few | (rounded == 0))
-    return _bounded(
-        name,
-        state=_state(nobody, withheld),
-        value=pl.when(withheld).then(None).otherwise(rounded),
-        lower=pl.when(nobody | withheld).then(0).otherwise(rounded - base // 2),
-        upper=pl.when(nobody).then(0).when(withheld).then((FEWEST_OF_A_MEAN - 1) * most).otherwise(rounded + base // 2),
-    )
-
-
-def _state(zero: pl.Expr, withheld: pl.Expr) -> pl.Expr:
-    return (
-        pl.when(zero)
-        .then(pl.lit(State.EXACT.value))
-        .when(withheld)
-        .then(pl.lit(State.WITHHELD.value))
-        .otherwise(pl.lit(State.ROUNDED.value))
-    )
-
-
-def _bounded(name: str, *, state: pl.Expr, value: pl.Expr, lower: pl.Expr, upper: pl.Expr) -> list[pl.Expr]:
-    numbers = {"value": value, "lower": lower, "upper": upper}
-    shown = [number.cast(pl.Int64).alias(f"{name}_{part}") for part, number in numbers.items()]
-    return [state.alias(f"{name}_state"), *shown]
+    if terms.never:
+        return "nothing leaves"
+    if terms.budget is not None:
+        return terms.budget.in_words()
+    match terms.rule:
+        case Policy.HES:
+            return (
+                f"0 is shown, 1 to {terms.highest_withheld} are withheld, everything else is rounded to the nearest "
+                f"{terms.round_to}"
+            )
+        case Policy.MIDPOINT6:
+            return "0 is shown, everything else is shown as the middle of its six: 1 to 6 as 3, 7 to 12 as 9"
+        case Policy.OPEN | Policy.NOISE:  # which has a budget, see above
+            return "everything is shown as it is, for it is public already"

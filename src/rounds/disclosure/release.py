@@ -7,11 +7,13 @@ import polars as pl
 
 from rounds.disclosure.bounded import bounded_problem, bounded_schema
 from rounds.disclosure.completeness import BoundedShare, bound_share, share_problem
-from rounds.disclosure.policy import Policy, apply_policy
+from rounds.disclosure.policy import Policy, Terms
+from rounds.disclosure.rules import Draw, add_noise, apply_terms
 from rounds.errors import DisclosureRefusal
 from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import MeasureRef
+from rounds.measures.kinds import CountKind
 from rounds.measures.strata import Stratum
 
 
@@ -47,37 +49,65 @@ class Released:
                 raise DisclosureRefusal(f"{self.measure}: the release is refused because {problem}")
 
 
-def release(count: Count, *, policy: Policy, already_public: bool, completeness: tuple[Share, ...] = ()) -> Released:
-    """Return what a policy lets leave of a count.
+def release(
+    count: Count,
+    *,
+    terms: Terms,
+    already_public: bool,
+    completeness: tuple[Share, ...] = (),
+    stored: pl.DataFrame | None = None,
+    draw: Draw | None = None,
+) -> Released:
+    """Return what a site's policy lets leave of a count.
 
     Args:
         count: exact counts of one measure.
-        policy: the site's own rule.
+        terms: what the site's own policy says of the measure.
         already_public: whether the counts come from published aggregates rather than from records.
         completeness: how complete the records are that were counted, exactly.
+        stored: cells of the same measure that were released before, columns as in `bounded_schema`: they are released
+            again as they were, whatever the count says now, and nothing is drawn for them.
+        draw: the source of chance; needed by the rule `noise` alone.
 
     Raises:
-        DisclosureRefusal: if `open` is asked for anything that is not public already, or the policy has no rule for
-            the kind of number.
+        DisclosureRefusal: if `open` is asked for anything that is not public already, nothing of the measure may
+            leave, or the rule has none for the kind of number.
     """
-    if policy is Policy.OPEN and not already_public:
+    if terms.rule is Policy.OPEN and not already_public:
         raise DisclosureRefusal(
             f"{count.measure}: policy `open` is only for data that are already public; "
             "choose `hes` in site.yaml for counts made from records"
         )
-    expressions = apply_policy(policy, count.kind)
-    if expressions is None:
-        raise DisclosureRefusal(
-            f"{count.measure}: policy `{policy}` has no rule for a {count.kind}, so nothing of it may leave; leave "
-            "this site out of the measure"
-        )
     keys = ["member", "period", *map(str, count.strata)]
-    cells = count.cells.select(*keys, *expressions).cast(dict(bounded_schema(count.strata)))  # type: ignore[arg-type]
+    schema = bounded_schema(count.strata)
+    known = stored if stored is not None else pl.DataFrame(schema=schema)
+    fresh = count.cells.join(known, on=keys, how="anti", maintain_order="left")
+    shown = _shown(fresh, terms, count.kind, draw)
+    if shown is None:
+        why = (
+            "lets nothing of it leave" if terms.never else f"has no rule for a {count.kind}, so nothing of it may leave"
+        )
+        raise DisclosureRefusal(f"{count.measure}: policy `{terms.rule}` {why}; leave this site out of the measure")
+    new = shown.select(list(schema)).cast(dict(schema))  # type: ignore[arg-type]
+    again = known.join(count.cells, on=keys, how="semi")
+    cells = count.cells.select(keys).join(pl.concat([again, new]), on=keys, how="left", maintain_order="left")
     return Released(
         measure=count.measure,
-        policy=policy,
+        policy=terms.rule,
         strata=count.strata,
         cells=cells,
         completeness=tuple(bound_share(share) for share in completeness),
         seal=_SEAL,
     )
+
+
+def _shown(fresh: pl.DataFrame, terms: Terms, kind: CountKind, draw: Draw | None) -> pl.DataFrame | None:
+    if terms.rule is Policy.NOISE:
+        if draw is None:
+            raise DisclosureRefusal("policy `noise` needs a source of chance, and there is none; nothing may leave")
+        return add_noise(fresh, terms, kind, draw)
+    expressions = apply_terms(terms, kind)
+    if expressions is None:
+        return None
+    keys = [name for name in fresh.columns if not name.startswith(("numerator", "denominator"))]
+    return fresh.select(*keys, *expressions)

@@ -1,19 +1,20 @@
 """Messages: versioned, signed, addressed and dated. The only form in which anything travels.
 
-A request carries the names of measures; a reply carries `Released` tables or `PooledShare`s. There is no way to encode
-anything else.
+A request carries the names of measures; a reply carries `Released` tables or `PooledShare`s, a refusal one sentence
+without numbers. There is no way to encode anything else.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import Field, ValidationError
 
+from rounds.audit.heads import Standing
 from rounds.disclosure.attempt import Attempt
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
@@ -30,22 +31,26 @@ from rounds.exchange.shares import (
 )
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
+from rounds.exchange.wire_log import WireLog, read_log_part, wire_log_part
 from rounds.storage.identifiers import Identifier
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CENTRE = "centre"
+_LONGEST_REASON = 300
+_SAID_IF_THERE = ("asked_by", "pooled", "shares")
+
+Stamp = Callable[[str], Standing]
+"""Takes the digest of what a message says, logs it, and returns how the logs stand then: nothing is sent unlogged."""
 
 
 class RequestBody(WireQuestion):
     """What the centre asks. Never code."""
 
     kind: Literal["request"] = "request"
+    asked_by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """who declared the round, if the centre says so: they may approve no reply to it"""
     pooled: WireAttempt | None = None
-    """who takes part, if the measures are asked in the pooled lane; left out if they are not"""
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_asked(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _unless_empty(whole(self), "pooled")
+    """who takes part, if the measures are asked in the pooled lane"""
 
 
 class ReplyBody(Wire):
@@ -56,15 +61,16 @@ class ReplyBody(Wire):
     """digest of the request that this answers"""
     tables: list[WireTable]
     shares: list[WireNumbers] = Field(default_factory=list)
-    """of the pooled lane; left out where there are none"""
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_sent(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _unless_empty(whole(self), "shares")
+    """of the pooled lane"""
 
 
-def _unless_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name or value}
+class RefusalBody(Wire):
+    """That a site lets nothing leave, and why, in words without numbers."""
+
+    kind: Literal["refusal"] = "refusal"
+    answers: str
+    """digest of the request that is refused"""
+    because: str
 
 
 class _Envelope(Wire):
@@ -75,7 +81,8 @@ class _Envelope(Wire):
     recipient: Identifier
     issued: str
     expires: str
-    body: Annotated[RequestBody | ReplyBody, Field(discriminator="kind")]
+    body: Annotated[RequestBody | ReplyBody | RefusalBody, Field(discriminator="kind")]
+    log: WireLog
     signature: str
 
 
@@ -88,8 +95,10 @@ class Request:
     question: Question
     issued: date
     expires: date
+    log: Standing
     digest: str
     """of the round, the site and the question: the same request issued again has the same digest"""
+    asked_by: str | None = None
     pooled: Attempt | None = None
     """who takes part, if it is asked in the pooled lane"""
 
@@ -102,9 +111,23 @@ class Reply:
     site: str
     answers: str
     tables: tuple[ReceivedTable, ...]
+    log: Standing
     digest: str
+    """of all that it says but for the logs: what the site has logged as released"""
     shares: tuple[ReceivedShare, ...] = ()
     """in the pooled lane, instead of tables"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A verified refusal."""
+
+    round_id: str
+    site: str
+    answers: str
+    because: str
+    log: Standing
+    digest: str
 
 
 def encode_request(
@@ -114,6 +137,8 @@ def encode_request(
     question: Question,
     valid: tuple[date, date],
     key: SigningKey,
+    stamp: Stamp,
+    asked_by: str | None = None,
     pooled: Attempt | None = None,
 ) -> bytes:
     """Return a signed request.
@@ -124,21 +149,26 @@ def encode_request(
         question: what is asked.
         valid: the day it was issued and the last day on which it may be answered.
         key: the centre's.
+        stamp: logs it and says how the logs stand.
+        asked_by: who declared the round, if that is said.
         pooled: who takes part, if the measures are asked in the pooled lane.
     """
-    body = RequestBody(**wire_question(question).model_dump(), pooled=None if pooled is None else wire_attempt(pooled))
-    return _sign(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body, key=key)
+    attempt = None if pooled is None else wire_attempt(pooled)
+    body = RequestBody(**wire_question(question).model_dump(), asked_by=asked_by, pooled=attempt)
+    draft = _draft(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body)
+    return send(draft, key=key, stamp=stamp)
 
 
-def encode_reply(
-    request: Request,
-    tables: Sequence[Released],
-    *,
-    today: date,
-    key: SigningKey,
-    shares: Sequence[PooledShare] = (),
+def draft_reply(
+    request: Request, tables: Sequence[Released], *, today: date, shares: Sequence[PooledShare] = ()
 ) -> bytes:
-    """Return a signed reply to a request. It carries releases, or shares of pooled sums, and nothing else.
+    """Return all that a reply says: releases, or shares of pooled sums, and nothing else. Signed it is not, see `send`.
+
+    Args:
+        request: what it answers.
+        tables: what leaves.
+        today: the day it is issued.
+        shares: what leaves in the pooled lane, instead of tables.
 
     Raises:
         DisclosureRefusal: if a share is of another attempt than the request's, or tables answer a pooled request.
@@ -152,7 +182,76 @@ def encode_reply(
         shares=[wire_share(share) for share in shares],
     )
     valid = (today, request.expires)
-    return _sign(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body, key=key)
+    return _draft(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
+
+
+def encode_reply(
+    request: Request,
+    tables: Sequence[Released],
+    *,
+    today: date,
+    key: SigningKey,
+    stamp: Stamp,
+    shares: Sequence[PooledShare] = (),
+) -> bytes:
+    """Return a signed reply to a request, in one step: see `draft_reply` and `send`."""
+    return send(draft_reply(request, tables, today=today, shares=shares), key=key, stamp=stamp)
+
+
+def draft_refusal(request: Request, *, because: str, today: date) -> bytes:
+    """Return all that a refusal of a request says.
+
+    Raises:
+        MessageError: if the reason holds a number, or is none.
+    """
+    if problem := _reason_problem(because):
+        raise MessageError(f"the reason {problem}")
+    body = RefusalBody(answers=request.digest, because=because)
+    valid = (today, request.expires)
+    return _draft(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
+
+
+def read_draft(content: bytes, *, source: str) -> tuple[ReceivedTable, ...]:
+    """Return the tables in the draft of a reply, as the centre will read them.
+
+    Raises:
+        MessageError: if it is no draft of a reply, or the centre could not read it.
+    """
+    try:
+        body = ReplyBody.model_validate(json.loads(content)["body"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise MessageError(f"{source}: not the draft of a reply; let the site prepare it again") from None
+    return _read_reply(body, source=source)[0]
+
+
+def send(draft: bytes, *, key: SigningKey, stamp: Stamp) -> bytes:
+    """Return a message that can be laid down: what a draft says, how the logs stand, and a signature over both.
+
+    Args:
+        draft: what is said.
+        key: the sender's.
+        stamp: logs it and says how the logs stand.
+
+    Raises:
+        MessageError: if it is no draft, or a table in it is not properly bounded. Nothing was logged then.
+    """
+    message: dict[str, Any] = json.loads(draft)
+    if message["body"]["kind"] == "reply":
+        read_draft(draft, source=f"round {message['round_id']}")
+    message["log"] = wire_log_part(stamp(_digest(message))).model_dump(mode="json")
+    message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
+    return _bytes(message)
+
+
+def _reason_problem(because: str) -> str | None:
+    """A number in a reason could be a count that nobody has rounded."""
+    if not because.strip() or len(because) > _LONGEST_REASON:
+        return f"must have 1 to {_LONGEST_REASON} characters; write one sentence"
+    if not because.isprintable():
+        return "must be one line of plain text"
+    if any(character.isnumeric() for character in because):
+        return "must hold no number, for it leaves the site unrounded; say it in words"
+    return None
 
 
 def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, today: date) -> Request:
@@ -173,6 +272,8 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
     body = envelope.body
     if not isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a request was expected; remove the file")
+    if body.asked_by is not None and not body.asked_by.isprintable():
+        raise MessageError(f"{source}: field body.asked_by is not one line of plain text; ask the centre to correct it")
     expires = read_day(envelope.expires, source)
     if today > expires:
         raise MessageError(f"{source}: the request expired on {expires}; ask the centre to issue the round again")
@@ -182,7 +283,9 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         question=read_question(body, source=source),
         issued=read_day(envelope.issued, source),
         expires=expires,
-        digest=_digest(envelope, dated=False),
+        log=read_log_part(envelope.log, sender=CENTRE, reader=site, source=source),
+        digest=_digest(envelope.model_dump(mode="json")),
+        asked_by=body.asked_by,
         pooled=None if body.pooled is None else read_attempt(body.pooled, round_id=envelope.round_id, source=source),
     )
 
@@ -202,23 +305,59 @@ def decode_reply(content: bytes, *, source: str, site: str, round_id: str, answe
         MessageError: if it is not a message, was changed, comes from another site, answers another request (a replay)
             or carries a table that is not properly bounded.
     """
+    found = decode_answer(content, source=source, site=site, round_id=round_id, answers=answers, key=key)
+    if isinstance(found, Refusal):
+        raise MessageError(f"{source}: {site} has refused round {round_id}: {found.because}")
+    return found
+
+
+def decode_answer(
+    content: bytes, *, source: str, site: str, round_id: str, answers: str, key: PublicKey
+) -> Reply | Refusal:
+    """Return the reply or the refusal in some bytes, for the centre. Arguments and errors as of `decode_reply`."""
     envelope = _open(content, source=source, sender=site, recipient=CENTRE, key=key)
     body = envelope.body
-    if not isinstance(body, ReplyBody):
+    if isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a reply was expected; remove the file")
     if envelope.round_id != round_id or body.answers != answers:
         raise MessageError(
             f"{source}: a replay: it answers another request (round {envelope.round_id}), not this one of round "
             f"{round_id}; remove the file and let {site} answer"
         )
-    return Reply(
-        round_id=round_id,
-        site=site,
-        answers=answers,
-        tables=tuple(read_table(table, source=source) for table in body.tables),
-        digest=_digest(envelope),
-        shares=tuple(read_share(share, source=source) for share in body.shares),
-    )
+    log = read_log_part(envelope.log, sender=site, reader=CENTRE, source=source)
+    digest = _digest(envelope.model_dump(mode="json"))
+    if isinstance(body, RefusalBody):
+        if problem := _reason_problem(body.because):
+            raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
+        return Refusal(round_id=round_id, site=site, answers=answers, because=body.because, log=log, digest=digest)
+    tables, shares = _read_reply(body, source=source)
+    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest, shares=shares)
+
+
+def _read_reply(body: ReplyBody, *, source: str) -> tuple[tuple[ReceivedTable, ...], tuple[ReceivedShare, ...]]:
+    tables = tuple(read_table(table, source=source) for table in body.tables)
+    return tables, tuple(read_share(share, source=source) for share in body.shares)
+
+
+def standing_in(content: bytes) -> Standing | None:
+    """Return what some bytes say of the logs of their sender and reader, if they are a message; nothing is checked.
+
+    Whoever looks for signed heads checks the signature of each.
+    """
+    try:
+        raw = json.loads(content)
+        sender, reader, log = raw["sender"], raw["recipient"], WireLog.model_validate(raw["log"])
+        return read_log_part(log, sender=str(sender), reader=str(reader), source="")
+    except (ValueError, KeyError, TypeError, RecursionError, MessageError):
+        return None
+
+
+def digest_in(content: bytes) -> str | None:
+    """Return the digest of what some bytes say, as the log tells it, if they are a message; nothing is checked."""
+    try:
+        return _digest(_Envelope.model_validate(json.loads(content)).model_dump(mode="json"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:
@@ -258,26 +397,24 @@ def _open(content: bytes, *, source: str, sender: str, recipient: str, key: Publ
     return envelope
 
 
-def _sign(
-    *,
-    round_id: str,
-    sender: str,
-    recipient: str,
-    valid: tuple[date, date],
-    body: RequestBody | ReplyBody,
-    key: SigningKey,
+def _draft(
+    *, round_id: str, sender: str, recipient: str, valid: tuple[date, date], body: RequestBody | ReplyBody | RefusalBody
 ) -> bytes:
-    message: dict[str, Any] = {
-        "format": "rounds-message",
-        "version": FORMAT_VERSION,
-        "round_id": round_id,
-        "sender": sender,
-        "recipient": recipient,
-        "issued": valid[0].isoformat(),
-        "expires": valid[1].isoformat(),
-        "body": body.model_dump(mode="json"),
-    }
-    message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
+    return _bytes(
+        {
+            "format": "rounds-message",
+            "version": FORMAT_VERSION,
+            "round_id": round_id,
+            "sender": sender,
+            "recipient": recipient,
+            "issued": valid[0].isoformat(),
+            "expires": valid[1].isoformat(),
+            "body": _said(body.model_dump(mode="json")),
+        }
+    )
+
+
+def _bytes(message: dict[str, Any]) -> bytes:
     return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
 
 
@@ -286,8 +423,13 @@ def _unsigned(message: dict[str, Any]) -> bytes:
     return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _digest(envelope: _Envelope, *, dated: bool = True) -> str:
-    message = envelope.model_dump(mode="json")
-    if not dated:
-        del message["issued"], message["expires"]
-    return hashlib.sha256(_unsigned(message)).hexdigest()
+def _digest(message: dict[str, Any]) -> str:
+    """Return the SHA-256 of what a message says: not of how the logs stood, and of a request not when it was issued."""
+    left_out = {"log", "signature"} | ({"issued", "expires"} if message["body"]["kind"] == "request" else set())
+    said = {name: told for name, told in message.items() if name not in left_out}
+    return hashlib.sha256(_unsigned(said | {"body": _said(message["body"])})).hexdigest()
+
+
+def _said(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what most messages do not say: who asked, and all of the pooled lane."""
+    return {name: told for name, told in body.items() if name not in _SAID_IF_THERE or told not in (None, [])}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rounds.errors import MessageError
 from rounds.measures.definitions import MeasureRef
@@ -27,6 +27,7 @@ class WireQuestion(Wire):
     as_of: str
     measures: list[WireMeasure]
     members: list[str]
+    epoch: int = Field(default=1, ge=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Question:
     measures: tuple[MeasureRef, ...]
     members: tuple[str, ...]
     """ODS codes of everybody who ever belonged to the network; a site answers for nobody else"""
+    epoch: int = 1
+    """1 asks for a number once and for all; 2 for its revision, which is counted anew and charged"""
 
 
 def wire_question(question: Question) -> WireQuestion:
@@ -52,6 +55,7 @@ def wire_question(question: Question) -> WireQuestion:
         as_of=question.as_of.isoformat(),
         measures=[WireMeasure(id=ref.id, version=ref.version, digest=ref.digest) for ref in question.measures],
         members=list(question.members),
+        epoch=question.epoch,
     )
 
 
@@ -67,6 +71,7 @@ def read_question(wire: WireQuestion, *, source: str) -> Question:
         as_of=read_day(wire.as_of, source),
         measures=tuple(MeasureRef(id=one.id, version=one.version, digest=one.digest) for one in wire.measures),
         members=tuple(wire.members),
+        epoch=wire.epoch,
     )
     if not question.first <= question.last <= question.as_of:
         raise MessageError(f"{source}: first, last and as_of are not in order; ask the sender to send it again")

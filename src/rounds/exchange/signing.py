@@ -94,6 +94,26 @@ def trusted_key(own_folder: Path, exchange: Path, *, party: str) -> PublicKey:
     return key
 
 
+def pinned_key(own_folder: Path, *, party: str) -> PublicKey | None:
+    """Return the pinned key of a party, or None if none is pinned yet."""
+    pinned = _pinned(own_folder, party)
+    return PublicKey(raw=_decode(pinned)) if pinned.exists() else None
+
+
+def own_public_key(folder: Path) -> PublicKey | None:
+    """Return the public key of the party that lives in a folder, or None if it has made no key yet."""
+    return own_key(folder).public if (folder / "keys" / "private.key").exists() else None
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """Return the public key in a file.
+
+    Raises:
+        MessageError: if it holds none.
+    """
+    return PublicKey(raw=_decode(path))
+
+
 def pin_key(own_folder: Path, *, party: str, key: PublicKey) -> None:
     """Remember a party's key, so that another one is refused from now on."""
     pinned = _pinned(own_folder, party)

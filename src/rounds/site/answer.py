@@ -5,9 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from rounds.audit.chain import Action, Event
 from rounds.disclosure.bounded import State
-from rounds.disclosure.release import Released, release
 from rounds.engines import duck
 from rounds.engines.asked import Asked
 from rounds.engines.completeness import shares
@@ -16,22 +14,25 @@ from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
-from rounds.measures.completeness import Share
+from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
+from rounds.exchange.standing import check_own_messages, check_standing, is_accepted
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
 from rounds.measures.questions import PublishedQuestion
 from rounds.records.omop import Records, open_records
+from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
+from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.site.ledger import prepare_reply, send_reply, stored_answer, tell_again, would_release
 from rounds.site.recounting import count_changed
+from rounds.site.releasing import Counted, policy_words
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import record
+from rounds.storage.audit_log import reading_log
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -62,31 +63,60 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
     if not site.folder.is_dir():
         raise DefinitionError(f"{site.folder}: there is no such folder")
     with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
-        for folder in (site.folder, site.folder / "ledger", site.folder / "keys", site.folder / "trust"):
+        for folder in (site.folder, site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
         remove_partials(exchange.reply_path(round_id, site.id).parent, of=f"{site.id}.json")
         remove_partials(exchange.path / "keys", of=f"{site.id}.pub")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request = read_request(site, exchange, round_id=round_id, today=today, key=centre_key)
-        stored = read_answer(site.ledger_path(round_id))
-        if stored is not None and stored.request_digest != request.digest:
-            raise MessageError(
-                f"{exchange.request_path(round_id, site.id)}: round {round_id} was answered before with another "
-                "request under the same id; the centre must use a new round id"
-            )
+        known = refuse_rolled_back(site, exchange, request, centre_key=centre_key)
+        stored = stored_answer(site, request)
         counted = stored is None
         if stored is None:
             log_imported(site, served_generation(site), today=today)
-            tables = count_and_release(site, request.question, progress=progress)
+            make = reply_maker(site, progress=progress)
+            draft = approved_reply(site, exchange, request, make=make, today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
-            reply = encode_reply(request, tables, today=today, key=own_key(site.folder))
-            stored = Answer(request_digest=request.digest, reply=reply)
-            write_answer(site.ledger_path(round_id), stored)
-        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
-        record(site.audit_path, event)
+            stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
+        else:
+            tell_again(site, request, known=known, today=today, centre_key=centre_key)
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
+
+
+def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *, centre_key: PublicKey) -> bool:
+    """Make sure that neither the site's log nor the centre's was cut, rewritten or restored. Call it before counting.
+
+    The site's log must begin with the head of it that the centre holds and with those in its own replies, where they
+    still lie in the exchange folder.
+
+    Args:
+        site: who is asked.
+        exchange: where its replies lie.
+        request: with the heads in it.
+        centre_key: that proved the request.
+
+    Returns:
+        Whether the head of the centre's log that came is known already.
+
+    Raises:
+        AuditError: naming the party whose log it is. Nothing was written then.
+    """
+    own = own_public_key(site.folder)
+    with reading_log(site.ledger_path) as log:
+        check_standing(log, request.log, own_key=own, their_key=centre_key)
+        check_own_messages(log, exchange.replies_of(site.id), own=site.id, own_key=own)
+        return is_accepted(log, request.log, their_key=centre_key)
+
+
+def reply_maker(site: Site, *, progress: Progress) -> MakeReply:
+    """Return what makes all that would be said to a request, bearing a date."""
+
+    def make(request: Request, day: date) -> bytes:
+        return prepare_reply(site, request, count(site, request.question, progress=progress), day=day)
+
+    return make
 
 
 def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, key: PublicKey) -> Request:
@@ -124,11 +154,15 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
+    refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
+    refuse_without_standing_approval(site, request.question, today=today)
     lines = [
         f"Round {round_id} asks {site.id} for {len(request.question.measures)} measures, counted from "
-        f"{request.question.first} to {request.question.last}. Policy: {site.policy}. These numbers would leave:"
+        f"{request.question.first} to {request.question.last}. These numbers would leave:",
+        *(f"  policy {line}" for line in policy_words(site.policy)),
     ]
-    for table in count_and_release(site, request.question, progress=progress, build=False):
+    found = count(site, request.question, progress=progress, build=False)
+    for table in would_release(site, request.question, found):
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
@@ -152,7 +186,7 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     Raises:
         RoundsError: naming everything that is wrong.
     """
-    measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    measures = own_measures(site, question)
     if isinstance(site.source, PublishedSource):
         for measure in measures:
             _count_published(site, measure, site.source, question, progress=progress)
@@ -175,10 +209,8 @@ def check(site: Site, question: Question, *, progress: Progress) -> None:
     refuse_damaged(records)
 
 
-def count_and_release(
-    site: Site, question: Question, *, progress: Progress, build: bool = True
-) -> tuple[Released, ...]:
-    """Return what the site's policy lets leave for every measure of a question.
+def count(site: Site, question: Question, *, progress: Progress, build: bool = True) -> tuple[Counted, ...]:
+    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted.
 
     Args:
         site: who is asked.
@@ -186,39 +218,7 @@ def count_and_release(
         progress: told what is being done and what is left out.
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
-    measures = tuple(_own_measure(site, ref) for ref in question.measures)
-    counted = _counted(site, measures, question, progress=progress, build=build)
-    return tuple(
-        release(count, policy=site.policy, already_public=site.already_public, completeness=completeness)
-        for count, completeness in counted
-    )
-
-
-def own_measures(site: Site, question: Question) -> tuple[Measure, ...]:
-    """Return a question's measures as the site's own library has them.
-
-    Raises:
-        MessageError: if one means something else there than at the centre.
-    """
-    return tuple(_own_measure(site, ref) for ref in question.measures)
-
-
-def count_exactly(site: Site, question: Question, *, progress: Progress) -> tuple[Count, ...]:
-    """Return the exact counts of each measure of a question. They stay at the site.
-
-    Args:
-        site: who is asked.
-        question: what.
-        progress: told what is being done and what is left out.
-    """
-    counted = _counted(site, own_measures(site, question), question, progress=progress, build=True)
-    return tuple(count for count, _ in counted)
-
-
-def _counted(
-    site: Site, measures: tuple[Measure, ...], question: Question, *, progress: Progress, build: bool
-) -> tuple[tuple[Count, tuple[Share, ...]], ...]:
-    """Return each measure's counts, and how complete what it looks at is: nothing where somebody else has counted."""
+    measures = own_measures(site, question)
     source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(source, PublishedSource):
@@ -271,6 +271,15 @@ def _refuse_published(site: Site, measure: Measure) -> None:
             f"site {site.id}: measure {measure.ref} is about published data, but this site holds records; "
             "name the sites that are asked for it under `sites` in the round's file"
         )
+
+
+def own_measures(site: Site, question: Question) -> tuple[Measure, ...]:
+    """Return a question's measures as the site's own library has them.
+
+    Raises:
+        MessageError: if one means something else there than at the centre.
+    """
+    return tuple(_own_measure(site, ref) for ref in question.measures)
 
 
 def _own_measure(site: Site, ref: MeasureRef) -> Measure:

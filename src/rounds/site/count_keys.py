@@ -34,7 +34,7 @@ from rounds.records.fingerprints import (
 from rounds.records.omop import Records
 from rounds.records.table_files import parts_of
 from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES
-from rounds.storage.atomic import write_private_file
+from rounds.storage.facts import NoEvent, write_unlogged
 
 _COUNTING = ("engines", "measures", "records", "site", "storage")
 """The rooms that decide what a measure's count is, and how it is remembered."""
@@ -257,7 +257,7 @@ class _Taken:
 
     def write(self) -> None:
         if self.now != {name: self.before.get(name) for name in self.now}:
-            write_private_file(self.path, json.dumps(self.before | self.now).encode())
+            write_unlogged(self.path, json.dumps(self.before | self.now).encode(), because=NoEvent.CACHE)
 
     def _remembered(self, what: str, names: tuple[str, ...], take: Callable[[], Any]) -> Any:
         # Who is in `person` depends on the year that the round looks back from.

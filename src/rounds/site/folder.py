@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rounds.disclosure.policy import Policy
+from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.engines.warehouse.settings import Settings
 from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.network.roles import Approval
 from rounds.site.databases import PostgresBlock, SparkBlock
+from rounds.storage.audit_log import LEDGER
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
+from rounds.storage.policy_files import read_policy
 from rounds.storage.published_source import PublishedBlock, PublishedSource
 from rounds.storage.yaml_files import Definition, read_yaml
 
@@ -32,7 +35,9 @@ class RecordsBlock(Definition):
 
 class _SiteFile(Definition):
     site: Identifier
-    policy: Policy
+    policy: Identifier
+    approval: Approval = Approval.LIBRARY
+    agreements: Literal["required"] | None = None
     records: RecordsBlock | None = None
     published: PublishedBlock | None = None
     library: str | None = None
@@ -44,17 +49,28 @@ class Site:
 
     id: str
     folder: Path
-    policy: Policy
+    policy: SitePolicy
     source: RecordsBlock | PublishedSource
     library: Library
+    approval: Approval = Approval.LIBRARY
+    """who must say yes before a reply leaves"""
+    agreements_required: bool = False
 
     @property
     def already_public(self) -> bool:
         return isinstance(self.source, PublishedSource)
 
     @property
-    def audit_path(self) -> Path:
-        return self.folder / "audit.jsonl"
+    def people_path(self) -> Path:
+        return self.folder / "people.yaml"
+
+    @property
+    def agreements_path(self) -> Path:
+        return self.folder / "agreements.yaml"
+
+    @property
+    def standing_path(self) -> Path:
+        return self.folder / "approvals.yaml"
 
     @property
     def checked_path(self) -> Path:
@@ -66,8 +82,10 @@ class Site:
         """Where the site remembers exact counts, to count next time only what has changed."""
         return self.folder / "remembered"
 
-    def ledger_path(self, round_id: str) -> Path:
-        return self.folder / "ledger" / f"{round_id}.json"
+    @property
+    def ledger_path(self) -> Path:
+        """What ever left, and the log of it."""
+        return self.folder / LEDGER
 
 
 def read_site(folder: Path) -> Site:
@@ -80,13 +98,22 @@ def read_site(folder: Path) -> Site:
     path = folder / "site.yaml"
     file = read_yaml(path, _SiteFile)
     source = _source(file, path)
-    if file.policy is Policy.OPEN and isinstance(source, RecordsBlock):
-        raise DisclosureRefusal(f"{path}: policy `open` is only for published data; choose `hes` for records")
     own = folder / file.library if file.library else folder / "library"
     if file.library and not own.is_dir():
         raise DefinitionError(f"{path}: library folder {own} does not exist; correct `library` or remove it")
     library = read_library(shipped_library_folder(), *([own] if own.is_dir() else []), look_ups=folder / "groupings")
-    return Site(id=file.site, folder=folder, policy=file.policy, source=source, library=library)
+    policy = read_policy(file.policy, own=own if own.is_dir() else None, library=library, source=str(path))
+    if policy.terms.rule is Policy.OPEN and isinstance(source, RecordsBlock):
+        raise DisclosureRefusal(f"{path}: policy `{policy.name}` is only for published data; choose `hes` for records")
+    return Site(
+        id=file.site,
+        folder=folder,
+        policy=policy,
+        source=source,
+        library=library,
+        approval=file.approval,
+        agreements_required=file.agreements is not None,
+    )
 
 
 def _source(file: _SiteFile, path: Path) -> RecordsBlock | PublishedSource:

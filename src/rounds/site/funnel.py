@@ -53,7 +53,7 @@ def funnel(site: Site, *, cohort: str, today: date, progress: Callable[[str], No
     source = site.source
     if not isinstance(source, RecordsBlock) or source.database is not None:
         raise DefinitionError(f"site {site.id}: funnels are counted from records in files; this site holds none")
-    screened((), policy=site.policy)  # a policy that cannot show numbers is refused before anything is counted
+    screened((), terms=site.policy.terms)  # a policy that cannot show numbers is refused before anything is counted
     records = open_records(
         site.folder / source.folder, site=site.id, outside_observation=source.outside_observation, as_of=today
     )
@@ -67,9 +67,9 @@ def funnel(site: Site, *, cohort: str, today: date, progress: Callable[[str], No
         found = funnels.funnel(asked.definition)
     if found.fell_back and not few:
         progress(f"{site.id}: {asked}: counted in SQL, which is slower: {found.fell_back}")
-    meeting = screened(tuple(rule.people_meeting for rule in found.rules), policy=site.policy)
-    remaining = screened(tuple(rule.people_remaining for rule in found.rules), policy=site.policy)
-    (qualifying,) = screened((found.qualifying_people,), policy=site.policy)
+    meeting = screened(tuple(rule.people_meeting for rule in found.rules), terms=site.policy.terms)
+    remaining = screened(tuple(rule.people_remaining for rule in found.rules), terms=site.policy.terms)
+    (qualifying,) = screened((found.qualifying_people,), terms=site.policy.terms)
     return ShownFunnel(
         cohort=str(asked),
         qualifying=qualifying,

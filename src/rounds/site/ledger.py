@@ -1,37 +1,227 @@
-"""The site's memory of what it has answered: one reply for a round, kept for ever."""
+"""The site's ledger: a round is answered once; what leaves, what it costs and the reply are written down together."""
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
-from rounds.errors import RoundsError
-from rounds.storage.atomic import write_file
+from rounds.audit.chain import Action, Event
+from rounds.audit.heads import Standing
+from rounds.disclosure.budget import Period
+from rounds.disclosure.pooled import PooledShare
+from rounds.disclosure.release import Released
+from rounds.errors import AuditError, DisclosureRefusal, MessageError
+from rounds.exchange.messages import CENTRE, Request, draft_reply, send
+from rounds.exchange.question import Question
+from rounds.exchange.signing import PublicKey, own_key
+from rounds.exchange.standing import accept_standing, stand
+from rounds.measures.definitions import MeasureRef
+from rounds.site.folder import Site
+from rounds.site.noise import draw
+from rounds.site.releasing import Counted, adopt_policy, keep, prepare
+from rounds.storage.audit_log import is_recorded
+from rounds.storage.facts import LoggedTransaction, logged_transaction
+from rounds.storage.release_store import (
+    RELEASE_SCHEMA,
+    Answer,
+    attempt_name,
+    charge,
+    keep_answer,
+    keep_draft,
+    mark_left,
+    read_answer,
+)
+from rounds.storage.sqlite_file import reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The reply that was given to a request, to the byte."""
-
-    request_digest: str
-    reply: bytes
-
-
-def read_answer(path: Path) -> Answer | None:
-    """Return what was answered, or None if nothing was.
+def stored_answer(site: Site, request: Request) -> Answer | None:
+    """Return the reply that was given to a request, or None if none was.
 
     Raises:
+        MessageError: if the round was answered before with another request.
         RoundsError: if the ledger is damaged. The site must not count again then, for a second answer could differ.
     """
-    if not path.exists():
-        return None
-    try:
-        fields = json.loads(path.read_bytes())
-        return Answer(request_digest=fields["request_digest"], reply=fields["reply"].encode())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise RoundsError(f"{path}: the ledger cannot be read; restore it from a copy, do not delete it") from None
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        stored = read_answer(connection, request.round_id)
+    if stored is not None and stored.request_digest != request.digest:
+        raise MessageError(
+            f"round {request.round_id} was answered before with another request under the same id; the centre must use "
+            "a new round id"
+        )
+    return stored
 
 
-def write_answer(path: Path, answer: Answer) -> None:
-    """Remember a reply."""
-    fields = {"request_digest": answer.request_digest, "reply": answer.reply.decode()}
-    write_file(path, (json.dumps(fields, sort_keys=True) + "\n").encode())
+def has_answered(site: Site, round_id: str) -> bool:
+    """Return whether a round was answered."""
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        return read_answer(connection, round_id) is not None
+
+
+def answered_event(request: Request, today: date) -> Event:
+    """Return what the log tells of a request that was answered."""
+    return Event(action=Action.ANSWERED, round_id=request.round_id, party=CENTRE, digest=request.digest, day=today)
+
+
+def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, day: date) -> bytes:
+    """Return all that a reply to a request would say. Nothing has left by then.
+
+    Draws, costs, what would be said, the policy in force and what the log tells of it are one transaction. Prepared
+    again it says the same, unless records, library or policy have changed.
+
+    Args:
+        site: who answers.
+        request: what is answered.
+        counted: exact counts with how complete the records are.
+        day: the date that the reply bears.
+
+    Raises:
+        DisclosureRefusal: if something of it may not leave. Nothing was drawn or written then.
+    """
+    epoch, round_id = request.question.epoch, request.round_id
+    with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
+        if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=day):
+            facts.tell(adopted)
+        prepared = prepare(
+            facts.connection, site.policy, counted, epoch=epoch, already_public=site.already_public, draw=draw
+        )
+        released = keep(facts.connection, prepared, site.policy, epoch=epoch, round_id=round_id)
+        draft = draft_reply(request, released, today=day)
+        digest = keep_draft(facts.connection, round_id, draft, day=day)
+        facts.tell(Event(action=Action.PREPARED, round_id=round_id, party=site.id, digest=digest, day=day))
+    return draft
+
+
+def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey) -> Answer:
+    """Let a reply leave: sign it with how the logs stand, keep it for ever, and remember that its cells have left.
+
+    Args:
+        site: who answers.
+        request: what is answered.
+        draft: what is said, as `prepare_reply` has made it and, where people must, people have approved it.
+        today: the day on which it leaves.
+        centre_key: that proved the request.
+
+    Raises:
+        AuditError: if the centre's log, or the site's, was cut, rewritten or restored. Nothing leaves then.
+    """
+    question = request.question
+    with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
+        reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
+        answer = Answer(request_digest=request.digest, reply=reply)
+        keep_answer(facts.connection, request.round_id, answer, day=today)
+        digests = [ref.digest for ref in question.measures]
+        mark_left(facts.connection, digests, epoch=question.epoch, first=question.first, last=question.last)
+    return answer
+
+
+def send_shares(
+    site: Site,
+    request: Request,
+    make: Callable[[], Sequence[PooledShare]],
+    costs: Mapping[MeasureRef, Mapping[Period, float]],
+    *,
+    today: date,
+    centre_key: PublicKey,
+) -> Answer:
+    """Let shares of pooled sums leave: draws, costs, policy, the log and the signed reply are one transaction.
+
+    Args:
+        site: who answers.
+        request: for an attempt at pooled sums.
+        make: draws the noise.
+        costs: what the draws cost, by measure, as `pooled_costs` has allowed it.
+        today: the day on which it leaves.
+        centre_key: that proved the request.
+
+    Raises:
+        DisclosureRefusal: if the site's policy is weaker than the one in force. Nothing was drawn then.
+        AuditError: as `send_reply` does.
+    """
+    with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
+        if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=today):
+            facts.tell(adopted)
+        for ref, spent in costs.items():
+            charge(facts.connection, spent, measure=str(ref), round_id=request.round_id)
+        draft = draft_reply(request, (), today=today, shares=make())
+        reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
+        answer = Answer(request_digest=request.digest, reply=reply)
+        keep_answer(facts.connection, answer_name(request), answer, day=today)
+    return answer
+
+
+def answer_name(request: Request) -> str:
+    """Return under which name the answer to a request is kept."""
+    attempt = request.pooled
+    return request.round_id if attempt is None else attempt_name(request.round_id, attempt.number)
+
+
+def tell_again(site: Site, request: Request, *, known: bool, today: date, centre_key: PublicKey) -> None:
+    """Make sure that the log tells of an answer that was given before, and remember how the centre's log stands now.
+
+    Args:
+        site: who has answered.
+        request: what was answered.
+        known: whether the head of the centre's log that came with the request is known already.
+        today: the day.
+        centre_key: that proved the request.
+
+    Raises:
+        AuditError: if the log does not tell it.
+    """
+    if not is_recorded(site.ledger_path, answered_event(request, today)):
+        raise AuditError(
+            f"{site.ledger_path}: round {request.round_id} was answered, but the log does not tell it: it was cut or "
+            "restored from an old backup; restore the newest backup"
+        )
+    if not known:
+        with logged_transaction(site.ledger_path) as facts:
+            own = own_key(site.folder).public
+            accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
+            facts.tell(answered_event(request, today))
+
+
+def send_refusal(site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey) -> bytes:
+    """Return a refusal, logged and signed.
+
+    Raises:
+        AuditError: as `send_reply` does.
+    """
+    with logged_transaction(site.ledger_path) as facts:
+        return _sent(site, request, draft, Action.REFUSED, facts, today=today, centre_key=centre_key)
+
+
+def _sent(
+    site: Site,
+    request: Request,
+    draft: bytes,
+    action: Action,
+    facts: LoggedTransaction,
+    *,
+    today: date,
+    centre_key: PublicKey,
+) -> bytes:
+    key = own_key(site.folder)
+    accept_standing(facts.connection, request.log, own_key=key.public, their_key=centre_key)
+
+    def stamp(digest: str) -> Standing:
+        facts.tell(
+            answered_event(request, today),
+            Event(action=action, round_id=request.round_id, party=CENTRE, digest=digest, day=today),
+        )
+        return stand(facts.connection, own=site.id, reader=CENTRE, key=key, reader_key=centre_key)
+
+    return send(draft, key=key, stamp=stamp)
+
+
+def _no_draw(sigma: float, many: int) -> list[int]:
+    raise DisclosureRefusal(
+        f"{many} numbers would leave with noise of standard deviation {sigma:.1f}, drawn once, when the round is "
+        "answered; a preview would be a second draw"
+    )
+
+
+def would_release(site: Site, question: Question, counted: Sequence[Counted]) -> tuple[Released, ...]:
+    """Return what would leave. Writes nothing; where noise would be drawn, that is refused: two looks are two draws."""
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        prepared = prepare(
+            connection, site.policy, counted, epoch=question.epoch, already_public=site.already_public, draw=_no_draw
+        )
+    return tuple(one.released for one in prepared)

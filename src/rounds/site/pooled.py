@@ -5,16 +5,15 @@ never one that is older than one it has answered. The centre can neither read a 
 """
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import sqrt
-from pathlib import Path
 
-from rounds.audit.chain import Action, Event
 from rounds.disclosure.attempt import Attempt
-from rounds.disclosure.pooled import NUMBER_BYTES, QUANTITIES, Charge, charges, pool_share, pooled_keys
-from rounds.errors import DefinitionError, DisclosureRefusal, MessageError
+from rounds.disclosure.budget import Period as ChargedPeriod
+from rounds.disclosure.pooled import NUMBER_BYTES, QUANTITIES, PooledShare, charges, pool_share, pooled_keys
+from rounds.disclosure.pooled_costs import pooled_costs, rho_per_year
+from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, NotPermitted
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import (
     MaskingKey,
@@ -26,20 +25,25 @@ from rounds.exchange.masking import (
     publish_masking_key,
     trusted_peer,
 )
-from rounds.exchange.messages import CENTRE, Request, decode_request, encode_reply
+from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
-from rounds.measures.definitions import Measure
+from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
-from rounds.site.answer import WAIT_FOR_AN_EARLIER_ANSWER_SECONDS, Progress, count_exactly, own_measures
+from rounds.network.roles import RequestState
+from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
+from rounds.site.answer import WAIT_FOR_AN_EARLIER_ANSWER_SECONDS, Progress, count, own_measures, refuse_rolled_back
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import Answer, read_answer, write_answer
+from rounds.site.ledger import answer_name, send_shares, tell_again
+from rounds.site.releasing import refuse_another_epoch, refuse_weaker
 from rounds.site.served import log_imported, served_generation
+from rounds.storage.approval_store import read_request as read_queued
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import record
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
+from rounds.storage.release_store import RELEASE_SCHEMA, Answer, answered_attempts, charged, read_answer
+from rounds.storage.sqlite_file import reading
 
 
 def publish_keys(site: Site, exchange: ExchangeFolder) -> None:
@@ -81,31 +85,35 @@ def answer_pooled(
     """
     if not site.folder.is_dir():
         raise DefinitionError(f"{site.folder}: there is no such folder")
-    ledger = site.folder / "ledger" / "pooled" / round_id
-    path, replies = ledger / f"{number}.json", exchange.pooled_reply_path(round_id, number, site.id)
+    replies = exchange.pooled_reply_path(round_id, number, site.id)
     with only_one(site.folder, doing="answering a request", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
-        for folder in (site.folder, ledger, site.folder / "keys", site.folder / "trust"):
+        for folder in (site.folder, site.folder / "keys", site.folder / "trust"):
             remove_partials(folder)
         remove_partials(replies.parent, of=f"{site.id}.json")
         centre_key = trusted_key(site.folder, exchange.path, party=CENTRE)
         request, attempt = _read_request(site, exchange, round_id=round_id, number=number, today=today, key=centre_key)
-        stored = read_answer(path)
-        _refuse_answered(ledger, stored, request, attempt)
+        known = refuse_rolled_back(site, exchange, request, centre_key=centre_key)
+        stored = _stored_answer(site, request, attempt)
         counted = stored is None
         if stored is None:
+            _refuse_unapproved(site, request, today=today)
             own = own_masking_key(site.folder)
             peers = _trusted_peers(site, exchange, attempt, own)
-            log_imported(site, served_generation(site), today=today)
             asked = _asked(site, request.question, attempt)
-            spend(site, asked.spent, progress=progress)
-            counts = count_exactly(site, request.question, progress=progress)
+            for line in _spending(site, asked):
+                progress(f"{site.id}: {line}")
+            log_imported(site, served_generation(site), today=today)
+            found = tuple(one for one, _ in count(site, request.question, progress=progress))
             pin_key(site.folder, party=CENTRE, key=centre_key)
             for peer in peers:
                 pin_peer(site.folder, peer)
-            stored = _share_once(site, request, attempt, asked, counts, key=own, today=today)
-            write_answer(path, stored)
-        event = Event(action=Action.ANSWERED, round_id=round_id, party=CENTRE, digest=request.digest, day=today)
-        record(site.audit_path, event)
+
+            def make() -> tuple[PooledShare, ...]:
+                return _shares(site, request.question, attempt, asked, found, key=own)
+
+            stored = send_shares(site, request, make, asked.costs, today=today, centre_key=centre_key)
+        else:
+            tell_again(site, request, known=known, today=today, centre_key=centre_key)
         exchange.put(replies, stored.reply)
         return counted
 
@@ -125,6 +133,7 @@ def preview_pooled(site: Site, exchange: ExchangeFolder, *, round_id: str, numbe
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request, attempt = _read_request(site, exchange, round_id=round_id, number=number, today=today, key=key)
+    _refuse_unapproved(site, request, today=today)
     asked = _asked(site, request.question, attempt)
     return (
         f"Round {round_id}, pooled attempt {number}, asks {', '.join(attempt.sites)} for the sums of "
@@ -136,23 +145,14 @@ def preview_pooled(site: Site, exchange: ExchangeFolder, *, round_id: str, numbe
             "can read them without those of all other participants."
             for measure, span in asked.measures
         ),
-        *_spending(asked.spent),
+        *_spending(site, asked),
     )
 
 
-def spend(site: Site, spent: Sequence[Charge], *, progress: Progress) -> None:
-    """Tell the site's people what an attempt costs, before anything is drawn. Here the yearly budget is charged.
-
-    A refusal for want of budget belongs here: it must not depend on the data, and nothing has been drawn yet.
-    """
-    for line in _spending(spent):
-        progress(f"{site.id}: {line}")
-
-
-def _spending(spent: Sequence[Charge]) -> tuple[str, ...]:
+def _spending(site: Site, asked: "_Asked") -> tuple[str, ...]:
     lines = []
-    for measure in dict.fromkeys(charge.measure for charge in spent):
-        dearest = max(charge.rho for charge in spent if charge.measure == measure)
+    for measure, costs in asked.costs.items():
+        dearest = max(costs.values())
         # Pinsker's inequality: the chance to tell apart is at most the root of half the divergence.
         guess = 50 * (1 + min(1.0, sqrt(dearest / 2)))
         lines.append(
@@ -160,6 +160,7 @@ def _spending(spent: Sequence[Charge]) -> tuple[str, ...]:
             f"others, and wants to know whether one person is counted, guesses right at most {guess:.0f} times in 100, "
             "and 50 by chance"
         )
+    lines.append(f"All noise about one calendar year may spend {rho_per_year(site.policy):g} zCDP here.")
     return tuple(lines)
 
 
@@ -178,16 +179,42 @@ def _read_request(
     return request, attempt
 
 
-def _refuse_answered(ledger: Path, stored: Answer | None, request: Request, attempt: Attempt) -> None:
+def _stored_answer(site: Site, request: Request, attempt: Attempt) -> Answer | None:
+    """Return what was answered to an attempt, or None if nothing was and it may still be."""
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        stored = read_answer(connection, answer_name(request))
+        later = [one for one in answered_attempts(connection, request.round_id) if one > attempt.number]
     name = f"round {request.round_id}, pooled attempt {attempt.number}"
     if stored is not None and stored.request_digest != request.digest:
         raise MessageError(
             f"{name} was answered before with other participants or another question; the centre must restart it under "
             "the next number"
         )
-    later = [int(path.stem) for path in ledger.glob("*.json") if path.stem.isdecimal()]
-    if stored is None and any(one > attempt.number for one in later):
+    if stored is None and later:
         raise MessageError(f"{name}: a replay: attempt {max(later)} was answered already; remove the older request")
+    return stored
+
+
+def _refuse_unapproved(site: Site, request: Request, *, today: date) -> None:
+    """Raise unless the site's people let their records be pooled, by the same rules as in the site lane.
+
+    Where people look at what leaves before it does, nothing is pooled: a share shows them nothing, and what it becomes
+    part of nobody knows before all have answered.
+    """
+    name = ", ".join(str(ref) for ref in request.question.measures)
+    if site.approval.queues:
+        raise DisclosureRefusal(
+            f"round {request.round_id}: pooled sums are asked of {site.id} ({name}), where people look at every reply "
+            f"before it leaves (`approval: {site.approval}` in site.yaml), and a share of a sum shows them nothing; "
+            "the centre must ask for them in the site lane, or without this site"
+        )
+    queued = read_queued(site.ledger_path, request.round_id)
+    if queued is not None and queued.state in {RequestState.REFUSED, RequestState.WITHDRAWN}:
+        raise NotPermitted(
+            f"round {request.round_id}: {site.id} has {queued.state} it, so nothing of it is pooled either ({name})"
+        )
+    refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
+    refuse_without_standing_approval(site, request.question, today=today)
 
 
 def _trusted_peers(site: Site, exchange: ExchangeFolder, attempt: Attempt, own: MaskingKey) -> tuple[Peer, ...]:
@@ -222,31 +249,28 @@ class _Asked:
     """What an attempt asks of a site, and what it costs whatever the counts are."""
 
     measures: tuple[tuple[Measure, tuple[Period, ...]], ...]
-    spent: tuple[Charge, ...]
+    costs: dict[MeasureRef, dict[ChargedPeriod, float]]
 
 
 def _asked(site: Site, question: Question, attempt: Attempt) -> _Asked:
     measures = tuple(
         (measure, measure.periods(first=question.first, last=question.last)) for measure in own_measures(site, question)
     )
+    refuse_another_epoch(site.policy, question.epoch)
     spent = tuple(one for measure, span in measures for one in charges(measure, periods=span, attempt=attempt))
-    return _Asked(measures=measures, spent=spent)
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        refuse_weaker(connection, site.policy)
+        costs = pooled_costs(spent, charged(connection), site.policy, attempt=attempt)
+    return _Asked(measures=measures, costs=costs)
 
 
-def _share_once(
-    site: Site,
-    request: Request,
-    attempt: Attempt,
-    asked: _Asked,
-    counts: tuple[Count, ...],
-    *,
-    key: MaskingKey,
-    today: date,
-) -> Answer:
-    """Draw the noise and return the reply. What is drawn, charged, kept and logged belongs in one transaction."""
-    shares = [
+def _shares(
+    site: Site, question: Question, attempt: Attempt, asked: _Asked, counts: tuple[Count, ...], *, key: MaskingKey
+) -> tuple[PooledShare, ...]:
+    """Draw the noise and return the shares. What is drawn, charged, kept and logged belongs in one transaction."""
+    return tuple(
         pool_share(
-            count,
+            found,
             measure=measure,
             periods=periods,
             attempt=attempt,
@@ -256,12 +280,10 @@ def _share_once(
                 site=site.id,
                 key=key,
                 measure=measure.ref,
-                question=request.question,
+                question=question,
                 length=NUMBER_BYTES * len(QUANTITIES) * pooled_keys(measure, periods).height,
             ),
             random_bits=secrets.randbits,
         )
-        for (measure, periods), count in zip(asked.measures, counts, strict=True)
-    ]
-    reply = encode_reply(request, (), shares=shares, today=today, key=own_key(site.folder))
-    return Answer(request_digest=request.digest, reply=reply)
+        for (measure, periods), found in zip(asked.measures, counts, strict=True)
+    )

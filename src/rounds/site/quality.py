@@ -24,7 +24,8 @@ from rounds.records.tables import TABLES
 from rounds.reports.quality.page import FAILED, LimitsLine, QualityLine, QualityPage, TableLine, write_page
 from rounds.reports.quality.workbook import write_workbook
 from rounds.site.folder import RecordsBlock, Site
-from rounds.storage.atomic import remove_partials, write_folder
+from rounds.storage.atomic import remove_partials
+from rounds.storage.facts import NoEvent, write_unlogged_folder
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
 from rounds.storage.quality_files import read_expected
@@ -66,7 +67,7 @@ def check_quality(site: Site, *, today: date, progress: Progress) -> QualityWrit
     folder = site.folder / FOLDER
     with only_one(site.folder, doing="writing about its records", wait_seconds=60):
         remove_partials(site.folder, of=FOLDER)
-        write_folder(folder, lambda partial: _write(partial, page))
+        write_unlogged_folder(folder, lambda partial: _write(partial, page), because=NoEvent.OWN_REPORT)
     return QualityWritten(page=page, folder=folder)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rounds.audit.chain import Action, Event
 from rounds.records.importing.generation import current_folder
 from rounds.site.folder import RecordsBlock, Site
-from rounds.storage.audit_log import read_log, record
+from rounds.storage.audit_log import record, tells
 
 _BLOCK_BYTES = 1 << 22
 _MADE_LATER = ("pack",)
@@ -45,11 +45,10 @@ def log_imported(site: Site, generation: Path | None, *, today: date, again: boo
     """
     if generation is None:
         return
-    known = {entry.event.round_id for entry in read_log(site.audit_path) if entry.event.action is Action.IMPORTED}
-    if again or generation.name not in known:
+    if again or not tells(site.ledger_path, action=Action.IMPORTED, round_id=generation.name):
         digest = _digest(generation)
         event = Event(action=Action.IMPORTED, round_id=generation.name, party=site.id, digest=digest, day=today)
-        record(site.audit_path, event)
+        record(site.ledger_path, event)
 
 
 def _digest(generation: Path) -> str:

@@ -67,9 +67,11 @@ class _Programme(Definition):
 class _RoundFile(Definition):
     id: Identifier
     title: str
+    asked_by: str | None = Field(default=None, min_length=1, max_length=100)
     as_of: date
     first: date
     last: date
+    epoch: int = Field(default=1, ge=1)
     measures: list[_RoundMeasure] = Field(min_length=1)
     programmes: list[_Programme] = Field(default_factory=list)
 
@@ -106,6 +108,10 @@ class RoundDeclaration:
     last: date
     measures: tuple[AskedMeasure, ...]
     programmes: tuple[Programme, ...]
+    epoch: int = 1
+    """Above 1, what was answered before is asked for anew, as a revision."""
+    asked_by: str | None = None
+    """who declared it, if that is said: they approve no reply to it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +250,8 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             for measure in file.measures
         ),
         programmes=tuple(programmes),
+        epoch=file.epoch,
+        asked_by=file.asked_by,
     )
 
 

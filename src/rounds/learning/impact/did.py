@@ -17,10 +17,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import chdtri, stdtrit
 
-from rounds.learning.impact.baseline import Baseline, Cells, NotConverged, fit_dispersed_baseline
+from rounds.learning.bounded.counts import IntervalCounts
+from rounds.learning.bounded.two_way import Cells, NotConverged, TwoWay, fit_dispersed_two_way
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.identification import Mask, Selection, check_panel, select
-from rounds.learning.impact.interval_counts import IntervalCounts
 
 METHOD = "interval-count-imputation-did@1"
 ASSUMES = (
@@ -103,7 +103,7 @@ def estimate_effect(panel: Panel) -> Effect | NoEffect:
         return selection
     untreated, treated = _cells(panel, selection.untreated), _cells(panel, selection.treated)
     try:
-        baseline = fit_dispersed_baseline(
+        baseline = fit_dispersed_two_way(
             untreated, free_periods=selection.free_periods, start=_start(panel, selection.untreated)
         )
         ratio = fit_log_ratio(treated, baseline)
@@ -136,7 +136,7 @@ class LogRatio:
     """with the uncertainty of the counterfactual"""
 
 
-def fit_log_ratio(treated: Cells, baseline: Baseline) -> LogRatio:
+def fit_log_ratio(treated: Cells, baseline: TwoWay) -> LogRatio:
     """Return the log rate ratio at which treated events, as far as their bounds tell, equal those expected.
 
     It solves sum E[Y | bounds] = sum mu. With exact counts that is log(sum Y / sum mu0); for Poisson counts it is the
@@ -174,7 +174,7 @@ def fit_log_ratio(treated: Cells, baseline: Baseline) -> LogRatio:
     )
 
 
-def _avoided(treated: Cells, baseline: Baseline, ratio: LogRatio) -> Interval:
+def _avoided(treated: Cells, baseline: TwoWay, ratio: LogRatio) -> Interval:
     """Return sum mu0 (1 - exp(b)) by the delta method in (site and period effects, treated counts)."""
     expected = np.exp(baseline.log_mean(treated))
     total, factor = float(expected.sum()), float(np.exp(ratio.estimate))
@@ -186,7 +186,7 @@ def _avoided(treated: Cells, baseline: Baseline, ratio: LogRatio) -> Interval:
     return Interval(estimate=estimate, lower=estimate - half, upper=estimate + half)
 
 
-def _widening(untreated: Cells, treated: Cells, baseline: Baseline, ratio: LogRatio) -> float:
+def _widening(untreated: Cells, treated: Cells, baseline: TwoWay, ratio: LogRatio) -> float:
     """Return the factor by which intervals widen because sites differ more than counting explains; 1 if they do not.
 
     Sites whose rates wander slowly, or in which the innovation works unequally, are not seen in the scatter of single
@@ -215,7 +215,7 @@ def _widening(untreated: Cells, treated: Cells, baseline: Baseline, ratio: LogRa
 
 
 def _effect(
-    panel: Panel, selection: Selection, baseline: Baseline, ratio: LogRatio, avoided: Interval, widening: float
+    panel: Panel, selection: Selection, baseline: TwoWay, ratio: LogRatio, avoided: Interval, widening: float
 ) -> Effect:
     half = _Z95 * float(np.sqrt(ratio.variance)) * widening
     notes = selection.notes

@@ -59,15 +59,23 @@ class Funnel:
     """limits at each organisation's own denominator, over-dispersion included when tau2 > 0"""
     outliers: tuple[Outlier, ...]
     """status judged from the value and the over-dispersed limits"""
+    estimated: bool = False
+    """centre and over-dispersion rest on what withheld counts are expected to be, and not only on those that are
+    shown; those organisations have limits and no value"""
 
 
-def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersion: bool = True) -> Funnel:
+def funnel_proportions(
+    *, numerators: Vector, denominators: Vector, overdispersion: bool = True, information: Vector | None = None
+) -> Funnel:
     """Return each organisation's proportion against the network's, with its limits and status.
 
     Args:
         numerators: shape (organisations,), each from 0 to its denominator; may be rounded.
         denominators: shape (organisations,), each > 0.
         overdispersion: widen the limits by the variance between organisations that chance does not explain.
+        information: shape (organisations,), above 0 to 1: how much of what an exact numerator tells of the rate each
+            tells that is expected from its bounds. It weighs as one of so much smaller a denominator when the
+            over-dispersion is judged. None where all are known; limits are always those of the denominators given.
 
     Returns:
         The funnel. With equal proportions everywhere, or all 0 or all 1, there is no over-dispersion and nobody is an
@@ -75,7 +83,8 @@ def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersi
 
     Raises:
         ValueError: if shapes differ, there are fewer than two organisations, or a count is missing, infinite or
-            impossible. Leave an organisation out whose count is withheld, and say so beside the funnel.
+            impossible. Where a count is withheld give what it is expected to be, with its information, or leave the
+            organisation out, and say so beside the funnel.
 
     Source: Spiegelhalter (2005), Stat Med 24:1185-1202, section 3; Spiegelhalter et al. (2012), J R Stat Soc A
         175:1-47; FunnelPlotR 0.6.0, data type "PR".
@@ -91,20 +100,24 @@ def funnel_proportions(*, numerators: Vector, denominators: Vector, overdispersi
         raise ValueError(f"organisation {at + 1} has a numerator above its denominator: a proportion is at most 1")
     centre = float(numerators.sum() / denominators.sum())
     values = numerators / denominators
-    z_scores = 2 * np.sqrt(denominators) * (np.arcsin(np.sqrt(values)) - np.arcsin(np.sqrt(centre)))
-    phi, tau2 = _dispersion(z_scores, denominators)
+    weighing = _weighing(denominators, information)
+    z_scores = 2 * np.sqrt(weighing) * (np.arcsin(np.sqrt(values)) - np.arcsin(np.sqrt(centre)))
+    phi, tau2 = _dispersion(z_scores, weighing)
     tau2 = tau2 if overdispersion else 0.0
     limits = proportion_limits(centre=centre, tau2=tau2, denominators=denominators)
     return _funnel(values, denominators, centre, phi, tau2, limits)
 
 
-def funnel_rates(*, numerators: Vector, denominators: Vector, overdispersion: bool = True) -> Funnel:
+def funnel_rates(
+    *, numerators: Vector, denominators: Vector, overdispersion: bool = True, information: Vector | None = None
+) -> Funnel:
     """Return each organisation's rate of events over time against the network's, with its limits and status.
 
     Args:
         numerators: events, shape (organisations,), each 0 or more; may be rounded.
         denominators: time, shape (organisations,), each > 0.
         overdispersion: as in `funnel_proportions`.
+        information: as in `funnel_proportions`.
 
     Raises:
         ValueError: as in `funnel_proportions`, but a numerator may be above its denominator.
@@ -119,8 +132,9 @@ def funnel_rates(*, numerators: Vector, denominators: Vector, overdispersion: bo
     _check(numerators, denominators)
     centre = float(numerators.sum() / denominators.sum())
     values = numerators / denominators
-    z_scores = 2 * np.sqrt(denominators) * (np.sqrt(values) - np.sqrt(centre))
-    phi, tau2 = _dispersion(z_scores, denominators)
+    weighing = _weighing(denominators, information)
+    z_scores = 2 * np.sqrt(weighing) * (np.sqrt(values) - np.sqrt(centre))
+    phi, tau2 = _dispersion(z_scores, weighing)
     tau2 = tau2 if overdispersion else 0.0
     limits = rate_limits(centre=centre, tau2=tau2, denominators=denominators)
     return _funnel(values, denominators, centre, phi, tau2, limits)
@@ -166,6 +180,15 @@ def _check(numerators: Vector, denominators: Vector) -> None:
     ):
         if bad.any():
             raise ValueError(f"organisation {int(np.argmax(bad)) + 1} {problem}")
+
+
+def _weighing(denominators: Vector, information: Vector | None) -> Vector:
+    """Return the denominators at which exact numerators would tell as much as these do."""
+    if information is None:
+        return denominators
+    if information.shape != denominators.shape or not ((information > 0) & (information <= 1)).all():
+        raise ValueError("information is above 0 and at most 1: give one for each organisation")
+    return denominators * information
 
 
 def _dispersion(z_scores: Vector, sizes: Vector) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def signals_of(values: Matrix, limits: Limits) -> Signals:
     outside = (values > limits.upper[:, None]) | (values < limits.lower[:, None])
     close = ~outside & ((values < mean - near) | (values > mean + near))
     trend, rising = _trends(values)
-    shift = _part_of(_all_in_window(side == 1, RUN_LENGTH) | _all_in_window(side == -1, RUN_LENGTH), RUN_LENGTH, side)
+    shift = part_of(all_in_window(side == 1, RUN_LENGTH) | all_in_window(side == -1, RUN_LENGTH), RUN_LENGTH, side)
     near_limit = close & _two_of_three(close, side)
     side_or_down = np.where(side > 0, 1, -1)
     direction = np.select(
@@ -115,8 +115,8 @@ def _trends(values: Matrix) -> tuple[Flags, Flags]:
     At a turning point that ends one trend and starts another, the step that follows decides.
     """
     steps = np.sign(np.diff(values, axis=1))
-    runs = _all_in_window(steps == 1, RUN_LENGTH - 1) | _all_in_window(steps == -1, RUN_LENGTH - 1)
-    part = _part_of(runs, RUN_LENGTH, values)
+    runs = all_in_window(steps == 1, RUN_LENGTH - 1) | all_in_window(steps == -1, RUN_LENGTH - 1)
+    part = part_of(runs, RUN_LENGTH, values)
     rising = np.zeros_like(part)
     rising[:, 1:] = steps == 1
     goes_on = part[:, :-1] & part[:, 1:]
@@ -129,18 +129,18 @@ def _two_of_three(close: Flags, side: NDArray[np.int8]) -> Flags:
     if close.shape[1] < 3:
         return np.zeros_like(close)
     near = sliding_window_view(close, 3, axis=1).sum(axis=2) >= 2
-    one_side = _all_in_window(side == 1, 3) | _all_in_window(side == -1, 3)
-    return _part_of(near & one_side, 3, close)
+    one_side = all_in_window(side == 1, 3) | all_in_window(side == -1, 3)
+    return part_of(near & one_side, 3, close)
 
 
-def _all_in_window(flags: Flags, length: int) -> Flags:
+def all_in_window(flags: Flags, length: int) -> Flags:
     """Return, per window of `length` that fits, whether all its flags are set: shape (series, periods - length + 1)."""
     if flags.shape[1] < length:
         return np.zeros((flags.shape[0], 0), dtype=bool)
     return np.asarray(sliding_window_view(flags, length, axis=1).all(axis=2), dtype=bool)
 
 
-def _part_of(windows: Flags, length: int, like: NDArray[np.generic]) -> Flags:
+def part_of(windows: Flags, length: int, like: NDArray[np.generic]) -> Flags:
     """Return, per point, whether it lies in any flagged window of `length`: the shape of `like`."""
     part = np.zeros(like.shape, dtype=bool)
     for offset in range(length if windows.shape[1] else 0):

@@ -1,13 +1,14 @@
 """XmR charts with the NHS "Making Data Count" rules: limits, special causes and icons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.variation.rules import Flags, Limits, Matrix, Signals, Vector, limits_of, signals_of
+from rounds.learning.variation.withheld import Flagged, Known, limits_expected, signals_within
 
 FEWEST_POINTS = 3
 """Fewer have no limits: two points give one moving range, which says nothing of how ranges vary."""
@@ -32,6 +33,14 @@ class Variation(StrEnum):
     NEITHER_HIGH = "neither_high"
     NEITHER_LOW = "neither_low"
     COMMON_CAUSE = "common_cause"
+
+
+class Told(StrEnum):
+    """What the bounds of withheld numbers let be said: for every value within them, for some, or for none."""
+
+    CERTAIN = "certain"
+    POSSIBLE = "possible"
+    NO = "no"
 
 
 class Assurance(StrEnum):
@@ -64,9 +73,24 @@ class XmrChart:
     point_variation: tuple[Variation, ...]
     """one per period, or empty without limits: a point that was not judged is not "common cause" """
     variation: Variation | None
-    """the icon: that of the latest point; None without limits"""
+    """the icon: that of the latest point; None without limits, and where a withheld number leaves it open"""
     assurance: Assurance | None
     """the target against the limits; `NO_TARGET` also where neither way is better; None without limits"""
+    possible: Flagged | None = None
+    """what the rules would flag for some values of the withheld points; None where limits rest on shown points alone.
+    `outside`, `shift`, `trend` and `near_limit` are then what they flag for every value"""
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Whether each point is flagged: certain, possible or no; empty without limits."""
+        if self.mean is None:
+            return ()
+        certain = self.outside | self.shift | self.trend | self.near_limit
+        maybe = certain if self.possible is None else self.possible.any
+        return tuple(
+            Told.CERTAIN if sure else Told.POSSIBLE if may else Told.NO
+            for sure, may in zip(certain.tolist(), maybe.tolist(), strict=True)
+        )
 
 
 _VARIATION: dict[Better, tuple[Variation, Variation, Variation]] = {
@@ -84,6 +108,7 @@ def xmr_chart(
     target: float | None = None,
     screen: bool = True,
     withheld: Flags | None = None,
+    known: Known | None = None,
 ) -> XmrChart:
     """Return one series with its limits, special causes and icons, by the NHS rules.
 
@@ -94,10 +119,11 @@ def xmr_chart(
         screen: leave moving ranges of 3.267 x their mean or more out of the limits, as NHSRplotthedots does. The NHS
             Excel tool does not.
         withheld: shape (periods,), which NaN stand for a number that exists but is withheld; None for none.
+        known: what is known of every point, where that is enough to draw limits though some are withheld.
 
     Returns:
-        The chart. It has no limits, and `no_limits` says why, when a number is withheld or missing, with fewer than 3
-        points, or when all are equal. Leave out the periods before an organisation joined.
+        The chart. It has no limits, and `no_limits` says why, when a number is missing, or withheld without `known`,
+        with fewer than 3 points, or when all are equal. Leave out the periods before an organisation joined.
 
     Raises:
         ValueError: if a value or the target is infinite, `better` is no direction, a shape is wrong, or a withheld
@@ -111,6 +137,8 @@ def xmr_chart(
     """
     if values.ndim != 1:
         raise ValueError(f"a series has one dimension, these values have shape {values.shape}")
+    if known is not None and withheld is not None and withheld.any():
+        return _within_bounds(values, withheld, known, _way(better), target, screen=screen)
     masked = None if withheld is None else withheld[None, ...]
     charts = xmr_charts(values=values[None, :], better=better, targets=(target,), screen=screen, withheld=masked)
     return charts[0]
@@ -149,6 +177,22 @@ def xmr_charts(
         _without_limits(row, reason) if reason is not None else _with_limits(row, limits, signals, int(at), way, target)
         for row, reason, at, target in zip(values, reasons, position, wanted, strict=True)
     )
+
+
+def _within_bounds(
+    values: Vector, withheld: Flags, known: Known, way: Better, target: float | None, *, screen: bool
+) -> XmrChart:
+    _check(values[None, :], withheld[None, ...], (target,))
+    if known.lower.shape != values.shape:
+        raise ValueError(f"`known` is of {known.lower.size} points, `values` of {values.size}")
+    reason = _why_no_limits(np.where(withheld, known.expected, values), np.zeros_like(withheld))
+    limits = limits_expected(known, screen=screen) if reason is None else None
+    if limits is None or not limits.mean_range[0] > 0:
+        return _without_limits(values, reason or "No limits are drawn: there is no variation to measure.")
+    signals, possible = signals_within(known, limits)
+    chart = _with_limits(values, limits, signals, 0, way, target)
+    open_ended = not signals.direction[0, -1] and possible.any[-1]
+    return replace(chart, possible=possible, variation=None if open_ended else chart.variation)
 
 
 def _way(better: str) -> Better:

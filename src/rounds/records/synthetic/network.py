@@ -154,7 +154,7 @@ def _network_yaml(hospitals: tuple[Hospital, ...]) -> str:
 
 def _site_yaml(hospital: Hospital) -> str:
     return (
-        f"# {hospital.name} (invented)\nsite: {hospital.site}\npolicy: hes\n"
+        f"# {hospital.name} (invented)\nsite: {hospital.site}\npolicy: hes\napproval: library\n"
         f"records: {{member: {hospital.ods_code}, folder: records, outside_observation: refuse}}\n"
     )
 

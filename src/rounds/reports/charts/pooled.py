@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rounds.reports.charts.theme import BLUE, INK, PALE, Spec, across_periods, spec, value_axis
 
-EXACT, BAND = "Total", "Lowest to highest possible total"
+EXACT, BAND, ESTIMATE = "Total", "Lowest to highest possible total", "Estimate where counts are withheld"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,8 @@ class PooledPoint:
     label: str
     value: float | None
     bounds: tuple[float, float]
+    estimate: float | None = None
+    """where something is withheld: the rate that fits the bounds"""
 
 
 def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str, band: str = BAND) -> Spec:
@@ -31,19 +33,25 @@ def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title
     exact = [
         {"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None
     ]
+    exact += [
+        {"period": point.label, "value": point.estimate, "kind": ESTIMATE}
+        for point in points
+        if point.value is None and point.estimate is not None
+    ]
     heights = [end for point in points for end in point.bounds] + ([target] if target is not None else [])
     across = across_periods([point.label for point in points])
     axis = value_axis(heights)
-    present = [name for name, rows in ((EXACT, exact), (band, bands)) if rows]
+    looks = {EXACT: (BLUE, "circle"), ESTIMATE: (INK, "diamond"), band: (PALE, "square")}
+    present = [name for name in looks if any(row["kind"] == name for row in (*exact, *bands))]
     colour = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [{EXACT: BLUE, band: PALE}[name] for name in present]},
+        "scale": {"domain": present, "range": [looks[name][0] for name in present]},
     }
     shape = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [{EXACT: "circle", band: "square"}[name] for name in present]},
+        "scale": {"domain": present, "range": [looks[name][1] for name in present]},
     }
     layers: list[Spec] = [
         {

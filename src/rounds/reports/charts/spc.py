@@ -54,7 +54,12 @@ def spc_chart(
         target: drawn as its own line if there is one.
         title: what the vertical axis shows, with its unit and which way is better.
     """
-    rows = [{"period": point.label, "value": point.value, "state": VARIATIONS[point.variation][0]} for point in points]
+    rows: list[dict[str, str | float | None]] = [
+        {"period": point.label, "value": point.value, "state": VARIATIONS[point.variation][0]}
+        if point.bounds is None
+        else {"period": point.label, "value": None, "state": WITHHELD_LABEL, "shown": "[c]"}
+        for point in points
+    ]
     bars = [
         {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "state": WITHHELD_LABEL}
         for point in points

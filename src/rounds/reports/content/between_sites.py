@@ -102,6 +102,7 @@ def between_sites(
             *funnel_notes(funnel),
             *_centre_note(funnel, observed, measure),
             *withheld_note(observed, "organisation"),
+            *_estimated_note(funnel, observed),
             *_left_out_note(left_out, membership),
         ),
     )
@@ -155,12 +156,30 @@ def _left_out_note(left_out: tuple[str, ...], membership: Membership) -> tuple[s
     return (f"Not in the funnel, because the denominator is withheld: {names}.",)
 
 
+def _estimated_note(funnel: Funnel, observed: tuple[Observed, ...]) -> tuple[str, ...]:
+    withheld = sum(item.numerator.value is None for item in observed)
+    if not withheld:
+        return ()
+    how = (
+        "The network's rate and the width of the limits rest on what their counts are expected to be, by the "
+        "likelihood of the bounds of all counts received; no value is written in for them"
+        if funnel.estimated
+        else "The network's rate and the width of the limits rest on the others"
+    )
+    return (
+        f"{plural(withheld, 'organisation')} of {len(observed)} {'has' if withheld == 1 else 'have'} withheld counts. "
+        f"{how}. Outside the limits is “certain” if every value within the bounds is, “possible” if some are, and “no” "
+        "if none is.",
+    )
+
+
 def _unsure_words(found: tuple[Verdict, ...], observed: tuple[Observed, ...]) -> str:
     unsure = [item for item in found if not item.certain]
     if not unsure:
         return ""
     withheld = any(item.withheld for item in observed)
-    return f"; {len(unsure)} cannot be told because counts are {'withheld or rounded' if withheld else 'rounded'}"
+    why = "withheld or rounded" if withheld else "rounded"
+    return f"; {len(unsure)} possibly, which cannot be told because counts are {why}"
 
 
 def _confidence(
@@ -245,6 +264,7 @@ def _table(
             "Upper 95% limit",
             "Lower 99.8% limit",
             "Upper 99.8% limit",
+            "Outside the limits",
             "Against the network",
         ),
         rows=tuple(
@@ -253,6 +273,7 @@ def _table(
                 found[index].code,
                 *rate_cells(observed[index], measure),
                 *(tidy(measure.scale * float(limit[index])) for limit in limits),
+                str(found[index].told),
                 found[index].words,
             )
             for index in order

@@ -16,6 +16,7 @@ from rounds.reports.content.wording import (
     better_words,
     inline,
     period_noun,
+    plural,
     quoted,
     rate_range,
     rate_text,
@@ -70,6 +71,7 @@ def over_time(
         notes += [
             *chart_notes(chart, rounded_mean=_rounded_mean(observed, measure.kind)),
             *_rounded_sum_note(observed, measure),
+            *_withheld_limits_note(chart, measure),
             *_target_note(chart, measure),
         ]
     notes += signal.notes
@@ -124,6 +126,19 @@ def _rounded_mean(observed: tuple[Observed | None, ...], kind: CountKind) -> flo
         if item.numerator.value is not None and item.denominator.value is not None and not over_time
     ]
     return min(float(np.mean(side)) for side in (events, others) if side)
+
+
+def _withheld_limits_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
+    if chart.possible is None:
+        return ()
+    hidden = int(np.isnan(chart.values).sum())
+    return (
+        f"{plural(hidden, period_noun(measure))} of {chart.values.size} withheld. The mean and the moving ranges are "
+        "what they are expected to be over all values within the bounds, by the likelihood of all received of this "
+        "measure; no value is written in for a withheld number, which would make the limits too narrow. A point is "
+        "flagged for “certain” if it is whatever the withheld numbers are, “possible” if it is for some values, and "
+        "“no” if for none; the limits are taken as they are.",
+    )
 
 
 def _rounded_sum_note(observed: tuple[Observed | None, ...], measure: Measure) -> tuple[str, ...]:
@@ -228,20 +243,25 @@ def _signals(chart: XmrChart, index: int) -> str | Mark:
         "trend": chart.trend,
         "two of three near limit": chart.near_limit,
     }
-    return "; ".join(name for name, hit in flags.items() if hit.size > index and hit[index]) or "none"
+    sure = [name for name, hit in flags.items() if hit.size > index and hit[index]]
+    if chart.possible is not None:
+        maybe = (chart.possible.outside, chart.possible.shift, chart.possible.trend, chart.possible.near_limit)
+        sure += [f"possible: {name}" for name, hit in zip(flags, maybe, strict=True) if hit[index] and name not in sure]
+    return "; ".join(sure) or "none"
 
 
 def _table(chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure) -> Table:
     limits = limits_shown(chart, measure)
     lines = (chart.mean, *limits) if limits and chart.mean is not None else None
     return Table(
-        columns=("Period", *rate_columns(measure), "Mean", "Lower limit", "Upper limit", "Signal"),
+        columns=("Period", *rate_columns(measure), "Mean", "Lower limit", "Upper limit", "Signal", "Flagged"),
         rows=tuple(
             (
                 label,
                 *rate_cells(item, measure),
                 *((float(f"{line:.6g}") for line in lines) if lines else (Mark.NOT_AVAILABLE,) * 3),
                 _signals(chart, index),
+                str(chart.told[index]) if chart.told else Mark.NOT_AVAILABLE,
             )
             for index, (label, item) in enumerate(zip(periods, observed, strict=True))
         ),

@@ -1,8 +1,9 @@
 """How is the network as a whole? Totals as bounds, period by period."""
 
+from rounds.learning.bounded.pooled import METHOD, PooledRate
 from rounds.measures.definitions import Measure
 from rounds.reports.charts.pooled import PooledPoint, pooled_chart
-from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
+from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.wording import (
     NETWORK,
@@ -14,18 +15,21 @@ from rounds.reports.content.wording import (
     plural,
     rate_between,
     rate_noun,
+    rate_span,
     rate_text,
     rate_unit,
     sites_out_words,
     slug,
 )
 from rounds.reports.insight import (
+    Cell,
     Certainty,
     Confidence,
     Direction,
     Estimate,
     Insight,
     Kind,
+    Mark,
     Provenance,
     Table,
 )
@@ -38,6 +42,7 @@ def pooled(
     members: tuple[int, ...],
     expected: tuple[int, ...],
     not_published: int = 0,
+    estimates: tuple[PooledRate | None, ...] = (),
     measure: Measure,
     provenance: Provenance,
 ) -> Insight:
@@ -49,6 +54,8 @@ def pooled(
         members: how many organisations are in each period's sum. A publisher site stands for many.
         expected: how many would be, if everyone that ever sent a number had sent one while a member.
         not_published: how many organisation-periods have no number because their source published none.
+        estimates: of each period, where counts are withheld: the rate that fits the bounds, with its interval. Empty
+            where there is none.
         measure: what is counted.
         provenance: where the numbers come from.
 
@@ -62,7 +69,15 @@ def pooled(
     assert latest is not None  # noqa: S101  # `last` was chosen so
     lower, upper = latest.rate_bounds(measure.scale)
     value = latest.rate(measure.scale)
+    estimated = estimates or (None,) * len(periods)
+    best = estimates[last] if estimates and value is None else None
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
+    if best is not None:
+        chance = rate_span(measure.scale * best.lower95, measure.scale * best.upper95, measure)
+        level = (
+            f"about {rate_text(measure.scale * best.rate, measure)} (95% CI {chance}; for certain "
+            f"{rate_span(lower, upper, measure)})"
+        )
     statement = (
         f"{measure.title} {across(provenance)}: {level} {dated(periods[last])} ({better_words(measure.better)})."
     )
@@ -76,13 +91,18 @@ def pooled(
         measure=str(measure.ref),
         measure_title=measure.title,
         innovation=None,
-        certainty=_confidence(latest, members[last], expected[last], measure, provenance),
+        certainty=_confidence(latest, members[last], expected[last], measure, provenance, best),
         comparator=None if measure.target is None else f"The network's target is {rate_text(measure.target, measure)}.",
         benefit=None,
         chart=pooled_chart(
             points=tuple(
-                PooledPoint(label=label, value=item.rate(measure.scale), bounds=item.rate_bounds(measure.scale))
-                for label, item in zip(periods, observed, strict=True)
+                PooledPoint(
+                    label=label,
+                    value=item.rate(measure.scale),
+                    bounds=item.rate_bounds(measure.scale),
+                    estimate=measure.scale * found.rate if found and item.withheld else None,
+                )
+                for label, item, found in zip(periods, observed, estimated, strict=True)
                 if item is not None and item.denominator.upper
             ),
             target=measure.target,
@@ -93,10 +113,10 @@ def pooled(
             f"{periods[0]} to {periods[-1]}. {statement}"
         ),
         table=Table(
-            columns=("Period", "Organisations", *rate_columns(measure)),
+            columns=("Period", "Organisations", *rate_columns(measure), *(_ESTIMATE_COLUMNS if estimates else ())),
             rows=tuple(
-                (label, count, *rate_cells(item, measure))
-                for label, count, item in zip(periods, members, observed, strict=True)
+                (label, count, *rate_cells(item, measure), *(_estimate_cells(found, measure) if estimates else ()))
+                for label, count, item, found in zip(periods, members, observed, estimated, strict=True)
             ),
         ),
         action=None,
@@ -104,11 +124,37 @@ def pooled(
         notes=(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
             "known, not chance.",
+            *_estimate_note(observed, estimates, measure),
             *_overlap_note(measure),
             *_members_note(members, last),
             *_not_published_note(not_published, measure),
             *withheld_note(observed, period_noun(measure)),
         ),
+    )
+
+
+_ESTIMATE_COLUMNS = ("Estimated rate", "Estimated rate, 95% lower", "Estimated rate, 95% upper")
+
+
+def _estimate_cells(found: PooledRate | None, measure: Measure) -> tuple[Cell, ...]:
+    """Return the estimate and its interval; not available where nothing happened or was received."""
+    if found is None:
+        return (Mark.NOT_AVAILABLE,) * 3
+    return tuple(tidy(measure.scale * one) for one in (found.rate, found.lower95, found.upper95))
+
+
+def _estimate_note(
+    observed: tuple[Observed | None, ...], estimates: tuple[PooledRate | None, ...], measure: Measure
+) -> tuple[str, ...]:
+    if not estimates:
+        return ()
+    hidden = sum(item is not None and item.withheld for item in observed)
+    return (
+        f"{plural(hidden, period_noun(measure))} of {len(observed)} hold a withheld number. The estimate is the rate "
+        "that fits the bounds of every count best (interval-censored Poisson or negative-binomial likelihood, with "
+        "organisations and periods drawn towards their like); withheld counts are neither left out nor taken for a "
+        "number. Its 95% confidence interval allows for chance and for what is withheld; the lowest and the highest "
+        "possible rate hold for certain.",
     )
 
 
@@ -141,13 +187,22 @@ def _not_published_note(gaps: int, measure: Measure) -> tuple[str, ...]:
     )
 
 
-def _confidence(latest: Observed, members: int, expected: int, measure: Measure, provenance: Provenance) -> Confidence:
+def _confidence(
+    latest: Observed,
+    members: int,
+    expected: int,
+    measure: Measure,
+    provenance: Provenance,
+    best: PooledRate | None = None,
+) -> Confidence:
     lower, upper = latest.rate_bounds(measure.scale)
     spread = (upper - lower) / upper if upper else 0.0
     if spread <= 0.05:
         doubt, because = 0, "withheld and rounded counts leave almost no doubt"
     elif spread <= 0.3:
         doubt, because = 1, "withheld and rounded counts leave some doubt"
+    elif best is not None and best.upper95 - best.lower95 <= 0.3 * best.upper95:
+        doubt, because = 1, "many counts are withheld, and the rate is estimated from their bounds"
     else:
         doubt, because = 2, "so many counts are withheld that the total is only roughly known"
     reasons = [f"in the total of {plural(members, 'organisation')}, {because}"]
@@ -160,15 +215,25 @@ def _confidence(latest: Observed, members: int, expected: int, measure: Measure,
             f"missing from the latest total: {expected - members} of {expected} organisations that sent numbers"
         )
     level = (Certainty.HIGH, Certainty.MODERATE, Certainty.LOW)[min(doubt, 2)]
-    return Confidence(
-        level=level,
-        because=f"{'; '.join(reasons)}. It says what was counted, and nothing about change.",
-        estimate=Estimate(
+    if best is not None:
+        estimate = Estimate(
+            value=tidy(measure.scale * best.rate),
+            lower=tidy(measure.scale * best.lower95),
+            upper=tidy(measure.scale * best.upper95),
+            interval="95% confidence, estimated from bounds",
+            unit=rate_unit(measure),
+        )
+    else:
+        estimate = Estimate(
             value=latest.rate(measure.scale),
             lower=lower,
             upper=upper,
             interval="lowest to highest possible",
             unit=rate_unit(measure),
-        ),
-        method="pooled-bounds@1",
+        )
+    return Confidence(
+        level=level,
+        because=f"{'; '.join(reasons)}. It says what was counted, and nothing about change.",
+        estimate=estimate,
+        method="pooled-bounds@1" if best is None else METHOD,
     )

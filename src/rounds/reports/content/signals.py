@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.xmr import Variation, XmrChart
+from rounds.learning.variation.xmr import Told, Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
@@ -54,6 +54,8 @@ def signal_of(
         measure: what is counted.
     """
     latest, limits = latest_shown(chart), limits_shown(chart, measure)
+    if limits is not None and chart.possible is not None:
+        return _within_bounds(chart, limits, periods, observed, subject, measure)
     if latest is None or limits is None or chart.variation is None:
         return _without_limits(chart, observed, subject, measure)
     noun = period_noun(measure)
@@ -91,6 +93,67 @@ def signal_of(
         since=latest - (_run_length(chart, latest) - 1 if chart.shift[latest] else 0),
         estimate=estimate,
     )
+
+
+def _within_bounds(
+    chart: XmrChart,
+    limits: tuple[float, float],
+    periods: tuple[str, ...],
+    observed: tuple[Observed | None, ...],
+    subject: str,
+    measure: Measure,
+) -> Signal:
+    """Return what limits say of the latest point where some are withheld: certain, possible or no.
+
+    The last year against the time before comes first: it is about more than one point.
+    """
+    year = _without_limits(chart, observed, subject, measure)
+    if year.variation is not None:
+        return year
+    noun, usual, item = period_noun(measure), rate_range(*limits, measure), observed[-1]
+    rate = item.rate(measure.scale) if item else None
+    ends = item.rate_bounds(measure.scale) if item else limits
+    level = rate_text(rate, measure) if rate is not None else f"{rate_between(*ends, measure)} (withheld)"
+    when, told = dated(periods[-1]), chart.told[-1]
+    hidden, shown = int(np.isnan(chart.values).sum()), int(np.count_nonzero(~np.isnan(chart.values)))
+    if told is Told.CERTAIN and chart.variation is not None:
+        sentence = f"{subject} {_change(chart.variation, sure=False)}: {_rules(chart)}, {level} {when}."
+        because = f"Rules that flag the latest point whatever the withheld numbers are: {_rules(chart)}"
+    elif told is Told.POSSIBLE:
+        sentence = (
+            f"{subject}: a change is possible, but cannot be told; {level} {when}, against a usual range of {usual}."
+        )
+        because = "some values within the bounds of withheld numbers would be flagged, and some would not"
+    else:
+        sentence = f"{subject}: no clear change; {level} {when} is within its usual range ({usual})."
+        because = "no value within the bounds of withheld numbers would be flagged. A small change could be missed"
+    sure = told is Told.CERTAIN or (told is Told.NO and shown >= FEW_POINTS)
+    return Signal(
+        sentence=sentence,
+        level=Certainty.MODERATE if sure else Certainty.LOW,
+        because=f"{because}; {plural(shown, noun)} with a number and {hidden} withheld, whose limits are estimated.",
+        variation=chart.variation,
+        since=len(observed) - 1,
+        estimate=Estimate(
+            value=rate,
+            lower=limits[0],
+            upper=limits[1],
+            interval="usual range (XmR limits, estimated where points are withheld)",
+            unit=rate_unit(measure),
+        ),
+        method="xmr-nhs-bounds@1",
+    )
+
+
+def _rules(chart: XmrChart) -> str:
+    """Return, in words, the rules that flag the latest point for certain."""
+    fired = {
+        "outside the limits": chart.outside,
+        "seven or more in a row on one side of the mean": chart.shift,
+        "seven in a row in one direction": chart.trend,
+        "two of three near a limit": chart.near_limit,
+    }
+    return ", ".join(rule for rule, hit in fired.items() if hit[-1])
 
 
 def latest_shown(chart: XmrChart) -> int | None:

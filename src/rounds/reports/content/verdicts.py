@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.variation.funnel import Funnel, FunnelLimits, Outlier, Vector, proportion_limits, rate_limits
+from rounds.learning.variation.xmr import Told
 from rounds.reports.content.observed import Observed, total
 
 UPWARDS = (Outlier.LOW_998, Outlier.LOW_95, Outlier.INSIDE, Outlier.HIGH_95, Outlier.HIGH_998)
@@ -38,12 +39,19 @@ class Verdict:
         return min(self._possible, key=lambda place: abs(UPWARDS.index(place) - UPWARDS.index(Outlier.INSIDE)))
 
     @property
+    def told(self) -> Told:
+        """Whether it is outside the 95 % limits on one side for every value within the bounds, for some or for none."""
+        if self._possible == (Outlier.INSIDE,):
+            return Told.NO
+        return Told.CERTAIN if self.certain else Told.POSSIBLE
+
+    @property
     def words(self) -> str:
         """What a table says of it."""
         if self.certain:
             return WORDS[self.status]
         outside = [WORDS[place] for place in (self.lowest, self.highest) if place is not Outlier.INSIDE]
-        return f"cannot be told: inside the limits or {' or '.join(outside)}"
+        return f"possible: inside the limits or {' or '.join(outside)}"
 
     @property
     def _possible(self) -> tuple[Outlier, ...]:

@@ -31,7 +31,7 @@ def workspace_files(plan: Population) -> dict[str, str]:
         f"rounds/{ROUND}.yaml": f'id: "{ROUND}"\ntitle: Two years of a synthetic population\n'
         f"as_of: {_READ_ON}\nfirst: {_FIRST}\nlast: {LAST_DAY}\nmeasures:\n{measures}",
         **{
-            f"sites/{name}/site.yaml": f"# Invented\nsite: {name}\npolicy: hes\n"
+            f"sites/{name}/site.yaml": f"# Invented\nsite: {name}\npolicy: hes\napproval: library\n"
             f"records: {{member: {_code(site)}, folder: records, outside_observation: refuse}}\n"
             for site, name in enumerate(names)
         },

@@ -1,4 +1,4 @@
-"""Rates without the innovation: site and period effects on the log scale, from untreated site-periods alone."""
+"""Rates by site and period: effects of each on the log scale, fitted to counts known between bounds."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize_scalar
 
-from rounds.learning.impact.effect import Matrix, Vector
-from rounds.learning.impact.interval_counts import Fit, IntervalCounts
+from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
 
+Matrix = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _MAX_STEPS = 100
@@ -81,8 +81,8 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """The fitted rates without the innovation."""
+class TwoWay:
+    """The fitted rates."""
 
     site_effects: Vector
     period_effects: Vector
@@ -91,15 +91,15 @@ class Baseline:
     factor: Factor
 
     def log_mean(self, cells: Cells) -> Vector:
-        """Return the log of the events expected in `cells` without the innovation."""
+        """Return the log of the events expected in `cells`."""
         return self.site_effects[cells.site] + self.period_effects[cells.period] + cells.log_exposure
 
 
-def fit_baseline(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float) -> Baseline:
+def fit_two_way(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float) -> TwoWay:
     """Return the maximum-likelihood site and period effects at a given over-dispersion, by Newton's method.
 
     Args:
-        cells: the untreated site-periods.
+        cells: the site-periods to fit; for a counterfactual the untreated ones.
         free_periods: the periods with an effect to estimate: all that have data, less one in each connected part.
         start: site and period effects to start from.
         alpha: negative-binomial over-dispersion; 0 is Poisson.
@@ -132,7 +132,7 @@ def fit_baseline(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vect
             break
     else:
         raise NotConverged
-    return Baseline(
+    return TwoWay(
         site_effects=sites,
         period_effects=periods,
         alpha=alpha,
@@ -141,15 +141,15 @@ def fit_baseline(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vect
     )
 
 
-def fit_dispersed_baseline(
+def fit_dispersed_two_way(
     cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], adjusted: bool = True
-) -> Baseline:
-    """Return the baseline with over-dispersion estimated by (adjusted) profile likelihood; 0 if that is the best.
+) -> TwoWay:
+    """Return the effects with over-dispersion estimated by (adjusted) profile likelihood; 0 if that is the best.
 
     Args:
-        cells: the untreated site-periods.
-        free_periods: as in `fit_baseline`.
-        start: as in `fit_baseline`.
+        cells: the site-periods to fit; for a counterfactual the untreated ones.
+        free_periods: as in `fit_two_way`.
+        start: as in `fit_two_way`.
         adjusted: subtract half the log determinant of the information (Cox and Reid 1987). Without it the many site
             and period effects soak up over-dispersion and intervals come out too narrow.
 
@@ -158,15 +158,15 @@ def fit_dispersed_baseline(
 
     Source: McCarthy, Chen and Smyth (2012), Nucleic Acids Res 40:4288-4297, for the adjustment in count models.
     """
-    best = fit_baseline(cells, free_periods=free_periods, start=start, alpha=0.0)
+    best = fit_two_way(cells, free_periods=free_periods, start=start, alpha=0.0)
     poisson = best
 
-    def criterion(baseline: Baseline) -> float:
-        return baseline.loglik - (0.5 * baseline.factor.log_determinant if adjusted else 0.0)
+    def criterion(effects: TwoWay) -> float:
+        return effects.loglik - (0.5 * effects.factor.log_determinant if adjusted else 0.0)
 
     def loss(log_alpha: float) -> float:
         nonlocal best
-        fitted = fit_baseline(
+        fitted = fit_two_way(
             cells,
             free_periods=free_periods,
             start=(best.site_effects, best.period_effects),

@@ -1,7 +1,8 @@
 """The likelihood of counts that are known only between bounds.
 
 Y is Poisson (alpha = 0) or negative binomial with mean mu and variance mu + alpha mu^2; what is seen is that
-lower <= Y <= upper. An exact count is an interval of width nothing, so there is one code path for all.
+lower <= Y <= upper and, where noise was added, Y + noise as well. An exact count is an interval of width nothing, so
+there is one code path for all, whatever the policy: withheld, rounded, pulled to a midpoint or noisy.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from rounds.learning.impact.effect import Vector
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,10 @@ class Fit:
     """The log-likelihood at given means and its derivatives in log mu. Arrays have shape (cells,)."""
 
     loglik: float
+    expected: Vector
+    """the mean of the count given what is seen of it"""
+    variance: Vector
+    """its variance given what is seen of it; 0 where it is exact"""
     score: Vector
     information: Vector
     """minus the second derivative"""
@@ -32,15 +37,29 @@ class Fit:
 class IntervalCounts:
     """Cells with their bounds, laid out once so that each evaluation is a few passes over one flat array."""
 
-    __slots__ = ("_cell", "_first", "_k", "_log_factorial", "_table_size", "size")
+    __slots__ = ("_cell", "_first", "_k", "_log_factorial", "_log_noise", "_table_size", "size")
 
-    def __init__(self, lower: Vector, upper: Vector) -> None:
+    def __init__(
+        self, lower: Vector, upper: Vector, *, noisy: Vector | None = None, sigma: Vector | None = None
+    ) -> None:
         """Lay out the cells.
 
         Args:
             lower: shape (cells,), whole numbers >= 0.
             upper: shape (cells,), whole numbers >= lower.
+            noisy: shape (cells,), the count with discrete Gaussian noise added, which may be negative; NaN where none
+                was. What is known is then both the bounds and this.
+            sigma: shape (cells,), the noise's sigma as the policy states it, > 0 where `noisy` is a number.
+
+        Raises:
+            ValueError: if a bound is below 0 or out of order, or a noisy count comes without its sigma.
+
+        Source: Canonne, Kamath and Steinke (2020), NeurIPS 33, for the discrete Gaussian: P(j) is in proportion to
+            exp(-j^2 / 2 sigma^2) over whole numbers j.
         """
+        if len(lower) and not (np.all(lower >= 0) and np.all(upper >= lower)):
+            at = int(np.argmax(~((lower >= 0) & (upper >= lower))))
+            raise ValueError(f"cell {at + 1} has bounds {lower[at]:g} to {upper[at]:g}: give 0 <= lower <= upper")
         self.size = len(lower)
         widths = (upper - lower).astype(np.int64) + 1
         self._first: NDArray[np.int64] = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
@@ -50,6 +69,21 @@ class IntervalCounts:
         )
         self._log_factorial: Vector = gammaln(self._k + 1.0)
         self._table_size = int(self._k.max(initial=0)) + 1
+        self._log_noise = None if noisy is None else self._noise(noisy, sigma)
+
+    def _noise(self, noisy: Vector, sigma: Vector | None) -> Vector:
+        """Return, for every k of every cell, the log of the chance that noise makes what was seen out of it."""
+        there = ~np.isnan(noisy)
+        if sigma is None or not np.all(sigma[there] > 0):
+            raise ValueError("a noisy count needs the sigma of its noise, above 0")
+        spread = np.where(there, sigma, 1.0)
+        log_all = np.zeros(self.size)
+        for value in np.unique(spread[there]):
+            steps = np.arange(-int(np.ceil(12 * value)), int(np.ceil(12 * value)) + 1)
+            log_all[spread == value] = np.log(np.exp(-(steps**2) / (2 * value**2)).sum())
+        distance = np.where(there, noisy, 0.0)[self._cell] - self._k
+        logs: Vector = np.where(there[self._cell], -(distance**2) / (2 * spread[self._cell] ** 2), 0.0)
+        return logs - np.where(there, log_all, 0.0)[self._cell]
 
     def log_weights(self, alpha: float) -> Vector:
         """Return the part of log P(Y = k) that does not depend on the mean, for every k of every cell.
@@ -57,10 +91,11 @@ class IntervalCounts:
         The sum of log(1 + alpha j) over j < k is lgamma(k + 1/alpha) - lgamma(1/alpha) + k log(alpha) without the
         cancellation that ruins those for small alpha; at alpha = 0 it vanishes and what is left is Poisson.
         """
+        seen = self._log_factorial if self._log_noise is None else self._log_factorial - self._log_noise
         if alpha == 0.0:
-            return -self._log_factorial
+            return -seen
         rising = np.concatenate([[0.0], np.cumsum(np.log1p(alpha * np.arange(self._table_size - 1)))])
-        table: Vector = rising[self._k] - self._log_factorial
+        table: Vector = rising[self._k] - seen
         return table
 
     def evaluate(self, log_mean: Vector, alpha: float, log_weights: Vector) -> Fit:
@@ -87,6 +122,8 @@ class IntervalCounts:
         spread = mean * (1.0 + alpha * expected) - variance
         return Fit(
             loglik=float(np.sum(highest + np.log(total) + log_zero)),
+            expected=expected,
+            variance=variance,
             score=(expected - mean) / c,
             information=spread / c**2,
             residual=expected - mean,

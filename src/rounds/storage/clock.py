@@ -1,0 +1,26 @@
+"""A clock that was set back must not bring back what has ended: days go forward in a party's audit log, or stop."""
+
+from datetime import date
+from pathlib import Path
+
+from rounds.errors import DisclosureRefusal
+from rounds.storage.audit_log import read_log
+
+
+def refuse_clock_set_back(log: Path, *, today: date) -> None:
+    """Raise if today is before the latest day that a party's audit log knows of.
+
+    Args:
+        log: the party's audit log; an absent one knows of no day.
+        today: what the clock, or whoever runs this, says.
+
+    Raises:
+        DisclosureRefusal: if the clock was set back.
+        RoundsError: if the log is broken.
+    """
+    latest = max((entry.event.day for entry in read_log(log)), default=today)
+    if today < latest:
+        raise DisclosureRefusal(
+            f"{log}: the clock was set back: today is said to be {today}, but something was logged on {latest}; "
+            "put the clock right. Nothing was done"
+        )
