@@ -132,6 +132,7 @@ BENCHMARKS = {
     "impact_coverage": False,
     "pooled_rates": False,
     "pooled_bounds": False,
+    "disclosure": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them."""
 

@@ -25,6 +25,7 @@ from rounds.learning.impact.effect import Effect
 from rounds.learning.impact.placebo import placebo
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.counts import Count, count_schema
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, periods_between
 from rounds.network.members import Member, Membership
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
@@ -53,21 +54,23 @@ class Found:
 
 
 def pooled(arrests: Arrests, *, policy: Policy = Policy.HES) -> PooledMeasure:
-    """Return the demo's arrests as the centre would hold them."""
+    """Return the demo's arrests as the centre would hold them.
+
+    Whoever comes back does so more than a month later: behind a month's admissions there are as many people.
+    """
     plan = arrests.plan
+    # What is `open` is public, and says nothing of people.
+    kind, times = (MEASURE.kind, 2) if policy is Policy.HES else (CountKind.PROPORTION, 1)
     rows = [
-        (hospital.ods_code, start, int(events), int(admissions))
+        (hospital.ods_code, start, *((int(events), int(admissions)) * times))
         for hospital, events_row, admissions_row in zip(
             arrests.hospitals, arrests.events, arrests.admissions, strict=True
         )
         for start, events, admissions in zip(plan.month_starts[:-1], events_row, admissions_row, strict=True)
     ]
-    cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
-    released = release(
-        Count(measure=MEASURE.ref, strata=(), cells=cells),
-        terms=Terms(rule=policy),
-        already_public=policy is Policy.OPEN,
-    )
+    cells = pl.DataFrame(rows, schema=count_schema((), kind), orient="row")
+    count = Count(measure=MEASURE.ref, strata=(), cells=cells, kind=kind)
+    released = release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN)
     return PooledMeasure(
         measure=MEASURE,
         periods=periods_between(grain=Grain.MONTH, first=plan.first_month, last=plan.last_day),

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from impact_coverage import Drawn, disclosed, draw, with_bounds
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, fit_cells, pooled_rate
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Matrix, NoEffect, Panel, Vector
-from rounds.learning.variation.funnel import funnel_rates
+from rounds.learning.variation.funnel import Funnel, funnel_rates
 from rounds.learning.variation.rules import limits_of
 from rounds.learning.variation.withheld import Known, limits_expected
 from rounds.learning.variation.xmr import Told
@@ -293,7 +294,7 @@ def outliers(seeds: Iterable[int], *, mean: float, members: int = 30) -> Outlier
     )
 
 
-def funnel_verdicts(exact: Panel, panel: Panel) -> tuple["TrueFunnel", float, tuple[Verdict, ...]]:
+def funnel_verdicts(exact: Panel, panel: Panel) -> tuple[Funnel, float, tuple[Verdict, ...]]:
     """Return the funnel of the true counts, the centre fitted to bounds, and the verdicts from bounds."""
     fit = fitted(panel)
     by_site = [part.reshape(panel.lower.shape).sum(axis=1) for part in (fit.expected, fit.variance, fit.prior_variance)]
@@ -311,9 +312,6 @@ def funnel_verdicts(exact: Panel, panel: Panel) -> tuple["TrueFunnel", float, tu
     whole = np.floor(size)
     true = funnel_rates(numerators=exact.lower.sum(axis=1), denominators=whole)
     return true, released.centre, verdicts(replace(released, denominators=whole), exact.sites, observed)
-
-
-TrueFunnel = type(funnel_rates(numerators=np.ones(2), denominators=np.ones(2)))
 
 
 def table(seeds: int) -> None:
@@ -338,7 +336,8 @@ def networks(seeds: int) -> None:
     """Print bias and coverage of the rate of small networks."""
     print("small networks, 15 sites: bias and coverage of the rate over all months, and of the latest month")
     for mean in MEANS:
-        for more in ({}, {"alpha": 0.1}):
+        options: tuple[dict[str, Any], ...] = ({}, {"alpha": 0.1})
+        for more in options:
             found = small_network(range(max(seeds // 2, 4)), mean=mean, **more)
             print(
                 f"  mean {mean:.0f} {more or ''}: {found.bias:+.1%}, {found.coverage:.0%}; "
@@ -351,7 +350,8 @@ def charts(seeds: int) -> None:
     """Print limits against those of the true counts."""
     print("control limits against true ones: share withheld, bias of mean and of sigma, of sigma with 4 for 1-7")
     for mean in (3.0, 5.0, 8.0, 20.0):
-        for more in ({}, {"alpha": 0.1}, {"drift": 0.15}):
+        options: tuple[dict[str, Any], ...] = ({}, {"alpha": 0.1}, {"drift": 0.15})
+        for more in options:
             chart = limits(range(max(seeds // 10, 4)), mean=mean, **more)
             print(
                 f"  mean {mean:.0f} {more or ''}: {chart.withheld:.0%}; {chart.mean_bias:+.1%}, "

@@ -23,6 +23,11 @@ def signed_head(log: str, key: SigningKey, *contents: bytes) -> SignedHead:
     return SignedHead(head=head, signature=key.sign(head.content))
 
 
+def no_standing() -> Standing:
+    """Return how the logs of nobody in particular stand, for replies that no message carried."""
+    return Standing(own=SignedHead(head=head_of("s", *tree_of([])), signature=b""), earlier=(), held=None)
+
+
 def first_standing(log: str, key: SigningKey) -> Callable[[str], Standing]:
     """Return a stamp that says always the same: a log of one entry, and nothing known of the reader's."""
     return lambda _: Standing(own=signed_head(log, key, b"entry"), earlier=(), held=None)

@@ -72,6 +72,20 @@ def _hes(true: int) -> tuple[str, int | None, int, int]:
     return "rounded", nearest, max(8, nearest - 2), nearest + 2
 
 
+def _of_rows(row: dict[str, Any]) -> list[tuple[str, int | None, int, int]]:
+    """What the rule makes of visits or events: many of few people are known by their decade alone."""
+    found = []
+    decades = {name: next(most for most in (7, 70, 700, 7000, 70000) if row[name] <= most) for name in QUANTITIES}
+    few = {name: 1 <= row[f"{name}_people"] <= 7 for name in QUANTITIES}
+    for name in QUANTITIES:
+        most = decades[name]
+        if few[name] or (few["numerator"] and decades["numerator"] == most):
+            found.append(("withheld", None, 1 if most == 7 else most // 10 + 1, most))
+        else:
+            found.append(_hes(row[name]))
+    return found
+
+
 def _of_a_mean(row: dict[str, Any]) -> list[tuple[str, int | None, int, int]]:
     """What the rule makes of a sum and of how many units it is of: of few people, neither leaves."""
     found: list[tuple[str, int | None, int, int]] = []
@@ -110,11 +124,12 @@ def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) 
             assert table["policy"] == "hes"
             assert set(table["columns"]) == {*keys, *(f"{name}_{field}" for name in QUANTITIES for field in FIELDS)}
             expected = {
-                tuple(str(row[key]) for key in keys): _of_a_mean(row)
-                if measure.kind is CountKind.MEAN
-                else [_hes(row[name]) for name in QUANTITIES]
+                tuple(str(row[key]) for key in keys): _of_rows(row)
+                if measure.kind is CountKind.PROPORTION_OF_ROWS
+                else _of_a_mean(row)
                 for row in truth.iter_rows(named=True)
             }
+            assert measure.kind in (CountKind.PROPORTION_OF_ROWS, CountKind.MEAN), "another rule has no words here"
             names = [one.name for one in looked_at(measure.question, measure.strata)]
             assert [share["name"] for share in table["completeness"]] == names
             found = dict(_cells(table["columns"], keys))

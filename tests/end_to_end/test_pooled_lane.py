@@ -79,10 +79,11 @@ def _truth(folder: Path, sites: tuple[str, ...]) -> list[tuple[int, int]]:
             measures=(measure.ref,),
             members=tuple(f"ZZ{number}" for number in range(1, 5)),
         )
-        ((count, _),) = counted_at(site, question, progress=lambda _: None)
-        frames.append(count.cells)
+        (found,) = counted_at(site, question, progress=lambda _: None)
+        frames.append(found.count.cells)
         assert (
-            count.cells.height == pooled_keys(measure, measure.periods(first=question.first, last=question.last)).height
+            found.count.cells.height
+            == pooled_keys(measure, measure.periods(first=question.first, last=question.last)).height
         )
     sums = pl.concat(frames).group_by("period").agg(pl.col("numerator", "denominator").sum()).sort("period")
     return [(row[1], row[2]) for row in sums.rows()]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from every_engine import LEFT_TO_SQL
 from generated_sites import ANY_DAY, PEOPLE, STRANGER, Site, measures, periods_of, sites, write_generated
@@ -21,6 +22,7 @@ from rounds.errors import RecordsError
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import GROUPED
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Period
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.strata import Stratum
@@ -81,6 +83,7 @@ def test_engines_agree_and_everything_was_met() -> None:
                 met.update(f"{by} in a criterion" for by in _asked_groups(one.measure))
                 met.update(f"{stratum} in the strata" for stratum in one.measure.strata)
                 met.update(_happened(slow.cells["numerator"].to_list(), slow.cells["denominator"].to_list()))
+                met.update(_behind(one.measure, slow.cells))
                 met.update(_shapes(site, one.periods))
 
     while runs < 9 and (runs == 0 or not sought <= set(met)):
@@ -104,6 +107,8 @@ SHAPES = {
     *(f"{stratum} in the strata" for stratum in Stratum),
     "a numerator above 0",
     "a numerator below its denominator",
+    "several rows of one person in a denominator",
+    "somebody with rows in a denominator alone",
     "an event outside observation",
     "two rows of a person on one day",
     "two observations of a person in one period",
@@ -117,6 +122,15 @@ def _happened(numerators: list[int], denominators: list[int]) -> Iterator[str]:
         yield "a numerator above 0"
     if any(above < below for above, below in both):
         yield "a numerator below its denominator"
+
+
+def _behind(measure: Measure, cells: pl.DataFrame) -> Iterator[str]:
+    if measure.kind is not CountKind.PROPORTION_OF_ROWS:
+        return
+    if (cells["denominator"] > cells["denominator_people"]).any():
+        yield "several rows of one person in a denominator"
+    if (cells["numerator_people"] < cells["denominator_people"]).any():
+        yield "somebody with rows in a denominator alone"
 
 
 def _shapes(site: Site, periods: tuple[Period, ...]) -> Iterator[str]:

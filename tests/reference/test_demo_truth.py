@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from rounds.cli.demo import demo
-from rounds.records.synthetic import SyntheticNetwork
+from rounds.records.synthetic import SyntheticNetwork, draw_arrests
+from rounds.records.synthetic.tables import site_tables
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
@@ -37,6 +39,14 @@ def test_intervals_hold_the_planted_truth_as_often_as_they_say() -> None:
     assert sum(one.placebo_held for one in found) >= FEWEST_HELD
     errors = np.array([one.log_ratio_error for one in found])
     assert abs(errors.mean()) < 3 * errors.std() / SEEDS**0.5
+
+
+def test_nobody_is_admitted_twice_in_a_month() -> None:
+    arrests = draw_arrests(SyntheticNetwork(seed=DEFAULT_SEED))
+    visits = site_tables(arrests, hospital=0)["visit_occurrence"]
+    months = visits.select("person_id", pl.col("visit_start_date").dt.truncate("1mo"))
+    assert months.height > months["person_id"].n_unique(), "nobody comes back"
+    assert not months.is_duplicated().any()
 
 
 def test_the_truth_is_that_of_the_law() -> None:

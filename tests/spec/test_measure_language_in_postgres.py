@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from postgres_server import private_postgres
 from test_measure_language import Engine, site_of, test_rule
+from test_rows_released import test_somebody_is_behind_a_cell_once_whatever_the_age
 from warehouse_sites import fill_postgres, postgres_settings
 
 from rounds.engines.asked import Asked
@@ -15,7 +16,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
 from rounds.records.omop import Records
 
-__all__ = ["site_of", "test_rule"]
+__all__ = ["site_of", "test_rule", "test_somebody_is_behind_a_cell_once_whatever_the_age"]
 
 
 @pytest.fixture(scope="module")

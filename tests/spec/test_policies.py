@@ -17,7 +17,7 @@ from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
 from rounds.measures.kinds import CountKind
 from rounds.site.noise import draw
-from rounds.site.releasing import policy_words
+from rounds.site.policies import policy_words
 from rounds.storage.library import read_library, shipped_library_folder
 from rounds.storage.policy_files import read_policy
 

@@ -124,6 +124,8 @@ def test_a_policy_without_a_rule_for_a_kind_of_number_refuses(monkeypatch: pytes
         (Policy.HES, CountKind.PROPORTION),
         (Policy.OPEN, CountKind.PROPORTION),
         (Policy.MIDPOINT6, CountKind.PROPORTION),
+        (Policy.HES, CountKind.PROPORTION_OF_ROWS),
+        (Policy.MIDPOINT6, CountKind.PROPORTION_OF_ROWS),
         (Policy.HES, CountKind.RATE),
         (Policy.HES, CountKind.MEAN),
     }

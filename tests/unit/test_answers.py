@@ -4,6 +4,7 @@ from datetime import date
 
 import polars as pl
 import pytest
+from log_stamps import no_standing
 
 from rounds.centre.answers import check_answer
 from rounds.disclosure.budget import Budget
@@ -40,7 +41,7 @@ def _check(measure: Measure, rows: list[tuple[str, date]], policy: Policy) -> No
         measures=(measure.ref,),
         members=("A", "B"),
     )
-    reply = Reply(round_id="r", site="s", answers="0" * 64, tables=(table,), digest="1" * 64)
+    reply = Reply(round_id="r", site="s", answers="0" * 64, tables=(table,), log=no_standing(), digest="1" * 64)
     check_answer(reply, question=question, measures=[measure], source="s.json")
 
 

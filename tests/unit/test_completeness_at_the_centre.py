@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from log_stamps import no_standing
 
 from rounds.centre.answers import check_answer
 from rounds.centre.completeness import completeness_lines, flagged
@@ -49,7 +50,7 @@ def _reply(site: str, member: str, *completeness: BoundedShare) -> Reply:
         cells=released.cells,
         completeness=completeness,
     )
-    return Reply(round_id="r", site=site, answers="0" * 64, tables=(table,), digest="1" * 64)
+    return Reply(round_id="r", site=site, answers="0" * 64, tables=(table,), log=no_standing(), digest="1" * 64)
 
 
 def _check(reply: Reply) -> None:

@@ -132,7 +132,9 @@ def test_limits_are_drawn_where_some_points_are_withheld() -> None:
     quiet = [9, 4, 12, 3, 9, 14, 8, 9, 5, 12, 10, 6]
     rows = [(code, month, top, 1000) for code in given.CODES for month, top in zip(MONTHS, quiet, strict=True)]
     count = Count(measure=MEASURE.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
-    cells = release(count, policy=Policy.HES, already_public=False).cells.with_columns(pl.col("member").alias("site"))
+    cells = release(count, terms=Terms(rule=Policy.HES), already_public=False).cells.with_columns(
+        pl.col("member").alias("site")
+    )
     said = variation_insights(
         replace(found, cells=cells, series=totals(cells, by=["member", "period"])),
         membership=given.MEMBERSHIP,

@@ -14,12 +14,20 @@ from rounds.disclosure.bounded import State
 from rounds.disclosure.budget import Budget
 from rounds.disclosure.policy import Policy, SitePolicy, Terms
 from rounds.disclosure.release import Released
+from rounds.disclosure.rules import Draw
 from rounds.errors import DisclosureRefusal, RoundsError
+from rounds.exchange.question import Question
 from rounds.measures.counts import Count, count_schema
-from rounds.measures.definitions import MeasureRef
+from rounds.measures.criteria import AllOf, Events, Has
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
+from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import Stratum
 from rounds.site.noise import draw
-from rounds.site.releasing import Counted, adopt_policy, adopt_weaker, keep, prepare
+from rounds.site.policies import adopt_policy, adopt_weaker
+from rounds.site.releasing import Counted, Rules, keep, prepare
+from rounds.storage.library import Library
 from rounds.storage.release_store import (
     RELEASE_SCHEMA,
     Answer,
@@ -33,7 +41,6 @@ from rounds.storage.release_store import (
 )
 from rounds.storage.sqlite_file import reading, transaction
 
-REF = MeasureRef(id="falls", version=1, digest="a" * 64)
 TODAY = date(2025, 3, 1)
 HES = SitePolicy(name="hes", terms=Terms(rule=Policy.HES), author="A", reviewer="B", next_review=date(2027, 1, 1))
 NOISE = replace(HES, name="noise", terms=Terms(rule=Policy.NOISE, budget=Budget(rho_per_year=0.5, periods_per_year=2)))
@@ -45,15 +52,64 @@ def ledger(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def _counted(*numerators: int, months: tuple[int, ...] = (1,), ref: MeasureRef = REF) -> tuple[Counted, ...]:
+def _measure(*, id: str = "falls", version: int = 1, grain: Grain = Grain.MONTH, more: bool = False) -> Measure:  # noqa: A002
+    """Return a measure of people by sex; with `more`, of the same people something that implies it."""
+    died, visited = (
+        Has(events=Events(table=table, codes=None)) for table in (EventTable.DEATH, EventTable.CONDITION_OCCURRENCE)
+    )
+    return Measure(
+        id=id,
+        version=version,
+        title="Who fell",
+        description="Invented.",
+        grain=grain,
+        strata=SEXES,
+        per=100,
+        question=RecordsQuestion(unit=People(), numerator=died if not more else AllOf(of=(died, visited))),
+        unit="people",
+        better=Better.LOWER,
+        author="A",
+        reviewer="B",
+        next_review=date(2030, 1, 1),
+    )
+
+
+FALLS = _measure()
+REF = FALLS.ref
+
+
+def _counted(
+    *numerators: int,
+    months: tuple[int, ...] = (1,),
+    measure: Measure = FALLS,
+    denominators: tuple[int, ...] = (500, 500),
+    days: tuple[date, date] = (date(2025, 1, 1), date(2025, 12, 31)),
+) -> tuple[Counted, ...]:
     """Return counts by sex: the numerators of women and of men, the same in each month."""
+    starts = [days[0]] if measure.grain is Grain.ALL else [date(2025, month, 1) for month in months]
     rows = [
-        ("RX1", date(2025, month, 1), sex, numerator, 500)
-        for month in months
-        for sex, numerator in zip(("female", "male"), numerators, strict=True)
+        ("RX1", start, sex, *numbers)
+        for start in starts
+        for sex, *numbers in zip(("female", "male", "unknown"), (*numerators, 0), (*denominators, 0), strict=True)
     ]
     frame = pl.DataFrame(rows, schema=count_schema(SEXES), orient="row")
-    return ((Count(measure=ref, strata=SEXES, cells=frame), ()),)
+    periods = tuple(one for one in measure.periods(first=days[0], last=days[1]) if one.start in starts)
+    count = Count(measure=measure.ref, strata=SEXES, cells=frame)
+    return (Counted(measure=measure, periods=periods, count=count, completeness=()),)
+
+
+def _question(*, epoch: int = 1, as_of: date = date(2026, 1, 1)) -> Question:
+    first, last = date(2025, 1, 1), date(2025, 12, 31)
+    return Question(first=first, last=last, as_of=as_of, measures=(), members=(), epoch=epoch)
+
+
+def _rules(policy: SitePolicy, counted: tuple[Counted, ...], source: Draw, *more: Measure) -> Rules:
+    """Return the rules of a site whose library knows these measures."""
+    measures = tuple({one.ref: one for one in (*(each.measure for each in counted), FALLS, *more)}.values())
+    library = Library(
+        measures=measures, code_lists=(), groupings=(), standards=(), scores=(), person_scores=(), innovations=()
+    )
+    return Rules(policy=policy, library=library, already_public=False, draw=source)
 
 
 def _answer(
@@ -64,13 +120,16 @@ def _answer(
     epoch: int = 1,
     round_id: str = "r",
     left: bool = True,
+    source: Draw = draw,
 ) -> tuple[Released, ...]:
+    question = _question(epoch=epoch)
+    rules = _rules(policy, counted, source)
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
-        prepared = prepare(connection, policy, counted, epoch=epoch, already_public=False, draw=draw)
-        released = keep(connection, prepared, policy, epoch=epoch, round_id=round_id)
+        prepared, _ = prepare(connection, rules, counted, question=question)
+        released = keep(connection, prepared, policy, question=question, round_id=round_id)
         if left:
-            digests = [count.measure.digest for count, _ in counted]
-            mark_left(connection, digests, epoch=epoch, first=date(2025, 1, 1), last=date(2025, 12, 31))
+            digests = [one.kept_as.digest for one in counted]
+            mark_left(connection, digests, epoch=epoch, first=question.first, last=question.last)
         return released
 
 
@@ -81,20 +140,20 @@ def test_a_cell_is_released_once_and_for_all(ledger: Path, policy: SitePolicy) -
     assert again.cells.equals(first.cells)
     (longer,) = _answer(ledger, _counted(26, 41, months=(1, 2)), policy=policy, round_id="longer")
     assert longer.cells.filter(pl.col("period") == date(2025, 1, 1)).equals(first.cells)
-    assert longer.cells.height == 4
+    assert longer.cells.height == 6
 
 
 def test_another_version_of_a_measure_is_drawn_for_itself(ledger: Path) -> None:
     (first,) = _answer(ledger, _counted(20, 40))
-    (other,) = _answer(ledger, _counted(26, 40, ref=replace(REF, version=2, digest="b" * 64)))
-    assert first.cells["numerator_value"].to_list() == [20, 40]
-    assert other.cells["numerator_value"].to_list() == [25, 40]
+    (other,) = _answer(ledger, _counted(9, 28, measure=_measure(version=2, more=True)))
+    assert first.cells["numerator_value"].to_list() == [20, 40, 0]
+    assert other.cells["numerator_value"].to_list() == [10, 30, 0]
 
 
 def test_a_revision_is_counted_anew_and_a_second_one_refused(ledger: Path) -> None:
     _answer(ledger, _counted(20, 40))
     (revised,) = _answer(ledger, _counted(26, 40), epoch=2)
-    assert revised.cells["numerator_value"].to_list() == [25, 40]
+    assert revised.cells["numerator_value"].to_list() == [25, 40, 0]
     with pytest.raises(DisclosureRefusal, match="epoch 3 is asked for, and policy `hes` lets a number be released 2"):
         _answer(ledger, _counted(26, 40), epoch=3)
 
@@ -105,7 +164,7 @@ def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) ->
     (again,) = _answer(ledger, _counted(26, 40), left=False)
     assert again.cells.equals(waits.cells)
     (stricter,) = _answer(ledger, _counted(20, 40), policy=strict)
-    assert stricter.cells["numerator_state"].to_list() == [State.WITHHELD, State.ROUNDED]
+    assert stricter.cells["numerator_state"].to_list() == [State.WITHHELD, State.ROUNDED, State.EXACT]
     (left,) = _answer(ledger, _counted(20, 40), policy=HES)
     assert left.cells.equals(stricter.cells), "what has left stays as it is"
 
@@ -123,13 +182,12 @@ def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) 
         ):
             _answer(ledger, _counted(*numerators, months=(2,)), policy=NOISE)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 3
     assert len(ledger.read_bytes()) == len(before)
 
 
 def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn(ledger: Path) -> None:
-    other = replace(REF, id="others", digest="b" * 64)
-    asked = (*_counted(20, 40, months=(1, 2)), *_counted(20, 40, ref=other))
+    asked = (*_counted(20, 40, months=(1, 2)), *_counted(20, 40, measure=_measure(id="others", more=True)))
     drawn: list[int] = []
 
     def counting(_: float, many: int) -> list[int]:
@@ -138,10 +196,10 @@ def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn
 
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         with pytest.raises(DisclosureRefusal, match="others v1: the budget of 2025 is spent"):
-            prepare(connection, NOISE, asked, epoch=1, already_public=False, draw=counting)
+            prepare(connection, _rules(NOISE, asked, counting), asked, question=_question())
         assert drawn == []
-        prepare(connection, NOISE, asked[:1], epoch=1, already_public=False, draw=counting)
-    assert sum(drawn) == 8
+        prepare(connection, _rules(NOISE, asked, counting), asked[:1], question=_question())
+    assert sum(drawn) == 12
 
 
 def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
@@ -155,8 +213,9 @@ def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing(ledger: Path) -> None:
     def fail() -> None:
         with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
-            prepared = prepare(connection, NOISE, _counted(20, 40), epoch=1, already_public=False, draw=draw)
-            keep(connection, prepared, NOISE, epoch=1, round_id="r")
+            counted = _counted(20, 40)
+            prepared, _ = prepare(connection, _rules(NOISE, counted, draw), counted, question=_question())
+            keep(connection, prepared, NOISE, question=_question(), round_id="r")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -182,7 +241,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ledger)], check=False)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection) == {}
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 2
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any").height == 3
 
 
 def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
@@ -210,7 +269,7 @@ def damaged(request: pytest.FixtureRequest, ledger: Path) -> Path:
     content = ledger.read_bytes()
     match request.param:
         case "cut":
-            ledger.write_bytes(content[:-2000])
+            ledger.write_bytes(content[: len(content) // 2])
         case "torn":  # the last page was half written when the power went
             ledger.write_bytes(content[:-2048] + bytes(range(256)) * 8)
         case _:
@@ -248,3 +307,80 @@ def test_a_weaker_policy_is_refused_until_two_people_adopt_it(ledger: Path) -> N
         assert (event.round_id, event.party, event.digest) == ("policy-3", "Eve and Ada", HES.digest)
         assert policy_in_force(connection) == HES
         assert adopt_policy(connection, HES, site="s", today=TODAY) is None
+
+
+def _of_year(
+    measure: Measure, *numerators: int, denominators: tuple[int, int], months: tuple[int, ...] = (1,)
+) -> Counted:
+    return _counted(*numerators, months=months, measure=measure, denominators=denominators)[0]
+
+
+def test_a_complement_of_few_people_is_not_left_to_be_subtracted(ledger: Path) -> None:
+    counted = (_of_year(FALLS, 98, 40, denominators=(101, 500)),)
+    (released,) = _answer(ledger, counted)
+    row = released.cells.row(0, named=True)  # 100 of 100 by rounding: 0 to 4 are left, and it is 3
+    assert (row["numerator_state"], row["numerator_value"]) == (State.WITHHELD, None)
+    assert (row["numerator_lower"], row["numerator_upper"]) == (0, 102)
+    assert row["denominator_value"] == 100
+    assert released.cells.row(1, named=True)["numerator_value"] == 40
+    (again,) = _answer(ledger, counted, round_id="later")
+    assert again.cells.equals(released.cells)
+
+
+def test_a_part_is_withheld_where_another_measure_shows_nearly_as_many(ledger: Path) -> None:
+    fewer = _measure(id="fell-on-a-visit", more=True)
+    january = (_of_year(FALLS, 40, 33, denominators=(500, 500)), _of_year(fewer, 0, 28, denominators=(500, 500)))
+    whole, part = _answer(ledger, january)  # 33 to 37 and 28 to 32: between 1 and 9 are left
+    assert whole.cells["numerator_value"].to_list() == [40, 35, 0]
+    assert part.cells["numerator_value"].to_list() == [0, 30, 0]
+    february = (
+        _of_year(FALLS, 40, 34, denominators=(500, 500), months=(2,)),
+        _of_year(fewer, 0, 33, denominators=(500, 500), months=(2,)),
+    )
+    whole, part = _answer(ledger, february, round_id="later")  # both are shown as 35: 0 to 4 are left, and it is 1
+    assert whole.cells["numerator_value"].to_list() == [40, 35, 0]
+    assert part.cells["numerator_state"].to_list() == [State.EXACT, State.WITHHELD, State.EXACT]
+
+
+def test_what_has_left_before_is_looked_at_too(ledger: Path) -> None:
+    fewer = _measure(id="fell-on-a-visit", more=True)
+    _answer(ledger, (_of_year(FALLS, 0, 10, denominators=(500, 500)),))
+    counted = (_of_year(fewer, 0, 3, denominators=(500, 500)),)
+    question, rules = _question(), _rules(HES, counted, draw)
+    with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
+        (prepared,), _ = prepare(connection, rules, counted, question=question)
+    assert prepared.released.cells["numerator_state"].to_list() == [State.EXACT, State.WITHHELD, State.EXACT]
+    assert prepared.released.cells["numerator_upper"].to_list() == [0, 7, 0]
+
+
+def test_what_can_be_worked_out_from_margins_of_another_measure_is_withheld(ledger: Path) -> None:
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=10))
+    everybody = replace(FALLS, id="falls-of-everybody", strata=())
+    rows = [("RX1", date(2025, 1, 1), 39, 1000)]
+    cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
+    (by_sex,) = _counted(9, 30)
+    whole = Counted(
+        measure=everybody,
+        periods=by_sex.periods,
+        count=Count(measure=everybody.ref, strata=(), cells=cells),
+        completeness=(),
+    )
+    (alone,) = _answer(ledger.with_name("alone.db"), (by_sex,), policy=strict)
+    assert alone.cells["numerator_value"].to_list() == [None, 30, 0]
+    # 28 to 32 men and 38 to 42 people: 6 to 10 women, where the policy owes 1 to 10.
+    first, second = _answer(ledger, (by_sex, whole), policy=strict)
+    shown = [*first.cells["numerator_value"], *second.cells["numerator_value"]]
+    assert shown in ([None, None, 0, 40], [None, 30, 0, None])
+
+
+def test_counts_over_nearly_the_same_dates_are_refused(ledger: Path) -> None:
+    ever = _measure(id="ever", grain=Grain.ALL)
+    _answer(ledger, _counted(20, 40, measure=ever))
+    days = (date(2025, 1, 1), date(2025, 12, 30))
+    with pytest.raises(DisclosureRefusal, match=r"ever v1: it was released for .* differs by 1 days"):
+        _answer(ledger, _counted(20, 40, measure=ever, days=days))
+    (same,) = _answer(ledger, _counted(26, 40, measure=ever))
+    assert same.cells["numerator_value"].to_list() == [20, 40, 0]
+    other = (date(2025, 1, 1), date(2025, 6, 30))
+    (half,) = _answer(ledger, _counted(12, 20, measure=ever, days=other))
+    assert half.cells["numerator_value"].to_list() == [10, 20, 0]

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import polars as pl
 import pytest
+from log_stamps import no_standing
 from reports_fixture import CODES, MEMBERSHIP, PROVENANCE
 from small_site import make_measure
 
@@ -179,7 +180,7 @@ def test_a_sum_above_what_its_units_can_add_is_refused() -> None:
         measures=(measure.ref,),
         members=("RX1",),
     )
-    reply = Reply(round_id="r", site="one", answers="d", tables=(table,), digest="d")
+    reply = Reply(round_id="r", site="one", answers="d", tables=(table,), log=no_standing(), digest="d")
     with pytest.raises(MessageError, match="a sum is above what its units can add up to, whatever was withheld"):
         check_answer(reply, question=question, measures=(measure,), source="reply.json")
 

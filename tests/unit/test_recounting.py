@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
 from rounds.measures.traits import Marked, Observed
@@ -28,6 +30,7 @@ from rounds.measures.windows import Anchor, Edge, Window
 from rounds.records.omop import Records
 from rounds.site import count_keys
 from rounds.site.recounting import Recounted, count_changed
+from rounds.storage.count_store import _seal
 
 DRUG = people_measure(drug_event(observed=False), grain=Grain.MONTH)
 VISITS = visits_measure(drug_event(observed=False), grain=Grain.MONTH)
@@ -178,6 +181,33 @@ def test_another_program_counts_anew(site: Site, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(count_keys, "_program", lambda: "another")
     _, counted = site.count(DRUG)
     assert len(counted) == 6
+
+
+def test_visits_remembered_without_the_people_behind_them_are_counted_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(count_keys, "_program", lambda: "before people were counted")
+        site.count(VISITS)
+    path = site.folder / "remembered" / "counts.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for key, rows in connection.execute("SELECT key, rows FROM counts").fetchall():
+            text = json.dumps([row[:2] for row in json.loads(rows)])
+            connection.execute("UPDATE counts SET rows = ?, seal = ? WHERE key = ?", [text, _seal(key, text), key])
+    found, counted = site.count(VISITS)
+    assert len(counted) == 6
+    assert found.counts[0].kind is CountKind.PROPORTION_OF_ROWS
+
+
+def test_a_visit_that_is_somebody_elses_is_counted_again(site: Site) -> None:
+    site.tables["person"] = "1 female 1950\n2 female 1950"
+    site.tables["visit_occurrence"] += "\n3 1 9201 2024-04-12 2024-04-14"
+    found, _ = site.count(VISITS)
+    assert found.counts[0].cells["denominator_people"].to_list() == [0, 1, 0, 2, 0, 0]
+    site.tables["visit_occurrence"] = site.tables["visit_occurrence"].replace("3 1 9201", "3 2 9201")
+    found, counted = site.count(VISITS)
+    assert month(4) in counted
+    assert found.counts[0].cells["denominator_people"].to_list() == [0, 1, 0, 1, 0, 0]
 
 
 def test_another_measure_is_another_count(site: Site) -> None:

@@ -10,7 +10,6 @@ from rounds.exchange.question import Question
 from rounds.exchange.tables import ReceivedTable
 from rounds.measures.completeness import looked_at
 from rounds.measures.definitions import Measure
-from rounds.measures.kinds import CountKind
 from rounds.measures.questions import PublishedQuestion
 from rounds.network.members import Membership
 
@@ -56,8 +55,7 @@ def _problem(table: ReceivedTable, measure: Measure, question: Question) -> str 
     periods = {period.start for period in measure.periods(first=question.first, last=question.last)}
     if set(cells["period"]) - periods:
         return "it holds periods that were not asked for"
-    proportion = measure.kind is CountKind.PROPORTION
-    if proportion and cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
+    if measure.kind.is_proportion and cells.filter(pl.col("numerator_lower") > pl.col("denominator_upper")).height:
         return "a numerator is above its denominator, whatever was withheld"
     most = measure.amount.steps if measure.amount is not None else None
     if most is not None and cells.filter(pl.col("numerator_lower") > most * pl.col("denominator_upper")).height:

@@ -29,6 +29,7 @@ class Policy(StrEnum):
 
 HES_HIGHEST_WITHHELD: Final = 7
 HES_BASE: Final = 5
+MIDPOINT_BASE: Final = 6
 MOST_EPOCHS: Final = 2
 """A provisional number and a final one. Each further rounding of corrected records can tell of one person."""
 
@@ -71,6 +72,13 @@ class Terms:
     def sigma(self) -> float:
         """The standard deviation of the noise, in people; 0 under any other rule."""
         return self.budget.sigma if self.budget else 0.0
+
+    @property
+    def few(self) -> int:
+        """Numbers from 1 to this must not be told from one another; 0 if the rule has no such numbers."""
+        if self.never or self.rule in (Policy.NOISE, Policy.OPEN):
+            return 0
+        return MIDPOINT_BASE if self.rule is Policy.MIDPOINT6 else self.highest_withheld
 
     def at_least_as_strict_as(self, other: "Terms") -> bool:
         """Return whether the other lets leave everything that this does. Rules of two kinds do not compare."""

@@ -1,11 +1,11 @@
 """`Released`: what may leave a site, made here and nowhere else."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
 
-from rounds.disclosure.bounded import bounded_problem, bounded_schema
+from rounds.disclosure.bounded import QUANTITIES, State, bounded_problem, bounded_schema
 from rounds.disclosure.completeness import BoundedShare, bound_share, share_problem
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.rules import Draw, add_noise, apply_terms
@@ -99,6 +99,35 @@ def release(
         completeness=tuple(bound_share(share) for share in completeness),
         seal=_SEAL,
     )
+
+
+def withhold(released: Released, hidden: pl.DataFrame, *, upper: int) -> Released:
+    """Return a release with some numbers withheld that its rule alone would show.
+
+    Args:
+        released: what would leave.
+        hidden: columns `role` (which quantity), `period` and the strata of each number.
+        upper: what is said of them is 0 to this, and of a numerator no more than its denominator is known to be.
+    """
+    if not hidden.height:
+        return released
+    keys = ["period", *map(str, released.strata)]
+    cells = released.cells
+    for name in reversed(QUANTITIES):  # denominators first: they bound their numerators
+        mine = hidden.filter(pl.col("role") == name).select(*keys, pl.lit(True).alias("hide"))
+        most = pl.lit(upper) if name == "denominator" else pl.min_horizontal(pl.lit(upper), "denominator_upper")
+        hide = pl.col("hide").is_not_null()
+        cells = (
+            cells.join(mine, on=keys, how="left", maintain_order="left")
+            .with_columns(
+                pl.when(hide).then(pl.lit(State.WITHHELD.value)).otherwise(f"{name}_state").alias(f"{name}_state"),
+                pl.when(hide).then(None).otherwise(f"{name}_value").alias(f"{name}_value"),
+                pl.when(hide).then(0).otherwise(f"{name}_lower").alias(f"{name}_lower"),
+                pl.when(hide).then(most).otherwise(f"{name}_upper").cast(pl.Int64()).alias(f"{name}_upper"),
+            )
+            .drop("hide")
+        )
+    return replace(released, cells=cells)
 
 
 def _shown(fresh: pl.DataFrame, terms: Terms, kind: CountKind, draw: Draw | None) -> pl.DataFrame | None:

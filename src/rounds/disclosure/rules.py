@@ -1,19 +1,20 @@
 """What each rule makes of a count: four columns (state, value, lower, upper) for each of its quantities."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from rounds.disclosure.bounded import QUANTITIES as RELEASED
 from rounds.disclosure.bounded import State
-from rounds.disclosure.policy import Policy, Terms
+from rounds.disclosure.policy import MIDPOINT_BASE, Policy, Terms
 from rounds.measures.kinds import CountKind
 
 FEWEST_OF_A_MEAN: Final = 11
 """A sum of fewer people is withheld: a mean leaves ten degrees of freedom, whatever the rule for small numbers is."""
-MIDPOINT_BASE: Final = 6
 MIDPOINT: Final = 3
+_LARGEST: Final = 2**63 - 1
 NOISE_SPAN: Final = 4
 """A noisy number's bounds are this many standard deviations away; the truth lies outside once in 15,000 draws."""
 
@@ -32,7 +33,8 @@ def apply_terms(terms: Terms, kind: CountKind) -> list[pl.Expr] | None:
         The expressions, or None if the rule has none for such numbers; then nothing may leave.
 
     Source: NHS Digital, HES analysis guide (small numbers: 1 to 7 suppressed, others rounded to the nearest 5);
-        OpenSAFELY, midpoint-6 derived rounding; for rates docs/decisions/0011, for means docs/decisions/0013.
+        OpenSAFELY, midpoint-6 derived rounding; docs/decisions 0011 for rates, 0013 for
+        means, 0018 for rows.
     """
     if terms.never:
         return None
@@ -42,6 +44,8 @@ def apply_terms(terms: Terms, kind: CountKind) -> list[pl.Expr] | None:
             return [part for name in RELEASED for part in _as_it_is(name)]
         case Policy.HES, CountKind.PROPORTION:
             return [part for name in RELEASED for part in _hes(name, few, base)]
+        case Policy.HES, CountKind.PROPORTION_OF_ROWS:
+            return [part for name in RELEASED for part in _of_rows(name, few, _to_nearest(pl.col(name), base))]
         case Policy.HES, CountKind.RATE:
             of_days = _times_most("denominator", base)
             return [*_of_people("numerator", few, pl.lit(base)), *_of_people("denominator", few, of_days)]
@@ -50,6 +54,8 @@ def apply_terms(terms: Terms, kind: CountKind) -> list[pl.Expr] | None:
             return [*_of_a_sum("numerator", few, base), *_of_people("denominator", few, of_people)]
         case Policy.MIDPOINT6, CountKind.PROPORTION:
             return [part for name in RELEASED for part in _midpoint(name)]
+        case Policy.MIDPOINT6, CountKind.PROPORTION_OF_ROWS:
+            return [part for name in RELEASED for part in _of_rows(name, MIDPOINT_BASE, _to_middle(pl.col(name)))]
         case _:
             return None
 
@@ -102,28 +108,65 @@ def _as_it_is(name: str) -> list[pl.Expr]:
 
 def _hes(name: str, few: int, base: int) -> list[pl.Expr]:
     column = pl.col(name)
-    zero = column == 0
-    withheld = column.is_between(1, few)
-    rounded = (column + base // 2) // base * base
-    return _bounded(
-        name,
-        state=_state(zero, withheld),
-        value=pl.when(withheld).then(None).otherwise(rounded),
-        lower=pl.when(zero).then(0).when(withheld).then(1).otherwise(rounded - base // 2),
-        upper=pl.when(zero).then(0).when(withheld).then(few).otherwise(rounded + base // 2),
-    )
+    return _rounded(name, _to_nearest(column, base), withheld=column.is_between(1, few), bounds=(1, few))
 
 
 def _midpoint(name: str) -> list[pl.Expr]:
-    column = pl.col(name)
-    zero = column == 0
+    return _rounded(name, _to_middle(pl.col(name)), withheld=pl.lit(False), bounds=(0, 0))
+
+
+def _of_rows(name: str, few: int, rounded: "_Rounding") -> list[pl.Expr]:
+    """Return a number of visits or events: withheld if few people are behind it.
+
+    Up to so few rows have the bounds that they have for people. More rows of so few people are known by their decade
+    alone: 8 to 70, 71 to 700 and so on. A denominator in the decade of such a numerator is withheld as well, whoever is
+    behind it: rounded it would be a closer bound of the numerator than the decade is.
+    """
+    highest = _decade_of(name, few)
+    lowest = pl.when(highest == few).then(pl.lit(1, pl.Int64)).otherwise(highest // 10 + 1)
+    alike = _few_behind("numerator", few) & (_decade_of("numerator", few) == highest)
+    return _rounded(name, rounded, withheld=_few_behind(name, few) | alike, bounds=(lowest, highest))
+
+
+def _few_behind(name: str, few: int) -> pl.Expr:
+    return pl.col(f"{name}_people").is_between(1, few)
+
+
+def _decade_of(name: str, few: int) -> pl.Expr:
+    """Return 7, 70, 700 and so on, whichever is the first that a number is not above."""
+    ends = [*(few * 10**zeros for zeros in range(18) if few * 10**zeros < _LARGEST), _LARGEST]
+    return pl.min_horizontal(pl.when(pl.col(name) <= end).then(pl.lit(end, pl.Int64)) for end in ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rounding:
+    """What is shown of a number, and how far below and above it the number can be."""
+
+    shown: pl.Expr
+    below: int
+    above: int
+
+
+def _to_nearest(column: pl.Expr, base: int) -> _Rounding:
+    return _Rounding(shown=(column + base // 2) // base * base, below=base // 2, above=base // 2)
+
+
+def _to_middle(column: pl.Expr) -> _Rounding:
     shown = (column + MIDPOINT_BASE - 1) // MIDPOINT_BASE * MIDPOINT_BASE - MIDPOINT
+    return _Rounding(shown=shown, below=MIDPOINT_BASE - MIDPOINT - 1, above=MIDPOINT)
+
+
+def _rounded(
+    name: str, to: _Rounding, *, withheld: pl.Expr, bounds: tuple[int | pl.Expr, int | pl.Expr]
+) -> list[pl.Expr]:
+    """Return a number rounded, or withheld with its bounds; 0 stays 0."""
+    zero = pl.col(name) == 0
     return _bounded(
         name,
-        state=_state(zero, pl.lit(False)),
-        value=pl.when(zero).then(0).otherwise(shown),
-        lower=pl.when(zero).then(0).otherwise(shown - (MIDPOINT_BASE - MIDPOINT - 1)),
-        upper=pl.when(zero).then(0).otherwise(shown + MIDPOINT),
+        state=_state(zero, withheld),
+        value=pl.when(zero).then(0).when(withheld).then(None).otherwise(to.shown),
+        lower=pl.when(zero).then(0).when(withheld).then(bounds[0]).otherwise(to.shown - to.below),
+        upper=pl.when(zero).then(0).when(withheld).then(bounds[1]).otherwise(to.shown + to.above),
     )
 
 

@@ -1,6 +1,6 @@
 """The complete table a count has: every period and every level of every stratum, zeros included."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise, product
@@ -20,7 +20,7 @@ Cell = tuple[date, tuple[str, ...]]
 """The first day of the period, and one level for each of the measure's strata in their order."""
 
 Tally = tuple[int, ...]
-"""The numbers of a cell: numerator and denominator, and of a rate or a mean the people who are in each."""
+"""The numbers of a cell: numerator and denominator, and unless units are people, how many people are in each."""
 
 
 def check_periods(measure: Measure, periods: tuple[Period, ...]) -> None:
@@ -63,7 +63,7 @@ def complete_count(
 
 
 def _most(measure: Measure, period: Period) -> tuple[int, ...]:
-    """Return the most of one person in the numbers of a period; nothing where one person is at most 1 in them."""
+    """Return the most of one person in the numbers of a period; nothing where that is 1, or nobody knows."""
     amount = measure.amount
     if amount is not None:
         return (amount.steps * amount.most_each, amount.most_each)
@@ -75,7 +75,7 @@ def _most(measure: Measure, period: Period) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The key columns that proportions with the same periods and strata share, to be filled from arrays."""
+    """The key columns that proportions with the same periods and levels share, to be filled from arrays."""
 
     keys: pl.DataFrame
     order: npt.NDArray[Any]
@@ -93,18 +93,15 @@ class Grid:
         keys = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("place").sort(list(schema))
         return cls(keys=keys.drop("place"), order=keys["place"].to_numpy())
 
-    def count(self, measure: Measure, *, numerators: npt.NDArray[Any], denominators: npt.NDArray[Any]) -> Count:
+    def count(self, measure: Measure, numbers: Sequence[npt.NDArray[Any]]) -> Count:
         """Return the count of a measure.
 
         Args:
             measure: one with the grid's strata, that counts a proportion.
-            numerators: for every period and, within it, every level of the strata; the last stratum's change first.
-            denominators: the same.
+            numbers: each of its kind's, for every period and, within it, every level of the strata; the last stratum's
+                change first.
         """
-        cells = self.keys.hstack(
-            [
-                pl.Series("numerator", numerators[self.order].astype(np.int64)),
-                pl.Series("denominator", denominators[self.order].astype(np.int64)),
-            ]
-        )
-        return Count(measure=measure.ref, strata=measure.strata, cells=cells)
+        named = zip(QUANTITIES[measure.kind], numbers, strict=True)
+        columns = [pl.Series(name, one[self.order].astype(np.int64)) for name, one in named]
+        cells = self.keys.hstack(columns)
+        return Count(measure=measure.ref, strata=measure.strata, cells=cells, kind=measure.kind)

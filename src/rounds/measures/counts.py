@@ -55,6 +55,11 @@ def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Seri
     match kind:
         case CountKind.PROPORTION:
             return [cells["numerator"] > cells["denominator"]]
+        case CountKind.PROPORTION_OF_ROWS:
+            people = [cells[f"{name}_people"] for name in ("numerator", "denominator")]
+            # Those whose rows are not in the numerator have rows, too, so the numerator leaves them at least one each.
+            left = cells["denominator"] - cells["numerator"] < people[1] - people[0]
+            return [cells["numerator"] > cells["denominator"], *_fewer(cells), people[0] > people[1], left]
         case CountKind.RATE:
             return _of_people(cells)
         case CountKind.MEAN:
@@ -62,6 +67,18 @@ def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Seri
             highest = cells["denominator"] * cells["numerator_most"]
             above = cells["numerator"] * cells["denominator_most"] > highest
             return [*_of_people(cells), cells["numerator_people"] > cells["denominator_people"], above]
+
+
+def _fewer(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
+    """Return where a number is less than the people behind it, or there is one without anybody behind it."""
+    return [
+        wrong
+        for name in ("numerator", "denominator")
+        for wrong in (
+            cells[name] < cells[f"{name}_people"],
+            (cells[name] > 0) & (cells[f"{name}_people"] == 0),
+        )
+    ]
 
 
 def _of_people(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
@@ -77,6 +94,7 @@ def _of_people(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
 
 _PROBLEMS = {
     CountKind.PROPORTION: "a numerator is above its denominator",
+    CountKind.PROPORTION_OF_ROWS: "a numerator is above its denominator, or rows and the people behind them disagree",
     CountKind.RATE: "there are fewer events or days than people behind them, or more than they can have",
     CountKind.MEAN: "there is less of a sum or fewer units than people behind them, or more than they can add",
 }

@@ -20,7 +20,7 @@ from rounds.measures.field_names import field_names
 from rounds.measures.groupings import GROUPED, Grouping, check_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import LONGEST_SPAN, Grain, Period, period_label, periods_between
-from rounds.measures.questions import PersonTime, PublishedQuestion, Question, RecordsQuestion
+from rounds.measures.questions import People, PersonTime, PublishedQuestion, Question, RecordsQuestion, Rows
 from rounds.measures.scores import Score
 from rounds.measures.standards import Standard
 from rounds.measures.strata import LEVELS, Stratum
@@ -141,8 +141,15 @@ class Measure:
         """What kind of number its counts are."""
         if self.amount is not None:
             return CountKind.MEAN
-        timed = isinstance(self.question, RecordsQuestion) and isinstance(self.question.unit, PersonTime)
-        return CountKind.RATE if timed else CountKind.PROPORTION
+        if isinstance(self.question, PublishedQuestion):
+            return CountKind.PROPORTION
+        match self.question.unit:
+            case People():
+                return CountKind.PROPORTION
+            case Rows():
+                return CountKind.PROPORTION_OF_ROWS
+            case PersonTime():
+                return CountKind.RATE
 
     @property
     def scale(self) -> float:

@@ -18,6 +18,7 @@ from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
 from rounds.exchange.standing import check_own_messages, check_standing, is_accepted
+from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -28,8 +29,9 @@ from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import prepare_reply, send_reply, stored_answer, tell_again, would_release
+from rounds.site.policies import policy_words
 from rounds.site.recounting import count_changed
-from rounds.site.releasing import Counted, policy_words
+from rounds.site.releasing import Counted
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import reading_log
@@ -162,7 +164,9 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
         *(f"  policy {line}" for line in policy_words(site.policy)),
     ]
     found = count(site, request.question, progress=progress, build=False)
-    for table in would_release(site, request.question, found):
+    released, told = would_release(site, request.question, found)
+    lines += [f"  {line}" for line in told]
+    for table in released:
         withheld = table.cells.filter(pl.col("numerator_state") == State.WITHHELD).height
         lines += [
             f"{table.measure}: {table.cells.height} rows; in {withheld} of them the numerator is withheld.",
@@ -219,10 +223,29 @@ def count(site: Site, question: Question, *, progress: Progress, build: bool = T
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
     measures = own_measures(site, question)
-    source = site.source
     progress(f"{site.id}: counting {len(measures)} measures")
-    if isinstance(source, PublishedSource):
-        return tuple((_count_published(site, measure, source, question, progress=progress), ()) for measure in measures)
+    if isinstance(site.source, PublishedSource):
+        published = site.source
+        found: Sequence[tuple[Count, tuple[Share, ...]]] = [
+            (_count_published(site, one, published, question, progress=progress), ()) for one in measures
+        ]
+    else:
+        found = _counted(site, site.source, measures, question, progress=progress, build=build)
+    return tuple(
+        Counted(measure=measure, periods=_periods(measure, question), count=counts, completeness=shares)
+        for measure, (counts, shares) in zip(measures, found, strict=True)
+    )
+
+
+def _counted(
+    site: Site,
+    source: RecordsBlock,
+    measures: tuple[Measure, ...],
+    question: Question,
+    *,
+    progress: Progress,
+    build: bool,
+) -> Sequence[tuple[Count, tuple[Share, ...]]]:
     for measure in measures:
         _refuse_published(site, measure)
     asked = [Asked(measure=measure, periods=_periods(measure, question)) for measure in measures]

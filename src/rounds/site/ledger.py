@@ -8,6 +8,7 @@ from rounds.audit.heads import Standing
 from rounds.disclosure.budget import Period
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
+from rounds.disclosure.rules import Draw
 from rounds.errors import AuditError, DisclosureRefusal, MessageError
 from rounds.exchange.messages import CENTRE, Request, draft_reply, send
 from rounds.exchange.question import Question
@@ -16,9 +17,11 @@ from rounds.exchange.standing import accept_standing, stand
 from rounds.measures.definitions import MeasureRef
 from rounds.site.folder import Site
 from rounds.site.noise import draw
-from rounds.site.releasing import Counted, adopt_policy, keep, prepare
+from rounds.site.policies import adopt_policy
+from rounds.site.releasing import Counted, Rules, keep, prepare
 from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import LoggedTransaction, logged_transaction
+from rounds.storage.quiet import nothing_printed
 from rounds.storage.release_store import (
     RELEASE_SCHEMA,
     Answer,
@@ -75,14 +78,13 @@ def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, d
     Raises:
         DisclosureRefusal: if something of it may not leave. Nothing was drawn or written then.
     """
-    epoch, round_id = request.question.epoch, request.round_id
+    round_id = request.round_id
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=day):
             facts.tell(adopted)
-        prepared = prepare(
-            facts.connection, site.policy, counted, epoch=epoch, already_public=site.already_public, draw=draw
-        )
-        released = keep(facts.connection, prepared, site.policy, epoch=epoch, round_id=round_id)
+        with nothing_printed():
+            prepared, _ = prepare(facts.connection, _rules(site, draw), counted, question=request.question)
+        released = keep(facts.connection, prepared, site.policy, question=request.question, round_id=round_id)
         draft = draft_reply(request, released, today=day)
         digest = keep_draft(facts.connection, round_id, draft, day=day)
         facts.tell(Event(action=Action.PREPARED, round_id=round_id, party=site.id, digest=digest, day=day))
@@ -107,7 +109,8 @@ def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centr
         reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
         answer = Answer(request_digest=request.digest, reply=reply)
         keep_answer(facts.connection, request.round_id, answer, day=today)
-        digests = [ref.digest for ref in question.measures]
+        over_all_dates = f"@{question.first}..{question.last}"
+        digests = [digest for ref in question.measures for digest in (ref.digest, ref.digest + over_all_dates)]
         mark_left(facts.connection, digests, epoch=question.epoch, first=question.first, last=question.last)
     return answer
 
@@ -218,10 +221,18 @@ def _no_draw(sigma: float, many: int) -> list[int]:
     )
 
 
-def would_release(site: Site, question: Question, counted: Sequence[Counted]) -> tuple[Released, ...]:
-    """Return what would leave. Writes nothing; where noise would be drawn, that is refused: two looks are two draws."""
-    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
-        prepared = prepare(
-            connection, site.policy, counted, epoch=question.epoch, already_public=site.already_public, draw=_no_draw
-        )
-    return tuple(one.released for one in prepared)
+def would_release(
+    site: Site, question: Question, counted: Sequence[Counted]
+) -> tuple[tuple[Released, ...], tuple[str, ...]]:
+    """Return what would leave, and what the site's people should know of it. Writes nothing.
+
+    Raises:
+        DisclosureRefusal: as answering would; and where noise would be drawn, for two looks are two draws.
+    """
+    with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection, nothing_printed():
+        prepared, told = prepare(connection, _rules(site, _no_draw), counted, question=question)
+    return tuple(one.released for one in prepared), told
+
+
+def _rules(site: Site, source: Draw) -> Rules:
+    return Rules(policy=site.policy, library=site.library, already_public=site.already_public, draw=source)

@@ -36,7 +36,8 @@ from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_ap
 from rounds.site.answer import WAIT_FOR_AN_EARLIER_ANSWER_SECONDS, Progress, count, own_measures, refuse_rolled_back
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import answer_name, send_shares, tell_again
-from rounds.site.releasing import refuse_another_epoch, refuse_weaker
+from rounds.site.policies import refuse_weaker
+from rounds.site.releasing import refuse_another_epoch
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.approval_store import read_request as read_queued
 from rounds.storage.atomic import remove_partials
@@ -103,7 +104,7 @@ def answer_pooled(
             for line in _spending(site, asked):
                 progress(f"{site.id}: {line}")
             log_imported(site, served_generation(site), today=today)
-            found = tuple(one for one, _ in count(site, request.question, progress=progress))
+            found = tuple(one.count for one in count(site, request.question, progress=progress))
             pin_key(site.folder, party=CENTRE, key=centre_key)
             for peer in peers:
                 pin_peer(site.folder, peer)

@@ -1,71 +1,111 @@
 """From counts to what leaves, once and for all: what left before leaves again as it was, the rest by the policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from sqlite3 import Connection
+from typing import Final
 
 import polars as pl
 
-from rounds.audit.chain import Action, Event
-from rounds.disclosure.budget import Period, refuse_overspent
-from rounds.disclosure.policy import Policy, SitePolicy, in_words
-from rounds.disclosure.release import Released, release
+from rounds.disclosure.budget import Period as Charged
+from rounds.disclosure.budget import refuse_overspent
+from rounds.disclosure.linked_releases import Linked, gate
+from rounds.disclosure.policy import Policy, SitePolicy
+from rounds.disclosure.release import Released, release, withhold
 from rounds.disclosure.rules import Draw
-from rounds.errors import DisclosureRefusal
+from rounds.errors import DefinitionError, DisclosureRefusal
+from rounds.exchange.question import Question
 from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
-from rounds.storage.release_store import charge, charged, keep_cells, keep_policy, kept_cells, policy_in_force
+from rounds.measures.definitions import Measure, MeasureRef
+from rounds.measures.linked import Table
+from rounds.measures.periods import Grain, Period
+from rounds.storage.library import Library
+from rounds.storage.release_store import charge, charged, keep_cells, kept_cells, released_measures, released_spans
 
-Counted = tuple[Count, tuple[Share, ...]]
+_LONGEST_DAYS: Final = 366 * 60 + 31
+"""More than any period lasts."""
+FEWEST_OTHER_DAYS: Final = 90
+"""Counts over all dates must be over quite other dates, or one can be subtracted from the other, event by event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """One measure as it was counted. It never leaves."""
+
+    measure: Measure
+    periods: tuple[Period, ...]
+    count: Count
+    completeness: tuple[Share, ...]
+
+    @property
+    def kept_as(self) -> MeasureRef:
+        """What the ledger knows its cells by. A count over all dates is another one for other dates."""
+        ref = self.measure.ref
+        if self.measure.grain is not Grain.ALL:
+            return ref
+        (whole,) = self.periods
+        return replace(ref, digest=f"{ref.digest}@{whole.start}..{whole.end}")
+
+    @property
+    def keys(self) -> list[str]:
+        return ["member", "period", *map(str, self.count.strata)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """What one measure would release, what of it is new, and what that costs."""
 
+    kept_as: MeasureRef
     released: Released
     fresh: pl.DataFrame
     """cells that were never released before, columns as in `bounded_schema`"""
-    costs: dict[Period, float]
+    costs: dict[Charged, float]
     """zCDP, by measure's period; empty under a rule without noise"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What decides what of a site's counts may leave."""
+
+    policy: SitePolicy
+    library: Library
+    already_public: bool
+    draw: Draw
+
+
 def prepare(
-    connection: Connection,
-    policy: SitePolicy,
-    counted: Sequence[Counted],
-    *,
-    epoch: int,
-    already_public: bool,
-    draw: Draw,
-) -> tuple[Prepared, ...]:
-    """Return what would leave of some counts, given everything that ever left. Writes nothing.
+    connection: Connection, rules: Rules, counted: Sequence[Counted], *, question: Question
+) -> tuple[tuple[Prepared, ...], tuple[str, ...]]:
+    """Return what would leave of some counts, given everything that ever left, and what to tell the site's people.
+
+    Writes nothing.
 
     Args:
         connection: the site's ledger.
-        policy: the site's own, in force now.
+        rules: the site's own.
         counted: exact counts with how complete the records are.
-        epoch: 1, or more for a revision.
-        already_public: whether the counts come from published aggregates.
-        draw: the source of chance.
+        question: what they were counted for.
 
     Raises:
-        DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, or there were too many
-            revisions. Whether it is raised does not depend on a count.
+        DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, there were too many
+            revisions, or what has left would tell too much together with it.
     """
-    refuse_another_epoch(policy, epoch)
-    costs_so_far = {year: dict(periods) for year, periods in charged(connection).items()}
-    prepared = []
-    for count, _ in counted:  # all refusals come before anything is drawn
-        costs = _costs(connection, count, policy, costs_so_far, epoch=epoch)
-        for (digest, period, of), rho in costs.items():
-            costs_so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
-        prepared.append(costs)
-    return tuple(
-        _prepare(connection, count, policy, completeness, costs, epoch, already_public, draw)
-        for (count, completeness), costs in zip(counted, prepared, strict=True)
-    )
+    policy = rules.policy
+    refuse_another_epoch(policy, question.epoch)
+    so_far = {year: dict(periods) for year, periods in charged(connection).items()}
+    costs = []
+    for one in counted:  # all refusals come before anything is drawn
+        _refuse_near_spans(connection, rules, one)
+        cost = _costs(connection, one, policy, so_far, epoch=question.epoch)
+        for (digest, period, of), rho in cost.items():
+            so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
+        costs.append(cost)
+    prepared = [
+        _prepare(connection, rules, one, cost, epoch=question.epoch) for one, cost in zip(counted, costs, strict=True)
+    ]
+    return _gated(connection, rules, counted, prepared, question)
 
 
 def refuse_another_epoch(policy: SitePolicy, epoch: int) -> None:
@@ -78,112 +118,137 @@ def refuse_another_epoch(policy: SitePolicy, epoch: int) -> None:
 
 
 def keep(
-    connection: Connection, prepared: Sequence[Prepared], policy: SitePolicy, *, epoch: int, round_id: str
+    connection: Connection, prepared: Sequence[Prepared], policy: SitePolicy, *, question: Question, round_id: str
 ) -> tuple[Released, ...]:
     """Write down what is new and what it cost; return all that would leave."""
     for one in prepared:
-        measure = one.released.measure
         if one.released.policy is not Policy.OPEN:  # what is public is revised by whoever publishes it
-            rule = str(one.released.policy)
-            keep_cells(connection, measure, one.fresh, epoch=epoch, round_id=round_id, rule=rule, policy=policy.digest)
-        charge(connection, one.costs, measure=str(measure), round_id=round_id)
+            keep_cells(
+                connection,
+                one.kept_as,
+                one.fresh,
+                epoch=question.epoch,
+                round_id=round_id,
+                rule=str(one.released.policy),
+                policy=policy.digest,
+                records=question.as_of.isoformat(),
+            )
+        charge(connection, one.costs, measure=str(one.kept_as), round_id=round_id)
     return tuple(one.released for one in prepared)
-
-
-def adopt_policy(connection: Connection, policy: SitePolicy, *, site: str, today: date) -> Event | None:
-    """Put a policy in force and return what the log is to tell of it, or None if it is in force already.
-
-    A policy as strict as the one before, or stricter, needs no word of anybody. A weaker one does: see `adopt_weaker`.
-
-    Args:
-        connection: of a transaction of the site's ledger.
-        policy: which.
-        site: whose policy it is.
-        today: the day from which it is in force.
-
-    Raises:
-        DisclosureRefusal: if it is weaker than the policy in force.
-    """
-    before = policy_in_force(connection)
-    if before is not None and before.digest == policy.digest:
-        return None
-    refuse_weaker(connection, policy)
-    return _adopt(connection, policy, by=(site,), today=today)
-
-
-def refuse_weaker(connection: Connection, policy: SitePolicy) -> None:
-    """Raise if a policy is weaker than the one in force."""
-    before = policy_in_force(connection)
-    if before is not None and before.digest != policy.digest and (weaker := policy.weaker_than(before)):
-        raise DisclosureRefusal(
-            f"policy `{policy.name}` is weaker than `{before.name}`, which is in force: {'; '.join(weaker)}. Put the "
-            "file back, or let two people adopt it: rounds site adopt-policy FOLDER --as NAME --and NAME"
-        )
-
-
-def adopt_weaker(connection: Connection, policy: SitePolicy, *, today: date, people: tuple[str, str]) -> Event:
-    """Put a policy in force that is weaker than the one before, on the word of two people.
-
-    Raises:
-        DisclosureRefusal: if they are one, or one of them wrote the policy.
-    """
-    names = [" ".join(name.split()).casefold() for name in people]
-    if names[0] == names[1] or not all(names):
-        raise DisclosureRefusal("a weaker policy needs two different people; give --as and --and")
-    if " ".join(policy.author.split()).casefold() in names:
-        raise DisclosureRefusal(f"{policy.author} wrote policy `{policy.name}` and cannot adopt it; ask somebody else")
-    return _adopt(connection, policy, by=people, today=today)
-
-
-def _adopt(connection: Connection, policy: SitePolicy, *, by: tuple[str, ...], today: date) -> Event:
-    number = keep_policy(connection, policy, day=today, adopted_by=by)
-    party = " and ".join(by)
-    return Event(action=Action.ADOPTED, round_id=f"policy-{number}", party=party, digest=policy.digest, day=today)
-
-
-def policy_words(policy: SitePolicy) -> tuple[str, ...]:
-    """Return a policy in plain words, a line for the rule and one for each measure with its own."""
-    own = [f"{measure}: {in_words(terms)}" for measure, terms in sorted(policy.overrides.items())]
-    once = "a number is released once, and never revised"
-    again = f"a number is released once, and revised at most {policy.most_epochs - 1} time"
-    return (f"{policy.name}: {in_words(policy.terms)}", *own, once if policy.most_epochs == 1 else again)
 
 
 def _costs(
     connection: Connection,
-    count: Count,
+    one: Counted,
     policy: SitePolicy,
-    so_far: dict[int, dict[Period, float]],
+    so_far: dict[int, dict[Charged, float]],
     *,
     epoch: int,
-) -> dict[Period, float]:
-    terms = policy.terms_of(count.measure.id)
+) -> dict[Charged, float]:
+    terms = policy.terms_of(one.measure.id)
     if terms.budget is None:
         return {}
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
-    keys = ["member", "period", *map(str, count.strata)]
-    new = count.cells.join(kept, on=keys, how="anti")["period"].unique().sort()
-    wanted: dict[int, list[Period]] = {}
+    kept = kept_cells(connection, one.kept_as, one.count.strata, epoch=epoch, policy=policy.digest)
+    new = one.count.cells.join(kept, on=one.keys, how="anti")["period"].unique().sort()
+    wanted: dict[int, list[Charged]] = {}
     for day in new:
-        wanted.setdefault(day.year, []).append((count.measure.digest, day.isoformat(), epoch))
-    return refuse_overspent(wanted, so_far, terms.budget, measure=str(count.measure))
+        wanted.setdefault(day.year, []).append((one.kept_as.digest, day.isoformat(), epoch))
+    return refuse_overspent(wanted, so_far, terms.budget, measure=str(one.measure.ref))
 
 
 def _prepare(
-    connection: Connection,
-    count: Count,
-    policy: SitePolicy,
-    completeness: tuple[Share, ...],
-    costs: dict[Period, float],
-    epoch: int,
-    already_public: bool,
-    draw: Draw,
+    connection: Connection, rules: Rules, one: Counted, costs: dict[Charged, float], *, epoch: int
 ) -> Prepared:
-    kept = kept_cells(connection, count.measure, count.strata, epoch=epoch, policy=policy.digest)
-    terms = policy.terms_of(count.measure.id)
+    kept = kept_cells(connection, one.kept_as, one.count.strata, epoch=epoch, policy=rules.policy.digest)
     released = release(
-        count, terms=terms, already_public=already_public, completeness=completeness, stored=kept, draw=draw
+        one.count,
+        terms=rules.policy.terms_of(one.measure.id),
+        already_public=rules.already_public,
+        completeness=one.completeness,
+        stored=kept,
+        draw=rules.draw,
     )
-    keys = ["member", "period", *map(str, count.strata)]
-    fresh = released.cells.join(kept, on=keys, how="anti", maintain_order="left")
-    return Prepared(released=released, fresh=fresh, costs=costs)
+    fresh = released.cells.join(kept, on=one.keys, how="anti", maintain_order="left")
+    return Prepared(kept_as=one.kept_as, released=released, fresh=fresh, costs=costs)
+
+
+def _gated(
+    connection: Connection, rules: Rules, counted: Sequence[Counted], prepared: list[Prepared], question: Question
+) -> tuple[tuple[Prepared, ...], tuple[str, ...]]:
+    """Let an attacker try, over all that is to leave and all that has left of the same records."""
+    few = [rules.policy.terms_of(one.measure.id).few for one in counted]
+    if rules.already_public or not any(few):
+        return tuple(prepared), ()
+    label = question.as_of.isoformat()
+    own = [
+        Linked(
+            table=Table(measure=one.measure, periods=one.periods, records=label),
+            cells=made.released.cells,
+            fresh=one.count.cells.join(made.fresh, on=one.keys, how="semi"),
+            few=protected,
+        )
+        for one, made, protected in zip(counted, prepared, few, strict=True)
+    ]
+    found = gate([*own, *_earlier(connection, rules, counted, question)])
+    gated = []
+    for made, hidden in zip(prepared, found.hidden, strict=False):
+        released = withhold(made.released, hidden, upper=found.upper)
+        keys = [name for name in made.fresh.columns if not name.startswith(("numerator_", "denominator_"))]
+        fresh = released.cells.join(made.fresh.select(keys), on=keys, how="semi", maintain_order="left")
+        gated.append(replace(made, released=released, fresh=fresh))
+    many = sum(hidden.height for hidden in found.hidden)
+    told = [f"the gate withholds {many} more numbers, which could be used to work others out"] if many else []
+    told += [f"{one} and {other} overlap: {why}" for one, other, why in found.overlapping]
+    return tuple(gated), tuple(told)
+
+
+def _earlier(connection: Connection, rules: Rules, counted: Sequence[Counted], question: Question) -> list[Linked]:
+    """Return what has left that was counted from the same records and is not asked for again."""
+    label, epoch = question.as_of.isoformat(), question.epoch
+    asked = {one.kept_as.digest: {period.start for period in one.periods} for one in counted}
+    found = []
+    for ref in released_measures(connection, records=label, epoch=epoch):
+        try:
+            measure = rules.library.measure(ref.id, ref.version)
+        except DefinitionError:
+            continue  # of a measure that is gone nothing is known that would tie it
+        if measure.digest != ref.digest.partition("@")[0]:
+            continue
+        cells = kept_cells(connection, ref, measure.strata, epoch=epoch, policy=rules.policy.digest)
+        cells = cells.filter(~pl.col("period").is_in(sorted(asked.get(ref.digest, ()))))
+        if not cells.height:
+            continue
+        periods = _periods_of(measure, ref, cells)
+        nothing = (
+            cells.clear()
+            .select("member", "period", *map(str, measure.strata))
+            .with_columns(pl.lit(0).alias("numerator"), pl.lit(0).alias("denominator"))
+        )
+        table = Table(measure=measure, periods=periods, records=label)
+        found.append(Linked(table=table, cells=cells, fresh=nothing, few=rules.policy.terms_of(ref.id).few))
+    return found
+
+
+def _periods_of(measure: Measure, ref: MeasureRef, cells: pl.DataFrame) -> tuple[Period, ...]:
+    _, at, span = ref.digest.partition("@")
+    if at:
+        first, last = (date.fromisoformat(day) for day in span.split(".."))
+        return measure.periods(first=first, last=last)
+    starts = cells["period"].unique().sort().to_list()
+    every = measure.periods(first=starts[0], last=starts[-1] + timedelta(days=_LONGEST_DAYS))
+    return tuple(period for period in every if period.start in set(starts))
+
+
+def _refuse_near_spans(connection: Connection, rules: Rules, one: Counted) -> None:
+    """Raise if the same was counted over all of nearly the same dates: the days between tell of single events."""
+    if one.measure.grain is not Grain.ALL or not rules.policy.terms_of(one.measure.id).few:
+        return
+    (whole,) = one.periods
+    for first, last in released_spans(connection, one.measure.digest):
+        apart = abs((first - whole.start).days) + abs((last - whole.end).days)
+        if 0 < apart < FEWEST_OTHER_DAYS:
+            raise DisclosureRefusal(
+                f"{one.measure.ref}: it was released for {first} to {last}, and {whole.start} to {whole.end} differs "
+                f"by {apart} days: the difference could tell of single events; ask for the same dates, or for dates "
+                f"that differ by {FEWEST_OTHER_DAYS} days or more"
+            )

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS cells (
     digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
     measure TEXT NOT NULL, version INTEGER NOT NULL, round TEXT NOT NULL, rule TEXT NOT NULL,
     policy TEXT NOT NULL, has_left INTEGER NOT NULL,
+    records TEXT NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
     PRIMARY KEY (digest, epoch, member, period, stratum)
 ) STRICT, WITHOUT ROWID;
@@ -150,6 +151,7 @@ def keep_cells(
     round_id: str,
     rule: str,
     policy: str,
+    records: str,
 ) -> None:
     """Keep cells that are prepared for the first time. What waited under another policy is forgotten.
 
@@ -161,6 +163,7 @@ def keep_cells(
         round_id: in which they are released.
         rule: by which.
         policy: digest of the policy in force.
+        records: what tells the records that were counted from others.
     """
     connection.execute(
         "DELETE FROM cells WHERE digest = ? AND epoch = ? AND NOT has_left AND policy != ?",
@@ -172,10 +175,26 @@ def keep_cells(
         key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
         numbers = [row[name] for name in _NUMBERS]
         seal = _seal(measure.digest, epoch, *key, *numbers)
-        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, 0)
+        known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, 0, records)
         rows.append((*known, *numbers, seal))
-    marks = ", ".join("?" * (12 + len(_NUMBERS)))
+    marks = ", ".join("?" * (13 + len(_NUMBERS)))
     connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)  # noqa: S608 - question marks
+
+
+def released_measures(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[MeasureRef, ...]:
+    """Return every measure of which cells were kept that were counted from the same records."""
+    rows = connection.execute(
+        "SELECT DISTINCT measure, version, digest FROM cells WHERE records = ? AND epoch = ? ORDER BY 1, 2, 3",
+        [records, epoch],
+    )
+    return tuple(MeasureRef(id=name, version=version, digest=digest) for name, version, digest in rows)
+
+
+def released_spans(connection: sqlite3.Connection, digest: str) -> tuple[tuple[date, date], ...]:
+    """Return the first and the last day of each release of a measure that was counted over all dates."""
+    rows = connection.execute("SELECT DISTINCT digest FROM cells WHERE digest LIKE ? ORDER BY 1", [f"{digest}@%"])
+    spans = [whole.partition("@")[2].split("..") for (whole,) in rows]
+    return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in spans)
 
 
 def mark_left(connection: sqlite3.Connection, measures: Iterable[str], *, epoch: int, first: date, last: date) -> None:

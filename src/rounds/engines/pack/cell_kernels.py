@@ -172,9 +172,12 @@ def tally_rows(
     band: Array,
     by_sex: int,
     by_band: int,
+    latest: Array,
     totals: Array,
 ) -> None:  # pragma: no cover
-    """Add up rows by period and cell: `totals[0]` those asked about, `totals[1]` those met.
+    """Add up rows by period and cell: those met, those asked about, and the people that each of the two are of.
+
+    The rows of a person are together, so that one who has been counted in a cell is the last who was.
 
     Args:
         first: each row's first day.
@@ -190,13 +193,22 @@ def tally_rows(
         band: by age in years.
         by_sex: what the sex is multiplied by in the number of a cell.
         by_band: what the age band is multiplied by.
-        totals: shape (2, cells, periods).
+        latest: room for who was counted last, of those met and those asked about: 0, or one more than the number of
+            the person; shape (2, cells, periods).
+        totals: shape (4, cells, periods), added to.
     """
     for row in range(len(first)):
         if asked[row]:
             age = min(max(year[first[row]] - born[who[row]], 0), len(band) - 1)
             cell = sex[who[row]] * by_sex + band[age] * by_band + level[row]
+            this = who[row] + 1
             for period in range(first_place[row], last_place[row] + 1):
-                totals[0, cell, period] += 1
+                totals[1, cell, period] += 1
+                if latest[1, cell, period] != this:
+                    latest[1, cell, period] = this
+                    totals[3, cell, period] += 1
                 if met[row]:
-                    totals[1, cell, period] += 1
+                    totals[0, cell, period] += 1
+                    if latest[0, cell, period] != this:
+                        latest[0, cell, period] = this
+                        totals[2, cell, period] += 1

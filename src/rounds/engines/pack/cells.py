@@ -13,6 +13,7 @@ from rounds.engines.pack.layout import Array, Pack
 from rounds.engines.pack.levels import Levels
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
+from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Period
 from rounds.measures.strata import AGE_BANDS, LEVELS, Stratum
 
@@ -30,8 +31,11 @@ class Cells:
 
     @classmethod
     def of(cls, measure: Measure) -> "Cells":
-        """Return the fewest cells that a measure needs. Without a grouping all share those by sex and age band."""
-        if not measure.groupings:
+        """Return the fewest cells a measure needs. Without groupings all of people share those by sex and age.
+
+        Those of rows never do: somebody may have rows at two ages, and people of two cells cannot be added up.
+        """
+        if not measure.groupings and measure.kind is not CountKind.PROPORTION_OF_ROWS:
             return cls()
         return cls(
             sexes=SEXES if Stratum.SEX in measure.strata else 1,

@@ -158,17 +158,15 @@ class Plan:
         if place in self._of_tasks:
             totals = np.concatenate([self._task_totals[number] for number in self._of_tasks[place]], axis=2)
         else:
-            of_both = ([self._totals[both[part]] for both in self._of_people[place]] for part in (0, 1))
+            of_both = ([self._totals[both[part]] for both in self._of_people[place]] for part in (1, 0))
             totals = np.stack([np.concatenate(several, axis=1) for several in of_both])
+        numbers = [cells.in_order(each, measure) for each in totals]
         if measure.kind is CountKind.RATE:
-            return _rate(measure, [cells.in_order(one, measure) for one in totals], member=member, periods=one.periods)
-        of, met = totals
-        key = (one.periods, measure.strata, cells)
+            return _rate(measure, numbers, member=member, periods=one.periods)
+        key = (one.periods, measure.strata, measure.groupings)
         if key not in grids:
             grids[key] = Grid.of(measure, member=member, periods=one.periods)
-        return grids[key].count(
-            measure, numerators=cells.in_order(met, measure), denominators=cells.in_order(of, measure)
-        )
+        return grids[key].count(measure, numbers)
 
 
 def _rate(measure: Measure, totals: Sequence[Array], *, member: str, periods: tuple[Period, ...]) -> Count:

@@ -17,7 +17,7 @@ from rounds.measures.windows import Anchor
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowsTask:
-    """Counts the rows of a question. Its totals have the shape (denominator and numerator, cells, periods)."""
+    """Counts rows and whose they are. Its totals have the shape (rows met, rows, people with each; cells; periods)."""
 
     question: RecordsQuestion
     unit: Rows
@@ -52,7 +52,7 @@ class RowsTask:
 
     def room(self) -> Array:
         """Return totals of nothing."""
-        return np.zeros((2, self.cells.number, self.number), dtype=np.int64)
+        return np.zeros((4, self.cells.number, self.number), dtype=np.int64)
 
     def add(self, block: Block, kept: Array, total: Array) -> None:  # noqa: ARG002  other tasks need what is kept
         """Add the rows of a block to the totals."""
@@ -74,6 +74,7 @@ class RowsTask:
             years(),
             band_of_age(),
             *self.cells.weights,
+            np.zeros((2, self.cells.number, self.number), dtype=np.int32),
             total,
         )
 

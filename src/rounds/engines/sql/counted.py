@@ -7,7 +7,7 @@ from typing import Any
 
 from rounds.engines.asked import records_question
 from rounds.engines.grid import Cell, Tally
-from rounds.engines.sql.groups import group_joins, numbered
+from rounds.engines.sql.groups import band_sql, group_joins, numbered
 from rounds.engines.sql.means import mean_sql
 from rounds.engines.sql.people import MOST_PERIODS, Masks
 from rounds.engines.sql.person_time import time_sql
@@ -84,8 +84,9 @@ def _expanded(final: Final, rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[P
             yield period, levels, (int(events), int(days), people_with, people)
         return
     if isinstance(unit, Rows):
-        for place, sex, age, number, met, *groups in rows:
-            yield final.periods[place], _levels(final.measure, sex, age, groups), (met, number)
+        for place, sex, age, met, number, people_met, people, *groups in rows:
+            levels = _levels(final.measure, sex, age, groups)
+            yield final.periods[place], levels, (int(met), int(number), people_met, people)
         return
     for sex, born, asked, met, number, *groups in rows:
         for place, period in enumerate(final.periods):
@@ -126,10 +127,18 @@ def _rows_sql(plan: Plan, measure: Measure, unit: Rows, periods: tuple[Period, .
     day = "u.first" if unit.counted_on is Anchor.START else "u.last"
     leading, places = group_joins(plan, measure.groupings, "u", of_rows=True)
     shown, names = numbered(places)
-    return (
-        f"SELECT place, sex, age, count(*) AS units, count(met) AS met{names} FROM ("
-        f"SELECT t.place, p.sex, CAST(extract(year FROM u.first) AS BIGINT) - p.born AS age, m.row AS met{shown} "
+    rows = (
+        f"SELECT t.place, p.person_id, p.sex, CAST(extract(year FROM u.first) AS BIGINT) - p.born AS age, "
+        f"m.row AS met{shown} "
         f"FROM {asked} u JOIN {people(plan)} p ON p.person_id = u.person_id LEFT JOIN {met} m ON m.row = u.row "
-        f"JOIN {periods_sql(periods)} ON {day} BETWEEN t.lo AND t.hi {leading}) g "
-        f"GROUP BY place, sex, age{names}"
+        f"JOIN {periods_sql(periods)} ON {day} BETWEEN t.lo AND t.hi {leading}"
+    )
+    by_person = (
+        f"SELECT place, person_id, sex, band, count(met) AS met, count(*) AS units{names} FROM "
+        f"(SELECT g.*, {band_sql(measure)} AS band FROM ({rows}) g) b GROUP BY place, person_id, sex, band{names}"
+    )
+    return (
+        "SELECT place, sex, band, CAST(sum(met) AS BIGINT) AS met, CAST(sum(units) AS BIGINT) AS units, "
+        f"count(CASE WHEN met > 0 THEN 1 END) AS people_met, count(*) AS people{names} FROM ({by_person}) c "
+        f"GROUP BY place, sex, band{names}"
     )

@@ -4,8 +4,9 @@
 from collections.abc import Sequence
 
 from rounds.engines.sql.plan import Plan
+from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
-from rounds.measures.strata import Stratum
+from rounds.measures.strata import AGE_BANDS, Stratum
 
 
 def group_joins(plan: Plan, groupings: Sequence[Grouping], unit: str, *, of_rows: bool) -> tuple[str, tuple[str, ...]]:
@@ -30,6 +31,17 @@ def numbered(places: tuple[str, ...]) -> tuple[str, str]:
     """Return the places of levels as columns to select, and the names of these; both to stand after others."""
     shown = "".join(f", {sql} AS g{number}" for number, sql in enumerate(places))
     return shown, "".join(f", g{number}" for number in range(len(places)))
+
+
+def band_sql(measure: Measure) -> str:
+    """Return SQL for the oldest age of the band that a row's `age` is in, or for nothing where a measure has no bands.
+
+    Somebody may be in a cell through several rows, and of two ages in one band: people are counted by the band.
+    """
+    if Stratum.AGE_BAND not in measure.strata:
+        return "0"
+    bands = " ".join(f"WHEN age <= {oldest} THEN {oldest}" for _, _, oldest in AGE_BANDS)
+    return f"CASE {bands} ELSE {AGE_BANDS[-1][2] + 1} END"
 
 
 def level_table(plan: Plan, grouping: Grouping, *, of_rows: bool) -> tuple[str, tuple[str, ...]]:

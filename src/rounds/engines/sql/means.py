@@ -3,7 +3,7 @@
 
 from rounds.engines.asked import records_question
 from rounds.engines.rows import GOES_ON_TO
-from rounds.engines.sql.groups import group_joins, numbered
+from rounds.engines.sql.groups import band_sql, group_joins, numbered
 from rounds.engines.sql.people import Masks
 from rounds.engines.sql.plan import Plan, date_sql, periods_sql, window_sql
 from rounds.engines.sql.rows import events, meeting, number_of, order_of, people, together, touching
@@ -13,7 +13,6 @@ from rounds.measures.criteria import Has
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, RecordsQuestion, Rows
-from rounds.measures.strata import AGE_BANDS, Stratum
 from rounds.measures.windows import Anchor
 
 
@@ -34,15 +33,10 @@ def mean_sql(plan: Plan, measure: Measure, amount: Amount, periods: tuple[Period
             units, names = _of_rows(plan, measure, question.unit, amount, periods)
         case PersonTime():
             raise TypeError("time has no mean")
-    # Somebody may be in several cells through several rows, and of two ages in one band: people are told apart here.
-    band = "0"
-    if Stratum.AGE_BAND in measure.strata:
-        bands = " ".join(f"WHEN age <= {oldest} THEN {oldest}" for _, _, oldest in AGE_BANDS)
-        band = f"CASE {bands} ELSE {AGE_BANDS[-1][2] + 1} END"
     return (
         "SELECT place, sex, band, CAST(sum(steps) AS BIGINT) AS steps, count(*) AS units, "
         "count(DISTINCT CASE WHEN steps > 0 THEN person_id END) AS people_with, count(DISTINCT person_id) AS people"
-        f"{names} FROM (SELECT g.*, {band} AS band FROM ({units}) g) b GROUP BY place, sex, band{names}"
+        f"{names} FROM (SELECT g.*, {band_sql(measure)} AS band FROM ({units}) g) b GROUP BY place, sex, band{names}"
     )
 
 

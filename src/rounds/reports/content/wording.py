@@ -77,7 +77,7 @@ def rate_noun(measure: Measure) -> str:
 
 
 def _is_percent(measure: Measure) -> bool:
-    return measure.per == 100 and measure.kind is CountKind.PROPORTION
+    return measure.per == 100 and measure.kind.is_proportion
 
 
 def interval_name(measure: Measure) -> str:
@@ -89,8 +89,10 @@ def interval_method(measure: Measure) -> str:
     return _INTERVALS[measure.kind][1]
 
 
+_WILSON = ("Wilson", "wilson-bounds@1")
 _INTERVALS = {
-    CountKind.PROPORTION: ("Wilson", "wilson-bounds@1"),
+    CountKind.PROPORTION: _WILSON,
+    CountKind.PROPORTION_OF_ROWS: _WILSON,
     CountKind.RATE: ("Rao's for events over time", "poisson-bounds@1"),
     CountKind.MEAN: ("Wilson's, as wide as values between the lowest and the highest can make it", "mean-bounds@1"),
 }

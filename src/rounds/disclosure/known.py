@@ -1,0 +1,79 @@
+"""What somebody outside knows of many numbers, what is true of them, and which of them can still be withheld."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+
+UNKNOWN: Final = -1
+MOST: Final = 1 << 40
+"""Above any number of people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Arrays of one shape, (numbers,)."""
+
+    lower: Numbers
+    upper: Numbers
+    """What is shown."""
+    truth: Numbers
+    """UNKNOWN where a number left earlier, counted from records as they were then."""
+    few: Numbers
+    """Numbers from 1 to this are protected; 0 if nothing is."""
+    free: npt.NDArray[np.bool_]
+    """Whether it can be withheld: it has not left yet."""
+
+    def under(self, name: Numbers) -> "Known":
+        """Return what is known of numbers that go by other numbers' names, gathered under these names."""
+        lower, upper = self.lower.copy(), self.upper.copy()
+        truth, few, free = self.truth.copy(), self.few.copy(), self.free.copy()
+        np.maximum.at(lower, name, self.lower)
+        np.minimum.at(upper, name, self.upper)
+        np.maximum.at(truth, name, self.truth)
+        np.maximum.at(few, name, self.few)
+        np.logical_and.at(free, name, self.free)
+        return Known(lower=lower, upper=upper, truth=truth, few=few, free=free)
+
+    def without(self, hidden: Numbers) -> "Known":
+        """Return what is known if some numbers are withheld."""
+        lower, upper = self.lower.copy(), self.upper.copy()
+        lower[hidden], upper[hidden] = 0, MOST
+        return replace(self, lower=lower, upper=upper)
+
+    def within(self, contained: Numbers) -> "Known":
+        """Return the closest bounds that follow from parts being no more than their wholes.
+
+        Args:
+            contained: shape (pairs, 2), a part and its whole.
+        """
+        lower, upper = self.lower.copy(), self.upper.copy()
+        part, whole = contained[:, 0], contained[:, 1]
+        while True:
+            before = (lower.sum(), upper.sum())
+            np.maximum.at(lower, whole, lower[part])
+            np.minimum.at(upper, part, upper[whole])
+            if (lower.sum(), upper.sum()) == before:
+                return replace(self, lower=lower, upper=upper)
+
+    def narrow(self, contained: Numbers) -> npt.NDArray[np.bool_]:
+        """Return of which wholes what is left without their parts is known too closely, shape (pairs,).
+
+        Between the closest bounds every pair of values is possible that keeps a part below its whole, whatever else is
+        contained in what. What is left must be able to be every protected number if it is one. Where the truth is not
+        known any more, it must not be plain that it is one.
+        """
+        part, whole = contained[:, 0], contained[:, 1]
+        few = np.minimum(self.few[part], self.few[whole])
+        lowest = np.maximum(self.lower[whole] - self.upper[part], 0)
+        highest = self.upper[whole] - self.lower[part]
+        told = (self.truth[whole] != UNKNOWN) & (self.truth[part] != UNKNOWN)
+        left = self.truth[whole] - self.truth[part]
+        protected = np.where(
+            told, (left >= 1) & (left <= few) & (self.truth[whole] > few), (lowest >= 1) & (highest <= few)
+        )
+        found: npt.NDArray[np.bool_] = protected & (few > 0) & ((lowest > 1) | (highest < few))
+        return found

@@ -1,0 +1,87 @@
+"""What follows from parts being no more than their wholes, against every world that looks the same from outside."""
+
+from itertools import product
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rounds.disclosure.known import MOST, UNKNOWN, Known
+
+FEW = 3
+
+
+def _shown(true: int) -> tuple[int, int]:
+    """0 is shown, 1 to 3 are withheld, the rest is rounded to the nearest 3."""
+    if true <= FEW:
+        return (0, 0) if true == 0 else (1, FEW)
+    rounded = (true + 1) // 3 * 3
+    return rounded - 1, rounded + 1
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, set[int]]:
+    """Return true numbers, of which each pair is a part and its whole, and some that are withheld besides."""
+    size = draw(st.integers(2, 4))
+    numbers = [draw(st.integers(0, 9)) for _ in range(size)]
+    pairs = [
+        (part, whole)
+        for part, whole in product(range(size), repeat=2)
+        if part < whole and numbers[part] <= numbers[whole] and draw(st.booleans())
+    ]
+    hidden = draw(st.sets(st.integers(0, size - 1), max_size=2))
+    return np.array(numbers), np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2), hidden
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(), st.booleans())
+def test_bounds_and_differences_are_those_of_all_worlds(
+    world: tuple[np.ndarray, np.ndarray, set[int]], told: bool
+) -> None:
+    numbers, pairs, hidden = world
+    size = len(numbers)
+    shown = [_shown(int(true)) if at not in hidden else (0, 14) for at, true in enumerate(numbers)]
+    lower, upper = np.array(shown, dtype=np.int64).T
+    truth = numbers.astype(np.int64) if told else np.full(size, UNKNOWN, dtype=np.int64)
+    known = Known(lower=lower, upper=upper, truth=truth, few=np.full(size, FEW), free=np.ones(size, dtype=np.bool_))
+    possible = np.array(
+        [
+            one
+            for one in product(*(range(low, high + 1) for low, high in shown))
+            if all(one[part] <= one[whole] for part, whole in pairs)
+        ]
+    )
+    closest = known.within(pairs)
+    assert (closest.lower == possible.min(axis=0)).all()
+    assert (closest.upper == possible.max(axis=0)).all()
+    narrow = closest.narrow(pairs)
+    for at, (part, whole) in enumerate(pairs):
+        left = set((possible[:, whole] - possible[:, part]).tolist())
+        assert left == set(range(min(left), max(left) + 1))
+        true = int(numbers[whole] - numbers[part])
+        protected = 1 <= true <= FEW < numbers[whole] if told else left <= set(range(1, FEW + 1))
+        assert narrow[at] == (protected and not set(range(1, FEW + 1)) <= left), (part, whole)
+
+
+def test_what_is_withheld_is_known_no_more() -> None:
+    one = Known(
+        lower=np.array([5, 8]),
+        upper=np.array([7, 12]),
+        truth=np.array([6, 9]),
+        few=np.array([3, 3]),
+        free=np.array([True, True]),
+    )
+    assert one.without(np.array([0])).upper.tolist() == [MOST, 12]
+    assert one.without(np.array([0])).within(np.array([[0, 1]])).upper.tolist() == [12, 12]
+
+
+def test_a_number_under_two_names_is_known_by_both() -> None:
+    two = Known(
+        lower=np.array([5, 6]),
+        upper=np.array([9, 12]),
+        truth=np.array([7, UNKNOWN]),
+        few=np.array([3, 7]),
+        free=np.array([True, False]),
+    )
+    both = two.under(np.array([0, 0]))
+    assert (both.lower[0], both.upper[0], both.truth[0], both.few[0], both.free[0]) == (6, 9, 7, 7, False)
