@@ -130,6 +130,7 @@ BENCHMARKS = {
     "synthetic": False,
     "demo_truth": False,
     "impact_coverage": False,
+    "pooled_rates": False,
     "pooled_bounds": False,
     "disclosure": False,
 }

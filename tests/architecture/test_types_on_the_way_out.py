@@ -39,11 +39,21 @@ LEAKS = {
         "    return Released(measure=ref, policy=Policy.HES, strata=(), cells=frame)\n",
         'Missing named argument "seal"',
     ),
+    "a count among the shares": (
+        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
+        "    return encode_reply(request, (), shares=[count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
+        'incompatible type "Count"; expected "PooledShare"',
+    ),
+    "a share without its seal": (
+        "def leak(ref: MeasureRef) -> PooledShare:\n    return PooledShare(measure=ref, attempt=1, numbers=(3, 40))\n",
+        'Missing named argument "seal"',
+    ),
 }
 IMPORTS = """
 from datetime import date
 import polars as pl
 from rounds.disclosure.policy import Policy, Terms
+from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
 from rounds.exchange.messages import Request, Stamp, encode_reply
 from rounds.exchange.signing import SigningKey

@@ -11,6 +11,7 @@ from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, Roun
 from rounds.network.roles import Approval
 from rounds.site.answer import preview
 from rounds.site.approval import approve
+from rounds.storage.approval_store import read_requests
 from rounds.storage.audit_log import record
 from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.governance_files import read_agreements, read_people, read_standing_approvals
@@ -50,7 +51,7 @@ def test_a_site_without_agreements_answers_as_it_always_did(tmp_path: Path) -> N
     desk = make_desk(tmp_path)
     assert desk.site.approval is Approval.LIBRARY
     assert desk.answer()
-    assert not desk.site.queue_path.exists()
+    assert read_requests(desk.site.ledger_path) == ()
 
 
 def test_a_site_that_requires_agreements_refuses_without(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_a_clock_set_back_brings_no_agreement_back(settings: str, tmp_path: Path
     desk.write("agreements.yaml", AGREEMENT)
     desk.write("approvals.yaml", APPROVALS)
     later = Event(action=Action.IMPORTED, round_id="g1", party="publisher", digest="0" * 64, day=date(2025, 9, 1))
-    record(desk.site.audit_path, later)
+    record(desk.site.ledger_path, later)
     _refused(desk, "agreement dsa-1 ended on 2025-08-31", today=date(2025, 9, 2))
     _refused(desk, "the clock was set back: today is said to be 2025-07-01, but something was logged on 2025-09-01")
 

@@ -342,7 +342,7 @@ def test_heads_and_digests_are_found_where_messages_were_kept(log: Path) -> None
     (kept / "site-3.json").write_bytes(b"no message")
     found = heads_in_messages(sorted(kept.iterdir()))
     assert [signed for _, signed in found] == [head_of_site, own, head_of_site]
-    (first, *_) = messages_happened(Action.RECEIVED, kept.iterdir())
+    (first, *_) = messages_happened(Action.RECEIVED, kept.iterdir(), rounds=folder / "rounds")
     assert (first.round_id, first.party, first.digest) == ("r1", "site-1", "")
     with transaction(log, schema=LOG_SCHEMA) as connection:
         hold(connection, head_of_site, earlier=(), key=KEY.public.raw)

@@ -29,6 +29,8 @@ def check_answer(reply: Reply, *, question: Question, measures: Sequence[Measure
     Raises:
         MessageError: naming site, measure and what does not fit.
     """
+    if reply.shares:
+        raise MessageError(f"{source}: {reply.site} has sent masked numbers where tables were asked for; refuse it")
     answered = tuple(table.measure for table in reply.tables)
     if answered != question.measures:
         raise MessageError(

@@ -11,8 +11,8 @@ from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_
 from rounds.exchange.messages import CENTRE
 
 Abroad = Iterable[tuple[str, SignedHead]]
-KEPT = ("asked", "received", "refused")
-"""What of a round's messages the centre keeps, a folder each."""
+KEPT = {Action.ASKED: "asked", Action.RECEIVED: "received", Action.REFUSED: "refused"}
+"""What of a round's messages the centre keeps, a folder each; those of an attempt at pooled sums in its own."""
 
 
 def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> CheckedLog:
@@ -28,10 +28,12 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
     """
     rounds = folder / "rounds"
     happened = [
-        *_planned(rounds.glob("*/plan.json")),
-        *messages_happened(Action.ASKED, rounds.glob("*/asked/*.json")),
-        *messages_happened(Action.RECEIVED, rounds.glob("*/received/*.json")),
-        *messages_happened(Action.REFUSED, rounds.glob("*/refused/*.json")),
+        *_planned(rounds),
+        *(
+            one
+            for action, kept in KEPT.items()
+            for one in messages_happened(action, _kept(rounds, kept), rounds=rounds)
+        ),
         *(_published(outputs.glob("*/round.json")) if outputs else ()),
     ]
     return check_log(folder, party=CENTRE, happened=happened, abroad=[*abroad, *kept_heads(folder)])
@@ -40,14 +42,18 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
 def kept_heads(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
     """Return every head in the messages that the centre has kept."""
     rounds = folder / "rounds"
-    return heads_in_messages(sorted(path for kept in KEPT for path in rounds.glob(f"*/{kept}/*.json")))
+    return heads_in_messages(sorted(path for kept in KEPT.values() for path in _kept(rounds, kept)))
 
 
-def _planned(paths: Iterable[Path]) -> Iterable[Happened]:
-    for path in sorted(paths):
+def _kept(rounds: Path, kept: str) -> Iterable[Path]:
+    return (*rounds.glob(f"*/{kept}/*.json"), *rounds.glob(f"*/pooled/*/{kept}/*.json"))
+
+
+def _planned(rounds: Path) -> Iterable[Happened]:
+    for path in sorted([*rounds.glob("*/plan.json"), *rounds.glob("*/pooled/*/attempt.json")]):
         yield Happened(
             action=Action.PLANNED,
-            round_id=path.parent.name,
+            round_id=path.relative_to(rounds).parts[0],
             party=CENTRE,
             digest=hashlib.sha256(path.read_bytes()).hexdigest(),
             shown_by=path,

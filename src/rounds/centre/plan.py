@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rounds.exchange.messages import CENTRE
 from rounds.exchange.question import Question, wire_question
 from rounds.measures.definitions import Measure
 from rounds.storage.facts import write_fact
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.workspace import AskedMeasure, Lane, RoundDeclaration, Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,28 @@ class Plan:
 
     declaration: RoundDeclaration
     measures: tuple[Measure, ...]
+    """those that each site is asked for by itself"""
     sites: tuple[SitePlan, ...]
+    pooled_measures: tuple[Measure, ...] = ()
+    """those of which only the sums over all sites are asked for"""
+    pooled: tuple[SitePlan, ...] = ()
+    """who is asked for them; all are asked the same"""
 
     @property
     def round_id(self) -> str:
         return self.declaration.id
+
+    @property
+    def asked(self) -> tuple[SitePlan, ...]:
+        """Everything that each site is asked, in either lane, as one question a site."""
+        whole = {site.site: site for site in self.sites}
+        for site in self.pooled:
+            if site.site in whole:
+                measures = (*whole[site.site].question.measures, *site.question.measures)
+                whole[site.site] = replace(site, question=replace(site.question, measures=measures))
+            else:
+                whole[site.site] = site
+        return tuple(whole.values())
 
     @property
     def digest(self) -> str:
@@ -43,7 +61,9 @@ class Plan:
 
     def _content(self) -> bytes:
         sites = {site.site: wire_question(site.question).model_dump() for site in self.sites}
-        meaning = {"round": self.round_id, "sites": sites}
+        meaning: dict[str, object] = {"round": self.round_id, "sites": sites}
+        if self.pooled:
+            meaning["pooled"] = {site.site: wire_question(site.question).model_dump() for site in self.pooled}
         return json.dumps(meaning, sort_keys=True, indent=1).encode()
 
     def fix(self, path: Path, *, log: Path, today: date) -> None:
@@ -73,12 +93,27 @@ def make_plan(workspace: Workspace, declaration: RoundDeclaration) -> Plan:
     Raises:
         DefinitionError: if a measure is not in the library.
     """
-    measures = tuple(workspace.library.measure(asked.id, asked.version) for asked in declaration.measures)
-    refs = {measure.id: measure.ref for measure in measures}
+    found = {asked.id: workspace.library.measure(asked.id, asked.version) for asked in declaration.measures}
+    lanes = {lane: [asked for asked in declaration.measures if asked.lane is lane] for lane in Lane}
+    plans = {lane: _site_plans(workspace, declaration, asked, found) for lane, asked in lanes.items()}
+    if not any(plans.values()):
+        raise DefinitionError(f"round {declaration.id} asks no site for anything; correct `sites` in its file")
+    return Plan(
+        declaration=declaration,
+        measures=tuple(found[asked.id] for asked in lanes[Lane.SITE]),
+        sites=plans[Lane.SITE],
+        pooled_measures=tuple(found[asked.id] for asked in lanes[Lane.POOLED]),
+        pooled=plans[Lane.POOLED],
+    )
+
+
+def _site_plans(
+    workspace: Workspace, declaration: RoundDeclaration, measures: Sequence[AskedMeasure], found: Mapping[str, Measure]
+) -> tuple[SitePlan, ...]:
     members = tuple(member.ods_code for member in workspace.membership.members)
     plans = []
     for site in workspace.sites:
-        asked = tuple(refs[measure.id] for measure in declaration.measures if site.id in measure.sites)
+        asked = tuple(found[measure.id].ref for measure in measures if site.id in measure.sites)
         if asked:
             question = Question(
                 first=declaration.first,
@@ -89,6 +124,4 @@ def make_plan(workspace: Workspace, declaration: RoundDeclaration) -> Plan:
                 epoch=declaration.epoch,
             )
             plans.append(SitePlan(site=site.id, folder=workspace.site_folder(site), question=question))
-    if not plans:
-        raise DefinitionError(f"round {declaration.id} asks no site for anything; correct `sites` in its file")
-    return Plan(declaration=declaration, measures=measures, sites=tuple(plans))
+    return tuple(plans)

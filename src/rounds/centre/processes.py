@@ -72,6 +72,14 @@ def answer_sites(
     return _run(jobs, done=done)
 
 
+def publish_keys(sites: Sequence[SitePlan], *, exchange: Path, done: SiteDone) -> tuple[SiteFailure, ...]:
+    """Let every site lay its public keys into the exchange folder, which pooled sums need before anybody is asked."""
+    jobs = [
+        _Job(site=site.site, command=("keys", str(site.folder), "--exchange", str(exchange)), told="") for site in sites
+    ]
+    return _run(jobs, done=done)
+
+
 def _run(jobs: list[_Job], *, done: SiteDone) -> tuple[SiteFailure, ...]:
     failures = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TypedDict
@@ -12,6 +13,7 @@ from rounds.audit.chain import Action, Event
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
+from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.standardising import standardised_insights
@@ -19,7 +21,7 @@ from rounds.exchange.messages import CENTRE, Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
-from rounds.reports.content.silences import silent_measure, silent_outcome
+from rounds.reports.content.silences import silent_measure, silent_outcome, silent_pooled
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
 from rounds.reports.report import Report
@@ -35,10 +37,10 @@ class _About(TypedDict):
     provenance: Provenance
 
 
-def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply]) -> str:
+def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *, pooled: Sequence[Reply] = ()) -> str:
     """Return the SHA-256 of everything that decides what is published."""
     known = plan.declaration.as_of
-    inputs = {
+    inputs: dict[str, object] = {
         "plan": plan.digest,
         "replies": {reply.site: reply.digest for reply in replies},
         "title": plan.declaration.title,
@@ -50,6 +52,9 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply]) ->
         "innovations": [repr(innovation) for innovation in workspace.library.innovations],
         "code": __version__,
     }
+    if plan.pooled:
+        inputs["pooled"] = {reply.site: reply.digest for reply in pooled}
+        inputs["pooled measures"] = [repr(measure) for measure in plan.pooled_measures]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
@@ -68,6 +73,7 @@ def publish(
     log: Path,
     today: date,
     progress: Progress,
+    pooled: Sequence[PooledSum] = (),
 ) -> None:
     """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there.
 
@@ -79,8 +85,9 @@ def publish(
         log: the centre's audit log.
         today: the day of publishing.
         progress: told how far it is.
+        pooled: sums over all sites, of measures that are asked in the pooled lane.
     """
-    report = make_report(workspace, plan, replies, progress=progress)
+    report = make_report(workspace, plan, replies, progress=progress, pooled=pooled)
 
     def drawn(done: int, of: int) -> None:
         if done == 1:
@@ -96,7 +103,14 @@ def publish(
     write_fact_folder(workspace.outputs(plan.round_id), fill, event=event, log=log)
 
 
-def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | None], *, progress: Progress) -> Report:
+def make_report(
+    workspace: Workspace,
+    plan: Plan,
+    replies: dict[str, Reply | None],
+    *,
+    progress: Progress,
+    pooled: Sequence[PooledSum] = (),
+) -> Report:
     """Return everything a round has to say."""
     present = [reply for reply in replies.values() if reply is not None]
     declared = plan.declaration
@@ -119,6 +133,8 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
         insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
         insights += standardised_insights(one, membership=workspace.membership, provenance=provenance)
         progress.advance()
+    totals, missing = _of_pooled(plan, pooled)
+    insights += totals
     said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
     completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)
     return Report(
@@ -128,10 +144,53 @@ def make_report(workspace: Workspace, plan: Plan, replies: dict[str, Reply | Non
         as_of=declared.as_of,
         insights=flagged((*insights, *said), completeness),
         membership=workspace.membership,
-        provenance=_provenance(plan, replies, plan.measures, list(found.values())),
-        measures=tuple(one.measure for one in found.values()),
-        silences=(*silences, *unsaid),
+        provenance=_whole_provenance(plan, replies, list(found.values()), pooled),
+        measures=(*(one.measure for one in found.values()), *(one.measure for one in pooled)),
+        silences=(*silences, *missing, *unsaid),
         completeness=completeness,
+    )
+
+
+def _of_pooled(plan: Plan, pooled: Sequence[PooledSum]) -> tuple[list[Insight], list[str]]:
+    """Return what is said of the sums over all sites, and which measures have none."""
+    insights: list[Insight] = []
+    silences: list[str] = []
+    for measure in plan.pooled_measures:
+        one = next((found for found in pooled if found.measure.ref == measure.ref), None)
+        said = () if one is None else pooled_insights(one, _pooled_provenance(plan, one))
+        insights += said
+        if not said:
+            silences.append(silent_pooled(measure, answered=one is not None))
+    return insights, silences
+
+
+def _whole_provenance(
+    plan: Plan, replies: dict[str, Reply | None], found: Sequence[PooledMeasure], pooled: Sequence[PooledSum]
+) -> Provenance:
+    """Return where a report comes from: a site is in it that is in everything it was asked for, in either lane."""
+    own = _provenance(plan, replies, plan.measures, found)
+    summed = pooled[0].attempt.sites if pooled else ()
+    missing = {*own.sites_out, *(site.site for site in plan.pooled if site.site not in summed)}
+    asked = [site.site for site in plan.asked]
+    return replace(
+        own,
+        sites_in=tuple(site for site in asked if site not in missing),
+        sites_out=tuple(site for site in asked if site in missing),
+        total_cells=own.total_cells + sum(one.cells.height for one in pooled),
+    )
+
+
+def _pooled_provenance(plan: Plan, found: PooledSum) -> Provenance:
+    sites = found.attempt.sites
+    return Provenance(
+        round_id=plan.round_id,
+        plan_digest=plan.digest,
+        sites_in=sites,
+        sites_out=tuple(site.site for site in plan.pooled if site.site not in sites),
+        withheld_cells=0,
+        total_cells=found.cells.height,
+        code_version=__version__,
+        data_as_of=plan.declaration.as_of,
     )
 
 

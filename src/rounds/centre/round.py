@@ -1,11 +1,19 @@
 """One round: declared, resumable, idempotent. Each step looks at what is there and does only what is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from rounds.centre.attempts import (
+    ask_attempt,
+    complete_attempt,
+    current_attempt,
+    prepare_attempt,
+    receive_attempt,
+    waited_for,
+)
 from rounds.centre.plan import Plan, SitePlan, make_plan
 from rounds.centre.post import Desk, ask, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
@@ -50,17 +58,23 @@ def run_round(
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
     _refuse_unwritable(workspace, desk, plan)
     waiting = [site for site in plan.sites if not desk.received_path(plan.round_id, site.site).exists()]
-    failures = _check(waiting, progress, today=today)
+    failures = _check(_unanswered(desk, plan, waiting), progress, today=today)
     if failures and not partial:
         raise _sites_failed(failures, plan, wrote="nothing was written")
     with _own_desk(workspace, desk):
         ask(desk, plan, today=today)
+        unable = {failure.site for failure in failures}
+        if plan.pooled:
+            failures += prepare_attempt(desk, plan, unable=unable, today=today, progress=progress)
         able = [site for site in waiting if site.site not in {failure.site for failure in failures}]
         if able:
             progress.step("Counting at the sites", len(able))
         failures += answer_sites(
             plan, able, exchange=workspace.exchange, today=today, done=lambda _: progress.advance()
         )
+        if plan.pooled and (partial or not failures):
+            unable = {failure.site for failure in failures}
+            failures += complete_attempt(desk, plan, unable=unable, restart=partial, today=today, progress=progress)
         if failures and not partial:
             raise _sites_failed(failures, plan, wrote="the sites that answered will not be asked again")
         return _conclude(workspace, desk, plan, failures, today=today, progress=progress)
@@ -73,19 +87,33 @@ def check_round(workspace: Workspace, declaration: RoundDeclaration, *, progress
         SitesFailed: naming every site that cannot answer, and why.
     """
     plan = make_plan(workspace, declaration)
-    failures = _check(list(plan.sites), progress, today=None)
+    failures = _check(list(plan.asked), progress, today=None)
     if failures:
         raise _sites_failed(failures, plan, wrote="nothing was written")
-    return tuple(site.site for site in plan.sites)
+    return tuple(site.site for site in plan.asked)
 
 
-def ask_round(workspace: Workspace, declaration: RoundDeclaration, *, today: date) -> Plan:
-    """Lay a round's requests down for sites that answer in their own time."""
+def ask_round(
+    workspace: Workspace, declaration: RoundDeclaration, *, today: date, without: Collection[str] = ()
+) -> Plan:
+    """Lay a round's requests down for sites that answer in their own time.
+
+    Args:
+        workspace: the network's folder.
+        declaration: the round.
+        today: the date on new messages.
+        without: sites that pooled sums no longer wait for; the others are asked again, as another draw of noise.
+
+    Raises:
+        RoundsError: if the plan has changed, or keys of sites are missing that are to be pooled.
+    """
     plan = make_plan(workspace, declaration)
     desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
     _refuse_unwritable(workspace, desk, plan)
     with _own_desk(workspace, desk):
         ask(desk, plan, today=today)
+        if plan.pooled:
+            ask_attempt(desk, plan, today=today, without=without)
     return plan
 
 
@@ -110,6 +138,7 @@ def publish_round(
         SiteFailure(site=site, exit_code=ExitCode.PARTIAL, message=f"site {site} has refused: {because}")
         for site, because in refusals(desk, plan).items()
     )
+    late += _late_for_the_sums(desk, plan, {failure.site for failure in late})
     if late and not partial:
         raise _sites_failed(late, plan, wrote="nothing was published")
     if not desk.plan_path(plan.round_id).exists():
@@ -127,6 +156,29 @@ def _check(waiting: list[SitePlan], progress: Progress, *, today: date | None) -
     return check_sites(waiting, today=today, done=lambda _: progress.advance())
 
 
+def _unanswered(desk: Desk, plan: Plan, waiting: Sequence[SitePlan]) -> list[SitePlan]:
+    """Return who has something left to answer, in either lane, with all that it is asked."""
+    attempt = current_attempt(desk, plan)
+    expected = {site.site for site in plan.pooled} if attempt is None else set(waited_for(desk, plan, attempt))
+    expected |= {site.site for site in waiting}
+    return [site for site in plan.asked if site.site in expected]
+
+
+def _late_for_the_sums(desk: Desk, plan: Plan, known: Collection[str]) -> tuple[SiteFailure, ...]:
+    attempt = current_attempt(desk, plan)
+    late = waited_for(desk, plan, attempt) if attempt else tuple(site.site for site in plan.pooled)
+    return tuple(
+        SiteFailure(
+            site=site,
+            exit_code=ExitCode.PARTIAL,
+            message=f"site {site} has not answered for the pooled sums yet; to ask the others without it: "
+            f"rounds centre ask --without {site}",
+        )
+        for site in late
+        if site not in known
+    )
+
+
 def _conclude(
     workspace: Workspace,
     desk: Desk,
@@ -137,19 +189,28 @@ def _conclude(
     progress: Progress,
 ) -> Outcome:
     replies = receive(desk, plan, membership=workspace.membership, today=today)
+    attempt = current_attempt(desk, plan)
+    shares = None if attempt is None else receive_attempt(desk, plan, attempt, today=today)
     # Imported here: most commands never publish, and learning and rendering are slow to load.
+    from rounds.centre.pooled_lane import pooled_sums
     from rounds.centre.publish import inputs_digest, is_published, publish
 
     present = tuple(reply for reply in replies.values() if reply is not None)
-    if not present:
+    if not present and not shares:
         raise _sites_failed(failures, plan, wrote="nothing was published")
-    digest = inputs_digest(workspace, plan, present)
+    digest = inputs_digest(workspace, plan, present, pooled=shares or ())
     outputs = workspace.outputs(plan.round_id)
     changed = not is_published(outputs, digest)
     if changed:
+        declared = plan.declaration
+        spans = [one.periods(first=declared.first, last=declared.last) for one in plan.pooled_measures]
         remove_partials(outputs.parent)
-        publish(workspace, plan, replies, inputs=digest, log=desk.audit_path, today=today, progress=progress)
-    return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
+        sums = () if attempt is None or shares is None else pooled_sums(attempt, shares, plan.pooled_measures, spans)
+        log = desk.audit_path
+        publish(workspace, plan, replies, inputs=digest, log=log, today=today, progress=progress, pooled=sums)
+    answered = {reply.site for reply in (*present, *(shares or ()))}
+    sites_in = tuple(site.site for site in plan.asked if site.site in answered)
+    return Outcome(outputs=outputs, changed=changed, sites_in=sites_in, failures=failures)
 
 
 def _refuse_unwritable(workspace: Workspace, desk: Desk, plan: Plan) -> None:
@@ -162,7 +223,12 @@ def _refuse_unwritable(workspace: Workspace, desk: Desk, plan: Plan) -> None:
 def _own_desk(workspace: Workspace, desk: Desk) -> Iterator[None]:
     desk.folder.mkdir(parents=True, exist_ok=True)
     with only_one(desk.folder, doing=f"running a round of {workspace.id}"):
-        for folder in [desk.folder, *desk.folder.rglob("*"), *workspace.exchange.glob("*/requests")]:
+        for folder in [
+            desk.folder,
+            *desk.folder.rglob("*"),
+            *workspace.exchange.glob("*/requests"),
+            *workspace.exchange.glob("*/pooled/*/requests"),
+        ]:
             if folder.is_dir():
                 remove_partials(folder)
         remove_partials(workspace.exchange / "keys", of=f"{CENTRE}.pub")
@@ -174,7 +240,7 @@ def _sites_failed(failures: tuple[SiteFailure, ...], plan: Plan, *, wrote: str) 
     what = "cannot answer"
     if waiting:
         what = "waits for its own people's approval" if len(failures) == 1 else "wait for their own people's approval"
-    lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.sites)} sites {what}; {wrote}:"]
+    lines = [f"round {plan.round_id}: {len(failures)} of {len(plan.asked)} sites {what}; {wrote}:"]
     for failure in failures:
         first, *rest = failure.message.splitlines()
         lines += [f"  {failure.site}: {first}", *(f"    {line}" for line in rest)]

@@ -173,11 +173,10 @@ def _logs(place: Path, exchange: Path | None) -> "dict[str, CheckedLog]":
 
 
 def _messages(exchange: Path | None) -> "Iterable[tuple[str, SignedHead]]":
+    from rounds.exchange.folder import ExchangeFolder
     from rounds.exchange.log_check import heads_in_messages
 
-    if exchange is None:
-        return ()
-    return heads_in_messages(sorted([*exchange.glob("*/requests/*.json"), *exchange.glob("*/replies/*.json")]))
+    return () if exchange is None else heads_in_messages(ExchangeFolder(path=exchange).messages())
 
 
 def _party(folder: Path) -> str:

@@ -93,8 +93,19 @@ def status(context: typer.Context, folder: Folder, round_id: Round = None) -> No
 
 
 @app.command()
-def ask(context: typer.Context, folder: Folder, round_id: Round = None, today: Today = None) -> None:
+def ask(
+    context: typer.Context,
+    folder: Folder,
+    round_id: Round = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="A site that pooled sums no longer wait for; may be repeated.")
+    ] = None,
+    today: Today = None,
+) -> None:
     """Lay a round's signed requests into the exchange folder.
+
+    Sums over all sites are only known once every site has answered. With --without the others are asked once more,
+    which each of them counts as another release.
 
     [bold]Example[/bold]
 
@@ -106,10 +117,10 @@ def ask(context: typer.Context, folder: Folder, round_id: Round = None, today: T
     workspace = read_workspace(folder)
     lines, asked = [], {}
     for declared in workspace.rounds_to_run(round_id):
-        plan = ask_round(workspace, declared, today=day_of(today))
-        asked[plan.round_id] = [site.site for site in plan.sites]
+        plan = ask_round(workspace, declared, today=day_of(today), without=without or ())
+        asked[plan.round_id] = [site.site for site in plan.asked]
         requests = workspace.exchange / plan.round_id / "requests"
-        lines.append(f"Round {plan.round_id}: {len(plan.sites)} requests lie in {requests}.")
+        lines.append(f"Round {plan.round_id}: {len(plan.asked)} requests lie in {requests}.")
     terminal_of(context).result({"asked": asked}, text="\n".join(lines))
 
 

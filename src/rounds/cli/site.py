@@ -93,13 +93,20 @@ def preview(
     from rounds.exchange.folder import ExchangeFolder
     from rounds.site.answer import preview as preview_answer
     from rounds.site.folder import read_site
+    from rounds.site.pooled import asked_attempt, preview_pooled
 
     terminal = terminal_of(context)
-    site, carrier = read_site(folder), ExchangeFolder(path=exchange)
-    if site.approval.queues:
-        approval.preview_queued(terminal, site, carrier, round_id=round_id, who=who, save=save, today=day_of(today))
+    site, carrier, day = read_site(folder), ExchangeFolder(path=exchange), day_of(today)
+    attempt = asked_attempt(site, carrier, round_id=round_id)
+    alone = attempt is None or carrier.request_path(round_id, site.id).exists()
+    if site.approval.queues and alone:
+        approval.preview_queued(terminal, site, carrier, round_id=round_id, who=who, save=save, today=day)
         return
-    shown = preview_answer(site, carrier, round_id=round_id, today=day_of(today), progress=terminal.say)
+    shown: tuple[str, ...] = ()
+    if alone:
+        shown = preview_answer(site, carrier, round_id=round_id, today=day, progress=terminal.say)
+    if attempt is not None:
+        shown += preview_pooled(site, carrier, round_id=round_id, number=attempt, today=day)
     terminal.result({"site": site.id, "would_leave": shown}, text="\n".join(shown))
 
 
@@ -124,12 +131,18 @@ def answer(
     from rounds.exchange.folder import ExchangeFolder
     from rounds.site.answer import answer as answer_request
     from rounds.site.folder import read_site
+    from rounds.site.pooled import answer_pooled, asked_attempt
 
     terminal = terminal_of(context)
     site = read_site(folder)
-    counted = answer_request(
-        site, ExchangeFolder(path=exchange), round_id=round_id, today=day_of(today), progress=terminal.say
-    )
+    folders, day = ExchangeFolder(path=exchange), day_of(today)
+    attempt = asked_attempt(site, folders, round_id=round_id)
+    counted = False
+    if attempt is None or folders.request_path(round_id, site.id).exists():
+        counted = answer_request(site, folders, round_id=round_id, today=day, progress=terminal.say)
+    if attempt is not None:
+        said = answer_pooled(site, folders, round_id=round_id, number=attempt, today=day, progress=terminal.say)
+        counted = counted or said
     text = (
         f"{site.id} has answered round {round_id}." if counted else f"{site.id} had answered round {round_id} before."
     )
@@ -242,13 +255,26 @@ def adopt(
 
 
 @app.command()
-def keys(context: typer.Context, folder: SiteFolder) -> None:
-    """Show the fingerprints of the site's own key and of the centre's key that it has pinned.
+def keys(
+    context: typer.Context,
+    folder: SiteFolder,
+    exchange: Annotated[
+        Path | None, typer.Option("--exchange", help="Lay the site's public keys into this folder, made if need be.")
+    ] = None,
+) -> None:
+    """Show the fingerprints of the site's own key and of the keys that it has pinned: the centre's, and other sites'.
 
-    Read them to each other over the telephone before a first round that matters.
+    Read them to each other over the telephone before a first round that matters. Sums over several sites are only
+    asked once their sites' keys lie in the exchange folder.
 
     [bold]Example[/bold]
 
-    rounds site keys sites/hospital-01
+    rounds site keys sites/hospital-01 --exchange exchange
     """
+    if exchange is not None:
+        from rounds.exchange.folder import ExchangeFolder
+        from rounds.site.folder import read_site
+        from rounds.site.pooled import publish_keys
+
+        publish_keys(read_site(folder), ExchangeFolder(path=exchange))
     show_keys(context, folder)

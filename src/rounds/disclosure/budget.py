@@ -97,16 +97,38 @@ def refuse_overspent(
     Raises:
         DisclosureRefusal: if a year's budget would be spent.
     """
+    costs = {year: dict.fromkeys(periods, budget.rho_per_period) for year, periods in wanted.items()}
+    return refuse_beyond(costs, charged, budget.rho_per_year, measure=measure)
+
+
+def refuse_beyond(
+    costs: Mapping[int, Mapping[Period, float]],
+    charged: Mapping[int, Mapping[Period, float]],
+    rho_per_year: float,
+    *,
+    measure: str,
+) -> dict[Period, float]:
+    """Return what periods that were not charged before cost, if no year's charges go beyond a limit.
+
+    Args:
+        costs: by calendar year, what each period that is asked for costs, in zCDP.
+        charged: by calendar year, what was charged for each period so far.
+        rho_per_year: the limit.
+        measure: for the message.
+
+    Raises:
+        DisclosureRefusal: if a year's charges would.
+    """
     new: dict[Period, float] = {}
-    for year, periods in sorted(wanted.items()):
+    for year, periods in sorted(costs.items()):
         before = charged.get(year, {})
-        fresh = {period: budget.rho_per_period for period in periods if period not in before}
+        fresh = {period: rho for period, rho in periods.items() if period not in before}
         total = math.fsum([*before.values(), *fresh.values()])
-        if total > budget.rho_per_year * (1 + 1e-9):
-            left = max(0.0, budget.rho_per_year - math.fsum(before.values()))
+        if total > rho_per_year * (1 + 1e-9):
+            left = max(0.0, rho_per_year - math.fsum(before.values()))
             raise DisclosureRefusal(
                 f"{measure}: the budget of {year} is spent: {len(fresh)} more periods cost "
-                f"{math.fsum(fresh.values()):.3g}, and {left:.3g} of {budget.rho_per_year:g} is left; ask for fewer "
+                f"{math.fsum(fresh.values()):.3g}, and {left:.3g} of {rho_per_year:g} is left; ask for fewer "
                 "measures or periods, what was answered before is answered again without a charge"
             )
         new |= fresh

@@ -105,12 +105,18 @@ def heads_held(folder: Path) -> tuple[tuple[str, SignedHead], ...]:
         return tuple((str(path), signed) for signed in all_held(connection))
 
 
-def messages_happened(action: Action, paths: Iterable[Path]) -> tuple[Happened, ...]:
-    """Return what kept messages show: files called `<round>/<folder>/<party>.json`."""
+def messages_happened(action: Action, paths: Iterable[Path], *, rounds: Path) -> tuple[Happened, ...]:
+    """Return what kept messages show: files called `<party>.json`, in a folder that is called by the round.
+
+    Args:
+        action: of which they tell.
+        paths: of the messages.
+        rounds: the folder in which the rounds' folders lie.
+    """
     return tuple(
         Happened(
             action=action,
-            round_id=path.parent.parent.name,
+            round_id=path.relative_to(rounds).parts[0],
             party=path.stem,
             digest=digest_in(path.read_bytes()) or "",
             shown_by=path,

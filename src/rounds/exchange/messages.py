@@ -1,7 +1,7 @@
 """Messages: versioned, signed, addressed and dated. The only form in which anything travels.
 
-A request carries the names of measures, a reply `Released` tables, a refusal one sentence without numbers. There is no
-way to encode anything else.
+A request carries the names of measures; a reply carries `Released` tables or `PooledShare`s, a refusal one sentence
+without numbers. There is no way to encode anything else.
 """
 
 import base64
@@ -15,9 +15,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from rounds.audit.heads import Standing
+from rounds.disclosure.attempt import Attempt
+from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
-from rounds.errors import MessageError
+from rounds.errors import DisclosureRefusal, MessageError
 from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
+from rounds.exchange.shares import (
+    ReceivedShare,
+    WireAttempt,
+    WireNumbers,
+    read_attempt,
+    read_share,
+    wire_attempt,
+    wire_share,
+)
 from rounds.exchange.signing import PublicKey, SigningKey
 from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
 from rounds.exchange.wire_log import WireLog, read_log_part, wire_log_part
@@ -26,6 +37,7 @@ from rounds.storage.identifiers import Identifier
 FORMAT_VERSION = 2
 CENTRE = "centre"
 _LONGEST_REASON = 300
+_SAID_IF_THERE = ("asked_by", "pooled", "shares")
 
 Stamp = Callable[[str], Standing]
 """Takes the digest of what a message says, logs it, and returns how the logs stand then: nothing is sent unlogged."""
@@ -37,6 +49,8 @@ class RequestBody(WireQuestion):
     kind: Literal["request"] = "request"
     asked_by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """who declared the round, if the centre says so: they may approve no reply to it"""
+    pooled: WireAttempt | None = None
+    """who takes part, if the measures are asked in the pooled lane"""
 
 
 class ReplyBody(Wire):
@@ -46,6 +60,8 @@ class ReplyBody(Wire):
     answers: str
     """digest of the request that this answers"""
     tables: list[WireTable]
+    shares: list[WireNumbers] = Field(default_factory=list)
+    """of the pooled lane"""
 
 
 class RefusalBody(Wire):
@@ -83,6 +99,8 @@ class Request:
     digest: str
     """of the round, the site and the question: the same request issued again has the same digest"""
     asked_by: str | None = None
+    pooled: Attempt | None = None
+    """who takes part, if it is asked in the pooled lane"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +114,8 @@ class Reply:
     log: Standing
     digest: str
     """of all that it says but for the logs: what the site has logged as released"""
+    shares: tuple[ReceivedShare, ...] = ()
+    """in the pooled lane, instead of tables"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +139,7 @@ def encode_request(
     key: SigningKey,
     stamp: Stamp,
     asked_by: str | None = None,
+    pooled: Attempt | None = None,
 ) -> bytes:
     """Return a signed request.
 
@@ -130,28 +151,51 @@ def encode_request(
         key: the centre's.
         stamp: logs it and says how the logs stand.
         asked_by: who declared the round, if that is said.
+        pooled: who takes part, if the measures are asked in the pooled lane.
     """
-    body = RequestBody(**wire_question(question).model_dump(), asked_by=asked_by)
+    attempt = None if pooled is None else wire_attempt(pooled)
+    body = RequestBody(**wire_question(question).model_dump(), asked_by=asked_by, pooled=attempt)
     draft = _draft(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body)
     return send(draft, key=key, stamp=stamp)
 
 
-def draft_reply(request: Request, tables: Sequence[Released], *, today: date) -> bytes:
-    """Return all that a reply to a request says: releases, and nothing else. Signed it is not, see `send`.
+def draft_reply(
+    request: Request, tables: Sequence[Released], *, today: date, shares: Sequence[PooledShare] = ()
+) -> bytes:
+    """Return all that a reply says: releases, or shares of pooled sums, and nothing else. Signed it is not, see `send`.
 
     Args:
         request: what it answers.
         tables: what leaves.
         today: the day it is issued.
+        shares: what leaves in the pooled lane, instead of tables.
+
+    Raises:
+        DisclosureRefusal: if a share is of another attempt than the request's, or tables answer a pooled request.
     """
-    body = ReplyBody(answers=request.digest, tables=[wire_table(table) for table in tables])
+    attempt = None if request.pooled is None else request.pooled.number
+    if (tables and attempt is not None) or any(share.attempt != attempt for share in shares):
+        raise DisclosureRefusal(f"round {request.round_id}: what is to be sent was not made for this request")
+    body = ReplyBody(
+        answers=request.digest,
+        tables=[wire_table(table) for table in tables],
+        shares=[wire_share(share) for share in shares],
+    )
     valid = (today, request.expires)
     return _draft(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
 
 
-def encode_reply(request: Request, tables: Sequence[Released], *, today: date, key: SigningKey, stamp: Stamp) -> bytes:
+def encode_reply(
+    request: Request,
+    tables: Sequence[Released],
+    *,
+    today: date,
+    key: SigningKey,
+    stamp: Stamp,
+    shares: Sequence[PooledShare] = (),
+) -> bytes:
     """Return a signed reply to a request, in one step: see `draft_reply` and `send`."""
-    return send(draft_reply(request, tables, today=today), key=key, stamp=stamp)
+    return send(draft_reply(request, tables, today=today, shares=shares), key=key, stamp=stamp)
 
 
 def draft_refusal(request: Request, *, because: str, today: date) -> bytes:
@@ -171,13 +215,13 @@ def read_draft(content: bytes, *, source: str) -> tuple[ReceivedTable, ...]:
     """Return the tables in the draft of a reply, as the centre will read them.
 
     Raises:
-        MessageError: if it is no draft of a reply.
+        MessageError: if it is no draft of a reply, or the centre could not read it.
     """
     try:
         body = ReplyBody.model_validate(json.loads(content)["body"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise MessageError(f"{source}: not the draft of a reply; let the site prepare it again") from None
-    return tuple(read_table(table, source=source) for table in body.tables)
+    return _read_reply(body, source=source)[0]
 
 
 def send(draft: bytes, *, key: SigningKey, stamp: Stamp) -> bytes:
@@ -222,6 +266,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
 
     Raises:
         MessageError: if it is not a message, was changed, is for somebody else, has expired or is of another version.
+        DisclosureRefusal: if it is a pooled request of too few sites or too little noise.
     """
     envelope = _open(content, source=source, sender=CENTRE, recipient=site, key=key)
     body = envelope.body
@@ -241,6 +286,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         log=read_log_part(envelope.log, sender=CENTRE, reader=site, source=source),
         digest=_digest(envelope.model_dump(mode="json")),
         asked_by=body.asked_by,
+        pooled=None if body.pooled is None else read_attempt(body.pooled, round_id=envelope.round_id, source=source),
     )
 
 
@@ -284,8 +330,13 @@ def decode_answer(
         if problem := _reason_problem(body.because):
             raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
         return Refusal(round_id=round_id, site=site, answers=answers, because=body.because, log=log, digest=digest)
+    tables, shares = _read_reply(body, source=source)
+    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest, shares=shares)
+
+
+def _read_reply(body: ReplyBody, *, source: str) -> tuple[tuple[ReceivedTable, ...], tuple[ReceivedShare, ...]]:
     tables = tuple(read_table(table, source=source) for table in body.tables)
-    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest)
+    return tables, tuple(read_share(share, source=source) for share in body.shares)
 
 
 def standing_in(content: bytes) -> Standing | None:
@@ -380,5 +431,5 @@ def _digest(message: dict[str, Any]) -> str:
 
 
 def _said(body: dict[str, Any]) -> dict[str, Any]:
-    """Leave out who asked where nobody says so."""
-    return {name: value for name, value in body.items() if not (name == "asked_by" and value is None)}
+    """Leave out what most messages do not say: who asked, and all of the pooled lane."""
+    return {name: told for name, told in body.items() if name not in _SAID_IF_THERE or told not in (None, [])}

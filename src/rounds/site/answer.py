@@ -12,12 +12,12 @@ from rounds.engines.completeness import shares
 from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
-from rounds.errors import AuditError, DefinitionError, MessageError
+from rounds.errors import DefinitionError, MessageError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import CENTRE, Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
-from rounds.exchange.standing import accept_standing, check_own_messages, check_standing, is_accepted
+from rounds.exchange.standing import check_own_messages, check_standing, is_accepted
 from rounds.measures.completeness import Share
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
@@ -28,15 +28,14 @@ from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_ap
 from rounds.site.approval import MakeReply, approved_reply
 from rounds.site.counting import count_records
 from rounds.site.folder import RecordsBlock, Site
-from rounds.site.ledger import answered_event, prepare_reply, send_reply, stored_answer, would_release
+from rounds.site.ledger import prepare_reply, send_reply, stored_answer, tell_again, would_release
 from rounds.site.opt_outs import open_site_records, said_of_opt_outs
 from rounds.site.policies import policy_words
 from rounds.site.recounting import count_changed
 from rounds.site.releasing import Counted
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
-from rounds.storage.audit_log import is_recorded, reading_log
-from rounds.storage.facts import logged_transaction
+from rounds.storage.audit_log import reading_log
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -82,16 +81,8 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
             draft = approved_reply(site, exchange, request, make=make, today=today)
             pin_key(site.folder, party=CENTRE, key=centre_key)
             stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
-        elif not is_recorded(site.ledger_path, answered_event(request, today)):
-            raise AuditError(
-                f"{site.ledger_path}: round {round_id} was answered, but the log does not tell it: it was cut or "
-                "restored from an old backup; restore the newest backup"
-            )
-        elif not known:
-            with logged_transaction(site.ledger_path) as facts:
-                own = own_key(site.folder).public
-                accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
-                facts.tell(answered_event(request, today))
+        else:
+            tell_again(site, request, known=known, today=today, centre_key=centre_key)
         publish_key(exchange.path, party=site.id, key=own_key(site.folder).public)
         exchange.put(exchange.reply_path(round_id, site.id), stored.reply)
         return counted
@@ -118,7 +109,7 @@ def refuse_rolled_back(site: Site, exchange: ExchangeFolder, request: Request, *
     own = own_public_key(site.folder)
     with reading_log(site.ledger_path) as log:
         check_standing(log, request.log, own_key=own, their_key=centre_key)
-        check_own_messages(log, exchange.path.glob(f"*/replies/{site.id}.json"), own=site.id, own_key=own)
+        check_own_messages(log, exchange.replies_of(site.id), own=site.id, own_key=own)
         return is_accepted(log, request.log, their_key=centre_key)
 
 
@@ -153,6 +144,8 @@ def read_request(site: Site, exchange: ExchangeFolder, *, round_id: str, today: 
     request = decode_request(path.read_bytes(), source=str(path), site=site.id, key=key, today=today)
     if request.round_id != round_id:
         raise MessageError(f"{path}: a replay: it belongs to round {request.round_id}, not {round_id}; remove the file")
+    if request.pooled is not None:
+        raise MessageError(f"{path}: it asks for pooled sums and lies in the wrong place; remove the file")
     return request
 
 
@@ -207,7 +200,7 @@ def check(site: Site, question: Question, *, today: date, progress: Progress) ->
     Raises:
         RoundsError: naming everything that is wrong.
     """
-    measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    measures = own_measures(site, question)
     if isinstance(site.source, PublishedSource):
         for measure in measures:
             _count_published(site, measure, site.source, question, progress=progress)
@@ -242,7 +235,7 @@ def count(
         progress: told what is being done and what is left out.
         build: whether what a next round needs may be written: that these records were checked, and an index of them.
     """
-    measures = tuple(_own_measure(site, ref) for ref in question.measures)
+    measures = own_measures(site, question)
     progress(f"{site.id}: counting {len(measures)} measures")
     if isinstance(site.source, PublishedSource):
         published = site.source
@@ -315,6 +308,15 @@ def _refuse_published(site: Site, measure: Measure) -> None:
             f"site {site.id}: measure {measure.ref} is about published data, but this site holds records; "
             "name the sites that are asked for it under `sites` in the round's file"
         )
+
+
+def own_measures(site: Site, question: Question) -> tuple[Measure, ...]:
+    """Return a question's measures as the site's own library has them.
+
+    Raises:
+        MessageError: if one means something else there than at the centre.
+    """
+    return tuple(_own_measure(site, ref) for ref in question.measures)
 
 
 def _own_measure(site: Site, ref: MeasureRef) -> Measure:

@@ -1,24 +1,37 @@
 """The site's ledger: a round is answered once; what leaves, what it costs and the reply are written down together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from rounds.audit.chain import Action, Event
 from rounds.audit.heads import Standing
+from rounds.disclosure.budget import Period
+from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
 from rounds.disclosure.rules import Draw
-from rounds.errors import DisclosureRefusal, MessageError
+from rounds.errors import AuditError, DisclosureRefusal, MessageError
 from rounds.exchange.messages import CENTRE, Request, draft_reply, send
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key
 from rounds.exchange.standing import accept_standing, stand
+from rounds.measures.definitions import MeasureRef
 from rounds.site.folder import Site
 from rounds.site.noise import draw
 from rounds.site.policies import adopt_policy
 from rounds.site.releasing import Counted, Rules, keep, prepare
+from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import LoggedTransaction, logged_transaction
 from rounds.storage.quiet import nothing_printed
-from rounds.storage.release_store import RELEASE_SCHEMA, Answer, keep_answer, keep_draft, mark_left, read_answer
+from rounds.storage.release_store import (
+    RELEASE_SCHEMA,
+    Answer,
+    attempt_name,
+    charge,
+    keep_answer,
+    keep_draft,
+    mark_left,
+    read_answer,
+)
 from rounds.storage.sqlite_file import reading
 
 
@@ -101,6 +114,72 @@ def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centr
         digests = [digest for ref in question.measures for digest in (ref.digest, ref.digest + over_all_dates)]
         mark_left(facts.connection, digests, epoch=question.epoch, first=question.first, last=question.last)
     return answer
+
+
+def send_shares(
+    site: Site,
+    request: Request,
+    make: Callable[[], Sequence[PooledShare]],
+    costs: Mapping[MeasureRef, Mapping[Period, float]],
+    *,
+    today: date,
+    centre_key: PublicKey,
+) -> Answer:
+    """Let shares of pooled sums leave: draws, costs, policy, the log and the signed reply are one transaction.
+
+    Args:
+        site: who answers.
+        request: for an attempt at pooled sums.
+        make: draws the noise.
+        costs: what the draws cost, by measure, as `pooled_costs` has allowed it.
+        today: the day on which it leaves.
+        centre_key: that proved the request.
+
+    Raises:
+        DisclosureRefusal: if the site's policy is weaker than the one in force. Nothing was drawn then.
+        AuditError: as `send_reply` does.
+    """
+    with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
+        if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=today):
+            facts.tell(adopted)
+        for ref, spent in costs.items():
+            charge(facts.connection, spent, measure=str(ref), round_id=request.round_id)
+        draft = draft_reply(request, (), today=today, shares=make())
+        reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
+        answer = Answer(request_digest=request.digest, reply=reply)
+        keep_answer(facts.connection, answer_name(request), answer, day=today)
+    return answer
+
+
+def answer_name(request: Request) -> str:
+    """Return under which name the answer to a request is kept."""
+    attempt = request.pooled
+    return request.round_id if attempt is None else attempt_name(request.round_id, attempt.number)
+
+
+def tell_again(site: Site, request: Request, *, known: bool, today: date, centre_key: PublicKey) -> None:
+    """Make sure that the log tells of an answer that was given before, and remember how the centre's log stands now.
+
+    Args:
+        site: who has answered.
+        request: what was answered.
+        known: whether the head of the centre's log that came with the request is known already.
+        today: the day.
+        centre_key: that proved the request.
+
+    Raises:
+        AuditError: if the log does not tell it.
+    """
+    if not is_recorded(site.ledger_path, answered_event(request, today)):
+        raise AuditError(
+            f"{site.ledger_path}: round {request.round_id} was answered, but the log does not tell it: it was cut or "
+            "restored from an old backup; restore the newest backup"
+        )
+    if not known:
+        with logged_transaction(site.ledger_path) as facts:
+            own = own_key(site.folder).public
+            accept_standing(facts.connection, request.log, own_key=own, their_key=centre_key)
+            facts.tell(answered_event(request, today))
 
 
 def send_refusal(site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey) -> bytes:

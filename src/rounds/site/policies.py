@@ -9,6 +9,7 @@ from sqlite3 import Connection
 from rounds.audit.chain import Action, Event
 from rounds.disclosure.budget import advantage
 from rounds.disclosure.policy import SitePolicy, in_words
+from rounds.disclosure.pooled_costs import rho_per_year
 from rounds.errors import DisclosureRefusal
 from rounds.site.folder import Site
 from rounds.storage.facts import logged_transaction
@@ -35,13 +36,12 @@ def look_at_policy(site: Site) -> PolicyShown:
         spent = {year: math.fsum(periods.values()) for year, periods in sorted(charged(connection).items())}
     weaker = site.policy.weaker_than(before) if before else ()
     lines = list(policy_words(site.policy))
-    budget = site.policy.terms.budget
+    most = rho_per_year(site.policy)
     for year, rho in spent.items():
-        of = f" of {budget.rho_per_year:g}" if budget else ""
         right = 100 * (1 + advantage(rho)) / 2
         lines.append(
-            f"{year}: {rho:.3g}{of} is spent; who sees everything guesses right in {right:.0f} of 100 tries whether "
-            "somebody was counted, instead of in 50"
+            f"{year}: {rho:.3g} of {most:g} is spent; who sees everything guesses right in {right:.0f} of 100 tries "
+            "whether somebody was counted, instead of in 50"
         )
     lines += [f"NOT in force, it is weaker: {why}" for why in weaker]
     return PolicyShown(lines=tuple(lines), spent=spent, weaker=weaker)
@@ -77,12 +77,18 @@ def adopt_policy(connection: Connection, policy: SitePolicy, *, site: str, today
     before = policy_in_force(connection)
     if before is not None and before.digest == policy.digest:
         return None
-    if before is not None and (weaker := policy.weaker_than(before)):
+    refuse_weaker(connection, policy)
+    return _adopt(connection, policy, by=(site,), today=today)
+
+
+def refuse_weaker(connection: Connection, policy: SitePolicy) -> None:
+    """Raise if a policy is weaker than the one in force."""
+    before = policy_in_force(connection)
+    if before is not None and before.digest != policy.digest and (weaker := policy.weaker_than(before)):
         raise DisclosureRefusal(
             f"policy `{policy.name}` is weaker than `{before.name}`, which is in force: {'; '.join(weaker)}. Put the "
             "file back, or let two people adopt it: rounds site adopt-policy FOLDER --as NAME --and NAME"
         )
-    return _adopt(connection, policy, by=(site,), today=today)
 
 
 def adopt_weaker(connection: Connection, policy: SitePolicy, *, today: date, people: tuple[str, str]) -> Event:

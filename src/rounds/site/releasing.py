@@ -105,12 +105,7 @@ def prepare(
             too much together with it.
     """
     policy = rules.policy
-    if question.epoch > policy.most_epochs and policy.terms.rule is not Policy.OPEN:
-        raise DisclosureRefusal(
-            f"epoch {question.epoch} is asked for, and policy `{policy.name}` lets a number be released "
-            f"{policy.most_epochs} times at most: each revision can tell of one person; the centre must go on with "
-            "what it has"
-        )
+    refuse_another_epoch(policy, question.epoch)
     so_far = {year: dict(periods) for year, periods in charged(connection).items()}
     costs = []
     for one in counted:  # all refusals come before anything is drawn
@@ -124,6 +119,15 @@ def prepare(
         _prepare(connection, rules, one, cost, epoch=question.epoch) for one, cost in zip(counted, costs, strict=True)
     ]
     return _gated(connection, rules, counted, prepared, question)
+
+
+def refuse_another_epoch(policy: SitePolicy, epoch: int) -> None:
+    """Raise if a number was revised as often as a policy allows."""
+    if epoch > policy.most_epochs and policy.terms.rule is not Policy.OPEN:
+        raise DisclosureRefusal(
+            f"epoch {epoch} is asked for, and policy `{policy.name}` lets a number be released {policy.most_epochs} "
+            "times at most: each revision can tell of one person; the centre must go on with what it has"
+        )
 
 
 def keep(

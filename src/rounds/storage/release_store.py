@@ -59,7 +59,7 @@ class Answer:
 
 
 def read_answer(connection: sqlite3.Connection, round_id: str) -> Answer | None:
-    """Return what was answered in a round, or None if nothing was.
+    """Return what was answered in a round, or to an attempt by its `attempt_name`, or None if nothing was.
 
     Raises:
         RoundsError: if what is kept was changed. The site must not count again then: a second answer could differ.
@@ -76,8 +76,21 @@ def read_answer(connection: sqlite3.Connection, round_id: str) -> Answer | None:
 
 
 def answered_rounds(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
-    """Return the id of every round that was answered and the digest of its request, sorted."""
-    return tuple(connection.execute("SELECT round, request FROM answers ORDER BY round"))
+    """Return the round of every answer, in either lane, and the digest of its request, sorted."""
+    rows = connection.execute("SELECT round, request FROM answers ORDER BY round")
+    return tuple((name.partition("/")[0], request) for name, request in rows)
+
+
+def attempt_name(round_id: str, number: int) -> str:
+    """Return under which name the answer to an attempt at a round's pooled sums is kept. No round is called so."""
+    return f"{round_id}/pooled-{number}"
+
+
+def answered_attempts(connection: sqlite3.Connection, round_id: str) -> tuple[int, ...]:
+    """Return the numbers of the attempts at a round's pooled sums that were answered, sorted."""
+    beginning = f"{round_id}/pooled-"
+    rows = connection.execute("SELECT round FROM answers WHERE substr(round, 1, ?) = ?", [len(beginning), beginning])
+    return tuple(sorted(int(name.removeprefix(beginning)) for (name,) in rows))
 
 
 def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *, day: date) -> None:
@@ -269,8 +282,9 @@ def keep_policy(connection: sqlite3.Connection, policy: SitePolicy, *, day: date
 
 def ledger_figures(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Return in words how much was ever released. No number about patients is in it."""
-    rounds = connection.execute("SELECT count(*) FROM answers").fetchone()[0]
-    lines = [f"{rounds:,} rounds answered"]
+    pooled = connection.execute("SELECT count(*) FROM answers WHERE instr(round, '/')").fetchone()[0]
+    rounds = connection.execute("SELECT count(*) FROM answers").fetchone()[0] - pooled
+    lines = [f"{rounds:,} rounds answered", *([f"{pooled:,} attempts at pooled sums answered"] if pooled else [])]
     for rule, cells, withheld in connection.execute(
         "SELECT rule, count(*), sum(numerator_state = 'withheld' OR denominator_state = 'withheld') FROM cells "
         "GROUP BY rule ORDER BY rule"

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 
-from rounds.errors import DefinitionError
+from rounds.disclosure.attempt import FEWEST_PARTICIPANTS
+from rounds.disclosure.pooled import most_of_one_person
+from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership
@@ -19,6 +22,15 @@ from rounds.storage.yaml_files import Definition, read_yaml
 
 IN_USE = (Stage.LIVE, Stage.EMBEDDED)
 """The stages from which an innovation can have an effect."""
+
+
+class Lane(StrEnum):
+    """How a measure's numbers travel."""
+
+    SITE = "site"
+    """Each site's own, as its policy shows them."""
+    POOLED = "pooled"
+    """The sums of all sites, with noise; no site's own are known to anybody else."""
 
 
 class SiteEntry(Definition):
@@ -42,6 +54,7 @@ class _RoundMeasure(Definition):
     id: str
     version: int
     sites: list[str] | None = None
+    lane: Lane = Lane.SITE
 
 
 class _Programme(Definition):
@@ -70,6 +83,7 @@ class AskedMeasure:
     id: str
     version: int
     sites: tuple[str, ...]
+    lane: Lane = Lane.SITE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +201,8 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
         for site in measure.sites or ():
             if site not in site_ids:
                 raise DefinitionError(f"{path}: measure {measure.id}: no site `{site}`{nearest(site, list(site_ids))}")
-    measure_ids = [measure.id for measure in file.measures]
+    _refuse_unpoolable(path, file, site_ids, library)
+    measure_ids = [measure.id for measure in file.measures if measure.lane is Lane.SITE]
     programmes = []
     for programme in file.programmes:
         library.innovation(programme.innovation)
@@ -201,7 +216,7 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             if named not in measure_ids:
                 raise DefinitionError(
                     f"{path}: programme {programme.innovation}: the round does not ask for its measure "
-                    f"`{named}`{nearest(named, measure_ids)}"
+                    f"`{named}` in the site lane{nearest(named, measure_ids)}"
                 )
         outcome = next(library.measure(one.id, one.version) for one in file.measures if one.id == programme.outcome)
         if outcome.span > 1:
@@ -229,13 +244,38 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
         first=file.first,
         last=file.last,
         measures=tuple(
-            AskedMeasure(id=measure.id, version=measure.version, sites=tuple(measure.sites or site_ids))
+            AskedMeasure(
+                id=measure.id, version=measure.version, sites=tuple(measure.sites or site_ids), lane=measure.lane
+            )
             for measure in file.measures
         ),
         programmes=tuple(programmes),
         epoch=file.epoch,
         asked_by=file.asked_by,
     )
+
+
+def _refuse_unpoolable(path: Path, file: _RoundFile, site_ids: tuple[str, ...], library: Library) -> None:
+    """One attempt is of the same sites for all its measures: a site that is missing restarts it once."""
+    pooled = [measure for measure in file.measures if measure.lane is Lane.POOLED]
+    for measure in pooled:
+        name = f"{path}: measure {measure.id}"
+        sites = set(measure.sites or site_ids)
+        if sites != set(pooled[0].sites or site_ids):
+            raise DefinitionError(
+                f"{name}: it is pooled over other sites than {pooled[0].id}; name the same for all measures in the "
+                "pooled lane, or ask for it in a round of its own"
+            )
+        if len(sites) < FEWEST_PARTICIPANTS:
+            raise DefinitionError(
+                f"{name}: pooled over {len(sites)} sites, and {FEWEST_PARTICIPANTS} is the least; name more, or remove "
+                "`lane`"
+            )
+        found = library.measure(measure.id, measure.version)
+        try:
+            most_of_one_person(found, found.periods(first=file.first, last=file.last)[0])
+        except DisclosureRefusal as refusal:
+            raise DefinitionError(f"{path}: measure {refusal}") from None
 
 
 def _read_adoptions(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from rounds.reports.charts.theme import BLUE, INK, PALE, Spec, across_periods, spec, value_axis
 
 EXACT, BAND, ESTIMATE = "Total", "Lowest to highest possible total", "Estimate where counts are withheld"
-LOOKS = {EXACT: (BLUE, "circle"), ESTIMATE: (INK, "diamond"), BAND: (PALE, "square")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,16 +18,17 @@ class PooledPoint:
     """where something is withheld: the rate that fits the bounds"""
 
 
-def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str) -> Spec:
+def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title: str, band: str = BAND) -> Spec:
     """Return the band of bounds with a point wherever the total is known.
 
     Args:
         points: in order of time.
         target: drawn as a dotted line if there is one.
         title: what the vertical axis shows.
+        band: what the bounds are, for the legend.
     """
     bands = [
-        {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": BAND} for point in points
+        {"period": point.label, "lower": point.bounds[0], "upper": point.bounds[1], "kind": band} for point in points
     ]
     exact = [
         {"period": point.label, "value": point.value, "kind": EXACT} for point in points if point.value is not None
@@ -41,16 +41,17 @@ def pooled_chart(*, points: tuple[PooledPoint, ...], target: float | None, title
     heights = [end for point in points for end in point.bounds] + ([target] if target is not None else [])
     across = across_periods([point.label for point in points])
     axis = value_axis(heights)
-    present = [name for name in LOOKS if any(row["kind"] == name for row in (*exact, *bands))]
+    looks = {EXACT: (BLUE, "circle"), ESTIMATE: (INK, "diamond"), band: (PALE, "square")}
+    present = [name for name in looks if any(row["kind"] == name for row in (*exact, *bands))]
     colour = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [LOOKS[name][0] for name in present]},
+        "scale": {"domain": present, "range": [looks[name][0] for name in present]},
     }
     shape = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": present, "range": [LOOKS[name][1] for name in present]},
+        "scale": {"domain": present, "range": [looks[name][1] for name in present]},
     }
     layers: list[Spec] = [
         {

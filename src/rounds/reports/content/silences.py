@@ -27,6 +27,19 @@ def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, las
     return f"Nothing is said of {inline(measure.title)}: {why}."
 
 
+def silent_pooled(measure: Measure, *, answered: bool) -> str:
+    """Return why there is no sum over all sites of a measure.
+
+    Args:
+        measure: what was asked.
+        answered: whether all sites that were asked have answered.
+    """
+    why = (
+        f"it has hardly any {measure.denominator_unit}" if answered else "not all sites asked for its sum have answered"
+    )
+    return f"Nothing is said of {inline(measure.title)}: {why}."
+
+
 def silent_outcome(innovation: Innovation, measure: Measure) -> str:
     """Return that an innovation cannot be judged by a measure that is silent."""
     return (
