@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TypedDict
 
 from rounds import __version__
 from rounds.audit.chain import Action, Event
+from rounds.centre.audit_check import STAMP
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
+from rounds.centre.record import round_record
 from rounds.centre.standardising import standardised_insights
 from rounds.exchange.messages import CENTRE, Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -22,12 +24,11 @@ from rounds.network.members import Membership
 from rounds.reports.content.silences import silent_measure, silent_outcome
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
+from rounds.reports.record_file import RECORD, write_record
 from rounds.reports.report import Report
 from rounds.storage.facts import write_fact_folder
 from rounds.storage.progress import Progress
 from rounds.storage.workspace import Workspace
-
-_STAMP = "round.json"
 
 
 class _About(TypedDict):
@@ -42,6 +43,7 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply]) ->
         "plan": plan.digest,
         "replies": {reply.site: reply.digest for reply in replies},
         "title": plan.declaration.title,
+        "asked_by": plan.declaration.asked_by,
         "network": workspace.name,
         "programmes": [repr(programme) for programme in plan.declaration.programmes],
         "members": [repr(member) for member in workspace.membership.members],
@@ -55,7 +57,7 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply]) ->
 
 def is_published(outputs: Path, inputs: str) -> bool:
     """Return whether a folder of outputs was made from just these inputs."""
-    stamp = outputs / _STAMP
+    stamp = outputs / STAMP
     return stamp.exists() and json.loads(stamp.read_bytes())["inputs"] == inputs
 
 
@@ -65,22 +67,25 @@ def publish(
     replies: dict[str, Reply | None],
     *,
     inputs: str,
+    asked: Mapping[str, date],
     log: Path,
     today: date,
     progress: Progress,
 ) -> None:
-    """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there.
+    """Learn from the replies and write pages, JSON, workbook and record; the folder appears only when all are there.
 
     Args:
         workspace: the network.
         plan: of the round.
         replies: by site; None where a site has not answered.
         inputs: the digest of everything that decides what is published.
+        asked: the day on which each site was asked.
         log: the centre's audit log.
         today: the day of publishing.
         progress: told how far it is.
     """
     report = make_report(workspace, plan, replies, progress=progress)
+    record = round_record(workspace, plan, replies, asked=asked, inputs=inputs)
 
     def drawn(done: int, of: int) -> None:
         if done == 1:
@@ -88,11 +93,15 @@ def publish(
         progress.advance()
 
     def fill(folder: Path) -> None:
-        write_outputs(folder, report=report, done=drawn)
+        write_outputs(folder, report=report, with_record=True, done=drawn)
         stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
-        (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        (folder / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        write_record(folder, record=record)
 
-    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=inputs, day=today)
+    def event(folder: Path) -> Event:
+        digest = hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()
+        return Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
+
     write_fact_folder(workspace.outputs(plan.round_id), fill, event=event, log=log)
 
 

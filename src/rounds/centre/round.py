@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from rounds.centre.plan import Plan, SitePlan, make_plan
-from rounds.centre.post import Desk, ask, receive, refusals
+from rounds.centre.post import Desk, ask, asked_days, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
@@ -148,7 +148,16 @@ def _conclude(
     changed = not is_published(outputs, digest)
     if changed:
         remove_partials(outputs.parent)
-        publish(workspace, plan, replies, inputs=digest, log=desk.audit_path, today=today, progress=progress)
+        publish(
+            workspace,
+            plan,
+            replies,
+            inputs=digest,
+            asked=asked_days(desk, plan),
+            log=desk.audit_path,
+            today=today,
+            progress=progress,
+        )
     return Outcome(outputs=outputs, changed=changed, sites_in=tuple(reply.site for reply in present), failures=failures)
 
 

@@ -92,6 +92,7 @@ class Reply:
     round_id: str
     site: str
     answers: str
+    issued: date
     tables: tuple[ReceivedTable, ...]
     log: Standing
     digest: str
@@ -285,7 +286,8 @@ def decode_answer(
             raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
         return Refusal(round_id=round_id, site=site, answers=answers, because=body.because, log=log, digest=digest)
     tables = tuple(read_table(table, source=source) for table in body.tables)
-    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest)
+    issued = read_day(envelope.issued, source)
+    return Reply(round_id=round_id, site=site, answers=answers, issued=issued, tables=tables, log=log, digest=digest)
 
 
 def standing_in(content: bytes) -> Standing | None:
