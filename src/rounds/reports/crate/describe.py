@@ -129,7 +129,6 @@ def _workflow(record: RoundRecord, plan: Sequence[Entity]) -> Entity:
         "description": "Which registered measures each site is asked for, over which days. It holds no code.",
         "conformsTo": {"@id": WORKFLOW_PROFILE},
         "datePublished": record.asked.isoformat(),
-        "license": {"@id": "#terms-of-use"},
         "hasPart": _refs(plan),
     }
 
@@ -188,7 +187,10 @@ def _run(record: RoundRecord, *, inputs: Sequence[Entity], outputs: Sequence[Ent
         "@id": f"#run-{uuid.uuid5(uuid.NAMESPACE_OID, record.inputs)}",
         "@type": "CreateAction",
         "name": f"Round {record.round_id} of {record.network_name}: {record.title}",
-        "description": f"{len(record.answers)} of {len(record.sites)} sites that were asked are in it.",
+        "description": (
+            f"{len(record.answers)} of the {len(record.sites)} sites asked are in it. Made by Rounds "
+            f"{record.code_version}."
+        ),
         "identifier": record.inputs,
         "actionStatus": COMPLETED,
         "startTime": at(record.asked),

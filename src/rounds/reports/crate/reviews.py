@@ -19,7 +19,7 @@ SHP: Final = "https://w3id.org/shp#"
 SHA256: Final = "https://www.iana.org/assignments/named-information#sha-256"
 ED25519: Final = "https://www.rfc-editor.org/rfc/rfc8032"
 
-_CENTRE: Final = {"@id": "#rounds-at-centre"}
+_CENTRE: Final = {"@id": "#centre"}
 _ROOT: Final = {"@id": "./"}
 Entity = dict[str, Any]
 
@@ -101,7 +101,7 @@ def _disclosure(site: str, answer: AnswerRecord) -> list[Entity]:
             "name": f"Disclosure control of {ref} at {site}: released under rule `{rule}`",
             "object": [_ROOT, {"@id": f"#reply-{site}"}, {"@id": measure_id(ref.id, ref.version)}],
             "instrument": {"@id": f"#rule-{rule}"},
-            "agent": {"@id": f"#rounds-at-{site}"},
+            "agent": {"@id": f"#site-{site}"},
             "actionStatus": COMPLETED,
             "endTime": at(answer.issued),
         }
@@ -137,34 +137,19 @@ def _checked(site: str, answer: AnswerRecord) -> Entity:
 
 
 def _parties(record: RoundRecord) -> list[Entity]:
-    found: list[Entity] = [
-        {
-            "@id": "#rounds-at-centre",
-            "@type": "SoftwareApplication",
-            "name": "Rounds at the centre",
-            "softwareVersion": record.code_version,
-            "provider": {"@id": "#centre"},
-        }
+    sites = [
+        {"@id": f"#site-{site.site}", "@type": "Organization", "name": f"Secure data facility {site.site}"}
+        for site in record.sites
     ]
-    for site in record.sites:
-        found += [
-            {"@id": f"#site-{site.site}", "@type": "Organization", "name": f"Secure data facility {site.site}"},
-            {
-                "@id": f"#agreements-{site.site}",
-                "@type": "CreativeWork",
-                "name": f"Agreements, approvals and policy of {site.site}",
-            },
-        ]
-        if site.answer is not None:
-            found.append(
-                {
-                    "@id": f"#rounds-at-{site.site}",
-                    "@type": "SoftwareApplication",
-                    "name": f"Rounds at {site.site}",
-                    "provider": {"@id": f"#site-{site.site}"},
-                }
-            )
-    return found
+    agreed = [
+        {
+            "@id": f"#agreements-{site.site}",
+            "@type": "CreativeWork",
+            "name": f"Agreements, approvals and policy of {site.site}",
+        }
+        for site in record.sites
+    ]
+    return [*sites, *agreed]
 
 
 def _replies(answered: Sequence[tuple[str, AnswerRecord]]) -> list[Entity]:

@@ -12,6 +12,7 @@ PLAN = "plan.json"
 WORKFLOW_PROFILE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 
 _RO_CRATE = "https://w3id.org/ro/crate/1.1"
+_JSON = "https://www.rfc-editor.org/rfc/rfc8259"
 
 
 def terms(record: RoundRecord) -> dict[str, Any]:
@@ -27,12 +28,12 @@ def terms(record: RoundRecord) -> dict[str, Any]:
 def workflow_crate(record: RoundRecord) -> dict[str, Any]:
     """Return the metadata of the folder that holds the plan, as JSON-LD."""
     language = {
-        "@id": "#plan-language",
+        "@id": _JSON,
         "@type": "ComputerLanguage",
-        "name": "Plan of a round",
-        "alternateName": "Rounds plan",
-        "description": "Names of registered measures, sites, members and days. It holds no code.",
-        "version": record.code_version,
+        "name": "JSON",
+        "description": "Names of registered measures, sites, members and days. A plan holds no code.",
+        "url": {"@id": _JSON},
+        "version": "RFC 8259",
     }
     graph = [
         {
@@ -56,7 +57,7 @@ def workflow_crate(record: RoundRecord) -> dict[str, Any]:
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
             "name": f"Plan of round {record.round_id}",
             "encodingFormat": "application/json",
-            "programmingLanguage": {"@id": "#plan-language"},
+            "programmingLanguage": {"@id": _JSON},
         },
         language,
         terms(record),
