@@ -7,7 +7,6 @@ Source: Five Safes RO-Crate profile 0.4, https://w3id.org/5s-crate/0.4
 
 import uuid
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,10 +23,10 @@ METADATA: Final = "ro-crate-metadata.json"
 Entity = dict[str, Any]
 
 _FORMATS: Final = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".json": "application/json",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "css": "text/css",
+    "html": "text/html",
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _NAMES: Final = {
     "index.html": "Overview",
@@ -203,13 +202,13 @@ def _run(record: RoundRecord, *, inputs: Sequence[Entity], outputs: Sequence[Ent
 
 
 def _file(file: OutputFile) -> Entity:
-    path = PurePosixPath(file.path)
-    kind = "application/ld+json" if path.name == METADATA else _FORMATS.get(path.suffix, "application/octet-stream")
+    page, _, suffix = file.path.rpartition(".")
+    kind = _FORMATS.get(suffix, "application/octet-stream")
     return {
         "@id": quote(file.path),
         "@type": "File",
-        "name": _NAMES.get(file.path, f"Page {path.with_suffix('')}"),
-        "encodingFormat": kind,
+        "name": _NAMES.get(file.path, f"Page {page}"),
+        "encodingFormat": "application/ld+json" if file.path.endswith(METADATA) else kind,
         "contentSize": str(file.size),
         "sha256": file.sha256,
     }
