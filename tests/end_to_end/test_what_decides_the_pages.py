@@ -2,17 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from log_stamps import no_standing
 
 from rounds.centre.plan import make_plan
 from rounds.centre.publish import inputs_digest
 from rounds.exchange.messages import Reply
 from rounds.storage.workspace import RoundDeclaration, Workspace, read_workspace
 
-REPLY = Reply(round_id="2024-12", site="hospital-01", answers="0" * 64, tables=(), digest="1" * 64)
+REPLY = Reply(
+    round_id="2024-12",
+    site="hospital-01",
+    answers="0" * 64,
+    issued=date(2025, 5, 1),
+    tables=(),
+    log=no_standing(),
+    digest="1" * 64,
+)
 Change = Callable[[Workspace], Workspace]
 
 
@@ -47,6 +56,7 @@ def _another_owner(space: Workspace) -> Workspace:
 
 DECIDES: dict[str, Change] = {
     "the round's title": _declared(title="Another title"),
+    "who asks": _declared(asked_by="Somebody"),
     "what is being spread": _declared(programmes=()),
     "the network's name": lambda space: replace(space, name="Another network"),
     "a member's name": _another_name,

@@ -41,7 +41,15 @@ def _check(measure: Measure, rows: list[tuple[str, date]], policy: Policy) -> No
         measures=(measure.ref,),
         members=("A", "B"),
     )
-    reply = Reply(round_id="r", site="s", answers="0" * 64, tables=(table,), log=no_standing(), digest="1" * 64)
+    reply = Reply(
+        round_id="r",
+        site="s",
+        answers="0" * 64,
+        issued=date(2025, 5, 1),
+        tables=(table,),
+        log=no_standing(),
+        digest="1" * 64,
+    )
     check_answer(reply, question=question, measures=[measure], source="s.json")
 
 

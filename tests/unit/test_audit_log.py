@@ -299,6 +299,14 @@ def test_a_fact_is_told_and_written(log: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"plan.json", "pages", "cache", LEDGER}
 
 
+def test_the_log_tells_of_a_folder_what_it_was_filled_with(log: Path) -> None:
+    def told(folder: Path) -> Event:
+        return replace(event(21), digest=(folder / "a").read_text())
+
+    write_fact_folder(log.parent / "pages", lambda new: (new / "a").write_text("5" * 64) and None, event=told, log=log)
+    assert read_log(log)[-1].event.digest == "5" * 64
+
+
 def test_a_folder_that_cannot_be_filled_is_not_told(log: Path) -> None:
     def fail(_: Path) -> None:
         raise RoundsError("the disk is full")

@@ -50,7 +50,15 @@ def _reply(site: str, member: str, *completeness: BoundedShare) -> Reply:
         cells=released.cells,
         completeness=completeness,
     )
-    return Reply(round_id="r", site=site, answers="0" * 64, tables=(table,), log=no_standing(), digest="1" * 64)
+    return Reply(
+        round_id="r",
+        site=site,
+        answers="0" * 64,
+        issued=date(2025, 5, 1),
+        tables=(table,),
+        log=no_standing(),
+        digest="1" * 64,
+    )
 
 
 def _check(reply: Reply) -> None:

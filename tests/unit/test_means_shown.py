@@ -180,7 +180,9 @@ def test_a_sum_above_what_its_units_can_add_is_refused() -> None:
         measures=(measure.ref,),
         members=("RX1",),
     )
-    reply = Reply(round_id="r", site="one", answers="d", tables=(table,), log=no_standing(), digest="d")
+    reply = Reply(
+        round_id="r", site="one", answers="d", issued=date(2025, 5, 1), tables=(table,), log=no_standing(), digest="d"
+    )
     with pytest.raises(MessageError, match="a sum is above what its units can add up to, whatever was withheld"):
         check_answer(reply, question=question, measures=(measure,), source="reply.json")
 

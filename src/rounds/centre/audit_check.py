@@ -9,8 +9,11 @@ from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
 from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_messages, messages_happened
 from rounds.exchange.messages import CENTRE
+from rounds.reports.record_file import RECORD, check_record
 
 Abroad = Iterable[tuple[str, SignedHead]]
+STAMP = "round.json"
+"""Says what the outputs of a round were made from; since rounds have a record, that lists it too."""
 KEPT = {Action.ASKED: "asked", Action.RECEIVED: "received", Action.REFUSED: "refused"}
 """What of a round's messages the centre keeps, a folder each; those of an attempt at pooled sums in its own."""
 
@@ -24,7 +27,8 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
         abroad: heads of logs that others hold.
 
     Raises:
-        AuditError: naming the entry at which the log was changed, or what it does not tell although it happened.
+        AuditError: naming the entry at which the log was changed, what it does not tell although it happened, or the
+            file of a published round that was changed.
     """
     rounds = folder / "rounds"
     happened = [
@@ -34,7 +38,7 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
             for action, kept in KEPT.items()
             for one in messages_happened(action, _kept(rounds, kept), rounds=rounds)
         ),
-        *(_published(outputs.glob("*/round.json")) if outputs else ()),
+        *(_published(outputs) if outputs else ()),
     ]
     return check_log(folder, party=CENTRE, happened=happened, abroad=[*abroad, *kept_heads(folder)])
 
@@ -60,12 +64,14 @@ def _planned(rounds: Path) -> Iterable[Happened]:
         )
 
 
-def _published(paths: Iterable[Path]) -> Iterable[Happened]:
-    for path in sorted(paths):
+def _published(outputs: Path) -> Iterable[Happened]:
+    """Give what was published. The log tells the digest of a round's record, and the record that of every file."""
+    for folder in sorted({path.parent for name in (RECORD, STAMP) for path in outputs.glob(f"*/{name}")}):
+        recorded = (folder / RECORD).exists()
         yield Happened(
             action=Action.PUBLISHED,
-            round_id=path.parent.name,
+            round_id=folder.name,
             party=CENTRE,
-            digest=str(json.loads(path.read_bytes())["inputs"]),
-            shown_by=path,
+            digest=check_record(folder) if recorded else str(json.loads((folder / STAMP).read_bytes())["inputs"]),
+            shown_by=folder / (RECORD if recorded else STAMP),
         )

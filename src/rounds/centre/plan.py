@@ -57,9 +57,11 @@ class Plan:
     @property
     def digest(self) -> str:
         """The SHA-256 of everything that decides what is asked."""
-        return hashlib.sha256(self._content()).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
 
-    def _content(self) -> bytes:
+    @property
+    def content(self) -> bytes:
+        """The plan as it is written down: JSON, without days and titles that change no question."""
         sites = {site.site: wire_question(site.question).model_dump() for site in self.sites}
         meaning: dict[str, object] = {"round": self.round_id, "sites": sites}
         if self.pooled:
@@ -79,8 +81,8 @@ class Plan:
         """
         if not path.exists():
             event = Event(action=Action.PLANNED, round_id=self.round_id, party=CENTRE, digest=self.digest, day=today)
-            write_fact(path, self._content(), event=event, log=log)
-        elif path.read_bytes() != self._content():
+            write_fact(path, self.content, event=event, log=log)
+        elif path.read_bytes() != self.content:
             raise RoundsError(
                 f"round {self.round_id} was started with another plan ({path}): its measures, sites, members or "
                 "dates have changed since; put them back, or give the changed round a new id"

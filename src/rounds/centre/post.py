@@ -113,6 +113,15 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
     return {site: replies.get(site) for site in posts}
 
 
+def asked_days(desk: Desk, plan: Plan) -> dict[str, date]:
+    """Return the day on which each site was asked last, by the request that the centre keeps. Writes nothing.
+
+    Raises:
+        MessageError: if a request that is kept is not what the centre wrote.
+    """
+    return {site.site: _asked(desk, plan.round_id, site.site).issued for site in plan.sites}
+
+
 def refusals(desk: Desk, plan: Plan) -> dict[str, str]:
     """Return why sites have refused a round, by site. Writes nothing.
 

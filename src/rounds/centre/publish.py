@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TypedDict
 
 from rounds import __version__
 from rounds.audit.chain import Action, Event
+from rounds.centre.audit_check import STAMP
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
+from rounds.centre.record import round_record
 from rounds.centre.standardising import standardised_insights
 from rounds.exchange.messages import CENTRE, Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -24,12 +26,11 @@ from rounds.network.members import Membership
 from rounds.reports.content.silences import silent_measure, silent_outcome, silent_pooled
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.outputs import write_outputs
+from rounds.reports.record_file import RECORD, write_record
 from rounds.reports.report import Report
 from rounds.storage.facts import write_fact_folder
 from rounds.storage.progress import Progress
 from rounds.storage.workspace import Workspace
-
-_STAMP = "round.json"
 
 
 class _About(TypedDict):
@@ -44,6 +45,7 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
         "plan": plan.digest,
         "replies": {reply.site: reply.digest for reply in replies},
         "title": plan.declaration.title,
+        "asked_by": plan.declaration.asked_by,
         "network": workspace.name,
         "programmes": [repr(programme) for programme in plan.declaration.programmes],
         "members": [repr(member) for member in workspace.membership.members],
@@ -60,8 +62,20 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
 
 def is_published(outputs: Path, inputs: str) -> bool:
     """Return whether a folder of outputs was made from just these inputs."""
-    stamp = outputs / _STAMP
+    stamp = outputs / STAMP
     return stamp.exists() and json.loads(stamp.read_bytes())["inputs"] == inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a round is published from besides its replies."""
+
+    digest: str
+    """of everything that decides what is published"""
+    asked: Mapping[str, date]
+    """the day on which each site was asked"""
+    pooled: Sequence[PooledSum] = ()
+    """sums over all sites, of measures that are asked in the pooled lane"""
 
 
 def publish(
@@ -69,25 +83,24 @@ def publish(
     plan: Plan,
     replies: dict[str, Reply | None],
     *,
-    inputs: str,
+    given: Given,
     log: Path,
     today: date,
     progress: Progress,
-    pooled: Sequence[PooledSum] = (),
 ) -> None:
-    """Learn from the replies and write pages, JSON and workbook; the folder appears only when all are there.
+    """Learn from the replies and write pages, JSON, workbook and record; the folder appears only when all are there.
 
     Args:
         workspace: the network.
         plan: of the round.
         replies: by site; None where a site has not answered.
-        inputs: the digest of everything that decides what is published.
+        given: what else decides what is published.
         log: the centre's audit log.
         today: the day of publishing.
         progress: told how far it is.
-        pooled: sums over all sites, of measures that are asked in the pooled lane.
     """
-    report = make_report(workspace, plan, replies, progress=progress, pooled=pooled)
+    report = make_report(workspace, plan, replies, progress=progress, pooled=given.pooled)
+    record = round_record(workspace, plan, replies, asked=given.asked, inputs=given.digest)
 
     def drawn(done: int, of: int) -> None:
         if done == 1:
@@ -95,11 +108,15 @@ def publish(
         progress.advance()
 
     def fill(folder: Path) -> None:
-        write_outputs(folder, report=report, done=drawn)
-        stamp = {"round": plan.round_id, "inputs": inputs, "code": __version__}
-        (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        write_outputs(folder, report=report, with_record=True, done=drawn)
+        stamp = {"round": plan.round_id, "inputs": given.digest, "code": __version__}
+        (folder / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        write_record(folder, record=record)
 
-    event = Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=inputs, day=today)
+    def event(folder: Path) -> Event:
+        digest = hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()
+        return Event(action=Action.PUBLISHED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
+
     write_fact_folder(workspace.outputs(plan.round_id), fill, event=event, log=log)
 
 

@@ -15,7 +15,7 @@ from rounds.centre.attempts import (
     waited_for,
 )
 from rounds.centre.plan import Plan, SitePlan, make_plan
-from rounds.centre.post import Desk, ask, receive, refusals
+from rounds.centre.post import Desk, ask, asked_days, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.errors import ExitCode, SitesFailed
 from rounds.exchange.folder import ExchangeFolder
@@ -193,7 +193,7 @@ def _conclude(
     shares = None if attempt is None else receive_attempt(desk, plan, attempt, today=today)
     # Imported here: most commands never publish, and learning and rendering are slow to load.
     from rounds.centre.pooled_lane import pooled_sums
-    from rounds.centre.publish import inputs_digest, is_published, publish
+    from rounds.centre.publish import Given, inputs_digest, is_published, publish
 
     present = tuple(reply for reply in replies.values() if reply is not None)
     if not present and not shares:
@@ -206,8 +206,8 @@ def _conclude(
         spans = [one.periods(first=declared.first, last=declared.last) for one in plan.pooled_measures]
         remove_partials(outputs.parent)
         sums = () if attempt is None or shares is None else pooled_sums(attempt, shares, plan.pooled_measures, spans)
-        log = desk.audit_path
-        publish(workspace, plan, replies, inputs=digest, log=log, today=today, progress=progress, pooled=sums)
+        given = Given(digest=digest, asked=asked_days(desk, plan), pooled=sums)
+        publish(workspace, plan, replies, given=given, log=desk.audit_path, today=today, progress=progress)
     answered = {reply.site for reply in (*present, *(shares or ()))}
     sites_in = tuple(site.site for site in plan.asked if site.site in answered)
     return Outcome(outputs=outputs, changed=changed, sites_in=sites_in, failures=failures)

@@ -110,6 +110,7 @@ class Reply:
     round_id: str
     site: str
     answers: str
+    issued: date
     tables: tuple[ReceivedTable, ...]
     log: Standing
     digest: str
@@ -331,7 +332,16 @@ def decode_answer(
             raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
         return Refusal(round_id=round_id, site=site, answers=answers, because=body.because, log=log, digest=digest)
     tables, shares = _read_reply(body, source=source)
-    return Reply(round_id=round_id, site=site, answers=answers, tables=tables, log=log, digest=digest, shares=shares)
+    return Reply(
+        round_id=round_id,
+        site=site,
+        answers=answers,
+        issued=read_day(envelope.issued, source),
+        tables=tables,
+        log=log,
+        digest=digest,
+        shares=shares,
+    )
 
 
 def _read_reply(body: ReplyBody, *, source: str) -> tuple[tuple[ReceivedTable, ...], tuple[ReceivedShare, ...]]:

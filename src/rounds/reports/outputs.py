@@ -6,6 +6,7 @@ from pathlib import Path
 from rounds.reports.excel import write_workbook
 from rounds.reports.json_file import insights_json
 from rounds.reports.pages import write_pages
+from rounds.reports.record_file import RECORD
 from rounds.reports.report import Report
 
 WORKBOOK = "insights.xlsx"
@@ -13,7 +14,11 @@ JSON = "insights.json"
 
 
 def write_outputs(
-    folder: Path, *, report: Report, done: Callable[[int, int], None] = lambda _done, _of: None
+    folder: Path,
+    *,
+    report: Report,
+    with_record: bool = False,
+    done: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> tuple[Path, ...]:
     """Write a report's pages, workbook and JSON file, and return what was written.
 
@@ -22,9 +27,11 @@ def write_outputs(
     Args:
         folder: an existing, empty folder, which the caller swaps in when all is written.
         report: what to write.
+        with_record: whether the pages link to a record, which `write_record` writes once everything else is there.
         done: told after each page how many are done, of how many.
     """
     (folder / JSON).write_bytes(insights_json(report))
     write_workbook(folder / WORKBOOK, report)
-    downloads = ((WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)"))
+    made = ((WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)"))
+    downloads = (*made, (RECORD, "Record of this round (RO-Crate)")) if with_record else made
     return (*write_pages(folder, report=report, downloads=downloads, done=done), folder / WORKBOOK, folder / JSON)

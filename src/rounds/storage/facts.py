@@ -67,12 +67,21 @@ def write_private_fact(path: Path, content: bytes, *, event: Event, log: Path) -
     atomic.write_private_file(path, content)
 
 
-def write_fact_folder(path: Path, fill: Callable[[Path], None], *, event: Event, log: Path) -> None:
-    """Fill a folder, log the event that it is about, then let the folder appear in one piece."""
+def write_fact_folder(
+    path: Path, fill: Callable[[Path], None], *, event: Event | Callable[[Path], Event], log: Path
+) -> None:
+    """Fill a folder, log the event that it is about, then let the folder appear in one piece.
+
+    Args:
+        path: the folder to make or replace.
+        fill: writes the content into the empty folder it is given.
+        event: what the log tells of it; or what says so of the filled folder, where that decides the digest.
+        log: the party's file that holds its log.
+    """
 
     def filled_and_logged(folder: Path) -> None:
         fill(folder)
-        record(log, event)
+        record(log, event(folder) if callable(event) else event)
 
     atomic.write_folder(path, filled_and_logged)
 
