@@ -169,9 +169,13 @@ def test_the_same_round_gives_the_same_record() -> None:
     assert json.dumps(round_crate(replace(ROUND, inputs="d" * 64), FILES)) != json.dumps(CRATE)
 
 
-def test_a_round_that_nobody_has_answered_has_no_record() -> None:
-    with pytest.raises(RoundsError, match="nobody has answered"):
-        replace(ROUND, sites=SITES[2:])
+def test_a_round_without_single_sites_has_a_record_of_the_day_of_its_records() -> None:
+    crate = round_crate(replace(ROUND, sites=()), FILES)
+    assert crate_problems(crate) == ()
+    assert _of(crate, RUN)["endTime"] == "2025-01-14T00:00:00Z"
+    asked = round_crate(replace(ROUND, sites=SITES[2:]), FILES)
+    assert crate_problems(asked) == ()
+    assert _of(asked, RUN)["endTime"] == "2025-05-02T00:00:00Z"
 
 
 def test_the_plan_is_a_workflow_crate_of_its_own() -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from rounds.disclosure.policy import Policy
-from rounds.errors import RoundsError
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.network.members import Membership
 
@@ -61,10 +60,6 @@ class RoundRecord:
     sites: tuple[SiteRecord, ...]
     code_version: str
 
-    def __post_init__(self) -> None:
-        if not self.answers:
-            raise RoundsError(f"round {self.round_id}: nobody has answered, so there is nothing to keep a record of")
-
     @property
     def answers(self) -> tuple[AnswerRecord, ...]:
         """The answers that are in, in the order of the sites."""
@@ -72,10 +67,10 @@ class RoundRecord:
 
     @property
     def asked(self) -> date:
-        """The day of the first request."""
-        return min(site.asked for site in self.sites)
+        """The day of the first request; the day of the records, where no site is asked by itself."""
+        return min((site.asked for site in self.sites), default=self.as_of)
 
     @property
     def answered(self) -> date:
         """The day of the newest reply: the round was published on it or later."""
-        return max(answer.issued for answer in self.answers)
+        return max((answer.issued for answer in self.answers), default=self.asked)
