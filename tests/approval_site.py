@@ -10,8 +10,9 @@ from unittest.mock import patch
 from log_stamps import logging_stamp
 
 from rounds.audit.chain import Action, Event
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Request, encode_request
+from rounds.exchange.messages import Request, encode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, publish_key
 from rounds.site.answer import answer, read_request, reply_maker

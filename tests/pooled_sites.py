@@ -17,9 +17,10 @@ from rounds.audit.chain import Action, Event
 from rounds.audit.heads import Standing
 from rounds.disclosure.attempt import Attempt, Participant
 from rounds.disclosure.pooled import NUMBER_BYTES, PooledShare, pool_share, pooled_keys
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import MaskingKey, mask_streams, trusted_peer
-from rounds.exchange.messages import CENTRE, Stamp, encode_request
+from rounds.exchange.messages import Stamp, encode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import own_key, pinned_key, publish_key
 from rounds.measures.counts import Count, count_schema

@@ -9,8 +9,9 @@ from opted_out_site import PEOPLE, Silent, write_hospital, write_list_of
 
 from rounds.audit.chain import Action, Event
 from rounds.errors import DisclosureRefusal, WaitsForApproval
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, encode_request
+from rounds.exchange.messages import encode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import own_key, publish_key
 from rounds.site.answer import answer, preview

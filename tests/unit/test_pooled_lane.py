@@ -28,10 +28,11 @@ from rounds.centre.pooled_lane import PooledSum, noisy, pooled_insights, pooled_
 from rounds.centre.post import Desk
 from rounds.disclosure.attempt import Attempt
 from rounds.errors import AuditError, DisclosureRefusal, MessageError, RoundsError
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.log_check import heads_in_messages
 from rounds.exchange.masking import own_masking_key, publish_masking_key
-from rounds.exchange.messages import CENTRE, Reply, decode_request, encode_reply
+from rounds.exchange.messages import Reply, decode_request, encode_reply
 from rounds.exchange.question import Question
 from rounds.exchange.shares import ReceivedShare
 from rounds.exchange.signing import SigningKey, own_key, publish_key

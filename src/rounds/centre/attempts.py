@@ -20,9 +20,10 @@ from rounds.centre.processes import SiteFailure, answer_sites, publish_keys
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE, Attempt, Participant
 from rounds.disclosure.pooled import QUANTITIES, pooled_keys
 from rounds.errors import AuditError, MessageError, RoundsError
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
-from rounds.exchange.messages import CENTRE, Reply, Request, decode_reply, decode_request, encode_request
+from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_request
 from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
 from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
 from rounds.exchange.standing import accept_standing, stand

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_messages, messages_happened
-from rounds.exchange.messages import CENTRE
 from rounds.reports.record_file import RECORD, check_record
 
 Abroad = Iterable[tuple[str, SignedHead]]

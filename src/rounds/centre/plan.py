@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError, RoundsError
-from rounds.exchange.messages import CENTRE
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.question import Question, wire_question
 from rounds.measures.definitions import Measure
 from rounds.storage.facts import write_fact

@@ -9,16 +9,9 @@ from rounds.audit.heads import Standing
 from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
 from rounds.errors import AuditError, MessageError
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import (
-    CENTRE,
-    Refusal,
-    Reply,
-    Request,
-    decode_answer,
-    decode_request,
-    encode_request,
-)
+from rounds.exchange.messages import Refusal, Reply, Request, decode_answer, decode_request, encode_request
 from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
 from rounds.exchange.standing import accept_standing, stand
 from rounds.network.members import Membership

@@ -19,7 +19,8 @@ from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.record import round_record
 from rounds.centre.standardising import standardised_insights
-from rounds.exchange.messages import CENTRE, Reply
+from rounds.exchange.envelope import CENTRE
+from rounds.exchange.messages import Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership

@@ -18,8 +18,8 @@ from rounds.centre.plan import Plan, SitePlan, make_plan
 from rounds.centre.post import Desk, ask, asked_days, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
 from rounds.errors import ExitCode, SitesFailed
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE
 from rounds.storage.atomic import refuse_unwritable, remove_partials
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress

@@ -114,8 +114,8 @@ def refuse(
     rounds site refuse sites/hospital-01 --exchange exchange --round 2025-h1 --as "Ada Example" --because "Our agreement
     does not cover ward data."
     """
+    from rounds.exchange.envelope import CENTRE
     from rounds.exchange.folder import ExchangeFolder
-    from rounds.exchange.messages import CENTRE
     from rounds.exchange.signing import trusted_key
     from rounds.site.answer import read_request
     from rounds.site.approval import refuse as refuse_request
@@ -164,7 +164,7 @@ def preview_queued(
 ) -> None:
     """Show the bytes that wait for approval, made and queued if they are not yet."""
     from rounds.errors import NotPermitted
-    from rounds.exchange.messages import CENTRE
+    from rounds.exchange.envelope import CENTRE
     from rounds.exchange.signing import trusted_key
     from rounds.site.answer import read_request, reply_maker
     from rounds.site.approval import queue

@@ -144,8 +144,8 @@ def check_proof(
 
 def _logs(place: Path, exchange: Path | None) -> "dict[str, CheckedLog]":
     from rounds.centre.audit_check import check_centre, kept_heads
+    from rounds.exchange.envelope import CENTRE
     from rounds.exchange.log_check import check_both_sides, heads_held
-    from rounds.exchange.messages import CENTRE
     from rounds.site.audit_check import check_site
     from rounds.storage.workspace import read_workspace
 
@@ -181,7 +181,7 @@ def _messages(exchange: Path | None) -> "Iterable[tuple[str, SignedHead]]":
 
 def _party(folder: Path) -> str:
     """Return whose folder it is."""
-    from rounds.exchange.messages import CENTRE
+    from rounds.exchange.envelope import CENTRE
     from rounds.site.folder import read_site
     from rounds.storage.audit_log import LEDGER
 

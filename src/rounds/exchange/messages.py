@@ -5,85 +5,45 @@ without numbers. There is no way to encode anything else.
 """
 
 import base64
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, ValidationError
+from typing import Any
 
 from rounds.audit.heads import Standing
 from rounds.disclosure.attempt import Attempt
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
 from rounds.errors import DisclosureRefusal, MessageError
-from rounds.exchange.question import Question, Wire, WireQuestion, read_day, read_question, wire_question
+from rounds.exchange.envelope import (
+    CENTRE,
+    Envelope,
+    RefusalBody,
+    ReplyBody,
+    RequestBody,
+    digest_of,
+    open_envelope,
+    to_bytes,
+    unsigned,
+    written,
+)
+from rounds.exchange.question import Question, read_day, read_question, wire_question
 from rounds.exchange.shares import (
     ReceivedShare,
-    WireAttempt,
-    WireNumbers,
     read_attempt,
     read_share,
     wire_attempt,
     wire_share,
 )
 from rounds.exchange.signing import PublicKey, SigningKey
-from rounds.exchange.tables import ReceivedTable, WireTable, read_table, wire_table
+from rounds.exchange.tables import ReceivedTable, read_table, wire_table
 from rounds.exchange.wire_log import WireLog, read_log_part, wire_log_part
-from rounds.storage.identifiers import Identifier
 
-FORMAT_VERSION = 2
-CENTRE = "centre"
 _LONGEST_REASON = 300
-_SAID_IF_THERE = ("asked_by", "pooled", "shares")
 
 Stamp = Callable[[str], Standing]
 """Takes the digest of what a message says, logs it, and returns how the logs stand then: nothing is sent unlogged."""
-
-
-class RequestBody(WireQuestion):
-    """What the centre asks. Never code."""
-
-    kind: Literal["request"] = "request"
-    asked_by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """who declared the round, if the centre says so: they may approve no reply to it"""
-    pooled: WireAttempt | None = None
-    """who takes part, if the measures are asked in the pooled lane"""
-
-
-class ReplyBody(Wire):
-    """What a site lets leave."""
-
-    kind: Literal["reply"] = "reply"
-    answers: str
-    """digest of the request that this answers"""
-    tables: list[WireTable]
-    shares: list[WireNumbers] = Field(default_factory=list)
-    """of the pooled lane"""
-
-
-class RefusalBody(Wire):
-    """That a site lets nothing leave, and why, in words without numbers."""
-
-    kind: Literal["refusal"] = "refusal"
-    answers: str
-    """digest of the request that is refused"""
-    because: str
-
-
-class _Envelope(Wire):
-    format: Literal["rounds-message"]
-    version: int
-    round_id: Identifier
-    sender: Identifier
-    recipient: Identifier
-    issued: str
-    expires: str
-    body: Annotated[RequestBody | ReplyBody | RefusalBody, Field(discriminator="kind")]
-    log: WireLog
-    signature: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +116,7 @@ def encode_request(
     """
     attempt = None if pooled is None else wire_attempt(pooled)
     body = RequestBody(**wire_question(question).model_dump(), asked_by=asked_by, pooled=attempt)
-    draft = _draft(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body)
+    draft = written(round_id=round_id, sender=CENTRE, recipient=site, valid=valid, body=body)
     return send(draft, key=key, stamp=stamp)
 
 
@@ -183,7 +143,7 @@ def draft_reply(
         shares=[wire_share(share) for share in shares],
     )
     valid = (today, request.expires)
-    return _draft(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
+    return written(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
 
 
 def encode_reply(
@@ -209,7 +169,7 @@ def draft_refusal(request: Request, *, because: str, today: date) -> bytes:
         raise MessageError(f"the reason {problem}")
     body = RefusalBody(answers=request.digest, because=because)
     valid = (today, request.expires)
-    return _draft(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
+    return written(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
 
 
 def read_draft(content: bytes, *, source: str) -> tuple[ReceivedTable, ...]:
@@ -239,9 +199,9 @@ def send(draft: bytes, *, key: SigningKey, stamp: Stamp) -> bytes:
     message: dict[str, Any] = json.loads(draft)
     if message["body"]["kind"] == "reply":
         read_draft(draft, source=f"round {message['round_id']}")
-    message["log"] = wire_log_part(stamp(_digest(message))).model_dump(mode="json")
-    message["signature"] = base64.b64encode(key.sign(_unsigned(message))).decode()
-    return _bytes(message)
+    message["log"] = wire_log_part(stamp(digest_of(message))).model_dump(mode="json")
+    message["signature"] = base64.b64encode(key.sign(unsigned(message))).decode()
+    return to_bytes(message)
 
 
 def _reason_problem(because: str) -> str | None:
@@ -269,7 +229,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         MessageError: if it is not a message, was changed, is for somebody else, has expired or is of another version.
         DisclosureRefusal: if it is a pooled request of too few sites or too little noise.
     """
-    envelope = _open(content, source=source, sender=CENTRE, recipient=site, key=key)
+    envelope = open_envelope(content, source=source, sender=CENTRE, recipient=site, key=key)
     body = envelope.body
     if not isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a request was expected; remove the file")
@@ -285,7 +245,7 @@ def decode_request(content: bytes, *, source: str, site: str, key: PublicKey, to
         issued=read_day(envelope.issued, source),
         expires=expires,
         log=read_log_part(envelope.log, sender=CENTRE, reader=site, source=source),
-        digest=_digest(envelope.model_dump(mode="json")),
+        digest=digest_of(envelope.model_dump(mode="json")),
         asked_by=body.asked_by,
         pooled=None if body.pooled is None else read_attempt(body.pooled, round_id=envelope.round_id, source=source),
     )
@@ -316,7 +276,7 @@ def decode_answer(
     content: bytes, *, source: str, site: str, round_id: str, answers: str, key: PublicKey
 ) -> Reply | Refusal:
     """Return the reply or the refusal in some bytes, for the centre. Arguments and errors as of `decode_reply`."""
-    envelope = _open(content, source=source, sender=site, recipient=CENTRE, key=key)
+    envelope = open_envelope(content, source=source, sender=site, recipient=CENTRE, key=key)
     body = envelope.body
     if isinstance(body, RequestBody):
         raise MessageError(f"{source}: a {body.kind} where a reply was expected; remove the file")
@@ -326,7 +286,7 @@ def decode_answer(
             f"{round_id}; remove the file and let {site} answer"
         )
     log = read_log_part(envelope.log, sender=site, reader=CENTRE, source=source)
-    digest = _digest(envelope.model_dump(mode="json"))
+    digest = digest_of(envelope.model_dump(mode="json"))
     if isinstance(body, RefusalBody):
         if problem := _reason_problem(body.because):
             raise MessageError(f"{source}: the reason of the refusal {problem}; ask {site} to refuse again")
@@ -365,81 +325,6 @@ def standing_in(content: bytes) -> Standing | None:
 def digest_in(content: bytes) -> str | None:
     """Return the digest of what some bytes say, as the log tells it, if they are a message; nothing is checked."""
     try:
-        return _digest(_Envelope.model_validate(json.loads(content)).model_dump(mode="json"))
+        return digest_of(Envelope.model_validate(json.loads(content)).model_dump(mode="json"))
     except (ValueError, RecursionError):
         return None
-
-
-def _open(content: bytes, *, source: str, sender: str, recipient: str, key: PublicKey) -> _Envelope:
-    try:
-        raw = json.loads(content)
-    except (ValueError, RecursionError):
-        raise MessageError(f"{source}: not a message (not JSON); copy it again from the sender") from None
-    if not isinstance(raw, dict) or raw.get("format") != "rounds-message":
-        raise MessageError(f"{source}: not a Rounds message; remove the file")
-    if raw.get("version") != FORMAT_VERSION:
-        raise MessageError(
-            f"{source}: message version {raw.get('version')!r}, this program reads {FORMAT_VERSION}; "
-            "update the older side"
-        )
-    try:
-        envelope = _Envelope.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MessageError(
-            f"{source}: field {where}: {first['msg']}; refuse it and ask {sender} to send it again"
-        ) from None
-    if envelope.sender != sender or envelope.recipient != recipient:
-        raise MessageError(
-            f"{source}: from {envelope.sender} to {envelope.recipient}, but expected from {sender} to {recipient}; "
-            "it lies in the wrong place or was copied there"
-        )
-    try:
-        signature = base64.b64decode(envelope.signature, validate=True)
-    except ValueError:
-        signature = b""
-    if not key.verifies(signature, _unsigned(raw)):
-        raise MessageError(
-            f"{source}: the signature of {sender} does not fit: the message was changed after it was signed, or signed "
-            f"by somebody else; remove the file and ask {sender} to send it again"
-        )
-    return envelope
-
-
-def _draft(
-    *, round_id: str, sender: str, recipient: str, valid: tuple[date, date], body: RequestBody | ReplyBody | RefusalBody
-) -> bytes:
-    return _bytes(
-        {
-            "format": "rounds-message",
-            "version": FORMAT_VERSION,
-            "round_id": round_id,
-            "sender": sender,
-            "recipient": recipient,
-            "issued": valid[0].isoformat(),
-            "expires": valid[1].isoformat(),
-            "body": _said(body.model_dump(mode="json")),
-        }
-    )
-
-
-def _bytes(message: dict[str, Any]) -> bytes:
-    return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
-
-
-def _unsigned(message: dict[str, Any]) -> bytes:
-    bare = {name: value for name, value in message.items() if name != "signature"}
-    return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(message: dict[str, Any]) -> str:
-    """Return the SHA-256 of what a message says: not of how the logs stood, and of a request not when it was issued."""
-    left_out = {"log", "signature"} | ({"issued", "expires"} if message["body"]["kind"] == "request" else set())
-    said = {name: told for name, told in message.items() if name not in left_out}
-    return hashlib.sha256(_unsigned(said | {"body": _said(message["body"])})).hexdigest()
-
-
-def _said(body: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what most messages do not say: who asked, and all of the pooled lane."""
-    return {name: told for name, told in body.items() if name not in _SAID_IF_THERE or told not in (None, [])}

@@ -13,8 +13,9 @@ from rounds.engines.pack.serving import refuse_damaged
 from rounds.engines.published import read_published
 from rounds.engines.warehouse import count as warehouse
 from rounds.errors import DefinitionError, MessageError
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import CENTRE, Request, decode_request
+from rounds.exchange.messages import Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, own_public_key, pin_key, publish_key, trusted_key
 from rounds.exchange.standing import check_own_messages, check_standing, is_accepted

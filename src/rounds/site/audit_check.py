@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.log_check import CheckedLog, Happened, check_log
-from rounds.exchange.messages import CENTRE
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.release_store import RELEASE_SCHEMA, answered_rounds
 from rounds.storage.sqlite_file import reading

@@ -10,7 +10,8 @@ from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
 from rounds.disclosure.rules import Draw
 from rounds.errors import AuditError, DisclosureRefusal, MessageError
-from rounds.exchange.messages import CENTRE, Request, draft_reply, send
+from rounds.exchange.envelope import CENTRE
+from rounds.exchange.messages import Request, draft_reply, send
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key
 from rounds.exchange.standing import accept_standing, stand

@@ -14,6 +14,7 @@ from rounds.disclosure.budget import Period as ChargedPeriod
 from rounds.disclosure.pooled import NUMBER_BYTES, QUANTITIES, PooledShare, charges, pool_share, pooled_keys
 from rounds.disclosure.pooled_costs import pooled_costs, rho_per_year
 from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, NotPermitted
+from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import (
     MaskingKey,
@@ -25,7 +26,7 @@ from rounds.exchange.masking import (
     publish_masking_key,
     trusted_peer,
 )
-from rounds.exchange.messages import CENTRE, Request, decode_request
+from rounds.exchange.messages import Request, decode_request
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
