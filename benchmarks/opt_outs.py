@@ -19,7 +19,7 @@ import polars as pl
 from rounds.records.exclusion import Exclusion
 from rounds.records.nhs_numbers import WEIGHTS
 from rounds.records.omop import open_records, person_files
-from rounds.records.opt_outs.kept import KeptList, read_kept, write_kept
+from rounds.records.opt_outs.kept import KeptList, encode_kept, read_kept
 from rounds.records.opt_outs.mesh import read_list, write_list
 from rounds.records.opt_outs.people import read_people_numbers
 from rounds.site.pseudonyms import pseudonymiser
@@ -70,7 +70,7 @@ def main() -> None:
         with _timed(f"read a list of {len(back):,} numbers, each checked"):
             found = read_list(folder / "answer.dat", progress=_Silent())
         with _timed("keep it, and read it again"):
-            write_kept(folder / "allowed.list", KeptList(on=date(2025, 1, 1), numbers=np.sort(found)))
+            (folder / "allowed.list").write_bytes(encode_kept(KeptList(on=date(2025, 1, 1), numbers=np.sort(found))))
             allowed = read_kept(folder / "allowed.list")
             assert allowed is not None
         with _timed("read who has which number, each checked"):

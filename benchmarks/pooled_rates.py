@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 
 import numpy as np
@@ -104,6 +105,7 @@ def secure_rates(arrests: Arrests, measure: Measure, *, seed: int) -> Numbers:
             round_id="benchmark",
             site=name,
             answers="",
+            issued=date(2025, 7, 1),
             tables=(),
             log=Standing(own=head, earlier=(), held=None),
             digest="",

@@ -61,6 +61,7 @@ def _replies(of: Measure, values: Sequence[tuple[int, int]], asked: Attempt) -> 
             round_id="r1",
             site=site,
             answers="",
+            issued=date(2025, 7, 1),
             tables=(),
             log=first_standing(site, SigningKey(bytes(32)))(""),
             digest="",
