@@ -134,11 +134,7 @@ class Desk:
     def said(self, round_id: str = "r1") -> bytes | None:
         """Return what lies in the exchange folder without signature and heads of logs: what people have looked at."""
         content = self.reply(round_id)
-        if content is None:
-            return None
-        message = json.loads(content)
-        del message["log"], message["signature"]
-        return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
+        return None if content is None else said(content)
 
     def logged(self) -> list[Event]:
         """Return what the log tells of requests: not of the policy, nor of counting."""
@@ -156,6 +152,13 @@ def make_desk(folder: Path, *settings: str) -> Desk:
     desk.write("people.yaml", PEOPLE)
     desk.ask()
     return desk
+
+
+def said(content: bytes) -> bytes:
+    """Return all that a message says: it without its signature and the heads of logs."""
+    message = json.loads(content)
+    del message["log"], message["signature"]
+    return (json.dumps(message, sort_keys=True, indent=1) + "\n").encode()
 
 
 def _silent(_: str) -> None: ...

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from approval_site import ADA, BEN, CAI, EVE, PEOPLE, SETTINGS
+from approval_site import ADA, BEN, CAI, EVE, PEOPLE, SETTINGS, said
 from network_copy import TODAY, rounds, tree
 
 ROUND = """id: "2024"
@@ -30,7 +30,7 @@ def network(tmp_path: Path) -> Path:
     for number, approval in ((1, "library"), (2, "two")):
         own = folder / f"sites/site-{number}"
         own.mkdir(parents=True)
-        settings = SETTINGS.replace("publisher", f"site-{number}").replace("policy: hes", "policy: open")
+        settings = SETTINGS.replace("publisher", f"site-{number}").replace("policy: ours", "policy: open")
         (own / "site.yaml").write_text(f"{settings}approval: {approval}\n")
         (own / "late.csv").write_text(
             f"org,month,late,all\nZZ{number},2024-01-01,20,200\nZZ{number},2024-02-01,30,300\n"
@@ -79,7 +79,7 @@ def test_a_round_waits_for_two_people_and_goes_on_when_they_have_said_yes(networ
     whole = rounds("--json", "run", network, "--today", TODAY)
     assert whole.returncode == 0, whole.stderr
     assert json.loads(whole.stdout)["rounds"]["2024"]["sites_in"] == ["site-1", "site-2"]
-    assert (exchange / "2024/replies/site-2.json").read_bytes() == kept.read_bytes()
+    assert said((exchange / "2024/replies/site-2.json").read_bytes()) == kept.read_bytes()
     assert rounds("audit", network).returncode == 0
 
 

@@ -88,9 +88,9 @@ def test_both_logs_are_whole(finished: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["entries"] == {
         "centre": 8,
-        "hospital-01": 2,
-        "hospital-02": 2,
-        "hospital-03": 2,
+        "hospital-01": 4,
+        "hospital-02": 4,
+        "hospital-03": 4,
     }
 
 

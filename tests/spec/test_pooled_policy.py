@@ -210,7 +210,7 @@ def _prepare_in_the_site_lane(network: PooledNetwork, wanted: Question, *, round
     centre = own_key(network.folder / "centre").public
     request = decode_request(path.read_bytes(), source="q", site="site-a", key=centre, today=TODAY)
     request = replace(request, round_id=round_id, question=wanted, pooled=None)
-    found = count(network.site, wanted, progress=lambda _: None)
+    found = count(network.site, wanted, today=TODAY, progress=lambda _: None)
     prepare_reply(network.site, request, found, day=TODAY)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
+from rounds.errors import AuditError
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.log_check import CheckedLog, Happened, check_log
 from rounds.storage.audit_log import LEDGER
@@ -23,6 +24,12 @@ def check_site(folder: Path, *, site: str, abroad: Iterable[tuple[str, SignedHea
     Raises:
         AuditError: naming the entry at which the log was changed, or what it does not tell although it happened.
     """
+    path = folder / LEDGER
+    if not path.exists() and any((folder / "trust").glob("*.pub")):
+        raise AuditError(
+            f"{path}: there is no log, but the site has answered: it has pinned keys of others in trust/; the log was "
+            "deleted, restore it from a copy"
+        )
     return check_log(folder, party=site, happened=(*_answered(folder), *_imported(folder, site)), abroad=abroad)
 
 
