@@ -1,14 +1,14 @@
 """Requests that a site refuses although they are signed: it answers what it was asked, and once."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from log_stamps import logging_stamp
 
 from rounds.audit.chain import Action, Event
-from rounds.errors import MessageError, RoundsError
+from rounds.errors import DisclosureRefusal, MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import encode_request
 from rounds.exchange.question import Question
@@ -148,3 +148,13 @@ def test_a_damaged_ledger_stops_the_site(site: Site, exchange: ExchangeFolder) -
     with pytest.raises(RoundsError, match="restore it from a copy, do not delete it"):
         _answer(site, exchange)
     assert not exchange.reply_path("r1", site.id).exists()
+
+
+def test_a_clock_that_was_set_back_lets_nothing_leave(site: Site, exchange: ExchangeFolder) -> None:
+    _ask(exchange, _question(site))
+    _answer(site, exchange)
+    _ask(exchange, _question(site), round_id="r2")
+    with pytest.raises(DisclosureRefusal, match="the clock was set back"):
+        answer(site, exchange, round_id="r2", today=TODAY - timedelta(days=1), progress=lambda _: None)
+    assert _nothing_left(site, exchange, round_id="r2")
+    assert _answer(site, exchange, round_id="r2")

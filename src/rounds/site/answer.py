@@ -37,6 +37,7 @@ from rounds.site.releasing import Counted
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.atomic import remove_partials
 from rounds.storage.audit_log import reading_log
+from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.published_source import PublishedSource
@@ -77,6 +78,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
         stored = stored_answer(site, request)
         counted = stored is None
         if stored is None:
+            refuse_clock_set_back(site.ledger_path, today=today)
             log_imported(site, served_generation(site), today=today)
             make = reply_maker(site, today=today, progress=progress)
             draft = approved_reply(site, exchange, request, make=make, today=today)

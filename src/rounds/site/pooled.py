@@ -42,6 +42,7 @@ from rounds.site.releasing import refuse_another_epoch
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.approval_store import read_request as read_queued
 from rounds.storage.atomic import remove_partials
+from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
 from rounds.storage.release_store import RELEASE_SCHEMA, Answer, answered_attempts, charged, read_answer
@@ -98,6 +99,7 @@ def answer_pooled(
         stored = _stored_answer(site, request, attempt)
         counted = stored is None
         if stored is None:
+            refuse_clock_set_back(site.ledger_path, today=today)
             _refuse_unapproved(site, request, today=today)
             own = own_masking_key(site.folder)
             peers = _trusted_peers(site, exchange, attempt, own)

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from rounds.errors import DisclosureRefusal
-from rounds.storage.audit_log import read_log
+from rounds.storage.audit_log import reading_log
 
 
 def refuse_clock_set_back(log: Path, *, today: date) -> None:
@@ -16,10 +16,11 @@ def refuse_clock_set_back(log: Path, *, today: date) -> None:
 
     Raises:
         DisclosureRefusal: if the clock was set back.
-        RoundsError: if the log is broken.
+        RoundsError: if the log's file is damaged.
     """
-    latest = max((entry.event.day for entry in read_log(log)), default=today)
-    if today < latest:
+    with reading_log(log) as connection:
+        (latest,) = connection.execute("SELECT max(day) FROM log_entries").fetchone()
+    if latest is not None and today < date.fromisoformat(latest):
         raise DisclosureRefusal(
             f"{log}: the clock was set back: today is said to be {today}, but something was logged on {latest}; "
             "put the clock right. Nothing was done"
