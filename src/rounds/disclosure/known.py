@@ -63,8 +63,8 @@ class Known:
         """Return of which wholes what is left without their parts is known too closely, shape (pairs,).
 
         Between the closest bounds every pair of values is possible that keeps a part below its whole, whatever else is
-        contained in what. What is left must be able to be every protected number if it is one. Where the truth is not
-        known any more, it must not be plain that it is one.
+        contained in what. What is left, if it is a protected number, must not be known more closely than such numbers
+        are; where the truth is not known any more, it must not be plain that it is one.
         """
         part, whole = contained[:, 0], contained[:, 1]
         few = np.minimum(self.few[part], self.few[whole])
@@ -75,5 +75,5 @@ class Known:
         protected = np.where(
             told, (left >= 1) & (left <= few) & (self.truth[whole] > few), (lowest >= 1) & (highest <= few)
         )
-        found: npt.NDArray[np.bool_] = protected & (few > 0) & ((lowest > 1) | (highest < few))
+        found: npt.NDArray[np.bool_] = protected & (few > 0) & (highest - lowest < few - 1)
         return found

@@ -161,12 +161,20 @@ def _problem(known: Known, group: Ties, numbers: list[int], room: int) -> Proble
         told = UNKNOWN not in (known.truth[whole_of], known.truth[part])
         if told and 1 <= rest <= few < known.truth[whole_of]:
             name = f"{whole_of} without {part}"
-            protected.append(Protected(name=name, terms=((last, 1),), owed=tuple(range(1, few + 1))))
+            protected.append(Protected(name=name, terms=((last, 1),), owed=_owed(known, part, whole_of, few)))
         last += 1
     for place, (one, other) in enumerate(group.sums):
         terms = _added([*((atoms[n], 1) for n in one), *((size + atoms[n], 1) for n in other)])
         statements.append(Statement(name=f"sum {place}", terms=terms, shown=exactly(room * len(other))))
     return Problem(atoms=last, statements=tuple(statements), protected=tuple(protected))
+
+
+def _owed(known: Known, part: int, whole: int, few: int) -> tuple[int, ...]:
+    """Return as many values of what is left as there are protected numbers, the least that are possible by the two."""
+    lowest = max(int(known.lower[whole] - known.upper[part]), 0)
+    highest = int(known.upper[whole] - known.lower[part])
+    first = min(max(lowest, 1), highest - few + 1)
+    return tuple(range(first, first + few))
 
 
 def _added(terms: Sequence[tuple[int, int]]) -> Terms:
