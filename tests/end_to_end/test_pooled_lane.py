@@ -79,7 +79,7 @@ def _truth(folder: Path, sites: tuple[str, ...]) -> list[tuple[int, int]]:
             measures=(measure.ref,),
             members=tuple(f"ZZ{number}" for number in range(1, 5)),
         )
-        (found,) = counted_at(site, question, progress=lambda _: None)
+        (found,) = counted_at(site, question, today=date.fromisoformat(TODAY), progress=lambda _: None)
         frames.append(found.count.cells)
         assert (
             found.count.cells.height
