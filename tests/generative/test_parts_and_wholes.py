@@ -43,7 +43,7 @@ def test_bounds_and_differences_are_those_of_all_worlds(
     shown = [_shown(int(true)) if at not in hidden else (0, 14) for at, true in enumerate(numbers)]
     lower, upper = np.array(shown, dtype=np.int64).T
     truth = numbers.astype(np.int64) if told else np.full(size, UNKNOWN, dtype=np.int64)
-    known = Known(lower=lower, upper=upper, truth=truth, few=np.full(size, FEW), free=np.ones(size, dtype=np.bool_))
+    known = _known(lower, upper, truth, np.full(size, FEW), np.ones(size, dtype=np.bool_))
     possible = np.array(
         [
             one
@@ -59,29 +59,35 @@ def test_bounds_and_differences_are_those_of_all_worlds(
         left = set((possible[:, whole] - possible[:, part]).tolist())
         assert left == set(range(min(left), max(left) + 1))
         true = int(numbers[whole] - numbers[part])
-        protected = 1 <= true <= FEW < numbers[whole] if told else left <= set(range(1, FEW + 1))
+        protected = 1 <= true <= FEW < numbers[whole] if told else bool(left & set(range(1, FEW + 1)))
         assert narrow[at] == (protected and max(left) - min(left) < FEW - 1), (part, whole)
 
 
-def test_what_is_withheld_is_known_no_more() -> None:
-    one = Known(
-        lower=np.array([5, 8]),
-        upper=np.array([7, 12]),
-        truth=np.array([6, 9]),
-        few=np.array([3, 3]),
-        free=np.array([True, True]),
+def _known(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray, few: np.ndarray, free: np.ndarray) -> Known:
+    left_lower, left_upper = np.where(free, 0, lower), np.where(free, MOST, upper)
+    return Known(
+        lower=lower,
+        upper=upper,
+        truth=truth,
+        few=few,
+        free=free,
+        left_lower=left_lower,
+        left_upper=left_upper,
+        withheld=np.zeros(len(lower), dtype=np.bool_),
     )
+
+
+def test_what_is_withheld_is_known_no_more() -> None:
+    few, free = np.array([3, 3]), np.array([True, True])
+    one = _known(np.array([5, 8]), np.array([7, 12]), np.array([6, 9]), few, free)
     assert one.without(np.array([0])).upper.tolist() == [MOST, 12]
     assert one.without(np.array([0])).within(np.array([[0, 1]])).upper.tolist() == [12, 12]
 
 
 def test_a_number_under_two_names_is_known_by_both() -> None:
-    two = Known(
-        lower=np.array([5, 6]),
-        upper=np.array([9, 12]),
-        truth=np.array([7, UNKNOWN]),
-        few=np.array([3, 7]),
-        free=np.array([True, False]),
-    )
+    few, free = np.array([3, 7]), np.array([True, False])
+    two = _known(np.array([5, 6]), np.array([9, 12]), np.array([7, UNKNOWN]), few, free)
     both = two.under(np.array([0, 0]))
-    assert (both.lower[0], both.upper[0], both.truth[0], both.few[0], both.free[0]) == (6, 9, 7, 7, False)
+    assert (both.lower[0], both.upper[0], both.truth[0], both.few[0], both.free[0]) == (6, 9, 7, 7, True)
+    hidden = both.without(np.array([0]))
+    assert (hidden.lower[0], hidden.upper[0]) == (6, 12), "what has left under the other name stays known"

@@ -83,8 +83,8 @@ def test_no_text_makes_a_policy_below_its_floor(tmp_path: Path) -> None:
             assert terms.budget is None or 0 < terms.budget.rho_per_year <= 2
 
     read()
-    assert seen["refused"] == seen["said why"] > 10
-    assert seen["read"] > 10
+    assert seen["refused"] == seen["said why"] > 0
+    assert seen["read"] > 0
 
 
 def _name(text: str) -> str:

@@ -148,7 +148,7 @@ def test_other_bytes_than_approved_do_not_leave(two: Desk) -> None:
     seen = two.queued()
     _approve(two, ADA)
     _approve(two, BEN)
-    two.withhold(9)
+    two.withhold(12)
     with pytest.raises(DisclosureRefusal, match="other bytes would leave now than were approved") as refused:
         two.answer()
     now = two.queued()

@@ -137,7 +137,7 @@ def test_a_measure_of_which_nothing_leaves_is_in_no_sum(network: PooledNetwork) 
 
 def test_a_weaker_policy_is_refused_before_anything_is_drawn(network: PooledNetwork) -> None:
     network.ask()
-    network.site = replace(network.site, policy=_policy("strict", replace(HES, highest_withheld=9)))
+    network.site = replace(network.site, policy=_policy("strict", replace(HES, highest_withheld=12)))
     assert network.answer()
     with reading(network.site.ledger_path, schema=RELEASE_SCHEMA) as connection:
         assert policy_in_force(connection) == network.site.policy
@@ -183,7 +183,10 @@ def test_what_two_measures_of_one_request_cost_is_added_up() -> None:
     quarters = other.periods(first=FIRST, last=date(2020, 12, 31))
     spent = (*charges(one, periods=year, attempt=asked), *charges(other, periods=quarters, attempt=asked))
     costs = pooled_costs(spent, {}, _policy("hes", HES), attempt=asked)
-    assert [len(costs[of.ref]) for of in (one, other)] == [1, 4]
+    assert [{year: len(periods) for year, periods in costs[of.ref].items()} for of in (one, other)] == [
+        {2020: 1},
+        {2020: 4},
+    ]
     tight = _policy("noisy", replace(NOISE, budget=Budget(rho_per_year=1.2, periods_per_year=4)))
     for alone in (spent[:1], spent[1:]):
         assert pooled_costs(alone, {}, tight, attempt=asked)

@@ -124,15 +124,16 @@ def _answer(
     left: bool = True,
     source: Draw = draw,
     opt_outs: bool = False,
+    known: tuple[Measure, ...] = (),
 ) -> tuple[Released, ...]:
     question = _question(epoch=epoch)
-    rules = _rules(policy, counted, source, opt_outs=opt_outs)
+    rules = _rules(policy, counted, source, *known, opt_outs=opt_outs)
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         prepared, _ = prepare(connection, rules, counted, question=question)
         released = keep(connection, prepared, rules, question=question, round_id=round_id)
         if left:
-            digests = [one.kept_as.digest for one in counted]
-            mark_left(connection, digests, epoch=epoch, first=question.first, last=question.last)
+            periods = [(one.kept_as.digest, period.start) for one in counted for period in one.periods]
+            mark_left(connection, periods, epoch=epoch)
         return released
 
 
@@ -162,7 +163,7 @@ def test_a_revision_is_counted_anew_and_a_second_one_refused(ledger: Path) -> No
 
 
 def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) -> None:
-    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=25))
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=27))
     (waits,) = _answer(ledger, _counted(20, 40), left=False)
     (again,) = _answer(ledger, _counted(26, 40), left=False)
     assert again.cells.equals(waits.cells)
@@ -327,13 +328,13 @@ def test_only_its_owner_reads_it(ledger: Path) -> None:
 
 
 def test_a_weaker_policy_is_refused_until_two_people_adopt_it(ledger: Path) -> None:
-    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=10))
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12))
     with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
         assert (first := adopt_policy(connection, HES, site="s", today=TODAY)) is not None
         assert (first.round_id, first.party) == ("policy-1", "s")
         assert adopt_policy(connection, HES, site="s", today=TODAY) is None
         assert adopt_policy(connection, strict, site="s", today=TODAY) is not None
-        with pytest.raises(DisclosureRefusal, match=r"policy `hes` is weaker than `strict`.*1 to 10 are withheld"):
+        with pytest.raises(DisclosureRefusal, match=r"policy `hes` is weaker than `strict`.*1 to 12 are withheld"):
             adopt_policy(connection, HES, site="s", today=TODAY)
         for people, said in ((("Eve", " eve"), "two different people"), (("A", "Eve"), "A wrote policy `hes`")):
             with pytest.raises(DisclosureRefusal, match=said):
@@ -390,7 +391,7 @@ def test_what_has_left_before_is_looked_at_too(ledger: Path) -> None:
 
 
 def test_what_can_be_worked_out_from_margins_of_another_measure_is_withheld(ledger: Path) -> None:
-    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=10))
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12))
     everybody = replace(FALLS, id="falls-of-everybody", strata=())
     rows = [("RX1", date(2025, 1, 1), 39, 1000)]
     cells = pl.DataFrame(rows, schema=count_schema(()), orient="row")
@@ -420,3 +421,65 @@ def test_counts_over_nearly_the_same_dates_are_refused(ledger: Path) -> None:
     other = (date(2025, 1, 1), date(2025, 6, 30))
     (half,) = _answer(ledger, _counted(12, 20, measure=ever, days=other))
     assert half.cells["numerator_value"].to_list() == [10, 20, 0]
+
+
+def test_what_was_withheld_in_an_earlier_round_stays_protected(ledger: Path) -> None:
+    everybody = replace(FALLS, id="falls-of-everybody", strata=())
+    (by_sex,) = _counted(7, 101, denominators=(500, 500))
+    cells = pl.DataFrame([("RX1", date(2025, 1, 1), 108, 1000)], schema=count_schema(()), orient="row")
+    count = Count(measure=everybody.ref, strata=(), cells=cells)
+    whole = Counted(measure=everybody, periods=by_sex.periods, count=count, completeness=())
+    (first,) = _answer(ledger, (by_sex,))
+    assert first.cells["numerator_value"].to_list() == [None, 100, 0]
+    # 98 to 102 men and 108 to 112 people: 6 or 7 women, where 1 to 7 are owed.
+    (second,) = _answer(ledger, (whole,), round_id="later", known=(FALLS,))
+    assert second.cells["numerator_state"].to_list() == [State.WITHHELD]
+    (again,) = _answer(ledger, (by_sex,), round_id="again", known=(everybody,))
+    assert again.cells.equals(first.cells), "what has left is never withheld"
+
+
+def test_a_difference_to_what_has_left_is_looked_at(ledger: Path) -> None:
+    fewer = _measure(id="fell-on-a-visit", more=True)
+    _answer(ledger, (_of_year(fewer, 0, 40, denominators=(500, 500)),))
+    (later,) = _answer(ledger, (_of_year(FALLS, 0, 41, denominators=(500, 500)),), round_id="later", known=(fewer,))
+    assert later.cells["numerator_state"].to_list() == [State.EXACT, State.WITHHELD, State.EXACT]
+    other = _measure(id="others", version=3)
+    (same,) = _answer(
+        ledger, (_of_year(other, 0, 41, denominators=(500, 500)),), round_id="third", known=(fewer, FALLS)
+    )
+    assert same.cells["numerator_state"].to_list() == [State.EXACT, State.WITHHELD, State.EXACT]
+
+
+def test_records_that_came_late_do_not_stop_the_gate(ledger: Path) -> None:
+    _answer(ledger, _counted(0, 0))
+    everybody = replace(FALLS, id="falls-of-everybody", strata=())
+    (by_sex,) = _counted(0, 3)
+    cells = pl.DataFrame([("RX1", date(2025, 1, 1), 3, 1000)], schema=count_schema(()), orient="row")
+    count = Count(measure=everybody.ref, strata=(), cells=cells)
+    whole = Counted(measure=everybody, periods=by_sex.periods, count=count, completeness=())
+    counted, question = (by_sex, whole), _question(as_of=date(2026, 6, 1))
+    with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
+        prepared, told = prepare(connection, _rules(HES, counted, draw), counted, question=question)
+    assert prepared[0].released.cells["numerator_value"].to_list() == [0, 0, 0]
+    assert prepared[1].released.cells["numerator_state"].to_list() == [State.WITHHELD]
+    assert told == ("numbers have left that were counted from records of 2026-01-01 (epoch 1); the gate does not tie them "
+                    "to these",)  # fmt: skip
+
+
+def test_a_period_of_several_years_costs_in_each(ledger: Path) -> None:
+    ever = _measure(id="ever", grain=Grain.ALL)
+    days = (date(2023, 1, 1), date(2024, 12, 31))
+    _answer(ledger, _counted(20, 40, measure=ever, days=days), policy=NOISE)
+    with reading(ledger, schema=RELEASE_SCHEMA) as connection:
+        assert {year: list(periods.values()) for year, periods in charged(connection).items()} == {
+            2023: [0.25],
+            2024: [0.25],
+        }
+
+
+def test_a_redraw_is_charged_on_top(ledger: Path) -> None:
+    _answer(ledger, _counted(20, 40), policy=NOISE, left=False)
+    wider = replace(NOISE, terms=Terms(rule=Policy.NOISE, budget=Budget(rho_per_year=1.0, periods_per_year=2)))
+    _answer(ledger, _counted(20, 40), policy=wider)
+    with reading(ledger, schema=RELEASE_SCHEMA) as connection:
+        assert charged(connection)[2025] == {(REF.digest, "2025-01-01", 1): 0.75}

@@ -50,9 +50,8 @@ def test_what_is_spent_is_told_by_year(folder: Path) -> None:
     site = read_site(folder)
     _in_force(site, site.policy)
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
-        charge(
-            facts.connection, {("d", "2025-01-01", 1): 0.25, ("d", "2025-02-01", 1): 0.25}, measure="m", round_id="r"
-        )
+        for month in ("2025-01-01", "2025-02-01"):
+            charge(facts.connection, {2025: {("d", month, 1): 0.25}}, measure="m", round_id="r")
         facts.tell(replace(read_log(site.ledger_path)[0].event, round_id="r"))
     shown = look_at_policy(site)
     assert shown.spent == {2025: 0.5}
@@ -63,7 +62,7 @@ def test_what_is_spent_is_told_by_year(folder: Path) -> None:
 
 def test_a_weaker_policy_is_shown_and_two_people_adopt_it(folder: Path) -> None:
     site = read_site(folder)
-    _in_force(site, replace(site.policy, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=10)))
+    _in_force(site, replace(site.policy, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12)))
     shown = look_at_policy(site)
     assert "NOT in force, it is weaker: the rule for all measures was" in shown.lines[-1]
     with pytest.raises(DisclosureRefusal, match="two different people"):

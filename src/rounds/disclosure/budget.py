@@ -75,6 +75,9 @@ def advantage(rho: float) -> float:
 
 Period = tuple[str, str, int]
 """Digest of a measure, first day of a period, epoch."""
+Costs = dict[int, dict[Period, float]]
+"""By calendar year, what draws for each period cost. A period of several years costs in each: somebody may be in it by
+what happened in the last alone."""
 
 
 def refuse_overspent(
@@ -83,7 +86,7 @@ def refuse_overspent(
     budget: Budget,
     *,
     measure: str,
-) -> dict[Period, float]:
+) -> Costs:
     """Return what periods that were not charged before cost, if the budget holds.
 
     Nothing here depends on a count: the same question is refused whatever the records hold.
@@ -107,8 +110,10 @@ def refuse_beyond(
     rho_per_year: float,
     *,
     measure: str,
-) -> dict[Period, float]:
-    """Return what periods that were not charged before cost, if no year's charges go beyond a limit.
+) -> Costs:
+    """Return by year what the draws for some periods cost, if no year's charges go beyond a limit.
+
+    A period for which is drawn again costs again; what is released again as it was is not drawn.
 
     Args:
         costs: by calendar year, what each period that is asked for costs, in zCDP.
@@ -119,10 +124,8 @@ def refuse_beyond(
     Raises:
         DisclosureRefusal: if a year's charges would.
     """
-    new: dict[Period, float] = {}
-    for year, periods in sorted(costs.items()):
+    for year, fresh in sorted(costs.items()):
         before = charged.get(year, {})
-        fresh = {period: rho for period, rho in periods.items() if period not in before}
         total = math.fsum([*before.values(), *fresh.values()])
         if total > rho_per_year * (1 + 1e-9):
             left = max(0.0, rho_per_year - math.fsum(before.values()))
@@ -131,5 +134,4 @@ def refuse_beyond(
                 f"{math.fsum(fresh.values()):.3g}, and {left:.3g} of {rho_per_year:g} is left; ask for fewer "
                 "measures or periods, what was answered before is answered again without a charge"
             )
-        new |= fresh
-    return new
+    return {year: dict(periods) for year, periods in costs.items() if periods}

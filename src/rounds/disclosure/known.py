@@ -26,22 +26,29 @@ class Known:
     """Numbers from 1 to this are protected; 0 if nothing is."""
     free: npt.NDArray[np.bool_]
     """Whether it can be withheld: it has not left yet."""
+    left_lower: Numbers
+    left_upper: Numbers
+    """What is known of it if it is withheld: what has left earlier under another name, or nothing."""
+    withheld: npt.NDArray[np.bool_]
+    """Whether its rule withholds it, or has, so that its bounds are owed."""
 
     def under(self, name: Numbers) -> "Known":
         """Return what is known of numbers that go by other numbers' names, gathered under these names."""
-        lower, upper = self.lower.copy(), self.upper.copy()
-        truth, few, free = self.truth.copy(), self.few.copy(), self.free.copy()
-        np.maximum.at(lower, name, self.lower)
-        np.minimum.at(upper, name, self.upper)
-        np.maximum.at(truth, name, self.truth)
-        np.maximum.at(few, name, self.few)
-        np.logical_and.at(free, name, self.free)
-        return Known(lower=lower, upper=upper, truth=truth, few=few, free=free)
+        least = {field: getattr(self, field).copy() for field in ("upper", "left_upper")}
+        most = {field: getattr(self, field).copy() for field in ("lower", "left_lower", "truth", "few")}
+        some = {field: getattr(self, field).copy() for field in ("free", "withheld")}
+        for field, gathered in least.items():
+            np.minimum.at(gathered, name, getattr(self, field))
+        for field, gathered in most.items():
+            np.maximum.at(gathered, name, getattr(self, field))
+        for field, gathered in some.items():
+            np.logical_or.at(gathered, name, getattr(self, field))
+        return Known(**least, **most, **some)
 
     def without(self, hidden: Numbers) -> "Known":
         """Return what is known if some numbers are withheld."""
         lower, upper = self.lower.copy(), self.upper.copy()
-        lower[hidden], upper[hidden] = 0, MOST
+        lower[hidden], upper[hidden] = self.left_lower[hidden], self.left_upper[hidden]
         return replace(self, lower=lower, upper=upper)
 
     def within(self, contained: Numbers) -> "Known":
@@ -63,8 +70,8 @@ class Known:
         """Return of which wholes what is left without their parts is known too closely, shape (pairs,).
 
         Between the closest bounds every pair of values is possible that keeps a part below its whole, whatever else is
-        contained in what. What is left, if it is a protected number, must not be known more closely than such numbers
-        are; where the truth is not known any more, it must not be plain that it is one.
+        contained in what. What is left, if it is a protected number, or where the truth is not known any more could be
+        one, must not be known more closely than such numbers are.
         """
         part, whole = contained[:, 0], contained[:, 1]
         few = np.minimum(self.few[part], self.few[whole])
@@ -73,7 +80,7 @@ class Known:
         told = (self.truth[whole] != UNKNOWN) & (self.truth[part] != UNKNOWN)
         left = self.truth[whole] - self.truth[part]
         protected = np.where(
-            told, (left >= 1) & (left <= few) & (self.truth[whole] > few), (lowest >= 1) & (highest <= few)
+            told, (left >= 1) & (left <= few) & (self.truth[whole] > few), (lowest <= few) & (highest >= 1)
         )
         found: npt.NDArray[np.bool_] = protected & (few > 0) & (highest - lowest < few - 1)
         return found

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rounds.disclosure.bounded import QUANTITIES
+from rounds.disclosure.bounded import QUANTITIES, State
 from rounds.disclosure.components import Ties, summed, ties
 from rounds.disclosure.gate.statements import Bounds, Problem, Protected, Statement, Terms, exactly
 from rounds.disclosure.known import MOST, UNKNOWN, Known, Numbers
@@ -68,11 +68,11 @@ def gate(releases: Sequence[Linked]) -> Gated:
         return Gated(hidden=tuple(frame.drop("number").clear() for frame in frames), upper=room, overlapping=())
     tied = relations(quantities).among(there)
     found = ties(len(quantities), tied)
-    known = known.under(found.name)
+    own, known = known, known.under(found.name)
     hidden = _apart(known, found.contained)
     for group in summed(len(quantities), found):
         hidden = np.union1d(hidden, _certified(known.without(hidden), group, room))
-    names = np.isin(found.name, hidden).nonzero()[0]
+    names = (np.isin(found.name, hidden) & own.free).nonzero()[0]
     return Gated(
         hidden=tuple(frame.filter(pl.col("number").is_in(names.tolist())).drop("number") for frame in frames),
         upper=room,
@@ -87,6 +87,7 @@ def _known(
     there, free = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
     lower, upper = np.zeros(size, dtype=np.int64), np.full(size, MOST, dtype=np.int64)
     truth, few = np.full(size, UNKNOWN, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    withheld = np.zeros(size, dtype=np.bool_)
     for one, frame in zip(releases, frames, strict=True):
         if one.table.measure.kind not in GATED:
             continue
@@ -97,22 +98,36 @@ def _known(
             at = shown["number"].to_numpy().astype(np.int64)
             lower[at], upper[at] = shown[f"{name}_lower"].to_numpy(), shown[f"{name}_upper"].to_numpy()
             there[at], few[at] = True, one.few
+            withheld[at] = shown[f"{name}_state"] == State.WITHHELD
             new = of.join(one.fresh, on=keys, how="inner")
             at = new["number"].to_numpy().astype(np.int64)
             truth[at], free[at] = new[name].to_numpy(), one.few > 0
-    return there, Known(lower=lower, upper=upper, truth=truth, few=few, free=free)
+    left_lower, left_upper = np.where(free, 0, lower), np.where(free, MOST, upper)
+    return there, Known(
+        lower=lower,
+        upper=upper,
+        truth=truth,
+        few=few,
+        free=free,
+        left_lower=left_lower,
+        left_upper=left_upper,
+        withheld=withheld,
+    )
 
 
 def _apart(known: Known, contained: Numbers) -> Numbers:
     """Return what to withhold so that no part can be taken from its whole.
 
+    What was known too closely before anything of this is added stays so, and is nobody's fault now.
+
     Raises:
-        DisclosureRefusal: if what has left already tells too much.
+        DisclosureRefusal: if numbers that have left would be known too closely by what is new.
     """
     hidden = np.empty(0, dtype=np.int64)
+    before = known.without(known.free.nonzero()[0]).within(contained).narrow(contained)
     while True:
         now = known.without(hidden)
-        narrow = contained[now.within(contained).narrow(contained)]
+        narrow = contained[now.within(contained).narrow(contained) & ~before]
         if not len(narrow):
             return hidden
         part, whole = narrow[:, 0], narrow[:, 1]
@@ -129,6 +144,8 @@ def _apart(known: Known, contained: Numbers) -> Numbers:
 def _certified(known: Known, group: Ties, room: int) -> Numbers:
     """Return what an attacker who knows sums forces to be withheld."""
     numbers = {n for one, other in group.sums for n in (*one, *other)} | set(group.contained.ravel().tolist())
+    if not known.free[sorted(numbers)].any():
+        return np.empty(0, dtype=np.int64)
     problem = _problem(known, group, sorted(numbers), room)
     if not problem.protected:
         return np.empty(0, dtype=np.int64)
@@ -147,12 +164,14 @@ def _problem(known: Known, group: Ties, numbers: list[int], room: int) -> Proble
     for number, atom in atoms.items():
         low, high, few = int(known.lower[number]), int(known.upper[number]), int(known.few[number])
         whole = Statement(name=f"all of {number}", terms=((atom, 1), (size + atom, 1)), shown=exactly(room))
-        shown, free = Bounds(lower=low, upper=min(high, room)), bool(known.free[number]) and high < MOST
-        withheld, weight = Bounds(upper=room) if free else None, max(1, int(known.truth[number]))
+        shown, weight = Bounds(lower=low, upper=min(high, room)), max(1, int(known.truth[number]))
+        least, most = int(known.left_lower[number]), min(int(known.left_upper[number]), room)
+        withheld = Bounds(lower=least, upper=most) if known.free[number] else None
         own = Statement(name=str(number), terms=((atom, 1),), shown=shown, withheld=withheld, weight=weight)
         statements += [whole, own]
-        if 1 <= known.truth[number] <= few:
-            protected.append(Protected(name=f"number {number}", terms=((atom, 1),), owed=tuple(range(1, few + 1))))
+        if few and low >= 1 and (high <= few or (known.withheld[number] and high <= room)):
+            owed = tuple(range(low, high + 1)) if high <= few else (low, high)
+            protected.append(Protected(name=f"number {number}", terms=((atom, 1),), owed=owed))
     last = 2 * size
     for part, whole_of in group.contained.tolist():
         terms = _added([(atoms[part], 1), (last, 1), (size + atoms[whole_of], 1)])

@@ -63,8 +63,14 @@ class Terms:
             raise DefinitionError(
                 f"{self.round_to} is no base to round to; give an odd number, {HES_BASE} or more", field="round_to"
             )
-        if self.round_to // 2 > self.highest_withheld:
-            raise DefinitionError("what is rounded to nothing must be withheld; raise it", field="highest_withheld")
+        if (self.highest_withheld - self.round_to // 2) % self.round_to:
+            ends = range(self.round_to // 2, self.highest_withheld + self.round_to, self.round_to)
+            near = [str(end) for end in ends if end >= HES_HIGHEST_WITHHELD][-2:]
+            raise DefinitionError(
+                f"{self.highest_withheld} cuts through numbers that are rounded to the same, which would be known "
+                f"more closely than they are shown; with `round_to: {self.round_to}` give {' or '.join(near)}",
+                field="highest_withheld",
+            )
         if (self.rule is Policy.NOISE) != (self.budget is not None):
             raise DefinitionError("rule `noise`, and no other, has a budget", field="budget")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rounds.disclosure.attempt import Attempt
-from rounds.disclosure.budget import MOST_RHO, Period, refuse_beyond
+from rounds.disclosure.budget import MOST_RHO, Costs, Period, refuse_beyond
 from rounds.disclosure.policy import SitePolicy
 from rounds.disclosure.pooled import Charge
 from rounds.errors import DisclosureRefusal
@@ -16,7 +16,7 @@ def pooled_costs(
     policy: SitePolicy,
     *,
     attempt: Attempt,
-) -> dict[MeasureRef, dict[Period, float]]:
+) -> dict[MeasureRef, Costs]:
     """Return what an attempt's draws cost, by measure, if the policy lets the site take part.
 
     Every attempt of every round is another draw. Draws count against the budget of a policy that has one, beside all
@@ -32,7 +32,7 @@ def pooled_costs(
         DisclosureRefusal: if nothing of a measure may leave, or a year's budget would be spent.
     """
     so_far = {year: dict(periods) for year, periods in charged.items()}
-    found: dict[MeasureRef, dict[Period, float]] = {}
+    found: dict[MeasureRef, Costs] = {}
     for ref in dict.fromkeys(one.measure for one in spent):
         if policy.terms_of(ref.id).never:
             raise DisclosureRefusal(
@@ -42,7 +42,8 @@ def pooled_costs(
         for one in spent:
             if one.measure == ref:
                 key = (f"{ref.digest}/{attempt.round_id}", one.period.start.isoformat(), attempt.number)
-                wanted.setdefault(one.period.start.year, {})[key] = one.rho
+                for year in range(one.period.start.year, one.period.end.year + 1):
+                    wanted.setdefault(year, {})[key] = one.rho
         found[ref] = refuse_beyond(wanted, so_far, rho_per_year(policy), measure=str(ref))
         for year, periods in wanted.items():
             so_far.setdefault(year, {}).update(periods)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from sqlite3 import Connection
 
 from rounds.errors import NotPermitted, RoundsError
 from rounds.exchange.signing import SigningKey, own_key
@@ -33,6 +34,7 @@ def act_upon(
     today: date,
     decided: Decided,
     because: str = "",
+    also: Callable[[Connection], None] | None = None,
 ) -> QueuedRequest:
     """Do one act and return what the request is then. A second process waits until the first has done.
 
@@ -44,6 +46,7 @@ def act_upon(
         today: the day.
         decided: says what the request is then, or raises.
         because: why, if somebody says so.
+        also: what else is written in the same transaction.
 
     Raises:
         NotPermitted: if that person may not do it, or it may not happen now. Nothing was changed.
@@ -56,7 +59,7 @@ def act_upon(
         after = decided(item, to)
         return after, _signed(after, act, who=who, role=role, number=number, day=today, because=because, key=key)
 
-    return change(site.ledger_path, round_id, decide)
+    return change(site.ledger_path, round_id, decide, also=also)
 
 
 def _signed(

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
+from sqlite3 import Connection
 
+from rounds.audit.chain import Action
 from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, WaitsForApproval
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import Request, draft_refusal
@@ -14,11 +16,13 @@ from rounds.network.roles import Act, RequestState, next_state
 from rounds.site.acts import act_upon, approval_of, refuse_unless_possible, refuse_unsigned, role_of
 from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
 from rounds.site.folder import Site
-from rounds.site.ledger import has_answered, send_refusal
+from rounds.site.ledger import has_answered, leaving, send_refusal
 from rounds.site.next_steps import how_far, what_to_type
 from rounds.storage.approval_store import Asked, QueuedRequest, read_acts, read_request
+from rounds.storage.audit_log import tells
 from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.lock import only_one
+from rounds.storage.release_store import mark_left
 
 MakeReply = Callable[[Request, date], bytes]
 """Counts and applies the policy: the bytes that a reply would say to a request, bearing a date.
@@ -58,6 +62,8 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
         _lay_refusal(site, exchange, item)
         because = read_acts(site.ledger_path, round_id=item.round_id)[-1].because
         raise NotPermitted(f"site {site.id} has refused: {because}")
+    if tells(site.ledger_path, action=Action.REFUSED, round_id=request.round_id):
+        raise NotPermitted(f"site {site.id} has refused round {request.round_id}; refuse it again to lay that down")
     if item is not None and item.state is RequestState.RELEASED:
         return item.reply
     refuse_not_agreed(site, _measures(request), today=today)
@@ -70,7 +76,9 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
     if next_state(item.state, Act.RELEASE, under=approval_of(site, item)) is None:
         far = f"round {item.round_id} {how_far(item, approval_of(site, item))}. Nothing has left."
         raise WaitsForApproval("\n".join([far, *_typed(site, exchange, item)]))
-    return _release(site, exchange, item, make(replace(request, expires=item.expires), item.prepared_on), today=today)
+    return _release(
+        site, exchange, request, item, make(replace(request, expires=item.expires), item.prepared_on), today=today
+    )
 
 
 def queue(site: Site, request: Request, *, who: str, make: MakeReply, today: date) -> QueuedRequest:
@@ -239,7 +247,9 @@ def _asked_only(site: Site, request: Request, today: date) -> QueuedRequest:
     )
 
 
-def _release(site: Site, exchange: ExchangeFolder, item: QueuedRequest, now: bytes, *, today: date) -> bytes:
+def _release(
+    site: Site, exchange: ExchangeFolder, request: Request, item: QueuedRequest, now: bytes, *, today: date
+) -> bytes:
     if now != item.reply:
 
         def changed(_: QueuedRequest | None, to: RequestState) -> QueuedRequest:
@@ -257,7 +267,11 @@ def _release(site: Site, exchange: ExchangeFolder, item: QueuedRequest, now: byt
     def released(_: QueuedRequest | None, to: RequestState) -> QueuedRequest:
         return replace(item, state=to)
 
-    return act_upon(site, item.round_id, Act.RELEASE, who=None, today=today, decided=released).reply
+    def leave(connection: Connection) -> None:
+        mark_left(connection, leaving(request, item.reply), epoch=request.question.epoch)
+
+    done = act_upon(site, item.round_id, Act.RELEASE, who=None, today=today, decided=released, also=leave)
+    return done.reply
 
 
 def _refuse_other_bytes(item: QueuedRequest, digest: str) -> None:

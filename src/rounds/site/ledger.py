@@ -5,13 +5,13 @@ from datetime import date
 
 from rounds.audit.chain import Action, Event
 from rounds.audit.heads import Standing
-from rounds.disclosure.budget import Period
+from rounds.disclosure.budget import Costs
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
 from rounds.disclosure.rules import Draw
 from rounds.errors import AuditError, DisclosureRefusal, MessageError
 from rounds.exchange.envelope import CENTRE
-from rounds.exchange.messages import Request, draft_reply, send
+from rounds.exchange.messages import Request, draft_reply, read_draft, send
 from rounds.exchange.question import Question
 from rounds.exchange.signing import PublicKey, own_key
 from rounds.exchange.standing import accept_standing, stand
@@ -106,22 +106,30 @@ def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centr
     Raises:
         AuditError: if the centre's log, or the site's, was cut, rewritten or restored. Nothing leaves then.
     """
-    question = request.question
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
         reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
         answer = Answer(request_digest=request.digest, reply=reply)
         keep_answer(facts.connection, request.round_id, answer, day=today)
-        over_all_dates = f"@{question.first}..{question.last}"
-        digests = [digest for ref in question.measures for digest in (ref.digest, ref.digest + over_all_dates)]
-        mark_left(facts.connection, digests, epoch=question.epoch, first=question.first, last=question.last)
+        mark_left(facts.connection, leaving(request, draft), epoch=request.question.epoch)
     return answer
+
+
+def leaving(request: Request, draft: bytes) -> list[tuple[str, date]]:
+    """Return which periods of which measures a draft holds, as the ledger knows them."""
+    over_all_dates = f"@{request.question.first}..{request.question.last}"
+    return [
+        (digest, start)
+        for table in read_draft(draft, source=f"round {request.round_id}")
+        for start in table.cells["period"].unique().sort()
+        for digest in (table.measure.digest, table.measure.digest + over_all_dates)
+    ]
 
 
 def send_shares(
     site: Site,
     request: Request,
     make: Callable[[], Sequence[PooledShare]],
-    costs: Mapping[MeasureRef, Mapping[Period, float]],
+    costs: Mapping[MeasureRef, Costs],
     *,
     today: date,
     centre_key: PublicKey,

@@ -10,7 +10,7 @@ from datetime import date
 from math import sqrt
 
 from rounds.disclosure.attempt import Attempt
-from rounds.disclosure.budget import Period as ChargedPeriod
+from rounds.disclosure.budget import Costs
 from rounds.disclosure.pooled import NUMBER_BYTES, QUANTITIES, PooledShare, charges, pool_share, pooled_keys
 from rounds.disclosure.pooled_costs import pooled_costs, rho_per_year
 from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, NotPermitted
@@ -156,7 +156,7 @@ def preview_pooled(site: Site, exchange: ExchangeFolder, *, round_id: str, numbe
 def _spending(site: Site, asked: "_Asked") -> tuple[str, ...]:
     lines = []
     for measure, costs in asked.costs.items():
-        dearest = max(costs.values())
+        dearest = max(rho for periods in costs.values() for rho in periods.values())
         # Pinsker's inequality: the chance to tell apart is at most the root of half the divergence.
         guess = 50 * (1 + min(1.0, sqrt(dearest / 2)))
         lines.append(
@@ -253,7 +253,7 @@ class _Asked:
     """What an attempt asks of a site, and what it costs whatever the counts are."""
 
     measures: tuple[tuple[Measure, tuple[Period, ...]], ...]
-    costs: dict[MeasureRef, dict[ChargedPeriod, float]]
+    costs: dict[MeasureRef, Costs]
 
 
 def _asked(site: Site, question: Question, attempt: Attempt) -> _Asked:

@@ -8,8 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from rounds.disclosure.budget import Costs, refuse_overspent
 from rounds.disclosure.budget import Period as Charged
-from rounds.disclosure.budget import refuse_overspent
 from rounds.disclosure.linked_releases import Linked, gate
 from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.disclosure.release import Released, release, withhold
@@ -29,6 +29,7 @@ from rounds.storage.release_store import (
     keep_cells,
     kept_cells,
     left_otherwise,
+    other_records,
     released_measures,
     released_spans,
 )
@@ -70,8 +71,8 @@ class Prepared:
     released: Released
     fresh: pl.DataFrame
     """cells that were never released before, columns as in `bounded_schema`"""
-    costs: dict[Charged, float]
-    """zCDP, by measure's period; empty under a rule without noise"""
+    costs: Costs
+    """zCDP; empty under a rule without noise"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,10 @@ def prepare(
         _refuse_other_way(connection, rules, one)
         _refuse_near_spans(connection, rules, one)
         cost = _costs(connection, rules, one, so_far, epoch=question.epoch)
-        for (digest, period, of), rho in cost.items():
-            so_far.setdefault(date.fromisoformat(period).year, {})[digest, period, of] = rho
+        for year, periods in cost.items():
+            before = so_far.setdefault(year, {})
+            for period, rho in periods.items():
+                before[period] = before.get(period, 0.0) + rho
         costs.append(cost)
     prepared = [
         _prepare(connection, rules, one, cost, epoch=question.epoch) for one, cost in zip(counted, costs, strict=True)
@@ -152,9 +155,16 @@ def keep(
 
 
 def _kept(
-    connection: Connection, rules: Rules, ref: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int
+    connection: Connection,
+    rules: Rules,
+    ref: MeasureRef,
+    strata: tuple[Stratum, ...],
+    *,
+    epoch: int,
+    records: str | None = None,
 ) -> pl.DataFrame:
-    return kept_cells(connection, ref, strata, epoch=epoch, policy=rules.policy.digest, opt_outs=rules.opt_outs)
+    policy = rules.policy.digest
+    return kept_cells(connection, ref, strata, epoch=epoch, policy=policy, opt_outs=rules.opt_outs, records=records)
 
 
 def _costs(
@@ -164,27 +174,27 @@ def _costs(
     so_far: dict[int, dict[Charged, float]],
     *,
     epoch: int,
-) -> dict[Charged, float]:
+) -> Costs:
     terms = rules.policy.terms_of(one.measure.id)
     if terms.budget is None:
         return {}
     kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
-    new = one.count.cells.join(kept, on=one.keys, how="anti")["period"].unique().sort()
+    new = set(one.count.cells.join(kept, on=one.keys, how="anti")["period"])
     wanted: dict[int, list[Charged]] = {}
-    for day in new:
-        wanted.setdefault(day.year, []).append((one.kept_as.digest, day.isoformat(), epoch))
+    for period in one.periods:
+        for year in range(period.start.year, period.end.year + 1) if period.start in new else ():
+            wanted.setdefault(year, []).append((one.kept_as.digest, period.start.isoformat(), epoch))
     return refuse_overspent(wanted, so_far, terms.budget, measure=str(one.measure.ref))
 
 
-def _prepare(
-    connection: Connection, rules: Rules, one: Counted, costs: dict[Charged, float], *, epoch: int
-) -> Prepared:
+def _prepare(connection: Connection, rules: Rules, one: Counted, costs: Costs, *, epoch: int) -> Prepared:
     kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
+    terms = rules.policy.terms_of(one.measure.id)
     released = release(
         one.count,
-        terms=rules.policy.terms_of(one.measure.id),
+        terms=terms,
         already_public=rules.already_public,
-        completeness=one.completeness,
+        completeness=() if terms.budget else one.completeness,  # no budget is charged for it
         stored=kept,
         draw=rules.draw,
     )
@@ -199,11 +209,13 @@ def _gated(
     few = [rules.policy.terms_of(one.measure.id).few for one in counted]
     if rules.already_public or not any(few):
         return tuple(prepared), ()
-    label = question.as_of.isoformat()
+    label, epoch = question.as_of.isoformat(), question.epoch
     own = [
         Linked(
             table=Table(measure=one.measure, periods=one.periods, records=label),
-            cells=made.released.cells,
+            cells=pl.concat(
+                [made.fresh, _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch, records=label)]
+            ).join(one.count.cells, on=one.keys, how="semi"),
             fresh=one.count.cells.join(made.fresh, on=one.keys, how="semi"),
             few=protected,
         )
@@ -219,6 +231,11 @@ def _gated(
     many = sum(hidden.height for hidden in found.hidden)
     told = [f"the gate withholds {many} more numbers, which could be used to work others out"] if many else []
     told += [f"{one} and {other} overlap: {why}" for one, other, why in found.overlapping]
+    others = ", ".join(other_records(connection, records=label, epoch=epoch))
+    if others:
+        told.append(
+            f"numbers have left that were counted from the records of {others}; the gate does not tie them to these"
+        )
     return tuple(gated), tuple(told)
 
 
@@ -234,7 +251,7 @@ def _earlier(connection: Connection, rules: Rules, counted: Sequence[Counted], q
             continue  # of a measure that is gone nothing is known that would tie it
         if measure.digest != ref.digest.partition("@")[0]:
             continue
-        cells = _kept(connection, rules, ref, measure.strata, epoch=epoch)
+        cells = _kept(connection, rules, ref, measure.strata, epoch=epoch, records=label)
         cells = cells.filter(~pl.col("period").is_in(sorted(asked.get(ref.digest, ()))))
         if not cells.height:
             continue

@@ -139,8 +139,16 @@ Decide = Callable[[QueuedRequest | None, int], tuple[QueuedRequest, SignedAct]]
 """Given a request and the number of the next act, says what becomes of it and which act does that; or raises."""
 
 
-def change(path: Path, round_id: str, decide: Decide) -> QueuedRequest:
+def change(
+    path: Path, round_id: str, decide: Decide, *, also: Callable[[sqlite3.Connection], None] | None = None
+) -> QueuedRequest:
     """Let `decide` move a request, and return what became of it. Two processes never decide at once.
+
+    Args:
+        path: the file.
+        round_id: whose request.
+        decide: says what becomes of it.
+        also: what else is written in the same transaction.
 
     Raises:
         RoundsError: as `decide` does, and if the file is damaged. Nothing was changed then.
@@ -154,6 +162,8 @@ def change(path: Path, round_id: str, decide: Decide) -> QueuedRequest:
             (act.number, act.round_id, act.statement, act.signature),
         )
         append(connection, act.event)
+        if also is not None:
+            also(connection)
     return request
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from rounds.disclosure.bounded import QUANTITIES, bounded_schema
-from rounds.disclosure.budget import Period
+from rounds.disclosure.budget import Costs, Period
 from rounds.disclosure.policy import SitePolicy, decode_policy
 from rounds.errors import RoundsError
 from rounds.measures.definitions import MeasureRef
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS cells (
 CREATE TABLE IF NOT EXISTS charges (
     year INTEGER NOT NULL, digest TEXT NOT NULL, period TEXT NOT NULL, epoch INTEGER NOT NULL, rho REAL NOT NULL,
     measure TEXT NOT NULL, round TEXT NOT NULL,
-    PRIMARY KEY (digest, period, epoch)
+    PRIMARY KEY (year, digest, period, epoch)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS policies (
     number INTEGER PRIMARY KEY, digest TEXT NOT NULL, day TEXT NOT NULL, adopted_by TEXT NOT NULL, policy TEXT NOT NULL
@@ -122,6 +122,7 @@ def kept_cells(
     epoch: int,
     policy: str,
     opt_outs: bool,
+    records: str | None = None,
 ) -> pl.DataFrame:
     """Return every cell of a measure that is to be released as it is, columns as in `bounded_schema`.
 
@@ -134,6 +135,7 @@ def kept_cells(
         epoch: 1, or more for a revision.
         policy: digest of the policy in force.
         opt_outs: whether people who have opted out are left out now.
+        records: only cells that were counted from these records; from any if left out.
 
     Raises:
         RoundsError: if a cell was changed after it was kept.
@@ -141,8 +143,8 @@ def kept_cells(
     names = ["member", "period", "stratum", "opt_outs", *_NUMBERS, "seal"]
     rows = connection.execute(
         f"SELECT {', '.join(names)} FROM cells "  # noqa: S608 - our names
-        "WHERE digest = ? AND epoch = ? AND (has_left OR (policy = ? AND opt_outs = ?))",
-        [measure.digest, epoch, policy, opt_outs],
+        "WHERE digest = ? AND epoch = ? AND (has_left OR (policy = ? AND opt_outs = ?)) AND (? IS NULL OR records = ?)",
+        [measure.digest, epoch, policy, opt_outs, records, records],
     ).fetchall()
     schema = bounded_schema(strata)
     columns: dict[str, list[Any]] = {name: [] for name in schema}
@@ -206,34 +208,43 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
 
 
 def released_measures(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[MeasureRef, ...]:
-    """Return every measure of which cells were kept that were counted from the same records."""
+    """Return every measure of which cells have left that were counted from the same records."""
     rows = connection.execute(
-        "SELECT DISTINCT measure, version, digest FROM cells WHERE records = ? AND epoch = ? ORDER BY 1, 2, 3",
+        "SELECT DISTINCT measure, version, digest FROM cells WHERE records = ? AND epoch = ? AND has_left "
+        "ORDER BY 1, 2, 3",
         [records, epoch],
     )
     return tuple(MeasureRef(id=name, version=version, digest=digest) for name, version, digest in rows)
 
 
+def other_records(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[str, ...]:
+    """Return from which other records, or in which other epochs, cells have left."""
+    rows = connection.execute(
+        "SELECT DISTINCT records, epoch FROM cells WHERE (records != ? OR epoch != ?) AND has_left ORDER BY 1, 2",
+        [records, epoch],
+    )
+    return tuple(f"{label} (epoch {number})" for label, number in rows)
+
+
 def released_spans(connection: sqlite3.Connection, digest: str) -> tuple[tuple[date, date], ...]:
     """Return the first and the last day of each release of a measure that was counted over all dates."""
-    rows = connection.execute("SELECT DISTINCT digest FROM cells WHERE digest LIKE ? ORDER BY 1", [f"{digest}@%"])
+    query = "SELECT DISTINCT digest FROM cells WHERE digest LIKE ? AND has_left ORDER BY 1"
+    rows = connection.execute(query, [f"{digest}@%"])
     spans = [whole.partition("@")[2].split("..") for (whole,) in rows]
     return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in spans)
 
 
-def mark_left(connection: sqlite3.Connection, measures: Iterable[str], *, epoch: int, first: date, last: date) -> None:
+def mark_left(connection: sqlite3.Connection, periods: Iterable[tuple[str, date]], *, epoch: int) -> None:
     """Remember that cells have left the site.
 
     Args:
         connection: in a transaction.
-        measures: their digests.
+        periods: each the digest of a measure and the first day of a period of it.
         epoch: 1, or more for a revision.
-        first: the first day that was asked for.
-        last: the last one.
     """
     connection.executemany(
-        "UPDATE cells SET has_left = 1 WHERE digest = ? AND epoch = ? AND period BETWEEN ? AND ?",
-        [(digest, epoch, first.isoformat(), last.isoformat()) for digest in measures],
+        "UPDATE cells SET has_left = 1 WHERE digest = ? AND epoch = ? AND period = ?",
+        [(digest, epoch, start.isoformat()) for digest, start in periods],
     )
 
 
@@ -253,13 +264,15 @@ def charged(connection: sqlite3.Connection) -> Mapping[int, Mapping[Period, floa
     return found
 
 
-def charge(connection: sqlite3.Connection, costs: Mapping[Period, float], *, measure: str, round_id: str) -> None:
-    """Charge periods of a measure to the budgets of their years."""
+def charge(connection: sqlite3.Connection, costs: Costs, *, measure: str, round_id: str) -> None:
+    """Charge periods of a measure to the budgets of years, on top of what was charged for them before."""
     connection.executemany(
-        "INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (year, digest, period, epoch) DO UPDATE SET rho = rho + excluded.rho",
         [
-            (date.fromisoformat(period).year, digest, period, epoch, rho, measure, round_id)
-            for (digest, period, epoch), rho in costs.items()
+            (year, digest, period, epoch, rho, measure, round_id)
+            for year, periods in costs.items()
+            for (digest, period, epoch), rho in periods.items()
         ],
     )
 
