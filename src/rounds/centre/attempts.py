@@ -7,15 +7,14 @@ others, under the next number, which each of them counts as another draw.
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from rounds.audit.chain import Action, Event
-from rounds.audit.heads import Standing
-from rounds.centre.plan import Plan, SitePlan
-from rounds.centre.post import ANSWER_WITHIN_DAYS, Desk
+from rounds.centre.plan import Plan
+from rounds.centre.post import Desk, write_request
 from rounds.centre.processes import SiteFailure, answer_sites, publish_keys
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE, Attempt, Participant
 from rounds.disclosure.pooled import QUANTITIES, pooled_keys
@@ -23,10 +22,10 @@ from rounds.errors import AuditError, MessageError, RoundsError
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
-from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_request
+from rounds.exchange.messages import Reply, Request, decode_reply, decode_request
 from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
-from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
-from rounds.exchange.standing import accept_standing, stand
+from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.standing import accept_standing
 from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import logged_transaction, write_fact
 from rounds.storage.progress import Progress
@@ -248,34 +247,10 @@ def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
         kept = _asked_path(desk, plan, attempt, site.site)
         waiting = not received_path(desk, plan, attempt, site.site).exists()
         if not kept.exists() or (waiting and today > _asked(desk, plan, attempt, site.site).expires):
-            _write_request(desk, plan, attempt, site, today=today, key=key)
+            write_request(desk, plan, site, kept, today=today, key=key, pooled=attempt)
     for site_id in attempt.sites:
         path = desk.exchange.pooled_request_path(plan.round_id, attempt.number, site_id)
         desk.exchange.put(path, _asked_path(desk, plan, attempt, site_id).read_bytes())
-
-
-def _write_request(desk: Desk, plan: Plan, attempt: Attempt, site: SitePlan, *, today: date, key: SigningKey) -> None:
-    with logged_transaction(desk.audit_path) as facts:
-        asked: list[Event] = []
-
-        def stamp(digest: str) -> Standing:
-            event = Event(action=Action.ASKED, round_id=plan.round_id, party=site.site, digest=digest, day=today)
-            asked.append(event)
-            facts.tell(event)
-            known = pinned_key(desk.folder, party=site.site)
-            return stand(facts.connection, own=CENTRE, reader=site.site, key=key, reader_key=known)
-
-        request = encode_request(
-            round_id=plan.round_id,
-            site=site.site,
-            question=site.question,
-            valid=(today, today + timedelta(days=ANSWER_WITHIN_DAYS)),
-            key=key,
-            stamp=stamp,
-            asked_by=plan.declaration.asked_by,
-            pooled=attempt,
-        )
-    write_fact(_asked_path(desk, plan, attempt, site.site), request, event=asked[0], log=desk.audit_path)
 
 
 def _take_back(desk: Desk, plan: Plan, attempt: Attempt) -> None:

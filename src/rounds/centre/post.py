@@ -8,6 +8,7 @@ from rounds.audit.chain import Action, Event
 from rounds.audit.heads import Standing
 from rounds.centre.answers import check_answer, check_members
 from rounds.centre.plan import Plan, SitePlan
+from rounds.disclosure.attempt import Attempt
 from rounds.errors import AuditError, MessageError
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
@@ -59,7 +60,7 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
         kept = desk.asked_path(plan.round_id, site.site)
         received = desk.received_path(plan.round_id, site.site).exists()
         if not kept.exists() or (not received and today > _asked(desk, plan.round_id, site.site).expires):
-            _write_request(desk, plan, site, today=today, key=key)
+            write_request(desk, plan, site, kept, today=today, key=key)
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         desk.exchange.put(desk.exchange.request_path(plan.round_id, site.site), kept.read_bytes())
@@ -137,7 +138,20 @@ def _taken_in(post: _Post, today: date) -> Event:
     return Event(action=action, round_id=reply.round_id, party=reply.site, digest=reply.digest, day=today)
 
 
-def _write_request(desk: Desk, plan: Plan, site: SitePlan, *, today: date, key: SigningKey) -> None:
+def write_request(
+    desk: Desk, plan: Plan, site: SitePlan, kept: Path, *, today: date, key: SigningKey, pooled: Attempt | None = None
+) -> None:
+    """Log a request to a site and write it down.
+
+    Args:
+        desk: the centre's.
+        plan: of the round.
+        site: whom it is for.
+        kept: where the centre keeps it.
+        today: the day of issue.
+        key: the centre's.
+        pooled: who takes part, in the pooled lane.
+    """
     with logged_transaction(desk.audit_path) as facts:
         asked: list[Event] = []
 
@@ -156,8 +170,9 @@ def _write_request(desk: Desk, plan: Plan, site: SitePlan, *, today: date, key: 
             key=key,
             stamp=stamp,
             asked_by=plan.declaration.asked_by,
+            pooled=pooled,
         )
-    write_fact(desk.asked_path(plan.round_id, site.site), request, event=asked[0], log=desk.audit_path)
+    write_fact(kept, request, event=asked[0], log=desk.audit_path)
 
 
 def _open(desk: Desk, plan: Plan, site: SitePlan) -> _Post | None:
