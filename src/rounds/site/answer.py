@@ -167,6 +167,7 @@ def preview(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date,
     """
     key = trusted_key(site.folder, exchange.path, party=CENTRE)
     request = read_request(site, exchange, round_id=round_id, today=today, key=key)
+    refuse_rolled_back(site, exchange, request, centre_key=key)
     refuse_not_agreed(site, [(ref.id, ref.version) for ref in request.question.measures], today=today)
     refuse_without_standing_approval(site, request.question, today=today)
     lines = [
