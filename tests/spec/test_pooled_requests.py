@@ -182,7 +182,7 @@ def _signed(network: PooledNetwork, monkeypatch: pytest.MonkeyPatch, change: Cal
     def wrong(attempt: Any) -> Any:
         fields = json.loads(real(attempt).model_dump_json())
         change(fields)
-        return messages.WireAttempt.model_validate(fields)
+        return shares.WireAttempt.model_validate(fields)
 
     real = messages.wire_attempt
     with monkeypatch.context() as patched:
