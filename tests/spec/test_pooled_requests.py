@@ -177,7 +177,7 @@ def test_a_request_changed_on_its_way_is_refused(what: str, network: PooledNetwo
 
 def _signed(network: PooledNetwork, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
     """Let a centre sign what our own code would not: fewer sites, less noise."""
-    from rounds.exchange import messages
+    from rounds.exchange import messages, shares
 
     def wrong(attempt: Any) -> Any:
         fields = json.loads(real(attempt).model_dump_json())
