@@ -62,7 +62,8 @@ def test_engines_agree_and_everything_was_met() -> None:
         nonlocal counted
         missing = sought - set(met) - LEFT_TO_SQL
         if runs > 1 and missing:
-            asked = [one for one in asked if missing & set(said(one.question))]
+            # What no word of a question says, how rows lie, may be met by any.
+            asked = [one for one in asked if missing & set(said(one.question))] or asked[: 4 if missing & SHAPES else 0]
         if not asked:
             return
         with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +90,8 @@ def test_engines_agree_and_everything_was_met() -> None:
     while runs < 9 and (runs == 0 or not sought <= set(met)):
         runs += 1
         seed(10 + runs)(agree)()
-    assert not sought - set(met)
+    lacking = sorted(sought - set(met))
+    assert not lacking, lacking
     assert counted >= 30 * 25
 
 
