@@ -19,15 +19,8 @@ from pooled_sites import EXPIRES, TODAY, attempt, count, key, measure, question,
 
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE
 from rounds.errors import RoundsError
-from rounds.exchange.messages import (
-    Reply,
-    Request,
-    _unsigned,
-    decode_reply,
-    decode_request,
-    encode_reply,
-    encode_request,
-)
+from rounds.exchange.envelope import unsigned
+from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_reply, encode_request
 from rounds.exchange.signing import SigningKey
 
 CENTRE, SITE = (SigningKey(Ed25519PrivateKey.generate().private_bytes_raw()) for _ in range(2))
@@ -101,7 +94,7 @@ def _made_wrong(draw: st.DrawFn, *, message: bytes, key: SigningKey) -> bytes:
                 case _:
                     place.insert(0, draw(VALUES))
             break
-    made["signature"] = base64.b64encode(key.sign(_unsigned(made))).decode()
+    made["signature"] = base64.b64encode(key.sign(unsigned(made))).decode()
     return json.dumps(made).encode()
 
 
