@@ -87,7 +87,7 @@ def refuse_overspent(
     *,
     measure: str,
 ) -> Costs:
-    """Return what periods that were not charged before cost, if the budget holds.
+    """Return what drawing for some periods costs, if the budget holds.
 
     Nothing here depends on a count: the same question is refused whatever the records hold.
 
@@ -135,3 +135,11 @@ def refuse_beyond(
                 "measures or periods, what was answered before is answered again without a charge"
             )
     return {year: dict(periods) for year, periods in costs.items() if periods}
+
+
+def add_costs(so_far: dict[int, dict[Period, float]], costs: Costs) -> None:
+    """Add what draws cost to what was charged so far."""
+    for year, periods in costs.items():
+        charged = so_far.setdefault(year, {})
+        for period, rho in periods.items():
+            charged[period] = charged.get(period, 0.0) + rho

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rounds.disclosure.attempt import Attempt
-from rounds.disclosure.budget import MOST_RHO, Costs, Period, refuse_beyond
+from rounds.disclosure.budget import MOST_RHO, Costs, Period, add_costs, refuse_beyond
 from rounds.disclosure.policy import SitePolicy
 from rounds.disclosure.pooled import Charge
 from rounds.errors import DisclosureRefusal
@@ -45,8 +45,7 @@ def pooled_costs(
                 for year in range(one.period.start.year, one.period.end.year + 1):
                     wanted.setdefault(year, {})[key] = one.rho
         found[ref] = refuse_beyond(wanted, so_far, rho_per_year(policy), measure=str(ref))
-        for year, periods in wanted.items():
-            so_far.setdefault(year, {}).update(periods)
+        add_costs(so_far, found[ref])
     return found
 
 

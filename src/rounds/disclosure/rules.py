@@ -143,11 +143,11 @@ class _Rounding:
     """What is shown of a number, and how far below and above it the number can be."""
 
     shown: pl.Expr
-    below: int
-    above: int
+    below: int | pl.Expr
+    above: int | pl.Expr
 
 
-def _to_nearest(column: pl.Expr, base: int) -> _Rounding:
+def _to_nearest(column: pl.Expr, base: int | pl.Expr) -> _Rounding:
     return _Rounding(shown=(column + base // 2) // base * base, below=base // 2, above=base // 2)
 
 
@@ -175,18 +175,10 @@ def _of_people(name: str, few: int, base: pl.Expr) -> list[pl.Expr]:
 
     What is rounded to nothing is withheld too: it is not 0.
     """
-    column, most = pl.col(name), pl.col(f"{name}_most")
-    zero = column == 0
-    rounded = (column + base // 2) // base * base
-    withheld = ~zero & (pl.col(f"{name}_people").is_between(1, few) | (rounded == 0))
-    highest = pl.max_horizontal(few * most, base // 2)
-    return _bounded(
-        name,
-        state=_state(zero, withheld),
-        value=pl.when(withheld).then(None).otherwise(rounded),
-        lower=pl.when(zero).then(0).when(withheld).then(1).otherwise(rounded - base // 2),
-        upper=pl.when(zero).then(0).when(withheld).then(highest).otherwise(rounded + base // 2),
-    )
+    rounded = _to_nearest(pl.col(name), base)
+    highest = pl.max_horizontal(few * pl.col(f"{name}_most"), base // 2)
+    withheld = _few_behind(name, few) | (rounded.shown == 0)
+    return _rounded(name, rounded, withheld=withheld, bounds=(1, highest))
 
 
 def _of_a_sum(name: str, few: int, base: int) -> list[pl.Expr]:

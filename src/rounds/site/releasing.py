@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rounds.disclosure.budget import Costs, refuse_overspent
+from rounds.disclosure.budget import Costs, add_costs, refuse_overspent
 from rounds.disclosure.budget import Period as Charged
 from rounds.disclosure.linked_releases import Linked, gate
 from rounds.disclosure.policy import Policy, SitePolicy
@@ -108,19 +108,16 @@ def prepare(
     policy = rules.policy
     refuse_another_epoch(policy, question.epoch)
     so_far = {year: dict(periods) for year, periods in charged(connection).items()}
-    costs = []
+    kept, costs = [], []
     for one in counted:  # all refusals come before anything is drawn
         _refuse_other_way(connection, rules, one)
         _refuse_near_spans(connection, rules, one)
-        cost = _costs(connection, rules, one, so_far, epoch=question.epoch)
-        for year, periods in cost.items():
-            before = so_far.setdefault(year, {})
-            for period, rho in periods.items():
-                before[period] = before.get(period, 0.0) + rho
+        before = _kept(connection, rules, one.kept_as, one.count.strata, epoch=question.epoch)
+        cost = _costs(rules, one, before, so_far, epoch=question.epoch)
+        add_costs(so_far, cost)
+        kept.append(before)
         costs.append(cost)
-    prepared = [
-        _prepare(connection, rules, one, cost, epoch=question.epoch) for one, cost in zip(counted, costs, strict=True)
-    ]
+    prepared = [_prepare(rules, *each) for each in zip(counted, kept, costs, strict=True)]
     return _gated(connection, rules, counted, prepared, question)
 
 
@@ -168,17 +165,11 @@ def _kept(
 
 
 def _costs(
-    connection: Connection,
-    rules: Rules,
-    one: Counted,
-    so_far: dict[int, dict[Charged, float]],
-    *,
-    epoch: int,
+    rules: Rules, one: Counted, kept: pl.DataFrame, so_far: dict[int, dict[Charged, float]], *, epoch: int
 ) -> Costs:
     terms = rules.policy.terms_of(one.measure.id)
     if terms.budget is None:
         return {}
-    kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
     new = set(one.count.cells.join(kept, on=one.keys, how="anti")["period"])
     wanted: dict[int, list[Charged]] = {}
     for period in one.periods:
@@ -187,8 +178,7 @@ def _costs(
     return refuse_overspent(wanted, so_far, terms.budget, measure=str(one.measure.ref))
 
 
-def _prepare(connection: Connection, rules: Rules, one: Counted, costs: Costs, *, epoch: int) -> Prepared:
-    kept = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
+def _prepare(rules: Rules, one: Counted, kept: pl.DataFrame, costs: Costs) -> Prepared:
     terms = rules.policy.terms_of(one.measure.id)
     released = release(
         one.count,
@@ -223,10 +213,9 @@ def _gated(
     ]
     found = gate([*own, *_earlier(connection, rules, counted, question)])
     gated = []
-    for made, hidden in zip(prepared, found.hidden, strict=False):
+    for one, made, hidden in zip(counted, prepared, found.hidden, strict=False):
         released = withhold(made.released, hidden, upper=found.upper)
-        keys = [name for name in made.fresh.columns if not name.startswith(("numerator_", "denominator_"))]
-        fresh = released.cells.join(made.fresh.select(keys), on=keys, how="semi", maintain_order="left")
+        fresh = released.cells.join(made.fresh, on=one.keys, how="semi", maintain_order="left")
         gated.append(replace(made, released=released, fresh=fresh))
     many = sum(hidden.height for hidden in found.hidden)
     told = [f"the gate withholds {many} more numbers, which could be used to work others out"] if many else []
