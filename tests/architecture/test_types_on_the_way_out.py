@@ -20,18 +20,18 @@ REF = MeasureRef(id="m", version=1, digest="0" * 64)
 
 LEAKS = {
     "a count in a reply": (
-        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
-        "    return encode_reply(request, [count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
+        "def leak(request: Request, count: Count) -> bytes:\n"
+        "    return draft_reply(request, [count], today=date(2025, 1, 1))\n",
         'incompatible type "Count"; expected "Released"',
     ),
     "a frame in a reply": (
-        "def leak(request: Request, frame: pl.DataFrame, key: SigningKey, stamp: Stamp) -> bytes:\n"
-        "    return encode_reply(request, [frame], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
+        "def leak(request: Request, frame: pl.DataFrame) -> bytes:\n"
+        "    return draft_reply(request, [frame], today=date(2025, 1, 1))\n",
         'incompatible type "DataFrame"; expected "Released"',
     ),
     "a pseudonym in a reply": (
-        "def leak(request: Request, pseudonym: Pseudonym, key: SigningKey) -> bytes:\n"
-        "    return encode_reply(request, [pseudonym], today=date(2025, 1, 1), key=key)\n",
+        "def leak(request: Request, pseudonym: Pseudonym) -> bytes:\n"
+        "    return draft_reply(request, [pseudonym], today=date(2025, 1, 1))\n",
         'incompatible type "Pseudonym"; expected "Released"',
     ),
     "a release without its seal": (
@@ -40,8 +40,8 @@ LEAKS = {
         'Missing named argument "seal"',
     ),
     "a count among the shares": (
-        "def leak(request: Request, count: Count, key: SigningKey, stamp: Stamp) -> bytes:\n"
-        "    return encode_reply(request, (), shares=[count], today=date(2025, 1, 1), key=key, stamp=stamp)\n",
+        "def leak(request: Request, count: Count) -> bytes:\n"
+        "    return draft_reply(request, (), shares=[count], today=date(2025, 1, 1))\n",
         'incompatible type "Count"; expected "PooledShare"',
     ),
     "a share without its seal": (
@@ -55,8 +55,7 @@ import polars as pl
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.pooled import PooledShare
 from rounds.disclosure.release import Released
-from rounds.exchange.messages import Request, Stamp, encode_reply
-from rounds.exchange.signing import SigningKey
+from rounds.exchange.messages import Request, draft_reply
 from rounds.measures.counts import Count
 from rounds.measures.definitions import MeasureRef
 from rounds.site.pseudonyms import Pseudonym

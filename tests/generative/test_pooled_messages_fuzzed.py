@@ -20,7 +20,7 @@ from pooled_sites import EXPIRES, TODAY, attempt, count, key, measure, question,
 from rounds.disclosure.attempt import FEWEST_PARTICIPANTS, LEAST_VARIANCE
 from rounds.errors import RoundsError
 from rounds.exchange.envelope import unsigned
-from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_reply, encode_request
+from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, draft_reply, encode_request, send
 from rounds.exchange.signing import SigningKey
 
 CENTRE, SITE = (SigningKey(Ed25519PrivateKey.generate().private_bytes_raw()) for _ in range(2))
@@ -46,11 +46,8 @@ def _take(content: bytes) -> Reply:
     return decode_reply(content, source="r.json", site="a", round_id="r1", answers=answers, key=SITE.public)
 
 
-REPLY = encode_reply(
-    _read(REQUEST),
-    (),
-    shares=[share(OF, count(OF, [(1, 2)] * 4), ASKED, "a", KEYS)],
-    today=TODAY,
+REPLY = send(
+    draft_reply(_read(REQUEST), (), shares=[share(OF, count(OF, [(1, 2)] * 4), ASKED, "a", KEYS)], today=TODAY),
     key=SITE,
     stamp=first_standing("a", SITE),
 )

@@ -13,7 +13,7 @@ from log_stamps import first_standing
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import MessageError
-from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, encode_reply, encode_request
+from rounds.exchange.messages import Reply, Request, decode_reply, decode_request, draft_reply, encode_request, send
 from rounds.exchange.question import Question
 from rounds.exchange.signing import SigningKey
 from rounds.measures.counts import Count, count_schema
@@ -58,7 +58,7 @@ def _released() -> Released:
 def _reply(*, key: SigningKey = SITE_KEY, request: bytes | None = None) -> bytes:
     answered = _read(request or _request())
     stamp = first_standing("site-1", SITE_KEY)
-    return encode_reply(answered, [_released()], today=date(2025, 7, 2), key=key, stamp=stamp)
+    return send(draft_reply(answered, [_released()], today=date(2025, 7, 2)), key=key, stamp=stamp)
 
 
 def _take(content: bytes, *, round_id: str = "r1", site: str = "site-1", request: bytes | None = None) -> Reply:

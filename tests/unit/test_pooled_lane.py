@@ -32,7 +32,7 @@ from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.log_check import heads_in_messages
 from rounds.exchange.masking import own_masking_key, publish_masking_key
-from rounds.exchange.messages import Reply, decode_request, encode_reply
+from rounds.exchange.messages import Reply, decode_request, draft_reply, send
 from rounds.exchange.question import Question
 from rounds.exchange.shares import ReceivedShare
 from rounds.exchange.signing import SigningKey, own_key, publish_key
@@ -197,7 +197,7 @@ def _answer(desk: Desk, of: Measure, asked: Attempt, *sites: str) -> None:
         own, centre = own_key(folder), own_key(desk.folder).public
         told = Event(action=Action.RELEASED, round_id="r1", party=CENTRE, digest=str(hash(made.numbers)), day=TODAY)
         stamp = logging_stamp(folder / LEDGER, own=site, reader=CENTRE, key=own, reader_key=centre, told=told)
-        reply = encode_reply(request, (), shares=[made], today=TODAY, key=own, stamp=stamp)
+        reply = send(draft_reply(request, (), shares=[made], today=TODAY), key=own, stamp=stamp)
         desk.exchange.put(desk.exchange.pooled_reply_path("r1", asked.number, site), reply)
 
 

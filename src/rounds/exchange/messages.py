@@ -146,19 +146,6 @@ def draft_reply(
     return written(round_id=request.round_id, sender=request.site, recipient=CENTRE, valid=valid, body=body)
 
 
-def encode_reply(
-    request: Request,
-    tables: Sequence[Released],
-    *,
-    today: date,
-    key: SigningKey,
-    stamp: Stamp,
-    shares: Sequence[PooledShare] = (),
-) -> bytes:
-    """Return a signed reply to a request, in one step: see `draft_reply` and `send`."""
-    return send(draft_reply(request, tables, today=today, shares=shares), key=key, stamp=stamp)
-
-
 def draft_refusal(request: Request, *, because: str, today: date) -> bytes:
     """Return all that a refusal of a request says.
 
