@@ -416,12 +416,13 @@ def unit_questions(draw: st.DrawFn, kind: type) -> RecordsQuestion:
     else:
         rows = scored(depth=2) if draw(st.booleans()) else events_of(depth=1)
         unit = Rows(events=draw(rows), counted_on=draw(st.sampled_from(Anchor)))
-    # Few criteria of a mean, or there would seldom be anything to add up.
+    # Few criteria of a mean and of some rows, or there would seldom be anything to add up, or two rows of one person.
     mean = draw(st.integers(0, 2)) == 0
-    unit = draw(plain_units(unit)) if mean else unit
+    plain = mean or (kind is Rows and draw(st.integers(0, 2)) == 0)
+    unit = draw(plain_units(unit)) if plain else unit
     of = unit.events.table if isinstance(unit, Rows) else None
     like_rows = isinstance(unit, Rows) and isinstance(unit.events, Scored)
-    asked = draw(st.integers(0, 3)) == 0 if mean else draw(st.booleans())
+    asked = draw(st.integers(0, 3)) == 0 if plain else draw(st.booleans())
     who = draw(criteria(of=of, depth=1, like_rows=like_rows)) if asked else None
     if mean:
         return draw(mean_questions(unit, who))

@@ -90,10 +90,8 @@ def test_engines_agree_and_everything_was_met() -> None:
     while runs < 9 and (runs == 0 or not sought <= set(met)):
         runs += 1
         seed(10 + runs)(agree)()
-    lacking = sought - set(met)
-    assert not lacking - SHAPES - LEFT_TO_SQL, sorted(lacking)
-    # How rows lie follows from counts, which chance decides: nearly all of it must have been met.
-    assert len(lacking) <= 2, sorted(lacking)
+    lacking = sorted(sought - set(met))
+    assert not lacking, lacking
     assert counted >= 30 * 25
 
 
