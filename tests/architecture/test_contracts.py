@@ -27,7 +27,7 @@ PLANTED = {
     "core-does-no-io": [
         ("disclosure/release.py", "import os"),
         ("measures/periods.py", "import time"),
-        ("learning/variation/xmr.py", "import random"),
+        ("learning/variation/over_time/xmr.py", "import random"),
         ("network/members.py", "import pathlib"),
     ],
 }

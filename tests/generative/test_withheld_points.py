@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rounds.learning.variation.rules import Limits, limits_of, signals_of
-from rounds.learning.variation.withheld import Known, limits_expected, signals_within
-from rounds.learning.variation.xmr import Told, XmrChart, xmr_chart
+from rounds.learning.variation.over_time.rules import Limits, limits_of, signals_of
+from rounds.learning.variation.over_time.withheld import Known, limits_expected, signals_within
+from rounds.learning.variation.over_time.xmr import Told, XmrChart, xmr_chart
 
 RULES = ("outside", "shift", "trend", "near_limit")
 SEEN: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from scipy import optimize, stats
 
 from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.pooled import BoundedCells, expected_counts, fit_cells, pooled_rate
-from rounds.learning.variation.withheld import Known, limits_expected
+from rounds.learning.variation.over_time.withheld import Known, limits_expected
 
 SIGMA = 2.5
 

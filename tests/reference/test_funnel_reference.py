@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rounds.learning.variation.funnel import Funnel, Outlier, Vector, funnel_proportions
+from rounds.learning.variation.between_sites.funnel import Funnel, Outlier, Vector, funnel_proportions
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "funnel"
 TOLERANCE = 1e-8

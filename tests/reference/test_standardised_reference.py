@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rounds.learning.variation.standardised import GroupCounts, StandardisedRate, standardised_rate
+from rounds.learning.variation.between_sites.standardised import GroupCounts, StandardisedRate, standardised_rate
 
 CASE = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "phe" / "dsr_dobson"
 

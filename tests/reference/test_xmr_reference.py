@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rounds.learning.variation.rules import limits_of, signals_of
-from rounds.learning.variation.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart
+from rounds.learning.variation.over_time.rules import limits_of, signals_of
+from rounds.learning.variation.over_time.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "spc"
 NAMES = (

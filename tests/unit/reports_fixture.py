@@ -8,8 +8,8 @@ import numpy as np
 
 from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
-from rounds.learning.variation.funnel import funnel_proportions
-from rounds.learning.variation.xmr import xmr_chart
+from rounds.learning.variation.between_sites.funnel import funnel_proportions
+from rounds.learning.variation.over_time.xmr import xmr_chart
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain, period_label
 from rounds.measures.questions import PublishedQuestion

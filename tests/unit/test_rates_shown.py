@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2
 from small_site import make_measure
 
-from rounds.learning.variation.funnel import funnel_proportions, funnel_rates
+from rounds.learning.variation.between_sites.funnel import funnel_proportions, funnel_rates
 from rounds.measures.criteria import Events, Has
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from rounds.learning.variation.notes import chart_notes
-from rounds.learning.variation.rules import limits_of, signals_of
-from rounds.learning.variation.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart, xmr_charts
+from rounds.learning.variation.over_time.notes import chart_notes
+from rounds.learning.variation.over_time.rules import limits_of, signals_of
+from rounds.learning.variation.over_time.xmr import (
+    Assurance,
+    Better,
+    Variation,
+    Vector,
+    XmrChart,
+    xmr_chart,
+    xmr_charts,
+)
 from rounds.measures.definitions import Better as MeasureBetter
 
 STEADY = np.array([50.0, 51, 49, 52, 48, 51, 49, 50, 52, 48, 50, 51, 49, 52])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from rounds.learning.variation.funnel import (
+from rounds.learning.variation.between_sites.funnel import (
     Funnel,
     Outlier,
     funnel_proportions,

@@ -14,7 +14,7 @@ from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
 from rounds.learning.overlap import DistinctPeople, distinct_people
-from rounds.learning.variation.xmr import xmr_chart
+from rounds.learning.variation.over_time.xmr import xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, Period

@@ -8,7 +8,7 @@ import polars as pl
 from rounds.centre.learn import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.bounded import State
-from rounds.learning.variation.standardised import GroupCounts, StandardisedRate, standardised_rate
+from rounds.learning.variation.between_sites.standardised import GroupCounts, StandardisedRate, standardised_rate
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.standards import STANDARD_GROUPS, Standard

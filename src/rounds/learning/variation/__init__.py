@@ -1,1 +1,1 @@
-"""Where care varies: over time (XmR charts) and between sites (funnel plots)."""
+"""Where care varies: over time, between sites, and between groups and places."""

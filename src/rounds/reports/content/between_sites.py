@@ -1,7 +1,7 @@
 """Where does care differ between organisations? One measure over a network, from a funnel plot."""
 
-from rounds.learning.variation.funnel import Funnel, Outlier
-from rounds.learning.variation.notes import funnel_notes
+from rounds.learning.variation.between_sites.funnel import Funnel, Outlier
+from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart

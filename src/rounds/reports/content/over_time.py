@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rounds.learning.variation.notes import chart_notes
-from rounds.learning.variation.xmr import Assurance, Variation, XmrChart
+from rounds.learning.variation.over_time.notes import chart_notes
+from rounds.learning.variation.over_time.xmr import Assurance, Variation, XmrChart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership

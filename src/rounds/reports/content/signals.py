@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.xmr import Told, Variation, XmrChart
+from rounds.learning.variation.over_time.xmr import Told, Variation, XmrChart
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total

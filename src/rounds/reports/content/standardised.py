@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rounds.learning.variation.standardised import StandardisedRate
+from rounds.learning.variation.between_sites.standardised import StandardisedRate
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart

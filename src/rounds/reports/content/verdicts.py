@@ -4,8 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.funnel import Funnel, FunnelLimits, Outlier, Vector, proportion_limits, rate_limits
-from rounds.learning.variation.xmr import Told
+from rounds.learning.variation.between_sites.funnel import (
+    Funnel,
+    FunnelLimits,
+    Outlier,
+    Vector,
+    proportion_limits,
+    rate_limits,
+)
+from rounds.learning.variation.over_time.xmr import Told
 from rounds.reports.content.observed import Observed, total
 
 UPWARDS = (Outlier.LOW_998, Outlier.LOW_95, Outlier.INSIDE, Outlier.HIGH_95, Outlier.HIGH_998)

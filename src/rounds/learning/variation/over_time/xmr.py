@@ -7,8 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from rounds.learning.variation.rules import Flags, Limits, Matrix, Signals, Vector, limits_of, signals_of
-from rounds.learning.variation.withheld import Flagged, Known, limits_expected, signals_within
+from rounds.learning.variation.over_time.rules import Flags, Limits, Matrix, Signals, Vector, limits_of, signals_of
+from rounds.learning.variation.over_time.withheld import Flagged, Known, limits_expected, signals_within
 
 FEWEST_POINTS = 3
 """Fewer have no limits: two points give one moving range, which says nothing of how ranges vary."""

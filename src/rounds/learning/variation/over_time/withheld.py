@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from rounds.learning.variation.rules import (
+from rounds.learning.variation.over_time.rules import (
     LIMIT_FACTOR,
     NEAR_FACTOR,
     RUN_LENGTH,

@@ -1,18 +1,15 @@
-"""What a careful reader of a chart must know: the rules used, how often they cry wolf, and how little they rest on."""
+"""What a careful reader of an XmR chart must know: the rules, how often they cry wolf, how little they rest on."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.funnel import Funnel
-from rounds.learning.variation.xmr import XmrChart
+from rounds.learning.variation.over_time.xmr import XmrChart
 
 TRIAL_POINTS = 13
 """With fewer points NHSRplotthedots calls limits trial limits, which each new point will move."""
 POINTS_TO_INTERPRET = 10
 """With fewer points NHS guidance asks to read nothing into a chart."""
-SPARSE = 10
-"""With fewer expected events than this, the arcsine's lower limits flag chance too often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,32 +113,3 @@ def _false_alarm_note(points: int) -> str:
         f"of charts of {FALSE_ALARM_POINTS[at]} points and the latest point in {steady.latest_point[at]:.0%}; where "
         f"each period resembles the last, in {carried.any_point[at]:.0%} and {carried.latest_point[at]:.0%}."
     )
-
-
-def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
-    """Return the notes that belong beside a funnel plot, whole sentences in the order to read them.
-
-    Args:
-        funnel: the funnel.
-    """
-    count = len(funnel.values)
-    widened = (
-        "widened for over-dispersion, the differences that organisations have anyway (they vary "
-        f"{funnel.phi:.1f} times as much as chance alone would make them: phi; tau squared {funnel.tau2:.2g})"
-        if funnel.tau2 > 0
-        else f"not widened, as no over-dispersion was found (phi {funnel.phi:.1f})"
-    )
-    notes = [
-        f"Limits: 95% and 99.8%; {widened}.",
-        f"Without any real difference about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% "
-        f"limits and {count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a "
-        "verdict: case mix, coding and how services are organised all play a part.",
-    ]
-    fewest_expected = min(funnel.centre, 1 - funnel.centre) * funnel.denominators
-    sparse = int((fewest_expected < SPARSE).sum())
-    if sparse:
-        notes.append(
-            f"Fewer than {SPARSE} events are expected at {sparse} of {count} organisations; there the limits are "
-            "rough and flag chance too often."
-        )
-    return tuple(notes)

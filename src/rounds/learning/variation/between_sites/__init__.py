@@ -1,0 +1,1 @@
+"""Organisations against each other: funnels, over-dispersion, standardisation."""

@@ -1,0 +1,35 @@
+"""What a careful reader of a funnel plot must know: its limits, what chance alone does, and where they are rough."""
+
+from rounds.learning.variation.between_sites.funnel import Funnel
+
+SPARSE = 10
+"""With fewer expected events than this, the arcsine's lower limits flag chance too often."""
+
+
+def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
+    """Return the notes that belong beside a funnel plot, whole sentences in the order to read them.
+
+    Args:
+        funnel: the funnel.
+    """
+    count = len(funnel.values)
+    widened = (
+        "widened for over-dispersion, the differences that organisations have anyway (they vary "
+        f"{funnel.phi:.1f} times as much as chance alone would make them: phi; tau squared {funnel.tau2:.2g})"
+        if funnel.tau2 > 0
+        else f"not widened, as no over-dispersion was found (phi {funnel.phi:.1f})"
+    )
+    notes = [
+        f"Limits: 95% and 99.8%; {widened}.",
+        f"Without any real difference about {count * 0.05:.1f} of {count} organisations would lie beyond the 95% "
+        f"limits and {count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a "
+        "verdict: case mix, coding and how services are organised all play a part.",
+    ]
+    fewest_expected = min(funnel.centre, 1 - funnel.centre) * funnel.denominators
+    sparse = int((fewest_expected < SPARSE).sum())
+    if sparse:
+        notes.append(
+            f"Fewer than {SPARSE} events are expected at {sparse} of {count} organisations; there the limits are "
+            "rough and flag chance too often."
+        )
+    return tuple(notes)
