@@ -17,19 +17,14 @@ from rounds.measures.strata import Stratum
 from rounds.network.innovations import EvidenceStage, Innovation
 from rounds.network.members import Member, Membership
 from rounds.reports.completeness import CompletenessLine
-from rounds.reports.content import (
-    Evaluation,
-    Known,
-    Observed,
-    better_peer,
-    between_sites,
-    equity,
-    impact,
-    over_time,
-    pooled,
-    spread,
-    total,
-)
+from rounds.reports.content.between_sites import between_sites
+from rounds.reports.content.equity import equity
+from rounds.reports.content.impact import Evaluation, impact
+from rounds.reports.content.observed import Known, Observed, total
+from rounds.reports.content.over_time import over_time
+from rounds.reports.content.peers import better_peer
+from rounds.reports.content.pooled import pooled
+from rounds.reports.content.spread import spread
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.report import Report
 

@@ -16,8 +16,8 @@ from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import periods_between
 from rounds.network.members import Member, Membership
-from rounds.reports.content import Known, Observed
 from rounds.reports.content.not_compared import MOST_ROWS, not_compared
+from rounds.reports.content.observed import Known, Observed
 from rounds.reports.excel import write_workbook
 from rounds.reports.insight import Estimate, Kind
 from rounds.reports.pages.write import _estimate as estimate_words

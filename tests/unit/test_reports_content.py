@@ -17,20 +17,15 @@ from rounds.learning.variation.between_sites.funnel import funnel_proportions
 from rounds.learning.variation.over_time.xmr import Variation
 from rounds.measures.definitions import Better
 from rounds.measures.strata import Stratum
-from rounds.reports.content import (
-    Evaluation,
-    Known,
-    Observed,
-    better_peer,
-    between_sites,
-    equity,
-    impact,
-    over_time,
-    pooled,
-    spread,
-    total,
-)
+from rounds.reports.content.between_sites import between_sites
+from rounds.reports.content.equity import equity
+from rounds.reports.content.impact import Evaluation, impact
+from rounds.reports.content.observed import Known, Observed, total
+from rounds.reports.content.over_time import over_time
+from rounds.reports.content.peers import better_peer
+from rounds.reports.content.pooled import pooled
 from rounds.reports.content.signals import Signal, signal_of
+from rounds.reports.content.spread import spread
 from rounds.reports.content.verdicts import UPWARDS, verdicts
 from rounds.reports.insight import Certainty, Direction, Insight, Mark
 
@@ -657,7 +652,7 @@ def test_identifiers_are_stable_and_unique() -> None:
     assert "impact-deterioration-programme-cardiac-arrests-network" in found
 
 
-@pytest.mark.parametrize("module", ["content.wording", "content.observed", "charts.theme", "charts.icons", "excel"])
+@pytest.mark.parametrize("module", ["content.wording", "content.observed", "charts.theme", "charts.icons", "workbook"])
 def test_examples_in_docstrings_run(module: str) -> None:
     found = doctest.testmod(importlib.import_module(f"rounds.reports.{module}"))
     assert found.attempted > 0

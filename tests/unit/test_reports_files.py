@@ -10,9 +10,10 @@ import reports_fixture as given
 
 from rounds.errors import MessageError
 from rounds.measures.definitions import Measure
-from rounds.reports.excel import SHEET_NAME_LIMIT, sheet_names, write_workbook
+from rounds.reports.excel import write_workbook
 from rounds.reports.insight import Insight, Mark, Table
 from rounds.reports.json_file import insights_json, read_insights
+from rounds.reports.workbook import SHEET_NAME_LIMIT, sheet_names
 
 REPORT = given.report(members=4)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import audit, centre, demo, evidence, library, site, synthetic
+from rounds.cli import analyst, audit, centre, demo, evidence, library, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -38,6 +38,8 @@ app.command()(centre.check)
 app.command()(centre.status)
 app.command()(library.measures)
 app.command()(evidence.evidence)
+app.command()(analyst.spc)
+app.command()(analyst.funnel)
 
 
 def _show_version(wanted: bool) -> None:

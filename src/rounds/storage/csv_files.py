@@ -118,6 +118,40 @@ def read_csv(
     return pl.DataFrame(found, schema=schema)
 
 
+def read_text_columns(path: Path, *, error: type[RoundsError]) -> pl.DataFrame:
+    """Return every column of a CSV file as text, preceded by `LINE`; an empty cell is null.
+
+    Args:
+        path: the file, in UTF-8, with a first row that names its columns.
+        error: what to raise, so that the refusal says whose file it is.
+
+    Raises:
+        RoundsError: of class `error`, naming file and line, and what to do next.
+    """
+    rows = _rows(_text(path, CsvDialect(), error), path, error)
+    line, header = next(rows, (0, []))
+    if not header:
+        raise error(f"{path.name}: the file is empty; it needs a first row that names its columns")
+    where = f"{path.name}, line {line}"
+    named = [cell.strip() or f"column {place}" for place, cell in enumerate(header, start=1)]
+    _separated_by_commas(named, where, error)
+    for name in named:
+        _only_one(name, named, where, error)
+    lines: list[int] = []
+    cells: list[list[str]] = []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise error(_ragged(f"{path.name}, line {line}", len(row), len(header)))
+        lines.append(line)
+        cells.append(row)
+    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
+    found = {
+        name: pl.Series(column, dtype=pl.String).str.strip_chars() for name, column in zip(named, columns, strict=True)
+    }
+    frame = pl.DataFrame({LINE: pl.Series(lines, dtype=pl.Int64), **found})
+    return frame.with_columns(pl.col(pl.String).replace("", None))
+
+
 class _UnreadableCell(Exception):
     """A cell is not what its column should hold. The text says why, without the cell."""
 
@@ -195,16 +229,24 @@ def _places(
     header: list[str], columns: Mapping[str, ColumnType], where: str, error: type[RoundsError]
 ) -> dict[str, int]:
     names = [cell.strip() for cell in header]
-    if len(names) == 1 and len(columns) > 1:
-        for mark, word in ((";", "semicolons"), ("\t", "tabs")):
-            if mark in names[0]:
-                raise error(f"{where}: the columns are separated by {word}; save the file with commas between them")
+    if len(columns) > 1:
+        _separated_by_commas(names, where, error)
     for name in columns:
-        if names.count(name) > 1:
-            raise error(f"{where}: two columns are called {name}; rename or remove one")
+        _only_one(name, names, where, error)
         if name not in names:
             raise error(f"{where}: there is no column {name}{nearest(name, filter(None, names), otherwise='add it')}")
     return {name: names.index(name) for name in columns}
+
+
+def _separated_by_commas(names: list[str], where: str, error: type[RoundsError]) -> None:
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and mark in names[0]:
+            raise error(f"{where}: the columns are separated by {word}; save the file with commas between them")
+
+
+def _only_one(name: str, names: list[str], where: str, error: type[RoundsError]) -> None:
+    if names.count(name) > 1:
+        raise error(f"{where}: two columns are called {name}; rename or remove one")
 
 
 def _ragged(where: str, cells: int, expected: int) -> str:

@@ -27,6 +27,16 @@ def _render(canonical: str) -> str:
         raise RoundsError(f"a chart cannot be drawn: {str(error).splitlines()[0]}") from error
 
 
+def png_of(svg: str, *, scale: float = 2.0) -> bytes:
+    """Return a drawn chart as PNG.
+
+    Args:
+        svg: as `SvgCache.svg` gives it.
+        scale: pixels to each of its own.
+    """
+    return bytes(vl_convert.svg_to_png(svg, scale=scale))
+
+
 class SvgCache:
     """Charts drawn in this run, by the hash of what is drawn."""
 

@@ -117,8 +117,8 @@ def _within_bounds(
     when, told = dated(periods[-1]), chart.told[-1]
     hidden, shown = int(np.isnan(chart.values).sum()), int(np.count_nonzero(~np.isnan(chart.values)))
     if told is Told.CERTAIN and chart.variation is not None:
-        sentence = f"{subject} {_change(chart.variation, sure=False)}: {_rules(chart)}, {level} {when}."
-        because = f"Rules that flag the latest point whatever the withheld numbers are: {_rules(chart)}"
+        sentence = f"{subject} {_change(chart.variation, sure=False)}: {rules_at(chart, -1)}, {level} {when}."
+        because = f"Rules that flag the latest point whatever the withheld numbers are: {rules_at(chart, -1)}"
     elif told is Told.POSSIBLE:
         sentence = (
             f"{subject}: a change is possible, but cannot be told; {level} {when}, against a usual range of {usual}."
@@ -145,15 +145,15 @@ def _within_bounds(
     )
 
 
-def _rules(chart: XmrChart) -> str:
-    """Return, in words, the rules that flag the latest point for certain."""
+def rules_at(chart: XmrChart, at: int) -> str:
+    """Return, in words, the rules that flag a point for certain; empty if none does."""
     fired = {
         "outside the limits": chart.outside,
         "seven or more in a row on one side of the mean": chart.shift,
         "seven in a row in one direction": chart.trend,
         "two of three near a limit": chart.near_limit,
     }
-    return ", ".join(rule for rule, hit in fired.items() if hit[-1])
+    return ", ".join(rule for rule, hit in fired.items() if hit[at])
 
 
 def latest_shown(chart: XmrChart) -> int | None:
@@ -283,14 +283,9 @@ def _finding(chart: XmrChart, latest: int, measure: Measure) -> tuple[str, bool,
     """Return what the rules saw in words, whether more than one point or rule says so, and which rules fired."""
     noun = period_noun(measure)
     high = float(chart.values[latest]) > float(chart.mean or 0.0)
-    fired = {
-        "outside the limits": bool(chart.outside[latest]),
-        "seven or more in a row on one side of the mean": bool(chart.shift[latest]),
-        "seven in a row in one direction": bool(chart.trend[latest]),
-        "two of three near a limit": bool(chart.near_limit[latest]),
-    }
-    because = "Rules that flag the latest point: " + ", ".join(rule for rule, hit in fired.items() if hit)
-    strong = sum(fired.values()) > 1 or bool(chart.outside[latest] and latest and chart.outside[latest - 1])
+    because = f"Rules that flag the latest point: {rules_at(chart, latest)}"
+    fired = sum(bool(hit[latest]) for hit in (chart.outside, chart.shift, chart.trend, chart.near_limit))
+    strong = fired > 1 or bool(chart.outside[latest] and latest and chart.outside[latest - 1])
     if chart.shift[latest]:
         run = _run_length(chart, latest)
         return f"{'above' if high else 'below'} the mean for {plural(run, noun)} in a row", strong or run >= 9, because

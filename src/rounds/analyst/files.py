@@ -1,0 +1,153 @@
+"""Results as files: pictures to paste, and a workbook with every number and charts that Excel draws itself."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rounds.reports.charts.render import SvgCache, png_of
+from rounds.reports.charts.theme import WEB, Spec
+from rounds.reports.insight import Mark
+from rounds.reports.workbook import FIRST_ROW, Rows, Workbook
+from rounds.storage.atomic import write_file
+
+if TYPE_CHECKING:  # for their types alone: they call this module
+    from rounds.analyst.funnels import FunnelResult
+    from rounds.analyst.over_time import SpcResult
+
+_CHART_ROWS = 18
+"""Rows of a sheet that a chart covers."""
+_SHORTHAND = (
+    (str(Mark.WITHHELD), "Withheld by whoever published it. It is not zero."),
+    (str(Mark.NOT_AVAILABLE), "Not available: there is no number, or it could not be worked out."),
+)
+
+
+def write_spc(result: "SpcResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write control charts: `spc.xlsx`, and `NAME.svg` and `NAME.png` of each series."""
+    shown = result.series[:pictures]
+    names = _file_names(one.line.name for one in shown)
+    written = _pictures(
+        folder, [(name, one.line.name, one.spec, one.alt_text) for name, one in zip(names, shown, strict=True)], done
+    )
+    book = _book(result.source, "Control charts", result.guesses, _notes(one.notes for one in result.series))
+    summary = result.summary()
+    book.table_sheet("summary", "Summary", "One row a series.", columns=tuple(summary.columns), rows=_rows(summary))
+    points = result.table()
+    numbers = book.table_sheet(
+        "points",
+        "Points",
+        f"One row a period. {Mark.WITHHELD} means withheld, which is not zero.",
+        columns=tuple(points.columns),
+        rows=_rows(points, hidden=points["withheld"]),
+    )
+    _drawn_by_excel(book, numbers, points, [one.line.name for one in shown], result.unit)
+    write_file(folder / "spc.xlsx", book.finished())
+    return (folder / "spc.xlsx", *written)
+
+
+def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write funnels: `funnel.xlsx`, and `NAME.svg` and `NAME.png` of each."""
+    shown = result.plots[:pictures]
+    names = _file_names(f"funnel {plot.name}" for plot in shown)
+    written = _pictures(
+        folder, [(name, plot.name, plot.spec, plot.alt_text) for name, plot in zip(names, shown, strict=True)], done
+    )
+    book = _book(result.source, "Funnel plots", result.guesses, _notes(plot.notes for plot in result.plots))
+    table = result.table()
+    withheld = table["status"] == "left out: withheld"
+    says = f"One row an organisation{f'; {result.summed_over}' if result.summed_over else ''}."
+    book.table_sheet(
+        "organisations", "Organisations", says, columns=tuple(table.columns), rows=_rows(table, hidden=withheld)
+    )
+    write_file(folder / "funnel.xlsx", book.finished())
+    return (folder / "funnel.xlsx", *written)
+
+
+def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:
+    book = Workbook(f"{title}: {source}", made_on=datetime.now(tz=UTC).date())
+    read = [(f"Read as {guess.role}", f"{guess.column} ({guess.because})") for guess in guesses]
+    book.text_sheet("notes", f"{title} of {source}", [*read, *_SHORTHAND, *notes], widths=(28, 110))
+    return book
+
+
+def _notes(of_each: Iterable[tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Return each note once, in the order in which they come."""
+    return [("Note", note) for note in dict.fromkeys(note for notes in of_each for note in notes)]
+
+
+def _rows(frame: pl.DataFrame, *, hidden: pl.Series | None = None) -> Rows:
+    """Return a frame's rows with a mark in each empty cell: withheld in hidden rows, else not available."""
+    marks = (
+        [Mark.NOT_AVAILABLE] * frame.height
+        if hidden is None
+        else [Mark.WITHHELD if one else Mark.NOT_AVAILABLE for one in hidden.fill_null(value=False)]
+    )
+    return [
+        tuple(mark if cell is None else str(cell) if isinstance(cell, bool) else cell for cell in row)
+        for row, mark in zip(frame.iter_rows(), marks, strict=True)
+    ]
+
+
+def _drawn_by_excel(book: Workbook, numbers: Any, points: pl.DataFrame, names: list[str], unit: str) -> None:
+    """Add a sheet of charts that Excel draws from the sheet of points, so that people can restyle them."""
+    sheet = book.book.add_worksheet("charts")
+    place = {column: at for at, column in enumerate(points.columns)}
+    ends = (
+        points.with_row_index("at")
+        .group_by("series", maintain_order=True)
+        .agg(pl.col("at").min().alias("first"), pl.col("at").max().alias("last"))
+    )
+    for row in ends.filter(pl.col("series").is_in(names)).iter_rows(named=True):
+        first, last = row["first"] + FIRST_ROW + 1, row["last"] + FIRST_ROW + 1
+        chart = book.book.add_chart({"type": "line"})
+        for column, line in (
+            ("value", {"color": "#4c6272", "width": 1.5}),
+            ("mean", {"color": "#212b32", "width": 1}),
+            ("lower_limit", {"color": "#212b32", "width": 1, "dash_type": "dash"}),
+            ("upper_limit", {"color": "#212b32", "width": 1, "dash_type": "dash"}),
+        ):
+            chart.add_series(
+                {
+                    "name": column.replace("_", " "),
+                    "categories": [numbers.name, first, place["period"], last, place["period"]],
+                    "values": [numbers.name, first, place[column], last, place[column]],
+                    "line": line,
+                    **({"marker": {"type": "circle", "size": 4}} if column == "value" else {}),
+                }
+            )
+        chart.set_title({"name": row["series"], "name_font": {"size": 11}})
+        chart.set_y_axis({"name": unit, "major_gridlines": {"visible": True, "line": {"color": "#e8edee"}}})
+        chart.set_legend({"position": "bottom"})
+        chart.set_size({"width": 760, "height": 340})
+        sheet.insert_chart(
+            _CHART_ROWS * names.index(row["series"]), 0, chart, {"description": f"Control chart of {row['series']}"}
+        )
+
+
+def _pictures(folder: Path, charts: list[tuple[str, str, Spec, str]], done: Callable[[], None]) -> tuple[Path, ...]:
+    cache = SvgCache()
+    written = []
+    for name, title, spec, alt_text in charts:
+        svg = cache.svg(spec, WEB, key="chart", name=title, description=alt_text)
+        write_file(folder / f"{name}.svg", str(svg).encode())
+        write_file(folder / f"{name}.png", png_of(str(svg)))
+        written += [folder / f"{name}.svg", folder / f"{name}.png"]
+        done()
+    return tuple(written)
+
+
+def _file_names(titles: Iterable[str]) -> list[str]:
+    """Return a file name for each title, no two alike whatever the case."""
+    found: list[str] = []
+    for title in titles:
+        plain = re.sub(r"[^\w]+", "-", title.lower()).strip("-")[:60] or "series"
+        name, again = plain, 1
+        while name in found:
+            again += 1
+            name = f"{plain}-{again}"
+        found.append(name)
+    return found

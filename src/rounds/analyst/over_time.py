@@ -1,0 +1,315 @@
+"""Control charts of an analyst's table: one call from a file or frame to limits, icons, sentences and files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rounds.analyst.columns import Columns, Guess, Reading, understand
+from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.points import Line, Lines, lines_of
+from rounds.analyst.shown import charts_as_html, glyph
+from rounds.learning.variation.over_time.notes import chart_notes
+from rounds.learning.variation.over_time.withheld import Known
+from rounds.learning.variation.over_time.xmr import Assurance, Variation, XmrChart, xmr_chart
+from rounds.measures.definitions import Better
+from rounds.reports.charts.spc import SpcPoint, spc_chart
+from rounds.reports.charts.theme import Spec
+from rounds.reports.content.signals import rules_at
+from rounds.reports.content.wording import better_words, number
+from rounds.reports.insight import Mark
+
+ASSURED = {
+    Assurance.CONSISTENTLY_PASSING: "the target of {} is met consistently",
+    Assurance.CONSISTENTLY_FAILING: "the target of {} will not be met unless the process changes",
+    Assurance.HIT_AND_MISS: "the target of {} is met at times and missed at times",
+}
+CHANGED = {
+    Variation.IMPROVEMENT: "improvement",
+    Variation.CONCERN: "concern",
+    Variation.NEITHER_HIGH: "changed, high",
+    Variation.NEITHER_LOW: "changed, low",
+    Variation.COMMON_CAUSE: "no clear change",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpcSeries:
+    """One series, its chart and what to say of it."""
+
+    line: Line
+    chart: XmrChart
+    labels: tuple[str, ...]
+    """what its periods are called, shape (periods,)"""
+    sentence: str
+    notes: tuple[str, ...]
+    spec: Spec
+    """the picture as a Vega-Lite chart"""
+
+    @property
+    def icons(self) -> tuple[str, ...]:
+        """The names of its icons: of its variation and, with a target, of its assurance."""
+        if self.chart.mean is None or self.chart.variation is None:
+            return ("no_limits",)
+        return (str(self.chart.variation), *((str(found),) if (found := assured(self.chart)) else ()))
+
+    @property
+    def alt_text(self) -> str:
+        """What the picture shows, for who does not see it."""
+        return f"Control chart of {self.line.name} from {self.labels[0]} to {self.labels[-1]}. {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpcResult:
+    """Control charts of every series of a table. Shows itself in a notebook; `write` makes files of it."""
+
+    source: str
+    guesses: tuple[Guess, ...]
+    """what was read out of the table without being told"""
+    better: Better
+    unit: str
+    series: tuple[SpcSeries, ...]
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def __iter__(self) -> Iterator[SpcSeries]:
+        return iter(self.series)
+
+    def __getitem__(self, name: str) -> SpcSeries:
+        """Return the series of a name."""
+        for one in self.series:
+            if one.line.name == name:
+                return one
+        raise KeyError(name)
+
+    def table(self) -> pl.DataFrame:
+        """Return every point: series, period, numbers, limits, signals. A withheld number is null and `withheld`."""
+        return pl.concat([_points_table(one) for one in self.series])
+
+    def summary(self) -> pl.DataFrame:
+        """Return a row a series: its latest number, mean, limits, icons and sentence."""
+        return pl.DataFrame([_summary_row(one) for one in self.series], infer_schema_length=None)
+
+    def write(
+        self, folder: str | Path, *, pictures: int = 100, done: Callable[[], None] = lambda: None
+    ) -> tuple[Path, ...]:
+        """Write a workbook, and an SVG and a PNG of each chart, and return what was written.
+
+        Args:
+            folder: where to; made if it is not there. Files of the same names are replaced.
+            pictures: of how many series, in order.
+            done: told after each picture.
+        """
+        from rounds.analyst.files import write_spc
+
+        return write_spc(self, Path(folder), pictures=pictures, done=done)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{' '.join(glyph(icon, self.better) for icon in one.icons)} {one.sentence}" for one in self)
+
+    def _repr_html_(self) -> str:
+        """Return the first charts with their sentences, for a notebook."""
+        return charts_as_html(
+            [(one.line.name, one.sentence, one.spec, one.alt_text, one.icons) for one in self.series], self.better
+        )
+
+
+def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
+    data: Any,
+    *,
+    when: str | None = None,
+    series: str | Sequence[str] = (),
+    value: str | None = None,
+    numerator: str | None = None,
+    denominator: str | None = None,
+    better: str = "neither",
+    target: float | str | None = None,
+    per: float | None = None,
+    screen: bool = True,
+    reading: Reading | None = None,
+    today: date | None = None,
+) -> SpcResult:
+    """Return XmR charts with the NHS rules and icons of every series of a table.
+
+    Columns that are not named are guessed from their names and contents; the result's `guesses` say which and why.
+
+    Args:
+        data: the path of a CSV file, or a frame of pandas, polars or Arrow.
+        when: the column of dates, months, quarters or years.
+        series: the column or columns of which each combination is a series.
+        value: the column to draw as it is; or give
+        numerator: and
+        denominator: to draw one over the other.
+        better: which way is improvement: "higher", "lower" or "neither".
+        target: a number, or the column that holds it.
+        per: rates are per this many; per cent where no numerator is above its denominator, else per 1,000.
+        screen: leave large moving ranges out of the limits, as NHSRplotthedots does and the NHS Excel tool does not.
+        reading: how dates are written and what marks mean, where the table cannot tell.
+        today: dates after it are mistakes; today by default.
+
+    Raises:
+        TableError: names file, line and column, and what to do.
+
+    Source: see `rounds.learning.variation.over_time.xmr.xmr_chart`.
+
+    >>> months = [f"2024-{month:02}" for month in range(1, 13)]
+    >>> waits = pl.DataFrame({"month": months, "waits": [5.0, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 12]})
+    >>> print(spc(waits, better="lower"))
+    ◆H waits: concern: 12 in Dec 2024, outside the limits; mean 6, usual range 3.34 to 8.66
+    """
+    way = _way(better)
+    given = Columns(
+        when=when,
+        series=(series,) if isinstance(series, str) else tuple(series),
+        numerator=numerator,
+        denominator=denominator,
+        value=value,
+        target=target if isinstance(target, str) else None,
+    )
+    table = table_of(data)
+    understood = understand(table, given, reading=reading or Reading(), needs_dates=True)
+    lines = lines_of(understood, scale=per, today=today or datetime.now(tz=UTC).date())
+    known: dict[int, Known] = {}
+    if any(line.withheld.any() for line in lines.lines):
+        from rounds.analyst.withheld import known_points
+
+        known = known_points(lines)
+    aim = None if isinstance(target, str) else target
+    return SpcResult(
+        source=table.name,
+        guesses=understood.guesses,
+        better=way,
+        unit=lines.unit,
+        series=tuple(
+            _series(line, lines, way, aim, screen=screen, known=known.get(at)) for at, line in enumerate(lines.lines)
+        ),
+    )
+
+
+def _way(better: str) -> Better:
+    try:
+        return Better(better)
+    except ValueError:
+        raise TableError(f'better is "higher", "lower" or "neither", not "{better}"') from None
+
+
+def _series(
+    line: Line, lines: Lines, better: Better, target: float | None, *, screen: bool, known: Known | None
+) -> SpcSeries:
+    aim = line.target if target is None else target
+    chart = xmr_chart(
+        values=line.values, better=str(better), target=aim, screen=screen, withheld=line.withheld, known=known
+    )
+    labels = tuple(lines.spacing.label(day) for day in line.days)
+    notes = [f"{better_words(better)[0].upper()}{better_words(better)[1:]}.", *chart_notes(chart, screen=screen)]
+    if lines.spacing.grain is None:
+        notes.append(
+            "The dates are not evenly spaced; points are drawn in order, and no gap between them is looked for."
+        )
+    return SpcSeries(
+        line=line,
+        chart=chart,
+        labels=labels,
+        sentence=_sentence(line, chart, labels, aim),
+        notes=tuple(notes),
+        spec=_spec(line, chart, labels, aim, f"{line.name}, {lines.unit} ({better_words(better)})"),
+    )
+
+
+def _sentence(line: Line, chart: XmrChart, labels: tuple[str, ...], target: float | None) -> str:
+    shown = np.flatnonzero(~np.isnan(chart.values))
+    if not shown.size:
+        return f"{line.name}: no number is shown"
+    at = int(shown[-1])
+    latest = f"{number(float(chart.values[at]))} in {labels[at]}"
+    limits = line.within(chart)
+    if chart.mean is None or limits is None:
+        return f"{line.name}: {latest}. {(chart.no_limits or '').rstrip('.')}"
+    usual = f"mean {number(chart.mean)}, usual range {number(limits[0])} to {number(limits[1])}"
+    if chart.variation is None:
+        change = f"{latest}; whether that is a change cannot be told, as numbers are withheld"
+    else:
+        rules = rules_at(chart, at) if at == len(chart.values) - 1 else ""
+        change = f"{CHANGED[chart.variation]}: {latest}{f', {rules}' if rules else ''}"
+    found = assured(chart)
+    promise = "" if found is None or target is None else f"; {ASSURED[found].format(number(target))}"
+    return f"{line.name}: {change}; {usual}{promise}"
+
+
+def assured(chart: XmrChart) -> Assurance | None:
+    """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
+    return chart.assurance if chart.assurance in ASSURED and not chart.shift[-1] else None
+
+
+def _spec(line: Line, chart: XmrChart, labels: tuple[str, ...], target: float | None, title: str) -> Spec:
+    states = [str(one) for one in chart.point_variation] or ["not_judged"] * len(labels)
+    points = tuple(
+        SpcPoint(
+            label=label,
+            value=None if np.isnan(chart.values[at]) else float(chart.values[at]),
+            bounds=_bar(line, at),
+            variation=states[at],
+        )
+        for at, label in enumerate(labels)
+    )
+    return spc_chart(points=points, mean=chart.mean, limits=line.within(chart), target=target, title=title)
+
+
+def _bar(line: Line, at: int) -> tuple[float, float] | None:
+    if not line.withheld[at] or np.isnan(line.lower[at]) or np.isnan(line.upper[at]):
+        return None
+    return float(line.lower[at]), float(line.upper[at])
+
+
+def _points_table(one: SpcSeries) -> pl.DataFrame:
+    line, chart = one.line, one.chart
+    rows = len(one.labels)
+    limits = line.within(chart) or (None, None)
+    told = [str(told) for told in chart.told] if chart.told else [None] * rows
+
+    def numbers(values: Any) -> pl.Series:
+        if values is None:
+            return pl.repeat(None, rows, dtype=pl.Float64, eager=True)
+        return pl.Series(np.broadcast_to(np.asarray(values, dtype=np.float64), rows), dtype=pl.Float64).fill_nan(None)
+
+    return pl.DataFrame(
+        {
+            "series": pl.repeat(line.name, rows, dtype=pl.String, eager=True),
+            "period": list(one.labels),
+            "start": pl.Series(line.days, dtype=pl.Date),
+            "numerator": numbers(line.numerator),
+            "denominator": numbers(line.denominator),
+            "value": numbers(line.values),
+            "withheld": line.withheld,
+            "lowest": numbers(line.lower),
+            "highest": numbers(line.upper),
+            "mean": numbers(chart.mean),
+            "lower_limit": numbers(limits[0]),
+            "upper_limit": numbers(limits[1]),
+            "signal": [rules_at(chart, at) for at in range(rows)],
+            "flagged": pl.Series(told, dtype=pl.String),
+        }
+    )
+
+
+def _summary_row(one: SpcSeries) -> dict[str, Any]:
+    shown = np.flatnonzero(~np.isnan(one.chart.values))
+    at = int(shown[-1]) if shown.size else None
+    limits = one.line.within(one.chart) or (None, None)
+    return {
+        "series": one.line.name,
+        "points": len(one.labels),
+        "latest_period": None if at is None else one.labels[at],
+        "latest": None if at is None else float(one.chart.values[at]),
+        "mean": one.chart.mean,
+        "lower_limit": limits[0],
+        "upper_limit": limits[1],
+        "variation": str(one.chart.variation or Mark.NOT_AVAILABLE),
+        "assurance": str(one.chart.assurance or Mark.NOT_AVAILABLE),
+        "sentence": one.sentence,
+    }

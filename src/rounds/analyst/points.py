@@ -1,0 +1,310 @@
+"""A table's rows as series: one number a period, whole, in order, with what is known of withheld ones."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rounds.analyst.columns import Understood
+from rounds.analyst.dates import Spacing, spacing_of
+from rounds.analyst.frames import TableError
+from rounds.learning.variation.over_time.xmr import XmrChart
+
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One series. Arrays have shape (periods,); NaN where there is no number."""
+
+    name: str
+    days: tuple[date, ...]
+    numerator: Vector | None
+    denominator: Vector | None
+    values: Vector
+    """what is drawn: the value, or `scale` x numerator / denominator"""
+    withheld: Flags
+    """a number exists and is not shown"""
+    lower: Vector
+    """the lowest that what is drawn can be; NaN where nobody says"""
+    upper: Vector
+    target: float | None
+    ends: tuple[float, float]
+    """the lowest and the highest that a number can be: of a rate 0 and, where it is a share, `scale`"""
+
+    def within(self, chart: XmrChart) -> tuple[float, float] | None:
+        """Return a chart's limits, no further than numbers can be; None if it has none."""
+        if chart.lower is None or chart.upper is None:
+            return None
+        return max(chart.lower, self.ends[0]), min(chart.upper, self.ends[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """All series of a table, in the order in which they first appear."""
+
+    lines: tuple[Line, ...]
+    spacing: Spacing
+    scale: float
+    unit: str
+    """what the numbers are: "% of attendances", "per 1,000 bed_days", or the name of the value's column"""
+
+
+def lines_of(understood: Understood, *, scale: float | None, today: date) -> Lines:
+    """Return the series of a table.
+
+    Args:
+        understood: the table and its columns.
+        scale: rates are per this many of the denominator; None for per cent where no numerator is above its
+            denominator, else per 1,000.
+        today: dates after it are mistakes.
+
+    Raises:
+        TableError: if a date lies ahead or comes twice in one series, series are of different spacing, a count is below
+            0, a denominator is 0 or missing beside a numerator, or a target changes.
+    """
+    table, columns, dates = understood.table, understood.columns, understood.dates
+    if dates is None or columns.when is None:
+        raise ValueError("a series over time needs a column of dates")
+    ahead = (dates.days > today).arg_true()
+    if len(ahead):
+        raise TableError(
+            f"{table.name}, {table.place(int(ahead[0]))}, column {columns.when}: the date lies in the future; correct "
+            "it or leave the row out"
+        )
+    quantities, per, unit = _quantities(understood, scale)
+    rows = table.frame.select(pl.struct(columns.series).rank("dense") if columns.series else pl.lit(1)).to_series()
+    frame = pl.DataFrame(
+        {
+            "at": pl.int_range(table.frame.height, eager=True),
+            "series": rows.new_from_index(0, table.frame.height) if len(rows) == 1 else rows,
+            "day": dates.days,
+            "name": _names(understood),
+        }
+    ).sort("day", "at")
+    _no_date_twice(understood, frame)
+    groups = frame.group_by("series", maintain_order=False)
+    parts = sorted((part for _, part in groups), key=lambda part: part["at"].sort()[0])
+    spacing = _spacing(understood, parts, dates.written)
+    return Lines(
+        lines=tuple(_line(understood, part, quantities, spacing) for part in parts),
+        spacing=spacing,
+        scale=per,
+        unit=unit,
+    )
+
+
+def _names(understood: Understood) -> pl.Series:
+    columns, frame = understood.columns, understood.table.frame
+    if not columns.series:
+        what = columns.value or columns.numerator or ""
+        return pl.repeat(what, frame.height, dtype=pl.String, eager=True)
+    return frame.select(
+        pl.concat_str([pl.col(name).cast(pl.String).fill_null("(blank)") for name in columns.series], separator=", ")
+    ).to_series()
+
+
+def _no_date_twice(understood: Understood, frame: pl.DataFrame) -> None:
+    twice = frame.filter(pl.struct("series", "day").is_duplicated())
+    if not twice.height:
+        return
+    first, second = twice.sort("series", "day", "at")["at"].to_list()[:2]
+    table, columns = understood.table, understood.columns
+    others = [name for name in understood.left_out if table.frame[name].dtype == pl.String]
+    how = f" (perhaps {' or '.join(others)})" if others else ""
+    raise TableError(
+        f"{table.name}: {table.place(first)} and {table.place(second)} are of one date and one series; name the "
+        f"columns that tell them apart with --series{how}, or leave one out"
+        + (f"; --series is {' and '.join(columns.series)} now" if columns.series else "")
+    )
+
+
+def _spacing(understood: Understood, parts: list[pl.DataFrame], written: str) -> Spacing:
+    found: dict[str, tuple[Spacing, int]] = {}
+    for part in parts:
+        if part.height > 2:
+            days = part["day"].to_list()
+            one = spacing_of(days, written)
+            found.setdefault(str(one.grain), (one, int(part["at"][0])))
+    if len(found) > 1:
+        every = spacing_of(sorted({day for part in parts for day in part["day"].to_list()}), written)
+        months = {"month", "quarter", "year"}
+        if {"day", "week"} & set(found) and months & set(found):
+            (one, first), (two, second) = list(found.values())[:2]
+            table = understood.table
+            raise TableError(
+                f"{table.name}: the series of {table.place(first)} is by {one.grain} and that of "
+                f"{table.place(second)} by {two.grain}; draw them apart"
+            )
+        return every
+    if found:
+        return next(iter(found.values()))[0]
+    return spacing_of(sorted({day for part in parts for day in part["day"].to_list()}), written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Numerators and denominators of a table, null where they are not shown. All have shape (rows,)."""
+
+    numerator: pl.Series
+    denominator: pl.Series
+    withheld: pl.Series
+
+
+def counts_of(understood: Understood) -> Counts:
+    """Return a table's counts.
+
+    Raises:
+        TableError: if a count is below 0, or a denominator is 0 or missing beside a numerator.
+    """
+    columns, numbers = understood.columns, understood.numbers
+    if columns.numerator is None or columns.denominator is None:
+        raise ValueError("counts need a numerator and a denominator")
+    _no_mistakes(understood, columns.numerator, columns.denominator)
+    top, bottom = numbers[columns.numerator], numbers[columns.denominator]
+    return Counts(numerator=top.values, denominator=bottom.values, withheld=top.withheld | bottom.withheld)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quantities:
+    """Whole columns. Arrays have shape (rows,)."""
+
+    numerator: Vector | None
+    denominator: Vector | None
+    values: Vector
+    withheld: Flags
+    lower: Vector
+    upper: Vector
+    target: Vector | None
+    ends: tuple[float, float]
+
+
+def _quantities(understood: Understood, scale: float | None) -> tuple[_Quantities, float, str]:
+    columns, numbers = understood.columns, understood.numbers
+    target = None if columns.target is None else _floats(numbers[columns.target].values)
+    if columns.value is not None:
+        found = numbers[columns.value]
+        unit = columns.value + (" (%)" if found.percent else "")
+        quantities = _Quantities(
+            numerator=None,
+            denominator=None,
+            values=_floats(found.values),
+            withheld=found.withheld.to_numpy(),
+            lower=_floats(found.lower),
+            upper=_floats(found.upper),
+            target=target,
+            ends=(-np.inf, np.inf),
+        )
+        return quantities, 1.0, unit
+    if columns.numerator is None or columns.denominator is None:
+        raise ValueError("a series needs a value, or a numerator and a denominator")
+    top, bottom = numbers[columns.numerator], numbers[columns.denominator]
+    _no_mistakes(understood, columns.numerator, columns.denominator)
+    over, under = _floats(top.values), _floats(bottom.values)
+    part = not (top.values > bottom.values).fill_null(value=False).any()
+    per = scale if scale is not None else 100.0 if part else 1000.0
+    unit = f"% of {columns.denominator}" if per == 100 and part else f"per {per:,g} {columns.denominator}"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = per * over / under
+        lower = per * _floats(top.lower) / _floats(bottom.upper)
+        upper = per * _floats(top.upper) / _floats(bottom.lower)
+    upper = np.where(np.isfinite(upper), np.minimum(upper, per) if part else upper, np.nan)
+    quantities = _Quantities(
+        numerator=over,
+        denominator=under,
+        values=values,
+        withheld=(top.withheld | bottom.withheld).to_numpy(),
+        lower=lower,
+        upper=upper,
+        target=target,
+        ends=(0.0, per if part else np.inf),
+    )
+    return quantities, per, unit
+
+
+def _no_mistakes(understood: Understood, numerator: str, denominator: str) -> None:
+    table, numbers = understood.table, understood.numbers
+    top, bottom = numbers[numerator], numbers[denominator]
+    for name in (numerator, denominator):
+        below = (numbers[name].values < 0).fill_null(value=False).arg_true()
+        if len(below):
+            raise TableError(
+                f"{table.name}, {table.place(int(below[0]))}, column {name}: the count is below 0; correct it"
+            )
+    known = top.values.is_not_null() | top.withheld
+    for bad, problem in (
+        ((bottom.values == 0).fill_null(value=False) & (top.values > 0).fill_null(value=False), "is 0"),
+        (bottom.values.is_null() & ~bottom.withheld & known, "is missing"),
+    ):
+        at = bad.arg_true()
+        if len(at):
+            raise TableError(
+                f"{table.name}, {table.place(int(at[0]))}: there is a {numerator} and its {denominator} {problem}; "
+                "correct it or leave the row out"
+            )
+
+
+def _line(understood: Understood, part: pl.DataFrame, all_rows: _Quantities, spacing: Spacing) -> Line:
+    days = part["day"].to_list()
+    rows = part["at"].to_numpy()
+    if spacing.grain is not None:
+        places = np.array([spacing.steps(days[0], day) for day in days])
+        whole = _whole(days, places, spacing)
+    else:
+        places, whole = np.arange(len(days)), tuple(days)
+
+    def spread(column: Vector | None) -> Vector | None:
+        if column is None:
+            return None
+        found = np.full(len(whole), np.nan)
+        found[places] = column[rows]
+        return found
+
+    values, lower, upper = (spread(column) for column in (all_rows.values, all_rows.lower, all_rows.upper))
+    withheld = np.zeros(len(whole), dtype=bool)
+    withheld[places] = all_rows.withheld[rows]
+    if values is None or lower is None or upper is None:
+        raise AssertionError("a series has values")
+    return Line(
+        name=str(part["name"][0]),
+        days=whole,
+        numerator=spread(all_rows.numerator),
+        denominator=spread(all_rows.denominator),
+        values=np.where(withheld, np.nan, values),
+        withheld=withheld,
+        lower=lower,
+        upper=upper,
+        target=_target(understood, all_rows.target, rows),
+        ends=all_rows.ends,
+    )
+
+
+def _whole(days: list[date], places: NDArray[np.int64], spacing: Spacing) -> tuple[date, ...]:
+    """Return a day for each period from the first to the last, whether or not the table has it."""
+    by_place = dict(zip(places.tolist(), days, strict=True))
+    found = [days[0]]
+    for place in range(1, int(places[-1]) + 1):
+        found.append(by_place.get(place) or spacing.after(found[-1]))
+    return tuple(found)
+
+
+def _target(understood: Understood, column: Vector | None, rows: NDArray[np.int64]) -> float | None:
+    if column is None:
+        return None
+    known = column[rows][~np.isnan(column[rows])]
+    if not known.size:
+        return None
+    if np.ptp(known) > 0:
+        table = understood.table
+        raise TableError(
+            f"{table.name}, {table.place(int(rows[0]))}, column {understood.columns.target}: the target of this series "
+            "changes; give one with --target, or leave the column out with --target none"
+        )
+    return float(known[0])
+
+
+def _floats(column: pl.Series) -> Vector:
+    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()

@@ -1,0 +1,173 @@
+"""An analyst's charts: the library's own numbers, in sentences, files and on a terminal."""
+
+import doctest
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import rounds.analyst.funnels
+import rounds.analyst.over_time
+from rounds.analyst import funnel, spc
+from rounds.analyst.columns import Reading
+from rounds.analyst.frames import TableError
+from rounds.cli.app import app
+from rounds.learning.variation.between_sites.funnel import funnel_proportions
+from rounds.learning.variation.over_time.xmr import Told, xmr_chart
+
+TODAY = date(2026, 1, 31)
+RISING = [5.0, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 12]
+
+
+def waits(values: list[float | None] | None = None) -> pl.DataFrame:
+    found = RISING if values is None else values
+    months = [date(2023 + at // 12, at % 12 + 1, 1) for at in range(len(found))]
+    return pl.DataFrame({"month": months, "waits": found})
+
+
+def trusts() -> pl.DataFrame:
+    """Two trusts by month; the second has small counts, some of them withheld."""
+    months = [f"{2023 + at // 12}-{at % 12 + 1:02}" for at in range(24)]
+    large = [str(40 + at % 5) for at in range(24)]
+    small = ["[c]" if at % 6 == 2 else str(9 + at % 4) for at in range(24)]
+    return pl.DataFrame(
+        {
+            "month": months * 2,
+            "trust": ["Large"] * 24 + ["Small"] * 24,
+            "falls": large + small,
+            "admissions": [1000] * 24 + [200] * 24,
+        }
+    )
+
+
+def test_numbers_are_those_of_the_library() -> None:
+    result = spc(waits(), better="lower", target=4, today=TODAY)
+    expected = xmr_chart(values=np.array(RISING), better="lower", target=4)
+    found = result["waits"].chart
+    assert (found.mean, found.lower, found.upper) == (expected.mean, expected.lower, expected.upper)
+    assert result["waits"].icons == ("concern", "hit_and_miss")
+    table = result.table()
+    assert table["upper_limit"].to_list() == [expected.upper] * 12
+    assert table["signal"].to_list()[-1] == "outside the limits"
+
+
+def test_rates_are_never_drawn_beyond_what_they_can_be() -> None:
+    frame = pl.DataFrame({"month": waits()["month"], "deaths": [0, 1] * 6, "admissions": [10] * 12})
+    one = spc(frame, today=TODAY).series[0]
+    assert one.chart.lower is not None
+    assert one.chart.lower < 0
+    assert spc(frame, today=TODAY).table()["lower_limit"].to_list() == [0.0] * 12
+    assert spc(frame, today=TODAY).unit == "% of admissions"
+    assert spc(frame, per=1000, today=TODAY).unit == "per 1,000 admissions"
+
+
+def test_a_missing_month_is_a_gap_and_no_limits() -> None:
+    frame = waits().filter(pl.col("month") != date(2023, 5, 1))
+    one = spc(frame, today=TODAY).series[0]
+    assert len(one.labels) == 12
+    assert one.labels[4] == "May 2023"
+    assert "of 12 points 1 is missing" in one.sentence
+
+
+@pytest.mark.parametrize(("values", "why"), [([1.0, 2], "2 points"), ([3.0] * 12, "all 12 points are equal")])
+def test_a_chart_says_why_it_has_no_limits(values: list[float | None], why: str) -> None:
+    result = spc(waits(values), today=TODAY)
+    assert why in str(result)
+    assert result.series[0].icons == ("no_limits",)
+
+
+def test_withheld_counts_without_bounds_leave_no_limits() -> None:
+    one = spc(trusts(), today=TODAY)["Small"]
+    assert "4 are withheld" in one.sentence
+    assert one.chart.mean is None
+
+
+def test_withheld_counts_with_bounds_have_limits_and_are_never_filled_in() -> None:
+    result = spc(trusts(), reading=Reading(withheld_range=(1, 7)), today=TODAY)
+    one = result["Small"]
+    assert one.chart.mean is not None
+    assert 1 / 2 < one.chart.mean < 13 / 2
+    assert np.isnan(one.chart.values[2])
+    assert one.chart.told[2] in (Told.NO, Told.POSSIBLE, Told.CERTAIN)
+    row = result.table().filter(pl.col("series") == "Small").row(2, named=True)
+    assert (row["value"], row["withheld"], row["lowest"], row["highest"]) == (None, True, 0.5, 3.5)
+
+
+def test_a_workbook_holds_every_number_and_no_zero_for_a_withheld_one(tmp_path: Path) -> None:
+    written = spc(trusts(), today=TODAY).write(tmp_path, pictures=1)
+    assert [path.name for path in written] == ["spc.xlsx", "large.svg", "large.png"]
+    assert (tmp_path / "large.png").read_bytes().startswith(b"\x89PNG")
+    assert 'role="img"' in (tmp_path / "large.svg").read_text()
+    book = openpyxl.load_workbook(tmp_path / "spc.xlsx")
+    assert book.sheetnames == ["notes", "summary", "points", "charts"]
+    rows = list(book["points"].iter_rows(min_row=4, values_only=True))
+    heads = [cell.value for cell in book["points"][3]]
+    assert len(rows) == 48
+    hidden = [row for row in rows if row[heads.index("withheld")] == "True"]
+    assert len(hidden) == 4
+    assert {row[heads.index("value")] for row in hidden} == {"[c]"}
+    assert len(book["charts"]._charts) == 1
+
+
+def test_a_funnel_is_the_librarys(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"site": ["A", "B", "C"], "deaths": [10, 12, 60], "admissions": [100, 110, 200]})
+    plot = funnel(frame, overdispersion=False).plots[0]
+    expected = funnel_proportions(
+        numerators=np.array([10.0, 12, 60]), denominators=np.array([100.0, 110, 200]), overdispersion=False
+    )
+    assert plot.funnel.outliers == expected.outliers
+    assert plot.funnel.upper998.tolist() == expected.upper998.tolist()
+    written = funnel(frame).write(tmp_path)
+    assert [path.suffix for path in written] == [".xlsx", ".svg", ".png"]
+
+
+def test_a_funnel_adds_up_dates_and_leaves_out_what_is_withheld() -> None:
+    three = pl.concat([trusts(), trusts().filter(pl.col("trust") == "Large").with_columns(trust=pl.lit("Third"))])
+    result = funnel(three)
+    assert result.summed_over == "24 dates, Jan 2023 to Dec 2024, added up"
+    assert result.plots[0].left_out == (("Small", "withheld"),)
+    assert result.plots[0].funnel.denominators.tolist() == [24_000.0, 24_000.0]
+    status = dict(result.table().select("organisation", "status").iter_rows())
+    assert status["Small"] == "left out: withheld"
+
+
+def test_a_notebook_shows_charts_with_names_that_cannot_break_out() -> None:
+    frame = waits().with_columns(site=pl.lit("<script>"))
+    html = spc(frame, series="site", today=TODAY)._repr_html_()
+    assert html.count("<svg") >= 2
+    assert "<script>" not in html
+
+
+def test_the_command_says_what_it_guessed_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trusts().write_csv("falls.csv")
+    shown = CliRunner().invoke(app, ["spc", "falls.csv", "--better", "lower"], catch_exceptions=False)
+    assert "denominator  admissions" in shown.stderr
+    assert "●– Large: no clear change" in shown.stdout
+    assert sorted(path.name for path in Path("falls-spc").iterdir()) == [
+        "large.png",
+        "large.svg",
+        "small.png",
+        "small.svg",
+        "spc.xlsx",
+    ]
+    with pytest.raises(TableError, match="1 organisation with counts"):  # the other has withheld ones
+        CliRunner().invoke(app, ["funnel", "falls.csv"], catch_exceptions=False)
+    assert not Path("falls-funnel").exists()
+
+
+def test_the_command_gives_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    waits().write_csv("w.csv")
+    shown = CliRunner().invoke(app, ["--json", "--quiet", "spc", "w.csv"], catch_exceptions=False)
+    assert json.loads(shown.stdout)["series"][0]["latest"] == 12.0
+
+
+@pytest.mark.parametrize("module", [rounds.analyst.over_time, rounds.analyst.funnels])
+def test_examples_run(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # it is a module
