@@ -143,7 +143,7 @@ def lock(arguments: list[str]) -> None:
     compiled = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--python-version", "3.11"]
     source = ["pyproject.toml", "--extra", "site", "--extra", "centre"]
     dev_lock, run_lock = "requirements/dev.txt", "requirements/run.txt"
-    tested = ["--extra", "postgres", "--group", "dev"]
+    tested = ["--extra", "places", "--extra", "postgres", "--group", "dev"]
     _run(PYTHON, "-m", *compiled, *source, *tested, *arguments, "--output-file", dev_lock)
     _run(PYTHON, "-m", *compiled, *source, "--constraint", dev_lock, "--output-file", run_lock)
     apart = ["pyproject.toml", "--extra", "site", "--extra", "warehouse", "--group", "dev", "--constraint", dev_lock]

@@ -9,6 +9,7 @@ A table is a CSV file, or a frame of pandas, polars or Arrow. A result shows its
 """
 
 from rounds.analyst.funnels import FunnelResult, funnel
+from rounds.analyst.maps import MapResult, place_map
 from rounds.analyst.over_time import SpcResult, spc
 
-__all__ = ["FunnelResult", "SpcResult", "funnel", "spc"]
+__all__ = ["FunnelResult", "MapResult", "SpcResult", "funnel", "place_map", "spc"]

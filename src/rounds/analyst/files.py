@@ -16,6 +16,7 @@ from rounds.storage.atomic import write_file
 
 if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.funnels import FunnelResult
+    from rounds.analyst.maps import MapResult
     from rounds.analyst.over_time import SpcResult
 
 _CHART_ROWS = 18
@@ -65,6 +66,19 @@ def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: 
     )
     write_file(folder / "funnel.xlsx", book.finished())
     return (folder / "funnel.xlsx", *written)
+
+
+def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write a map: `map.xlsx`, `map.svg` and `map.png`."""
+    charts = [("map", "Map", result.spec, result.alt_text)][:pictures]
+    written = _pictures(folder, charts, done)
+    book = _book(result.source, "Map", result.guesses, _notes([result.notes]))
+    table = result.table()
+    says = f"One row a place{f'; {result.summed_over}' if result.summed_over else ''}."
+    rows = _rows(table, hidden=table["state"] == "withheld")
+    book.table_sheet("places", "Places", says, columns=tuple(table.columns), rows=rows)
+    write_file(folder / "map.xlsx", book.finished())
+    return (folder / "map.xlsx", *written)
 
 
 def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:

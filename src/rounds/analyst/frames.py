@@ -1,6 +1,7 @@
 """Whatever an analyst holds as one kind of frame: columns with names, rows in order, and a name for the whole."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 
 from rounds.errors import RoundsError
 from rounds.storage.csv_files import LINE, read_text_columns
+from rounds.storage.suggestions import nearest
 
 
 class TableError(RoundsError):
@@ -30,11 +32,12 @@ class Table:
         return f"{self.row_word} {self.lines[at]}"
 
 
-def table_of(data: Any) -> Table:
+def table_of(data: Any, *, where: Mapping[str, Any] | None = None) -> Table:
     """Return a table from a path to a CSV file, or from a frame of pandas, polars or Arrow.
 
     Args:
         data: the file or frame. Of a pandas frame the index is left out unless it has a name.
+        where: columns and the one value that rows must have in each.
 
     Raises:
         TableError: if it is none of these, has no rows, or cannot be read; names file, line and column.
@@ -42,11 +45,23 @@ def table_of(data: Any) -> Table:
     if isinstance(data, str | Path):
         path = Path(data)
         cells = read_text_columns(path, error=TableError)
-        return _checked(Table(name=path.name, frame=cells.drop(LINE), lines=cells[LINE], row_word="line"))
-    frame = _frame(data)
-    return _checked(
-        Table(name="the table", frame=frame, lines=pl.int_range(1, frame.height + 1, eager=True), row_word="row")
-    )
+        found = Table(name=path.name, frame=cells.drop(LINE), lines=cells[LINE], row_word="line")
+    else:
+        frame = _frame(data)
+        rows = pl.int_range(1, frame.height + 1, eager=True)
+        found = Table(name="the table", frame=frame, lines=rows, row_word="row")
+    return _checked(_only(found, where or {}))
+
+
+def _only(table: Table, where: Mapping[str, Any]) -> Table:
+    for column, value in where.items():
+        if column not in table.frame.columns:
+            raise TableError(f"{table.name}: there is no column {column}{nearest(column, table.frame.columns)}")
+        kept = (table.frame[column].cast(pl.String) == str(value)).fill_null(value=False)
+        if not kept.any():
+            raise TableError(f"{table.name}, column {column}: no row has the value asked for; correct it")
+        table = replace(table, frame=table.frame.filter(kept), lines=table.lines.filter(kept))
+    return table
 
 
 def _frame(data: Any) -> pl.DataFrame:

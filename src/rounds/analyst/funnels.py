@@ -1,7 +1,7 @@
 """Funnel plots of an analyst's table: organisations against their size, with limits that know over-dispersion."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rounds.analyst.columns import Columns, Guess, Reading, Understood, understand
-from rounds.analyst.dates import spacing_of
+from rounds.analyst.columns import Columns, Guess, Reading, understand
 from rounds.analyst.frames import TableError, table_of
-from rounds.analyst.points import counts_of
-from rounds.analyst.shown import charts_as_html
+from rounds.analyst.shown import charts_as_html, with_unit
+from rounds.analyst.sums import SHOWN, Summed, summed
 from rounds.learning.variation.between_sites.funnel import Funnel, Outlier, funnel_proportions, funnel_rates
 from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.measures.definitions import Better
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.charts.theme import Spec
-from rounds.reports.content.wording import listing, number, plural
+from rounds.reports.content.wording import listing, plural
 
 Vector = NDArray[np.float64]
 
@@ -103,6 +102,7 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     denominator: str | None = None,
     per: float | None = None,
     overdispersion: bool = True,
+    where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
 ) -> FunnelResult:
     """Return a funnel plot of organisations, or one for each group of a table.
@@ -118,6 +118,7 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         denominator: the column of those at risk; time where events may outnumber it.
         per: as in `spc`.
         overdispersion: widen the limits by the variance between organisations that chance does not explain.
+        where: as in `spc`.
         reading: as in `spc`.
 
     Raises:
@@ -136,105 +137,43 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         numerator=numerator,
         denominator=denominator,
     )
-    table = table_of(data)
+    table = table_of(data, where=where)
     understood = understand(table, given, reading=reading or Reading(), needs_dates=False)
-    columns = understood.columns
-    if columns.numerator is None or columns.denominator is None:
-        raise TableError(
-            f"{table.name}: a funnel needs counts and how many each is of; name them with --numerator and --denominator"
-        )
-    if not columns.series:
-        raise TableError(f"{table.name}: no column tells organisations apart; name it with --organisation")
-    if not organisation:
-        rest = tuple(name for name in columns.series if name not in groups)
-        if not rest:
-            raise TableError(f"{table.name}: no column is left for the organisations; name it with --organisation")
-        understood = replace(understood, columns=replace(columns, series=(rest[0], *groups, *rest[1:])))
-    summed = _summed(understood)
+    counts = summed(understood, what="organisation", groups=groups)
     plots = []
-    for key, part in summed.group_by("group", maintain_order=True):
-        title = str(key[0]) or f"{columns.numerator} of {columns.denominator}"
-        plots.append(_plot(title, part, understood, per, overdispersion=overdispersion))
-    return FunnelResult(
-        source=table.name, guesses=understood.guesses, summed_over=_dates_added(understood), plots=tuple(plots)
-    )
-
-
-def _summed(understood: Understood) -> pl.DataFrame:
-    """Return the counts of each organisation and group, added up over dates; null where one of them is not known."""
-    columns, frame = understood.columns, understood.table.frame
-    organisation, *groups = columns.series
-    counts = counts_of(understood)
-    named = [pl.col(name).cast(pl.String).fill_null("(blank)") for name in groups]
-    rows = pl.DataFrame(
-        {
-            "organisation": frame[organisation].cast(pl.String).fill_null("(blank)"),
-            "group": frame.select(pl.concat_str(named, separator=", ")).to_series()
-            if named
-            else pl.repeat("", frame.height, dtype=pl.String, eager=True),
-            "numerator": counts.numerator,
-            "denominator": counts.denominator,
-            "withheld": counts.withheld,
-        }
-    )
-    known = pl.col("numerator").is_not_null() & pl.col("denominator").is_not_null()
-    return rows.group_by("group", "organisation", maintain_order=True).agg(
-        pl.when(known.all()).then(pl.col("numerator").sum()).alias("numerator"),
-        pl.when(known.all()).then(pl.col("denominator").sum()).alias("denominator"),
-        pl.col("withheld").any(),
-    )
-
-
-def _dates_added(understood: Understood) -> str:
-    if understood.dates is None:
-        return ""
-    days = sorted(understood.dates.days.unique().to_list())
-    spacing = spacing_of(days, understood.dates.written)
-    if len(days) == 1:
-        return spacing.label(days[0])
-    return f"{len(days)} dates, {spacing.label(days[0])} to {spacing.label(days[-1])}, added up"
+    for key, part in counts.rows.group_by("group", maintain_order=True):
+        title = str(key[0]) or f"{counts.numerator} of {counts.denominator}"
+        plots.append(_plot(title, part, table.name, counts, per, overdispersion=overdispersion))
+    return FunnelResult(source=table.name, guesses=understood.guesses, summed_over=counts.over, plots=tuple(plots))
 
 
 def _plot(
-    name: str, rows: pl.DataFrame, understood: Understood, per: float | None, *, overdispersion: bool
+    name: str, rows: pl.DataFrame, source: str, counts: Summed, per: float | None, *, overdispersion: bool
 ) -> FunnelPlot:
-    left_out = [
-        (row["organisation"], _why_out(row))
-        for row in rows.iter_rows(named=True)
-        if row["numerator"] is None or not row["denominator"]
-    ]
-    shown = rows.filter(pl.col("numerator").is_not_null() & (pl.col("denominator") > 0))
-    columns = understood.columns
+    shown, hidden = rows.filter(pl.col("state") == SHOWN), rows.filter(pl.col("state") != SHOWN)
+    left_out = list(hidden.select("place", "state").iter_rows())
     if shown.height < 2:
         raise TableError(
-            f"{understood.table.name}: {name} has {plural(shown.height, 'organisation')} with counts, and a funnel "
+            f"{source}: {name} has {plural(shown.height, 'organisation')} with counts, and a funnel "
             "compares at least two; leave it out or name other columns"
         )
     tops, bottoms = shown["numerator"].to_numpy(), shown["denominator"].to_numpy()
-    part = bool((tops <= bottoms).all())
-    make = funnel_proportions if part else funnel_rates
+    scale = counts.scaled(shown, per)
+    make = funnel_proportions if scale.share else funnel_rates
     drawn = make(numerators=tops, denominators=bottoms, overdispersion=overdispersion)
-    scale = per if per is not None else 100.0 if part else 1000.0
-    unit = f"% of {columns.denominator}" if scale == 100 and part else f"per {scale:,g} {columns.denominator}"
-    organisations = tuple(shown["organisation"].to_list())
+    organisations = tuple(shown["place"].to_list())
     return FunnelPlot(
         name=name,
         organisations=organisations,
         numerators=tops,
         funnel=drawn,
-        per=scale,
-        unit=unit,
+        per=scale.per,
+        unit=scale.unit,
         left_out=tuple(left_out),
-        sentence=_sentence(organisations, drawn, scale, unit, left_out),
+        sentence=_sentence(organisations, drawn, scale.per, scale.unit, left_out),
         notes=funnel_notes(drawn),
-        spec=_spec(name, organisations, drawn, scale, unit, str(columns.denominator)),
+        spec=_spec(name, organisations, drawn, scale.per, scale.unit, counts.denominator),
     )
-
-
-def _why_out(row: dict[str, Any]) -> str:
-    if row["withheld"]:
-        return "withheld"
-    return "missing" if row["numerator"] is None or row["denominator"] is None else "nobody in its denominator"
 
 
 def _sentence(
@@ -245,7 +184,7 @@ def _sentence(
         names = [one for one, place in zip(organisations, drawn.outliers, strict=True) if place is status]
         if names:
             outside.append(f"{words}: {listing(names)}")
-    level = f"{number(per * drawn.centre)}{unit if unit.startswith('%') else f' {unit}'}"
+    level = with_unit(per * drawn.centre, unit)
     found = "; ".join(outside) or "all inside the limits"
     without = f"; {len(left_out)} left out ({left_out[0][1]})" if left_out else ""
     return f"{plural(len(organisations), 'organisation')}, {level}: {found}{without}"

@@ -1,6 +1,6 @@
 """Control charts of an analyst's table: one call from a file or frame to limits, icons, sentences and files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from rounds.analyst.columns import Columns, Guess, Reading, understand
-from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.frames import table_of
 from rounds.analyst.points import Line, Lines, lines_of
-from rounds.analyst.shown import charts_as_html, glyph
+from rounds.analyst.shown import charts_as_html, glyph, way_of
 from rounds.learning.variation.over_time.notes import chart_notes
 from rounds.learning.variation.over_time.withheld import Known
 from rounds.learning.variation.over_time.xmr import Assurance, Variation, XmrChart, xmr_chart
@@ -131,6 +131,7 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     target: float | str | None = None,
     per: float | None = None,
     screen: bool = True,
+    where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
     today: date | None = None,
 ) -> SpcResult:
@@ -147,8 +148,9 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         denominator: to draw one over the other.
         better: which way is improvement: "higher", "lower" or "neither".
         target: a number, or the column that holds it.
-        per: rates are per this many; per cent where no numerator is above its denominator, else per 1,000.
+        per: rates are per this many; by default per cent, 1,000, 10,000 or 100,000, whichever reads well.
         screen: leave large moving ranges out of the limits, as NHSRplotthedots does and the NHS Excel tool does not.
+        where: columns and the one value that rows must have in each.
         reading: how dates are written and what marks mean, where the table cannot tell.
         today: dates after it are mistakes; today by default.
 
@@ -162,7 +164,7 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     >>> print(spc(waits, better="lower"))
     ◆H waits: concern: 12 in Dec 2024, outside the limits; mean 6, usual range 3.34 to 8.66
     """
-    way = _way(better)
+    way = way_of(better)
     given = Columns(
         when=when,
         series=(series,) if isinstance(series, str) else tuple(series),
@@ -171,9 +173,9 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         value=value,
         target=target if isinstance(target, str) else None,
     )
-    table = table_of(data)
+    table = table_of(data, where=where)
     understood = understand(table, given, reading=reading or Reading(), needs_dates=True)
-    lines = lines_of(understood, scale=per, today=today or datetime.now(tz=UTC).date())
+    lines = lines_of(understood, per=per, today=today or datetime.now(tz=UTC).date())
     known: dict[int, Known] = {}
     if any(line.withheld.any() for line in lines.lines):
         from rounds.analyst.withheld import known_points
@@ -189,13 +191,6 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
             _series(line, lines, way, aim, screen=screen, known=known.get(at)) for at, line in enumerate(lines.lines)
         ),
     )
-
-
-def _way(better: str) -> Better:
-    try:
-        return Better(better)
-    except ValueError:
-        raise TableError(f'better is "higher", "lower" or "neither", not "{better}"') from None
 
 
 def _series(

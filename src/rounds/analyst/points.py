@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
+from rounds.analyst.rates import scale_of
 from rounds.learning.variation.over_time.xmr import XmrChart
 
 Vector = NDArray[np.float64]
@@ -53,13 +54,12 @@ class Lines:
     """what the numbers are: "% of attendances", "per 1,000 bed_days", or the name of the value's column"""
 
 
-def lines_of(understood: Understood, *, scale: float | None, today: date) -> Lines:
+def lines_of(understood: Understood, *, per: float | None, today: date) -> Lines:
     """Return the series of a table.
 
     Args:
         understood: the table and its columns.
-        scale: rates are per this many of the denominator; None for per cent where no numerator is above its
-            denominator, else per 1,000.
+        per: rates are per this many of the denominator; None for what `scale_of` chooses.
         today: dates after it are mistakes.
 
     Raises:
@@ -75,7 +75,7 @@ def lines_of(understood: Understood, *, scale: float | None, today: date) -> Lin
             f"{table.name}, {table.place(int(ahead[0]))}, column {columns.when}: the date lies in the future; correct "
             "it or leave the row out"
         )
-    quantities, per, unit = _quantities(understood, scale)
+    quantities, scale, unit = _quantities(understood, per)
     rows = table.frame.select(pl.struct(columns.series).rank("dense") if columns.series else pl.lit(1)).to_series()
     frame = pl.DataFrame(
         {
@@ -92,7 +92,7 @@ def lines_of(understood: Understood, *, scale: float | None, today: date) -> Lin
     return Lines(
         lines=tuple(_line(understood, part, quantities, spacing) for part in parts),
         spacing=spacing,
-        scale=per,
+        scale=scale,
         unit=unit,
     )
 
@@ -182,7 +182,7 @@ class _Quantities:
     ends: tuple[float, float]
 
 
-def _quantities(understood: Understood, scale: float | None) -> tuple[_Quantities, float, str]:
+def _quantities(understood: Understood, per: float | None) -> tuple[_Quantities, float, str]:
     columns, numbers = understood.columns, understood.numbers
     target = None if columns.target is None else _floats(numbers[columns.target].values)
     if columns.value is not None:
@@ -204,14 +204,19 @@ def _quantities(understood: Understood, scale: float | None) -> tuple[_Quantitie
     top, bottom = numbers[columns.numerator], numbers[columns.denominator]
     _no_mistakes(understood, columns.numerator, columns.denominator)
     over, under = _floats(top.values), _floats(bottom.values)
-    part = not (top.values > bottom.values).fill_null(value=False).any()
-    per = scale if scale is not None else 100.0 if part else 1000.0
-    unit = f"% of {columns.denominator}" if per == 100 and part else f"per {per:,g} {columns.denominator}"
+    shown = (top.values / bottom.values).is_finite().fill_null(value=False)
+    known = float(bottom.values.filter(shown).sum())
+    scale = scale_of(
+        centre=float(top.values.filter(shown).sum()) / known if known else 0.0,
+        share=not (top.values > bottom.values).fill_null(value=False).any(),
+        denominator=columns.denominator,
+        per=per,
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = per * over / under
-        lower = per * _floats(top.lower) / _floats(bottom.upper)
-        upper = per * _floats(top.upper) / _floats(bottom.lower)
-    upper = np.where(np.isfinite(upper), np.minimum(upper, per) if part else upper, np.nan)
+        values = scale.per * over / under
+        lower = scale.per * _floats(top.lower) / _floats(bottom.upper)
+        upper = scale.per * _floats(top.upper) / _floats(bottom.lower)
+    upper = np.where(np.isfinite(upper), np.minimum(upper, scale.per) if scale.share else upper, np.nan)
     quantities = _Quantities(
         numerator=over,
         denominator=under,
@@ -220,9 +225,9 @@ def _quantities(understood: Understood, scale: float | None) -> tuple[_Quantitie
         lower=lower,
         upper=upper,
         target=target,
-        ends=(0.0, per if part else np.inf),
+        ends=(0.0, scale.per if scale.share else np.inf),
     )
-    return quantities, per, unit
+    return quantities, scale.per, scale.unit
 
 
 def _no_mistakes(understood: Understood, numerator: str, denominator: str) -> None:

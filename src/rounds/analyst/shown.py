@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from rounds.analyst.frames import TableError
 from rounds.measures.definitions import Better
 from rounds.reports.charts.icons import icon, icon_svg
 from rounds.reports.charts.theme import WEB, Spec
+from rounds.reports.content.wording import number
 
 SIGNS = {"circle": "●", "triangle": "▲", "diamond": "◆", "square": "■"}
 MOST_IN_A_NOTEBOOK = 12
@@ -16,6 +18,23 @@ def glyph(name: str, better: Better) -> str:
     """Return an icon as two signs for a terminal: its shape and its letter."""
     found = icon(name, better)
     return f"{SIGNS[found.shape]}{found.letter}"
+
+
+def way_of(better: str) -> Better:
+    """Return which way is improvement.
+
+    Raises:
+        TableError: if the word says no way.
+    """
+    try:
+        return Better(better)
+    except ValueError:
+        raise TableError(f'better is "higher", "lower" or "neither", not "{better}"') from None
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Return a number with its unit: "17.5% of attendances" or "3.2 per 1,000 bed_days"."""
+    return f"{number(value)}{unit if unit.startswith('%') else f' {unit}'}"
 
 
 def charts_as_html(charts: Sequence[tuple[str, str, Spec, str, Sequence[str]]], better: Better) -> str:

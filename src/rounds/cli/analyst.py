@@ -18,6 +18,10 @@ When = Annotated[str | None, typer.Option(help="Column of dates, months, quarter
 Numerator = Annotated[str | None, typer.Option(help="Column of events.", show_default=False)]
 Denominator = Annotated[str | None, typer.Option(help="Column of how many each is of.", show_default=False)]
 Per = Annotated[float | None, typer.Option(help="Rates are per this many.", show_default=False)]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(help="Use only rows that hold this: COLUMN=VALUE; may be repeated.", show_default=False),
+]
 DateFormat = Annotated[
     str | None, typer.Option("--dates", help='How dates are written, as in "%d/%m/%Y".', show_default=False)
 ]
@@ -52,6 +56,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
     screen: Annotated[
         bool, typer.Option(help="Leave jumps out of the limits, as NHSRplotthedots does; the NHS Excel tool does not.")
     ] = True,
+    where: Where = None,
     dates: DateFormat = None,
     withheld_range: WithheldRange = None,
     withheld_mark: WithheldMark = None,
@@ -84,6 +89,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         target=_number_or_name(target),
         per=per,
         screen=screen,
+        where=_where(where),
         reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
     )
     _tell_guesses(says, result.source, result.guesses)
@@ -110,6 +116,7 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
     overdispersion: Annotated[
         bool, typer.Option(help="Widen the limits by the variance between organisations that chance does not explain.")
     ] = True,
+    where: Where = None,
     dates: DateFormat = None,
     withheld_range: WithheldRange = None,
     withheld_mark: WithheldMark = None,
@@ -139,6 +146,7 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         denominator=denominator,
         per=per,
         overdispersion=overdispersion,
+        where=_where(where),
         reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
     )
     _tell_guesses(says, result.source, result.guesses)
@@ -150,6 +158,55 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         written = result.write(folder, pictures=pictures, done=bars.advance)
     lines = [f"{plot.name}: {plot.sentence}" for plot in result]
     _finish(says, lines, written, len(result), pictures, result.table().to_dicts(), "organisations")
+
+
+def place_map(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
+    table: Data,
+    boundaries: Annotated[Path, typer.Option(help="GeoJSON file of the places, in longitude and latitude.")],
+    place: Annotated[str | None, typer.Option(help="Column of places.", show_default=False)] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Property of the boundaries that names the places.", show_default=False)
+    ] = None,
+    when: When = None,
+    numerator: Numerator = None,
+    denominator: Denominator = None,
+    better: Annotated[str, typer.Option(help="Which way is improvement: higher, lower or neither.")] = "neither",
+    per: Per = None,
+    where: Where = None,
+    dates: DateFormat = None,
+    withheld_mark: WithheldMark = None,
+    missing_mark: MissingMark = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for what is written; TABLE-map by default.")] = None,
+) -> None:
+    """Draw rates by place on a map, with the clusters of high and of low ones.
+
+    Several dates are added up. Clusters need the extra [bold]places[/bold].
+
+    [bold]Example[/bold]
+
+    rounds map admissions.csv --boundaries icb.geojson --place icb_code
+    """
+    from rounds.analyst import place_map as map_of
+
+    says = terminal_of(context)
+    result = map_of(
+        table,
+        boundaries,
+        place=place,
+        key=key,
+        when=when,
+        numerator=numerator,
+        denominator=denominator,
+        better=better,
+        per=per,
+        where=_where(where),
+        reading=_reading(dates, None, withheld_mark, missing_mark),
+    )
+    _tell_guesses(says, result.source, result.guesses)
+    written = result.write(out or Path(f"{table.stem}-map"))
+    lines = [result.sentence, *result.notes]
+    _finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
 
 
 def _finish(
@@ -188,6 +245,16 @@ def _reading(
         withheld_marks=tuple(withheld or ()),
         missing_marks=tuple(missing or ()),
     )
+
+
+def _where(said: list[str] | None) -> dict[str, str]:
+    found = {}
+    for one in said or ():
+        column, equals, value = one.partition("=")
+        if not equals:
+            raise typer.BadParameter("a column, an equals sign and a value, as in type=1", param_hint="--where")
+        found[column] = value
+    return found
 
 
 def _range(text: str | None) -> tuple[int, int] | None:

@@ -40,6 +40,7 @@ app.command()(library.measures)
 app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
+app.command("map")(analyst.place_map)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,104 @@
+"""A table's counts added up over its dates, for each organisation or place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from rounds.analyst.columns import Understood
+from rounds.analyst.dates import spacing_of
+from rounds.analyst.frames import TableError
+from rounds.analyst.points import counts_of
+from rounds.analyst.rates import Scale, scale_of
+
+SHOWN: Final = "shown"
+"""The state of a row whose counts are all known; the others say why there is no rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summed:
+    """Counts by group and place."""
+
+    rows: pl.DataFrame
+    """`group`, `place`, `numerator`, `denominator` (null where one of them is not known), `state`: "shown", "withheld",
+    "missing" or "nobody in its denominator" """
+    numerator: str
+    denominator: str
+    over: str
+    """the dates that were added up, in words; empty if there are none"""
+
+    def scaled(self, shown: pl.DataFrame, per: float | None) -> Scale:
+        """Return how to show the rates of some rows."""
+        centre = float(shown["numerator"].sum()) / float(shown["denominator"].sum())
+        share = bool((shown["numerator"] <= shown["denominator"]).all())
+        return scale_of(centre=centre, share=share, denominator=self.denominator, per=per)
+
+
+def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> Summed:
+    """Return the counts of each group and place, added up over dates.
+
+    Args:
+        understood: the table. The first of its series columns that is no group holds the places.
+        what: what places are called in a refusal and on the command line: "organisation".
+        groups: columns that make groups.
+
+    Raises:
+        TableError: if there are no counts, or no column for the places.
+    """
+    columns, frame, table = understood.columns, understood.table.frame, understood.table
+    if columns.numerator is None or columns.denominator is None:
+        raise TableError(
+            f"{table.name}: counts are needed, and how many each is of; name them with --numerator and --denominator"
+        )
+    rest = [name for name in columns.series if name not in groups]
+    if not rest:
+        raise TableError(f"{table.name}: no column tells one {what} from another; name it with --{what}")
+    place, groups = rest[0], (*groups, *rest[1:])
+    counts = counts_of(understood)
+    named = [pl.col(name).cast(pl.String).fill_null("(blank)") for name in groups]
+    group = (
+        frame.select(pl.concat_str(named, separator=", ")).to_series()
+        if named
+        else pl.repeat("", frame.height, eager=True)
+    )
+    rows = pl.DataFrame(
+        {
+            "group": group,
+            "place": frame[place].cast(pl.String).fill_null("(blank)"),
+            "numerator": counts.numerator,
+            "denominator": counts.denominator,
+            "withheld": counts.withheld,
+        }
+    )
+    known = (pl.col("numerator").is_not_null() & pl.col("denominator").is_not_null()).all()
+    added = rows.group_by("group", "place", maintain_order=True).agg(
+        pl.when(known).then(pl.col("numerator").sum()).alias("numerator"),
+        pl.when(known).then(pl.col("denominator").sum()).alias("denominator"),
+        pl.col("withheld").any(),
+    )
+    state = (
+        pl.when(pl.col("withheld"))
+        .then(pl.lit("withheld"))
+        .when(pl.col("numerator").is_null())
+        .then(pl.lit("missing"))
+        .when(pl.col("denominator") == 0)
+        .then(pl.lit("nobody in its denominator"))
+        .otherwise(pl.lit(SHOWN))
+    )
+    return Summed(
+        rows=added.with_columns(state=state).drop("withheld"),
+        numerator=columns.numerator,
+        denominator=columns.denominator,
+        over=_over(understood),
+    )
+
+
+def _over(understood: Understood) -> str:
+    if understood.dates is None:
+        return ""
+    days = sorted(understood.dates.days.unique().to_list())
+    spacing = spacing_of(days, understood.dates.written)
+    if len(days) == 1:
+        return spacing.label(days[0])
+    return f"{len(days)} dates, {spacing.label(days[0])} to {spacing.label(days[-1])}, added up"
