@@ -145,6 +145,35 @@ def test_charts_keep_their_letters_readable_on_a_phone(browser: webdriver.Chrome
     assert min(heights) >= 9
 
 
+CROWDED = """
+    return [...document.querySelectorAll('svg.chart')].filter(chart => chart.getClientRects().length).flatMap(chart => {
+        const frame = chart.getBoundingClientRect();
+        const boxes = [...chart.querySelectorAll('text')].filter(text => text.textContent.trim())
+            .map(text => ({name: text.textContent, box: text.getBoundingClientRect()}));
+        const cut = boxes.filter(one => one.box.left < frame.left - 1 || one.box.right > frame.right + 1);
+        const apart = (a, b) => a.right <= b.left || b.right <= a.left
+            || a.bottom - 4 <= b.top || b.bottom - 4 <= a.top;
+        const over = boxes.flatMap((one, at) => boxes.slice(at + 1)
+            .filter(other => !apart(one.box, other.box)).map(other => one.name + ' | ' + other.name));
+        return [...cut.map(one => one.name + ' is cut off'), ...over];
+    });
+"""
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_no_words_of_a_chart_overlap_or_are_cut_off(browser: webdriver.Chrome, root: str, width: int) -> None:
+    """In whatever font this browser has: widths were measured in Arial, and few machines have that."""
+    widen(browser, width)
+    seen = 0
+    for name in ("deterioration-programme", "cardiac-arrests", "ae-over-4-hours"):
+        path = f"measures/{name}.html"
+        browser.get(root + path)
+        browser.execute_script("document.querySelectorAll('details').forEach(item => { item.open = true; })")
+        seen += browser.execute_script("return document.querySelectorAll('svg.chart text').length")
+        assert browser.execute_script(CROWDED) == [], f"{path} at {width}"
+    assert seen > 200
+
+
 def test_the_first_tab_stop_skips_to_the_content(browser: webdriver.Chrome, root: str) -> None:
     widen(browser, 1280)
     browser.get(root + "index.html")

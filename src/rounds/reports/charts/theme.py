@@ -16,6 +16,15 @@ PALE: Final = "#84939f"
 """for what is withheld: lighter than any value, and still 3:1 against white"""
 FONT: Final = "Arial, Helvetica, Liberation Sans, sans-serif"
 
+_EM_OF_A_CHARACTER: Final = 0.56
+_EM_OF_A_LABEL: Final = 0.6
+"""A label in DejaVu Sans, the widest common sans serif, is narrower than the second and so many of the first."""
+_WIDER_THAN_ARIAL: Final = 0.16
+"""By how much of itself a label can be wider than it is in Arial."""
+_LEAST_GAP: Final = 10
+_SYMBOL: Final = 30
+_BESIDE_LEGEND: Final = 40
+
 WITHHELD_LABEL: Final = "Withheld: possible range"
 
 
@@ -38,10 +47,10 @@ class Profile:
 
 
 WEB: Final = Profile(
-    name="web", width=800, height=380, font=14, point=80, title_chars=96, legend_columns=4, ticks=6, period_labels=9
+    name="web", width=800, height=380, font=14, point=80, title_chars=94, legend_columns=4, ticks=6, period_labels=9
 )
 MOBILE: Final = Profile(
-    name="mobile", width=340, height=330, font=13, point=34, title_chars=44, legend_columns=2, ticks=5, period_labels=4
+    name="mobile", width=340, height=330, font=13, point=34, title_chars=38, legend_columns=2, ticks=5, period_labels=4
 )
 
 
@@ -67,10 +76,34 @@ def sized(chart: Spec, profile: Profile) -> Spec:
     found["title"] = {"text": textwrap.wrap(meta["title"], profile.title_chars), "anchor": "start", "frame": "bounds"}
     found["config"] = _config(profile)
     for layer in found["layer"]:
+        _lay_out_legends(layer["encoding"], profile)
         across = layer["encoding"].get("x", {})
         if across.get("scale", {}).get("type") == "point":
             across["axis"] = {"values": thinned(across["scale"]["domain"], profile.period_labels)}
     return found
+
+
+def _lay_out_legends(encoding: Spec, profile: Profile) -> None:
+    """Give each legend as many columns as fit, and room between them, in any font.
+
+    Widths are measured in Arial; a browser that has none of `FONT` takes a wider one, and an entry would run into the
+    next.
+    """
+    for name in ("color", "shape", "fill", "stroke", "strokeDash"):
+        channel = encoding.get(name, {})
+        labels = channel.get("scale", {}).get("domain", [])
+        if not labels or not all(isinstance(label, str) for label in labels) or channel.get("legend", {}) is None:
+            continue
+        size = profile.font - 1
+        widest = _EM_OF_A_LABEL + _EM_OF_A_CHARACTER * max(len(label) for label in labels)
+        padding = round(_LEAST_GAP + _WIDER_THAN_ARIAL * size * widest)
+        columns = int((profile.width - _BESIDE_LEGEND) // (_SYMBOL + size * widest + _LEAST_GAP))
+        most = min(profile.legend_columns, len(labels))
+        channel["legend"] = {
+            **channel.get("legend", {}),
+            "columns": max(1, min(columns, most)),
+            "columnPadding": padding,
+        }
 
 
 def thinned(labels: list[str], most: int) -> list[str]:
@@ -135,13 +168,11 @@ def _config(profile: Profile) -> Spec:
         "legend": {
             "orient": "bottom",
             "direction": "horizontal",
-            "columns": profile.legend_columns,
             "labelFontSize": profile.font - 1,
             "labelColor": INK,
             "labelLimit": profile.width - 60,
             "title": None,
             "offset": 6,
-            "columnPadding": 14,
             "symbolStrokeWidth": 2,
             "layout": {"bottom": {"direction": "vertical", "margin": 2, "anchor": "start"}},
         },
