@@ -183,6 +183,47 @@ def test_excel_marks_every_withheld_number_and_says_what_the_mark_means(hidden: 
     assert count >= 2 * len(hidden)
 
 
+FORMATS = {".html", ".json", ".xlsx", ".css"}
+"""What a round publishes. A new format needs a test here that no withheld number in it is 0 or blank."""
+
+
+def test_every_format_that_is_published_is_looked_at(outputs: Path) -> None:
+    assert {path.suffix for path in outputs.rglob("*") if path.is_file()} == FORMATS
+
+
+def test_files_that_travel_hold_a_withheld_number_as_a_state_with_bounds(finished: Path) -> None:
+    """A reply has no value for it, never 0; a reader that skips the state still meets the bounds."""
+    withheld = 0
+    for path in (finished / "exchange").glob("*/replies/*.json"):
+        for table in json.loads(path.read_bytes())["body"]["tables"]:
+            columns = table["columns"]
+            for name in ("numerator", "denominator"):
+                parts = (columns[f"{name}_{part}"] for part in ("state", "value", "lower", "upper"))
+                for state, value, lower, upper in zip(*parts, strict=True):
+                    assert (value is None) == (state == "withheld"), path.name
+                    if state == "withheld":
+                        assert 0 <= lower < upper, path.name
+                        withheld += 1
+    assert withheld > 20
+
+
+def test_models_take_bounds_and_say_so(insights: dict[str, dict[str, Any]]) -> None:
+    """An effect from withheld counts: what was counted is [c] between bounds, and the share of such counts is told."""
+    found = [insight for insight in insights.values() if insight["kind"] == "impact"]
+    assert found
+    counted = 0
+    for insight in found:
+        names = [column["name"] for column in insight["table"]["columns"]]
+        assert any("lowest possible" in name for name in names)
+        for row in insight["table"]["rows"]:
+            if WITHHELD in row:
+                lower, upper = row[row.index(WITHHELD) + 1 : row.index(WITHHELD) + 3]
+                assert 0 <= lower < upper
+                counted += 1
+    assert counted > 0
+    assert any("withheld" in note for insight in found for note in insight["notes"])
+
+
 class _Tables(HTMLParser):
     """The tables of a page: the identifier of each caption, and its rows as text."""
 
