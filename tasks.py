@@ -132,6 +132,8 @@ BENCHMARKS = {
     "impact_coverage": False,
     "pooled_rates": False,
     "pooled_bounds": False,
+    "withheld_table": False,
+    "noisy_counts": False,
     "disclosure": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them."""

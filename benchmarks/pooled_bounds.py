@@ -1,25 +1,27 @@
-"""What may be said of counts that are withheld or rounded: pooled rates, effects, control limits and outliers.
+"""What may be said of counts that are withheld or rounded: rates of small networks, control limits and outliers.
 
     python benchmarks/pooled_bounds.py              # 100 seeds, some ten minutes on a quiet machine
-    python benchmarks/pooled_bounds.py 40 table     # quicker, rougher, one of: table networks charts funnels
+    python benchmarks/pooled_bounds.py 40 charts    # quicker, rougher, one of: networks charts funnels
 
-120 sites x 48 months of unequal rates with a season and a trend, 96 adopting one after another, true log rate ratio
--0.20, put through the HES rule. Each way to treat a withheld count stands beside the likelihood of its bounds.
+Counts are put through the HES rule. `withheld_table.py` holds every way to treat a withheld count against the bounds.
 """
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads cost more than they bring
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-from impact_coverage import Drawn, disclosed, draw, with_bounds
+from impact_coverage import disclosed, draw, with_bounds
 
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, fit_cells, pooled_rate
-from rounds.learning.impact.did import estimate_effect
-from rounds.learning.impact.effect import Matrix, NoEffect, Panel, Vector
+from rounds.learning.impact.effect import Matrix, Panel
 from rounds.learning.variation.between_sites.funnel import Funnel, funnel_rates
 from rounds.learning.variation.over_time.rules import limits_of
 from rounds.learning.variation.over_time.withheld import Known, limits_expected
@@ -28,24 +30,22 @@ from rounds.reports.content.observed import Known as Count
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.verdicts import Verdict, verdicts
 
-LOG_RATIO = -0.20
 MEANS = (3.0, 8.0, 40.0)
-SEEDS_OF_OTHERS = 10
-"""Of treatments that are off by far more than their simulation error."""
 
 
-def cells_of(panel: Panel, *, noisy: Vector | None = None, sigma: Vector | None = None) -> BoundedCells:
-    """Return a panel as cells: a series a site."""
-    series, period = np.indices(panel.lower.shape)
+def cells_of(panel: Panel) -> BoundedCells:
+    """Return the cells of a panel that are there: a series a site."""
+    there = ~np.isnan(panel.lower)
+    series, period = np.nonzero(there)
     return BoundedCells(
-        series=series.ravel(),
-        alike=np.zeros(panel.lower.size, dtype=np.int64),
-        period=period.ravel(),
-        lower=panel.lower.ravel(),
-        upper=panel.upper.ravel(),
-        size=panel.exposure.ravel(),
-        noisy=noisy,
-        sigma=sigma,
+        series=series,
+        alike=np.zeros(len(series), dtype=np.int64),
+        period=period,
+        lower=panel.lower[there],
+        upper=panel.upper[there],
+        size=panel.exposure[there],
+        noisy=None if panel.noisy is None else panel.noisy[there],
+        sigma=None if panel.sigma is None else panel.sigma[there],
     )
 
 
@@ -55,100 +55,10 @@ def fitted(panel: Panel) -> Fitted:
     return found
 
 
-def filled(values: Matrix, panel: Panel) -> Panel:
-    return replace(panel, lower=values, upper=values)
-
-
 def shown(panel: Panel, fill: float) -> Matrix:
     """Return what the HES rule shows, and `fill` where it withholds."""
     found: Matrix = disclosed(panel)["n_value"].cast(pl.Float64).fill_null(fill).to_numpy().reshape(panel.lower.shape)
     return found
-
-
-def expected(panel: Panel) -> Matrix:
-    """Return each count's expectation given its bounds, as a whole number: what an EM fill-in writes."""
-    found: Matrix = np.rint(fitted(with_bounds(panel)).expected.reshape(panel.lower.shape))
-    return found
-
-
-TREATMENTS: dict[str, Callable[[Panel], Matrix]] = {
-    "true counts": lambda panel: panel.lower,
-    "round to 5": lambda panel: 5.0 * np.floor((panel.lower + 2) / 5),
-    "drop 1-7": lambda panel: shown(panel, np.nan),
-    "1-7 to 0, round 5": lambda panel: shown(panel, 0.0),
-    "1-7 to 4, round 5": lambda panel: shown(panel, 4.0),
-    "EM fill-in": expected,
-}
-
-
-def network(seed: int, mean: float) -> Drawn:
-    return draw(seed, mean=mean, rate_ratio=float(np.exp(LOG_RATIO)), sites=120, months=48)
-
-
-def true_rate(drawn: Drawn, log_ratio: float = LOG_RATIO) -> float:
-    """Return the rate that all counts come from."""
-    events = drawn.counterfactual * np.where(drawn.exact.treated, np.exp(log_ratio), 1.0)
-    return float(events.sum() / drawn.exact.exposure.sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row of the table."""
-
-    pooled_bias: float
-    effect: float
-    pooled_coverage: float = float("nan")
-    effect_coverage: float = float("nan")
-    simulation_error: tuple[float, float] = (float("nan"), float("nan"))
-    """standard error of the first two over the seeds"""
-
-
-def of_values(drawn: Iterable[Drawn], values_of: Callable[[Panel], Matrix]) -> Line:
-    """Return what a treatment that writes numbers says; the rate is that of the cells it keeps."""
-    rows = []
-    for one in drawn:
-        values = values_of(one.exact)
-        there = ~np.isnan(values)
-        found = estimate_effect(filled(values, one.exact))
-        effect = np.nan if isinstance(found, NoEffect) else np.log(found.rate_ratio.estimate)
-        rate = values[there].sum() / one.exact.exposure[there].sum()
-        rows.append((rate / _counted(one) - 1.0, effect))
-    columns = np.array(rows)
-    return Line(pooled_bias=float(columns[:, 0].mean()), effect=float(np.nanmean(columns[:, 1])))
-
-
-def of_bounds(drawn: Iterable[Drawn]) -> Line:
-    """Return what the likelihood of the bounds says."""
-    rows = []
-    for one in drawn:
-        panel = with_bounds(one.exact)
-        rate = pooled_rate(fitted(panel), np.ones(panel.lower.size, dtype=bool), over_time=True)
-        found = estimate_effect(panel)
-        assert rate is not None
-        assert not isinstance(found, NoEffect)
-        ratio = found.rate_ratio
-        rows.append(
-            (
-                rate.rate / _counted(one) - 1.0,
-                np.log(ratio.estimate),
-                rate.lower95 <= true_rate(one) <= rate.upper95,
-                ratio.lower <= np.exp(LOG_RATIO) <= ratio.upper,
-            )
-        )
-    columns = np.array(rows, dtype=float)
-    error = columns[:, :2].std(axis=0) / np.sqrt(len(columns))
-    means = columns.mean(axis=0).tolist()
-    return Line(
-        pooled_bias=means[0],
-        effect=means[1],
-        pooled_coverage=means[2],
-        effect_coverage=means[3],
-        simulation_error=(float(error[0]), float(error[1])),
-    )
-
-
-def _counted(drawn: Drawn) -> float:
-    return float(drawn.exact.lower.sum() / drawn.exact.exposure.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,24 +224,6 @@ def funnel_verdicts(exact: Panel, panel: Panel) -> tuple[Funnel, float, tuple[Ve
     return true, released.centre, verdicts(replace(released, denominators=whole), exact.sites, observed)
 
 
-def table(seeds: int) -> None:
-    """Print pooled-rate bias and estimated effect of every treatment."""
-    print(f"{seeds} seeds ({min(seeds, SEEDS_OF_OTHERS)} of other treatments); 120 sites x 48 months, HES rule")
-    print("pooled-rate bias / estimated effect (truth -.200)")
-    for mean in MEANS:
-        print(f"mean {mean:.0f}")
-        for label, values_of in TREATMENTS.items():
-            line = of_values((network(seed, mean) for seed in range(min(seeds, SEEDS_OF_OTHERS))), values_of)
-            print(f"  {label:<20}{line.pooled_bias:>+8.1%} / {line.effect:+.3f}", flush=True)
-        line = of_bounds(network(seed, mean) for seed in range(seeds))
-        print(
-            f"  {'likelihood of bounds':<20}{line.pooled_bias:>+8.1%} / {line.effect:+.3f}"
-            f"   (standard errors {line.simulation_error[0]:.2%}, {line.simulation_error[1]:.4f};"
-            f" coverage {line.pooled_coverage:.0%}, {line.effect_coverage:.0%})",
-            flush=True,
-        )
-
-
 def networks(seeds: int) -> None:
     """Print bias and coverage of the rate of small networks."""
     print("small networks, 15 sites: bias and coverage of the rate over all months, and of the latest month")
@@ -372,7 +264,7 @@ def funnels(seeds: int) -> None:
         )
 
 
-PARTS = {"table": table, "networks": networks, "charts": charts, "funnels": funnels}
+PARTS = {"networks": networks, "charts": charts, "funnels": funnels}
 
 
 def main(seeds: int, parts: list[str]) -> None:

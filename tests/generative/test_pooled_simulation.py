@@ -68,9 +68,9 @@ def test_other_policies_are_bounds_and_noise_to_the_same_likelihood() -> None:
     weights = np.exp(-(steps**2) / 18)
     noisy = true + rng.choice(steps, true.shape, p=weights / weights.sum())
     assert (noisy < 0).any()
-    bounds = replace(exact, lower=np.maximum(noisy - 15, 0), upper=np.maximum(noisy + 15, 0))
-    loud = benchmark.cells_of(bounds, noisy=noisy.ravel(), sigma=np.full(true.size, 3.0))
-    for cells, most in ((benchmark.cells_of(pulled), 0.06), (loud, 0.12)):
+    bounds = {"lower": np.maximum(noisy - 15, 0), "upper": np.maximum(noisy + 15, 0)}
+    loud = replace(exact, **bounds, noisy=noisy, sigma=np.full(true.shape, 3.0))
+    for cells, most in ((benchmark.cells_of(pulled), 0.06), (benchmark.cells_of(loud), 0.12)):
         fitted = fit_cells(cells)
         assert fitted is not None
         rate = pooled_rate(fitted, everything, over_time=True)

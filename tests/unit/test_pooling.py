@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rounds.centre.pooling import totals, withheld_cells
 from rounds.disclosure.bounded import State
+from rounds.disclosure.budget import Budget
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
@@ -49,3 +50,31 @@ def test_the_true_total_lies_in_the_bounds(numerators: list[int]) -> None:
     row = totals(_cells(numerators), by=["period"]).row(0, named=True)
     assert row["numerator_lower"] <= sum(numerators) <= row["numerator_upper"]
     assert withheld_cells(_cells(numerators)) == sum(1 <= one <= 7 for one in numerators)
+
+
+def _noisy(numerators: list[int], noise: list[int]) -> pl.DataFrame:
+    """Counts with the noise given, of a standard deviation of 2: bounds are 8 away."""
+    terms = Terms(rule=Policy.NOISE, budget=Budget(rho_per_year=2.0, periods_per_year=8))
+    cells = (
+        _cells(numerators, Policy.OPEN)
+        .select("member", "period")
+        .with_columns(numerator=pl.Series(numerators), denominator=pl.lit(5_000))
+    )
+    left = iter((noise, [0] * len(noise)))
+    count = Count(measure=REF, strata=(), cells=cells.cast({"denominator": pl.Int64()}))
+    return release(count, terms=terms, already_public=False, draw=lambda _, __: next(left)).cells
+
+
+def test_noise_is_added_up_before_anything_is_brought_to_0_and_grows_with_the_root() -> None:
+    row = totals(_noisy([0, 1, 2, 0], [-9, 3, -6, 2]), by=["period"]).row(0, named=True)
+    assert (row["numerator_state"], row["numerator_value"]) == (State.NOISY, -7)
+    assert (row["numerator_lower"], row["numerator_upper"]) == (0, 17 - 7)  # 17 is the root of 9^2 + 3 x 8^2, upwards
+    again = totals(totals(_noisy([40, 50], [5, -3]), by=["member"]), by=[]).row(0, named=True)
+    assert (again["numerator_value"], again["numerator_lower"], again["numerator_upper"]) == (92, 92 - 12, 92 + 12)
+
+
+def test_one_withheld_number_hides_a_sum_with_noise_in_it() -> None:
+    both = pl.concat([_noisy([40], [5]), _cells([3])])
+    row = totals(both, by=["period"]).row(0, named=True)
+    assert (row["numerator_state"], row["numerator_value"]) == (State.WITHHELD, None)
+    assert (row["numerator_lower"], row["numerator_upper"]) == (45 - 8 + 1, 45 + 8 + 7)

@@ -1,4 +1,4 @@
-"""What withheld counts are expected to be: the rates that fit the bounds of everything received of one measure."""
+"""What withheld and noisy counts are expected to be: the rates that fit all that was received of one measure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rounds.disclosure.bounded import State
+from rounds.disclosure.rules import NOISE_SPAN
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, PooledRate, expected_counts, fit_cells, pooled_rate
 from rounds.learning.variation.over_time.withheld import Known
 from rounds.learning.variation.over_time.xmr import FEWEST_POINTS
@@ -17,6 +18,11 @@ from rounds.measures.kinds import CountKind
 from rounds.reports.content.observed import Observed
 
 Vector = NDArray[np.float64]
+
+MOST_VALUES = 3_000_000
+"""That counts can have between their bounds, all cells together: more take minutes, and are of noise that hides all."""
+LEAST_OF_NOISE = 10
+"""A denominator is taken as it was drawn from so many standard deviations on: one over it is then off by 1 %."""
 
 FEWEST_SHOWN = 8
 """Cells with a number: with fewer there is too little to tell how large the withheld ones are. One series of 24 months
@@ -61,8 +67,9 @@ class Estimates:
 def estimates_of(cells: pl.DataFrame, measure: Measure) -> Estimates | None:
     """Return what the withheld counts of a measure are expected to be, or None.
 
-    None where no count of events is withheld, so that there is nothing to estimate; of means, whose sums follow no law
-    of counts; and where fewer than `FEWEST_SHOWN` numbers are shown, or no rates fit.
+    None where no count of events is withheld or has noise, so that there is nothing to estimate; of means, whose sums
+    follow no law of counts; where fewer than `FEWEST_SHOWN` numbers are shown, or no rates fit; and where the noise is
+    so wide that it hides every count (`MOST_VALUES`).
 
     Args:
         cells: every cell received, as `rounds.centre.pooling.pooled_cells` gives them.
@@ -71,8 +78,17 @@ def estimates_of(cells: pl.DataFrame, measure: Measure) -> Estimates | None:
     if measure.kind is CountKind.MEAN or not cells.height:
         return None
     hidden = cells["numerator_state"] == State.WITHHELD
-    if not hidden.any() or cells.filter(~hidden & (pl.col("denominator_upper") > 0)).height < FEWEST_SHOWN:
+    if not cells["numerator_state"].is_in([State.WITHHELD.value, State.NOISY.value]).any():
         return None
+    if cells.filter(~hidden & (pl.col("denominator_upper") > 0)).height < FEWEST_SHOWN:
+        return None
+    fitted = _fit(cells, measure)
+    if fitted is None:
+        return None
+    return Estimates(cells=cells, fitted=fitted, over_time=measure.kind is CountKind.RATE)
+
+
+def _fit(cells: pl.DataFrame, measure: Measure) -> Fitted | None:
     strata = [str(stratum) for stratum in measure.strata]
     keys = cells.select(
         series=pl.struct("site", "member", *strata).rank("dense") - 1,
@@ -81,22 +97,65 @@ def estimates_of(cells: pl.DataFrame, measure: Measure) -> Estimates | None:
     )
     series, alike, period = (keys[name].to_numpy().astype(np.int64) for name in ("series", "alike", "period"))
 
-    def bounded(quantity: str, size: Vector) -> BoundedCells:
+    def bounded(quantity: str, size: Vector) -> BoundedCells | None:
         lower, upper = (cells[f"{quantity}_{end}"].to_numpy().astype(np.float64) for end in ("lower", "upper"))
-        return BoundedCells(series=series, alike=alike, period=period, lower=lower, upper=upper, size=size)
+        if (upper - lower).sum() > MOST_VALUES:
+            return None
+        noise = noise_of(cells, quantity)
+        return BoundedCells(
+            series=series,
+            alike=alike,
+            period=period,
+            lower=lower,
+            upper=upper,
+            size=size,
+            noisy=noise.drawn,
+            sigma=noise.sigma,
+        )
 
-    fitted = fit_cells(bounded("numerator", _sizes(cells, bounded("denominator", np.ones(cells.height)))))
-    if fitted is None:
-        return None
-    return Estimates(cells=cells, fitted=fitted, over_time=measure.kind is CountKind.RATE)
+    sizes = exposures(cells)
+    unknown = np.isnan(sizes)
+    if unknown.any():
+        denominators = bounded("denominator", np.ones(cells.height))
+        if denominators is None:
+            return None
+        sizes = np.where(unknown, expected_counts(denominators), sizes)
+    numerators = bounded("numerator", sizes)
+    return None if numerators is None else fit_cells(numerators)
 
 
-def _sizes(cells: pl.DataFrame, denominators: BoundedCells) -> Vector:
-    """Return denominators as they were released, and where they are withheld what they are expected to be."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """Numbers with noise, and its standard deviation: shape (cells,), NaN where none was added."""
+
+    drawn: Vector
+    sigma: Vector
+
+
+def noise_of(cells: pl.DataFrame, quantity: str) -> Noise:
+    """Return what was drawn, and how wide the noise is: its bounds are `NOISE_SPAN` standard deviations away.
+
+    Bounds are whole numbers, so the standard deviation is known to an eighth of a person. Sums of such noise are such
+    noise.
+    """
+    there = cells[f"{quantity}_state"] == State.NOISY
+    drawn = cells[f"{quantity}_value"].cast(pl.Float64)
+    reach = (cells[f"{quantity}_upper"] - drawn).to_numpy()
+    seen = there.to_numpy()
+    return Noise(
+        drawn=np.where(seen, drawn.fill_null(np.nan).to_numpy(), np.nan),
+        sigma=np.where(seen, (reach - 0.5) / NOISE_SPAN, np.nan),
+    )
+
+
+def exposures(cells: pl.DataFrame) -> Vector:
+    """Return denominators as they were released; NaN where they are withheld, or where noise hides them.
+
+    That is, below `LEAST_OF_NOISE` standard deviations: one over such a number is not one over the true one.
+    """
     shown = cells["denominator_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    if not np.isnan(shown).any():
-        return shown
-    return np.where(np.isnan(shown), expected_counts(denominators), shown)
+    sigma = noise_of(cells, "denominator").sigma
+    return np.where(shown < LEAST_OF_NOISE * np.nan_to_num(sigma), np.nan, shown)
 
 
 def known_points(
@@ -104,7 +163,8 @@ def known_points(
 ) -> Known | None:
     """Return what is known of each point of one member, or None where that is too little to draw limits from.
 
-    That is, where a denominator is withheld, or hardly a point is shown: the limits would be those of the others.
+    That is, where a denominator is withheld or hidden by its noise, or hardly a point is shown: the limits would be
+    those of the others.
 
     Args:
         observed: what was received, shape (periods,).
@@ -117,10 +177,10 @@ def known_points(
     by_period = {row["period"]: row for row in expected.iter_rows(named=True)}
     rows = []
     for item, period in zip(observed, periods, strict=True):
-        if item is None or item.denominator.value is None:
+        if item is None or not item.denominator.value or (item.noisy and not item.denominator.lower):
             return None
         rate, row = item.rate(measure.scale), by_period[period]
-        lower, upper = item.rate_bounds(measure.scale) if rate is None else (rate, rate)
+        lower, upper = item.rate_bounds(measure.scale) if rate is None or item.noisy else (rate, rate)
         possible = item.rate_bounds(measure.scale)
         per = measure.scale / row["size"]
         rows.append((lower, upper, min(max(per * row["expected"], possible[0]), possible[1]), per**2 * row["variance"]))

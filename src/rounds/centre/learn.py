@@ -14,7 +14,7 @@ from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
 from rounds.learning.overlap import DistinctPeople, distinct_people
-from rounds.learning.variation.over_time.xmr import xmr_chart
+from rounds.learning.variation.over_time.xmr import noise_hides, without_limits, xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, Period
@@ -178,13 +178,17 @@ def _over_time_insights(
         present = [index for index, item in enumerate(observed) if item is not None]
         span = slice(present[0], present[-1] + 1)
         values, withheld = _rates(observed[span], found.measure)
+        noisy = np.array([item is not None and item.noisy for item in observed[span]])
         known = None
-        if expected is not None and withheld.any() and not (np.isnan(values) & ~withheld).any():
+        if expected is not None and (withheld | noisy).any() and not (np.isnan(values) & ~withheld).any():
             periods = [period.start for period in found.periods[span]]
             known = known_points(observed[span], expected.filter(pl.col("member") == member), periods, found.measure)
-        chart = xmr_chart(
-            values=values, better=found.measure.better, target=found.measure.target, withheld=withheld, known=known
-        )
+        if known is None and noisy.any():
+            chart = without_limits(values, noise_hides(int(noisy.sum()), len(values)))
+        else:
+            chart = xmr_chart(
+                values=values, better=found.measure.better, target=found.measure.target, withheld=withheld, known=known
+            )
         peer: Peer | None = better_peer(
             member=member,
             totals=recent_totals,
@@ -230,6 +234,19 @@ def _between_sites_insight(
             return []
         return [
             means_compared(
+                members=tuple(sums["member"]),
+                observed=observed_from_cells(sums, found.measure),
+                over=found.recent_words,
+                measure=found.measure,
+                membership=membership,
+                provenance=provenance,
+            )
+        ]
+    if State.NOISY in (*sums["numerator_state"], *sums["denominator_state"]):
+        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
+            return []
+        return [
+            not_compared(
                 members=tuple(sums["member"]),
                 observed=observed_from_cells(sums, found.measure),
                 over=found.recent_words,

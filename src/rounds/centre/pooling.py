@@ -29,22 +29,30 @@ def totals(cells: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
 
     Returns:
         One row a group, sorted by `by`: for each quantity its state, value, lower and upper. A value is there only if
-        every number in the sum has one; the bounds are the sums of the bounds.
+        every number in the sum has one; the bounds are the sums of the bounds. Numbers with noise are added up as they
+        are, below 0 too, and what their noise leaves open is that of their sum: it grows with the root of how many
+        there are.
     """
     expressions = []
     for quantity in QUANTITIES:
         state = pl.col(f"{quantity}_state")
-        withheld, rounded = (state == State.WITHHELD).any(), (state == State.ROUNDED).any()
+        withheld, rounded, noise = ((state == one).any() for one in (State.WITHHELD, State.ROUNDED, State.NOISY))
+        value, lower, upper = (pl.col(f"{quantity}_{part}") for part in ("value", "lower", "upper"))
+        noisy, sure = state == State.NOISY, state != State.NOISY
+        drawn, reach = value.filter(noisy).sum(), (upper - value).filter(noisy).pow(2).sum().sqrt().ceil()
+        reach = reach.cast(pl.Int64)
         expressions += [
             pl.when(withheld)
             .then(pl.lit(State.WITHHELD.value))
+            .when(noise)
+            .then(pl.lit(State.NOISY.value))
             .when(rounded)
             .then(pl.lit(State.ROUNDED.value))
             .otherwise(pl.lit(State.EXACT.value))
             .alias(f"{quantity}_state"),
-            pl.when(withheld).then(None).otherwise(pl.col(f"{quantity}_value").sum()).alias(f"{quantity}_value"),
-            pl.col(f"{quantity}_lower").sum(),
-            pl.col(f"{quantity}_upper").sum(),
+            pl.when(withheld).then(None).otherwise(value.sum()).alias(f"{quantity}_value"),
+            lower.filter(sure).sum() + (drawn - reach).clip(lower_bound=0),
+            upper.filter(sure).sum() + (drawn + reach).clip(lower_bound=0),
         ]
     if not by:
         return cells.select(expressions)

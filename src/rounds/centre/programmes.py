@@ -1,10 +1,12 @@
 """An innovation being spread: how far it has got, and whether it worked where it is used."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
+from rounds.centre.estimates import exposures, noise_of
 from rounds.centre.learn import PooledMeasure
 from rounds.learning.impact.did import build_panel, estimate_effect
 from rounds.learning.impact.effect import NoEffect, Panel
@@ -112,21 +114,23 @@ def impact_panel(
 ) -> Panel:
     """Return the outcome's bounded counts by member and period, with who used the innovation when.
 
-    A denominator that is withheld or empty leaves its member-period out: there is no exposure to speak of.
+    A denominator that is withheld, empty or hidden by its noise leaves its member-period out: there is no exposure to
+    speak of.
     """
     members, starts = outcome.members(membership), [period.start for period in outcome.periods]
     shape = (len(members), len(starts))
-    lower, upper, exposure = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    lower, upper, exposure, noisy, sigma = (np.full(shape, np.nan) for _ in range(5))
     row_of = {member: row for row, member in enumerate(members)}
     column_of = {start: column for column, start in enumerate(starts)}
-    for cell in outcome.series.iter_rows(named=True):
+    sizes, noise = exposures(outcome.series), noise_of(outcome.series, "numerator")
+    for index, cell in enumerate(outcome.series.iter_rows(named=True)):
         at = row_of[cell["member"]], column_of[cell["period"]]
-        if cell["denominator_value"]:
+        if sizes[index] > 0:
             lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
-            exposure[at] = cell["denominator_value"]
+            exposure[at], noisy[at], sigma[at] = sizes[index], noise.drawn[index], noise.sigma[index]
     present = set(members)
     about = tuple(event for event in events if event.ods_code in present)
-    return build_panel(
+    panel = build_panel(
         sites=members,
         periods=[(period.start, period.end) for period in outcome.periods],
         lower=lower,
@@ -136,3 +140,4 @@ def impact_panel(
         live_from=first_reached(about, programme.innovation, Stage.LIVE),
         stopped_on=stopped_on(about, programme.innovation, programme.stage),
     )
+    return panel if np.isnan(noisy).all() else replace(panel, noisy=noisy, sigma=sigma)

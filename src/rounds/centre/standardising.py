@@ -61,7 +61,8 @@ def _rate(cells: pl.DataFrame, measure: Measure, standard: Standard) -> Standard
     rows: Sequence[dict[str, object]] = [by_group.get(group, {}) for group in STANDARD_GROUPS]
 
     def numbers(name: str, part: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        hidden = [row.get(f"{name}_state") == State.WITHHELD and part == "value" for row in rows]
+        unsure = (State.WITHHELD, State.NOISY)
+        hidden = [row.get(f"{name}_state") in unsure and part == "value" for row in rows]
         return np.array(
             [np.nan if no else row.get(f"{name}_{part}", 0) for row, no in zip(rows, hidden, strict=True)], dtype=float
         )

@@ -26,7 +26,8 @@ METHOD = "interval-count-imputation-did@1"
 ASSUMES = (
     "Without the innovation, rates at sites with and without it would have moved by the same factor from period to "
     "period (parallel trends on the log scale, in all periods); it did nothing before it went live and nothing to "
-    "other sites; counts of a site vary independently from period to period; bounds hold the true count."
+    "other sites; counts of a site vary independently from period to period; bounds hold the true count, and noise is "
+    "as wide as its policy says."
 )
 
 _Z95 = 1.959963984540054
@@ -257,7 +258,12 @@ def _cells(panel: Panel, mask: Mask) -> Cells:
     return Cells(
         site=site,
         period=period,
-        counts=IntervalCounts(panel.lower[mask], panel.upper[mask]),
+        counts=IntervalCounts(
+            panel.lower[mask],
+            panel.upper[mask],
+            noisy=None if panel.noisy is None else panel.noisy[mask],
+            sigma=None if panel.sigma is None else panel.sigma[mask],
+        ),
         log_exposure=np.log(panel.exposure[mask]),
         shape=(mask.shape[0], mask.shape[1]),
     )

@@ -24,6 +24,15 @@ class Panel:
     """the innovation is in effect in that whole period"""
     excluded: NDArray[np.bool_]
     """left out of the fit: the periods between going live and being embedded, and periods after stopping"""
+    noisy: Matrix | None = None
+    """counts with noise as they were drawn, below 0 perhaps; NaN where none was added; None where nowhere"""
+    sigma: Matrix | None = None
+    """the standard deviation of that noise, > 0 wherever it was added"""
+
+    @property
+    def with_noise(self) -> NDArray[np.bool_]:
+        """Which counts have noise, shape (sites, periods)."""
+        return np.zeros(self.lower.shape, dtype=np.bool_) if self.noisy is None else ~np.isnan(self.noisy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

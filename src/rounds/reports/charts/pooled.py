@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rounds.reports.charts.theme import BLUE, INK, PALE, Spec, across_periods, spec, value_axis
 
-EXACT, BAND, ESTIMATE = "Total", "Lowest to highest possible total", "Estimate where counts are withheld"
+EXACT, BAND, ESTIMATE = "Total", "Lowest to highest possible total", "Estimate where counts are hidden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

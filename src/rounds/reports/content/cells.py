@@ -64,11 +64,21 @@ def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str
         )
     if missing:
         notes.append(f"No number was received for {plural(missing, noun)} of {len(observed)}.")
-    if any(
-        item is not None and known.value is not None and known.lower < known.upper
+    shown = [
+        known
         for item in observed
-        for known in ((item.numerator, item.denominator) if item else ())
-    ):
+        if item is not None
+        for known in (item.numerator, item.denominator)
+        if known.value is not None and known.lower < known.upper
+    ]
+    if any(known.noisy is not None for known in shown):
+        notes.append(
+            "Noise was added to counts before they left a site. The lowest and the highest possible value lie four "
+            "standard deviations of the noise away: the true one lies outside once in some 15,000 numbers. A number "
+            "that the noise has made impossible, as below 0, is shown as the nearest that there can be; sums are of "
+            "the numbers as they were sent."
+        )
+    if any(known.noisy is None for known in shown):
         notes.append(
             "Counts are rounded before they leave a site; the table gives the lowest and highest possible true value."
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.spread.adoption import Stage
@@ -182,6 +183,17 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
     )
 
 
+def _total_of(panel: Panel, rows: NDArray[np.bool_], index: int) -> tuple[float, float]:
+    """Return between what a period's events lie, at some sites. Noise is added up as it was drawn."""
+    noisy = rows & panel.with_noise[:, index]
+    lower, upper = (float(ends[rows & ~noisy, index].sum()) for ends in (panel.lower, panel.upper))
+    if panel.noisy is None or not noisy.any():
+        return lower, upper
+    drawn, ends = panel.noisy[noisy, index], panel.upper[noisy, index]
+    middle, reach = float(drawn.sum()), float(np.sqrt(((ends - drawn) ** 2).sum()))
+    return lower + max(0.0, middle - reach), upper + max(0.0, middle + reach)
+
+
 def _points(
     effect: Effect | NoEffect, panel: Panel, periods: tuple[str, ...], measure: Measure
 ) -> tuple[ImpactPoint, ...]:
@@ -199,14 +211,15 @@ def _points(
         if not rows.any():
             continue
         exposure = float(panel.exposure[rows, index].sum())
+        lower, upper = _total_of(panel, rows, index)
         expected = None
         if isinstance(effect, Effect) and comparable:
             expected = tidy(measure.scale * float(effect.counterfactual[rows, index].sum()) / exposure)
         found.append(
             ImpactPoint(
                 label=label,
-                lower=tidy(measure.scale * float(panel.lower[rows, index].sum()) / exposure),
-                upper=tidy(measure.scale * float(panel.upper[rows, index].sum()) / exposure),
+                lower=tidy(measure.scale * lower / exposure),
+                upper=tidy(measure.scale * upper / exposure),
                 expected=expected,
                 sites=int(rows.sum()),
             )
@@ -273,7 +286,7 @@ def _notes(
     notes.append(f"In effect at {', '.join(sites)}: {plural(effect.treated_periods, 'site-period')}.")
     if effect.withheld_share:
         notes.append(
-            f"{100 * effect.withheld_share:.0f}% of the counts used are withheld or rounded; the chart "
+            f"{100 * effect.withheld_share:.0f}% of the counts used are withheld, rounded or have noise; the chart "
             f"draws their lowest to highest possible value."
         )
     notes += effect.notes

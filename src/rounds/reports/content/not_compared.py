@@ -38,6 +38,10 @@ FUNNEL_NOTE = (
     "There is no funnel plot: its centre would rest on the organisations whose counts are shown, and would lie too "
     "high, because the withheld counts are the small ones."
 )
+NOISE_NOTE = (
+    "There is no funnel plot: noise makes organisations differ more than they do, and its limits allow for chance "
+    "alone. The intervals allow for both."
+)
 MEANS_NOTE = (
     "There is no funnel plot of means: its limits would rest on how much one patient differs from the next, and that "
     "does not leave a site. The intervals are as wide as values between the lowest and the highest can make them, so "
@@ -64,22 +68,23 @@ def not_compared(
     membership: Membership,
     provenance: Provenance,
 ) -> Insight:
-    """Return that withheld counts keep organisations from being compared, with each one's bounds.
+    """Return that withheld counts, or noise, keep organisations from being compared, with each one's bounds.
 
     Args:
         members: ODS codes.
-        observed: the counts of each, in the same order; some withheld.
+        observed: the counts of each, in the same order; some withheld or with noise.
         over: the time covered, in words.
         measure: what is counted.
         membership: to name the members.
         provenance: where the numbers come from.
 
     Raises:
-        ValueError: if members and counts differ in length, or nothing is withheld.
+        ValueError: if members and counts differ in length, or nothing is withheld and no noise was added.
     """
-    withheld = sum(item.withheld for item in observed)
-    if len(members) != len(observed) or not withheld:
-        raise ValueError(f"{measure.id}: members and counts differ in length, or nothing is withheld")
+    noisy = sum(item.noisy for item in observed)
+    unsure = noisy or sum(item.withheld for item in observed)
+    if len(members) != len(observed) or not unsure:
+        raise ValueError(f"{measure.id}: members and counts differ in length, or each has a number without noise")
     return _side_by_side(
         members=members,
         observed=observed,
@@ -89,11 +94,11 @@ def not_compared(
         provenance=provenance,
         said=_Said(
             statement=(
-                f"{measure.title}: organisations cannot be compared, because {withheld} of {len(members)} "
-                f"{'has' if withheld == 1 else 'have'} withheld counts."
+                f"{measure.title}: organisations cannot be compared, because {unsure} of {len(members)} "
+                f"{'has' if unsure == 1 else 'have'} {'noise in their' if noisy else 'withheld'} counts."
             ),
             because="limits must not rest on guessed numbers; only the bounds of each organisation are known.",
-            note=FUNNEL_NOTE,
+            note=NOISE_NOTE if noisy else FUNNEL_NOTE,
         ),
     )
 

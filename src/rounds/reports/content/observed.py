@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, hypot, sqrt
 
 import polars as pl
 
@@ -21,6 +21,8 @@ class Known:
     value: int | None
     lower: int
     upper: int
+    noisy: int | None = None
+    """as it was drawn, where noise was added: below 0 perhaps; `value` is what is shown for it"""
 
     def __post_init__(self) -> None:
         if not 0 <= self.lower <= self.upper:
@@ -31,6 +33,11 @@ class Known:
     @classmethod
     def exactly(cls, value: int) -> "Known":
         return cls(value=value, lower=value, upper=value)
+
+    @classmethod
+    def drawn(cls, value: int, *, lower: int, upper: int) -> "Known":
+        """Return a number with noise. Only what is shown of it is brought within its bounds."""
+        return cls(value=min(max(value, lower), upper), lower=lower, upper=upper, noisy=value)
 
     @property
     def cell(self) -> Cell:
@@ -54,6 +61,11 @@ class Observed:
     @property
     def withheld(self) -> bool:
         return self.numerator.value is None or self.denominator.value is None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noise was added to it."""
+        return self.numerator.noisy is not None or self.denominator.noisy is not None
 
     def rate(self, per: float) -> float | None:
         """Return the rate per `per`, or None where it is withheld or its denominator is 0; of a mean per step."""
@@ -178,12 +190,19 @@ def dispersion_of(*stretches: Sequence[Observed]) -> float:
 
 
 def _sum(parts: list[Known]) -> Known:
-    values = [part.value for part in parts if part.value is not None]
-    return Known(
-        value=sum(values) if len(values) == len(parts) else None,
-        lower=sum(part.lower for part in parts),
-        upper=sum(part.upper for part in parts),
-    )
+    """Return a sum. Noise is added up before anything is brought to 0; it grows with the root of how many there are."""
+    sure = [part for part in parts if part.noisy is None]
+    lower, upper = sum(part.lower for part in sure), sum(part.upper for part in sure)
+    drawn = [(part.noisy, part.upper - part.noisy) for part in parts if part.noisy is not None]
+    values = [part.value for part in sure if part.value is not None]
+    shown = len(values) == len(sure)
+    if not drawn:
+        return Known(value=sum(values) if shown else None, lower=lower, upper=upper)
+    noisy, reach = sum(value for value, _ in drawn), ceil(hypot(*(reach for _, reach in drawn)))
+    lower, upper = lower + max(0, noisy - reach), upper + max(0, noisy + reach)
+    if not shown:
+        return Known(value=None, lower=lower, upper=upper)
+    return Known.drawn(sum(values) + noisy, lower=lower, upper=upper)
 
 
 def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed, ...]:
@@ -194,11 +213,12 @@ def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed
     for row in cells.iter_rows(named=True):
         pair = {}
         for quantity in ("numerator", "denominator"):
-            withheld = row[f"{quantity}_state"] == State.WITHHELD
-            pair[quantity] = Known(
-                value=None if withheld else row[f"{quantity}_value"],
-                lower=row[f"{quantity}_lower"],
-                upper=row[f"{quantity}_upper"],
-            )
+            state, value = row[f"{quantity}_state"], row[f"{quantity}_value"]
+            lower, upper = row[f"{quantity}_lower"], row[f"{quantity}_upper"]
+            if state == State.NOISY:
+                pair[quantity] = Known.drawn(value, lower=lower, upper=upper)
+            else:
+                shown = None if state == State.WITHHELD else value
+                pair[quantity] = Known(value=shown, lower=lower, upper=upper)
         found.append(Observed(**pair, over_time=over_time, lowest=lowest, most=most))
     return tuple(found)

@@ -71,7 +71,7 @@ def over_time(
         notes += [
             *chart_notes(chart, rounded_mean=_rounded_mean(observed, measure.kind)),
             *_rounded_sum_note(observed, measure),
-            *_withheld_limits_note(chart, measure),
+            *_withheld_limits_note(chart, observed, measure),
             *_target_note(chart, measure),
         ]
     notes += signal.notes
@@ -128,9 +128,18 @@ def _rounded_mean(observed: tuple[Observed | None, ...], kind: CountKind) -> flo
     return min(float(np.mean(side)) for side in (events, others) if side)
 
 
-def _withheld_limits_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
+def _withheld_limits_note(chart: XmrChart, observed: tuple[Observed | None, ...], measure: Measure) -> tuple[str, ...]:
     if chart.possible is None:
         return ()
+    noisy = sum(item is not None and item.noisy for item in observed)
+    if noisy:
+        return (
+            f"{plural(noisy, period_noun(measure))} of {chart.values.size} with noise. "
+            "The limits are those of the true rates: the mean and the moving ranges are what they are expected to be "
+            "given the numbers sent and the width of their noise, by the likelihood of all received of this measure. A "
+            "point can lie outside them by its noise alone, so it is flagged for “certain” only if it is for every "
+            "value within four standard deviations of the noise, “possible” if it is for some, and “no” if for none.",
+        )
     hidden = int(np.isnan(chart.values).sum())
     return (
         f"{plural(hidden, period_noun(measure))} of {chart.values.size} withheld. The mean and the moving ranges are "

@@ -73,12 +73,13 @@ def pooled(  # noqa: PLR0913  all that a total says of itself
     lower, upper = latest.rate_bounds(measure.scale)
     value = latest.rate(measure.scale)
     estimated = estimates or (None,) * len(periods)
-    best = estimates[last] if estimates and value is None else None
+    best = estimates[last] if estimates and (value is None or latest.noisy) else None
     level = rate_text(value, measure) if value is not None else rate_between(lower, upper, measure)
     if best is not None:
         chance = rate_span(measure.scale * best.lower95, measure.scale * best.upper95, measure)
+        sure = "given the noise" if latest.noisy else "for certain"
         level = (
-            f"about {rate_text(measure.scale * best.rate, measure)} (95% CI {chance}; for certain "
+            f"about {rate_text(measure.scale * best.rate, measure)} (95% CI {chance}; {sure} "
             f"{rate_span(lower, upper, measure)})"
         )
     statement = (
@@ -101,9 +102,9 @@ def pooled(  # noqa: PLR0913  all that a total says of itself
             points=tuple(
                 PooledPoint(
                     label=label,
-                    value=item.rate(measure.scale),
+                    value=None if found and item.noisy else item.rate(measure.scale),
                     bounds=item.rate_bounds(measure.scale),
-                    estimate=measure.scale * found.rate if found and item.withheld else None,
+                    estimate=measure.scale * found.rate if found and (item.withheld or item.noisy) else None,
                 )
                 for label, item, found in zip(periods, observed, estimated, strict=True)
                 if item is not None and item.denominator.upper
@@ -126,7 +127,10 @@ def pooled(  # noqa: PLR0913  all that a total says of itself
         provenance=provenance,
         notes=(
             "The band holds every value that the withheld and rounded counts allow. It shows what is not "
-            "known, not chance.",
+            "known, not chance."
+            if not any(item is not None and item.noisy for item in observed)
+            else "The band holds every value that the withheld, rounded and noisy counts allow. It shows what is not "
+            "known and what the noise hides, not chance in the care.",
             *_estimate_note(observed, estimates, measure),
             *_overlap_note(measure),
             *_distinct_note(distinct, periods[last]),
@@ -153,13 +157,25 @@ def _estimate_note(
     if not estimates:
         return ()
     hidden = sum(item is not None and item.withheld for item in observed)
-    return (
-        f"{plural(hidden, period_noun(measure))} of {len(observed)} hold a withheld number. The estimate is the rate "
-        "that fits the bounds of every count best (interval-censored Poisson or negative-binomial likelihood, with "
-        "organisations and periods drawn towards their like); withheld counts are neither left out nor taken for a "
-        "number. Its 95% confidence interval allows for chance and for what is withheld; the lowest and the highest "
-        "possible rate hold for certain.",
-    )
+    noisy = sum(item is not None and item.noisy for item in observed)
+    noun, of = period_noun(measure), len(observed)
+    notes = []
+    if hidden:
+        notes.append(
+            f"{plural(hidden, noun)} of {of} hold a withheld number. The estimate is the rate "
+            "that fits the bounds of every count best (interval-censored Poisson or negative-binomial likelihood, with "
+            "organisations and periods drawn towards their like); withheld counts are neither left out nor taken for a "
+            "number. Its 95% confidence interval allows for chance and for what is withheld; the lowest and the "
+            f"highest possible rate hold {'for certain' if not noisy else 'but for the noise'}."
+        )
+    if noisy:
+        notes.append(
+            f"{plural(noisy, noun)} of {of} hold a number with noise. The estimate is the rate that makes the numbers "
+            "sent likeliest, each being a Poisson or negative-binomial count and noise of the width that its site's "
+            "policy states; nothing is brought to 0 before it is added up. Its 95% confidence interval allows for "
+            "chance and for the noise."
+        )
+    return tuple(notes)
 
 
 def _overlap_note(measure: Measure) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ def _within_bounds(
     if year.variation is not None:
         return year
     noun, usual, item = period_noun(measure), rate_range(*limits, measure), observed[-1]
+    noisy = any(one is not None and one.noisy for one in observed)
+    hides = "numbers with noise" if noisy else "withheld numbers"
     rate = item.rate(measure.scale) if item else None
     ends = item.rate_bounds(measure.scale) if item else limits
     level = rate_text(rate, measure) if rate is not None else f"{rate_between(*ends, measure)} (withheld)"
@@ -118,15 +120,15 @@ def _within_bounds(
     hidden, shown = int(np.isnan(chart.values).sum()), int(np.count_nonzero(~np.isnan(chart.values)))
     if told is Told.CERTAIN and chart.variation is not None:
         sentence = f"{subject} {_change(chart.variation, sure=False)}: {rules_at(chart, -1)}, {level} {when}."
-        because = f"Rules that flag the latest point whatever the withheld numbers are: {rules_at(chart, -1)}"
+        because = f"Rules that flag the latest point whatever the {hides} are: {rules_at(chart, -1)}"
     elif told is Told.POSSIBLE:
         sentence = (
             f"{subject}: a change is possible, but cannot be told; {level} {when}, against a usual range of {usual}."
         )
-        because = "some values within the bounds of withheld numbers would be flagged, and some would not"
+        because = f"some values within the bounds of {hides} would be flagged, and some would not"
     else:
         sentence = f"{subject}: no clear change; {level} {when} is within its usual range ({usual})."
-        because = "no value within the bounds of withheld numbers would be flagged. A small change could be missed"
+        because = f"no value within the bounds of {hides} would be flagged. A small change could be missed"
     sure = told is Told.CERTAIN or (told is Told.NO and shown >= FEW_POINTS)
     return Signal(
         sentence=sentence,
@@ -138,7 +140,7 @@ def _within_bounds(
             value=rate,
             lower=limits[0],
             upper=limits[1],
-            interval="usual range (XmR limits, estimated where points are withheld)",
+            interval=f"usual range (XmR limits, estimated where points {'have noise' if noisy else 'are withheld'})",
             unit=rate_unit(measure),
         ),
         method="xmr-nhs-bounds@1",
@@ -181,7 +183,7 @@ def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subj
         [item for item in part if item is not None and item.denominator.lower]
         for part in (observed[:start], observed[start:])
     )
-    hidden = any(item is not None and item.withheld for item in observed)
+    hidden = any(item is not None and (item.withheld or item.noisy) for item in observed)
     if hidden and year and len(recent) == year <= len(before):
         dispersion = dispersion_of(before, recent)
         then, now = (total(part).interval95(measure.scale, dispersion=dispersion) for part in (before, recent))

@@ -83,8 +83,8 @@ def standardised(
         certainty=Confidence(
             level=Certainty.LOW if withheld else Certainty.MODERATE,
             because=(
-                f"{withheld} of {len(rates)} rates rest on withheld counts; each organisation is compared with all "
-                "together, so that of many a few differ by chance."
+                f"{withheld} of {len(rates)} rates rest on withheld or noisy counts; each organisation is compared "
+                "with all together, so that of many a few differ by chance."
             ),
             estimate=Estimate(
                 value=None if together.value is None else scale * together.value,
@@ -118,7 +118,8 @@ def standardised(
         notes=(
             f"Directly standardised to the {measure.standard}: what the rate would be with the ages and sexes of that "
             "population. People of unknown sex are not in it. Intervals are 95% (Dobson, with Byar's limits), "
-            "from that of the lowest to that of the highest counts that withheld and rounded numbers allow.",
+            "from that of the lowest to that of the highest counts that withheld and rounded numbers, and those with "
+            "noise, allow.",
             *_left_out(left_out, membership),
         ),
     )

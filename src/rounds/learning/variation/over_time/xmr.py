@@ -119,7 +119,7 @@ def xmr_chart(
         screen: leave moving ranges of 3.267 x their mean or more out of the limits, as NHSRplotthedots does. The NHS
             Excel tool does not.
         withheld: shape (periods,), which NaN stand for a number that exists but is withheld; None for none.
-        known: what is known of every point, where that is enough to draw limits though some are withheld.
+        known: what is known of every point, where that is enough to draw limits though some are withheld or have noise.
 
     Returns:
         The chart. It has no limits, and `no_limits` says why, when a number is missing, or withheld without `known`,
@@ -137,8 +137,9 @@ def xmr_chart(
     """
     if values.ndim != 1:
         raise ValueError(f"a series has one dimension, these values have shape {values.shape}")
-    if known is not None and withheld is not None and withheld.any():
-        return _within_bounds(values, withheld, known, _way(better), target, screen=screen)
+    if known is not None:
+        hidden = np.zeros(values.shape, dtype=bool) if withheld is None else withheld
+        return _within_bounds(values, hidden, known, _way(better), target, screen=screen)
     masked = None if withheld is None else withheld[None, ...]
     charts = xmr_charts(values=values[None, :], better=better, targets=(target,), screen=screen, withheld=masked)
     return charts[0]
@@ -174,7 +175,7 @@ def xmr_charts(
     signals = signals_of(values[drawn], limits)
     position = np.cumsum(drawn) - 1
     return tuple(
-        _without_limits(row, reason) if reason is not None else _with_limits(row, limits, signals, int(at), way, target)
+        without_limits(row, reason) if reason is not None else _with_limits(row, limits, signals, int(at), way, target)
         for row, reason, at, target in zip(values, reasons, position, wanted, strict=True)
     )
 
@@ -188,7 +189,7 @@ def _within_bounds(
     reason = _why_no_limits(np.where(withheld, known.expected, values), np.zeros_like(withheld))
     limits = limits_expected(known, screen=screen) if reason is None else None
     if limits is None or not limits.mean_range[0] > 0:
-        return _without_limits(values, reason or "No limits are drawn: there is no variation to measure.")
+        return without_limits(values, reason or "No limits are drawn: there is no variation to measure.")
     signals, possible = signals_within(known, limits)
     chart = _with_limits(values, limits, signals, 0, way, target)
     open_ended = not signals.direction[0, -1] and possible.any[-1]
@@ -238,7 +239,16 @@ def _why_no_limits(values: Vector, withheld: Flags) -> str | None:
     return None
 
 
-def _without_limits(values: Vector, reason: str) -> XmrChart:
+def noise_hides(noisy: int, points: int) -> str:
+    """Return, for a reader, why a series of numbers with noise has no limits."""
+    return (
+        f"No limits are drawn: noise was added to {noisy} of {points} points, and too little is known of the rates "
+        "behind it to tell it from change."
+    )
+
+
+def without_limits(values: Vector, reason: str) -> XmrChart:
+    """Return a series that is shown and not judged, and why."""
     unflagged = np.zeros(len(values), dtype=bool)
     return XmrChart(
         values=values,
