@@ -1,5 +1,5 @@
 """Writes the parts of docs/ that are made from the code: the commands, the measures, their language, who
-approves what and the README's pictures.
+approves what, what numbers are held against, and the README's pictures.
 
 `python docs/generate.py` writes the texts, `--check` only says whether they are up to date, `--pictures` runs the demo
 and photographs its pages with Chromium.
@@ -15,6 +15,7 @@ import click
 import typer.main
 from approval_page import approval_page
 from language_pages import measure_language_page, measure_schema
+from scoreboard_page import scoreboard_page
 
 from rounds.cli.app import app
 from rounds.measures.words import measure_in_words
@@ -109,6 +110,7 @@ PAGES = {
     "commands.md": commands_page,
     "approval.md": approval_page,
     "measures.md": measures_page,
+    "statistics/scoreboard.md": scoreboard_page,
     "measure-language.md": measure_language_page,
     "schemas/measure.json": measure_schema,
 }

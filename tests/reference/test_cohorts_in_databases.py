@@ -48,6 +48,8 @@ from rounds.measures.cohorts.criteria import Criterion
 from rounds.measures.cohorts.definition import CohortDefinition
 from rounds.records.omop_columns import OMOP_COLUMNS
 
+HELD_AGAINST = (("ATLAS cohorts in PostgreSQL and Spark", "rows that OHDSI circe-be's own tests expect", "exact"),)
+
 __all__ = [
     "test_condition_status",
     "test_criteria_with_concept_sets",

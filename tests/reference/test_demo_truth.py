@@ -17,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import demo_truth
 
+HELD_AGAINST = (
+    ("A whole round of the demo network", "the planted truth", "inside its intervals, and as often as it should"),
+)
+
 DEFAULT_SEED = 1
 SEEDS = 80
 FEWEST_HELD = 70

@@ -11,6 +11,8 @@ from importing_job import SHARED, imported, job
 from rounds.records.importing.build import CodeSources
 from rounds.records.importing.fhir.load import import_fhir
 
+HELD_AGAINST = (("FHIR import", "CMS test cases (QI-Core 2024)", "every resource accounted for"),)
+
 CASES = SHARED / "ecqm_qicore2024"
 
 

@@ -34,6 +34,8 @@ from rounds.measures.codelists import CodeList
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import People, RecordsQuestion
 
+HELD_AGAINST = (("Missing values, sorting and picking, dates", "ehrQL's specification", "exact"),)
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 pytestmark = pytest.mark.skipif(not SPEC.is_file(), reason="the data set ehrql_spec_cases is not beside the checkout")

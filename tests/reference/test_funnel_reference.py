@@ -9,6 +9,8 @@ import pytest
 
 from rounds.learning.variation.between_sites.funnel import Funnel, Outlier, Vector, funnel_proportions
 
+HELD_AGAINST = (("Funnel limits, over-dispersion, outliers of proportions", "FunnelPlotR 0.6.0", "1e-8"),)
+
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "funnel"
 TOLERANCE = 1e-8
 """Relative, as the cases' META files ask."""

@@ -20,6 +20,14 @@ import disclosure_rivals
 import disclosure_tables
 from disclosure_tables import SMALL, Case
 
+HELD_AGAINST = (
+    (
+        "What an attacker can work out of released tables",
+        "exact worlds of third-party tables",
+        "no interval narrower than the rule",
+    ),
+)
+
 OUTSIDE = {case.name: case for case in disclosure_tables.third_party()}
 MADE_UP = {case.name: case for case in disclosure_tables.families()}
 QUICK = ("z1", "microdata1", "microdata2, linked", "census, relation by sex", "census, roof by walls")

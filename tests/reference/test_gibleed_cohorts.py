@@ -14,6 +14,8 @@ from rounds.measures.cohorts.definition import CohortDefinition
 from rounds.records.omop import Records, open_records
 from rounds.records.omop_columns import create_omop_views
 
+HELD_AGAINST = (("Cohorts over GiBleed", "OHDSI CohortGenerator's published counts", "exact"),)
+
 GIBLEED = Path(__file__).resolve().parents[3] / "shared" / "data" / "omop_gibleed"
 EXPECTED = GIBLEED / "cohortgenerator_expected"
 

@@ -23,6 +23,8 @@ from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import Records, open_records
 from rounds.storage.library import read_library, shipped_library_folder
 
+HELD_AGAINST = (("Counts over GiBleed", "OHDSI CohortGenerator's published counts", "exact"),)
+
 GIBLEED = Path(__file__).resolve().parents[3] / "shared" / "data" / "omop_gibleed"
 EXPECTED = GIBLEED / "cohortgenerator_expected" / "expected_counts.json"
 SITES = 5

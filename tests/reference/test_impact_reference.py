@@ -15,6 +15,11 @@ from rounds.learning.bounded.two_way import Cells, fit_dispersed_two_way, fit_tw
 from rounds.learning.impact.did import estimate_effect, fit_log_ratio
 from rounds.learning.impact.effect import Effect, Panel
 
+HELD_AGAINST = (
+    ("Difference-in-differences of exact counts", "statsmodels (Poisson GLM)", "1e-6 or better; over-dispersion 1e-3"),
+    ("Bounded counts' likelihood", "SciPy's Poisson and negative binomial", "1e-5 or better"),
+)
+
 SITES, PERIODS = 6, 14
 FREE = np.arange(1, PERIODS)
 Array = NDArray[np.float64]

@@ -17,6 +17,10 @@ from rounds.audit.merkle import (
     tree_of,
 )
 
+HELD_AGAINST = (
+    ("The audit log's tree and proofs", "RFC 9162, Certificate Transparency's test vectors, pymerkle 6.1", "exact"),
+)
+
 # Source: google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc (leaves, roots, paths and proofs).
 LEAVES = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
 ROOTS = (

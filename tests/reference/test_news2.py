@@ -28,6 +28,8 @@ from rounds.records.omop import open_records
 from rounds.records.synthetic.population import Population, records_folder, write_population
 from rounds.storage.library import read_library, shipped_library_folder
 
+HELD_AGAINST = (("NEWS2 (both scales of SpO2), qSOFA", "their published charts, 3,000 totals", "exact"),)
+
 CHART = (
     ("respiratory-rate", 1, 8, 3),
     ("respiratory-rate", 9, 11, 1),

@@ -28,6 +28,8 @@ from rounds.measures.windows import EVER, Anchor
 from rounds.records.omop import Records
 from rounds.storage.library import read_library, shipped_library_folder
 
+HELD_AGAINST = (("CHA2DS2-VASc, Charlson index", "their published points, every combination", "exact"),)
+
 LIBRARY = read_library(shipped_library_folder())
 SCORES = {score.id: score for score in LIBRARY.person_scores}
 CODES = {codes.id: codes for codes in LIBRARY.code_lists}

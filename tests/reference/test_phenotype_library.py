@@ -14,6 +14,14 @@ from rounds.errors import DefinitionError
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.definition import CohortDefinition
 
+HELD_AGAINST = (
+    (
+        "ATLAS cohorts: reading and compiling",
+        "OHDSI phenotype library, 547 definitions",
+        "compiles, or is refused by name",
+    ),
+)
+
 LIBRARY = Path(__file__).resolve().parents[3] / "shared" / "data" / "ohdsi_phenotype_library" / "cohorts.ndjson.gz"
 PARTS = 4
 

@@ -28,6 +28,8 @@ from rounds.records.synthetic.population.vocabulary import (
     TEMPERATURE,
 )
 
+HELD_AGAINST = (("Invented populations", "the rates they were planted with", "inside chance"),)
+
 SEEDS = (1, 2, 3, 4)
 PEOPLE = 50_000
 SIGNIFICANCE = 1e-4

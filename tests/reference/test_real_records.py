@@ -15,6 +15,8 @@ from rounds.measures.periods import periods_between
 from rounds.records.omop import open_records
 from rounds.storage.workspace import Workspace, read_workspace
 
+HELD_AGAINST = (("A network of real samples", "published cohort counts", "exact"),)
+
 ROOT = Path(__file__).resolve().parents[2]
 GIBLEED = ROOT.parent / "shared" / "data" / "omop_gibleed"
 SYNTHEA = ROOT.parent / "shared" / "data" / "omop_synthea_1k"

@@ -14,6 +14,10 @@ from scipy import stats
 from rounds.disclosure import skellam
 from rounds.disclosure.skellam import draw_poisson, draw_skellam, half_width, probabilities, skellam_rho
 
+HELD_AGAINST = (
+    ("Skellam noise and what it tells of a person", "SciPy's distribution; divergences term by term", "1e-9 or better"),
+)
+
 UNLIKELY = 1e-6
 """Draws come from the system, so that a test that is right fails once in a million runs."""
 

@@ -8,6 +8,8 @@ import pytest
 from rounds.learning.variation.over_time.notes import FALSE_ALARM_POINTS, FALSE_ALARM_RATES
 from rounds.learning.variation.over_time.rules import Matrix, limits_of, signals_of
 
+HELD_AGAINST = (("False-alarm rates of XmR charts", "simulation", "inside chance"),)
+
 SERIES = 10_000
 """The standard error of a share is at most 0.005; the tolerances below are four of them and the table's rounding."""
 

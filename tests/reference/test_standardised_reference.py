@@ -10,6 +10,8 @@ import pytest
 
 from rounds.learning.variation.between_sites.standardised import GroupCounts, StandardisedRate, standardised_rate
 
+HELD_AGAINST = (("Directly standardised rates", "PHEindicatormethods 2.1.0", "1e-6"),)
+
 CASE = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "phe" / "dsr_dobson"
 
 

@@ -11,6 +11,8 @@ import pytest
 from rounds.learning.variation.over_time.rules import limits_of, signals_of
 from rounds.learning.variation.over_time.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart
 
+HELD_AGAINST = (("XmR limits, rules, icons", "NHSRplotthedots 0.2.2", "1e-10; rules and icons exact"),)
+
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "spc"
 NAMES = (
     "nhsr_ae_facet6",
