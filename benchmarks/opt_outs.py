@@ -4,6 +4,7 @@ python benchmarks/opt_outs.py [PEOPLE]
 """
 
 import resource
+import secrets
 import sys
 import tempfile
 import time
@@ -22,7 +23,8 @@ from rounds.records.omop import open_records, person_files
 from rounds.records.opt_outs.kept import KeptList, encode_kept, read_kept
 from rounds.records.opt_outs.mesh import read_list, write_list
 from rounds.records.opt_outs.people import read_people_numbers
-from rounds.site.pseudonyms import pseudonymiser
+from rounds.site.own_secrets import KEY_BYTES, Secret
+from rounds.site.pseudonyms import Pseudonymiser
 
 OPTED_OUT = 0.055
 """About the part of patients in England who have."""
@@ -83,7 +85,7 @@ def main() -> None:
         for what, given in (("everybody", replace(records, excluded=None)), ("whoever is left", records)):
             with _timed(f"count {what} observed"), given.connect() as connection:
                 connection.execute("SELECT count(DISTINCT person_id) FROM observation_period").fetchall()
-        maker = pseudonymiser(folder, project="benchmark")
+        maker = Pseudonymiser(project="benchmark", key=1, secret=Secret(secrets.token_bytes(KEY_BYTES)))
         with _timed("100,000 pseudonyms"):
             for one in range(100_000):
                 maker.of("person_id", str(one))

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from rounds.disclosure.policy import Policy, SitePolicy, Terms
 from rounds.records.nhs_numbers import are_valid
 from rounds.records.synthetic.tables import vocabulary_tables
-from rounds.site.folder import Site, read_site
+from rounds.site.folder import RecordsBlock, Site, read_site
+from rounds.storage.library import Library
 
 PEOPLE = 30
 SETTINGS = """site: hospital
@@ -37,6 +40,21 @@ def valid_numbers(many: int, *, first: int = 9_000_000_000) -> list[int]:
 
 NUMBERS = dict(zip(range(1, PEOPLE + 1), valid_numbers(PEOPLE), strict=True))
 """By person_id."""
+
+
+def bare_site(folder: Path) -> Site:
+    """Return a site with nothing in its folder, for what needs neither records nor a library."""
+    folder.mkdir(parents=True, exist_ok=True)
+    review = {"author": "A", "reviewer": "B", "next_review": date(2030, 1, 1)}
+    return Site(
+        id="hospital",
+        folder=folder,
+        policy=SitePolicy(name="hes", terms=Terms(rule=Policy.HES), **review),
+        source=RecordsBlock(member="ZZ1"),
+        library=Library(
+            measures=(), code_lists=(), groupings=(), standards=(), scores=(), person_scores=(), innovations=()
+        ),
+    )
 
 
 def write_numbers(folder: Path, *, without: Collection[int] = ()) -> None:

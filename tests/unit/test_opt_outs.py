@@ -81,12 +81,12 @@ def test_a_request_is_what_the_service_takes(site: Site) -> None:
 
 def test_lists_stand_in_the_log_by_a_keyed_digest(site: Site) -> None:
     take(site, out=OUT)
-    asked, taken = (entry.event for entry in read_log(site.ledger_path))
-    assert [asked.action, taken.action] == ["opt-outs asked", "opt-outs taken"]
+    made, asked, taken = (entry.event for entry in read_log(site.ledger_path))
+    assert [made.action, asked.action, taken.action] == ["key made", "opt-outs asked", "opt-outs taken"]
     assert asked.digest != taken.digest
     (site.folder / "keys" / "proofs.key").unlink()
     take(site, out=OUT)
-    assert {entry.event.digest for entry in read_log(site.ledger_path)[2:]}.isdisjoint({asked.digest, taken.digest})
+    assert {entry.event.digest for entry in read_log(site.ledger_path)[3:]}.isdisjoint({asked.digest, taken.digest})
 
 
 @pytest.mark.parametrize(("without", "left"), [("exclude", PEOPLE - 4), ("keep", PEOPLE - 2)])

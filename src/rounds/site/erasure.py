@@ -24,7 +24,7 @@ from rounds.records.opt_outs.people import COLUMNS, read_people_numbers
 from rounds.records.tables import PERSON
 from rounds.site.folder import IDENTITIES, RecordsBlock, Site
 from rounds.site.opt_outs import ALLOWED, ASKED, numbers_path
-from rounds.site.own_secrets import proofs_key
+from rounds.site.own_secrets import Secret, kept_proofs_key, proofs_key
 from rounds.site.served import log_imported, served_generation
 from rounds.storage.audit_log import read_log, record
 from rounds.storage.facts import write_private_fact
@@ -122,7 +122,8 @@ def erase(site: Site, who: Identifier, *, today: date, progress: Progress) -> Er
         for name in _EXACT:
             shutil.rmtree(site.folder / name, ignore_errors=True)
         site.checked_path.unlink(missing_ok=True)
-        digests = tuple(_digest(site, one) for one in _known(person, number))
+        key = proofs_key(site, today=today)
+        digests = tuple(_digest(key, one) for one in _known(person, number))
         generation = served_generation(site)
         assert generation is not None  # noqa: S101  # it was one before
         log_imported(site, generation, today=today)
@@ -142,7 +143,10 @@ def proof_of_erasure(site: Site, who: Identifier) -> tuple[date, ...]:
     Whoever asks brings the identifier: the log has its keyed digest, which cannot be undone or tried out without the
     site's own key.
     """
-    digest = _digest(site, who)
+    key = kept_proofs_key(site)
+    if key is None:
+        return ()  # nobody was ever erased
+    digest = _digest(key, who)
     return tuple(
         entry.event.day
         for entry in read_log(site.ledger_path)
@@ -150,8 +154,8 @@ def proof_of_erasure(site: Site, who: Identifier) -> tuple[date, ...]:
     )
 
 
-def _digest(site: Site, who: Identifier) -> str:
-    return proofs_key(site.folder).mac(b"erased", who.kind.encode(), str(who.number).encode()).hex()
+def _digest(key: Secret, who: Identifier) -> str:
+    return key.mac(b"erased", who.kind.encode(), str(who.number).encode()).hex()
 
 
 def _both(site: Site, who: Identifier) -> tuple[int | None, int | None]:

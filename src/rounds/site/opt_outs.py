@@ -18,7 +18,7 @@ from rounds.records.opt_outs.mesh import read_list, write_list
 from rounds.records.opt_outs.people import PeopleNumbers, read_people_numbers
 from rounds.records.tables import PERSON
 from rounds.site.folder import IDENTITIES, OptOutsBlock, RecordsBlock, Site
-from rounds.site.own_secrets import proofs_key
+from rounds.site.own_secrets import kept_proofs_key, proofs_key
 from rounds.storage.atomic import refuse_unwritable, remove_partials
 from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.facts import write_private_fact
@@ -72,6 +72,20 @@ def open_site_records(
     people = read_people_numbers(numbers_path(site, site.opt_outs), site=site.id)
     excluded = _excluded(records, people, allowed, keep_unknown=site.opt_outs.without_number == "keep", tell=progress)
     return records.without(excluded)
+
+
+def list_applied(site: Site) -> str:
+    """Return what tells the list of who may be counted from any other, whoever is on it; empty if nobody is left out.
+
+    Raises:
+        DisclosureRefusal: if there is no such list, or its key is gone.
+    """
+    if site.opt_outs is None:
+        return ""
+    allowed, key = read_kept(site.opt_outs_folder / ALLOWED), kept_proofs_key(site)
+    if allowed is None or key is None:
+        raise DisclosureRefusal(f"site {site.id}: it is not known who has opted out; {_HOW}")
+    return key.mac(b"applied", allowed.content).hex()
 
 
 def said_of_opt_outs(site: Site) -> tuple[str, ...]:
@@ -191,7 +205,7 @@ def _keep(site: Site, name: str, kept: KeptList, *, action: Action, today: date)
     folder = site.opt_outs_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     remove_partials(folder)
-    digest = proofs_key(site.folder).mac(action.encode(), kept.on.isoformat().encode(), kept.content).hex()
+    digest = proofs_key(site, today=today).mac(action.encode(), kept.on.isoformat().encode(), kept.content).hex()
     event = Event(action=action, round_id=f"opt-outs-{kept.on}", party=site.id, digest=digest, day=today)
     write_private_fact(folder / name, encode_kept(kept), event=event, log=site.ledger_path)
 

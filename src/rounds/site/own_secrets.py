@@ -5,11 +5,14 @@ import hashlib
 import hmac
 import secrets
 import stat
+from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rounds.audit.chain import Action, Event
 from rounds.errors import RoundsError
-from rounds.storage.facts import NoEvent, write_unlogged
+from rounds.site.folder import Site
+from rounds.storage.facts import write_private_fact
 
 KEY_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -40,12 +43,22 @@ class Secret:
         raise TypeError("a key is not pickled")
 
 
-def make_secret(path: Path) -> Secret:
-    """Draw a key and keep it where only its owner may read it."""
+def make_secret(site: Site, path: Path, *, called: str, today: date) -> Secret:
+    """Draw a key, log that it was made, and keep it where only its owner may read it.
+
+    Args:
+        site: whose it is.
+        path: where it is kept.
+        called: what the log calls it.
+        today: the day.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     raw = secrets.token_bytes(KEY_BYTES)
-    write_unlogged(path, base64.b64encode(raw) + b"\n", because=NoEvent.OWN_KEY)
-    return Secret(raw)
+    secret = Secret(raw)
+    digest = secret.mac(b"key made", called.encode()).hex()
+    event = Event(action=Action.KEY_MADE, round_id=called, party=site.id, digest=digest, day=today)
+    write_private_fact(path, base64.b64encode(raw) + b"\n", event=event, log=site.ledger_path)
+    return secret
 
 
 def read_secret(path: Path) -> Secret | None:
@@ -67,7 +80,15 @@ def read_secret(path: Path) -> Secret | None:
         raise RoundsError(f"{path}: this is no key any more; restore it from a copy, do not delete it") from None
 
 
-def proofs_key(folder: Path) -> Secret:
+def kept_proofs_key(site: Site) -> Secret | None:
+    """Return the key of the digests that a site's audit log has of what nobody may read there, if there is one."""
+    return read_secret(_proofs_path(site))
+
+
+def proofs_key(site: Site, *, today: date) -> Secret:
     """Return the key of the digests that a site's audit log has of what nobody may read there; made on first use."""
-    path = folder / "keys" / "proofs.key"
-    return read_secret(path) or make_secret(path)
+    return kept_proofs_key(site) or make_secret(site, _proofs_path(site), called="proofs", today=today)
+
+
+def _proofs_path(site: Site) -> Path:
+    return site.folder / "keys" / "proofs.key"

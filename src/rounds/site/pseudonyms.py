@@ -69,28 +69,31 @@ class Pseudonymiser:
         return f"Pseudonymiser(project={self.project!r}, key={self.key})"
 
 
-def pseudonymiser(folder: Path, *, project: str, rotate: bool = False) -> Pseudonymiser:
+def pseudonymiser(site: Site, *, project: str, today: date, rotate: bool = False) -> Pseudonymiser:
     """Return what makes a project's pseudonyms; its first key is made on first use.
 
     Args:
-        folder: the site's.
+        site: whose people.
         project: its id.
+        today: the day that the log tells of a new key.
         rotate: whether to make a new key. Keys before it are kept: pseudonyms they made can be told from their number.
 
     Raises:
         RoundsError: if others than its owner may read the key, or it is damaged.
     """
     check_identifier(project, what="project", error=DefinitionError)
-    keys = folder / "keys" / "pseudonyms" / project
+    keys = site.folder / "keys" / "pseudonyms" / project
     numbers = [int(path.stem) for path in keys.glob("*.key") if path.stem.isdigit()] if keys.is_dir() else []
     latest = max(numbers, default=0)
     if rotate or not latest:
         latest += 1
-        return Pseudonymiser(project=project, key=latest, secret=make_secret(keys / f"{latest:04d}.key"))
-    secret = read_secret(keys / f"{latest:04d}.key")
-    if secret is None:
+        called = f"pseudonyms-{project}-{latest}"
+        secret = make_secret(site, keys / f"{latest:04d}.key", called=called, today=today)
+        return Pseudonymiser(project=project, key=latest, secret=secret)
+    kept = read_secret(keys / f"{latest:04d}.key")
+    if kept is None:
         raise RoundsError(f"{keys}: its newest key is gone; restore it from a copy, or make a new one (--rotate)")
-    return Pseudonymiser(project=project, key=latest, secret=secret)
+    return Pseudonymiser(project=project, key=latest, secret=kept)
 
 
 def write_pseudonyms(
@@ -119,7 +122,7 @@ def write_pseudonyms(
     with records.connect() as connection:
         ids = [row for (row,) in connection.execute("SELECT person_id FROM person ORDER BY 1").fetchall()]
     with only_one(site.folder, doing="making pseudonyms", wait_seconds=_WAIT_SECONDS):
-        maker = pseudonymiser(site.folder, project=project, rotate=rotate)
+        maker = pseudonymiser(site, project=project, today=today, rotate=rotate)
     progress.step("making pseudonyms", -(-len(ids) // _PORTION))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -128,7 +131,7 @@ def write_pseudonyms(
         writer.writerows((one, maker.of("person_id", str(one)).text) for one in ids[at : at + _PORTION])
         progress.advance()
     content = text.getvalue().encode()
-    digest = proofs_key(site.folder).mac(b"pseudonyms", project.encode(), content).hex()
+    digest = proofs_key(site, today=today).mac(b"pseudonyms", project.encode(), content).hex()
     event = Event(action=Action.PSEUDONYMISED, round_id=project, party=site.id, digest=digest, day=today)
     write_private_fact(out, content, event=event, log=site.ledger_path)
     return len(ids), maker.key

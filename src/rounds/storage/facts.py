@@ -19,7 +19,6 @@ class NoEvent(StrEnum):
     """Why no event is due for something that is written."""
 
     CACHE = "it may be deleted at any time and is then made anew"
-    OWN_KEY = "a key of the party's own: what is made with it is logged"
     OWN_REPORT = "made from a party's own records for its own people; it goes nowhere and can be made anew"
 
 
