@@ -80,8 +80,8 @@ What was released or refused stays so: a round has one answer.
 4. `rounds site approve FOLDER --round R --as NAME --digest D` says yes to those bytes and no others. Where the site
    asks for two people, a second one does the same.
 5. The next `rounds site answer` (or `rounds run`) counts again and compares. If the very same bytes would leave, the
-   approved ones are laid down. If not, because records, library or policy have changed, nothing is released: the
-   approvals are void and the new bytes wait.
+   approved ones are laid down. If not, because records, library, policy or the list of opt-outs have changed, nothing
+   is released: the approvals are void and the new bytes wait.
 
 `rounds site refuse ... --because "..."` answers the centre with a signed refusal, for good. The centre shows the
 reason. It may hold no digit, for a number in it would leave unrounded; that nobody writes "three" is for people to see.
@@ -89,9 +89,8 @@ reason. It may hold no digit, for a number in it would leave unrounded; that nob
 
 A request that waits past its last day expires. If the centre issues it again it is counted and looked at anew.
 
-A process that is killed loses nothing: a request and the act that moved it change in one transaction, and the audit log
-is told the next time if it could not be told at once. Two people who approve at the same moment are two; one person who
-does so twice is one.
+A process that is killed loses nothing: a request, the act that moved it, the bytes of a refusal and what the audit log
+tells of it are one transaction. Two people who approve at the same moment are two; one person who does so twice is one.
 
 ## Standing approvals: `approvals.yaml`
 

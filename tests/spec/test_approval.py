@@ -252,6 +252,27 @@ def test_what_has_left_can_neither_be_refused_nor_queued(tmp_path: Path) -> None
         desk.queue(ADA)
 
 
+@pytest.mark.parametrize("broken", ["rounds.site.acts._signed", "rounds.storage.approval_store.append"])
+def test_a_refusal_that_is_killed_half_way_has_not_happened(
+    two: Desk, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    _wait(two)
+    before = two.logged()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, killed)
+        with pytest.raises(KeyboardInterrupt):
+            two.refuse(BEN, "No.")
+    assert two.logged() == before, "neither what is sent nor who did it is told without the other"
+    assert two.reply() is None
+    _wait(two)
+    two.refuse(BEN, "No.")
+    assert [event.party for event in two.logged()[len(before) :]] == ["centre", "centre", BEN]
+
+
 def test_an_analyst_cannot_refuse(two: Desk) -> None:
     with pytest.raises(NotPermitted, match="to refuse takes a data guardian or output checker"):
         two.refuse(CAI, "No.")

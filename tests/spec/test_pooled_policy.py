@@ -35,8 +35,9 @@ from rounds.measures.periods import Grain
 from rounds.network.roles import Approval
 from rounds.site.answer import count
 from rounds.site.audit_check import check_site
-from rounds.site.folder import Site
+from rounds.site.folder import OptOutsBlock, Site
 from rounds.site.ledger import prepare_reply
+from rounds.site.opt_out_ways import adopt_opt_outs
 from rounds.site.policies import look_at_policy
 from rounds.site.pooled import preview_pooled
 from rounds.storage.audit_log import LEDGER, read_log
@@ -215,6 +216,22 @@ def _prepare_in_the_site_lane(network: PooledNetwork, wanted: Question, *, round
     request = replace(request, round_id=round_id, question=wanted, pooled=None)
     found = count(network.site, wanted, today=TODAY, progress=lambda _: None)
     prepare_reply(network.site, request, found, day=TODAY)
+
+
+def test_days_that_left_one_way_about_opt_outs_are_not_pooled_the_other_way(network: PooledNetwork) -> None:
+    """Whichever lane they left in: sums of both ways are as telling as counts of both."""
+    network.ask()
+    without = network.site
+    opted_out = replace(without, opt_outs=OptOutsBlock(nhs_numbers="numbers.csv", without_number="exclude"))
+    assert network.answer()
+    network.ask(number=2)
+    network.site = opted_out
+    _refused(network, "was counted without opt-outs, and would be counted with them now", number=2)
+    assert adopt_opt_outs(opted_out, people=("Ada", "Ben"), today=TODAY) == LAST
+    _refused(network, f"would be counted with opt-outs, and days up to {LAST} have left without them", number=2)
+    network.site = without
+    assert adopt_opt_outs(without, people=("Ada", "Ben"), today=TODAY) is None
+    assert network.answer(number=2)
 
 
 def test_an_old_backup_is_noticed_before_another_draw(network: PooledNetwork) -> None:

@@ -12,32 +12,38 @@ import pytest
 
 from rounds.disclosure.bounded import State
 from rounds.disclosure.budget import Budget
+from rounds.disclosure.completeness import BoundedShare
 from rounds.disclosure.policy import Policy, SitePolicy, Terms
 from rounds.disclosure.release import Released
 from rounds.disclosure.rules import Draw
 from rounds.errors import DisclosureRefusal, RoundsError
 from rounds.exchange.question import Question
+from rounds.measures.completeness import Share
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.criteria import AllOf, Events, Has
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.events import EventTable
-from rounds.measures.periods import Grain
+from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import People, RecordsQuestion
 from rounds.measures.strata import Stratum
 from rounds.site.noise import draw
 from rounds.site.policies import adopt_policy, adopt_weaker
-from rounds.site.releasing import Counted, Rules, keep, prepare
+from rounds.site.releasing import Counted, Rules, keep, prepare, told_of
+from rounds.storage.kept_shares import mark_shares_left
 from rounds.storage.library import Library
+from rounds.storage.opt_out_ways import adopt_way, keep_way
 from rounds.storage.release_store import (
     RELEASE_SCHEMA,
     Answer,
     answered_rounds,
     charged,
     keep_answer,
+    keep_draft,
     kept_cells,
     mark_left,
     policy_in_force,
     read_answer,
+    refuse_altered,
 )
 from rounds.storage.sqlite_file import reading, transaction
 
@@ -84,9 +90,13 @@ def _counted(
     measure: Measure = FALLS,
     denominators: tuple[int, ...] = (500, 500),
     days: tuple[date, date] = (date(2025, 1, 1), date(2025, 12, 31)),
+    missing: int | None = None,
 ) -> tuple[Counted, ...]:
-    """Return counts by sex: the numerators of women and of men, the same in each month."""
-    starts = [days[0]] if measure.grain is Grain.ALL else [date(2025, month, 1) for month in months]
+    """Return counts by sex: the numerators of women and of men, the same in each month.
+
+    Of `missing` in 200 people the sex is not known; if it is None nothing is said of that.
+    """
+    starts = [days[0]] if measure.grain in (Grain.ALL, Grain.YEAR) else [date(2025, month, 1) for month in months]
     rows = [
         ("RX1", start, sex, *numbers)
         for start in starts
@@ -95,7 +105,8 @@ def _counted(
     frame = pl.DataFrame(rows, schema=count_schema(SEXES), orient="row")
     periods = tuple(one for one in measure.periods(first=days[0], last=days[1]) if one.start in starts)
     count = Count(measure=measure.ref, strata=SEXES, cells=frame)
-    return (Counted(measure=measure, periods=periods, count=count, completeness=()),)
+    shares = () if missing is None else (Share(name="sex", filled=200 - missing, of=200),)
+    return (Counted(measure=measure, periods=periods, count=count, completeness=shares),)
 
 
 def _question(*, epoch: int = 1, as_of: date = date(2026, 1, 1)) -> Question:
@@ -103,9 +114,7 @@ def _question(*, epoch: int = 1, as_of: date = date(2026, 1, 1)) -> Question:
     return Question(first=first, last=last, as_of=as_of, measures=(), members=(), epoch=epoch)
 
 
-def _rules(
-    policy: SitePolicy, counted: tuple[Counted, ...], source: Draw, *more: Measure, opt_outs: bool = False
-) -> Rules:
+def _rules(policy: SitePolicy, counted: tuple[Counted, ...], source: Draw, *more: Measure, opt_outs: str = "") -> Rules:
     """Return the rules of a site whose library knows these measures."""
     measures = tuple({one.ref: one for one in (*(each.measure for each in counted), FALLS, *more)}.values())
     library = Library(
@@ -123,7 +132,7 @@ def _answer(
     round_id: str = "r",
     left: bool = True,
     source: Draw = draw,
-    opt_outs: bool = False,
+    opt_outs: str = "",
     known: tuple[Measure, ...] = (),
 ) -> tuple[Released, ...]:
     question = _question(epoch=epoch)
@@ -133,8 +142,15 @@ def _answer(
         released = keep(connection, prepared, rules, question=question, round_id=round_id)
         if left:
             periods = [(one.kept_as.digest, period.start) for one in counted for period in one.periods]
-            mark_left(connection, periods, epoch=epoch)
+            for way in mark_left(connection, periods, epoch=epoch):
+                keep_way(connection, opt_outs=way, last=max(counted[0].periods, key=_end).end, day=TODAY)
+            for one in counted:
+                mark_shares_left(connection, told_of(one.measure.ref, question))
         return released
+
+
+def _end(period: Period) -> date:
+    return period.end
 
 
 @pytest.mark.parametrize("policy", [HES, NOISE])
@@ -173,36 +189,103 @@ def test_what_only_waited_is_drawn_anew_under_a_stricter_policy(ledger: Path) ->
     assert left.cells.equals(stricter.cells), "what has left stays as it is"
 
 
+WAYS = [("", "one list", "without", "with"), ("one list", "", "with", "without")]
+
+
 @pytest.mark.parametrize("policy", [HES, NOISE])
-@pytest.mark.parametrize(("first", "words"), [(False, "without"), (True, "with")])
-def test_with_and_without_opt_outs_never_both_leave(ledger: Path, policy: SitePolicy, first: bool, words: str) -> None:
+@pytest.mark.parametrize(("first", "other", "before", "now"), WAYS)
+def test_with_and_without_opt_outs_never_both_leave(
+    ledger: Path, policy: SitePolicy, first: str, other: str, before: str, now: str
+) -> None:
     (released,) = _answer(ledger, _counted(20, 40), policy=policy, opt_outs=first)
-    before = ledger.read_bytes()
-    for months, epoch in (((1,), 1), ((1,), 2), ((2,), 1)):  # the same cells, a revision of them, other months
-        with pytest.raises(DisclosureRefusal, match=f"falls v1: released before {words} opt-outs: .* never release bo"):
-            _answer(ledger, _counted(20, 40, months=months), policy=policy, epoch=epoch, opt_outs=not first)
-    assert ledger.read_bytes() == before
-    (again,) = _answer(ledger, _counted(19, 38), policy=policy, opt_outs=first, round_id="later")
+    kept = ledger.read_bytes()
+    says = f"has left this site was counted {before} opt-outs, and would be counted {now} them now: .* never release bo"
+    same_under_other_names = (FALLS, _measure(id="falls-again"), _measure(version=2), _measure(grain=Grain.YEAR))
+    for measure in same_under_other_names:
+        for months, epoch in (((1,), 1), ((1,), 2), ((2,), 1)):  # the same cells, a revision of them, other months
+            with pytest.raises(DisclosureRefusal, match=says):
+                _answer(
+                    ledger, _counted(20, 40, months=months, measure=measure), policy=policy, epoch=epoch, opt_outs=other
+                )
+    assert ledger.read_bytes() == kept
+    (again,) = _answer(ledger, _counted(19, 38), policy=policy, opt_outs=first and "a newer list", round_id="later")
     assert again.cells.equals(released.cells), "another list of opt-outs changes nothing that has left"
-    _answer(ledger, _counted(20, 40, measure=_measure(version=2)), policy=policy, opt_outs=not first)
+
+
+@pytest.mark.parametrize(("first", "other", "before", "now"), WAYS)
+def test_what_two_people_change_holds_for_days_that_have_not_left(
+    ledger: Path, first: str, other: str, before: str, now: str
+) -> None:
+    (released,) = _answer(ledger, _counted(20, 40), opt_outs=first)
+    with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
+        assert adopt_way(connection, opt_outs=bool(other), day=TODAY, adopted_by=("Ada", "Ben")) == 2
+    (again,) = _answer(ledger, _counted(30, 60), opt_outs=other, round_id="again")
+    assert again.cells.equals(released.cells), "what has left stays as it is"
+    (later,) = _answer(ledger, _counted(30, 60, months=(2,)), opt_outs=other, round_id="later")
+    assert later.cells["numerator_value"].to_list() == [30, 60, 0]
+    says = (
+        f"2025-01-01 to 2025-..-31 would be counted {now} opt-outs, and days up to 2025-01-31 have left {before} them"
+    )
+    for measure, epoch in ((FALLS, 2), (_measure(id="falls-again"), 1), (_measure(grain=Grain.YEAR), 1)):
+        with pytest.raises(DisclosureRefusal, match=says):
+            _answer(ledger, _counted(20, 40, measure=measure), opt_outs=other, epoch=epoch)
+    with pytest.raises(DisclosureRefusal, match=f"was counted {now} opt-outs, and would be counted {before} them now"):
+        _answer(ledger, _counted(20, 40, months=(3,)), opt_outs=first)
 
 
 def test_a_count_over_all_dates_is_not_released_both_ways_for_other_dates_either(ledger: Path) -> None:
     ever = _measure(grain=Grain.ALL)
     _answer(ledger, _counted(20, 40, measure=ever))
     other = _counted(20, 40, measure=ever, days=(date(2024, 1, 1), date(2024, 12, 31)))
-    with pytest.raises(DisclosureRefusal, match="falls v1: released before without opt-outs"):
-        _answer(ledger, other, opt_outs=True)
+    with pytest.raises(DisclosureRefusal, match="would be counted with them now"):
+        _answer(ledger, other, opt_outs="one list")
     _answer(ledger, other)
 
 
-@pytest.mark.parametrize("first", [False, True])
-def test_what_only_waited_is_counted_anew_with_or_without_opt_outs(ledger: Path, first: bool) -> None:
-    _answer(ledger, _counted(20, 40), opt_outs=first, left=False)
-    (other,) = _answer(ledger, _counted(30, 60), opt_outs=not first)
-    assert other.cells["numerator_value"].to_list() == [30, 60, 0]
-    with pytest.raises(DisclosureRefusal, match="falls v1: released before"):
-        _answer(ledger, _counted(20, 40), opt_outs=first)
+@pytest.mark.parametrize(("first", "other"), [("", "one list"), ("one list", ""), ("one list", "a newer list")])
+def test_what_only_waited_is_counted_anew_with_another_list_of_opt_outs(ledger: Path, first: str, other: str) -> None:
+    (waits,) = _answer(ledger, _counted(20, 40, missing=11), opt_outs=first, left=False)
+    assert waits.completeness == (BoundedShare(name="sex", lower=90, upper=95),)
+    (fresh,) = _answer(ledger, _counted(30, 60, missing=30), opt_outs=other)
+    assert fresh.cells["numerator_value"].to_list() == [30, 60, 0]
+    assert fresh.completeness == (BoundedShare(name="sex", lower=85, upper=90),)
+    if not (first and other):
+        with pytest.raises(DisclosureRefusal, match="never release both"):
+            _answer(ledger, _counted(20, 40), opt_outs=first)
+
+
+def test_how_complete_records_are_is_said_once_and_for_all(ledger: Path) -> None:
+    (first,) = _answer(ledger, _counted(20, 40, missing=11))
+    assert first.completeness == (BoundedShare(name="sex", lower=90, upper=95),)
+    for round_id in ("later", "again"):
+        (later,) = _answer(ledger, _counted(20, 40, missing=30), round_id=round_id)
+        assert later.completeness == first.completeness, "one more row can cross a step, and would tell of itself"
+    (other,) = _answer(ledger, _counted(20, 40, missing=30, measure=_measure(version=2)))
+    assert other.completeness == (BoundedShare(name="sex", lower=85, upper=90),)
+    (revised,) = _answer(ledger, _counted(20, 40, missing=30), epoch=2)
+    assert revised.completeness == (BoundedShare(name="sex", lower=85, upper=90),)
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12))
+    (still,) = _answer(ledger, _counted(20, 40, missing=30), policy=strict)
+    assert still.completeness == first.completeness
+
+
+def test_under_noise_nothing_is_said_of_how_complete_records_are(ledger: Path) -> None:
+    _answer(ledger, _counted(20, 40, missing=11))
+    (noisy,) = _answer(ledger.with_name("noisy.db"), _counted(20, 40, missing=11), policy=NOISE)
+    (again,) = _answer(ledger, _counted(20, 40, missing=11), policy=NOISE)
+    assert noisy.completeness == again.completeness == ()
+    with sqlite3.connect(ledger.with_name("noisy.db")) as open_file:
+        assert open_file.execute("SELECT count(*) FROM shares").fetchone() == (0,)
+    open_file.close()
+
+
+def test_a_changed_share_is_noticed(ledger: Path) -> None:
+    _answer(ledger, _counted(20, 40, missing=11))
+    with sqlite3.connect(ledger) as open_file:
+        open_file.execute("UPDATE shares SET lower = 85, upper = 90")
+    open_file.close()
+    with pytest.raises(RoundsError, match="how complete the records of measure falls v1 are was changed"):
+        _answer(ledger, _counted(20, 40, missing=11))
 
 
 def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) -> None:
@@ -218,7 +301,7 @@ def test_noise_is_charged_once_and_refused_when_the_year_is_spent(ledger: Path) 
         ):
             _answer(ledger, _counted(*numerators, months=(2,)), policy=NOISE)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 3
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs="").height == 3
     assert len(ledger.read_bytes()) == len(before)
 
 
@@ -241,7 +324,7 @@ def test_what_two_measures_of_one_request_cost_is_added_before_anything_is_drawn
 def test_withheld_cells_are_kept_with_their_bounds(ledger: Path) -> None:
     (first,) = _answer(ledger, _counted(3, 0))
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
+        kept = kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs="")
     assert kept.sort("sex").equals(first.cells.sort("sex"))
     assert kept.filter(pl.col("sex") == "female")["numerator_state"].to_list() == [State.WITHHELD]
 
@@ -258,7 +341,7 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 0
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs="").height == 0
         assert charged(connection) == {}
 
 
@@ -278,7 +361,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(ledger)], check=False)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection) == {}
-        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False).height == 3
+        assert kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs="").height == 3
 
 
 def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
@@ -295,9 +378,28 @@ def test_a_changed_cell_or_reply_is_noticed(ledger: Path) -> None:
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert answered_rounds(connection) == (("r", "q"),)
         with pytest.raises(RoundsError, match="a cell of measure falls v1, period 2025-01-01, was changed"):
-            kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs=False)
+            kept_cells(connection, REF, SEXES, epoch=1, policy="any", opt_outs="")
         with pytest.raises(RoundsError, match="the reply to round r was changed"):
             read_answer(connection, "r")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE answers SET reply = zeroblob(length(reply))",
+        "UPDATE drafts SET draft = zeroblob(length(draft))",
+        "UPDATE policies SET policy = replace(policy, 'hes', 'her')",
+    ],
+)
+def test_what_a_half_written_page_has_changed_is_noticed_in_any_round(ledger: Path, change: str) -> None:
+    with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
+        keep_answer(connection, "r1", Answer(request_digest="q", reply=b"reply"), day=TODAY)
+        keep_draft(connection, "r1", b"draft", day=TODAY)
+        adopt_policy(connection, HES, site="s", today=TODAY)
+        refuse_altered(connection)
+        connection.execute(change)
+        with pytest.raises(RoundsError, match=r"ledger\.db: .* was changed after it was kept; restore"):
+            refuse_altered(connection)
 
 
 @pytest.fixture(params=["cut", "torn", "not SQLite"])
@@ -448,6 +550,21 @@ def test_a_difference_to_what_has_left_is_looked_at(ledger: Path) -> None:
         ledger, (_of_year(other, 0, 41, denominators=(500, 500)),), round_id="third", known=(fewer, FALLS)
     )
     assert same.cells["numerator_state"].to_list() == [State.EXACT, State.WITHHELD, State.EXACT]
+
+
+@pytest.mark.parametrize("known", [(), (replace(FALLS, per=1000, grain=Grain.QUARTER),)])
+def test_what_left_by_a_meaning_that_the_library_has_no_more_is_not_tied(
+    ledger: Path, known: tuple[Measure, ...]
+) -> None:
+    """Its cells stand for something that nothing is known of any more; another meaning under its name is not it."""
+    fewer = _measure(id="fell-on-a-visit", more=True)
+    _answer(ledger, (_of_year(FALLS, 0, 41, denominators=(500, 500)),))
+    counted = (_of_year(fewer, 0, 40, denominators=(500, 500)),)
+    library = replace(_rules(HES, counted, draw).library, measures=(fewer, *known))
+    rules = replace(_rules(HES, counted, draw), library=library)
+    with transaction(ledger, schema=RELEASE_SCHEMA) as connection:
+        (prepared,), _ = prepare(connection, rules, counted, question=_question())
+    assert prepared.released.cells["numerator_value"].to_list() == [0, 40, 0]
 
 
 def test_records_that_came_late_do_not_stop_the_gate(ledger: Path) -> None:

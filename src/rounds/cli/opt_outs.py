@@ -78,3 +78,31 @@ def take(
         {"site": site.id, "allowed": allowed, "asked": asked},
         text=f"{site.id}: {allowed:,} of the {asked:,} people asked about may be used; the others are in no count.",
     )
+
+
+@app.command()
+def adopt(
+    context: typer.Context,
+    folder: SiteFolder,
+    first: Annotated[str, typer.Option("--as", help="Who decides.")],
+    second: Annotated[str, typer.Option("--and", help="The second person who decides.")],
+    today: Today = None,
+) -> None:
+    """Count from now on as site.yaml says, with opt-outs or without, where numbers have left the other way.
+
+    What has left stays as it is. No new number leaves about days on which the site counted the other way, for the two
+    together would tell of those who have opted out.
+
+    [bold]Example[/bold]
+
+    rounds site opt-outs adopt sites/hospital-01 --as "Ada Okoro" --and "Ben Shah"
+    """
+    from rounds.site.folder import read_site
+    from rounds.site.opt_out_ways import adopt_opt_outs
+
+    site = read_site(folder)
+    until = adopt_opt_outs(site, people=(first, second), today=day_of(today))
+    way = "without opt-outs" if site.opt_outs is None else "with opt-outs"
+    since = "" if until is None else f" New numbers leave about periods that begin after {until}."
+    words = f"{site.id} counts {way} from now on, decided by {first} and {second}.{since}"
+    terminal_of(context).result({"site": site.id, "opt_outs": site.opt_outs is not None, "until": until}, text=words)

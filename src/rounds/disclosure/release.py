@@ -55,6 +55,7 @@ def release(
     terms: Terms,
     already_public: bool,
     completeness: tuple[Share, ...] = (),
+    told: tuple[BoundedShare, ...] = (),
     stored: pl.DataFrame | None = None,
     draw: Draw | None = None,
 ) -> Released:
@@ -65,6 +66,7 @@ def release(
         terms: what the site's own policy says of the measure.
         already_public: whether the counts come from published aggregates rather than from records.
         completeness: how complete the records are that were counted, exactly.
+        told: how complete they were said to be before; it is said again, whatever they are now.
         stored: cells of the same measure that were released before, columns as in `bounded_schema`: they are released
             again as they were, whatever the count says now, and nothing is drawn for them.
         draw: the source of chance; needed by the rule `noise` alone.
@@ -96,7 +98,7 @@ def release(
         policy=terms.rule,
         strata=count.strata,
         cells=cells,
-        completeness=tuple(bound_share(share) for share in completeness),
+        completeness=told or tuple(bound_share(share) for share in completeness),
         seal=_SEAL,
     )
 

@@ -34,7 +34,7 @@ def act_upon(
     today: date,
     decided: Decided,
     because: str = "",
-    also: Callable[[Connection], None] | None = None,
+    first: Callable[[Connection], None] | None = None,
 ) -> QueuedRequest:
     """Do one act and return what the request is then. A second process waits until the first has done.
 
@@ -46,7 +46,7 @@ def act_upon(
         today: the day.
         decided: says what the request is then, or raises.
         because: why, if somebody says so.
-        also: what else is written in the same transaction.
+        first: what else is written in the same transaction, before `decided` is asked.
 
     Raises:
         NotPermitted: if that person may not do it, or it may not happen now. Nothing was changed.
@@ -59,7 +59,7 @@ def act_upon(
         after = decided(item, to)
         return after, _signed(after, act, who=who, role=role, number=number, day=today, because=because, key=key)
 
-    return change(site.ledger_path, round_id, decide, also=also)
+    return change(site.ledger_path, round_id, decide, first=first)
 
 
 def _signed(

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from sqlite3 import Connection
 
-from rounds.audit.chain import Action
 from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, WaitsForApproval
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import Request, draft_refusal
@@ -16,13 +15,11 @@ from rounds.network.roles import Act, RequestState, next_state
 from rounds.site.acts import act_upon, approval_of, refuse_unless_possible, refuse_unsigned, role_of
 from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_approval
 from rounds.site.folder import Site
-from rounds.site.ledger import has_answered, leaving, send_refusal
+from rounds.site.ledger import has_answered, mark_released, sign_refusal
 from rounds.site.next_steps import how_far, what_to_type
 from rounds.storage.approval_store import Asked, QueuedRequest, read_acts, read_request
-from rounds.storage.audit_log import tells
 from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.lock import only_one
-from rounds.storage.release_store import mark_left
 
 MakeReply = Callable[[Request, date], bytes]
 """Counts and applies the policy: the bytes that a reply would say to a request, bearing a date.
@@ -62,8 +59,6 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
         _lay_refusal(site, exchange, item)
         because = read_acts(site.ledger_path, round_id=item.round_id)[-1].because
         raise NotPermitted(f"site {site.id} has refused: {because}")
-    if tells(site.ledger_path, action=Action.REFUSED, round_id=request.round_id):
-        raise NotPermitted(f"site {site.id} has refused round {request.round_id}; refuse it again to lay that down")
     if item is not None and item.state is RequestState.RELEASED:
         return item.reply
     refuse_not_agreed(site, _measures(request), today=today)
@@ -175,20 +170,30 @@ def refuse(
         MessageError: if the reason holds a number.
     """
     draft = draft_refusal(request, because=because, today=today)
+    refusal = b""
+
+    def sign(connection: Connection) -> None:
+        nonlocal refusal
+        refusal = sign_refusal(connection, site, request, draft, today=today, centre_key=centre_key)
 
     def decided(item: QueuedRequest | None, to: RequestState) -> QueuedRequest:
         return replace(item or _asked_only(site, request, today), state=to, refusal=refusal)
 
-    refusal = b""
     with _own_folder(site):
         refuse_clock_set_back(site.ledger_path, today=today)
         item = _current(site, request, today=today)
         if item is None or item.state is not RequestState.REFUSED:
             _refuse_answered(site, request.round_id)
-            refuse_unless_possible(site, item, Act.REFUSE)
-            role_of(site, Act.REFUSE, who=who, today=today)
-            refusal = send_refusal(site, request, draft, today=today, centre_key=centre_key)
-            item = act_upon(site, request.round_id, Act.REFUSE, who=who, today=today, decided=decided, because=because)
+            item = act_upon(
+                site,
+                request.round_id,
+                Act.REFUSE,
+                who=who,
+                today=today,
+                decided=decided,
+                because=because,
+                first=sign,
+            )
         _lay_refusal(site, exchange, item)
         return item
 
@@ -258,8 +263,8 @@ def _release(
         waiting = act_upon(site, item.round_id, Act.CHANGE, who=None, today=today, decided=changed)
         raise DisclosureRefusal(
             f"round {item.round_id}: other bytes would leave now than were approved (digest "
-            f"{waiting.digest[:16]}, approved {item.digest[:16]}): records, library or policy have changed since. "
-            "Nothing was released; the approvals are void, and the new bytes wait to be looked at.\n"
+            f"{waiting.digest[:16]}, approved {item.digest[:16]}): records, library, policy or opt-outs have "
+            "changed since. Nothing was released; the approvals are void, and the new bytes wait to be looked at.\n"
             + "\n".join(_typed(site, exchange, waiting))
         )
     refuse_unsigned(site, item)
@@ -268,9 +273,9 @@ def _release(
         return replace(item, state=to)
 
     def leave(connection: Connection) -> None:
-        mark_left(connection, leaving(request, item.reply), epoch=request.question.epoch)
+        mark_released(connection, request, item.reply, today=today)
 
-    done = act_upon(site, item.round_id, Act.RELEASE, who=None, today=today, decided=released, also=leave)
+    done = act_upon(site, item.round_id, Act.RELEASE, who=None, today=today, decided=released, first=leave)
     return done.reply
 
 

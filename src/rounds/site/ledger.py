@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from sqlite3 import Connection
 
 from rounds.audit.chain import Action, Event
 from rounds.audit.heads import Standing
@@ -18,10 +19,13 @@ from rounds.exchange.standing import accept_standing, stand
 from rounds.measures.definitions import MeasureRef
 from rounds.site.folder import Site
 from rounds.site.noise import draw
+from rounds.site.opt_outs import list_applied
 from rounds.site.policies import adopt_policy
-from rounds.site.releasing import Counted, Rules, keep, prepare
+from rounds.site.releasing import Counted, Rules, keep, prepare, told_of
 from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import LoggedTransaction, logged_transaction
+from rounds.storage.kept_shares import mark_shares_left
+from rounds.storage.opt_out_ways import keep_way
 from rounds.storage.quiet import nothing_printed
 from rounds.storage.release_store import (
     RELEASE_SCHEMA,
@@ -32,6 +36,7 @@ from rounds.storage.release_store import (
     keep_draft,
     mark_left,
     read_answer,
+    refuse_altered,
 )
 from rounds.storage.sqlite_file import reading
 
@@ -44,6 +49,7 @@ def stored_answer(site: Site, request: Request) -> Answer | None:
         RoundsError: if the ledger is damaged. The site must not count again then, for a second answer could differ.
     """
     with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        refuse_altered(connection)
         stored = read_answer(connection, request.round_id)
     if stored is not None and stored.request_digest != request.digest:
         raise MessageError(
@@ -68,7 +74,7 @@ def prepare_reply(site: Site, request: Request, counted: Sequence[Counted], *, d
     """Return all that a reply to a request would say. Nothing has left by then.
 
     Draws, costs, what would be said, the policy in force and what the log tells of it are one transaction. Prepared
-    again it says the same, unless records, library or policy have changed.
+    again it says the same, unless records, library, policy or opt-outs have changed.
 
     Args:
         site: who answers.
@@ -110,19 +116,32 @@ def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centr
         reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
         answer = Answer(request_digest=request.digest, reply=reply)
         keep_answer(facts.connection, request.round_id, answer, day=today)
-        mark_left(facts.connection, leaving(request, draft), epoch=request.question.epoch)
+        mark_released(facts.connection, request, draft, today=today)
     return answer
 
 
-def leaving(request: Request, draft: bytes) -> list[tuple[str, date]]:
-    """Return which periods of which measures a draft holds, as the ledger knows them."""
-    over_all_dates = f"@{request.question.first}..{request.question.last}"
-    return [
+def mark_released(connection: Connection, request: Request, draft: bytes, *, today: date) -> None:
+    """Remember that all has left that a draft holds, and which way about opt-outs that was counted.
+
+    Args:
+        connection: in a transaction.
+        request: what is answered.
+        draft: what leaves.
+        today: the day on which it does.
+    """
+    question = request.question
+    over_all_dates = f"@{question.first}..{question.last}"
+    tables = read_draft(draft, source=f"round {request.round_id}")
+    leaving = [
         (digest, start)
-        for table in read_draft(draft, source=f"round {request.round_id}")
+        for table in tables
         for start in table.cells["period"].unique().sort()
         for digest in (table.measure.digest, table.measure.digest + over_all_dates)
     ]
+    for opt_outs in mark_left(connection, leaving, epoch=question.epoch):
+        keep_way(connection, opt_outs=opt_outs, last=question.last, day=today)
+    for table in tables:
+        mark_shares_left(connection, told_of(table.measure, question))
 
 
 def send_shares(
@@ -151,6 +170,7 @@ def send_shares(
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=today):
             facts.tell(adopted)
+        keep_way(facts.connection, opt_outs=site.opt_outs is not None, last=request.question.last, day=today)
         for ref, spent in costs.items():
             charge(facts.connection, spent, measure=str(ref), round_id=request.round_id)
         draft = draft_reply(request, (), today=today, shares=make())
@@ -191,14 +211,16 @@ def tell_again(site: Site, request: Request, *, known: bool, today: date, centre
             facts.tell(answered_event(request, today))
 
 
-def send_refusal(site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey) -> bytes:
-    """Return a refusal, logged and signed.
+def sign_refusal(
+    connection: Connection, site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey
+) -> bytes:
+    """Return a refusal, logged and signed. It is sent once what else is written in the transaction is kept.
 
     Raises:
         AuditError: as `send_reply` does.
     """
-    with logged_transaction(site.ledger_path) as facts:
-        return _sent(site, request, draft, Action.REFUSED, facts, today=today, centre_key=centre_key)
+    facts = LoggedTransaction(connection)
+    return _sent(site, request, draft, Action.REFUSED, facts, today=today, centre_key=centre_key)
 
 
 def _sent(
@@ -249,6 +271,6 @@ def _rules(site: Site, source: Draw) -> Rules:
         policy=site.policy,
         library=site.library,
         already_public=site.already_public,
-        opt_outs=site.opt_outs is not None,
+        opt_outs=list_applied(site),
         draw=source,
     )

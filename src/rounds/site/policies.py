@@ -11,6 +11,7 @@ from rounds.disclosure.budget import advantage
 from rounds.disclosure.policy import SitePolicy, in_words
 from rounds.disclosure.pooled_costs import rho_per_year
 from rounds.errors import DisclosureRefusal
+from rounds.network.people import same_person
 from rounds.site.folder import Site
 from rounds.storage.facts import logged_transaction
 from rounds.storage.lock import only_one
@@ -97,10 +98,9 @@ def adopt_weaker(connection: Connection, policy: SitePolicy, *, today: date, peo
     Raises:
         DisclosureRefusal: if they are one, or one of them wrote the policy.
     """
-    names = [" ".join(name.split()).casefold() for name in people]
-    if names[0] == names[1] or not all(names):
+    if same_person(*people) or not all(name.strip() for name in people):
         raise DisclosureRefusal("a weaker policy needs two different people; give --as and --and")
-    if " ".join(policy.author.split()).casefold() in names:
+    if any(same_person(policy.author, name) for name in people):
         raise DisclosureRefusal(f"{policy.author} wrote policy `{policy.name}` and cannot adopt it; ask somebody else")
     return _adopt(connection, policy, by=people, today=today)
 

@@ -37,6 +37,7 @@ from rounds.site.agreements import refuse_not_agreed, refuse_without_standing_ap
 from rounds.site.answer import WAIT_FOR_AN_EARLIER_ANSWER_SECONDS, Progress, count, own_measures, refuse_rolled_back
 from rounds.site.folder import RecordsBlock, Site
 from rounds.site.ledger import answer_name, send_shares, tell_again
+from rounds.site.opt_out_ways import refuse_other_way
 from rounds.site.policies import refuse_weaker
 from rounds.site.releasing import refuse_another_epoch
 from rounds.site.served import log_imported, served_generation
@@ -45,7 +46,7 @@ from rounds.storage.atomic import remove_partials
 from rounds.storage.clock import refuse_clock_set_back
 from rounds.storage.identifiers import check_identifier
 from rounds.storage.lock import only_one
-from rounds.storage.release_store import RELEASE_SCHEMA, Answer, answered_attempts, charged, read_answer
+from rounds.storage.release_store import RELEASE_SCHEMA, Answer, answered_attempts, charged, read_answer, refuse_altered
 from rounds.storage.sqlite_file import reading
 
 
@@ -186,6 +187,7 @@ def _read_request(
 def _stored_answer(site: Site, request: Request, attempt: Attempt) -> Answer | None:
     """Return what was answered to an attempt, or None if nothing was and it may still be."""
     with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
+        refuse_altered(connection)
         stored = read_answer(connection, answer_name(request))
         later = [one for one in answered_attempts(connection, request.round_id) if one > attempt.number]
     name = f"round {request.round_id}, pooled attempt {attempt.number}"
@@ -264,6 +266,8 @@ def _asked(site: Site, question: Question, attempt: Attempt) -> _Asked:
     spent = tuple(one for measure, span in measures for one in charges(measure, periods=span, attempt=attempt))
     with reading(site.ledger_path, schema=RELEASE_SCHEMA) as connection:
         refuse_weaker(connection, site.policy)
+        fresh = [(measure.ref, span) for measure, span in measures]
+        refuse_other_way(connection, fresh, opt_outs=site.opt_outs is not None)
         costs = pooled_costs(spent, charged(connection), site.policy, attempt=attempt)
     return _Asked(measures=measures, costs=costs)
 

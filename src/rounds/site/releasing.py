@@ -10,6 +10,7 @@ import polars as pl
 
 from rounds.disclosure.budget import Costs, add_costs, refuse_overspent
 from rounds.disclosure.budget import Period as Charged
+from rounds.disclosure.completeness import BoundedShare
 from rounds.disclosure.linked_releases import Linked, gate
 from rounds.disclosure.policy import Policy, SitePolicy
 from rounds.disclosure.release import Released, release, withhold
@@ -22,13 +23,14 @@ from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.linked import Table
 from rounds.measures.periods import Grain, Period
 from rounds.measures.strata import Stratum
+from rounds.site.opt_out_ways import refuse_other_way
+from rounds.storage.kept_shares import Told, keep_shares, kept_shares
 from rounds.storage.library import Library
 from rounds.storage.release_store import (
     charge,
     charged,
     keep_cells,
     kept_cells,
-    left_otherwise,
     other_records,
     released_measures,
     released_spans,
@@ -82,8 +84,8 @@ class Rules:
     policy: SitePolicy
     library: Library
     already_public: bool
-    opt_outs: bool
-    """whether people who have opted out are left out of what is counted"""
+    opt_outs: str
+    """what tells the list of who may be counted from others; empty if nobody is left out"""
     draw: Draw
 
 
@@ -102,7 +104,7 @@ def prepare(
 
     Raises:
         DisclosureRefusal: if the policy lets something of it not leave, a budget is spent, there were too many
-            revisions, some of it has left that was counted the other way about opt-outs, or what has left would tell
+            revisions, its days have left that were counted the other way about opt-outs, or what has left would tell
             too much together with it.
     """
     policy = rules.policy
@@ -110,14 +112,15 @@ def prepare(
     so_far = {year: dict(periods) for year, periods in charged(connection).items()}
     kept, costs = [], []
     for one in counted:  # all refusals come before anything is drawn
-        _refuse_other_way(connection, rules, one)
         _refuse_near_spans(connection, rules, one)
         before = _kept(connection, rules, one.kept_as, one.count.strata, epoch=question.epoch)
         cost = _costs(rules, one, before, so_far, epoch=question.epoch)
         add_costs(so_far, cost)
         kept.append(before)
         costs.append(cost)
-    prepared = [_prepare(rules, *each) for each in zip(counted, kept, costs, strict=True)]
+    _refuse_other_way(connection, rules, counted, kept)
+    told = [_told(connection, rules, one, question) for one in counted]
+    prepared = [_prepare(rules, *each) for each in zip(counted, kept, told, costs, strict=True)]
     return _gated(connection, rules, counted, prepared, question)
 
 
@@ -146,6 +149,14 @@ def keep(
                 policy=rules.policy.digest,
                 opt_outs=rules.opt_outs,
                 records=question.as_of.isoformat(),
+            )
+            keep_shares(
+                connection,
+                told_of(one.released.measure, question),
+                one.released.completeness,
+                round_id=round_id,
+                policy=rules.policy.digest,
+                opt_outs=rules.opt_outs,
             )
         charge(connection, one.costs, measure=str(one.kept_as), round_id=round_id)
     return tuple(one.released for one in prepared)
@@ -178,13 +189,26 @@ def _costs(
     return refuse_overspent(wanted, so_far, terms.budget, measure=str(one.measure.ref))
 
 
-def _prepare(rules: Rules, one: Counted, kept: pl.DataFrame, costs: Costs) -> Prepared:
+def told_of(measure: MeasureRef, question: Question) -> Told:
+    """Return what the ledger knows the completeness by that a question is told of a measure's records."""
+    return Told(measure=measure, epoch=question.epoch, first=question.first, last=question.last)
+
+
+def _told(connection: Connection, rules: Rules, one: Counted, question: Question) -> tuple[BoundedShare, ...]:
+    if rules.policy.terms_of(one.measure.id).budget is not None:
+        return ()
+    policy = rules.policy.digest
+    return kept_shares(connection, told_of(one.measure.ref, question), policy=policy, opt_outs=rules.opt_outs)
+
+
+def _prepare(rules: Rules, one: Counted, kept: pl.DataFrame, told: tuple[BoundedShare, ...], costs: Costs) -> Prepared:
     terms = rules.policy.terms_of(one.measure.id)
     released = release(
         one.count,
         terms=terms,
         already_public=rules.already_public,
         completeness=() if terms.budget else one.completeness,  # no budget is charged for it
+        told=told,
         stored=kept,
         draw=rules.draw,
     )
@@ -265,18 +289,16 @@ def _periods_of(measure: Measure, ref: MeasureRef, cells: pl.DataFrame) -> tuple
     return tuple(period for period in every if period.start in set(starts))
 
 
-def _refuse_other_way(connection: Connection, rules: Rules, one: Counted) -> None:
-    """Raise if a measure was released with opt-outs and would be without, or the other way round.
-
-    Who knows both counts sees how many have opted out of each cell, and of few people who.
-    """
-    if left_otherwise(connection, one.measure.ref, opt_outs=rules.opt_outs):
-        before, now = ("without", "with") if rules.opt_outs else ("with", "without")
-        raise DisclosureRefusal(
-            f"{one.measure.ref}: released before {before} opt-outs: it cannot be released {now} them as well, for the "
-            "difference tells of those who have opted out; never release both. Leave this site out of the measure, or "
-            "put `opt_outs` in site.yaml back as it was if it was changed by mistake"
-        )
+def _refuse_other_way(
+    connection: Connection, rules: Rules, counted: Sequence[Counted], kept: Sequence[pl.DataFrame]
+) -> None:
+    if rules.already_public:
+        return
+    fresh = []
+    for one, before in zip(counted, kept, strict=True):
+        new = set(one.count.cells.join(before, on=one.keys, how="anti")["period"])
+        fresh.append((one.measure.ref, [period for period in one.periods if period.start in new]))
+    refuse_other_way(connection, fresh, opt_outs=bool(rules.opt_outs))
 
 
 def _refuse_near_spans(connection: Connection, rules: Rules, one: Counted) -> None:

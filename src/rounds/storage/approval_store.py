@@ -140,7 +140,7 @@ Decide = Callable[[QueuedRequest | None, int], tuple[QueuedRequest, SignedAct]]
 
 
 def change(
-    path: Path, round_id: str, decide: Decide, *, also: Callable[[sqlite3.Connection], None] | None = None
+    path: Path, round_id: str, decide: Decide, *, first: Callable[[sqlite3.Connection], None] | None = None
 ) -> QueuedRequest:
     """Let `decide` move a request, and return what became of it. Two processes never decide at once.
 
@@ -148,12 +148,14 @@ def change(
         path: the file.
         round_id: whose request.
         decide: says what becomes of it.
-        also: what else is written in the same transaction.
+        first: what else is written in the same transaction, before it decides.
 
     Raises:
         RoundsError: as `decide` does, and if the file is damaged. Nothing was changed then.
     """
     with transaction(path, schema=_SCHEMA + LOG_SCHEMA) as connection:
+        if first is not None:
+            first(connection)
         (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM approval_acts").fetchone()
         request, act = decide(_read(connection, round_id, path), last + 1)
         connection.execute(f"INSERT OR REPLACE INTO approval_requests VALUES ({', '.join('?' * 12)})", _row(request))  # noqa: S608
@@ -162,8 +164,6 @@ def change(
             (act.number, act.round_id, act.statement, act.signature),
         )
         append(connection, act.event)
-        if also is not None:
-            also(connection)
     return request
 
 

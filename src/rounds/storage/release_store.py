@@ -21,6 +21,8 @@ from rounds.disclosure.policy import SitePolicy, decode_policy
 from rounds.errors import RoundsError
 from rounds.measures.definitions import MeasureRef
 from rounds.measures.strata import Stratum
+from rounds.storage.kept_shares import SHARES_SCHEMA
+from rounds.storage.opt_out_ways import WAYS_SCHEMA
 
 _NUMBERS: Final = tuple(f"{name}_{part}" for name in QUANTITIES for part in ("state", "value", "lower", "upper"))
 
@@ -34,7 +36,7 @@ CREATE TABLE IF NOT EXISTS drafts (
 CREATE TABLE IF NOT EXISTS cells (
     digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
     measure TEXT NOT NULL, version INTEGER NOT NULL, round TEXT NOT NULL, rule TEXT NOT NULL,
-    policy TEXT NOT NULL, opt_outs INTEGER NOT NULL, has_left INTEGER NOT NULL,
+    policy TEXT NOT NULL, opt_outs TEXT NOT NULL, has_left INTEGER NOT NULL,
     records TEXT NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
     PRIMARY KEY (digest, epoch, member, period, stratum)
@@ -46,7 +48,9 @@ CREATE TABLE IF NOT EXISTS charges (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS policies (
     number INTEGER PRIMARY KEY, digest TEXT NOT NULL, day TEXT NOT NULL, adopted_by TEXT NOT NULL, policy TEXT NOT NULL
-) STRICT
+) STRICT;
+{SHARES_SCHEMA};
+{WAYS_SCHEMA}
 """
 
 
@@ -73,6 +77,27 @@ def read_answer(connection: sqlite3.Connection, round_id: str) -> Answer | None:
             f"ledger.db: the reply to round {round_id} was changed after it was kept; restore the file from a copy"
         )
     return Answer(request_digest=request, reply=reply)
+
+
+def refuse_altered(connection: sqlite3.Connection) -> None:
+    """Raise if any reply, draft or policy is not as it was kept, as where a page was half written when the power went.
+
+    SQLite notices a torn page by its structure alone, and the pages of a long reply have none.
+
+    Raises:
+        RoundsError: naming the round. Nothing may leave until the file is restored.
+    """
+    kept = [
+        *connection.execute("SELECT 'the draft of round ' || round, digest, draft FROM drafts"),
+        *connection.execute("SELECT 'a policy of ' || day, digest, CAST(policy AS BLOB) FROM policies"),
+    ]
+    for what, digest, content in kept:
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise RoundsError(
+                f"ledger.db: {what} was changed after it was kept; restore it from a copy, do not delete it"
+            )
+    for (round_id,) in connection.execute("SELECT round FROM answers").fetchall():
+        read_answer(connection, round_id)
 
 
 def answered_rounds(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
@@ -102,18 +127,6 @@ def keep_answer(connection: sqlite3.Connection, round_id: str, answer: Answer, *
     )
 
 
-def left_otherwise(connection: sqlite3.Connection, measure: MeasureRef, *, opt_outs: bool) -> bool:
-    """Return whether anything of a measure has left that was counted the other way about opt-outs.
-
-    Args:
-        connection: the ledger.
-        measure: which; all its cells are meant, in any epoch and over any dates.
-        opt_outs: whether people who have opted out are left out now.
-    """
-    query = "SELECT 1 FROM cells WHERE (digest = ? OR digest LIKE ?) AND has_left AND opt_outs != ? LIMIT 1"
-    return connection.execute(query, [measure.digest, f"{measure.digest}@%", opt_outs]).fetchone() is not None
-
-
 def kept_cells(
     connection: sqlite3.Connection,
     measure: MeasureRef,
@@ -121,12 +134,13 @@ def kept_cells(
     *,
     epoch: int,
     policy: str,
-    opt_outs: bool,
+    opt_outs: str,
     records: str | None = None,
 ) -> pl.DataFrame:
     """Return every cell of a measure that is to be released as it is, columns as in `bounded_schema`.
 
-    These are all that ever left, and those that were prepared under the same policy, with opt-outs as now, and wait.
+    These are all that ever left, and those that were prepared under the same policy, with the same list of opt-outs,
+    and wait.
 
     Args:
         connection: the ledger.
@@ -134,7 +148,7 @@ def kept_cells(
         strata: the measure's.
         epoch: 1, or more for a revision.
         policy: digest of the policy in force.
-        opt_outs: whether people who have opted out are left out now.
+        opt_outs: what tells the list of who may be counted from others; empty if nobody is left out.
         records: only cells that were counted from these records; from any if left out.
 
     Raises:
@@ -173,12 +187,12 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     round_id: str,
     rule: str,
     policy: str,
-    opt_outs: bool,
+    opt_outs: str,
     records: str,
 ) -> None:
     """Keep cells that are prepared for the first time.
 
-    What waited under another policy, or counted the other way about opt-outs, is forgotten.
+    What waited under another policy, or was counted by another list of opt-outs, is forgotten.
 
     Args:
         connection: in a transaction.
@@ -188,7 +202,7 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
         round_id: in which they are released.
         rule: by which.
         policy: digest of the policy in force.
-        opt_outs: whether people who have opted out are left out.
+        opt_outs: what tells the list of who may be counted from others; empty if nobody is left out.
         records: what tells the records that were counted from others.
     """
     connection.execute(
@@ -200,7 +214,7 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     for row in cells.iter_rows(named=True):
         key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
         numbers = [row[name] for name in _NUMBERS]
-        seal = _seal(measure.digest, epoch, *key, int(opt_outs), *numbers)
+        seal = _seal(measure.digest, epoch, *key, opt_outs, *numbers)
         known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, opt_outs, 0, records)
         rows.append((*known, *numbers, seal))
     marks = ", ".join("?" * (14 + len(_NUMBERS)))
@@ -234,18 +248,23 @@ def released_spans(connection: sqlite3.Connection, digest: str) -> tuple[tuple[d
     return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in spans)
 
 
-def mark_left(connection: sqlite3.Connection, periods: Iterable[tuple[str, date]], *, epoch: int) -> None:
-    """Remember that cells have left the site.
+def mark_left(connection: sqlite3.Connection, periods: Iterable[tuple[str, date]], *, epoch: int) -> frozenset[bool]:
+    """Remember that cells have left the site, and return whether people were left out of those that had not before.
 
     Args:
         connection: in a transaction.
         periods: each the digest of a measure and the first day of a period of it.
         epoch: 1, or more for a revision.
     """
-    connection.executemany(
-        "UPDATE cells SET has_left = 1 WHERE digest = ? AND epoch = ? AND period = ?",
-        [(digest, epoch, start.isoformat()) for digest, start in periods],
-    )
+    ways: set[bool] = set()
+    for digest, start in periods:
+        rows = connection.execute(
+            "UPDATE cells SET has_left = 1 WHERE digest = ? AND epoch = ? AND period = ? AND NOT has_left "
+            "RETURNING opt_outs",
+            [digest, epoch, start.isoformat()],
+        )
+        ways |= {bool(opt_outs) for (opt_outs,) in rows}
+    return frozenset(ways)
 
 
 def keep_draft(connection: sqlite3.Connection, round_id: str, draft: bytes, *, day: date) -> str:
