@@ -1,4 +1,4 @@
 # Every task lives in tasks.py; this lets people type `make demo`.
-.PHONY: demo setup check fix test warehouse docs bench lock
-demo setup check fix test warehouse docs bench lock:
+.PHONY: demo setup check fix test warehouse docs bench coverage fuzz lock
+demo setup check fix test warehouse docs bench coverage fuzz lock:
 	@python3 tasks.py $@

@@ -7,6 +7,7 @@ Each task sets up what it needs in `.venv` first; a second call finds it there.
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -136,7 +137,49 @@ BENCHMARKS = {
     "noisy_counts": False,
     "disclosure": False,
 }
-"""Whether each is run over records. What else is in benchmarks/ belongs to one of them."""
+"""Whether each is run over records. What else is in benchmarks/ belongs to one of them, or is a task of its own."""
+
+
+GUARDED = [
+    "rounds.disclosure",
+    "rounds.audit",
+    "rounds.exchange.log_check",
+    "rounds.exchange.log_files",
+    "rounds.site.ledger",
+    "rounds.site.opt_out_ways",
+    "rounds.site.policies",
+    "rounds.site.releasing",
+    "rounds.storage.audit_log",
+    "rounds.storage.kept_shares",
+    "rounds.storage.log_heads",
+    "rounds.storage.opt_out_ways",
+    "rounds.storage.policy_files",
+    "rounds.storage.release_store",
+]
+"""What decides what leaves, and what remembers it: every branch is tried by a test."""
+TRYING = r"^from rounds\.\S*(disclosure|audit|ledger|opt_out|releas|log_|policies|policy_files)"
+"""Test files with such a line are run for that."""
+
+
+def coverage(arguments: list[str]) -> None:
+    """Say which branches of policies, ledger, gate and log no test tries; fail unless all are tried."""
+    setup(dev=True)
+    folders = [ROOT / "tests" / name for name in ("architecture", "unit", "spec", "generative")]
+    files = [path for folder in folders for path in sorted(folder.glob("test_*.py"))]
+    trying = [path for path in files if re.search(TRYING, path.read_text(encoding="utf-8"), re.MULTILINE)]
+    (ROOT / "build").mkdir(exist_ok=True)
+    data = f"--data-file={ROOT / 'build' / 'coverage'}"
+    only = "--source=" + ",".join(GUARDED)
+    failed = _try(PYTHON, "-m", "coverage", "run", data, "--branch", only, "-m", "pytest", *(arguments or trying))
+    _run(PYTHON, "-m", "coverage", "report", data, "--show-missing", "--fail-under=100")
+    if failed:
+        sys.exit(failed)
+
+
+def fuzz(arguments: list[str]) -> None:
+    """Try a million inputs and some on what reads bytes of others: policies, messages, MESH files."""
+    setup(dev=True)
+    _run(PYTHON, ROOT / "benchmarks" / "fuzz.py", *arguments)
 
 
 def lock(arguments: list[str]) -> None:
@@ -161,6 +204,8 @@ TASKS = {
     "warehouse": warehouse,
     "docs": docs,
     "bench": bench,
+    "coverage": coverage,
+    "fuzz": fuzz,
     "lock": lock,
 }
 

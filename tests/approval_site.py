@@ -80,11 +80,16 @@ class Desk:
         (self.folder / "library/policies").mkdir(parents=True, exist_ok=True)
         self.write("library/policies/ours.yaml", POLICY.format(few=few))
 
-    def ask(self, *, round_id: str = "r1", asked_by: str | None = None, today: date = TODAY) -> None:
+    def ask(self, *, round_id: str = "r1", asked_by: str | None = None, today: date = TODAY, epoch: int = 1) -> None:
         """Lay a request down as the centre would."""
         ref = self.site.library.measure("ae-over-4-hours", 1).ref
         question = Question(
-            first=date(2024, 1, 1), last=date(2024, 2, 29), as_of=date(2024, 3, 1), measures=(ref,), members=("ZZ1",)
+            first=date(2024, 1, 1),
+            last=date(2024, 2, 29),
+            as_of=date(2024, 3, 1),
+            measures=(ref,),
+            members=("ZZ1",),
+            epoch=epoch,
         )
         key = own_key(self.exchange.path.parent / "centre")
         publish_key(self.exchange.path, party=CENTRE, key=key.public)

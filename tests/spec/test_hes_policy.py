@@ -1,5 +1,6 @@
 """The `hes` policy: 0 is shown, 1 to 7 are withheld with bounds, everything else goes to the nearest 5."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rounds.disclosure.bounded import State, bounded_problem
+from rounds.disclosure.completeness import BoundedShare
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
+from rounds.errors import DisclosureRefusal
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
 
@@ -110,3 +113,12 @@ def test_only_a_value_may_be_empty(column: str) -> None:
 def test_a_table_with_a_row_twice_is_no_release() -> None:
     cells = _release([3], [40]).cells
     assert "same member" in (bounded_problem(pl.concat([cells, cells]), ()) or "")
+
+
+def test_what_is_not_bounded_is_no_release() -> None:
+    released = _release([20], [40])
+    assert bounded_problem(released.cells.drop("numerator_lower"), ()) is not None
+    with pytest.raises(DisclosureRefusal, match="the release is refused because its columns are"):
+        replace(released, cells=released.cells.drop("numerator_lower"))
+    with pytest.raises(DisclosureRefusal, match="refused because its completeness is not in steps of 5 per cent"):
+        replace(released, completeness=(BoundedShare(name="sex", lower=93, upper=94),))

@@ -17,7 +17,7 @@ from opted_out_site import NUMBERS, PEOPLE, Silent, write_hospital, write_list_o
 from rounds.errors import AuditError, DisclosureRefusal, NotPermitted, RecordsError, RoundsError, WaitsForApproval
 from rounds.exchange.question import Question
 from rounds.site import answer as answering
-from rounds.site.answer import count
+from rounds.site.answer import count, preview
 from rounds.site.approval import approve
 from rounds.site.folder import Site
 from rounds.site.opt_outs import request_opt_outs, take_opt_outs
@@ -140,3 +140,27 @@ def test_an_opt_out_file_in_crlf(tmp_path: Path) -> None:
         take_opt_outs(site, file, made_on=None, today=today, progress=Silent())
     with pytest.raises(DisclosureRefusal, match="it is not known who has opted out"):
         count(site, _question(site), today=today, progress=lambda _: None)
+
+
+NOISY = """id: ours
+version: 1
+title: Ours
+source: Invented
+rule: noise
+budget: {rho_per_year: 0.5, periods_per_year: 4}
+author: Fay Example
+reviewer: Gil Example
+next_review: 2027-01-01
+"""
+
+
+def test_a_look_at_what_would_leave_draws_nothing(desk: Desk) -> None:
+    """Two looks would be two draws, whose mean is nearer to the truth than one is."""
+    before = desk.site.ledger_path.read_bytes()
+    lines = preview(desk.site, desk.exchange, round_id="r2", today=TODAY, progress=lambda _: None)
+    assert "ae-over-4-hours v1: 2 rows; in 1 of them the numerator is withheld." in lines
+    desk.write("library/policies/ours.yaml", NOISY)
+    desk.ask(round_id="r3", epoch=2)
+    with pytest.raises(DisclosureRefusal, match="a preview would be a second draw"):
+        preview(desk.site, desk.exchange, round_id="r3", today=TODAY, progress=lambda _: None)
+    assert desk.site.ledger_path.read_bytes() == before

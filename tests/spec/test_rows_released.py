@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small_site import drug_event, open_site, visits_measure, write_site
 
 from rounds.disclosure.bounded import State, bounded_problem
+from rounds.disclosure.budget import Budget
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import Released, release
 from rounds.errors import DisclosureRefusal
@@ -52,6 +53,13 @@ HUNDREDS: Shown = (State.WITHHELD, None, 71, 700)
 
 def _rounded(value: int) -> Shown:
     return State.ROUNDED, value, value - 2, value + 2
+
+
+def test_noise_has_no_rule_for_rows() -> None:
+    """What one person adds to a number of rows is not bounded, so no noise is wide enough."""
+    terms = Terms(rule=Policy.NOISE, budget=Budget(rho_per_year=0.5, periods_per_year=4))
+    with pytest.raises(DisclosureRefusal, match=r"arrests v1: policy `noise` has no rule for a .*rows"):
+        release(_count((20, 40, 20, 40)), terms=terms, already_public=False, draw=lambda _, many: [0] * many)
 
 
 @pytest.mark.parametrize(

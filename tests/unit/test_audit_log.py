@@ -129,6 +129,21 @@ def test_a_torn_page_is_a_refusal(log: Path) -> None:
         read_log(log)
 
 
+def test_an_index_that_lags_behind_its_table_is_a_refusal(log: Path) -> None:
+    """Its structure is whole, so that only the thorough look at the file finds it: an event could be told twice."""
+    with sqlite3.connect(log) as open_file:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_log_entries_1'"
+        (page,) = open_file.execute(query).fetchone()
+        (size,) = open_file.execute("PRAGMA page_size").fetchone()
+    open_file.close()
+    start, before = (page - 1) * size, log.read_bytes()
+    record(log, event(8))
+    now = log.read_bytes()
+    log.write_bytes(now[:start] + before[start : start + size] + now[start + size :])
+    with pytest.raises(AuditError, match=r"ledger\.db: .*index.*; the file is damaged, restore it from a copy"):
+        read_log(log)
+
+
 def test_no_database_at_all_is_a_refusal(log: Path) -> None:
     log.write_bytes(b"not a database, whatever it is called" * 40)
     with pytest.raises(RoundsError, match=r"ledger\.db: .*damaged"):

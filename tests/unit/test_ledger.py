@@ -40,6 +40,7 @@ from rounds.storage.release_store import (
     keep_answer,
     keep_draft,
     kept_cells,
+    ledger_figures,
     mark_left,
     policy_in_force,
     read_answer,
@@ -600,3 +601,12 @@ def test_a_redraw_is_charged_on_top(ledger: Path) -> None:
     _answer(ledger, _counted(20, 40), policy=wider)
     with reading(ledger, schema=RELEASE_SCHEMA) as connection:
         assert charged(connection)[2025] == {(REF.digest, "2025-01-01", 1): 0.75}
+
+
+def test_figures_tell_how_much_has_left_and_nothing_about_patients(ledger: Path) -> None:
+    _answer(ledger, _counted(3, 40))
+    with reading(ledger, schema=RELEASE_SCHEMA) as connection:
+        assert ledger_figures(connection) == (
+            "0 rounds answered",
+            "3 cells released by rule hes, in 1 of them a number is withheld",
+        )

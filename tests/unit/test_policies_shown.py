@@ -98,3 +98,12 @@ def test_a_budget_is_one_for_all_measures() -> None:
 def test_nothing_is_drawn_for_nothing() -> None:
     assert draw(3.0, 0) == []
     assert len(draw(3.0, 5)) == 5
+
+
+def test_an_override_that_is_as_strict_as_before_is_not_weaker() -> None:
+    strict, stricter = (Terms(rule=Policy.HES, highest_withheld=few) for few in (12, 17))
+    review = {"author": "A", "reviewer": "B", "next_review": date(2027, 1, 1)}
+    before = SitePolicy(name="p", terms=Terms(rule=Policy.HES), overrides={"m": strict}, **review)  # type: ignore[arg-type]
+    assert replace(before, overrides={"m": stricter}).weaker_than(before) == ()
+    (said,) = before.weaker_than(replace(before, overrides={"m": stricter}))
+    assert said.startswith("measure m had `0 is shown, 1 to 17 are withheld")

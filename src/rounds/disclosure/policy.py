@@ -181,13 +181,11 @@ def in_words(terms: Terms) -> str:
         return "nothing leaves"
     if terms.budget is not None:
         return terms.budget.in_words()
-    match terms.rule:
-        case Policy.HES:
-            return (
-                f"0 is shown, 1 to {terms.highest_withheld} are withheld, everything else is rounded to the nearest "
-                f"{terms.round_to}"
-            )
-        case Policy.MIDPOINT6:
-            return "0 is shown, everything else is shown as the middle of its six: 1 to 6 as 3, 7 to 12 as 9"
-        case Policy.OPEN | Policy.NOISE:  # which has a budget, see above
-            return "everything is shown as it is, for it is public already"
+    if terms.rule is Policy.HES:
+        return (
+            f"0 is shown, 1 to {terms.highest_withheld} are withheld, everything else is rounded to the nearest "
+            f"{terms.round_to}"
+        )
+    if terms.rule is Policy.MIDPOINT6:
+        return "0 is shown, everything else is shown as the middle of its six: 1 to 6 as 3, 7 to 12 as 9"
+    return "everything is shown as it is, for it is public already"
