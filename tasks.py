@@ -136,6 +136,7 @@ BENCHMARKS = {
     "withheld_table": False,
     "noisy_counts": False,
     "disclosure": False,
+    "news2": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them, or is a task of its own."""
 
