@@ -81,6 +81,15 @@ def measures_page() -> str:
         parts.append(
             f"| {score.title} (`{score.id}`) | {score.version} | people | {len(score.of)} things, {most} at most |"
         )
+    parts.append("\n# Schedules of observations\n")
+    parts.append(
+        "| schedule | version | of scores | due in minutes, from a total | or one component |\n|---|---|---|---|---|"
+    )
+    for schedule in library.schedules:
+        bands = ", ".join(f"{band.at_least}: {band.minutes}" for band in schedule.bands)
+        alone = f"{schedule.single.at_least}: {schedule.single.minutes}"
+        named = f"{schedule.title} (`{schedule.id}`) | {schedule.version} | {', '.join(schedule.scores)}"
+        parts.append(f"| {named} | {bands} | {alone} |")
     parts.append("\n# Cohorts\n")
     parts.append("| cohort | version | definition |\n|---|---|---|")
     for cohort in library.cohorts:

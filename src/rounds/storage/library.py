@@ -1,4 +1,4 @@
-"""The library: measures, code lists, cohorts, groupings and innovations, written as YAML by people and reviewed."""
+"""The library: measures, code lists, cohorts, groupings, schedules and innovations, as YAML by people and reviewed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
 from rounds.measures.person_scores import PersonScore
+from rounds.measures.schedules import Schedule
 from rounds.measures.scores import Score
 from rounds.measures.standards import Standard
 from rounds.network.innovations import Innovation
@@ -18,14 +19,17 @@ from rounds.storage.cohort_files import CohortFile
 from rounds.storage.defined import Defined
 from rounds.storage.grouping_files import GroupingFile, LookUps
 from rounds.storage.library_files import CodeListFile, InnovationFile, MeasureFile
+from rounds.storage.schedule_files import ScheduleFile
 from rounds.storage.score_files import ScoreFile
 from rounds.storage.standard_files import StandardFile
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import read_yaml
 
 AnyScore = Score | PersonScore
-T = TypeVar("T", CodeList, Grouping, Standard, AnyScore, Cohort, Measure, Innovation)
-F = TypeVar("F", CodeListFile, GroupingFile, StandardFile, ScoreFile, CohortFile, MeasureFile, InnovationFile)
+T = TypeVar("T", CodeList, Grouping, Standard, AnyScore, Schedule, Cohort, Measure, Innovation)
+F = TypeVar(
+    "F", CodeListFile, GroupingFile, StandardFile, ScoreFile, ScheduleFile, CohortFile, MeasureFile, InnovationFile
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Library:
     person_scores: tuple[PersonScore, ...]
     innovations: tuple[Innovation, ...]
     cohorts: tuple[Cohort, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
 
     def measure(self, id: str, version: int) -> Measure:  # noqa: A002  the word the files use
         """Return a measure.
@@ -122,6 +127,7 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
     of_observations = tuple(one for one in scores if isinstance(one, Score))
     of_people = tuple(one for one in scores if isinstance(one, PersonScore))
     defined = replace(defined, scores=of_observations, person_scores=of_people)
+    schedules = _gather(folders, "schedules", ScheduleFile, lambda file, _: file.to_schedule(defined), problems)
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
     )
@@ -136,6 +142,7 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
         person_scores=of_people,
         innovations=innovations,
         cohorts=cohorts,
+        schedules=schedules,
     )
 
 
@@ -191,7 +198,7 @@ def _stop_at(problems: list[str]) -> None:
         raise DefinitionError("\n".join(problems))
 
 
-def _name_of(item: CodeList | Grouping | Standard | AnyScore | Cohort | Measure | Innovation) -> str:
+def _name_of(item: CodeList | Grouping | Standard | AnyScore | Schedule | Cohort | Measure | Innovation) -> str:
     match item:
         case Measure():
             return f"measure {item.id} v{item.version}"
@@ -203,11 +210,15 @@ def _name_of(item: CodeList | Grouping | Standard | AnyScore | Cohort | Measure 
             return f"grouping {item.id} v{item.version}"
         case Score() | PersonScore():
             return f"score {item.id} v{item.version}"
+        case Schedule():
+            return f"schedule {item.id} v{item.version}"
         case Cohort():
             return f"cohort {item}"
         case Innovation():
             return f"innovation {item.id}"
 
 
-def _order_of(item: CodeList | Grouping | Standard | AnyScore | Cohort | Measure | Innovation) -> tuple[str, int]:
+def _order_of(
+    item: CodeList | Grouping | Standard | AnyScore | Schedule | Cohort | Measure | Innovation,
+) -> tuple[str, int]:
     return (item.id, 0 if isinstance(item, Innovation) else item.version)
