@@ -20,9 +20,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from rounds.learning.deterioration.by_patient import cluster_sums, clustered
 from rounds.learning.deterioration.calibration import Line, fit_risk, recalibrate
 from rounds.learning.deterioration.decision_curve import DecisionCurve, decision_curve
-from rounds.learning.deterioration.discrimination import Auroc, auroc, cluster_sums, clustered
+from rounds.learning.deterioration.discrimination import Auroc, auroc
 from rounds.learning.deterioration.on_time import observations_on_time
 from rounds.learning.deterioration.responses import responses, triggers, waits
 from rounds.learning.deterioration.score_table import ScoreTable, add_tables, count_scores

@@ -11,16 +11,10 @@ import statsmodels.api as sm
 from scipy.stats import mannwhitneyu
 from statsmodels.duration.survfunc import SurvfuncRight
 
+from rounds.learning.deterioration.by_patient import cluster_sums, clustered
 from rounds.learning.deterioration.calibration import Line, Recalibration, fit_risk, recalibrate
 from rounds.learning.deterioration.decision_curve import DecisionCurve, decision_curve
-from rounds.learning.deterioration.discrimination import (
-    Auroc,
-    Difference,
-    auroc,
-    cluster_sums,
-    clustered,
-    compare_scores,
-)
+from rounds.learning.deterioration.discrimination import Auroc, Difference, auroc, compare_scores
 from rounds.learning.deterioration.responses import Waits, responses
 from rounds.learning.deterioration.score_table import ScoreTable, add_tables, count_scores
 from rounds.learning.deterioration.shares import Interval, Known
@@ -292,7 +286,7 @@ def test_bounds_are_reached_and_never_crossed(events: list[tuple[int, int]], oth
         assert isinstance(its, DecisionCurve)
         nets.append(its.by_score.value)
     assert (found.lower, found.upper) == (pytest.approx(min(areas)), pytest.approx(max(areas)))
-    # The limits are looked for at tables with extreme areas; no other filling may reach further.
+    # The limits are looked for from the tables with extreme areas by steps; no other filling may reach further.
     assert found.interval.lower <= min(low for low, _ in limits) + 1e-12
     assert found.interval.upper >= max(high for _, high in limits) - 1e-12
     bounded = thresholds(table)[1].ppv
@@ -300,6 +294,37 @@ def test_bounds_are_reached_and_never_crossed(events: list[tuple[int, int]], oth
     assert (bounded.lower, bounded.upper) == (pytest.approx(min(ppvs)), pytest.approx(max(ppvs)))
     np.testing.assert_allclose(curve.by_score.lower, np.min(nets, axis=0), atol=1e-12)
     np.testing.assert_allclose(curve.by_score.upper, np.max(nets, axis=0), atol=1e-12)
+
+
+def test_no_filling_of_a_large_table_has_a_limit_beyond_the_interval() -> None:
+    """Steps from cell to cell are needed: where only tables with extreme areas are looked at, some go 0.004 further."""
+    generator = np.random.default_rng(1)
+    levels, tried = np.arange(21), 0
+    for _ in range(20):
+        events = generator.poisson(6 * np.exp(-((levels - 8) ** 2) / generator.uniform(10, 60)))
+        others = generator.poisson(generator.choice([50, 400]) * np.exp(-levels / 3))
+        cells = [
+            [(0, 7) if 0 < count <= 7 else (max(int(count) - 2, 0), int(count) + 2) for count in counts]
+            for counts in (events, others)
+        ]
+        table = _with_bounds(*cells)
+        found = auroc(table)
+        if not isinstance(found, Auroc) or found.interval is None:
+            continue
+        for share in generator.choice([0.1, 0.5, 0.9], 40):
+            lower, upper = (
+                np.concatenate([getattr(of, end) for of in (table.events, table.others)]) for end in ("lower", "upper")
+            )
+            filling = np.where(generator.random(42) < share, upper, lower)
+            one = auroc(
+                ScoreTable(scores=table.scores, events=Known.exact(filling[:21]), others=Known.exact(filling[21:]))
+            )
+            assert isinstance(one, Auroc)
+            assert one.interval is not None
+            assert found.interval.lower <= one.interval.lower + 1e-12
+            assert found.interval.upper >= one.interval.upper - 1e-12
+            tried += 1
+    assert tried > 300
 
 
 def test_the_variance_of_a_net_benefit_is_what_repeated_samples_show() -> None:

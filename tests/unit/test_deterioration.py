@@ -10,9 +10,10 @@ import pytest
 
 from rounds.errors import DefinitionError
 from rounds.learning.deterioration.arrests import WardCounts, arrest_shares, count_by_ward, for_impact
+from rounds.learning.deterioration.by_patient import cluster_sums
 from rounds.learning.deterioration.calibration import fit_risk, observed_risks, recalibrate
 from rounds.learning.deterioration.decision_curve import decision_curve
-from rounds.learning.deterioration.discrimination import Auroc, auroc, cluster_sums, compare_scores
+from rounds.learning.deterioration.discrimination import Auroc, auroc, compare_scores
 from rounds.learning.deterioration.on_time import observations_on_time
 from rounds.learning.deterioration.responses import Waits, responses, triggers, waits
 from rounds.learning.deterioration.score_table import ScoreTable, add_tables, count_scores, table_of_released

@@ -1,5 +1,6 @@
 """Whether those who deteriorate have higher scores: the area under the ROC curve, with DeLong's interval."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import erfc, sqrt
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.deterioration.score_table import ScoreTable
-from rounds.learning.deterioration.shares import Z95, Amount, Interval, NoAnswer, Vector
+from rounds.learning.deterioration.shares import Z95, Amount, Interval, Known, NoAnswer, Vector
 
 METHOD = "delong-from-table@1"
 ASSUMES = (
@@ -36,7 +37,7 @@ class Auroc:
     upper: float
     """the least and the most it can be; equal to the value where the table is exact"""
     interval: Interval | None
-    """DeLong's; None where the scores separate perfectly, when the variance is not told"""
+    """DeLong's; None where the scores separate perfectly, or may do so: the variance is then not told"""
     logit_interval: Interval | None
     """the same variance on the scale of log odds: better where there are few events or the area is near 1"""
     standard_error: float | None
@@ -53,8 +54,9 @@ def auroc(table: ScoreTable) -> Auroc | NoAnswer:
 
     Where cells are known only between bounds, the area lies between two numbers that are both reached: it rises most
     with events at high and others at low scores, so only tables need be looked at that hold the most events from some
-    score on and the least below, and the others the other way about. The interval reaches from the lowest to the
-    highest limit over these tables.
+    score on and the least below, and the others the other way about. For the interval the tables with the lowest and
+    the highest limit are looked for among these and then by steps, one cell at a time, while that leads further:
+    that none is further away was tried, and is not proved.
 
     Args:
         table: of one site, or of several added up.
@@ -66,18 +68,14 @@ def auroc(table: ScoreTable) -> Auroc | NoAnswer:
     for amount, what in ((events, "units with the outcome"), (others, "units without it")):
         if amount.lower < 2:
             return NoAnswer(reason=TOO_FEW.format(what=what))
-    low_area, low_variance = _extreme(table, highest=False)
-    high_area, high_variance = _extreme(table, highest=True)
     area, variance = _delong(table.events.value, table.others.value)
-    areas = np.concatenate([low_area, high_area])
-    errors = np.sqrt(np.concatenate([low_variance, high_variance]))
-    interval, on_log_odds = (_plain(areas, errors), _log_odds(areas, errors)) if (errors > 0).all() else (None, None)
+    lowest, highest = _extreme(table, highest=False), _extreme(table, highest=True)
     return Auroc(
         value=None if np.isnan(area) else float(area),
-        lower=float(low_area.min()),
-        upper=float(high_area.max()),
-        interval=interval,
-        logit_interval=on_log_odds,
+        lower=float(_delong(*lowest)[0].min()),
+        upper=float(_delong(*highest)[0].max()),
+        interval=_interval(table, lowest, highest, _plain),
+        logit_interval=_interval(table, lowest, highest, _log_odds),
         standard_error=float(np.sqrt(variance)) if table.is_exact else None,
         events=events,
         others=others,
@@ -85,36 +83,88 @@ def auroc(table: ScoreTable) -> Auroc | NoAnswer:
     )
 
 
-def _plain(areas: Vector, errors: Vector) -> Interval:
-    return Interval(
-        lower=max(0.0, float((areas - Z95 * errors).min())), upper=min(1.0, float((areas + Z95 * errors).max()))
-    )
+Tables = tuple[Vector, Vector]
+"""Events and others of several exact tables, each of shape (tables, levels)."""
+Limit = Callable[[Vector, Vector, int], Vector]
+"""From areas, their standard errors and -1 or 1, the lower or upper limits."""
 
 
-def _log_odds(areas: Vector, errors: Vector) -> Interval:
+def _extreme(table: ScoreTable, *, highest: bool) -> Tables:
+    """Return tables among which the one with the lowest or highest area is."""
+    if table.is_exact:
+        return table.events.value[None], table.others.value[None]
+    levels = np.arange(len(table.scores))
+    from_cut = levels >= np.arange(len(levels) + 1)[:, None]
+    many = np.where(from_cut == highest, table.events.upper, table.events.lower)
+    few = np.where(from_cut == highest, table.others.lower, table.others.upper)
+    return np.repeat(many, len(few), axis=0), np.tile(few, (len(many), 1))
+
+
+def _interval(table: ScoreTable, lowest: Tables, highest: Tables, limit: Limit) -> Interval | None:
+    lower = _furthest(table, lowest, limit, -1)
+    upper = _furthest(table, highest, limit, 1)
+    return None if lower is None or upper is None else Interval(lower=max(0.0, lower), upper=min(1.0, upper))
+
+
+def _furthest(table: ScoreTable, start: Tables, limit: Limit, side: int) -> float | None:
+    """Return the lowest (side -1) or highest limit that is found, or None if a table has no variance.
+
+    It is looked for from the table that is furthest to begin with, and from that with the largest variance.
+    """
+    areas, variances = _delong(*start)
+    if not (variances > 0).all():
+        return None
+    if table.is_exact:
+        return float(limit(areas, np.sqrt(variances), side)[0])
+    first = {int((side * limit(areas, np.sqrt(variances), side)).argmax()), int(variances.argmax())}
+    found = [_climb(table, (start[0][at], start[1][at]), limit, side) for at in sorted(first)]
+    told = [one for one in found if one is not None]
+    return None if len(told) < len(found) else side * max(side * one for one in told)
+
+
+def _climb(table: ScoreTable, at: Tables, limit: Limit, side: int) -> float | None:
+    """Return the limit at the end of steps of one cell each, every time that which leads furthest."""
+    best = -np.inf
+    while True:
+        steps = at[0][None], at[1][None]
+        if best > -np.inf:
+            by_events, by_others = _moved(at[0], table.events), _moved(at[1], table.others)
+            steps = (
+                np.concatenate([by_events, np.broadcast_to(at[0], by_others.shape)]),
+                np.concatenate([np.broadcast_to(at[1], by_events.shape), by_others]),
+            )
+        areas, variances = _delong(*steps)
+        if not (variances > 0).all():
+            return None
+        found = side * limit(areas, np.sqrt(variances), side)
+        if not len(found) or found.max() <= best + 1e-12:
+            return float(side * best)
+        best, at = float(found.max()), (steps[0][found.argmax()], steps[1][found.argmax()])
+
+
+def _moved(counts: Vector, known: Known) -> Vector:
+    """Return the counts with one of them at either of its ends, or one more or less: a row for each way."""
+    wide = np.flatnonzero(known.lower < known.upper)
+    found = np.tile(counts, (4 * len(wide), 1))
+    at, here = np.arange(len(wide)), counts[wide]
+    lower, upper = known.lower[wide], known.upper[wide]
+    ways = (lower, upper, np.maximum(here - 1, lower), np.minimum(here + 1, upper))
+    for number, values in enumerate(ways):
+        found[number * len(wide) + at, wide] = values
+    return found
+
+
+def _plain(areas: Vector, errors: Vector, side: int) -> Vector:
+    return areas + side * Z95 * errors
+
+
+def _log_odds(areas: Vector, errors: Vector, side: int) -> Vector:
     """Return limits on the scale of log odds, carried back.
 
     Source: Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2.
     """
     middle, half = np.log(areas / (1 - areas)), Z95 * errors / (areas * (1 - areas))
-    return Interval(
-        lower=float((1 / (1 + np.exp(half - middle))).min()), upper=float((1 / (1 + np.exp(-half - middle))).max())
-    )
-
-
-def _extreme(table: ScoreTable, *, highest: bool) -> tuple[Vector, Vector]:
-    """Return areas and variances of all tables among which the one with the lowest or highest area is."""
-    if table.is_exact:
-        area, variance = _delong(table.events.value, table.others.value)
-        return np.atleast_1d(area), np.atleast_1d(variance)
-    levels = np.arange(len(table.scores))
-    cuts = np.arange(len(levels) + 1)
-    from_cut = levels >= cuts[:, None]
-    events, others = table.events, table.others
-    many = np.where(from_cut == highest, events.upper, events.lower)
-    few = np.where(from_cut == highest, others.lower, others.upper)
-    found = [_delong(one, few) for one in many]
-    return np.concatenate([area for area, _ in found]), np.concatenate([variance for _, variance in found])
+    return np.asarray(1 / (1 + np.exp(-side * half - middle)))
 
 
 def _delong(events: Vector, others: Vector) -> tuple[Vector, Vector]:
@@ -141,98 +191,6 @@ def placements(events: Vector, others: Vector) -> tuple[Vector, Vector]:
     below = np.cumsum(others, axis=-1) - others / 2
     above = events.sum(-1, keepdims=True) - np.cumsum(events, axis=-1) + events / 2
     return below / others.sum(-1, keepdims=True), above / events.sum(-1, keepdims=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterSums:
-    """What a site tells of its patients for an interval that allows for their having several sets. Sums add up."""
-
-    patients: int
-    with_events: int
-    with_others: int
-    events_squared: float
-    others_squared: float
-    product: float
-
-    def __add__(self, other: "ClusterSums") -> "ClusterSums":
-        return ClusterSums(
-            patients=self.patients + other.patients,
-            with_events=self.with_events + other.with_events,
-            with_others=self.with_others + other.with_others,
-            events_squared=self.events_squared + other.events_squared,
-            others_squared=self.others_squared + other.others_squared,
-            product=self.product + other.product,
-        )
-
-
-def cluster_sums(
-    pooled: ScoreTable, *, scores: NDArray[Any], outcomes: NDArray[np.bool_], patients: NDArray[Any]
-) -> ClusterSums:
-    """Return a site's sums over its patients, given the table of all sites.
-
-    Args:
-        pooled: exact, of all sites together, this one included.
-        scores: this site's, shape (sets,), each a score of the table.
-        outcomes: shape (sets,).
-        patients: who each set is of, shape (sets,).
-
-    Raises:
-        ValueError: if the table is not exact, shapes differ, or a score is not in the table.
-
-    Source: Obuchowski (1997), Biometrics 53:567-578.
-    """
-    if not pooled.is_exact:
-        raise ValueError("sums by patient need an exact table: this one has withheld or rounded cells")
-    if outcomes.dtype != np.bool_:
-        raise ValueError(f"outcomes are {outcomes.dtype}; give true or false for each set")
-    if not scores.shape == outcomes.shape == patients.shape:
-        raise ValueError(f"shapes {scores.shape}, {outcomes.shape} and {patients.shape}: give one of each for each set")
-    events, others = pooled.events.value, pooled.others.value
-    of_events, of_others = placements(events, others)
-    area = float((events * of_events).sum() / events.sum())
-    at = np.minimum(np.searchsorted(pooled.scores, scores), len(pooled.scores) - 1)
-    if strangers := int(np.count_nonzero(pooled.scores[at] != scores)):
-        raise ValueError(f"{strangers:,} scores are not in the pooled table; leave partial sets out, as it does")
-    names, who = np.unique(patients, return_inverse=True)
-    size = len(names)
-    above = np.bincount(who, weights=np.where(outcomes, of_events[at] - area, 0.0), minlength=size)
-    below = np.bincount(who, weights=np.where(outcomes, 0.0, of_others[at] - area), minlength=size)
-    return ClusterSums(
-        patients=size,
-        with_events=int(np.unique(who[outcomes]).size),
-        with_others=int(np.unique(who[~outcomes]).size),
-        events_squared=float(above @ above),
-        others_squared=float(below @ below),
-        product=float(above @ below),
-    )
-
-
-def clustered(table: ScoreTable, sums: ClusterSums) -> Interval | NoAnswer:
-    """Return the interval of the area under the ROC curve that allows for several sets of one patient.
-
-    With one set of each patient it is DeLong's.
-
-    Args:
-        table: exact, of all sites.
-        sums: of all sites, added up.
-
-    Source: Obuchowski (1997), Biometrics 53:567-578.
-    """
-    found = auroc(table)
-    if isinstance(found, NoAnswer):
-        return found
-    if not table.is_exact or found.value is None or min(sums.with_events, sums.with_others) < 2:
-        return NoAnswer(
-            reason="An interval by patient needs an exact table, and two patients with the outcome and without."
-        )
-    events, others = found.events.value, found.others.value
-    variance = (
-        sums.with_events / (sums.with_events - 1) * sums.events_squared / events**2
-        + sums.with_others / (sums.with_others - 1) * sums.others_squared / others**2
-        + 2 * sums.patients / (sums.patients - 1) * sums.product / (events * others)
-    )
-    half = Z95 * sqrt(max(variance, 0.0))
-    return Interval(lower=max(0.0, found.value - half), upper=min(1.0, found.value + half))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
