@@ -20,6 +20,12 @@ from rounds.learning.deterioration.score_table import ScoreTable, add_tables, co
 from rounds.learning.deterioration.shares import Interval, Known
 from rounds.learning.deterioration.thresholds import thresholds
 
+HELD_AGAINST = (
+    ("AUROC, DeLong's intervals, thresholds, efficiency", "pROC 1.18.0; DeLong over all pairs", "1e-12"),
+    ("Decision curves", "dcurves 0.5.1", "1e-12"),
+    ("Calibration, times to response", "statsmodels (GLM, survival)", "1e-7 or better"),
+)
+
 ORACLES = Path(__file__).resolve().parents[3] / "shared" / "oracles" / "deterioration"
 needs_oracles = pytest.mark.skipif(not ORACLES.is_dir(), reason="reference results are not beside this checkout")
 

@@ -15,6 +15,10 @@ from rounds.learning.deterioration.score_table import add_tables
 from rounds.learning.deterioration.sets import Take, chosen
 from rounds.storage.library import read_library, shipped_library_folder
 
+HELD_AGAINST = (
+    ("Deterioration on real observations (MIMIC-III demo)", "pooled figures; three totals worked out by hand", "exact"),
+)
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT.parent / "shared" / "data" / "obs_mimic3_demo"
 

@@ -10,6 +10,8 @@ from rounds.engines.pack.score_kernels import NO_POINTS
 from rounds.measures.score_sets import NO_TOTAL, columns_of, score_sets
 from rounds.storage.library import read_library, shipped_library_folder
 
+HELD_AGAINST = (("NEWS2 over columns: values, totals, flags", "its published chart; 3,000 totals", "exact"),)
+
 TABLE = Path(__file__).resolve().parents[3] / "shared" / "oracles" / "deterioration" / "news2_table"
 SCORES = {score.id: score for score in read_library(shipped_library_folder()).scores}
 ANSWERS = {"A": 2_000_400_011, "C": 2_000_400_012, "V": 2_000_400_013, "P": 2_000_400_014, "U": 2_000_400_015}
