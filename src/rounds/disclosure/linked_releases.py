@@ -4,45 +4,33 @@ What one measure shows of a group can be subtracted from what another, or an ear
 definitions of the measures say which numbers are parts or sums of others (`measures.linked`); what follows from parts
 and wholes is worked out here, what follows from sums by the attacker of `disclosure.gate`. What would tell too much is
 withheld as well.
+
+The attacker believes that records have not changed since whatever has left was counted: numbers of other dates
+(`as_of`) and epochs are tied like those of the same. Where these contradict each other, records have changed, and there
+nothing follows from the one for the other (docs/decisions/0025).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from rounds.disclosure.bounded import QUANTITIES, State
-from rounds.disclosure.components import Ties, summed, ties
-from rounds.disclosure.gate.statements import Bounds, Problem, Protected, Statement, Terms, exactly
-from rounds.disclosure.known import MOST, UNKNOWN, Known, Numbers
-from rounds.errors import DisclosureRefusal
+from rounds.disclosure.again import Again, leave_again
+from rounds.disclosure.components import Flags, Ties, agreed, apart_by, names, summed, ties
+from rounds.disclosure.known import UNKNOWN, Known, Numbers
+from rounds.disclosure.linked_numbers import Linked, read
 from rounds.measures.kinds import CountKind
-from rounds.measures.linked import Quantities, Relations, Table, Why, relations
-
-GATED: Final = (CountKind.PROPORTION, CountKind.PROPORTION_OF_ROWS)
-"""Kinds that the gate looks at. Of others what is shown are days or steps, rounded to what several people add."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
-    """One release of a measure, as the gate looks at it."""
-
-    table: Table
-    cells: pl.DataFrame
-    """What leaves or has left, columns as in `bounded_schema`."""
-    fresh: pl.DataFrame
-    """The exact counts of the cells that have not left yet and can be withheld."""
-    few: int
-    """Numbers from 1 to this are protected; 0 if nothing is, as of noise and of what is public."""
+from rounds.measures.linked import Quantities, Relations, Why, relations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gated:
     """What the gate has found."""
 
+    again: tuple[pl.DataFrame, ...]
+    """For each release the numbers that leave as they have left: columns `role`, `period`, the strata, `state`,
+    `value`, `lower` and `upper`."""
     hidden: tuple[pl.DataFrame, ...]
     """For each release the numbers that must be withheld too: columns `role`, `period` and the strata."""
     upper: int
@@ -54,157 +42,138 @@ class Gated:
 def gate(releases: Sequence[Linked]) -> Gated:
     """Return what must be withheld in addition, certified; nothing if nothing more must.
 
-    Args:
-        releases: all that is to leave, and all that has left of the same member.
+    It never refuses, for a refusal would depend on the records: if nothing less is proved to be enough, all that is
+    tied to what is in danger is withheld.
 
-    Raises:
-        DisclosureRefusal: if what has left already tells too much, or nothing that can be withheld is enough.
+    Args:
+        releases: all that is to leave, and all that has left of the same member, however it was counted.
     """
     quantities = Quantities(tables=tuple(one.table for one in releases))
     frames = [quantities.frame(place) for place in range(len(releases))]
-    there, known = _known(releases, frames, len(quantities))
-    room = int(10 ** len(str(int(known.upper[there].max(initial=1)))))
-    if not known.free.any():
-        return Gated(hidden=tuple(frame.drop("number").clear() for frame in frames), upper=room, overlapping=())
-    tied = relations(quantities).among(there)
-    found = ties(len(quantities), tied)
-    own, known = known, known.under(found.name)
-    hidden = _apart(known, found.contained)
-    for group in summed(len(quantities), found):
-        hidden = np.union1d(hidden, _certified(known.without(hidden), group, room))
-    names = (np.isin(found.name, hidden) & own.free).nonzero()[0]
+    found = read(releases, frames, len(quantities))
+    room = int(10 ** len(str(int(found.known.upper[found.there].max(initial=1)))))
+    if not found.known.free.any():
+        none = tuple(frame.drop("number").clear() for frame in frames)
+        return Gated(again=tuple(map(_nothing_again, none)), hidden=none, upper=room, overlapping=())
+    tied = relations(quantities).among(found.there)
+    same = names(len(quantities), tied)
+    again = leave_again(found, same)
+    known, label = again.read.known, found.label
+    hidden = np.union1d(again.hidden, _in_rows(quantities, known, again.stand))
+    # First what is certain, then what follows for whoever believes that records have not changed.
+    by_records = apart_by(label, same, found.there)
+    passes = [(agreed(by_records, known, label), True), (agreed(same, known, label), False)]
+    for name, certain in passes if label.any() else passes[:1]:
+        bound = ties(same, name, label, tied, there=found.there, certain=certain)
+        withheld = _withheld(known.under(name).without(name[hidden]), bound, room)
+        hidden = np.union1d(hidden, (np.isin(name, withheld) & known.free).nonzero()[0])
     return Gated(
-        hidden=tuple(frame.filter(pl.col("number").is_in(names.tolist())).drop("number") for frame in frames),
+        again=tuple(_as_they_left(frame, again, np.setdiff1d(again.stand, hidden)) for frame in frames),
+        hidden=tuple(frame.filter(pl.col("number").is_in(hidden.tolist())).drop("number") for frame in frames),
         upper=room,
         overlapping=_overlaps(quantities, tied),
     )
 
 
-def _known(
-    releases: Sequence[Linked], frames: Sequence[pl.DataFrame], size: int
-) -> tuple[npt.NDArray[np.bool_], Known]:
-    """Return which numbers there are, and what is known of each."""
-    there, free = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
-    lower, upper = np.zeros(size, dtype=np.int64), np.full(size, MOST, dtype=np.int64)
-    truth, few = np.full(size, UNKNOWN, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    withheld = np.zeros(size, dtype=np.bool_)
-    for one, frame in zip(releases, frames, strict=True):
-        if one.table.measure.kind not in GATED:
+def _withheld(known: Known, bound: Ties, room: int) -> Numbers:
+    """Return what to withhold, by the names of numbers."""
+    hidden = _apart(known, bound)
+    for group in summed(len(bound.name), bound):
+        now = known.without(hidden)
+        numbers = sorted(group.numbers)
+        if now.free[numbers].any() and (now.few[numbers] > 0).any():
+            from rounds.disclosure.summed import certified  # the solver is slow to load, and seldom needed
+
+            hidden = np.union1d(hidden, certified(now, group, room))
+    return hidden
+
+
+def _in_rows(quantities: Quantities, known: Known, stand: Numbers) -> Numbers:
+    """Return what to withhold so that no numerator that stands is above a denominator that does not, or other way."""
+    stands = np.zeros(len(quantities), dtype=np.bool_)
+    stands[stand] = True
+    found = [np.empty(0, dtype=np.int64)]
+    for place, table in enumerate(quantities.tables):
+        kind = table.measure.kind
+        if kind is CountKind.RATE:
             continue
-        keys = [name for name in frame.columns if name not in ("number", "role")]
-        for name in QUANTITIES:
-            of = frame.filter(pl.col("role") == name)
-            shown = of.join(one.cells, on=keys, how="inner")
-            at = shown["number"].to_numpy().astype(np.int64)
-            lower[at], upper[at] = shown[f"{name}_lower"].to_numpy(), shown[f"{name}_upper"].to_numpy()
-            there[at], few[at] = True, one.few
-            withheld[at] = shown[f"{name}_state"] == State.WITHHELD
-            new = of.join(one.fresh, on=keys, how="inner")
-            at = new["number"].to_numpy().astype(np.int64)
-            truth[at], free[at] = new[name].to_numpy(), one.few > 0
-    left_lower, left_upper = np.where(free, 0, lower), np.where(free, MOST, upper)
-    return there, Known(
-        lower=lower,
-        upper=upper,
-        truth=truth,
-        few=few,
-        free=free,
-        left_lower=left_lower,
-        left_upper=left_upper,
-        withheld=withheld,
-    )
+        numbers = np.arange(quantities.starts[place], quantities.starts[place + 1], dtype=np.int64)
+        numerators, denominators = numbers.reshape(-1, 2, table.cells).transpose(1, 0, 2).reshape(2, -1)
+        most = table.measure.amount.steps if table.measure.amount is not None else 1
+        either = stands[numerators] | stands[denominators]
+        wrong = either & (known.lower[numerators] > most * known.upper[denominators])
+        found.append(np.where(known.free[denominators], denominators, numerators)[wrong])
+    return np.concatenate(found)
 
 
-def _apart(known: Known, contained: Numbers) -> Numbers:
+def _apart(known: Known, bound: Ties) -> Numbers:
     """Return what to withhold so that no part can be taken from its whole.
 
     What was known too closely before anything of this is added stays so, and is nobody's fault now.
-
-    Raises:
-        DisclosureRefusal: if numbers that have left would be known too closely by what is new.
     """
-    hidden = np.empty(0, dtype=np.int64)
-    before = known.without(known.free.nonzero()[0]).within(contained).narrow(contained)
+    hidden, contained = np.empty(0, dtype=np.int64), bound.contained
+    before = _narrow(known.without(known.free.nonzero()[0]), bound)
     while True:
         now = known.without(hidden)
-        narrow = contained[now.within(contained).narrow(contained) & ~before]
+        narrow = contained[_narrow(now, bound) & ~before]
         if not len(narrow):
             return hidden
         part, whole = narrow[:, 0], narrow[:, 1]
-        more = np.where(known.free[part], part, np.where(known.free[whole], whole, UNKNOWN))
-        more = np.setdiff1d(more[more != UNKNOWN], hidden)
+        may = known.free.copy()
+        may[hidden] = False
+        more = np.where(may[part], part, np.where(may[whole], whole, UNKNOWN))
+        more = more[more != UNKNOWN]
+        if not len(more):  # neither can be withheld: what is new bounds one of them closer
+            more = np.intersect1d(_tied_to(narrow, contained, len(known.free)), may.nonzero()[0])
         if not len(more):
-            raise DisclosureRefusal(
-                f"the gate refuses: {len(narrow)} differences of two numbers would tell more than the policy allows, "
-                "and both have been released already; ask for coarser strata or longer periods"
-            )
+            return hidden
         hidden = np.union1d(hidden, more)
 
 
-def _certified(known: Known, group: Ties, room: int) -> Numbers:
-    """Return what an attacker who knows sums forces to be withheld."""
-    numbers = {n for one, other in group.sums for n in (*one, *other)} | set(group.contained.ravel().tolist())
-    if not known.free[sorted(numbers)].any():
-        return np.empty(0, dtype=np.int64)
-    problem = _problem(known, group, sorted(numbers), room)
-    if not problem.protected:
-        return np.empty(0, dtype=np.int64)
-    from rounds.disclosure.gate.certify import certify  # the solver is slow to load, and seldom needed
-
-    return np.array([int(name) for name in certify(problem).withheld], dtype=np.int64)
+def _narrow(known: Known, bound: Ties) -> Flags:
+    """Return of which parts and wholes the difference is known too closely, where they do not contradict each other."""
+    contained = bound.contained
+    kept = known.agreeing(contained, bound.certain)
+    found = np.zeros(len(contained), dtype=np.bool_)
+    found[kept] = known.within(contained[kept]).narrow(contained[kept])
+    return found
 
 
-def _problem(known: Known, group: Ties, numbers: list[int], room: int) -> Problem:
-    """Return what is known as sums of atoms: each number, and what is missing of it to more than it can be.
-
-    So a difference is a sum as well: part + rest = whole says part + rest + missing of the whole = room.
-    """
-    atoms, size = {number: place for place, number in enumerate(numbers)}, len(numbers)
-    statements, protected = [], []
-    for number, atom in atoms.items():
-        low, high, few = int(known.lower[number]), int(known.upper[number]), int(known.few[number])
-        whole = Statement(name=f"all of {number}", terms=((atom, 1), (size + atom, 1)), shown=exactly(room))
-        shown, weight = Bounds(lower=low, upper=min(high, room)), max(1, int(known.truth[number]))
-        least, most = int(known.left_lower[number]), min(int(known.left_upper[number]), room)
-        withheld = Bounds(lower=least, upper=most) if known.free[number] else None
-        own = Statement(name=str(number), terms=((atom, 1),), shown=shown, withheld=withheld, weight=weight)
-        statements += [whole, own]
-        if few and low >= 1 and (high <= few or (known.withheld[number] and high <= room)):
-            owed = tuple(range(low, high + 1)) if high <= few else (low, high)
-            protected.append(Protected(name=f"number {number}", terms=((atom, 1),), owed=owed))
-    last = 2 * size
-    for part, whole_of in group.contained.tolist():
-        terms = _added([(atoms[part], 1), (last, 1), (size + atoms[whole_of], 1)])
-        statements.append(Statement(name=f"{part} in {whole_of}", terms=terms, shown=exactly(room)))
-        few, rest = int(min(known.few[part], known.few[whole_of])), int(known.truth[whole_of] - known.truth[part])
-        told = UNKNOWN not in (known.truth[whole_of], known.truth[part])
-        if told and 1 <= rest <= few < known.truth[whole_of]:
-            name = f"{whole_of} without {part}"
-            protected.append(Protected(name=name, terms=((last, 1),), owed=_owed(known, part, whole_of, few)))
-        last += 1
-    for place, (one, other) in enumerate(group.sums):
-        terms = _added([*((atoms[n], 1) for n in one), *((size + atoms[n], 1) for n in other)])
-        statements.append(Statement(name=f"sum {place}", terms=terms, shown=exactly(room * len(other))))
-    return Problem(atoms=last, statements=tuple(statements), protected=tuple(protected))
+def _tied_to(some: Numbers, contained: Numbers, size: int) -> Numbers:
+    """Return all numbers that some are tied to as parts and wholes, directly or by others."""
+    reached = np.zeros(size, dtype=np.bool_)
+    reached[some] = True
+    while True:
+        more = reached[contained].any(axis=1) & ~reached[contained].all(axis=1)
+        if not more.any():
+            return reached.nonzero()[0]
+        reached[contained[more]] = True
 
 
-def _owed(known: Known, part: int, whole: int, few: int) -> tuple[int, ...]:
-    """Return as many values of what is left as there are protected numbers, the least that are possible by the two."""
-    lowest = max(int(known.lower[whole] - known.upper[part]), 0)
-    highest = int(known.upper[whole] - known.lower[part])
-    first = min(max(lowest, 1), highest - few + 1)
-    return tuple(range(first, first + few))
+def _as_they_left(frame: pl.DataFrame, again: Again, stand: Numbers) -> pl.DataFrame:
+    """Return of a release what leaves as it has left."""
+    mine = frame.filter(pl.col("number").is_in(stand.tolist()))
+    at = mine["number"].to_numpy().astype(np.int64)
+    value = pl.Series(again.read.value[at], dtype=pl.Int64)
+    return mine.drop("number").with_columns(
+        pl.Series(again.read.state[at].tolist(), dtype=pl.String).alias("state"),
+        value.alias("value").set(value == UNKNOWN, None),
+        pl.Series(again.read.known.lower[at], dtype=pl.Int64).alias("lower"),
+        pl.Series(again.read.known.upper[at], dtype=pl.Int64).alias("upper"),
+    )
 
 
-def _added(terms: Sequence[tuple[int, int]]) -> Terms:
-    times: dict[int, int] = {}
-    for atom, one in terms:
-        times[atom] = times.get(atom, 0) + one
-    return tuple(sorted(times.items()))
+def _nothing_again(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.lit(None, pl.String).alias("state"), *(pl.lit(None, pl.Int64).alias(n) for n in ("value", "lower", "upper"))
+    )
 
 
 def _overlaps(quantities: Quantities, tied: Relations) -> tuple[tuple[str, str, str], ...]:
     tables = np.searchsorted(quantities.starts, tied.overlapping, side="right") - 1
     found = {(*sorted(pair), int(why)) for pair, why in zip(tables.tolist(), tied.why.tolist(), strict=True)}
-    names = [str(one.measure.ref) for one in quantities.tables]
-    return tuple((names[one], names[other], Why(why).words) for one, other, why in sorted(found))
+    words = {
+        (str(quantities.tables[one].measure.ref), str(quantities.tables[other].measure.ref), Why(why).words)
+        for one, other, why in found
+    }
+    return tuple(sorted(words))

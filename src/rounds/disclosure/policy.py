@@ -86,6 +86,11 @@ class Terms:
             return 0
         return MIDPOINT_BASE if self.rule is Policy.MIDPOINT6 else self.highest_withheld
 
+    @property
+    def step(self) -> int:
+        """How many people's numbers are rounded to the same."""
+        return MIDPOINT_BASE if self.rule is Policy.MIDPOINT6 else self.round_to
+
     def at_least_as_strict_as(self, other: "Terms") -> bool:
         """Return whether the other lets leave everything that this does. Rules of two kinds do not compare."""
         if self.never or other.never:

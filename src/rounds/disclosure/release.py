@@ -132,6 +132,31 @@ def withhold(released: Released, hidden: pl.DataFrame, *, upper: int) -> Release
     return replace(released, cells=cells)
 
 
+def leave_as_before(released: Released, again: pl.DataFrame) -> Released:
+    """Return a release with some numbers as they have left before, under whatever measure.
+
+    Args:
+        released: what would leave.
+        again: columns `role` (which quantity), `period`, the strata, and `state`, `value`, `lower`, `upper`.
+    """
+    keys = ["period", *map(str, released.strata)]
+    cells = released.cells
+    for name in QUANTITIES:
+        mine = again.filter(pl.col("role") == name).drop("role")
+        if not mine.height:
+            continue
+        parts = ("state", "value", "lower", "upper")
+        before = pl.col("state").is_not_null()
+        cells = (
+            cells.join(mine, on=keys, how="left", maintain_order="left")
+            .with_columns(
+                pl.when(before).then(part).otherwise(f"{name}_{part}").alias(f"{name}_{part}") for part in parts
+            )
+            .drop(parts)
+        )
+    return replace(released, cells=cells)
+
+
 def _shown(fresh: pl.DataFrame, terms: Terms, kind: CountKind, draw: Draw | None) -> pl.DataFrame | None:
     if terms.rule is Policy.NOISE:
         if draw is None:

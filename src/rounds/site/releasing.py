@@ -8,18 +8,21 @@ from typing import Final
 
 import polars as pl
 
+from rounds.disclosure.bounded import bounded_schema
 from rounds.disclosure.budget import Costs, add_costs, refuse_overspent
 from rounds.disclosure.budget import Period as Charged
 from rounds.disclosure.completeness import BoundedShare
-from rounds.disclosure.linked_releases import Linked, gate
+from rounds.disclosure.linked_numbers import Linked
+from rounds.disclosure.linked_releases import gate
 from rounds.disclosure.policy import Policy, SitePolicy
-from rounds.disclosure.release import Released, release, withhold
+from rounds.disclosure.release import Released, leave_as_before, release, withhold
 from rounds.disclosure.rules import Draw
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.exchange.question import Question
 from rounds.measures.completeness import Share
-from rounds.measures.counts import Count
+from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure, MeasureRef
+from rounds.measures.kinds import CountKind
 from rounds.measures.linked import Table
 from rounds.measures.periods import Grain, Period
 from rounds.measures.strata import Stratum
@@ -31,7 +34,6 @@ from rounds.storage.release_store import (
     charged,
     keep_cells,
     kept_cells,
-    other_records,
     released_measures,
     released_spans,
 )
@@ -73,6 +75,9 @@ class Prepared:
     released: Released
     fresh: pl.DataFrame
     """cells that were never released before, columns as in `bounded_schema`"""
+    exact: pl.DataFrame
+    """the exact counts of these; they never leave"""
+    of_rows: bool
     costs: Costs
     """zCDP; empty under a rule without noise"""
 
@@ -113,6 +118,7 @@ def prepare(
     kept, costs = [], []
     for one in counted:  # all refusals come before anything is drawn
         _refuse_near_spans(connection, rules, one)
+        _refuse_rows_revised(rules, one, epoch=question.epoch)
         before = _kept(connection, rules, one.kept_as, one.count.strata, epoch=question.epoch)
         cost = _costs(rules, one, before, so_far, epoch=question.epoch)
         add_costs(so_far, cost)
@@ -143,6 +149,7 @@ def keep(
                 connection,
                 one.kept_as,
                 one.fresh,
+                behind=one.exact if one.of_rows else one.exact.clear(),
                 epoch=question.epoch,
                 round_id=round_id,
                 rule=str(one.released.policy),
@@ -163,16 +170,10 @@ def keep(
 
 
 def _kept(
-    connection: Connection,
-    rules: Rules,
-    ref: MeasureRef,
-    strata: tuple[Stratum, ...],
-    *,
-    epoch: int,
-    records: str | None = None,
+    connection: Connection, rules: Rules, ref: MeasureRef, strata: tuple[Stratum, ...], *, epoch: int
 ) -> pl.DataFrame:
     policy = rules.policy.digest
-    return kept_cells(connection, ref, strata, epoch=epoch, policy=policy, opt_outs=rules.opt_outs, records=records)
+    return kept_cells(connection, ref, strata, epoch=epoch, policy=policy, opt_outs=rules.opt_outs)
 
 
 def _costs(
@@ -209,74 +210,82 @@ def _prepare(rules: Rules, one: Counted, kept: pl.DataFrame, told: tuple[Bounded
         already_public=rules.already_public,
         completeness=() if terms.budget else one.completeness,  # no budget is charged for it
         told=told,
-        stored=kept,
+        stored=kept.select(list(bounded_schema(one.count.strata))),
         draw=rules.draw,
     )
     fresh = released.cells.join(kept, on=one.keys, how="anti", maintain_order="left")
-    return Prepared(kept_as=one.kept_as, released=released, fresh=fresh, costs=costs)
+    of_rows = one.measure.kind is CountKind.PROPORTION_OF_ROWS
+    exact = one.count.cells.join(fresh, on=one.keys, how="semi")
+    return Prepared(kept_as=one.kept_as, released=released, fresh=fresh, exact=exact, of_rows=of_rows, costs=costs)
 
 
 def _gated(
     connection: Connection, rules: Rules, counted: Sequence[Counted], prepared: list[Prepared], question: Question
 ) -> tuple[tuple[Prepared, ...], tuple[str, ...]]:
-    """Let an attacker try, over all that is to leave and all that has left of the same records."""
-    few = [rules.policy.terms_of(one.measure.id).few for one in counted]
-    if rules.already_public or not any(few):
+    """Let an attacker try, over all that is to leave and the whole ledger."""
+    if rules.already_public or not any(rules.policy.terms_of(one.measure.id).few for one in counted):
         return tuple(prepared), ()
-    label, epoch = question.as_of.isoformat(), question.epoch
-    own = [
-        Linked(
-            table=Table(measure=one.measure, periods=one.periods, records=label),
-            cells=pl.concat(
-                [made.fresh, _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch, records=label)]
-            ).join(one.count.cells, on=one.keys, how="semi"),
-            fresh=one.count.cells.join(made.fresh, on=one.keys, how="semi"),
-            few=protected,
-        )
-        for one, made, protected in zip(counted, prepared, few, strict=True)
-    ]
-    found = gate([*own, *_earlier(connection, rules, counted, question)])
+    own = [_linked(connection, rules, *both, epoch=question.epoch) for both in zip(counted, prepared, strict=True)]
+    earlier, gone = _earlier(connection, rules, counted, question)
+    found = gate([*own, *earlier])
     gated = []
-    for one, made, hidden in zip(counted, prepared, found.hidden, strict=False):
-        released = withhold(made.released, hidden, upper=found.upper)
+    for one, made, again, hidden in zip(counted, prepared, found.again, found.hidden, strict=False):
+        released = withhold(leave_as_before(made.released, again), hidden, upper=found.upper)
         fresh = released.cells.join(made.fresh, on=one.keys, how="semi", maintain_order="left")
         gated.append(replace(made, released=released, fresh=fresh))
-    many = sum(hidden.height for hidden in found.hidden)
+    many, before = (sum(frame.height for frame in frames) for frames in (found.hidden, found.again))
     told = [f"the gate withholds {many} more numbers, which could be used to work others out"] if many else []
+    told += [f"{before} numbers have left before, in other measures or another epoch, and stand"] if before else []
     told += [f"{one} and {other} overlap: {why}" for one, other, why in found.overlapping]
-    others = ", ".join(other_records(connection, records=label, epoch=epoch))
-    if others:
+    if gone:
         told.append(
-            f"numbers have left that were counted from the records of {others}; the gate does not tie them to these"
+            f"numbers of {', '.join(map(str, gone))} have left, and the library no longer has it as it was: nothing is "
+            "known that would tie them to these; put the definition back"
         )
     return tuple(gated), tuple(told)
 
 
-def _earlier(connection: Connection, rules: Rules, counted: Sequence[Counted], question: Question) -> list[Linked]:
-    """Return what has left that was counted from the same records and is not asked for again."""
-    label, epoch = question.as_of.isoformat(), question.epoch
-    asked = {one.kept_as.digest: {period.start for period in one.periods} for one in counted}
-    found = []
-    for ref in released_measures(connection, records=label, epoch=epoch):
+def _linked(connection: Connection, rules: Rules, one: Counted, made: Prepared, *, epoch: int) -> Linked:
+    """Return what is to leave of a measure, and what has left of it in the same epoch, in whatever round."""
+    left = _kept(connection, rules, one.kept_as, one.count.strata, epoch=epoch)
+    asked = {period.start for period in one.periods}
+    others = left.filter(~pl.col("period").is_in(sorted(asked)))
+    more = _periods_of(one.measure, one.kept_as, others) if others.height else ()
+    periods = tuple(sorted((*one.periods, *more), key=lambda period: period.start))
+    terms = rules.policy.terms_of(one.measure.id)
+    table = Table(measure=one.measure, periods=periods)
+    return Linked(
+        table=table, epoch=epoch, few=terms.few, step=terms.step, cells=made.fresh, fresh=made.exact, left=left
+    )
+
+
+def _earlier(
+    connection: Connection, rules: Rules, counted: Sequence[Counted], question: Question
+) -> tuple[list[Linked], list[MeasureRef]]:
+    """Return what has left of other measures and in other epochs, and which measures are not known any more."""
+    asked = {one.kept_as.digest for one in counted}
+    found, gone = [], []
+    for ref, epoch in released_measures(connection):
+        if ref.digest in asked and epoch == question.epoch:
+            continue
         try:
             measure = rules.library.measure(ref.id, ref.version)
         except DefinitionError:
-            continue  # of a measure that is gone nothing is known that would tie it
+            gone.append(ref)
+            continue
         if measure.digest != ref.digest.partition("@")[0]:
+            gone.append(ref)
             continue
-        cells = _kept(connection, rules, ref, measure.strata, epoch=epoch, records=label)
-        cells = cells.filter(~pl.col("period").is_in(sorted(asked.get(ref.digest, ()))))
-        if not cells.height:
-            continue
-        periods = _periods_of(measure, ref, cells)
-        nothing = (
-            cells.clear()
-            .select("member", "period", *map(str, measure.strata))
-            .with_columns(pl.lit(0).alias("numerator"), pl.lit(0).alias("denominator"))
-        )
-        table = Table(measure=measure, periods=periods, records=label)
-        found.append(Linked(table=table, cells=cells, fresh=nothing, few=rules.policy.terms_of(ref.id).few))
-    return found
+        left = _kept(connection, rules, ref, measure.strata, epoch=epoch)
+        if left.height:
+            terms = rules.policy.terms_of(ref.id)
+            cells = left.clear().select(list(bounded_schema(measure.strata)))
+            fresh = pl.DataFrame(schema=count_schema(measure.strata, measure.kind))
+            table = Table(measure=measure, periods=_periods_of(measure, ref, left))
+            found.append(
+                Linked(table=table, epoch=epoch, few=terms.few, step=terms.step, cells=cells, fresh=fresh, left=left)
+            )
+    return found, list(dict.fromkeys(gone))
 
 
 def _periods_of(measure: Measure, ref: MeasureRef, cells: pl.DataFrame) -> tuple[Period, ...]:
@@ -299,6 +308,16 @@ def _refuse_other_way(
         new = set(one.count.cells.join(before, on=one.keys, how="anti")["period"])
         fresh.append((one.measure.ref, [period for period in one.periods if period.start in new]))
     refuse_other_way(connection, fresh, opt_outs=bool(rules.opt_outs))
+
+
+def _refuse_rows_revised(rules: Rules, one: Counted, *, epoch: int) -> None:
+    """Raise if rows are to be revised: any number of them may be one person's, so no difference is large enough."""
+    if epoch > 1 and one.measure.kind is CountKind.PROPORTION_OF_ROWS and rules.policy.terms_of(one.measure.id).few:
+        raise DisclosureRefusal(
+            f"{one.measure.ref}: a revision of {one.measure.unit} is asked for, and one person may have any number of "
+            "them: the difference to what has left could tell of that person; the centre must ask without the measure, "
+            "or for a measure of people"
+        )
 
 
 def _refuse_near_spans(connection: Connection, rules: Rules, one: Counted) -> None:

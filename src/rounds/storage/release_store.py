@@ -25,6 +25,8 @@ from rounds.storage.kept_shares import SHARES_SCHEMA
 from rounds.storage.opt_out_ways import WAYS_SCHEMA
 
 _NUMBERS: Final = tuple(f"{name}_{part}" for name in QUANTITIES for part in ("state", "value", "lower", "upper"))
+_PEOPLE: Final = tuple(f"{name}_people" for name in QUANTITIES)
+"""How many people are behind numbers of rows. They never leave; the gate needs them."""
 
 RELEASE_SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS answers (
@@ -39,6 +41,11 @@ CREATE TABLE IF NOT EXISTS cells (
     policy TEXT NOT NULL, opt_outs TEXT NOT NULL, has_left INTEGER NOT NULL,
     records TEXT NOT NULL,
     {", ".join(f"{name} {'TEXT' if name.endswith('state') else 'INTEGER'}" for name in _NUMBERS)}, seal TEXT NOT NULL,
+    PRIMARY KEY (digest, epoch, member, period, stratum)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS behind (
+    digest TEXT NOT NULL, epoch INTEGER NOT NULL, member TEXT NOT NULL, period TEXT NOT NULL, stratum TEXT NOT NULL,
+    {", ".join(f"{name} INTEGER NOT NULL" for name in _PEOPLE)},
     PRIMARY KEY (digest, epoch, member, period, stratum)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS charges (
@@ -135,9 +142,8 @@ def kept_cells(
     epoch: int,
     policy: str,
     opt_outs: str,
-    records: str | None = None,
 ) -> pl.DataFrame:
-    """Return every cell of a measure that is to be released as it is, columns as in `bounded_schema`.
+    """Return every cell of a measure that is to be released as it is.
 
     These are all that ever left, and those that were prepared under the same policy, with the same list of opt-outs,
     and wait.
@@ -149,20 +155,24 @@ def kept_cells(
         epoch: 1, or more for a revision.
         policy: digest of the policy in force.
         opt_outs: what tells the list of who may be counted from others; empty if nobody is left out.
-        records: only cells that were counted from these records; from any if left out.
+
+    Returns:
+        Columns as in `bounded_schema`, and `records`, what they were counted from, and `numerator_people` and
+        `denominator_people`, how many people were behind numbers of rows; empty of others.
 
     Raises:
         RoundsError: if a cell was changed after it was kept.
     """
-    names = ["member", "period", "stratum", "opt_outs", *_NUMBERS, "seal"]
+    key = ["digest", "epoch", "member", "period", "stratum"]
+    names = ["member", "period", "stratum", "records", *_PEOPLE, "opt_outs", *_NUMBERS, "seal"]
     rows = connection.execute(
-        f"SELECT {', '.join(names)} FROM cells "  # noqa: S608 - our names
-        "WHERE digest = ? AND epoch = ? AND (has_left OR (policy = ? AND opt_outs = ?)) AND (? IS NULL OR records = ?)",
-        [measure.digest, epoch, policy, opt_outs, records, records],
+        f"SELECT {', '.join(names)} FROM cells LEFT JOIN behind USING ({', '.join(key)}) "  # noqa: S608 - our names
+        "WHERE digest = ? AND epoch = ? AND (has_left OR (policy = ? AND opt_outs = ?))",
+        [measure.digest, epoch, policy, opt_outs],
     ).fetchall()
-    schema = bounded_schema(strata)
+    schema = {**bounded_schema(strata), "records": pl.String(), **dict.fromkeys(_PEOPLE, pl.Int64())}
     columns: dict[str, list[Any]] = {name: [] for name in schema}
-    for member, period, stratum, less, *numbers, seal in rows:
+    for member, period, stratum, records, some, all_of_them, less, *numbers, seal in rows:
         if seal != _seal(measure.digest, epoch, member, period, stratum, less, *numbers):
             raise RoundsError(
                 f"ledger.db: a cell of measure {measure}, period {period}, was changed after it was released; restore "
@@ -171,6 +181,9 @@ def kept_cells(
         levels = json.loads(stratum)
         columns["member"].append(member)
         columns["period"].append(date.fromisoformat(period))
+        columns["records"].append(records)
+        for name, people in zip(_PEOPLE, (some, all_of_them), strict=True):
+            columns[name].append(people)
         for name in map(str, strata):
             columns[name].append(levels[name])
         for name, number in zip(_NUMBERS, numbers, strict=True):
@@ -183,6 +196,7 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     measure: MeasureRef,
     cells: pl.DataFrame,
     *,
+    behind: pl.DataFrame,
     epoch: int,
     round_id: str,
     rule: str,
@@ -198,6 +212,7 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
         connection: in a transaction.
         measure: whose cells they are.
         cells: columns as in `bounded_schema`.
+        behind: exact counts of the same cells if they are of rows, of which the people behind are kept; else none.
         epoch: 1, or more for a revision.
         round_id: in which they are released.
         rule: by which.
@@ -212,32 +227,25 @@ def keep_cells(  # noqa: PLR0913  all that the ledger says of cells
     strata = [name for name in cells.columns if name not in ("member", "period", *_NUMBERS)]
     rows = []
     for row in cells.iter_rows(named=True):
-        key = (row["member"], row["period"].isoformat(), json.dumps({name: row[name] for name in strata}))
+        key = (row["member"], row["period"].isoformat(), _stratum(row, strata))
         numbers = [row[name] for name in _NUMBERS]
         seal = _seal(measure.digest, epoch, *key, opt_outs, *numbers)
         known = (measure.digest, epoch, *key, measure.id, measure.version, round_id, rule, policy, opt_outs, 0, records)
         rows.append((*known, *numbers, seal))
     marks = ", ".join("?" * (14 + len(_NUMBERS)))
     connection.executemany(f"INSERT INTO cells VALUES ({marks})", rows)  # noqa: S608 - question marks
+    if behind.height:
+        people = [
+            [measure.digest, epoch, row["member"], row["period"].isoformat(), _stratum(row, strata), *_behind(row)]
+            for row in behind.iter_rows(named=True)
+        ]
+        connection.executemany("INSERT OR REPLACE INTO behind VALUES (?, ?, ?, ?, ?, ?, ?)", people)
 
 
-def released_measures(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[MeasureRef, ...]:
-    """Return every measure of which cells have left that were counted from the same records."""
-    rows = connection.execute(
-        "SELECT DISTINCT measure, version, digest FROM cells WHERE records = ? AND epoch = ? AND has_left "
-        "ORDER BY 1, 2, 3",
-        [records, epoch],
-    )
-    return tuple(MeasureRef(id=name, version=version, digest=digest) for name, version, digest in rows)
-
-
-def other_records(connection: sqlite3.Connection, *, records: str, epoch: int) -> tuple[str, ...]:
-    """Return from which other records, or in which other epochs, cells have left."""
-    rows = connection.execute(
-        "SELECT DISTINCT records, epoch FROM cells WHERE (records != ? OR epoch != ?) AND has_left ORDER BY 1, 2",
-        [records, epoch],
-    )
-    return tuple(f"{label} (epoch {number})" for label, number in rows)
+def released_measures(connection: sqlite3.Connection) -> tuple[tuple[MeasureRef, int], ...]:
+    """Return every measure of which cells have left, or wait to, and the epoch, sorted."""
+    rows = connection.execute("SELECT DISTINCT measure, version, digest, epoch FROM cells ORDER BY 1, 2, 3, 4")
+    return tuple((MeasureRef(id=name, version=version, digest=digest), epoch) for name, version, digest, epoch in rows)
 
 
 def released_spans(connection: sqlite3.Connection, digest: str) -> tuple[tuple[date, date], ...]:
@@ -325,6 +333,14 @@ def ledger_figures(connection: sqlite3.Connection) -> tuple[str, ...]:
     for year, rho in connection.execute("SELECT year, sum(rho) FROM charges GROUP BY year ORDER BY year"):
         lines.append(f"{rho:.3g} zCDP charged to {year}")
     return tuple(lines)
+
+
+def _stratum(row: Mapping[str, Any], strata: Iterable[str]) -> str:
+    return json.dumps({name: row[name] for name in strata})
+
+
+def _behind(row: Mapping[str, Any]) -> list[int]:
+    return [row[name] for name in _PEOPLE]
 
 
 def _seal(*fields: object) -> str:

@@ -13,7 +13,7 @@ from rounds.disclosure.gate.audit import Audit, Certificate, Finding
 from rounds.disclosure.gate.moves import Moves
 from rounds.disclosure.gate.narrowing import Narrowed, Part, narrow
 from rounds.disclosure.gate.solver import ANYTHING, CLOSE, Columns, Effort, Solution, Solver, reals
-from rounds.disclosure.gate.statements import Bounds, Problem, Sums, Whole, published
+from rounds.disclosure.gate.statements import Bounds, Contradiction, Problem, Sums, Whole, published
 from rounds.errors import DisclosureRefusal
 
 
@@ -129,7 +129,7 @@ class _PartAttack:
             found = self._in_whole_numbers().solve()
             world = None if found is None else self._remember(found.whole())
         if world is None:
-            raise DisclosureRefusal(
+            raise Contradiction(
                 "the gate refuses: no records could give what is published, so nobody can say what it tells; check "
                 "that every number of this release was counted from the same records as those released before"
             )

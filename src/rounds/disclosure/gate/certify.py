@@ -79,7 +79,7 @@ def _refuse_if_hopeless(problem: Problem, effort: Effort) -> None:
     told = attack(problem, withheld=everything, effort=effort).narrow
     if not told:
         return
-    fixed = attack(_only_fixed(problem), effort=effort).narrow
+    fixed = attack(only_fixed(problem), effort=effort).narrow
     if fixed:
         raise DisclosureRefusal(
             f"the gate refuses: what has been released already tells more of {fixed[0].name} than the policy allows "
@@ -91,7 +91,7 @@ def _refuse_if_hopeless(problem: Problem, effort: Effort) -> None:
     )
 
 
-def _only_fixed(problem: Problem) -> Problem:
+def only_fixed(problem: Problem) -> Problem:
     """Return a problem in which nothing is known of what has not left yet."""
     statements = tuple(
         one if one.withheld is None else Statement(name=one.name, terms=one.terms, shown=NOTHING_KNOWN)

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from rounds.disclosure.gate.statements import Bounds, Problem, Terms, Whole
-from rounds.errors import DisclosureRefusal
+from rounds.disclosure.gate.statements import Bounds, Contradiction, Problem, Terms, Whole
 
 ROUNDS: Final = 30
 """Narrowing is stopped then: what it has not found, the solver finds. After one, what is limited has a limit."""
@@ -218,8 +217,8 @@ def _part(
     )
 
 
-def _contradiction() -> DisclosureRefusal:
-    return DisclosureRefusal(
+def _contradiction() -> Contradiction:
+    return Contradiction(
         "the gate refuses: what is published contradicts itself, so nobody can say what it tells; check that every "
         "number of this release was counted from the same records as those released before"
     )

@@ -19,6 +19,10 @@ Terms: TypeAlias = tuple[tuple[int, int], ...]
 Whole: TypeAlias = npt.NDArray[np.int64]
 
 
+class Contradiction(DisclosureRefusal):
+    """What is published contradicts itself: not all of it was counted from the same records."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """What is known of a number: from `lower` to `upper`, both included; None is no upper bound."""
