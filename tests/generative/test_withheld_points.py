@@ -46,7 +46,7 @@ def _hold_against_all_values(series: tuple[np.ndarray, np.ndarray], mean: float,
     every = [signals_of(np.array([values]), limits) for values in product(*map(_between, lower, upper))]
     for rule in RULES:
         found = np.array([getattr(one, rule)[0] for one in every])
-        sure, maybe = getattr(certain, rule)[0], getattr(possible, rule)
+        sure, maybe = getattr(certain, rule)[0], getattr(possible, rule)[0]
         assert not (sure & ~found.all(axis=0)).any(), rule
         assert not (found.any(axis=0) & ~maybe).any(), rule
         assert not (sure & ~maybe).any(), rule
@@ -59,7 +59,7 @@ def _hold_against_all_values(series: tuple[np.ndarray, np.ndarray], mean: float,
         exact = signals_of(lower[None, :], limits)
         for rule in (*RULES, "direction", "side", "close"):
             assert (getattr(exact, rule) == getattr(certain, rule)).all(), rule
-        assert all((getattr(exact, rule)[0] == getattr(possible, rule)).all() for rule in RULES)
+        assert all((getattr(exact, rule) == getattr(possible, rule)).all() for rule in RULES)
 
 
 def _between(low: float, high: float) -> list[float]:

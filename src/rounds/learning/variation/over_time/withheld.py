@@ -5,25 +5,24 @@ Its moving ranges are expected over all it may be, never taken from one value wr
 written in are too small, and limits from them half as wide as they should be.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
 from rounds.learning.variation.over_time.rules import (
     LIMIT_FACTOR,
-    NEAR_FACTOR,
     RUN_LENGTH,
     SCREEN_FACTOR,
-    Flags,
     Limits,
     Matrix,
+    Seen,
     Signals,
     Vector,
-    all_in_window,
     limits_of,
-    part_of,
+    nhs_signals,
 )
+from rounds.learning.variation.over_time.windows import Flags, part_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +47,6 @@ class Known:
             raise ValueError("a point has bounds out of order, or a variance below 0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flagged:
-    """Which points the rules flag. Arrays have shape (periods,)."""
-
-    outside: Flags
-    shift: Flags
-    trend: Flags
-    near_limit: Flags
-
-    @property
-    def any(self) -> Flags:
-        return self.outside | self.shift | self.trend | self.near_limit
-
-
 def limits_expected(known: Known, *, screen: bool) -> Limits:
     """Return the limits that are expected given what is known: mean +- 2.66 x mean moving range, for one series.
 
@@ -78,12 +63,7 @@ def limits_expected(known: Known, *, screen: bool) -> Limits:
     """
     if not known.variance.any():
         return limits_of(known.expected[None, :], screen=screen)
-    mean = float(known.expected.mean())
-    step, spread = np.diff(known.expected), np.sqrt(known.variance[1:] + known.variance[:-1])
-    mean_range = float(_below(step, spread, np.inf)[0].mean())
-    if screen and mean_range > 0:
-        ranges, counted = _below(step, spread, SCREEN_FACTOR * mean_range)
-        mean_range = float(ranges.sum() / counted.sum())
+    mean, mean_range = float(known.expected.mean()), mean_range_expected(known, screen=screen)
     width = LIMIT_FACTOR * mean_range
     return Limits(
         mean=np.array([mean]),
@@ -91,6 +71,16 @@ def limits_expected(known: Known, *, screen: bool) -> Limits:
         lower=np.array([mean - width]),
         upper=np.array([mean + width]),
     )
+
+
+def mean_range_expected(known: Known, *, screen: bool) -> float:
+    """Return the mean moving range that is expected given what is known, screened as `limits_expected` says."""
+    step, spread = np.diff(known.expected), np.sqrt(known.variance[1:] + known.variance[:-1])
+    mean_range = float(_below(step, spread, np.inf)[0].mean())
+    if screen and mean_range > 0:
+        ranges, counted = _below(step, spread, SCREEN_FACTOR * mean_range)
+        mean_range = float(ranges.sum() / counted.sum())
+    return mean_range
 
 
 def _below(step: Vector, spread: Vector, most: float) -> tuple[Vector, Vector]:
@@ -111,8 +101,8 @@ def _density(z: Vector) -> Vector:
     return found
 
 
-def signals_within(known: Known, limits: Limits) -> tuple[Signals, Flagged]:
-    """Return what the rules say of every value that the points can have, and what of some.
+def signals_within(known: Known, limits: Limits) -> tuple[Signals, Signals]:
+    """Return what the NHS rules say of every value that the points of an XmR chart can have, and what of some.
 
     Args:
         known: one series.
@@ -122,50 +112,17 @@ def signals_within(known: Known, limits: Limits) -> tuple[Signals, Flagged]:
         The signals that hold whatever the withheld points are, shape (1, periods); and every signal that some values
         within the bounds would give, which holds the certain ones. With exact points both are those of `signals_of`.
     """
-    lower, upper = known.lower[None, :], known.upper[None, :]
-    mean, near = limits.mean[:, None], NEAR_FACTOR * limits.mean_range[:, None]
-    top, bottom = limits.upper[:, None], limits.lower[:, None]
-    above, below = lower > mean, upper < mean
-    outside = (lower > top) | (upper < bottom)
-    high, low = (lower > mean + near) & (upper <= top), (upper < mean - near) & (lower >= bottom)
-    rises, falls = upper[:, :-1] < lower[:, 1:], lower[:, :-1] > upper[:, 1:]
-    trend = part_of(all_in_window(rises, RUN_LENGTH - 1) | all_in_window(falls, RUN_LENGTH - 1), RUN_LENGTH, lower)
-    shift = part_of(all_in_window(above, RUN_LENGTH) | all_in_window(below, RUN_LENGTH), RUN_LENGTH, lower)
-    near_limit = (high | low) & (_two_of_three(high, above) | _two_of_three(low, below))
-    side = np.where(above, 1, np.where(below, -1, 0)).astype(np.int8)
-    # A point of a trend lies anywhere; the step to its neighbour in the trend tells which way it points.
-    rising = np.zeros_like(trend)
-    rising[:, 1:] = rises
-    rising[:, :-1] = np.where(trend[:, :-1] & trend[:, 1:], rises, rising[:, :-1])
-    direction = np.select(
-        [outside, trend, near_limit | shift],
-        [np.where(above, 1, -1), np.where(rising, 1, -1), np.where(above, 1, -1)],
-        default=0,
-    ).astype(np.int8)
-    certain = Signals(
-        side=side,
-        close=high | low,
-        outside=outside,
-        shift=shift,
-        trend=trend,
-        near_limit=near_limit,
-        direction=direction,
-    )
-    return certain, _possible(lower, upper, limits)
+    band = limits.band
+    seen = Seen(lowest=known.lower[None, :], highest=known.upper[None, :], at_lowest=band, at_highest=band)
+    return nhs_signals(seen), possible_signals(seen)
 
 
-def _possible(lower: Matrix, upper: Matrix, limits: Limits) -> Flagged:
-    mean, near = limits.mean[:, None], NEAR_FACTOR * limits.mean_range[:, None]
-    top, bottom = limits.upper[:, None], limits.lower[:, None]
-    above, below = upper > mean, lower < mean
-    high, low = (upper > mean + near) & (lower <= top), (lower < mean - near) & (upper >= bottom)
-    rise, fall = _may_rise(lower, upper), _may_rise(-upper, -lower)
-    return Flagged(
-        outside=((upper > top) | (lower < bottom))[0],
-        shift=part_of(all_in_window(above, RUN_LENGTH) | all_in_window(below, RUN_LENGTH), RUN_LENGTH, lower)[0],
-        trend=part_of(rise | fall, RUN_LENGTH, lower)[0],
-        near_limit=((high & _two_of_three(high, above)) | (low & _two_of_three(low, below)))[0],
-    )
+def possible_signals(seen: Seen) -> Signals:
+    """Return every signal of the NHS rules that some values within the bounds would give."""
+    found = nhs_signals(seen.perhaps)
+    lower, upper = seen.lowest, seen.highest
+    trend = part_of(_may_rise(lower, upper) | _may_rise(-upper, -lower), RUN_LENGTH, lower.shape[1])
+    return replace(found, trend=trend)
 
 
 def _may_rise(lower: Matrix, upper: Matrix) -> Flags:
@@ -176,11 +133,3 @@ def _may_rise(lower: Matrix, upper: Matrix) -> Flags:
         least = np.maximum.accumulate(lower[:, start : start + RUN_LENGTH - 1], axis=1)
         found[:, start] = (least < upper[:, start + 1 : start + RUN_LENGTH]).all(axis=1)
     return found
-
-
-def _two_of_three(close: Flags, one_side: Flags) -> Flags:
-    """Return which points lie in a window of three on one side, at least two of them near that limit."""
-    if close.shape[1] < 3:
-        return np.zeros_like(close)
-    counted = close[:, :-2].astype(np.int8) + close[:, 1:-1] + close[:, 2:]
-    return part_of((counted >= 2) & all_in_window(one_side, 3), 3, close)

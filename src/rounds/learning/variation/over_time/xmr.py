@@ -7,8 +7,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from rounds.learning.variation.over_time.rules import Flags, Limits, Matrix, Signals, Vector, limits_of, signals_of
-from rounds.learning.variation.over_time.withheld import Flagged, Known, limits_expected, signals_within
+from rounds.learning.variation.over_time.rules import Limits, Matrix, Signals, Vector, limits_of, signals_of
+from rounds.learning.variation.over_time.windows import Flags
+from rounds.learning.variation.over_time.withheld import Known, limits_expected, signals_within
 
 FEWEST_POINTS = 3
 """Fewer have no limits: two points give one moving range, which says nothing of how ranges vary."""
@@ -76,7 +77,7 @@ class XmrChart:
     """the icon: that of the latest point; None without limits, and where a withheld number leaves it open"""
     assurance: Assurance | None
     """the target against the limits; `NO_TARGET` also where neither way is better; None without limits"""
-    possible: Flagged | None = None
+    possible: Signals | None = None
     """what the rules would flag for some values of the withheld points; None where limits rest on shown points alone.
     `outside`, `shift`, `trend` and `near_limit` are then what they flag for every value"""
 
@@ -86,7 +87,7 @@ class XmrChart:
         if self.mean is None:
             return ()
         certain = self.outside | self.shift | self.trend | self.near_limit
-        maybe = certain if self.possible is None else self.possible.any
+        maybe = certain if self.possible is None else self.possible.any[0]
         return tuple(
             Told.CERTAIN if sure else Told.POSSIBLE if may else Told.NO
             for sure, may in zip(certain.tolist(), maybe.tolist(), strict=True)
@@ -192,7 +193,7 @@ def _within_bounds(
         return without_limits(values, reason or "No limits are drawn: there is no variation to measure.")
     signals, possible = signals_within(known, limits)
     chart = _with_limits(values, limits, signals, 0, way, target)
-    open_ended = not signals.direction[0, -1] and possible.any[-1]
+    open_ended = not signals.direction[0, -1] and possible.any[0, -1]
     return replace(chart, possible=possible, variation=None if open_ended else chart.variation)
 
 
