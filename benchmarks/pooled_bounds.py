@@ -23,9 +23,9 @@ from impact_coverage import disclosed, draw, with_bounds
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, fit_cells, pooled_rate
 from rounds.learning.impact.effect import Matrix, Panel
 from rounds.learning.variation.between_sites.funnel import Funnel, funnel_rates
+from rounds.learning.variation.over_time.chart import Told
 from rounds.learning.variation.over_time.rules import limits_of
 from rounds.learning.variation.over_time.withheld import Known, limits_expected
-from rounds.learning.variation.over_time.xmr import Told
 from rounds.reports.content.observed import Known as Count
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.verdicts import Verdict, verdicts

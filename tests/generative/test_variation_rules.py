@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rounds.learning.variation.over_time.xmr import Variation, xmr_chart
+from rounds.learning.variation.over_time.chart import Variation
+from rounds.learning.variation.over_time.xmr import xmr_chart
 
 SEEN: Counter[str] = Counter()
 

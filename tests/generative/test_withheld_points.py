@@ -7,9 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rounds.learning.variation.over_time.chart import Chart, Told
 from rounds.learning.variation.over_time.rules import Limits, limits_of, signals_of
 from rounds.learning.variation.over_time.withheld import Known, limits_expected, signals_within
-from rounds.learning.variation.over_time.xmr import Told, XmrChart, xmr_chart
+from rounds.learning.variation.over_time.xmr import xmr_chart
 
 RULES = ("outside", "shift", "trend", "near_limit")
 SEEN: Counter[str] = Counter()
@@ -85,7 +86,7 @@ def test_limits_of_exact_points_are_those_of_the_rule(values: list[int], screen:
     assert found == rule or all(getattr(found, name) == getattr(rule, name) for name in ("mean", "lower", "upper"))
 
 
-def chart_of(values: list[float], hidden: set[int], *, bounds: tuple[float, float] = (1, 7)) -> XmrChart:
+def chart_of(values: list[float], hidden: set[int], *, bounds: tuple[float, float] = (1, 7)) -> Chart:
     withheld = np.array([at in hidden for at in range(len(values))])
     points = np.array(values, dtype=float)
     known = Known(

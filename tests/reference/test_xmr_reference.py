@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rounds.learning.variation.over_time.rules import limits_of, signals_of
-from rounds.learning.variation.over_time.xmr import Assurance, Better, Variation, Vector, XmrChart, xmr_chart
+from rounds.learning.variation.over_time.chart import Assurance, Better, Chart, Variation
+from rounds.learning.variation.over_time.rules import Vector, limits_of, signals_of
+from rounds.learning.variation.over_time.xmr import xmr_chart
 
 HELD_AGAINST = (("XmR limits, rules, icons", "NHSRplotthedots 0.2.2", "1e-10; rules and icons exact"),)
 
@@ -61,7 +62,7 @@ class Series:
     def values(self) -> Vector:
         return self.points["y"].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    def chart(self) -> XmrChart:
+    def chart(self) -> Chart:
         return xmr_chart(values=self.values, better=self.better, target=self.target, screen=self.screen)
 
 
@@ -93,7 +94,7 @@ def judged(case: str) -> list[Series]:
     return [series for series in series_of(case) if series.name not in NOT_JUDGED]
 
 
-def rule_named(chart: XmrChart, point: int) -> str:
+def rule_named(chart: Chart, point: int) -> str:
     """Return the first rule the package would name for a point."""
     for flags, rule in (
         (chart.outside, "outside"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from rounds.learning.variation.over_time.xmr import Assurance, Better, Variation, xmr_chart
+from rounds.learning.variation.over_time.chart import Assurance, Better, Variation
+from rounds.learning.variation.over_time.xmr import xmr_chart
 
 LETTER = {
     Variation.COMMON_CAUSE: ".",

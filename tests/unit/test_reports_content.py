@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rounds.learning.impact.effect import Effect, Interval, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.learning.variation.between_sites.funnel import funnel_proportions
-from rounds.learning.variation.over_time.xmr import Variation
+from rounds.learning.variation.over_time.chart import Variation
 from rounds.measures.definitions import Better
 from rounds.measures.strata import Stratum
 from rounds.reports.content.between_sites import between_sites

@@ -3,17 +3,10 @@
 import numpy as np
 import pytest
 
+from rounds.learning.variation.over_time.chart import Assurance, Better, Chart, Variation
 from rounds.learning.variation.over_time.notes import chart_notes
-from rounds.learning.variation.over_time.rules import limits_of, signals_of
-from rounds.learning.variation.over_time.xmr import (
-    Assurance,
-    Better,
-    Variation,
-    Vector,
-    XmrChart,
-    xmr_chart,
-    xmr_charts,
-)
+from rounds.learning.variation.over_time.rules import Vector, limits_of, signals_of
+from rounds.learning.variation.over_time.xmr import xmr_chart, xmr_charts
 from rounds.measures.definitions import Better as MeasureBetter
 
 STEADY = np.array([50.0, 51, 49, 52, 48, 51, 49, 50, 52, 48, 50, 51, 49, 52])
@@ -32,7 +25,7 @@ def at(*positions: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return flags
 
 
-def assert_not_judged(chart: XmrChart) -> None:
+def assert_not_judged(chart: Chart) -> None:
     assert (chart.mean, chart.lower, chart.upper, chart.variation, chart.assurance) == (None,) * 5
     assert chart.point_variation == ()
     for flags in (chart.outside, chart.shift, chart.trend, chart.near_limit):

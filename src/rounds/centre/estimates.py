@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rounds.disclosure.bounded import State
 from rounds.disclosure.rules import NOISE_SPAN
 from rounds.learning.bounded.pooled import BoundedCells, Fitted, PooledRate, expected_counts, fit_cells, pooled_rate
+from rounds.learning.variation.over_time.drawing import FEWEST_POINTS
 from rounds.learning.variation.over_time.withheld import Known
-from rounds.learning.variation.over_time.xmr import FEWEST_POINTS
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.reports.content.observed import Observed

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from rounds.learning.variation.over_time.chart import Assurance, Chart, Variation
 from rounds.learning.variation.over_time.notes import chart_notes
-from rounds.learning.variation.over_time.xmr import Assurance, Variation, XmrChart
+from rounds.learning.variation.over_time.rule_sets import Rule
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership
@@ -39,7 +40,7 @@ from rounds.reports.insight import (
 
 def over_time(
     *,
-    chart: XmrChart,
+    chart: Chart,
     periods: tuple[str, ...],
     observed: tuple[Observed | None, ...],
     member: str,
@@ -128,8 +129,8 @@ def _rounded_mean(observed: tuple[Observed | None, ...], kind: CountKind) -> flo
     return min(float(np.mean(side)) for side in (events, others) if side)
 
 
-def _withheld_limits_note(chart: XmrChart, observed: tuple[Observed | None, ...], measure: Measure) -> tuple[str, ...]:
-    if chart.possible is None:
+def _withheld_limits_note(chart: Chart, observed: tuple[Observed | None, ...], measure: Measure) -> tuple[str, ...]:
+    if not chart.bounded:
         return ()
     noisy = sum(item is not None and item.noisy for item in observed)
     if noisy:
@@ -184,12 +185,12 @@ def _comparator(peer: Peer | None, measure: Measure) -> str | None:
     return f"{peer.name} does better: {peer.rate_words(measure)} over {peer.over}.{used}"
 
 
-def _assurance(chart: XmrChart) -> Assurance | None:
+def _assurance(chart: Chart) -> Assurance | None:
     """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
     return None if chart.shift.size and chart.shift[-1] else chart.assurance
 
 
-def _target_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
+def _target_note(chart: Chart, measure: Measure) -> tuple[str, ...]:
     if measure.target is None or chart.assurance in (None, Assurance.NO_TARGET):
         return ()
     if _assurance(chart) is None:
@@ -205,7 +206,7 @@ def _target_note(chart: XmrChart, measure: Measure) -> tuple[str, ...]:
     return (f"Target: {rate_text(measure.target, measure)} {words[chart.assurance]}.",)
 
 
-def _action(chart: XmrChart, signal: Signal, periods: tuple[str, ...], peer: Peer | None) -> Action | None:
+def _action(chart: Chart, signal: Signal, periods: tuple[str, ...], peer: Peer | None) -> Action | None:
     if signal.variation is Variation.CONCERN and signal.since is not None:
         ask = (
             f" Ask {peer.name} what it does" + (f" with {quoted(peer.innovation.title)}." if peer.innovation else ".")
@@ -232,36 +233,34 @@ def _action(chart: XmrChart, signal: Signal, periods: tuple[str, ...], peer: Pee
 
 
 def _points(
-    chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure
+    chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure
 ) -> tuple[SpcPoint, ...]:
-    found = []
+    found, said = [], chart.point_variation
     for index, (label, item) in enumerate(zip(periods, observed, strict=True)):
         value = float(chart.values[index])
         bounds = item.rate_bounds(measure.scale) if item is not None and np.isnan(value) else None
-        state = str(chart.point_variation[index]) if len(chart.point_variation) == len(periods) else "not_judged"
+        state = str(said[index] or "not_judged") if said else "not_judged"
         found.append(SpcPoint(label=label, value=None if np.isnan(value) else value, bounds=bounds, variation=state))
     return tuple(found)
 
 
-def _signals(chart: XmrChart, index: int) -> str | Mark:
+def _signals(chart: Chart, index: int) -> str | Mark:
     if chart.mean is None:
         return Mark.NOT_AVAILABLE
-    flags = {
-        "outside limits": chart.outside,
-        "shift": chart.shift,
-        "trend": chart.trend,
-        "two of three near limit": chart.near_limit,
+    names = {
+        Rule.OUTSIDE: "outside limits",
+        Rule.SHIFT: "shift",
+        Rule.TREND: "trend",
+        Rule.NEAR_LIMIT: "two of three near limit",
     }
-    sure = [name for name, hit in flags.items() if hit.size > index and hit[index]]
-    if chart.possible is not None:
-        maybe = (chart.possible.outside, chart.possible.shift, chart.possible.trend, chart.possible.near_limit)
-        sure += [f"possible: {name}" for name, hit in zip(flags, maybe, strict=True) if hit[index] and name not in sure]
+    sure = [name for rule, name in names.items() if chart.certain(rule)[index]]
+    sure += [f"possible: {name}" for rule, name in names.items() if chart.possible(rule)[index] and name not in sure]
     return "; ".join(sure) or "none"
 
 
-def _table(chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure) -> Table:
+def _table(chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure) -> Table:
     limits = limits_shown(chart, measure)
-    lines = (chart.mean, *limits) if limits and chart.mean is not None else None
+    lines, told = (chart.mean, *limits) if limits and chart.mean is not None else None, chart.told
     return Table(
         columns=("Period", *rate_columns(measure), "Mean", "Lower limit", "Upper limit", "Signal", "Flagged"),
         rows=tuple(
@@ -270,7 +269,7 @@ def _table(chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed |
                 *rate_cells(item, measure),
                 *((float(f"{line:.6g}") for line in lines) if lines else (Mark.NOT_AVAILABLE,) * 3),
                 _signals(chart, index),
-                str(chart.told[index]) if chart.told else Mark.NOT_AVAILABLE,
+                str(told[index]) if told else Mark.NOT_AVAILABLE,
             )
             for index, (label, item) in enumerate(zip(periods, observed, strict=True))
         ),
@@ -278,7 +277,7 @@ def _table(chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed |
 
 
 def _alt_text(
-    chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure, signal: Signal
+    chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure, signal: Signal
 ) -> str:
     limits = limits_shown(chart, measure)
     parts = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.over_time.xmr import Told, Variation, XmrChart
+from rounds.learning.variation.over_time.chart import Chart, Told, Variation
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
@@ -42,7 +42,7 @@ class Signal:
 
 
 def signal_of(
-    chart: XmrChart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], subject: str, measure: Measure
+    chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], subject: str, measure: Measure
 ) -> Signal:
     """Return what a series says.
 
@@ -54,7 +54,7 @@ def signal_of(
         measure: what is counted.
     """
     latest, limits = latest_shown(chart), limits_shown(chart, measure)
-    if limits is not None and chart.possible is not None:
+    if limits is not None and chart.bounded:
         return _within_bounds(chart, limits, periods, observed, subject, measure)
     if latest is None or limits is None or chart.variation is None:
         return _without_limits(chart, observed, subject, measure)
@@ -96,7 +96,7 @@ def signal_of(
 
 
 def _within_bounds(
-    chart: XmrChart,
+    chart: Chart,
     limits: tuple[float, float],
     periods: tuple[str, ...],
     observed: tuple[Observed | None, ...],
@@ -147,7 +147,7 @@ def _within_bounds(
     )
 
 
-def rules_at(chart: XmrChart, at: int) -> str:
+def rules_at(chart: Chart, at: int) -> str:
     """Return, in words, the rules that flag a point for certain; empty if none does."""
     fired = {
         "outside the limits": chart.outside,
@@ -158,20 +158,20 @@ def rules_at(chart: XmrChart, at: int) -> str:
     return ", ".join(rule for rule, hit in fired.items() if hit[at])
 
 
-def latest_shown(chart: XmrChart) -> int | None:
+def latest_shown(chart: Chart) -> int | None:
     """Return the last period that has a value."""
     shown = np.flatnonzero(~np.isnan(chart.values))
     return int(shown[-1]) if shown.size else None
 
 
-def limits_shown(chart: XmrChart, measure: Measure) -> tuple[float, float] | None:
+def limits_shown(chart: Chart, measure: Measure) -> tuple[float, float] | None:
     """Return the limits that a rate can reach: never below 0, never above everybody; of a mean its own ends."""
     if chart.lower is None or chart.upper is None:
         return None
     return max(measure.shown_from, chart.lower), min(measure.shown_to, chart.upper)
 
 
-def _without_limits(chart: XmrChart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:
+def _without_limits(chart: Chart, observed: tuple[Observed | None, ...], subject: str, measure: Measure) -> Signal:
     """Return what bounds alone can say: the last year against the time before, if every possible value agrees.
 
     Only where something is withheld. A number that nobody sent has no bounds that could stand in for it.
@@ -281,7 +281,7 @@ def _change(variation: Variation, *, sure: bool) -> str:
             return "did not change"
 
 
-def _finding(chart: XmrChart, latest: int, measure: Measure) -> tuple[str, bool, str]:
+def _finding(chart: Chart, latest: int, measure: Measure) -> tuple[str, bool, str]:
     """Return what the rules saw in words, whether more than one point or rule says so, and which rules fired."""
     noun = period_noun(measure)
     high = float(chart.values[latest]) > float(chart.mean or 0.0)
@@ -299,7 +299,7 @@ def _finding(chart: XmrChart, latest: int, measure: Measure) -> tuple[str, bool,
     return f"two of three {noun}s near the {'upper' if high else 'lower'} limit", False, because
 
 
-def _run_length(chart: XmrChart, latest: int) -> int:
+def _run_length(chart: Chart, latest: int) -> int:
     shown = chart.values[: latest + 1]
     sides = np.sign(shown[~np.isnan(shown)] - float(chart.mean or 0.0))
     differs = np.flatnonzero(sides != sides[-1])

@@ -12,7 +12,7 @@ from rounds.learning.variation.between_sites.funnel import (
     proportion_limits,
     rate_limits,
 )
-from rounds.learning.variation.over_time.xmr import Told
+from rounds.learning.variation.over_time.chart import Told
 from rounds.reports.content.observed import Observed, total
 
 UPWARDS = (Outlier.LOW_998, Outlier.LOW_95, Outlier.INSIDE, Outlier.HIGH_95, Outlier.HIGH_998)

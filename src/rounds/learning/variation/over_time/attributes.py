@@ -36,7 +36,7 @@ def p_chart(counted: Counted, reading: Reading | None = None, *, prime: bool = F
         14:531-537. It assumes that people are independent, with one probability throughout.
     """
     if not counted.proportion:
-        raise ValueError("a P chart is of events out of people: make the counts with proportion=True, or draw a U chart")
+        raise ValueError("a P chart is of events out of people: give counts with proportion=True, or draw a U chart")
     return _draw(Kind.P_PRIME if prime else Kind.P, counted, reading, prime=prime, per=per)
 
 
@@ -55,7 +55,7 @@ def u_chart(counted: Counted, reading: Reading | None = None, *, prime: bool = F
     Source: Montgomery (2009), 7.3; Laney (2002). It assumes that events are Poisson, with one rate throughout.
     """
     if counted.proportion:
-        raise ValueError("a U chart is of events over an exposure: make the counts with proportion=False, or draw a P chart")
+        raise ValueError("a U chart is of events over time: give counts with proportion=False, or draw a P chart")
     return _draw(Kind.U_PRIME if prime else Kind.U, counted, reading, prime=prime, per=per)
 
 
@@ -126,9 +126,7 @@ def _lines(counted: Counted, baseline: Flags, *, prime: bool) -> Lines | str:
         return lines
     fewest = np.where(counted.there, counted.fewest, np.nan)
     widest = _around(steady.rate, fewest, widen, proportion=counted.proportion)
-    return replace(
-        lines, sigma_at_highest=widest.sigma, lower_at_highest=widest.lower, upper_at_highest=widest.upper
-    )
+    return replace(lines, at_highest=widest)
 
 
 def _around(rate: float, sizes: Vector, widen: float, *, proportion: bool) -> Lines:
@@ -159,5 +157,3 @@ def _beyond_chance(counted: Counted, steady: Steady, baseline: Flags) -> float:
         return float(mean_range_of(scaled[None, :], screen=True)[0]) / RANGE_TO_SIGMA
     known = Known(lower=scaled, upper=scaled, expected=scaled, variance=variance)
     return mean_range_expected(known, screen=True) / RANGE_TO_SIGMA
-
-

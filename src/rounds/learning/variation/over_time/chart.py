@@ -106,8 +106,8 @@ class Flagged:
 class Chart:
     """One series with its lines. Arrays have shape (periods,) and are in the unit of the values.
 
-    Without limits a part's lines are NaN and its `no_limits` says why. `mean`, `lower`, `upper`, `no_limits` and the icons
-    are those of the latest point.
+    Without limits a part's lines are NaN and its `no_limits` says why. `mean`, `lower`, `upper`, `no_limits` and the
+    icons are those of the latest point.
     """
 
     kind: Kind
@@ -172,6 +172,23 @@ class Chart:
         return next((found.possible for found in self.flagged if found.rule is rule), np.zeros(len(self.values), bool))
 
     @property
+    def outside(self) -> Flags:
+        """The points outside the limits, for certain."""
+        return self.certain(Rule.OUTSIDE)
+
+    @property
+    def shift(self) -> Flags:
+        return self.certain(Rule.SHIFT)
+
+    @property
+    def trend(self) -> Flags:
+        return self.certain(Rule.TREND)
+
+    @property
+    def near_limit(self) -> Flags:
+        return self.certain(Rule.NEAR_LIMIT)
+
+    @property
     def told(self) -> tuple[Told, ...]:
         """Whether each point is flagged by any rule: certain, possible or no; empty without a centre line."""
         if np.isnan(self.centre_line).all():
@@ -193,9 +210,7 @@ class Chart:
             return ()
         meaning = VARIATION[self.better]
         return tuple(
-            None
-            if not judged or one is Told.POSSIBLE or (one is Told.CERTAIN and not way)
-            else meaning[way + 1]
+            None if not judged or one is Told.POSSIBLE or (one is Told.CERTAIN and not way) else meaning[way + 1]
             for judged, one, way in zip(self.judged.tolist(), told, self.direction.tolist(), strict=True)
         )
 

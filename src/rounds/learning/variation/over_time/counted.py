@@ -56,13 +56,11 @@ class Counted:
     @property
     def known(self) -> bool:
         """Whether every number is exact or missing."""
-        return not (
-            (self.events_lower < self.events_upper).any() or (self.sizes_lower < self.sizes_upper).any()
-        )
+        return not ((self.events_lower < self.events_upper).any() or (self.sizes_lower < self.sizes_upper).any())
 
     @property
     def there(self) -> Flags:
-        """Which points have a rate, if only between bounds: not those that are missing or of which nobody is counted."""
+        """Which points have a rate, if only between bounds: none that is missing or of which nobody is counted."""
         return ~np.isnan(self.events_lower) & (self.sizes_upper > 0)
 
     def rates(self) -> tuple[Vector, Vector]:
@@ -105,8 +103,8 @@ class Steady:
 def steady_rate(counted: Counted, over: Flags) -> Steady | None:
     """Return the rate that makes the bounds likeliest if nothing changes, and what each count then is expected to be.
 
-    That nothing changes is what limits describe. Events are binomial out of people, or Poisson; sizes between bounds are
-    taken in the middle, with nothing said of how they spread.
+    That nothing changes is what limits describe. Events are binomial out of people, or Poisson; sizes between bounds
+    are taken in the middle, with nothing said of how they spread.
 
     Args:
         counted: the counts.

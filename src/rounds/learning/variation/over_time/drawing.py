@@ -52,6 +52,8 @@ class Points:
 
     lowest: Vector
     highest: Vector
+    shown: Vector | None = None
+    """what is plotted, if it is not every exact point alone: a rounded number has bounds and is shown"""
     scale: "Scale | None" = None
     """how to carry lines and points to the unit they are drawn in; None if they are in it"""
 
@@ -72,11 +74,8 @@ class Lines:
     """the standard error of each point"""
     lower: Vector
     upper: Vector
-    sigma_at_highest: Vector | None = None
-    """where the denominator is withheld, `sigma`, `lower` and `upper` hold for its largest, at which a point is lowest;
-    these for its smallest"""
-    lower_at_highest: Vector | None = None
-    upper_at_highest: Vector | None = None
+    at_highest: "Lines | None" = None
+    """where denominators are withheld, the lines at the smallest, where a point is highest; these are at the largest"""
     shown_centre: float | None = None
     """a centre line to draw, and to count runs about, in place of the one that limits rest on"""
 
@@ -107,11 +106,11 @@ def draw(kind: Kind, points: Points, lines_of: LinesOf, reading: Reading) -> Cha
         _piece(points, lines_of, stretch, there, basis.baseline(count) & there, reading.rule_sets)
         for stretch in basis.stretches(count, reading.periods)
     ]
-    exact = points.lowest == points.highest
     scale = points.scale or (lambda line: line)
+    shown = np.where(points.lowest == points.highest, points.lowest, np.nan) if points.shown is None else points.shown
     return Chart(
         kind=kind,
-        values=scale(np.where(exact, points.lowest, np.nan)),
+        values=scale(shown),
         lowest=scale(points.lowest),
         highest=scale(points.highest),
         centre_line=scale(np.concatenate([piece.centre for piece in pieces])),
@@ -187,22 +186,18 @@ def _too_few(count: int) -> str:
 
 
 def _seen(points: Points, lines: Lines, own: slice, there: Flags) -> Seen:
-    def band(sigma: Vector, lower: Vector, upper: Vector) -> Band:
-        rows = (lines.centre, 2 * sigma, lower, upper)
-        centre, near, low, high = (row[None, :] for row in rows)
-        return Band(centre=centre, near=near, lower=low, upper=high)
-
-    at_lowest = band(lines.sigma, lines.lower, lines.upper)
+    at_lowest = _band(lines)
     lowest = np.where(there, points.lowest[own], np.nan)[None, :]
     if points.exact:
         return Seen(lowest=lowest, highest=lowest, at_lowest=at_lowest, at_highest=at_lowest)
-    at_highest = at_lowest
-    if lines.sigma_at_highest is not None:
-        assert lines.lower_at_highest is not None
-        assert lines.upper_at_highest is not None
-        at_highest = band(lines.sigma_at_highest, lines.lower_at_highest, lines.upper_at_highest)
     highest = np.where(there, points.highest[own], np.nan)[None, :]
+    at_highest = at_lowest if lines.at_highest is None else _band(lines.at_highest)
     return Seen(lowest=lowest, highest=highest, at_lowest=at_lowest, at_highest=at_highest)
+
+
+def _band(lines: Lines) -> Band:
+    centre, near, low, high = (row[None, :] for row in (lines.centre, 2 * lines.sigma, lines.lower, lines.upper))
+    return Band(centre=centre, near=near, lower=low, upper=high)
 
 
 def _sides(points: Points, lines: Lines, own: slice) -> tuple[tuple[Flags, Flags], tuple[Flags, Flags]]:
@@ -211,9 +206,7 @@ def _sides(points: Points, lines: Lines, own: slice) -> tuple[tuple[Flags, Flags
     return (low > centre, high > centre), (high < centre, low < centre)
 
 
-def _flagged(
-    seen: Seen, rules: tuple[Rule, ...], runs: Runs | None
-) -> tuple[tuple[Flagged, ...], NDArray[np.int8]]:
+def _flagged(seen: Seen, rules: tuple[Rule, ...], runs: Runs | None) -> tuple[tuple[Flagged, ...], NDArray[np.int8]]:
     local = tuple(rule for rule in rules if rule not in RuleSet.ANHOEJ.rules)
     certain = certain_signals(seen, local)
     maybe = certain if seen.exact else possibly_flagged(seen, local)
@@ -268,10 +261,10 @@ def _joined(pieces: list[tuple[Flagged, ...]]) -> tuple[Flagged, ...]:
 def _check_rules(kind: Kind, rule_sets: tuple[RuleSet, ...]) -> None:
     lopsided = SYMMETRIC & set(rule_sets)
     if kind in (Kind.G, Kind.MR, Kind.S, Kind.R) and lopsided:
-        names = ", ".join(sorted(one.title for one in lopsided))
+        names = ", ".join(sorted(one.named for one in lopsided))
         raise ValueError(
             f"a {kind} chart spreads more above its centre than below; {names} would cry wolf: read it by "
-            f"{RuleSet.SHEWHART.title} or {RuleSet.ANHOEJ.title}"
+            f"{RuleSet.SHEWHART.named} or {RuleSet.ANHOEJ.named}"
         )
     if kind is Kind.RUN and set(rule_sets) - {RuleSet.ANHOEJ}:
-        raise ValueError(f"a run chart has no limits: read it by {RuleSet.ANHOEJ.title}")
+        raise ValueError(f"a run chart has no limits: read it by {RuleSet.ANHOEJ.named}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rounds.learning.variation.over_time.bulk import why_no_limits
 from rounds.learning.variation.over_time.chart import Chart, Kind
 from rounds.learning.variation.over_time.drawing import Lines, LinesOf, Points, Reading, draw
 from rounds.learning.variation.over_time.rebasing import Stretch
@@ -15,23 +16,19 @@ from rounds.learning.variation.over_time.rules import (
     Vector,
     limits_of,
     mean_of,
-    mean_range_of,
 )
 from rounds.learning.variation.over_time.windows import Flags
-from rounds.learning.variation.over_time.withheld import Known, limits_expected, mean_range_expected
+from rounds.learning.variation.over_time.withheld import Known, limits_expected
 
 RANGE_TO_SIGMA = 1.128
 """d2 of two, to the three decimals of the tables."""
-
-_EQUAL = 1e-12
-"""A relative spread below this is rounding error, not variation."""
 
 
 def i_chart(values: Vector | Known, reading: Reading | None = None, *, screen: bool = True) -> Chart:
     """Return a chart of single values: mean +- 3 mean moving ranges / 1.128.
 
-    Its limits are those of an XmR chart but for the rounding of 3 / 1.128 = 2.6596 to 2.66, which the NHS rules ask for:
-    read by those, the chart is `xmr_chart`'s.
+    Its limits are those of an XmR chart but for the rounding of 3 / 1.128 = 2.6596 to 2.66, which the NHS rules ask
+    for: read by those, the chart is `xmr_chart`'s.
 
     Args:
         values: shape (periods,), NaN where missing; or what is known of points of which some are withheld or rounded.
@@ -39,14 +36,14 @@ def i_chart(values: Vector | Known, reading: Reading | None = None, *, screen: b
         screen: leave moving ranges of 3.267 x their mean or more out of the limits.
 
     Returns:
-        The chart. A missing point leaves its stretch without limits: a range across a gap is no moving range. Points left
-        out on purpose (`Basis.exclude`) are stepped over.
+        The chart. A missing point leaves its stretch without limits: a range across a gap is no moving range. Points
+        left out on purpose (`Basis.exclude`) are stepped over.
 
     Raises:
         ValueError: if a value is infinite, or as `draw`.
 
-    Source: Wheeler (2000), Understanding Variation; Nelson (1982), J Qual Technol 14:172-173, for the screening. It assumes
-        values that do not depend on each other and spread about evenly on both sides.
+    Source: Wheeler (2000), Understanding Variation; Nelson (1982), J Qual Technol 14:172-173, for the screening. It
+        assumes values that do not depend on each other and spread about evenly on both sides.
     """
     known = _known(values)
     how = reading or Reading()
@@ -67,7 +64,7 @@ def individual_lines(values: Vector | Known, kind: Kind, *, screen: bool) -> Lin
         if isinstance(kept, Known):
             limits = limits_expected(kept, screen=screen)
         else:
-            reason = _equal(kept)
+            reason = why_no_limits(kept, np.zeros(len(kept), dtype=bool))
             if reason is not None:
                 return reason
             limits = limits_of(kept[None, :], screen=screen)
@@ -164,8 +161,8 @@ def run_chart(values: Vector | tuple[Vector, Vector], reading: Reading | None = 
     Returns:
         The chart. Where the bounds of withheld points leave the median open, it has no centre and says so.
 
-    Source: Anhøj and Olesen (2014), PLoS ONE 9:e113825. It assumes that points do not depend on each other, and nothing of
-        how they spread.
+    Source: Anhøj and Olesen (2014), PLoS ONE 9:e113825. It assumes that points do not depend on each other, and nothing
+        of how they spread.
     """
     lowest, highest = values if isinstance(values, tuple) else (values, values)
     _finite(lowest)
@@ -176,8 +173,8 @@ def run_chart(values: Vector | tuple[Vector, Vector], reading: Reading | None = 
         ends = [float(np.median(line[own][baseline])) for line in (lowest, highest)]
         if ends[0] < ends[1]:
             return (
-                f"No centre line is drawn: with what is withheld the median lies between {ends[0]:.6g} and {ends[1]:.6g}, "
-                "and it must not rest on guessed numbers."
+                "No centre line is drawn: with what is withheld the median lies between "
+                f"{ends[0]:.6g} and {ends[1]:.6g}, and it must not rest on guessed numbers."
             )
         nothing = np.full(stretch.end - stretch.first, np.nan)
         return Lines(centre=np.full(len(nothing), ends[0]), sigma=nothing, lower=nothing, upper=nothing)
@@ -222,18 +219,7 @@ def _chosen(values: Vector | Known, choose: Callable[[Vector], Vector]) -> Vecto
 
 
 def _why_none(values: Vector | Known) -> str | None:
-    if isinstance(values, Known):
+    """Return why a stretch has no limits if a point is missing; what a point is left out for is looked at later."""
+    if isinstance(values, Known) or not np.isnan(values).any():
         return None
-    absent = int(np.isnan(values).sum())
-    if not absent:
-        return None
-    return (
-        f"No limits are drawn: of {len(values)} points {absent} {'is' if absent == 1 else 'are'} missing, and limits must "
-        "not rest on guessed numbers."
-    )
-
-
-def _equal(values: Vector) -> str | None:
-    if np.ptp(values) > _EQUAL * np.abs(values).max():
-        return None
-    return f"No limits are drawn: all {len(values)} points are equal, so there is no variation to measure."
+    return why_no_limits(values, np.zeros(len(values), dtype=bool))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.over_time.xmr import XmrChart
+from rounds.learning.variation.over_time.chart import Chart
 
 TRIAL_POINTS = 13
 """With fewer points NHSRplotthedots calls limits trial limits, which each new point will move."""
@@ -61,7 +61,7 @@ SMALL_WHEN_ROUNDED = 100
 """From this mean count on, rounding to 5 makes little difference: the latest point is flagged in 2% of charts."""
 
 
-def chart_notes(chart: XmrChart, *, screen: bool = True, rounded_mean: float | None = None) -> tuple[str, ...]:
+def chart_notes(chart: Chart, *, screen: bool = True, rounded_mean: float | None = None) -> tuple[str, ...]:
     """Return the notes that belong beside an XmR chart, whole sentences in the order to read them.
 
     Args:

@@ -58,7 +58,9 @@ def calendar_of(periods: Sequence[str | date], *, as_of: date | None = None) -> 
     step = read[0][0]
     for row, (found, _) in enumerate(read, start=1):
         if found is not step:
-            raise ValueError(f"row {row} ({periods[row - 1]}) is a {found}, row 1 ({periods[0]}) a {step}: give one kind")
+            raise ValueError(
+                f"row {row} ({periods[row - 1]}) is a {found}, row 1 ({periods[0]}) a {step}: give one kind"
+            )
     starts = [start for _, start in read]
     seen: dict[date, int] = {}
     for row, start in enumerate(starts, start=1):

@@ -16,8 +16,8 @@ POWER = 3.6
 def g_chart(between: Vector, reading: Reading | None = None, *, counts_event: bool = False) -> Chart:
     """Return a chart of the cases between events: mean m, limits m +- 3 sqrt(m (m + 1)), not below 0.
 
-    The centre line is drawn, and runs are counted, about the median: geometric counts are lopsided, and two of three lie
-    below their mean. Few cases between events say that events became more frequent: of most, higher is better.
+    The centre line is drawn, and runs are counted, about the median: geometric counts are lopsided, and two of three
+    lie below their mean. Few cases between events say that events became more frequent: of most, higher is better.
 
     Args:
         between: whole numbers >= 0, one for each event but the first; shape (events,).
@@ -25,11 +25,11 @@ def g_chart(between: Vector, reading: Reading | None = None, *, counts_event: bo
         counts_event: the case with the event is counted too, so that counts begin at 1: the spread is sqrt(m (m - 1)).
 
     Raises:
-        ValueError: if a count is missing, not whole or too small, or as `draw`. What is withheld has no proper method here:
-            a gap that is known only between bounds does not bound the cases between events.
+        ValueError: if a count is missing, not whole or too small, or as `draw`. What is withheld has no proper method
+            here: a gap that is known only between bounds does not bound the cases between events.
 
-    Source: Benneyan (2001), Health Care Manag Sci 4:305-318; Provost and Murray (2011), The Health Care Data Guide, for the
-        median. It assumes the same chance of an event in each case.
+    Source: Benneyan (2001), Health Care Manag Sci 4:305-318; Provost and Murray (2011), The Health Care Data Guide, for
+        the median. It assumes the same chance of an event in each case.
     """
     least = 1 if counts_event else 0
     _refuse(between, "cases between events", least=least)
@@ -58,15 +58,16 @@ def t_chart(between: Vector, reading: Reading | None = None, *, screen: bool = T
     """Return a chart of the time between events: an I chart of time to the power of 1 / 3.6, carried back.
 
     Args:
-        between: days, or another unit, >= 0; one for each event but the first, shape (events,). Times of 0, as of events on
-            one day, leave the chart without the detail it needs: use a finer unit.
+        between: days, or another unit, >= 0; one for each event but the first, shape (events,). Times of 0, as of
+            events on one day, leave the chart without the detail it needs: use a finer unit.
         reading: limits alone and Anhøj's rules by default; all sets may be used, on the transformed scale.
         screen: as in `i_chart`.
 
     Raises:
         ValueError: if a time is missing, infinite or below 0, or as `draw`.
 
-    Source: Nelson (1994), J Qual Technol 26:239-243; Montgomery (2009), 7.3.5. It assumes that events happen at one rate.
+    Source: Nelson (1994), J Qual Technol 26:239-243; Montgomery (2009), 7.3.5. It assumes that events happen at one
+        rate.
     """
     _refuse(between, "time between events", least=0)
     scaled: Vector = between ** (1 / POWER)
@@ -89,4 +90,4 @@ def _refuse(between: Vector, what: str, *, least: int) -> None:
     wrong = ~(np.isfinite(between) & (between >= least))
     if wrong.any():
         place = int(np.argmax(wrong)) + 1
-        raise ValueError(f"point {place}: {what} is missing, infinite or below {least}; a chart of them needs every one")
+        raise ValueError(f"point {place}: {what} is missing, infinite or below {least}; give every one")

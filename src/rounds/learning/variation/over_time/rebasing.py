@@ -21,7 +21,9 @@ class Rebase:
 
     def __post_init__(self) -> None:
         if not self.reason.strip():
-            raise ValueError(f"limits are to be recalculated from {self.since}, but no reason is given: say what changed")
+            raise ValueError(
+                f"limits are to be recalculated from {self.since}, but no reason is given: say what changed"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ class Basis:
             labels: of the periods, shape (points,); None where rebases are given by place.
 
         Raises:
-            ValueError: if a rebase names no period of the series or one twice, starts with the first, or a place that is
-                excluded or frozen lies outside the series.
+            ValueError: if a rebase names no period of the series or one twice, starts with the first, or a place that
+                is excluded or frozen lies outside the series.
         """
         starts = [(_place(rebase.since, points, labels), rebase) for rebase in self.rebases]
         starts.sort(key=lambda start: start[0])

@@ -67,7 +67,7 @@ class RuleSet(StrEnum):
         return _RULES[self]
 
     @property
-    def title(self) -> str:
+    def named(self) -> str:
         return _TITLE[self]
 
 
@@ -133,8 +133,7 @@ def _found(seen: Seen, rules: tuple[Rule, ...], nhs: Signals | None) -> tuple[Fo
 
 
 def _one(rule: Rule, seen: Seen, side: NDArray[np.int8], nhs: Signals | None) -> Found:
-    if rule in _NHS_ONLY:
-        assert nhs is not None
+    if nhs is not None and rule in _NHS_ONLY:
         flags: Flags = getattr(nhs, rule.value)
         return Found(rule=rule, flags=flags, direction=nhs.direction * flags)
     if rule is Rule.OUTSIDE:
@@ -176,8 +175,6 @@ def _undirected(rule: Rule, seen: Seen) -> Flags:
         return part_of(windows, 14, periods)
     if rule is Rule.HUGGING:
         low_line, high_line = seen.at_lowest, seen.at_highest
-        inside = (seen.lowest > low_line.centre - low_line.sigma) & (
-            seen.highest < high_line.centre + high_line.sigma
-        )
+        inside = (seen.lowest > low_line.centre - low_line.sigma) & (seen.highest < high_line.centre + high_line.sigma)
         return part_of(all_in_window(inside, 15), 15, periods)
     return part_of(all_in_window(seen.above(1.0) | seen.below(1.0), 8), 8, periods)

@@ -1,8 +1,8 @@
 """Limits and the NHS "Making Data Count" rules as arithmetic on many series at once.
 
 Every array has shape (series, periods), (series, 1) or (series,). A point may be known only between bounds: a rule then
-flags it for certain, if it does for every value within them, or possibly, if it does for some. A missing point is NaN at
-both ends, and breaks every run.
+flags it for certain, if it does for every value within them, or possibly, if it does for some. A missing point is NaN
+at both ends, and breaks every run.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ RUN_LENGTH = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """The lines of a chart. Arrays have shape (series, 1) or (series, periods): limits may differ from point to point."""
+    """The lines of a chart, shape (series, 1) or (series, periods): limits may differ from point to point."""
 
     centre: Matrix
     near: Matrix
@@ -61,9 +61,7 @@ class Limits:
     @property
     def band(self) -> Band:
         near = NEAR_FACTOR * self.mean_range
-        return Band(
-            centre=self.mean[:, None], near=near[:, None], lower=self.lower[:, None], upper=self.upper[:, None]
-        )
+        return Band(centre=self.mean[:, None], near=near[:, None], lower=self.lower[:, None], upper=self.upper[:, None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,8 @@ def runs_of(above: tuple[Flags, Flags], below: tuple[Flags, Flags], there: Flags
     """Return the runs of one series.
 
     Args:
-        above: whether each point lies above the centre for every value within its bounds, and for some; shape (periods,).
+        above: whether each point lies above the centre for every value within its bounds, and for some; shape
+            (periods,).
         below: the same of below.
         there: which points count: not missing and not left out.
     """
@@ -84,7 +85,10 @@ def runs_of(above: tuple[Flags, Flags], below: tuple[Flags, Flags], there: Flags
             end = int(np.flatnonzero(lengths == longest)[-1])
             flagged[np.flatnonzero(there)[np.flatnonzero(side)[end - longest + 1 : end + 1]]] = True
     else:
-        run = (_surely_longest(side, ups | downs), max(_perhaps_longest(side, ups, 1), _perhaps_longest(side, downs, -1)))
+        run = (
+            _surely_longest(side, ups | downs),
+            max(_perhaps_longest(side, ups, 1), _perhaps_longest(side, downs, -1)),
+        )
         crossed = _crossings(side, ups, downs)
     at_least, at_most = critical_values(least), critical_values(most)
     return Runs(

@@ -44,8 +44,8 @@ class Subgroups:
         wrong = ~(np.isfinite(self.sizes) & (self.sizes >= 1) & np.isfinite(self.means))
         if wrong.any():
             raise ValueError(
-                f"subgroup {int(np.argmax(wrong)) + 1} has nobody in it or no finite mean: leave it out; a mean that is "
-                "withheld has no proper method here"
+                f"subgroup {int(np.argmax(wrong)) + 1} has nobody in it or no finite mean: leave it out; a "
+                "mean that is withheld has no proper method here"
             )
 
     @classmethod
@@ -101,8 +101,9 @@ def xbar_chart(subgroups: Subgroups, reading: Reading | None = None, *, within: 
         reading: limits alone and Anhøj's rules by default.
         within: how sigma is estimated. With POOLED the limits are widened by 1 / c4(n), as tables of A3 have them.
 
-    Source: Montgomery (2009), 6.2 and 6.3. It assumes that values within a subgroup do not depend on each other and that
-        subgroups differ by chance alone: with large subgroups nearly every point is outside; draw an I chart of the means.
+    Source: Montgomery (2009), 6.2 and 6.3. It assumes that values within a subgroup do not depend on each other and
+        that subgroups differ by chance alone: with large subgroups nearly every point is outside; draw an I chart of
+        the means.
     """
 
     def lines_of(stretch: Stretch, baseline: Flags) -> Lines | str:
@@ -211,8 +212,8 @@ def _c4(sizes: Vector) -> Vector:
 def range_constants(size: int) -> tuple[float, float]:
     """Return d2 and d3: the mean and the standard deviation of the range of normal values, in sigma.
 
-    Source: Tippett (1925), Biometrika 17:364-387: the density of the range r of n is n (n - 1) times the integral over x of
-        f(x) f(x + r) (F(x + r) - F(x))^(n - 2).
+    Source: Tippett (1925), Biometrika 17:364-387: the density of the range r of n is n (n - 1) times the integral over
+        x of f(x) f(x + r) (F(x + r) - F(x))^(n - 2).
     """
     nodes, weights = np.polynomial.legendre.leggauss(160)
     ranges, weights = 8 * (nodes + 1), 8 * weights
