@@ -82,7 +82,8 @@ def dependent_charts(values: Vector, reading: Reading | None = None, *, phi: flo
         return reason
     if phi is None:
         if len(values) < FEWEST_FOR_DEPENDENCE:
-            return f"Autocorrelation is not estimated: there are {len(values)} points, and it needs {FEWEST_FOR_DEPENDENCE}."
+            there = f"there are {len(values)} points, and it needs {FEWEST_FOR_DEPENDENCE}"
+            return f"Autocorrelation is not estimated: {there}."
         phi = max(float(autocorrelation(values[None, :])[0]), 0.0)
     if not 0 <= phi <= _MOST:
         raise ValueError(f"an autocorrelation of {phi}: give 0 to {_MOST}")
@@ -165,5 +166,5 @@ def seasonal_chart(
 def _refuse_basis(reading: Reading) -> None:
     if reading.basis.rebases or reading.basis.freeze is not None or reading.basis.exclude:
         raise ValueError(
-            "autocorrelation and seasons are estimated from the whole series: cut it where limits are to be recalculated"
+            "autocorrelation and seasons are estimated from the whole series: cut it where limits are to change"
         )

@@ -47,8 +47,8 @@ class Discoveries:
         )
         return (
             f"Of {self.tested} latest points {int(self.certain.sum())} are named. Were this done each round, at most "
-            f"{self.rate:.0%} of those named would on average be chance alone, {how}. It says nothing of points before the "
-            "latest, and a series that drifts or has seasons is named too often."
+            f"{self.rate:.0%} of those named would on average be chance alone, {how}. It says nothing of points before "
+            "the latest, and a series that drifts or has seasons is named too often."
         )
 
 
@@ -68,8 +68,7 @@ def discoveries(
         dependence: what is assumed of them.
 
     Returns:
-        Points are named for certain if they are with every p-value at its highest: the fewer are small, the fewer are
-        named, so that no values within the bounds name less.
+        Points are named for certain if they are with every p-value at its highest: lower ones never name fewer.
 
     Raises:
         ValueError: if a p-value or `rate` is out of range, or bounds are out of order.

@@ -91,10 +91,10 @@ def mr_chart(values: Vector, reading: Reading | None = None) -> Chart:
 
     Args:
         values: shape (periods,), NaN where missing. The first point has no range.
-        reading: as in `i_chart`.
+        reading: limits alone by default. Ranges of neighbours share a point and so depend on each other: Anhøj's rules
+            flag more than half of steady series of 60 points.
 
-    Source: Montgomery (2009), 6.4: D4 of two. Ranges of neighbours share a point and so depend on each other; read runs
-        with care.
+    Source: Montgomery (2009), 6.4: D4 of two.
     """
     ranges = np.full(len(values), np.nan)
     ranges[1:] = np.abs(np.diff(_finite(values)))
@@ -110,7 +110,8 @@ def mr_chart(values: Vector, reading: Reading | None = None) -> Chart:
         )
         return Lines(centre=centre, sigma=sigma, lower=lower, upper=upper)
 
-    return draw(Kind.MR, Points(lowest=ranges, highest=ranges), lines_of, reading or Reading())
+    how = reading or Reading(rule_sets=(RuleSet.SHEWHART,))
+    return draw(Kind.MR, Points(lowest=ranges, highest=ranges), lines_of, how)
 
 
 def i_prime_chart(values: Vector, sizes: Vector, reading: Reading | None = None, *, screen: bool = True) -> Chart:

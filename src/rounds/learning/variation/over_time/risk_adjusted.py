@@ -89,8 +89,8 @@ def outcome_cusum(
     _refuse(~((risk > 0) & (risk < 1)), "a risk lies between 0 and 1, and this does not")
     if not odds_ratio > 0 or odds_ratio == 1 or (odds_ratio > 1) != (limit > 0) or limit == 0:
         raise ValueError(
-            f"odds ratio {odds_ratio} with limit {limit}: give a ratio above 1 and a limit above 0 for deterioration, a "
-            "ratio below 1 and a limit below 0 for improvement"
+            f"odds ratio {odds_ratio} with limit {limit}: give a ratio above 1 and a limit above 0 for deterioration, "
+            "a ratio below 1 and a limit below 0 for improvement"
         )
     exact = bool((lowest == highest).all())
     if not exact and restarts:

@@ -1,0 +1,197 @@
+"""Processes in which nothing changes, and what each chart says of them: how often it cries wolf."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rounds.learning.variation.over_time.attributes import c_chart, counts_alone, p_chart, u_chart
+from rounds.learning.variation.over_time.chart import Chart, Kind, Told
+from rounds.learning.variation.over_time.counted import Counted
+from rounds.learning.variation.over_time.cumulative import ewma_chart, tabular
+from rounds.learning.variation.over_time.dependence import Dependent, Seasonal, dependent_charts, seasonal_chart
+from rounds.learning.variation.over_time.individuals import RANGE_TO_SIGMA, i_prime_chart, mr_chart, run_chart
+from rounds.learning.variation.over_time.rare_events import g_chart, t_chart
+from rounds.learning.variation.over_time.rule_sets import RuleSet, certain_signals
+from rounds.learning.variation.over_time.rules import (
+    Band,
+    Matrix,
+    exactly,
+    limits_of,
+    mean_of,
+    mean_range_of,
+    signals_of,
+)
+from rounds.learning.variation.over_time.subgroups import Subgroups, s_chart, xbar_chart
+from rounds.learning.variation.over_time.windows import Flags
+
+Draw = Callable[[np.random.Generator, int, int], Matrix]
+"""From a source of chance, a number of series and of points to series of shape (series, points)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """One chart, read by some rules, of a process in which nothing changes."""
+
+    chart: Kind | str
+    """a kind, or the name of what is no `Chart`"""
+    rules: tuple[RuleSet, ...]
+    process: str
+    draw: Draw
+    flags: Callable[[Matrix], Flags]
+    """which points are flagged, from what was drawn; shape (series, points)"""
+    slow: bool = False
+    """whether charts are drawn one by one"""
+
+    def rates(self, rng: np.random.Generator, series: int, points: int) -> tuple[float, float]:
+        """Return the share of charts with any point flagged, and that with the latest flagged."""
+        flagged = self.flags(self.draw(rng, series, points))
+        return float(flagged.any(axis=1).mean()), float(flagged[:, -1].mean())
+
+
+def independent(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    return rng.normal(size=(series, points))
+
+
+def autocorrelated(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    shocks = rng.normal(size=(series, points))
+    found = np.empty_like(shocks)
+    found[:, 0] = shocks[:, 0] / np.sqrt(1 - 0.4**2)
+    for period in range(1, points):
+        found[:, period] = 0.4 * found[:, period - 1] + shocks[:, period]
+    return found
+
+
+def seasonal(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    phase = rng.uniform(0, 2 * np.pi, size=(series, 1))
+    return rng.normal(size=(series, points)) + np.sin(2 * np.pi * np.arange(points) / 12 + phase)
+
+
+def rounded(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    return (rng.poisson(20, size=(series, points)) + 2) // 5 * 5.0
+
+
+def poisson(mean: float) -> Draw:
+    return lambda rng, series, points: rng.poisson(mean, size=(series, points)).astype(np.float64)
+
+
+def _fives(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    """Draw five values a point, side by side."""
+    return rng.normal(size=(series, points * 5))
+
+
+def _nhs(*, screen: bool) -> Callable[[Matrix], Flags]:
+    return lambda values: signals_of(values, limits_of(values, screen=screen)).direction != 0
+
+
+def _zones(rules: RuleSet) -> Callable[[Matrix], Flags]:
+    def flags(values: Matrix) -> Flags:
+        centre = mean_of(values)[:, None]
+        sigma = mean_range_of(values, screen=True)[:, None] / RANGE_TO_SIGMA
+        band = Band(centre=centre, near=2 * sigma, lower=centre - 3 * sigma, upper=centre + 3 * sigma)
+        found = certain_signals(exactly(values, band), rules.rules)
+        return np.any([one.flags for one in found], axis=0)
+
+    return flags
+
+
+def _one_by_one(chart: Callable[[np.ndarray], Chart]) -> Callable[[Matrix], Flags]:
+    return lambda values: np.array([flagged(chart(row)) for row in values])
+
+
+def flagged(chart: Chart) -> Flags:
+    """Return which points of a chart are flagged for certain by any of its rules."""
+    told = chart.told or (Told.NO,) * len(chart.values)
+    return np.array([one is Told.CERTAIN for one in told])
+
+
+def _sums(values: Matrix) -> Flags:
+    sigma = mean_range_of(values, screen=False)[:, None] / RANGE_TO_SIGMA
+    up, down = tabular((values - mean_of(values)[:, None]) / sigma, 0.5)
+    return (up >= 5) | (down <= -5)
+
+
+def _subgroups(row: np.ndarray) -> Subgroups:
+    return Subgroups.of(row, np.repeat(np.arange(len(row) // 5), 5).tolist())
+
+
+def _levels(row: np.ndarray) -> Chart:
+    return _dependent(row).levels
+
+
+def _dependent(row: np.ndarray) -> Dependent:
+    found = dependent_charts(row)
+    assert isinstance(found, Dependent)  # noqa: S101 - what is drawn here has points enough
+    return found
+
+
+def _deseasoned(row: np.ndarray) -> Chart:
+    found = seasonal_chart(row, np.arange(len(row)) % 12 + 1)
+    assert isinstance(found, Seasonal)  # noqa: S101 - as above
+    return found.chart
+
+
+_DEFAULT = (RuleSet.SHEWHART, RuleSet.ANHOEJ)
+_NORMAL = "independent, normal"
+_ALIKE = "each month resembles the last (autocorrelation 0.4)"
+_WAVE = "seasonal (a yearly wave as high as one standard deviation)"
+
+
+def _many(chart: Kind, rules: RuleSet, process: str, draw: Draw, flags: Callable[[Matrix], Flags]) -> Steady:
+    return Steady(chart=chart, rules=(rules,), process=process, draw=draw, flags=flags)
+
+
+def _single(
+    chart: Kind | str,
+    process: str,
+    draw: Draw,
+    one: Callable[[np.ndarray], Chart],
+    rules: tuple[RuleSet, ...] = _DEFAULT,
+) -> Steady:
+    return Steady(chart=chart, rules=rules, process=process, draw=draw, flags=_one_by_one(one), slow=True)
+
+
+def _of_hundred(row: np.ndarray) -> Chart:
+    return p_chart(Counted.exact(row, np.full(len(row), 100.0), proportion=True))
+
+
+def _of_many(row: np.ndarray) -> Chart:
+    return p_chart(Counted.exact(row, np.full(len(row), 10_000.0), proportion=True), prime=True)
+
+
+def _times(row: np.ndarray) -> Chart:
+    return u_chart(Counted.exact(row, np.full(len(row), 1000.0), proportion=False))
+
+
+STEADY: tuple[Steady, ...] = (
+    _many(Kind.XMR, RuleSet.NHS, _NORMAL, independent, _nhs(screen=True)),
+    _many(Kind.XMR, RuleSet.NHS, _ALIKE, autocorrelated, _nhs(screen=True)),
+    _many(Kind.XMR, RuleSet.NHS, _WAVE, seasonal, _nhs(screen=True)),
+    _many(Kind.XMR, RuleSet.NHS, "small counts (Poisson, mean 3)", poisson(3), _nhs(screen=True)),
+    _many(Kind.XMR, RuleSet.NHS, "counts rounded to the nearest 5 (Poisson, mean 20)", rounded, _nhs(screen=True)),
+    _many(Kind.XMR, RuleSet.NHS, "independent, normal; not screened", independent, _nhs(screen=False)),
+    _many(Kind.I, RuleSet.SHEWHART, _NORMAL, independent, _zones(RuleSet.SHEWHART)),
+    _many(Kind.I, RuleSet.WESTERN_ELECTRIC, _NORMAL, independent, _zones(RuleSet.WESTERN_ELECTRIC)),
+    _many(Kind.I, RuleSet.NELSON, _NORMAL, independent, _zones(RuleSet.NELSON)),
+    _single(Kind.RUN, _NORMAL, independent, run_chart, (RuleSet.ANHOEJ,)),
+    _single(Kind.RUN, _ALIKE, autocorrelated, run_chart, (RuleSet.ANHOEJ,)),
+    _single(Kind.MR, _NORMAL, independent, mr_chart, (RuleSet.SHEWHART,)),
+    _single(Kind.I_PRIME, _NORMAL, independent, lambda row: i_prime_chart(row / 10, np.full(len(row), 100.0))),
+    _single(Kind.P, "binomial, 10 % of 100", lambda rng, n, k: rng.binomial(100, 0.1, (n, k)) * 1.0, _of_hundred),
+    _single(
+        Kind.P_PRIME, "binomial, 10 % of 10,000", lambda rng, n, k: rng.binomial(10_000, 0.1, (n, k)) * 1.0, _of_many
+    ),
+    _single(Kind.U, "Poisson, mean 10", poisson(10), _times),
+    _single(Kind.U, "Poisson, mean 3", poisson(3), _times),
+    _single(Kind.C, "Poisson, mean 10", poisson(10), lambda row: c_chart(counts_alone(row))),
+    _single(Kind.G, "geometric, mean 49", lambda rng, n, k: rng.geometric(0.02, (n, k)) - 1.0, g_chart),
+    _single(Kind.T, "exponential, mean 30 days", lambda rng, n, k: rng.exponential(30, (n, k)), t_chart),
+    _single(Kind.XBAR, "normal, five a point", _fives, lambda row: xbar_chart(_subgroups(row))),
+    _single(Kind.S, "normal, five a point", _fives, lambda row: s_chart(_subgroups(row))),
+    _single(Kind.EWMA, _NORMAL, independent, ewma_chart, (RuleSet.SHEWHART,)),
+    Steady(chart="cusum", rules=(), process=_NORMAL, draw=independent, flags=_sums),
+    _single("levels", _ALIKE, autocorrelated, _levels, (RuleSet.SHEWHART,)),
+    _single("surprises", _ALIKE, autocorrelated, lambda row: _dependent(row).surprises),
+    _single("deseasoned", _WAVE, seasonal, _deseasoned),
+)
+"""Every chart with the rules it is read by unless others are asked for, and the processes whose rates are tabulated."""
