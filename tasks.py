@@ -137,6 +137,7 @@ BENCHMARKS = {
     "noisy_counts": False,
     "disclosure": False,
     "news2": False,
+    "spc_bulk": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them, or is a task of its own."""
 

@@ -27,9 +27,8 @@ def main() -> None:
             rng = np.random.default_rng([20_250, points])
             rates.append(case.rates(rng, one_by_one if case.slow else together, points))
         any_point, latest = (tuple(round(rate[column], 4) for rate in rates) for column in (0, 1))
-        print(
-            f"    ({str(case.chart)!r}, {[str(rules) for rules in case.rules]}, {case.process!r}, {any_point}, {latest}),"
-        )
+        rules = tuple(str(rules) for rules in case.rules)
+        print(f"    {(str(case.chart), rules, case.process, any_point, latest)},")
         sys.stdout.flush()
 
 

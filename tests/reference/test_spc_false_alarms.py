@@ -1,60 +1,60 @@
-"""The false-alarm rates that stand on every chart, simulated again."""
-
-from collections.abc import Callable
+"""The false-alarm rates that stand on every chart, simulated again: all at one length, a few at others."""
 
 import numpy as np
 import pytest
 
-from rounds.learning.variation.over_time.notes import FALSE_ALARM_POINTS, FALSE_ALARM_RATES
-from rounds.learning.variation.over_time.rules import Matrix, limits_of, signals_of
+from rounds.learning.variation.over_time.chart import Kind
+from rounds.learning.variation.over_time.false_alarm_table import FALSE_ALARM_POINTS, FALSE_ALARM_ROWS
+from rounds.learning.variation.over_time.false_alarms import false_alarms_of
+from rounds.learning.variation.over_time.individuals import i_chart
+from rounds.learning.variation.over_time.rule_sets import RuleSet
+from rounds.learning.variation.over_time.steady import STEADY, Steady, autocorrelated, flagged
 
-HELD_AGAINST = (("False-alarm rates of XmR charts", "simulation", "inside chance"),)
+HELD_AGAINST = (("False-alarm rates of every chart over time", "simulation", "inside chance"),)
 
-SERIES = 10_000
-"""The standard error of a share is at most 0.005; the tolerances below are four of them and the table's rounding."""
-
-
-def independent(rng: np.random.Generator, points: int) -> Matrix:
-    return rng.normal(size=(SERIES, points))
-
-
-def autocorrelated(rng: np.random.Generator, points: int) -> Matrix:
-    shocks = rng.normal(size=(SERIES, points))
-    series = np.empty_like(shocks)
-    series[:, 0] = shocks[:, 0] / np.sqrt(1 - 0.4**2)
-    for period in range(1, points):
-        series[:, period] = 0.4 * series[:, period - 1] + shocks[:, period]
-    return series
+TOGETHER, ONE_BY_ONE = 4_000, 200
+"""Series. A share may lie four standard errors off, of these and of the table's own."""
 
 
-def seasonal(rng: np.random.Generator, points: int) -> Matrix:
-    phase = rng.uniform(0, 2 * np.pi, size=(SERIES, 1))
-    return rng.normal(size=(SERIES, points)) + np.sin(2 * np.pi * np.arange(points) / 12 + phase)
+def hold_against_table(case: Steady, column: int) -> None:
+    rows = [row for row in FALSE_ALARM_ROWS if row[0] == str(case.chart) and row[2] == case.process]
+    stated = [row for row in rows if set(row[1]) == {str(rules) for rules in case.rules}]
+    assert len(stated) == 1, case
+    series, own = (ONE_BY_ONE, 2_000) if case.slow else (TOGETHER, 20_000)
+    found = case.rates(np.random.default_rng(17), series, FALSE_ALARM_POINTS[column])
+    for share, said in zip(found, (stated[0][3][column], stated[0][4][column]), strict=True):
+        spread = max(said * (1 - said), 0.01)
+        assert share == pytest.approx(said, abs=4 * np.sqrt(spread / series + spread / own) + 0.001), case
 
 
-def small_counts(rng: np.random.Generator, points: int) -> Matrix:
-    return rng.poisson(3, size=(SERIES, points)).astype(float)
+@pytest.mark.parametrize("case", STEADY, ids=[f"{case.chart}, {case.process}" for case in STEADY])
+def test_thirty_six_points(case: Steady) -> None:
+    hold_against_table(case, FALSE_ALARM_POINTS.index(36))
 
 
-def rounded_counts(rng: np.random.Generator, points: int) -> Matrix:
-    return (rng.poisson(20, size=(SERIES, points)) + 2) // 5 * 5.0
+@pytest.mark.parametrize("column", [0, 1, 3, 4])
+def test_other_lengths_of_xmr_charts(column: int) -> None:
+    for case in STEADY:
+        if case.chart is Kind.XMR:
+            hold_against_table(case, column)
 
 
-PROCESSES: tuple[Callable[[np.random.Generator, int], Matrix], ...] = (
-    independent,
-    autocorrelated,
-    seasonal,
-    small_counts,
-    rounded_counts,
-)
+def test_every_row_is_simulated_here() -> None:
+    assert len(FALSE_ALARM_ROWS) == len(STEADY)
 
 
-@pytest.mark.parametrize("column", range(len(FALSE_ALARM_POINTS)), ids=[f"{n} points" for n in FALSE_ALARM_POINTS])
-@pytest.mark.parametrize("row", range(len(PROCESSES)), ids=[process.__name__ for process in PROCESSES])
-def test_table(row: int, column: int) -> None:
-    assert len(PROCESSES) == len(FALSE_ALARM_RATES)
-    values = PROCESSES[row](np.random.default_rng(20_250), FALSE_ALARM_POINTS[column])
-    flagged = signals_of(values, limits_of(values, screen=True)).direction != 0
-    stated = FALSE_ALARM_RATES[row]
-    assert flagged.any(axis=1).mean() == pytest.approx(stated.any_point[column], abs=0.025)
-    assert flagged[:, -1].mean() == pytest.approx(stated.latest_point[column], abs=0.012)
+def test_between_two_lengths_shares_lie_on_a_line_and_outside_they_stay() -> None:
+    at = {points: false_alarms_of(Kind.XMR, (RuleSet.NHS,), points)[0] for points in (5, 12, 24, 30, 36, 60, 90)}
+    assert at[30].any_point == pytest.approx((at[24].any_point + at[36].any_point) / 2)
+    assert (at[5].points, at[5].any_point) == (12, at[12].any_point)
+    assert (at[90].points, at[90].latest_point) == (60, at[60].latest_point)
+    assert false_alarms_of(Kind.P, (RuleSet.NELSON,), 30) == ()
+
+
+def test_limits_that_know_of_autocorrelation_cry_wolf_less() -> None:
+    """Limits alone, 48 points: those of moving ranges flag four times as many steady series, or more."""
+    values = autocorrelated(np.random.default_rng(3), 200, 48)
+    plain = np.mean([flagged(i_chart(row, screen=False)).any() for row in values])
+    levels = next(case for case in STEADY if case.chart == "levels")
+    assert plain > 0.5
+    assert levels.flags(values).any(axis=1).mean() < plain / 4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.over_time.attributes import c_chart, counts_alone, p_chart, u_chart
+from rounds.learning.variation.over_time.attributes import p_chart, u_chart
 from rounds.learning.variation.over_time.chart import Chart, Kind, Told
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.cumulative import ewma_chart, tabular
@@ -68,11 +68,20 @@ def seasonal(rng: np.random.Generator, series: int, points: int) -> Matrix:
 
 
 def rounded(rng: np.random.Generator, series: int, points: int) -> Matrix:
-    return (rng.poisson(20, size=(series, points)) + 2) // 5 * 5.0
+    counts: Matrix = (rng.poisson(20, size=(series, points)) + 2) // 5 * np.float64(5)
+    return counts
 
 
 def poisson(mean: float) -> Draw:
     return lambda rng, series, points: rng.poisson(mean, size=(series, points)).astype(np.float64)
+
+
+def binomial(people: int) -> Draw:
+    return lambda rng, series, points: rng.binomial(people, 0.1, size=(series, points)).astype(np.float64)
+
+
+def geometric(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    return (rng.geometric(0.02, size=(series, points)) - 1).astype(np.float64)
 
 
 def _fives(rng: np.random.Generator, series: int, points: int) -> Matrix:
@@ -90,7 +99,7 @@ def _zones(rules: RuleSet) -> Callable[[Matrix], Flags]:
         sigma = mean_range_of(values, screen=True)[:, None] / RANGE_TO_SIGMA
         band = Band(centre=centre, near=2 * sigma, lower=centre - 3 * sigma, upper=centre + 3 * sigma)
         found = certain_signals(exactly(values, band), rules.rules)
-        return np.any([one.flags for one in found], axis=0)
+        return np.asarray(np.any([one.flags for one in found], axis=0))
 
     return flags
 
@@ -177,14 +186,11 @@ STEADY: tuple[Steady, ...] = (
     _single(Kind.RUN, _ALIKE, autocorrelated, run_chart, (RuleSet.ANHOEJ,)),
     _single(Kind.MR, _NORMAL, independent, mr_chart, (RuleSet.SHEWHART,)),
     _single(Kind.I_PRIME, _NORMAL, independent, lambda row: i_prime_chart(row / 10, np.full(len(row), 100.0))),
-    _single(Kind.P, "binomial, 10 % of 100", lambda rng, n, k: rng.binomial(100, 0.1, (n, k)) * 1.0, _of_hundred),
-    _single(
-        Kind.P_PRIME, "binomial, 10 % of 10,000", lambda rng, n, k: rng.binomial(10_000, 0.1, (n, k)) * 1.0, _of_many
-    ),
+    _single(Kind.P, "binomial, 10 % of 100", binomial(100), _of_hundred),
+    _single(Kind.P_PRIME, "binomial, 10 % of 10,000", binomial(10_000), _of_many),
     _single(Kind.U, "Poisson, mean 10", poisson(10), _times),
     _single(Kind.U, "Poisson, mean 3", poisson(3), _times),
-    _single(Kind.C, "Poisson, mean 10", poisson(10), lambda row: c_chart(counts_alone(row))),
-    _single(Kind.G, "geometric, mean 49", lambda rng, n, k: rng.geometric(0.02, (n, k)) - 1.0, g_chart),
+    _single(Kind.G, "geometric, mean 49", geometric, g_chart),
     _single(Kind.T, "exponential, mean 30 days", lambda rng, n, k: rng.exponential(30, (n, k)), t_chart),
     _single(Kind.XBAR, "normal, five a point", _fives, lambda row: xbar_chart(_subgroups(row))),
     _single(Kind.S, "normal, five a point", _fives, lambda row: s_chart(_subgroups(row))),
