@@ -47,7 +47,8 @@ def main() -> None:
     print(f"charts with icons      {statistics.median(seconds):>12.2f} s by the clock")
     print(f"                       {statistics.median(busy):>12.2f} s of processor time")
     print(f"memory at most         {_peak() / 1e6:>12.0f} MB, {before / 1e6:.0f} MB before the charts")
-    print(f"flagged latest points  {(icons['variation'] != 'common_cause').mean():>12.1%}")
+    flagged = float(np.mean(icons["variation"].to_numpy() != "common_cause"))
+    print(f"flagged latest points  {flagged:>12.1%}")
     ours, single, theirs = [], [], []
     few = np.ascontiguousarray(values[:SOME])
     for _ in range(TIMES if peer else 1):

@@ -38,7 +38,7 @@ def slow(rule: Rule, z: list[float], point: int) -> bool:
     def beyond(sigmas: float, least: int, length: int) -> bool:
         return any(
             way * z[point] > sigmas
-            and any_window(length, lambda some: sum(way * one > sigmas for one in some) >= least)
+            and any_window(length, lambda some, way=way: sum(way * one > sigmas for one in some) >= least)
             for way in (1, -1)
         )
 

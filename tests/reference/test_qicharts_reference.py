@@ -26,7 +26,7 @@ RUNS = (RuleSet.ANHOEJ,)
 
 
 def reading(case: str, rules: tuple[RuleSet, ...]) -> Reading:
-    """Return how a case's options ask for the chart to be read; its points count from 1, and a part ends with its own."""
+    """Return how a case's options ask for the chart to be read; its points count from 1, `part` ends one."""
     said = options(case)
     freeze, excluded, part = said.get("freeze"), said.get("exclude"), said.get("part")
     return Reading(

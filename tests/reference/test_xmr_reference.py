@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from rounds.learning.variation.over_time.bulk import nhs_charts
 from rounds.learning.variation.over_time.chart import Assurance, Better, Chart, Variation
+from rounds.learning.variation.over_time.rebasing import Rebase
 from rounds.learning.variation.over_time.rules import Vector, limits_of, signals_of
 from rounds.learning.variation.over_time.xmr import xmr_chart
 
@@ -159,6 +161,37 @@ def test_icons(case: str) -> None:
         chart = series.chart()
         assert chart.variation is VARIATION[str(series.summary["variation_type"])], series.name
         assert chart.assurance is ASSURANCE[str(series.summary.get("assurance_type"))], series.name
+
+
+def test_columns_over_all_trusts_have_the_packages_icons() -> None:
+    everything = judged("nhsr_ae_icons_all_trusts_inc")
+    lengths = [len(series.values) for series in everything]
+    values = np.full((len(everything), max(lengths)), np.nan)
+    for row, series in zip(values, everything, strict=True):
+        row[: len(series.values)] = series.values
+    spans = (np.zeros(len(lengths), dtype=np.int64), np.array(lengths, dtype=np.int64))
+    targets = [series.target for series in everything]
+    icons = nhs_charts(values=values, better="higher", targets=targets, spans=spans).icons()
+    assert icons["variation"].to_list() == [VARIATION[str(one.summary["variation_type"])] for one in everything]
+    assert icons["assurance"].to_list() == [ASSURANCE[str(one.summary["assurance_type"])] for one in everything]
+    np.testing.assert_allclose(icons["upper"], [float(str(one.summary["upl"])) for one in everything], rtol=TOLERANCE)
+
+
+def test_a_rebased_series_as_one_chart() -> None:
+    """The package was told 2018-07-01; here the reason is needed too."""
+    parts = judged("nhsr_ae_rebase_rrk")
+    dates = [str(day) for part in parts for day in part.points["x"]]
+    moved = Rebase(since="2018-07-01", reason="as the vignette of the package asks")
+    values = np.concatenate([part.values for part in parts])
+    chart = xmr_chart(values=values, better=parts[0].better, rebases=(moved,), periods=tuple(dates))
+    points = pl.concat([part.points for part in parts])
+    for column, line in (("mean_col", chart.centre_line), ("lpl", chart.lower_limits), ("upl", chart.upper_limits)):
+        np.testing.assert_allclose(line, points[column], rtol=TOLERANCE)
+    assert [rule_named(chart, at) for at in range(len(values))] == [
+        PACKAGE_RULE[name] for name in points["special_cause_type"]
+    ]
+    assert list(chart.point_variation) == [VARIATION[name] for name in points["point_type"]]
+    assert [part.rebase for part in chart.parts] == [None, moved]
 
 
 def test_the_cases_exercise_every_rule_and_icon() -> None:

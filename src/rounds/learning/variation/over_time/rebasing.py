@@ -58,9 +58,6 @@ class Basis:
         places = [place for place, _ in starts]
         if len(set(places)) < len(places):
             raise ValueError("limits are to be recalculated twice from one period: give one rebase for it")
-        for place in self.exclude:
-            if not 0 <= place < points:
-                raise ValueError(f"point {place} is to be excluded, but the series has points 0 to {points - 1}")
         if self.freeze is not None and self.freeze > points:
             raise ValueError(f"limits are to be frozen at the first {self.freeze} points; the series has {points}")
         firsts: list[tuple[int, Rebase | None]] = [(0, None), *starts]
@@ -70,7 +67,14 @@ class Basis:
         )
 
     def included(self, points: int) -> Flags:
-        """Return which points are not left out, shape (points,)."""
+        """Return which points are not left out, shape (points,).
+
+        Raises:
+            ValueError: if a place lies outside the series.
+        """
+        for place in self.exclude:
+            if not 0 <= place < points:
+                raise ValueError(f"point {place} is to be excluded, but the series has points 0 to {points - 1}")
         found = np.ones(points, dtype=bool)
         found[list(self.exclude)] = False
         return found

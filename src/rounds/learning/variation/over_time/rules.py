@@ -158,7 +158,7 @@ def mean_range_of(values: Matrix, *, screen: bool) -> Vector:
     if not screen:
         return mean_range
     keep = ranges < SCREEN_FACTOR * mean_range[:, None]
-    jumps = ~keep.all(axis=1)
+    jumps = ~keep.all(axis=1) & (mean_range > 0)
     if jumps.any():
         mean_range[jumps] = mean_of(ranges[jumps], keep=keep[jumps])
     return mean_range
