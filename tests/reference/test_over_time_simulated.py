@@ -64,7 +64,7 @@ def test_the_rate_behind_bounds_is_the_likeliest(proportion: bool) -> None:
 
 @pytest.mark.parametrize("prime", [False, True])
 def test_limits_of_withheld_counts_are_near_those_of_the_true_ones(prime: bool) -> None:
-    """Half the counts of 1 to 7 withheld: limits within 3 % of the true ones on average; with 4 written in they are not."""
+    """Counts of 1 to 7 withheld: limits within 3 % of the true ones on average; with 4 written in they are not."""
     rng = np.random.default_rng(12)
     sizes = np.full(48, 500.0)
     widths: dict[str, list[float]] = {"true": [], "bounds": [], "four": []}

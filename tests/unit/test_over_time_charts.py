@@ -1,16 +1,18 @@
 """Charts over time: what is refused, what has no limits and why, new limits from a date, notes, columns."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
+from rounds.learning.variation.over_time.asked import NEEDS, TAKES_BOUNDS, Columns, chart_asked
 from rounds.learning.variation.over_time.attributes import c_chart, counts_alone, p_chart, u_chart
 from rounds.learning.variation.over_time.bulk import nhs_charts
-from rounds.learning.variation.over_time.chart import Assurance, Told, Variation
+from rounds.learning.variation.over_time.chart import Assurance, Kind, Told, Variation
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.cumulative import cusum, ewma_chart
-from rounds.learning.variation.over_time.drawing import Reading
+from rounds.learning.variation.over_time.drawing import Reading, usual_rules
 from rounds.learning.variation.over_time.individuals import i_chart, i_prime_chart, mr_chart, run_chart
 from rounds.learning.variation.over_time.notes import chart_notes
 from rounds.learning.variation.over_time.periods import Step, calendar_of
@@ -225,12 +227,12 @@ def test_every_chart_says_how_often_it_cries_wolf(kind: str) -> None:
     how, alarms = chart_notes(chart)[:2]
     assert chart.kind == kind
     assert how.startswith("Rules: ")
-    if kind == "i":
-        assert (
-            alarms == "How often these rules flag a process in which nothing changes was not simulated for this chart."
-        )
-        return
     assert "of charts of 24 points and the latest point in" in alarms
+
+
+def test_a_rate_that_was_not_simulated_is_not_stated() -> None:
+    note = chart_notes(c_chart(counts_alone(STEADY), Reading(rule_sets=(RuleSet.WESTERN_ELECTRIC,))))[1]
+    assert note == "How often these rules flag a process in which nothing changes was not simulated for this chart."
 
 
 def test_withheld_counts_are_told_certain_possible_or_no() -> None:
@@ -394,3 +396,33 @@ def test_false_alarms_of_outcomes_fall_with_the_limit() -> None:
 def test_a_rule_not_asked_flags_nothing() -> None:
     assert not i_chart(STEADY).certain(Rule.TREND).any()
     assert not i_chart(STEADY).possible(Rule.TREND).any()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_chart_by_its_name(kind: Kind) -> None:
+    rng = np.random.default_rng(3)
+    counts, sizes = rng.poisson(12, 30).astype(float), np.full(30, 100.0)
+    values = rng.normal(20, 2, 30)
+    columns = {
+        ("values",): Columns(values=counts if kind is Kind.G else values),
+        ("values", "sizes"): Columns(values=values, sizes=sizes),
+        ("events", "sizes"): Columns(events=counts, sizes=sizes),
+        ("events",): Columns(events=counts),
+        ("values", "groups"): Columns(values=values, groups=np.repeat(np.arange(10), 3).tolist()),
+    }[NEEDS[kind]]
+    chart = chart_asked(kind, columns, Reading(better="lower", target=15.0))
+    assert chart.kind is kind
+    assert chart.mean is not None
+    assert chart.rule_sets == usual_rules(kind)
+    with pytest.raises(ValueError, match=f"a {kind} chart is made of"):
+        chart_asked(kind, Columns())
+    if kind not in TAKES_BOUNDS:
+        with pytest.raises(ValueError, match="has no proper method"):
+            chart_asked(kind, replace(columns, events_upper=counts))
+
+
+def test_a_frozen_xmr_chart_keeps_the_nhs_limits() -> None:
+    plain = chart_asked(Kind.XMR, Columns(values=STEADY))
+    frozen = chart_asked(Kind.XMR, Columns(values=STEADY), Reading(basis=Basis(freeze=14)))
+    assert (plain.mean, plain.lower, plain.upper) == (frozen.mean, frozen.lower, frozen.upper)
+    np.testing.assert_array_equal(plain.direction, frozen.direction)

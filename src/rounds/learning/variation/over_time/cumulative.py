@@ -137,8 +137,8 @@ def ewma_chart(
     """
     if not 0 < weight <= 1:
         raise ValueError(f"the newest point weighs {weight}: give more than 0 and at most 1")
-    how = reading or Reading(rule_sets=(RuleSet.SHEWHART,))
-    if set(how.rule_sets) != {RuleSet.SHEWHART}:
+    how = reading or Reading()
+    if set(how.rules_for(Kind.EWMA)) != {RuleSet.SHEWHART}:
         raise ValueError("weighted means depend on each other; read their chart by its limits alone")
     _refuse(values, values)
     baseline = how.basis.baseline(len(values))

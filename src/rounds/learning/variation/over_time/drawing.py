@@ -24,6 +24,23 @@ FEWEST_POINTS = 3
 """Fewer have no limits: two points give one moving range, which says nothing of how ranges vary."""
 
 
+def usual_rules(kind: Kind) -> tuple[RuleSet, ...]:
+    """Return the rules by which a chart is read unless others are asked for.
+
+    Limits, and Anhøj's rules for what limits overlook; but the NHS rules of XmR charts, no limits in run charts, and
+    limits alone where points depend on each other.
+    """
+    match kind:
+        case Kind.XMR:
+            return (RuleSet.NHS,)
+        case Kind.RUN:
+            return (RuleSet.ANHOEJ,)
+        case Kind.MR | Kind.EWMA:
+            return (RuleSet.SHEWHART,)
+        case _:
+            return (RuleSet.SHEWHART, RuleSet.ANHOEJ)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How a chart is made and read, whatever its kind."""
@@ -32,10 +49,14 @@ class Reading:
     """which way is improvement: "higher", "lower" or "neither" (`Better`, or a measure's `better`)"""
     target: float | None = None
     """in the unit of the plotted values"""
-    rule_sets: tuple[RuleSet, ...] = (RuleSet.SHEWHART, RuleSet.ANHOEJ)
+    rule_sets: tuple[RuleSet, ...] | None = None
+    """None for those the chart is usually read by (`usual_rules`)"""
     basis: Basis = field(default=Basis())
     periods: tuple[str, ...] | None = None
     """labels, one a point; needed where limits are recalculated from a labelled period"""
+
+    def rules_for(self, kind: Kind) -> tuple[RuleSet, ...]:
+        return usual_rules(kind) if self.rule_sets is None else self.rule_sets
 
     def __post_init__(self) -> None:
         way_of(self.better)
@@ -99,11 +120,12 @@ def draw(kind: Kind, points: Points, lines_of: LinesOf, reading: Reading) -> Cha
     count = len(points.lowest)
     if reading.periods is not None and len(reading.periods) != count:
         raise ValueError(f"{len(reading.periods)} periods for {count} points: give one label a point")
-    _check_rules(kind, reading.rule_sets)
+    rule_sets = reading.rules_for(kind)
+    _check_rules(kind, rule_sets)
     basis, included = reading.basis, reading.basis.included(count)
     there = included & ~np.isnan(points.lowest)
     pieces = [
-        _piece(points, lines_of, stretch, there, basis.baseline(count) & there, reading.rule_sets)
+        _piece(points, lines_of, stretch, there, basis.baseline(count) & there, rule_sets)
         for stretch in basis.stretches(count, reading.periods)
     ]
     scale = points.scale or (lambda line: line)
@@ -119,7 +141,7 @@ def draw(kind: Kind, points: Points, lines_of: LinesOf, reading: Reading) -> Cha
         parts=tuple(piece.part for piece in pieces),
         baseline=np.concatenate([piece.baseline for piece in pieces]),
         excluded=~included,
-        rule_sets=reading.rule_sets,
+        rule_sets=rule_sets,
         flagged=_joined([piece.flagged for piece in pieces]),
         direction=np.concatenate([piece.direction for piece in pieces]),
         better=way_of(reading.better),

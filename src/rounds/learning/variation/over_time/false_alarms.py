@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.variation.over_time.chart import Kind
-from rounds.learning.variation.over_time.false_alarm_table import FALSE_ALARM_POINTS, FALSE_ALARM_ROWS
+from rounds.learning.variation.over_time.false_alarm_table import FALSE_ALARM_POINTS, FALSE_ALARM_ROWS, Shares
 from rounds.learning.variation.over_time.rule_sets import RuleSet
 
-_SAME = {Kind.C: Kind.U, Kind.R: Kind.S, Kind.U_PRIME: Kind.P_PRIME}
-"""Charts that are not simulated by themselves: with equal sizes a C chart is a U chart; the others are near enough."""
+_SAME = {Kind.I: Kind.I_PRIME, Kind.C: Kind.U, Kind.R: Kind.S, Kind.U_PRIME: Kind.P_PRIME}
+"""Where a chart is not simulated by itself. With equal sizes an I chart is an I' chart and a C chart a U chart; R and U'
+charts are near enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +40,16 @@ def false_alarms_of(kind: Kind | str, rule_sets: tuple[RuleSet, ...], points: in
     Returns:
         Nothing where that chart was not simulated with these rules.
     """
-    wanted = str(_SAME.get(kind, kind) if isinstance(kind, Kind) else kind)
-    found = []
-    for chart, rules, process, any_point, latest in FALSE_ALARM_ROWS:
-        if chart != wanted or set(rules) != {str(rule_set) for rule_set in rule_sets}:
-            continue
-        known = [place for place, share in enumerate(any_point) if not np.isnan(share)]
-        at = [FALSE_ALARM_POINTS[place] for place in known]
-        nearest = min(max(points, at[0]), at[-1])
-        shares = [float(np.interp(nearest, at, [column[place] for place in known])) for column in (any_point, latest)]
-        found.append(FalseAlarms(process=process, points=nearest, any_point=shares[0], latest_point=shares[1]))
-    return tuple(found)
+    wanted = {str(rule_set) for rule_set in rule_sets}
+    rows = [row for row in FALSE_ALARM_ROWS if row[0] == str(kind) and set(row[1]) == wanted]
+    if not rows and isinstance(kind, Kind) and kind in _SAME:
+        return false_alarms_of(_SAME[kind], rule_sets, points)
+    return tuple(_at(points, *row[2:]) for row in rows)
+
+
+def _at(points: int, process: str, any_point: Shares, latest: Shares) -> FalseAlarms:
+    known = [place for place, share in enumerate(any_point) if not np.isnan(share)]
+    at = [FALSE_ALARM_POINTS[place] for place in known]
+    nearest = min(max(points, at[0]), at[-1])
+    shares = [float(np.interp(nearest, at, [column[place] for place in known])) for column in (any_point, latest)]
+    return FalseAlarms(process=process, points=nearest, any_point=shares[0], latest_point=shares[1])

@@ -47,7 +47,7 @@ def i_chart(values: Vector | Known, reading: Reading | None = None, *, screen: b
     """
     known = _known(values)
     how = reading or Reading()
-    kind = Kind.XMR if RuleSet.NHS in how.rule_sets else Kind.I
+    kind = Kind.XMR if RuleSet.NHS in (how.rule_sets or ()) else Kind.I
     return draw(kind, Points(lowest=known[0], highest=known[1]), individual_lines(values, kind, screen=screen), how)
 
 
@@ -110,8 +110,7 @@ def mr_chart(values: Vector, reading: Reading | None = None) -> Chart:
         )
         return Lines(centre=centre, sigma=sigma, lower=lower, upper=upper)
 
-    how = reading or Reading(rule_sets=(RuleSet.SHEWHART,))
-    return draw(Kind.MR, Points(lowest=ranges, highest=ranges), lines_of, how)
+    return draw(Kind.MR, Points(lowest=ranges, highest=ranges), lines_of, reading or Reading())
 
 
 def i_prime_chart(values: Vector, sizes: Vector, reading: Reading | None = None, *, screen: bool = True) -> Chart:
@@ -180,8 +179,7 @@ def run_chart(values: Vector | tuple[Vector, Vector], reading: Reading | None = 
         nothing = np.full(stretch.end - stretch.first, np.nan)
         return Lines(centre=np.full(len(nothing), ends[0]), sigma=nothing, lower=nothing, upper=nothing)
 
-    how = reading or Reading(rule_sets=(RuleSet.ANHOEJ,))
-    return draw(Kind.RUN, Points(lowest=lowest, highest=highest), lines_of, how)
+    return draw(Kind.RUN, Points(lowest=lowest, highest=highest), lines_of, reading or Reading())
 
 
 def _known(values: Vector | Known) -> tuple[Vector, Vector]:
