@@ -20,7 +20,7 @@ def hold_against_table(case: Steady, column: int) -> None:
     rows = [row for row in FALSE_ALARM_ROWS if row[0] == str(case.chart) and row[2] == case.process]
     stated = [row for row in rows if set(row[1]) == {str(rules) for rules in case.rules}]
     assert len(stated) == 1, case
-    series, own = (ONE_BY_ONE, 2_000) if case.slow else (TOGETHER, 20_000)
+    series, own = (ONE_BY_ONE, 2_000) if case.slow else (TOGETHER, 100_000)
     found = case.rates(np.random.default_rng(17), series, FALSE_ALARM_POINTS[column])
     for share, said in zip(found, (stated[0][3][column], stated[0][4][column]), strict=True):
         spread = max(said * (1 - said), 0.01)

@@ -18,7 +18,8 @@ from rounds.analyst.columns import Reading
 from rounds.analyst.frames import TableError
 from rounds.cli.app import app
 from rounds.learning.variation.between_sites.funnel import funnel_proportions
-from rounds.learning.variation.over_time.xmr import Told, xmr_chart
+from rounds.learning.variation.over_time.chart import Told
+from rounds.learning.variation.over_time.xmr import xmr_chart
 
 TODAY = date(2026, 1, 31)
 RISING = [5.0, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 12]

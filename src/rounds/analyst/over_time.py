@@ -13,9 +13,10 @@ from rounds.analyst.columns import Columns, Guess, Reading, understand
 from rounds.analyst.frames import table_of
 from rounds.analyst.points import Line, Lines, lines_of
 from rounds.analyst.shown import charts_as_html, glyph, way_of
+from rounds.learning.variation.over_time.chart import Assurance, Chart, Variation
 from rounds.learning.variation.over_time.notes import chart_notes
 from rounds.learning.variation.over_time.withheld import Known
-from rounds.learning.variation.over_time.xmr import Assurance, Variation, XmrChart, xmr_chart
+from rounds.learning.variation.over_time.xmr import xmr_chart
 from rounds.measures.definitions import Better
 from rounds.reports.charts.spc import SpcPoint, spc_chart
 from rounds.reports.charts.theme import Spec
@@ -42,7 +43,7 @@ class SpcSeries:
     """One series, its chart and what to say of it."""
 
     line: Line
-    chart: XmrChart
+    chart: Chart
     labels: tuple[str, ...]
     """what its periods are called, shape (periods,)"""
     sentence: str
@@ -216,7 +217,7 @@ def _series(
     )
 
 
-def _sentence(line: Line, chart: XmrChart, labels: tuple[str, ...], target: float | None) -> str:
+def _sentence(line: Line, chart: Chart, labels: tuple[str, ...], target: float | None) -> str:
     shown = np.flatnonzero(~np.isnan(chart.values))
     if not shown.size:
         return f"{line.name}: no number is shown"
@@ -236,13 +237,13 @@ def _sentence(line: Line, chart: XmrChart, labels: tuple[str, ...], target: floa
     return f"{line.name}: {change}; {usual}{promise}"
 
 
-def assured(chart: XmrChart) -> Assurance | None:
+def assured(chart: Chart) -> Assurance | None:
     """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
     return chart.assurance if chart.assurance in ASSURED and not chart.shift[-1] else None
 
 
-def _spec(line: Line, chart: XmrChart, labels: tuple[str, ...], target: float | None, title: str) -> Spec:
-    states = [str(one) for one in chart.point_variation] or ["not_judged"] * len(labels)
+def _spec(line: Line, chart: Chart, labels: tuple[str, ...], target: float | None, title: str) -> Spec:
+    states = [str(one or "not_judged") for one in chart.point_variation] or ["not_judged"] * len(labels)
     points = tuple(
         SpcPoint(
             label=label,

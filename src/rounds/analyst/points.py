@@ -11,7 +11,7 @@ from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
 from rounds.analyst.rates import scale_of
-from rounds.learning.variation.over_time.xmr import XmrChart
+from rounds.learning.variation.over_time.chart import Chart
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Line:
     ends: tuple[float, float]
     """the lowest and the highest that a number can be: of a rate 0 and, where it is a share, `scale`"""
 
-    def within(self, chart: XmrChart) -> tuple[float, float] | None:
+    def within(self, chart: Chart) -> tuple[float, float] | None:
         """Return a chart's limits, no further than numbers can be; None if it has none."""
         if chart.lower is None or chart.upper is None:
             return None

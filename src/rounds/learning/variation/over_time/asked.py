@@ -60,7 +60,7 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
 """The columns of each kind of chart."""
 
 TAKES_BOUNDS = (Kind.P, Kind.P_PRIME, Kind.U, Kind.U_PRIME, Kind.C)
-"""Charts of counts that may be withheld or rounded; of single values `xmr_chart`, `i_chart` and `run_chart` take some."""
+"""Charts of counts that may be withheld or rounded; of single values `xmr_chart` and `i_chart` take these."""
 
 
 def chart_asked(kind: Kind, columns: Columns, reading: Reading | None = None, *, per: float = 1.0) -> Chart:

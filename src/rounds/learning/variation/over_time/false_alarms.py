@@ -9,8 +9,8 @@ from rounds.learning.variation.over_time.false_alarm_table import FALSE_ALARM_PO
 from rounds.learning.variation.over_time.rule_sets import RuleSet
 
 _SAME = {Kind.I: Kind.I_PRIME, Kind.C: Kind.U, Kind.R: Kind.S, Kind.U_PRIME: Kind.P_PRIME}
-"""Where a chart is not simulated by itself. With equal sizes an I chart is an I' chart and a C chart a U chart; R and U'
-charts are near enough."""
+"""Where a chart is not simulated by itself. With equal sizes an I chart is an I' chart and a C chart a U chart; R and
+U' charts are near enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
