@@ -258,6 +258,20 @@ def test_withheld_counts_are_told_certain_possible_or_no() -> None:
     assert "a rate of 0 fits as well as any" in str(p_chart(sparse).no_limits)
 
 
+def test_limits_do_not_rest_on_withheld_sizes_and_both_ends_of_these_are_read() -> None:
+    small, large = SIZES.copy(), SIZES.copy()
+    small[4], large[4] = 1, 300
+    counted = Counted(events_lower=STEADY, events_upper=STEADY, sizes_lower=small, sizes_upper=large, proportion=True)
+    chart, others = p_chart(counted), np.arange(14) != 4
+    assert chart.mean == pytest.approx(STEADY[others].sum() / SIZES[others].sum())
+    assert chart.baseline.tolist() == others.tolist()
+    assert chart.told[4] is Told.POSSIBLE
+    assert chart.highest[4] == 1.0
+    small[:12], large[:12] = 1, 300
+    hidden = Counted(events_lower=STEADY, events_upper=STEADY, sizes_lower=small, sizes_upper=large, proportion=True)
+    assert "too many denominators are withheld" in str(p_chart(hidden).no_limits)
+
+
 def test_a_median_that_is_open_is_not_drawn() -> None:
     low, high = STEADY.copy(), STEADY.copy()
     high[0] += 1
@@ -419,6 +433,16 @@ def test_a_chart_by_its_name(kind: Kind) -> None:
     if kind not in TAKES_BOUNDS:
         with pytest.raises(ValueError, match="has no proper method"):
             chart_asked(kind, replace(columns, events_upper=counts))
+
+
+def test_times_are_charted_as_their_power_and_carried_back() -> None:
+    days = np.random.default_rng(2).exponential(30, 40)
+    chart, scaled = t_chart(days), i_chart(days ** (1 / 3.6))
+    np.testing.assert_allclose(chart.values, days)
+    np.testing.assert_allclose(chart.centre_line, scaled.centre_line**3.6)
+    np.testing.assert_allclose(chart.upper_limits, scaled.upper_limits**3.6)
+    np.testing.assert_allclose(chart.lower_limits, np.maximum(scaled.lower_limits, 0) ** 3.6)
+    np.testing.assert_array_equal(chart.outside, scaled.outside)
 
 
 def test_a_frozen_xmr_chart_keeps_the_nhs_limits() -> None:

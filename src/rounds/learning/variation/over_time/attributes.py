@@ -10,7 +10,7 @@ import numpy as np
 
 from rounds.learning.variation.over_time.chart import Chart, Kind
 from rounds.learning.variation.over_time.counted import Counted, Steady, steady_rate
-from rounds.learning.variation.over_time.drawing import Lines, Points, Reading, draw
+from rounds.learning.variation.over_time.drawing import FEWEST_POINTS, Lines, Points, Reading, draw
 from rounds.learning.variation.over_time.rebasing import Stretch
 from rounds.learning.variation.over_time.rules import Vector, mean_range_of
 from rounds.learning.variation.over_time.windows import Flags
@@ -107,6 +107,9 @@ def _some(counted: Counted, stretch: Stretch) -> Counted:
 
 
 def _lines(counted: Counted, baseline: Flags, *, prime: bool) -> Lines | str:
+    baseline = baseline & counted.sized
+    if np.count_nonzero(baseline) < FEWEST_POINTS:
+        return "No limits are drawn: too many denominators are withheld, and limits must not rest on guessed numbers."
     steady = steady_rate(counted, baseline)
     if steady is None:
         return "No limits are drawn: every count that is not 0 is withheld, and a rate of 0 fits as well as any."
@@ -124,6 +127,7 @@ def _lines(counted: Counted, baseline: Flags, *, prime: bool) -> Lines | str:
     lines = _around(steady.rate, most, widen, proportion=counted.proportion)
     if counted.known:
         return lines
+    lines = replace(lines, rests_on=baseline)
     fewest = np.where(counted.there, counted.fewest, np.nan)
     widest = _around(steady.rate, fewest, widen, proportion=counted.proportion)
     return replace(lines, at_highest=widest)

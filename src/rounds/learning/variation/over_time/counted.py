@@ -8,6 +8,8 @@ from scipy.special import gammaln, xlog1py, xlogy
 from rounds.learning.variation.over_time.rules import Vector
 from rounds.learning.variation.over_time.windows import Flags
 
+SIZE_SPREAD = 0.1
+"""How far apart the bounds of a size may lie, of their middle, for limits to rest on it."""
 _STEPS = 200
 _TOLERANCE = 1e-9
 
@@ -63,6 +65,14 @@ class Counted:
         """Which points have a rate, if only between bounds: none that is missing or of which nobody is counted."""
         return ~np.isnan(self.events_lower) & (self.sizes_upper > 0)
 
+    @property
+    def sized(self) -> Flags:
+        """Which sizes are known well enough for limits to rest on them: exactly, or rounded by 5 % at most either way.
+
+        A rounded size is then taken as the middle of its bounds. A withheld one is not guessed.
+        """
+        return self.sizes_upper - self.sizes_lower <= SIZE_SPREAD * (self.sizes_upper + self.sizes_lower) / 2
+
     def rates(self) -> tuple[Vector, Vector]:
         """Return the lowest and the highest rate of each period; NaN where there is none.
 
@@ -108,7 +118,7 @@ def steady_rate(counted: Counted, over: Flags) -> Steady | None:
 
     Args:
         counted: the counts.
-        over: the points that the rate rests on, all of which are there; shape (periods,).
+        over: the points that the rate rests on, all of which are there and `sized`; shape (periods,).
 
     Returns:
         None where no count can be told from nothing: no lower bound is above 0 though some upper bounds are, so that a

@@ -97,6 +97,8 @@ class Lines:
     upper: Vector
     at_highest: "Lines | None" = None
     """where denominators are withheld, the lines at the smallest, where a point is highest; these are at the largest"""
+    rests_on: Flags | None = None
+    """the points that the lines rest on, if not all of the baseline"""
     shown_centre: float | None = None
     """a centre line to draw, and to count runs about, in place of the one that limits rest on"""
 
@@ -196,7 +198,7 @@ def _piece(
         centre=centre,
         lower=found.lower,
         upper=found.upper,
-        baseline=baseline[own],
+        baseline=baseline[own] if found.rests_on is None else found.rests_on,
         flagged=flagged,
         direction=direction,
     )
