@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rounds.learning.variation.over_time.bulk import nhs_charts, why_no_limits
-from rounds.learning.variation.over_time.chart import Chart, Kind, way_of
+from rounds.learning.variation.over_time.chart import Better, Chart, Kind, Part, way_of
 from rounds.learning.variation.over_time.drawing import Points, Reading, draw
 from rounds.learning.variation.over_time.individuals import individual_lines
 from rounds.learning.variation.over_time.rebasing import Basis, Rebase
@@ -35,7 +35,7 @@ def xmr_chart(
         screen: leave moving ranges of 3.267 x their mean or more out of the limits, as NHSRplotthedots does. The NHS
             Excel tool does not.
         withheld: shape (periods,), which NaN stand for a number that exists but is withheld; None for none.
-        known: what is known of every point, where that is enough to draw limits though some are withheld.
+        known: what is known of every point, where that is enough to draw limits though some are withheld or have noise.
         rebases: from when and why limits are recalculated; never done without being asked.
         periods: labels, shape (periods,), where rebases name one.
 
@@ -55,17 +55,17 @@ def xmr_chart(
     """
     if values.ndim != 1:
         raise ValueError(f"a series has one dimension, these values have shape {values.shape}")
-    masked = None if withheld is None else withheld[None, ...]
+    hidden = np.zeros(values.shape, dtype=bool) if withheld is None else withheld
     charts = nhs_charts(
         values=values[None, :],
         better=better,
         targets=(target,),
         screen=screen,
-        withheld=masked,
+        withheld=hidden[None, ...],
         rebases={0: rebases},
         periods=periods,
     )
-    if known is None or withheld is None or not withheld.any():
+    if known is None:
         return charts.chart(0)
     reading = Reading(
         better=way_of(better),
@@ -74,7 +74,7 @@ def xmr_chart(
         basis=Basis(rebases=rebases),
         periods=periods,
     )
-    return _within_bounds(values, withheld, known, reading, screen=screen)
+    return _within_bounds(values, hidden, known, reading, screen=screen)
 
 
 def xmr_charts(
@@ -105,6 +105,37 @@ def _within_bounds(values: Vector, withheld: Flags, known: Known, reading: Readi
     if known.lower.shape != values.shape:
         raise ValueError(f"`known` is of {known.lower.size} points, `values` of {values.size}")
     reason = why_no_limits(np.where(withheld, known.expected, values), np.zeros_like(withheld))
+    if reason is not None:
+        return without_limits(values, reason)
     points = Points(lowest=known.lower, highest=known.upper, shown=values)
-    lines_of = individual_lines(known, Kind.XMR, screen=screen)
-    return draw(Kind.XMR, points, lines_of if reason is None else lambda *_: str(reason), reading)
+    return draw(Kind.XMR, points, individual_lines(known, Kind.XMR, screen=screen), reading)
+
+
+def noise_hides(noisy: int, points: int) -> str:
+    """Return, for a reader, why a series of numbers with noise has no limits."""
+    return (
+        f"No limits are drawn: noise was added to {noisy} of {points} points, and too little is known of the rates "
+        "behind it to tell it from change."
+    )
+
+
+def without_limits(values: Vector, reason: str) -> Chart:
+    """Return a series that is shown and not judged, and why."""
+    nothing, unflagged = np.full(len(values), np.nan), np.zeros(len(values), dtype=bool)
+    return Chart(
+        kind=Kind.XMR,
+        values=values,
+        lowest=values,
+        highest=values,
+        centre_line=nothing,
+        lower_limits=nothing,
+        upper_limits=nothing,
+        parts=(Part(first=0, end=len(values), rebase=None, no_limits=reason),),
+        baseline=unflagged,
+        excluded=unflagged,
+        rule_sets=(RuleSet.NHS,),
+        flagged=(),
+        direction=np.zeros(len(values), dtype=np.int8),
+        better=Better.NEITHER,
+        target=None,
+    )
