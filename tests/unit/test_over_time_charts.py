@@ -1,7 +1,6 @@
 """Charts over time: what is refused, what has no limits and why, new limits from a date, notes, columns."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from rounds.learning.variation.over_time.cumulative import cusum, ewma_chart
 from rounds.learning.variation.over_time.drawing import Reading, usual_rules
 from rounds.learning.variation.over_time.individuals import i_chart, i_prime_chart, mr_chart, run_chart
 from rounds.learning.variation.over_time.notes import chart_notes
-from rounds.learning.variation.over_time.periods import Step, calendar_of
 from rounds.learning.variation.over_time.rare_events import g_chart, t_chart
 from rounds.learning.variation.over_time.rebasing import Basis, Rebase
 from rounds.learning.variation.over_time.risk_adjusted import false_alarms, outcome_cusum, vlad
@@ -246,6 +244,7 @@ def test_withheld_counts_are_told_certain_possible_or_no() -> None:
     assert chart.told[5] is Told.CERTAIN
     assert chart.told[7] is Told.POSSIBLE
     assert chart.told[8] is Told.NO
+    assert any(note.startswith("2 of 24 points are known only between bounds") for note in chart_notes(chart))
     assert chart.point_variation[7] is None
     assert np.isnan(chart.values[[5, 7]]).all()
     sparse = Counted(
@@ -330,30 +329,6 @@ def test_columns_and_charts_say_the_same_of_spans_and_rebases() -> None:
         nhs_charts(values=values[:2], better="lower", spans=(np.array([0, 9]), np.array([30, 3])))
     with pytest.raises(ValueError, match="1 directions for 2 series"):
         nhs_charts(values=values[:2], better=["lower"])
-
-
-def test_a_calendar_finds_gaps_and_refuses_what_cannot_be() -> None:
-    found = calendar_of([date(2024, 4, 1), date(2024, 1, 1), date(2024, 2, 1)], as_of=date(2024, 5, 1))
-    assert (found.step, found.labels, found.rows) == (
-        Step.MONTH,
-        ("2024-01", "2024-02", "2024-03", "2024-04"),
-        (1, 2, None, 0),
-    )
-    assert found.gaps == ("2024-03",)
-    assert calendar_of(["2024-Q4", "2025-Q1"]).labels == ("2024-Q4", "2025-Q1")
-    assert calendar_of(["2024-W52", "2025-W01"]).gaps == ()
-    assert calendar_of([date(2024, 1, 1), date(2024, 1, 8)]).step is Step.WEEK
-    assert calendar_of([date(2023, 4, 1), date(2025, 4, 1)]).labels == ("2023-04-01", "2024-04-01", "2025-04-01")
-    for periods, says in (
-        (["2024-01", "2024-01"], "rows 1 and 2 are both 2024-01"),
-        (["2024-01", "2024-Q1"], "give one kind"),
-        (["2024-01", "2024-06"], r"row 2 \(2024-06\) begins after 2024-05-01"),
-        (["2024-01", "Jan 24"], 'row 2: "Jan 24" is no period'),
-        (["2024-13"], 'row 1: "2024-13" is no period'),
-        ([], "this has none"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            calendar_of(periods, as_of=date(2024, 5, 1))
 
 
 def test_sums_with_bounds_hold_the_sums_of_every_value() -> None:

@@ -1,6 +1,6 @@
 """CUSUM and EWMA: charts that add up small changes, which limits of single points overlook."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
@@ -167,7 +167,7 @@ def ewma_chart(
         found = lines[stretch.first]
         if not found.sigma.all():
             return "No limits are drawn: all points are equal, so there is no variation to measure."
-        return replace(found)
+        return found
 
     return draw(Kind.EWMA, Points(lowest=smooth, highest=smooth), lines_of, how)
 

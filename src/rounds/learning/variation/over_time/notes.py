@@ -84,6 +84,13 @@ def _basis_notes(chart: Chart) -> list[str]:
     if excluded:
         said = "1 point is" if excluded == 1 else f"{excluded} points are"
         notes.append(f"{said} drawn but left out of limits and rules.")
+    bounded = int(np.count_nonzero(chart.lowest < chart.highest))
+    if bounded and chart.kind is not Kind.XMR:
+        notes.append(
+            f"{bounded} of {len(chart.values)} points are known only between bounds. Limits rest on what is expected "
+            "given these, never on a value written in; a point is flagged for certain if it is for every value within "
+            "the bounds, possibly if for some."
+        )
     frozen = int(np.count_nonzero(~chart.baseline & chart.judged))
     if frozen:
         notes.append(f"Limits rest on {int(np.count_nonzero(chart.baseline))} points and hold for {frozen} more.")
