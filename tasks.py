@@ -138,6 +138,7 @@ BENCHMARKS = {
     "disclosure": False,
     "news2": False,
     "spc_bulk": False,
+    "false_alarms": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them, or is a task of its own."""
 

@@ -28,6 +28,17 @@ from rounds.learning.variation.over_time.rebasing import Basis
 from rounds.learning.variation.over_time.rules import Matrix
 from rounds.learning.variation.over_time.steady import flagged
 
+HELD_AGAINST = (
+    ("Rate behind withheld counts of P and U charts", "SciPy's maximum of the interval likelihood", "1e-4"),
+    ("Limits of P and U charts where counts are withheld or rounded", "simulation", "2 to 3 %"),
+    ("Autocorrelation and the limits that allow for it; seasons", "statsmodels; simulation", "exact; 3 to 8 %"),
+    (
+        "Discoveries over sites and measures",
+        "statsmodels (Benjamini-Hochberg, -Yekutieli); simulation",
+        "exact; rate held",
+    ),
+)
+
 
 def wandering(rng: np.random.Generator, series: int, points: int, phi: float) -> Matrix:
     shocks = rng.normal(size=(series, points)) * np.sqrt(1 - phi**2)

@@ -28,6 +28,12 @@ from rounds.learning.variation.over_time.subgroups import (
 )
 from rounds.learning.variation.over_time.windows import all_in_window
 
+HELD_AGAINST = (
+    ("Xbar, R, S, I, P, np, C, U, G charts, CUSUM, EWMA of Montgomery's tables", "qcc 2.7", "1e-8; flags exact"),
+    ("CUSUM of outcomes, risk-adjusted, with restarts; its exact limit", "cusum 0.4.1", "1e-8; signals exact"),
+    ("Average run lengths of CUSUM", "Montgomery (2009), table 9.3", "0.3 %"),
+)
+
 TOLERANCE = 1e-8
 """Relative, as the cases' META files ask."""
 QCC_RANGES = (2.326, 0.8640855)

@@ -19,6 +19,11 @@ from rounds.learning.variation.over_time.rule_sets import Rule, RuleSet
 from rounds.learning.variation.over_time.runs import critical_values
 from rounds.learning.variation.over_time.subgroups import Subgroups, s_chart, xbar_chart
 
+HELD_AGAINST = (
+    ("Run, I, MR, I', P, U, C, U', G, Xbar, S charts and Anhøj's rules", "qicharts2 0.8.1", "1e-9; runs exact"),
+    ("Anhøj's critical values, n = 10 to 300", "qicharts2 0.8.1 (Anhøj and Olesen 2014)", "exact"),
+)
+
 TOLERANCE = 1e-9
 """Relative, as the cases' META files ask."""
 BOTH = (RuleSet.SHEWHART, RuleSet.ANHOEJ)
