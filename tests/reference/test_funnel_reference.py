@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rounds.learning.variation.between_sites.funnel import Funnel, Outlier, Vector, funnel_proportions
+from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions
+from rounds.learning.variation.between_sites.limits import Outlier, Vector
 
 HELD_AGAINST = (("Funnel limits, over-dispersion, outliers of proportions", "FunnelPlotR 0.6.0", "1e-8"),)
 

@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 
-from rounds.learning.variation.between_sites.funnel import (
-    Outlier,
-    Vector,
-    funnel_proportions,
-    proportion_limits,
-)
+from rounds.learning.variation.between_sites.funnel import funnel_proportions
+from rounds.learning.variation.between_sites.limits import Outlier, Vector, proportion_limits
 from rounds.learning.variation.between_sites.notes import funnel_notes
 
 SIZES = np.array([40.0, 100, 100, 250, 400, 1000])

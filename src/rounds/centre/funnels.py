@@ -5,14 +5,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from rounds.learning.variation.between_sites.funnel import (
-    Funnel,
-    Outlier,
-    funnel_proportions,
-    funnel_rates,
-    proportion_limits,
-    rate_limits,
-)
+from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates
+from rounds.learning.variation.between_sites.limits import Outlier, proportion_limits, rate_limits
 from rounds.measures.kinds import CountKind
 
 FEWEST_MEMBERS_FOR_A_FUNNEL = 3

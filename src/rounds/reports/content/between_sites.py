@@ -1,6 +1,7 @@
 """Where does care differ between organisations? One measure over a network, from a funnel plot."""
 
-from rounds.learning.variation.between_sites.funnel import Funnel, Outlier
+from rounds.learning.variation.between_sites.funnel import Funnel
+from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership

@@ -4,18 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.between_sites.funnel import (
-    Funnel,
-    FunnelLimits,
+from rounds.learning.variation.between_sites.funnel import Funnel
+from rounds.learning.variation.between_sites.limits import (
+    UPWARDS,
     Outlier,
-    Vector,
+    outliers,
+    places,
     proportion_limits,
     rate_limits,
 )
+from rounds.learning.variation.between_sites.within_bounds import CountBounds, furthest_centres
 from rounds.learning.variation.over_time.chart import Told
 from rounds.reports.content.observed import Observed, total
 
-UPWARDS = (Outlier.LOW_998, Outlier.LOW_95, Outlier.INSIDE, Outlier.HIGH_95, Outlier.HIGH_998)
 WORDS = {
     Outlier.HIGH_998: "higher (outside 99.8% limits)",
     Outlier.HIGH_95: "perhaps higher (outside 95% limits)",
@@ -81,43 +82,28 @@ def verdicts(funnel: Funnel, members: tuple[str, ...], observed: tuple[Observed,
     Where an organisation's count is at its lowest, the others' are taken at their highest, and the other way round, so
     that what is certain holds for every true count behind the bounds. The over-dispersion is taken as it is.
     """
-    lower, upper = _furthest_centres(funnel, observed)
-    limits_of = rate_limits if any(item.over_time for item in observed) else proportion_limits
+    over_time = any(item.over_time for item in observed)
+    lower, upper = furthest_centres(_bounds(observed), centre=funnel.centre, most=np.inf if over_time else 1.0)
+    limits_of = rate_limits if over_time else proportion_limits
     around_lower, around_upper = (
         limits_of(centre=centres, tau2=funnel.tau2, denominators=funnel.denominators) for centres in (lower, upper)
     )
-    found = []
-    for index, (code, item) in enumerate(zip(members, observed, strict=True)):
-        lowest, highest = item.rate_bounds(1)
-        found.append(
-            Verdict(
-                code=code,
-                lowest=_place(lowest, around_upper, index),
-                highest=_place(highest, around_lower, index),
-            )
-        )
-    return tuple(found)
+    ends = np.array([item.rate_bounds(1) for item in observed])
+    lowest, highest = places(ends[:, 0], around_upper), places(ends[:, 1], around_lower)
+    return tuple(
+        Verdict(code=code, lowest=low, highest=high)
+        for code, low, high in zip(members, outliers(lowest), outliers(highest), strict=True)
+    )
 
 
-def _furthest_centres(funnel: Funnel, observed: tuple[Observed, ...]) -> tuple[Vector, Vector]:
-    """Return, for each organisation, the network's lowest rate with its own highest one, and the other way round."""
-    most = np.inf if any(item.over_time for item in observed) else 1.0
+def _bounds(observed: tuple[Observed, ...]) -> CountBounds:
     tops, bottoms = (
         np.array([(known.lower, known.upper) for known in column], dtype=float)
         for column in ([item.numerator for item in observed], [item.denominator for item in observed])
     )
-    (top_lower, top_upper), (bottom_lower, bottom_upper) = tops.T, bottoms.T
-    lower = (top_lower.sum() - top_lower + top_upper) / (bottom_upper.sum() - bottom_upper + bottom_lower)
-    upper = (top_upper.sum() - top_upper + top_lower) / (bottom_lower.sum() - bottom_lower + bottom_upper)
-    return np.minimum(lower, funnel.centre), np.clip(upper, funnel.centre, most)
-
-
-def _place(rate: float, limits: FunnelLimits, index: int) -> Outlier:
-    """Return where a rate lies. One on a limit is inside it."""
-    if rate > limits.upper998[index]:
-        return Outlier.HIGH_998
-    if rate > limits.upper95[index]:
-        return Outlier.HIGH_95
-    if rate < limits.lower998[index]:
-        return Outlier.LOW_998
-    return Outlier.LOW_95 if rate < limits.lower95[index] else Outlier.INSIDE
+    return CountBounds(
+        numerators_lower=tops[:, 0],
+        numerators_upper=tops[:, 1],
+        denominators_lower=bottoms[:, 0],
+        denominators_upper=bottoms[:, 1],
+    )

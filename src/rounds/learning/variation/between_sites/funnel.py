@@ -1,4 +1,4 @@
-"""Funnel plots of proportions, and of rates over time, between organisations, with over-dispersion.
+"""Funnel plots of proportions, rates over time and standardised ratios between organisations, with over-dispersion.
 
 On the scale of the arcsine of its root, the sampling variance of a proportion is 1 / 4n, n being the denominator. So
 it is for a rate of events over time, on the scale of its root.
@@ -6,50 +6,24 @@ Over-dispersion is judged, and limits are drawn, on that scale and carried back.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
-
-Z95 = 1.959964
-Z998 = 3.090232
-"""Normal quantiles, rounded as FunnelPlotR rounds them, so that limits can be compared with its own to 1e-8."""
-WINSORISED_SHARE = 0.1
-"""The share of organisations at each end whose z-scores are pulled in before over-dispersion is measured."""
-
-
-class Outlier(StrEnum):
-    """Where an organisation lies, after over-dispersion."""
-
-    HIGH_998 = "high_99.8"
-    HIGH_95 = "high_95"
-    INSIDE = "inside"
-    LOW_95 = "low_95"
-    LOW_998 = "low_99.8"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunnelLimits:
-    """Limits at some denominators, for drawing. Arrays have the shape of those denominators."""
-
-    lower95: Vector
-    upper95: Vector
-    lower998: Vector
-    upper998: Vector
+from rounds.learning.variation.between_sites.bulk import FunnelKind, funnels
+from rounds.learning.variation.between_sites.limits import Outlier, Vector, outliers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
-    """Proportions of organisations against their size. Arrays have shape (organisations,)."""
+    """Values of organisations against their size. Arrays have shape (organisations,)."""
 
     values: Vector
     denominators: Vector
+    """of ratios the expected events; by the SHMI method as it rounds them"""
     centre: float
-    """the network's proportion: sum of numerators / sum of denominators"""
+    """the network's own: sum of numerators / sum of denominators; 1 of ratios"""
     phi: float
-    """over-dispersion ratio: the mean squared winsorised z-score; 1 or less means none. Told even when unused"""
+    """over-dispersion ratio: the mean squared z-score that counts; 1 or less means none. Told even when unused"""
     tau2: float
     """between-organisation variance on the transformed scale; 0 where there is none or it was not asked for"""
     lower95: Vector
@@ -59,6 +33,7 @@ class Funnel:
     """limits at each organisation's own denominator, over-dispersion included when tau2 > 0"""
     outliers: tuple[Outlier, ...]
     """status judged from the value and the over-dispersed limits"""
+    kind: FunnelKind = FunnelKind.PROPORTION
     estimated: bool = False
     """centre and over-dispersion rest on what withheld counts are expected to be, and not only on those that are
     shown; those organisations have limits and no value"""
@@ -98,14 +73,7 @@ def funnel_proportions(
     if (numerators > denominators).any():
         at = int(np.argmax(numerators > denominators))
         raise ValueError(f"organisation {at + 1} has a numerator above its denominator: a proportion is at most 1")
-    centre = float(numerators.sum() / denominators.sum())
-    values = numerators / denominators
-    weighing = _weighing(denominators, information)
-    z_scores = 2 * np.sqrt(weighing) * (np.arcsin(np.sqrt(values)) - np.arcsin(np.sqrt(centre)))
-    phi, tau2 = _dispersion(z_scores, weighing)
-    tau2 = tau2 if overdispersion else 0.0
-    limits = proportion_limits(centre=centre, tau2=tau2, denominators=denominators)
-    return _funnel(values, denominators, centre, phi, tau2, limits)
+    return _one(FunnelKind.PROPORTION, numerators, denominators, overdispersion, information)
 
 
 def funnel_rates(
@@ -124,48 +92,79 @@ def funnel_rates(
 
     Source: Spiegelhalter (2005), Stat Med 24:1185-1202, section 3 and appendix A.3: the root of a rate.
 
-    >>> falls, days = np.array([10.0, 12, 60]), np.array([1000.0, 1100, 2000])
+    >>> falls, days = np.array([10.0, 12, 70]), np.array([1000.0, 1100, 2000])
     >>> plain = funnel_rates(numerators=falls, denominators=days, overdispersion=False)
     >>> [status.value for status in plain.outliers]
     ['low_95', 'low_95', 'high_99.8']
     """
     _check(numerators, denominators)
-    centre = float(numerators.sum() / denominators.sum())
-    values = numerators / denominators
-    weighing = _weighing(denominators, information)
-    z_scores = 2 * np.sqrt(weighing) * (np.sqrt(values) - np.sqrt(centre))
-    phi, tau2 = _dispersion(z_scores, weighing)
-    tau2 = tau2 if overdispersion else 0.0
-    limits = rate_limits(centre=centre, tau2=tau2, denominators=denominators)
-    return _funnel(values, denominators, centre, phi, tau2, limits)
+    return _one(FunnelKind.RATE, numerators, denominators, overdispersion, information)
 
 
-def rate_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
-    """Return limits for a rate at any denominators; arguments as in `proportion_limits`, the centre 0 or more."""
-    spread = np.sqrt(1 / (4 * denominators) + tau2)
-
-    def at(z: float) -> Vector:
-        return np.asarray(np.maximum(np.sqrt(centre) + z * spread, 0) ** 2, dtype=np.float64)
-
-    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
-
-
-def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
-    """Return limits for a proportion at any denominators, for the funnel's curves.
+def funnel_ratios(
+    *,
+    observed: Vector,
+    expected: Vector,
+    method: FunnelKind = FunnelKind.RATIO_SHMI,
+    overdispersion: bool = True,
+) -> Funnel:
+    """Return each organisation's standardised ratio, observed over expected events, against 1.
 
     Args:
-        centre: the network's proportion, 0 to 1; one for all, or one for each denominator.
-        tau2: as in `Funnel`.
-        denominators: each > 0, any shape.
+        observed: events, shape (organisations,), each 0 or more.
+        expected: events that the network's rates or case-mix model give its patients, each > 0.
+        method: `RATIO_SHMI` takes logarithms, rounds expected events to 2 decimals and truncates; `RATIO_CQC` takes
+            roots and winsorises.
+        overdispersion: widen the limits. Else, or where there is none, they are those of an exact Poisson count.
+
+    Returns:
+        The funnel. An organisation with no event is judged, but has no logarithm: it is no part of SHMI's phi and tau.
+
+    Raises:
+        ValueError: as in `funnel_rates`, or if the method is not one of ratios.
+
+    Source: NHS Digital, SHMI methodology; Spiegelhalter et al. (2012), J R Stat Soc A 175:1-47 (CQC); FunnelPlotR
+        0.6.0, data type "SR", which draws CQC's limits on the scale of roots: ours are their squares.
+
+    >>> sizes = np.array([100.0, 100, 100])
+    >>> found = funnel_ratios(observed=np.array([90.0, 100, 130]), expected=sizes, overdispersion=False)
+    >>> [status.value for status in found.outliers]
+    ['inside', 'inside', 'high_95']
     """
-    spread = np.sqrt(1 / (4 * denominators) + tau2)
-    middle = np.arcsin(np.sqrt(centre))
+    if not method.ratio:
+        raise ValueError(f"{method} is no way to compare ratios: ask for ratio_shmi or ratio_cqc")
+    _check(observed, expected)
+    return _one(method, observed, expected, overdispersion, None)
 
-    def at(z: float) -> Vector:
-        # Beyond 0 and a right angle the sine turns back, and a limit with it. There the limit is 0 or 1.
-        return np.asarray(np.sin(np.clip(middle + z * spread, 0, np.pi / 2)) ** 2, dtype=np.float64)
 
-    return FunnelLimits(lower95=at(-Z95), upper95=at(Z95), lower998=at(-Z998), upper998=at(Z998))
+def _one(
+    kind: FunnelKind, numerators: Vector, denominators: Vector, overdispersion: bool, information: Vector | None
+) -> Funnel:
+    if information is not None and (
+        information.shape != denominators.shape or not ((information > 0) & (information <= 1)).all()
+    ):
+        raise ValueError("information is above 0 and at most 1: give one for each organisation")
+    found = funnels(
+        numerators=numerators[None, :],
+        denominators=denominators[None, :],
+        kind=kind,
+        widen=overdispersion,
+        information=None if information is None else information[None, :],
+    )
+    limits = found.limits
+    return Funnel(
+        values=found.values[0],
+        denominators=found.denominators[0],
+        centre=float(found.centre[0]),
+        phi=float(found.phi[0]),
+        tau2=float(found.tau2[0]),
+        lower95=limits.lower95[0],
+        upper95=limits.upper95[0],
+        lower998=limits.lower998[0],
+        upper998=limits.upper998[0],
+        outliers=outliers(found.places[0]),
+        kind=kind,
+    )
 
 
 def _check(numerators: Vector, denominators: Vector) -> None:
@@ -180,58 +179,3 @@ def _check(numerators: Vector, denominators: Vector) -> None:
     ):
         if bad.any():
             raise ValueError(f"organisation {int(np.argmax(bad)) + 1} {problem}")
-
-
-def _weighing(denominators: Vector, information: Vector | None) -> Vector:
-    """Return the denominators at which exact numerators would tell as much as these do."""
-    if information is None:
-        return denominators
-    if information.shape != denominators.shape or not ((information > 0) & (information <= 1)).all():
-        raise ValueError("information is above 0 and at most 1: give one for each organisation")
-    return denominators * information
-
-
-def _dispersion(z_scores: Vector, sizes: Vector) -> tuple[float, float]:
-    """Return phi and tau2 from z-scores whose squared standard errors are 1 / 4n.
-
-    tau2 is DerSimonian and Laird's, with n x phi for their Q.
-    """
-    low, high = np.quantile(z_scores, [WINSORISED_SHARE, 1 - WINSORISED_SHARE])
-    n = len(z_scores)
-    phi = float(np.mean(np.clip(z_scores, low, high) ** 2))
-    weights = 4 * sizes
-    excess = n * phi - (n - 1)
-    return phi, max(0.0, float(excess / (weights.sum() - (weights**2).sum() / weights.sum())))
-
-
-def _funnel(
-    values: Vector, denominators: Vector, centre: float, phi: float, tau2: float, limits: FunnelLimits
-) -> Funnel:
-    return Funnel(
-        values=values,
-        denominators=denominators,
-        centre=centre,
-        phi=phi,
-        tau2=tau2,
-        lower95=limits.lower95,
-        upper95=limits.upper95,
-        lower998=limits.lower998,
-        upper998=limits.upper998,
-        outliers=_outliers(values, limits),
-    )
-
-
-def _outliers(values: Vector, limits: FunnelLimits) -> tuple[Outlier, ...]:
-    """Return where each value lies. A value on a limit is inside it."""
-    status = np.select(
-        [
-            values > limits.upper998,
-            values > limits.upper95,
-            values < limits.lower998,
-            values < limits.lower95,
-        ],
-        [0, 1, 4, 3],
-        default=2,
-    )
-    order = tuple(Outlier)
-    return tuple(order[at] for at in status.tolist())
