@@ -7,6 +7,7 @@ from math import ceil, hypot, sqrt
 import polars as pl
 
 from rounds.disclosure.bounded import State
+from rounds.learning.intervals import wilson_ends
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.reports.insight import Cell, Mark
@@ -120,16 +121,8 @@ class Observed:
             return per * low / self.denominator.upper, per * high / max(self.denominator.lower, 1)
         size = max(self.denominator.lower, 1) / dispersion
         lowest, highest = (self.share(rate / per) for rate in self.rate_bounds(per))
-        # At 0 and 1 the formula is off by the last binary digit, on the wrong side.
-        ends = min(lowest, _wilson(lowest, size)[0]), max(highest, _wilson(highest, size)[1])
+        ends = float(wilson_ends(lowest, size, Z95)[0]), float(wilson_ends(highest, size, Z95)[1])
         return per * (self.lowest + self.most * ends[0]), per * (self.lowest + self.most * ends[1])
-
-
-def _wilson(proportion: float, size: float) -> tuple[float, float]:
-    squeeze = 1 + Z95**2 / size
-    middle = (proportion + Z95**2 / (2 * size)) / squeeze
-    half = Z95 * sqrt(proportion * (1 - proportion) / size + Z95**2 / (4 * size**2)) / squeeze
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _poisson(events: int, dispersion: float) -> tuple[float, float]:

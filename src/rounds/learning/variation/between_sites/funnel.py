@@ -95,7 +95,7 @@ def funnel_rates(
     >>> falls, days = np.array([10.0, 12, 70]), np.array([1000.0, 1100, 2000])
     >>> plain = funnel_rates(numerators=falls, denominators=days, overdispersion=False)
     >>> [status.value for status in plain.outliers]
-    ['low_95', 'low_95', 'high_99.8']
+    ['low_99.8', 'low_95', 'high_99.8']
     """
     _check(numerators, denominators)
     return _one(FunnelKind.RATE, numerators, denominators, overdispersion, information)

@@ -6,9 +6,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from rounds.learning.intervals import byar
+
 Vector = NDArray[np.float64]
 
-Z95 = 1.959964
 LEAST_COVERED = 0.9
 """Of the standard population: the groups in which somebody is counted must stand for so much of it."""
 
@@ -78,14 +79,8 @@ def standardised_rate(counts: GroupCounts, *, weights: Vector) -> StandardisedRa
 
 def _limits(events: Vector, size: Vector, share: Vector) -> tuple[float, float]:
     number, rate = float(events.sum()), float((share * events / size).sum())
+    low, high = (float(end) for end in byar(number))
     if number == 0:
-        return 0.0, _byar(0.0)[1] * float((share / size).max())
+        return 0.0, high * float((share / size).max())
     spread = sqrt(float((share**2 * events / size**2).sum()) / number)
-    low, high = _byar(number)
     return max(0.0, rate + spread * (low - number)), rate + spread * (high - number)
-
-
-def _byar(events: float) -> tuple[float, float]:
-    more = events + 1
-    low = 0.0 if events == 0 else events * (1 - 1 / (9 * events) - Z95 / (3 * sqrt(events))) ** 3
-    return max(0.0, low), more * (1 - 1 / (9 * more) + Z95 / (3 * sqrt(more))) ** 3
