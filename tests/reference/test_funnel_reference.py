@@ -98,15 +98,18 @@ def ratios(units: pl.DataFrame, method: FunnelKind, *, overdispersion: bool = Tr
     )
 
 
-@pytest.mark.parametrize("name", ["medpar_sr_shmi", "synth130_shmi"])
+BEYOND = {"medpar_sr_shmi": BEYOND_998, "synth130_shmi": set(Outlier) - {Outlier.INSIDE}}
+"""The outliers listed are outside the 99.8 % limits in one case, outside those of 95 % in the other."""
+
+
+@pytest.mark.parametrize("name", list(BEYOND))
 def test_ratios_by_the_shmi_method(name: str) -> None:
     units, expected = case(name)
     funnel = ratios(units, FunnelKind.RATIO_SHMI)
     assert (funnel.phi, funnel.tau2) == pytest.approx((expected["phi"], expected["tau2"]), rel=TOLERANCE)
-    np.testing.assert_allclose(funnel.values, column(units, "rr"), rtol=TOLERANCE)
     for ours, theirs in ADJUSTED.items():
         np.testing.assert_allclose(getattr(funnel, ours), column(units, theirs), rtol=TOLERANCE)
-    beyond = [group for group, status in zip(units["group"], funnel.outliers, strict=True) if status in BEYOND_998]
+    beyond = [group for group, status in zip(units["group"], funnel.outliers, strict=True) if status in BEYOND[name]]
     assert beyond == expected["outliers"]
 
 
@@ -116,7 +119,9 @@ def test_expected_events_are_rounded_as_shmi_rounds_them() -> None:
     summed = patients.group_by("provnum").agg(pl.col("los").sum(), pl.col("prds").sum()).sort("provnum")
     funnel = funnel_ratios(observed=column(summed, "los"), expected=column(summed, "prds"))
     assert funnel.tau2 == pytest.approx(expected["tau2"], rel=TOLERANCE)
-    np.testing.assert_allclose(funnel.denominators, column(units.sort("group"), "denominator"), rtol=1e-12)
+    units = units.sort("group")
+    np.testing.assert_allclose(funnel.denominators, column(units, "denominator"), rtol=1e-12)
+    np.testing.assert_allclose(funnel.values, column(units, "rr"), rtol=TOLERANCE)
 
 
 def test_ratios_by_the_cqc_method() -> None:

@@ -109,14 +109,14 @@ def funnels(
     enough = there.sum(axis=1) >= FEWEST
     there &= enough[:, None]
     top, bottom = np.where(there, numerators, np.nan), np.where(there, denominators, np.nan)
+    values = top / bottom
     if kind is FunnelKind.RATIO_SHMI:
         bottom = np.round(bottom, SHMI_DECIMALS)
-    values = top / bottom
     totals = np.where(enough, np.nansum(bottom, axis=1), np.nan)
     centre = np.where(enough, 1.0, np.nan) if kind.ratio else np.nansum(top, axis=1) / totals
     scale = kind.scale
     weights = scale.weight * (bottom if information is None else bottom * information)
-    placed = np.where(values > scale.below, values, np.nan)
+    placed = np.where(values > scale.below, top / bottom, np.nan)
     z_scores = np.sqrt(weights) * (scale.forward(placed) - scale.forward(centre)[:, None])
     phi, tau2 = overdispersion(z_scores, weights, kind.extremes)
     if not widen:
