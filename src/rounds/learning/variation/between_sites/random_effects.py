@@ -133,12 +133,8 @@ def pooled_effects(
         tau2=tau2,
         q=q,
         q_probability=float(chdtrc(k - p, q)),
-        i2=100 * tau2 / (tau2 + typical)
-        if spread is not Spread.NONE
-        else max(0.0, 100 * (q - (k - p)) / q)
-        if q
-        else 0.0,
-        h2=tau2 / typical + 1 if spread is not Spread.NONE else q / (k - p),
+        i2=100 * between / (between + typical),
+        h2=between / typical + 1,
         sites=k,
         covariance=np.asarray(covariance, dtype=np.float64),
         quantile=quantile,
@@ -205,15 +201,15 @@ def tau_squared(effects: Vector, variances: Vector, design: Matrix, spread: Spre
     if spread is Spread.NONE:
         return 0.0
     if spread is Spread.DL:
-        return max(0.0, (q - (k - p)) / trace)
+        return max(0.0, float(q - (k - p)) / trace)
     if spread is Spread.HS:
-        return max(0.0, (q - k) / float((1 / variances).sum()))
+        return max(0.0, float(q - k) / float((1 / variances).sum()))
     if spread is Spread.HE:
         left = np.eye(k) - design @ np.linalg.pinv(design)
-        return max(0.0, float(effects @ left @ effects - np.diag(left) @ variances) / (k - p))
+        return max(0.0, float(effects @ left @ effects - np.diag(left) @ variances) / float(k - p))
     if spread is Spread.SJ:
         rough = float(effects.var())
-        return rough * _about(effects, variances, design, rough)[0] / (k - p) if rough > 0 else 0.0
+        return float(rough * _about(effects, variances, design, rough)[0] / (k - p)) if rough > 0 else 0.0
     if spread is Spread.PM:
         return _root(effects, variances, design, float(k - p))
     return _likeliest(effects, variances, design, restricted=spread is Spread.REML)
@@ -221,7 +217,7 @@ def tau_squared(effects: Vector, variances: Vector, design: Matrix, spread: Spre
 
 def _likeliest(effects: Vector, variances: Vector, design: Matrix, *, restricted: bool) -> float:
     """Return the maximum of the (restricted) likelihood by Fisher scoring, halved so that it stays above 0."""
-    tau2 = tau_squared(effects, variances, design, Spread.HE)
+    tau2: float = tau_squared(effects, variances, design, Spread.HE)
     for _ in range(MOST_STEPS):
         weights = 1 / (variances + tau2)
         weighted = design * weights[:, None]
@@ -233,7 +229,7 @@ def _likeliest(effects: Vector, variances: Vector, design: Matrix, *, restricted
             if tau2 < 1e-12:
                 return 0.0
             step = max(step / 2, -tau2)
-        tau2 += step
+        tau2 = float(tau2 + step)
         if abs(step) < 1e-12 * max(1.0, tau2):
             break
     return tau2
