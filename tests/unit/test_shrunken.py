@@ -55,7 +55,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(family: Family) -> None:
         exact = exactly(events, sizes, family)
         own.append(((events / sizes - rates) ** 2).mean())
         closer.append(((exact.values - rates) ** 2).mean())
-    assert 0.91 <= held / 300 <= 0.985
+    assert 0.89 <= held / 300 <= 0.985  # 93.5 % over many networks of this size; three standard errors of 300
     assert np.mean(closer) < 0.8 * np.mean(own)
 
 
