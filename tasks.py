@@ -135,6 +135,7 @@ BENCHMARKS = {
     "pooled_bounds": False,
     "withheld_table": False,
     "noisy_counts": False,
+    "funnels_bulk": False,
     "disclosure": False,
     "news2": False,
     "spc_bulk": False,

@@ -63,9 +63,9 @@ def inequality_slope(
     Raises:
         ValueError: if shapes differ, there are fewer than three groups, or a number is impossible.
 
-    Source: Low and Low (2004), J Public Health 26:117-120, as in PHEindicatormethods 2.1.0, `phe_sii`, which finds
-        the interval by simulating values; this is its limit in closed form, on the scale of the line. Mackenbach and
-        Kunst (1997), Soc Sci Med 44:757-771.
+    Source: Mackenbach and Kunst (1997), Soc Sci Med 44:757-771; Low and Low (2004), J Public Health 26:117-120. The
+        line weighs groups by their people, as in PHEindicatormethods 2.1.0, `phe_sii`, which finds the interval by
+        simulating values; this is what that tends to, in closed form, on the scale of the line.
 
     >>> found = inequality_slope(
     ...     values=np.array([10.0, 12, 14]), standard_errors=np.array([1.0, 1, 1]), people=np.array([50.0, 50, 50])
@@ -77,9 +77,10 @@ def inequality_slope(
     positions = (np.cumsum(people) - people / 2) / people.sum()
     y, error = _forward(values, standard_errors, scale)
     design = np.column_stack([np.ones_like(positions), positions])
-    weighted = design / (error**2)[:, None]
-    covariance = np.linalg.inv(design.T @ weighted)
-    start, slope = covariance @ (weighted.T @ y)
+    weighted = design * people[:, None]
+    maker = np.linalg.inv(design.T @ weighted) @ weighted.T
+    start, slope = maker @ y
+    covariance = (maker * error**2) @ maker.T
     misfit = float((((y - design @ np.array([start, slope])) / error) ** 2).sum() / (len(y) - 2))
     z = normal_quantile(confidence)
     ends = np.array([start, start + slope])

@@ -123,7 +123,7 @@ def funnels(
         tau2 = np.zeros_like(tau2)
     limits = limits_on(scale, centre=centre[:, None], tau2=tau2[:, None], denominators=bottom)
     if kind.ratio:
-        limits = _either(tau2[:, None] > 0, limits, exact_ratio_limits(bottom))
+        limits = _exact_in(tau2 == 0, limits, bottom)
     return Funnels(
         kind=kind,
         values=values,
@@ -158,13 +158,16 @@ def exact_ratio_limits(expected: Vector) -> FunnelLimits:
     return FunnelLimits(lower95=at(0.025), upper95=at(0.975), lower998=at(0.001), upper998=at(0.999))
 
 
-def _either(first: NDArray[np.bool_], one: FunnelLimits, other: FunnelLimits) -> FunnelLimits:
-    return FunnelLimits(
-        lower95=np.where(first, one.lower95, other.lower95),
-        upper95=np.where(first, one.upper95, other.upper95),
-        lower998=np.where(first, one.lower998, other.lower998),
-        upper998=np.where(first, one.upper998, other.upper998),
-    )
+def _exact_in(rows: NDArray[np.bool_], limits: FunnelLimits, expected: Matrix) -> FunnelLimits:
+    """Return limits with those of chance alone, which are slow to find, in some rows."""
+    if not rows.any():
+        return limits
+    exact = exact_ratio_limits(expected[rows])
+    found = {}
+    for name in ("lower95", "upper95", "lower998", "upper998"):
+        found[name] = getattr(limits, name).copy()
+        found[name][rows] = getattr(exact, name)
+    return FunnelLimits(**found)
 
 
 def _reason(count: int) -> str:
