@@ -178,9 +178,7 @@ def _reason(count: int) -> str:
 def _there(numerators: Matrix, denominators: Matrix, kind: FunnelKind) -> NDArray[np.bool_]:
     """Return which cells have numbers, all of them possible."""
     if numerators.ndim != 2 or numerators.shape != denominators.shape:
-        raise ValueError(
-            f"shapes {numerators.shape} and {denominators.shape}: give one of each a measure, organisation"
-        )
+        raise ValueError(f"shapes {numerators.shape} and {denominators.shape}: give one of each a measure and site")
     there = ~np.isnan(numerators) & ~np.isnan(denominators)
     for bad, problem in (
         (np.isinf(numerators) | np.isinf(denominators), "has an infinite count"),
