@@ -13,7 +13,8 @@ from rounds.analyst.columns import Columns, Guess, Reading, understand
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.shown import charts_as_html, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
-from rounds.learning.variation.between_sites.funnel import Funnel, Outlier, funnel_proportions, funnel_rates
+from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates
+from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.measures.definitions import Better
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
