@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rounds.learning.variation.case_mix.families import Family
 from rounds.learning.variation.case_mix.newton import CaseMix, Descent, added, fit_across, newton_step
+from rounds.learning.variation.case_mix.once import averaged, surrogate
 from rounds.learning.variation.case_mix.site_sums import Design, site_sums
 
 ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles"
@@ -164,3 +165,16 @@ def test_poisson_model_of_length_of_stay() -> None:
     predicted = np.exp(together(parts).linear(found.coefficients))
     np.testing.assert_allclose(np.sort(predicted), np.sort(column(table, "prds")), rtol=1e-8)
     np.testing.assert_allclose(found.coefficients, fit([together(parts)]).coefficients, rtol=1e-12)
+
+
+def test_asked_once() -> None:
+    parts = designs(rows("meta/fed_oneshot_odal/input.csv"), "y", ["glu", "bmi", "age"], Family.BINOMIAL)
+    expected = rows("meta/fed_oneshot_odal/expected.csv")
+    mean = averaged([fit([part]) for part in parts])
+    np.testing.assert_allclose(mean, column(expected, "ivw"), rtol=1e-6)
+    tilted = surrogate(parts[0], mean, [site_sums(part, mean) for part in parts])
+    np.testing.assert_allclose(tilted, column(expected, "odal1"), rtol=1e-5)
+    whole = fit(parts).coefficients
+    np.testing.assert_allclose(whole, column(expected, "pooled"), rtol=1e-8)
+    np.testing.assert_allclose(fit(parts[:1]).coefficients, column(expected, "local"), rtol=1e-8)
+    assert np.abs(tilted - whole)[1:].max() < np.abs(fit(parts[:1]).coefficients - whole)[1:].max()
