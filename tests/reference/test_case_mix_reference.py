@@ -13,6 +13,11 @@ from rounds.learning.variation.case_mix.newton import CaseMix, Descent, added, f
 from rounds.learning.variation.case_mix.once import averaged, surrogate
 from rounds.learning.variation.case_mix.site_sums import Design, site_sums
 
+HELD_AGAINST = (
+    ("Case-mix models from sums of sites, and each of their steps", "R's glm and lm on all records", "1e-9, 1e-8"),
+    ("Case-mix models from one answer of sites", "the published formulas (ODAL1)", "1e-5"),
+)
+
 ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles"
 pytestmark = pytest.mark.skipif(
     not ORACLES.is_dir(), reason="the reference results are kept outside the repository, and are not here"

@@ -11,7 +11,10 @@ from rounds.learning.variation.between_sites.bulk import FunnelKind, funnels
 from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates, funnel_ratios
 from rounds.learning.variation.between_sites.limits import Outlier, Vector, outliers
 
-HELD_AGAINST = (("Funnel limits, over-dispersion, outliers of proportions", "FunnelPlotR 0.6.0", "1e-8"),)
+HELD_AGAINST = (
+    ("Funnel limits, over-dispersion, outliers of proportions", "FunnelPlotR 0.6.0", "1e-8"),
+    ("Funnel limits, over-dispersion, outliers of standardised ratios (SHMI, CQC)", "FunnelPlotR 0.6.0", "1e-8"),
+)
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "funnel"
 TOLERANCE = 1e-8

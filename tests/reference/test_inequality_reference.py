@@ -21,6 +21,11 @@ from rounds.learning.variation.between_groups.concentration import (
 )
 from rounds.learning.variation.between_groups.slopes import InequalitySlope, SlopeScale, inequality_slope
 
+HELD_AGAINST = (
+    ("Gini, Theil, Atkinson, Lorenz curve", "ineq 0.2-13", "1e-8"),
+    ("Slope and relative index of inequality", "OHID's calculators", "1e-9; intervals 2 % of their width, logs 8 %"),
+)
+
 ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles"
 pytestmark = pytest.mark.skipif(
     not ORACLES.is_dir(), reason="the reference results are kept outside the repository, and are not here"

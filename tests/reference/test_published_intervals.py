@@ -25,6 +25,21 @@ from rounds.learning.variation.between_sites.indirect import expected_events, in
 from rounds.learning.variation.between_sites.life_expectancy import life_expectancy
 from rounds.learning.variation.between_sites.limits import FunnelLimits, places
 
+HELD_AGAINST = (
+    (
+        "Intervals of proportions, counts and means",
+        "PHEindicatormethods 2.1.0, OHID's calculators, epitools",
+        "1e-9, 1e-8",
+    ),
+    ("Directly standardised rates by Dobson's method", "PHEindicatormethods 2.1.0", "1e-9"),
+    ("Directly standardised rates by Fay and Feuer's method", "dsrTest 1.0, epitools", "1e-7"),
+    ("Indirectly standardised ratios and rates", "PHEindicatormethods 2.1.0, OHID's calculators", "1e-9"),
+    ("Funnel limits by score and exact intervals", "PHEindicatormethods 2.1.0, OHID's calculators", "1e-9, 1e-5"),
+    ("Interpolated exact funnel limits", "base R", "1e-8"),
+    ("Quantiles of areas", "PHEindicatormethods 2.1.0, OHID's calculators", "exact"),
+    ("Life expectancy", "the documented example of PHEindicatormethods", "1e-9"),
+)
+
 ORACLES = Path(__file__).resolve().parents[2].parent / "shared" / "oracles"
 PUBLISHED = ORACLES / "phe" / "official_phe_tests"
 pytestmark = pytest.mark.skipif(

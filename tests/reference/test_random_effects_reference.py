@@ -18,6 +18,8 @@ from rounds.learning.variation.between_sites.random_effects import (
     tau_interval,
 )
 
+HELD_AGAINST = (("Random effects, each site's own, intervals of the spread", "metafor 3.8", "1e-6, 1e-5"),)
+
 CASE = Path(__file__).resolve().parents[2].parent / "shared" / "oracles" / "meta" / "bcg"
 pytestmark = pytest.mark.skipif(
     not CASE.is_dir(), reason="the reference results are kept outside the repository, and are not here"
