@@ -75,8 +75,8 @@ def test_engines_agree_and_everything_was_met() -> None:
             reasons = {one.reason for one in packed.fell_back}
             assert reasons <= LEFT_TO_SQL
             met.update(reasons)
-            for one, found, faster in zip(batch, fast, packed.counts, strict=True):
-                slow = reference.count(one.measure, records, member="RX1", periods=one.periods)
+            judged = reference.count_all(batch, records, member="RX1")
+            for one, slow, found, faster in zip(batch, judged, fast, packed.counts, strict=True):
                 assert found.cells.rows() == slow.cells.rows(), one.measure.question
                 assert faster.cells.rows() == slow.cells.rows(), one.measure.question
                 counted += 1

@@ -1,14 +1,13 @@
 """Counting one person after the other: who and what is in the denominator, and what of it meets the numerator."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
-from rounds.engines.asked import records_question
+from rounds.engines.asked import Asked, records_question
 from rounds.engines.codes import prepare
 from rounds.engines.cohorts.entries import check_cohorts
 from rounds.engines.grid import Cell, Tally, check_periods, complete_count
-from rounds.engines.reference.groups import read_groups
 from rounds.engines.reference.means import amounts
 from rounds.engines.reference.people import Person, Unit
 from rounds.engines.reference.reading import read_people
@@ -27,31 +26,42 @@ from rounds.records.omop import Records
 
 
 def count(measure: Measure, records: Records, *, member: str, periods: tuple[Period, ...]) -> Count:
-    """Return exact counts of a measure over a site's records, one person after the other.
+    """Return exact counts of one measure over a site's records; as `count_all`."""
+    return count_all((Asked(measure=measure, periods=periods),), records, member=member)[0]
+
+
+def count_all(asked: Sequence[Asked], records: Records, *, member: str) -> tuple[Count, ...]:
+    """Return exact counts of measures over a site's records, in their order, one person after the other.
 
     Records may reach beyond the last period, and beyond the round's `as_of`; a later row counts where a measure's
-    window reaches as far.
+    window reaches as far. The site is read once for all of them: that takes longer than counting.
 
     Args:
-        measure: one that is counted from records.
+        asked: measures that are counted from records.
         records: the site's.
         member: the ODS code the counts belong to.
-        periods: in order of their first day.
 
     Raises:
-        RecordsError: if the site's tables or vocabulary cannot answer the measure.
-        ValueError: if the periods are not as above.
+        RecordsError: if the site's tables or vocabulary cannot answer a measure; one line for each problem.
+        ValueError: if the periods are not in order of their first day.
     """
-    check_periods(measure, periods)
+    for one in asked:
+        check_periods(one.measure, one.periods)
+    people = _people([one.measure for one in asked], records)
+    return tuple(_count(one, people, member=member) for one in asked)
+
+
+def _count(asked: Asked, people: Sequence[Person], *, member: str) -> Count:
+    measure = asked.measure
     by_person: dict[tuple[Cell, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for person, period, unit, (above, below) in _asked_about(measure, records, periods):
+    for person, period, unit, (above, below) in _asked_about(measure, people, asked.periods):
         of = (period.start, _levels(person, unit, measure)), person.id
         by_person[of] = (by_person[of][0] + above, by_person[of][1] + below)
     tallies: dict[Cell, Tally] = {}
     for (cell, _), (above, below) in by_person.items():
         tally = (above, below, int(above > 0), int(below > 0))[: TALLIED[measure.kind]]
         tallies[cell] = tuple(a + b for a, b in zip(tallies.get(cell, (0,) * len(tally)), tally, strict=True))
-    return complete_count(measure, member=member, periods=periods, tallies=tallies)
+    return complete_count(measure, member=member, periods=asked.periods, tallies=tallies)
 
 
 def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period, ...]) -> dict[int, tuple[int, int]]:
@@ -61,22 +71,23 @@ def count_by_person(measure: Measure, records: Records, *, periods: tuple[Period
     """
     check_periods(measure, periods)
     found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for person, _, _, (met, asked) in _asked_about(measure, records, periods):
+    for person, _, _, (met, asked) in _asked_about(measure, _people([measure], records), periods):
         found[person.id] = (found[person.id][0] + met, found[person.id][1] + asked)
     return dict(found)
 
 
+def _people(measures: Sequence[Measure], records: Records) -> list[Person]:
+    with records.connect() as connection:
+        concepts = prepare(connection, measures, records)
+        check_cohorts(connection, measures, records)
+        return read_people(connection, measures, concepts)
+
+
 def _asked_about(
-    measure: Measure, records: Records, periods: tuple[Period, ...]
+    measure: Measure, people: Sequence[Person], periods: tuple[Period, ...]
 ) -> Iterator[tuple[Person, Period, Unit, tuple[int, int]]]:
     """Yield everything in the denominator, and what it adds to the numerator and the denominator of its cell."""
-    with records.connect() as connection:
-        concepts = prepare(connection, [measure], records)
-        question = records_question(measure)
-        groups = read_groups(connection, measure)
-        check_cohorts(connection, [measure], records)
-        people = read_people(connection, question, concepts, groups)
-    for apart, some in asked_apart(question, periods):
+    for apart, some in asked_apart(records_question(measure), periods):
         for person in people:
             for period, unit, tally in _tallied(person, apart, some):
                 yield person, period, unit, tally

@@ -2,7 +2,7 @@
 """Of which level somebody or a row is, for the reference engine: look it up, one after the other."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -39,11 +39,11 @@ class Groups:
         return levels.pop() if len(levels) == 1 else UNKNOWN
 
 
-def read_groups(connection: duckdb.DuckDBPyConnection, measure: Measure) -> Groups:
-    """Return what a measure's groupings look at."""
+def read_groups(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure]) -> Groups:
+    """Return what the groupings of some measures look at."""
     of_people: dict[Grouping, Mapping[Key, set[str]]] = {}
     of_rows: dict[Grouping, Mapping[Key, set[str]]] = {}
-    for of, grouping in groupings_asked(measure):
+    for of, grouping in dict.fromkeys(asked for measure in measures for asked in groupings_asked(measure)):
         if of is not None and grouping.by in (Stratum.CARE_SITE, Stratum.WARD):
             of_rows[grouping] = _of_rows(connection, grouping)
         else:
