@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -18,6 +19,8 @@ VENV = ROOT / ".venv"
 WAREHOUSE = ROOT / ".venv-warehouse"
 PYTHON = VENV / "bin" / "python"
 UV = "uv==0.13.9"
+WORKERS = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal")
+"""Of tests, which differ a thousandfold in length: a worker without work takes some of the other's."""
 
 
 def setup(*, dev: bool) -> None:
@@ -47,17 +50,35 @@ def check(_: list[str]) -> None:
     """Lint, types, import contracts. Changes nothing and reports every failure."""
     setup(dev=True)
     python = ["src", "tests", "benchmarks", "examples", "docs", "tasks.py"]
-    commands = [
-        ["ruff", "format", "--check", "--quiet", *python],
-        ["ruff", "check", "--quiet", *python],
-        ["mypy"],
-        ["mypy", "benchmarks"],
-        ["lint-imports", "--no-cache"],
+    tools = VENV / "bin"
+    # Types take as long as all the rest; mypy's two runs share what they keep, so one waits for the other.
+    at_once = [
+        [[tools / "mypy"], [tools / "mypy", "benchmarks"]],
+        [
+            [tools / "ruff", "format", "--check", "--quiet", *python],
+            [tools / "ruff", "check", "--quiet", *python],
+            [tools / "lint-imports", "--no-cache"],
+            [PYTHON, "docs/generate.py", "--check"],
+        ],
     ]
-    failed = [command for command in commands if _try(VENV / "bin" / command[0], *command[1:]) != 0]
-    failed += [["docs"]] if _try(PYTHON, "docs/generate.py", "--check") != 0 else []
+    with ThreadPoolExecutor(len(at_once)) as pool:
+        failed = [one for some in pool.map(_failed, at_once) for one in some]
     if failed:
-        sys.exit("failed: " + "; ".join(" ".join(command) for command in failed))
+        sys.exit("failed: " + "; ".join(failed))
+
+
+def _failed(commands: list[list[str | Path]]) -> list[str]:
+    """Run commands one after the other, each with its words together, and return those that failed."""
+    failed = []
+    for command in commands:
+        done = subprocess.run(
+            command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        sys.stdout.write(done.stdout)
+        sys.stdout.flush()
+        if done.returncode:
+            failed.append(" ".join([Path(command[0]).name, *map(str, command[1:])]))
+    return failed
 
 
 def fix(_: list[str]) -> None:
@@ -71,9 +92,7 @@ def test(arguments: list[str]) -> None:
     """Run the tests; arguments go to pytest."""
     setup(dev=True)
     _browser()
-    # Tests differ a thousandfold in length: a worker without work takes some of the other's.
-    workers = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal")
-    _run(PYTHON, "-m", "pytest", *workers, *arguments)
+    _run(PYTHON, "-m", "pytest", *WORKERS, *arguments)
 
 
 def warehouse(arguments: list[str]) -> None:
@@ -84,7 +103,8 @@ def warehouse(arguments: list[str]) -> None:
         uv = [PYTHON, "-m", "uv"]
         _run(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, WAREHOUSE)
         pip = [*uv, "pip", "install", "--quiet", "--python", python]
-        _run(*pip, "--compile-bytecode", "--require-hashes", "--requirement", lock)
+        # Not compiled: the tests import little of the 1.2 GB.
+        _run(*pip, "--require-hashes", "--requirement", lock)
         _run(*pip, "--no-deps", "--editable", ROOT)
         stamp.write_text(_fingerprint())
     if not shutil.which("java"):
@@ -92,7 +112,7 @@ def warehouse(arguments: list[str]) -> None:
     if not (shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
         _debian("postgresql", why="the tests start a PostgreSQL of their own")
     tests = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "warehouse_sites" in path.read_text()]
-    _run(python, "-m", "pytest", *tests, *arguments)
+    _run(python, "-m", "pytest", *WORKERS, *tests, *arguments)
 
 
 def docs(arguments: list[str]) -> None:
