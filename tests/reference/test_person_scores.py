@@ -102,7 +102,7 @@ def _asked(score: PersonScore, who: Criterion | None, at_least: int) -> Asked:
 
 
 def _slowly(batch: Sequence[Asked], records: Records) -> Sequence[Count]:
-    return [reference.count(one.measure, records, member="RX1", periods=one.periods) for one in batch]
+    return reference.count_all(batch, records, member="RX1")
 
 
 def _in_sql(batch: Sequence[Asked], records: Records) -> Sequence[Count]:

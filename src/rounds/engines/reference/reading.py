@@ -25,9 +25,7 @@ from rounds.measures.traits import Marked, Result
 _EARLIEST_BIRTH = "SELECT person_id, year_of_birth, coalesce(month_of_birth, 1), coalesce(day_of_birth, 1) FROM person"
 
 
-def read_people(
-    connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], concepts: Concepts
-) -> list[Person]:
+def read_people(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], concepts: Concepts) -> list[Person]:
     """Return everybody, with the rows that some measures look at."""
     questions = [records_question(measure) for measure in measures]
     observed: dict[int, list[Span]] = defaultdict(list)
@@ -66,7 +64,9 @@ def read_people(
 
 def _facts(connection: duckdb.DuckDBPyConnection, questions: Sequence[RecordsQuestion], concepts: Concepts) -> Facts:
     found: dict[tuple[EventTable, Marked | Result], frozenset[int]] = {}
-    for table, criterion in dict.fromkeys((of, part) for one in questions for of in one.tables for part in one.criteria):
+    for table, criterion in dict.fromkeys(
+        (of, part) for one in questions for of in one.tables for part in one.criteria
+    ):
         if isinstance(criterion, Marked) and table in WITH_DETAIL[criterion.detail]:
             sql = marked_sql(table, criterion.detail, concepts[criterion.codes])
         elif isinstance(criterion, Result) and table in WITH_VALUE:
