@@ -86,6 +86,7 @@ def _criteria() -> list[Criterion]:
         AllOf(of=(Not(of=rare), some, other)),
         AllOf(of=(some,)),
         AnyOf(of=(some, Not(of=rare), young)),
+        AnyOf(of=(rare, several[7])),  # of those who had one drug once, some had neither so often
         AnyOf(of=(some, other, young, rare), at_least=2),
         AnyOf(of=(some, AllOf(of=(other, Not(of=young))), young, rare), at_least=3),
         *(

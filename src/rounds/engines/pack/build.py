@@ -27,7 +27,7 @@ from rounds.engines.pack.layout import (
 from rounds.engines.pack.marks import KEY_BYTES
 from rounds.engines.pack.people import build_observation, build_people
 from rounds.engines.pack.put_away import PutAway, flush
-from rounds.engines.pack.together import all_of, workers
+from rounds.engines.pack.together import workers
 from rounds.engines.pack.vocabulary import write_vocabulary
 from rounds.errors import RecordsError
 from rounds.records.omop import Records
@@ -35,8 +35,6 @@ from rounds.records.quality import Source
 from rounds.storage.atomic import write_folder, write_private_file
 
 _ONLY_OWNER: Final = 0o700
-_TABLES_AT_ONCE: Final = 2
-"""While the last rows of one are read, or sorted, the threads begin with those of the next."""
 
 
 def build_pack(
@@ -131,8 +129,7 @@ def _anew(bench: Bench, away: PutAway) -> dict[str, Any]:
         away.arrays(f"{asked.table.value}.*.npy")
         return asked.table.value, said
 
-    with workers(_TABLES_AT_ONCE) as of_tables:
-        tables = all_of(of_tables, write, [source for source in bench.records.sources if source.table.is_event])
+    tables = shop.each_table(write, [source for source in bench.records.sources if source.table.is_event])
     return people.manifest | {"observed_vague": observation.vague, "tables": dict(tables)}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled, compiled_making_arrays
-from rounds.engines.pack.tallies import PLANES, WHOLE, tally
+from rounds.engines.pack.tallies import PLANES, WHOLE, Counter, tally
 from rounds.measures.strata import AGE_BANDS
 
 Array = npt.NDArray[Any]
@@ -133,7 +133,7 @@ def tally_leveled(
         groups: the sex and age band of a range in each period.
         periods: how many there are.
         totals: shape (cells, periods), added to.
-        room: for `tally`.
+        room: for a counter.
     """
     way, by_sex, by_band = leveled.about[kind]
     order = leveled.order[way, offset : offset + len(one)]
@@ -153,8 +153,9 @@ def tally_leveled(
         for period in range(periods):
             sex, band = group[period] // leveled.bands, group[period] % leveled.bands
             cells[place, period] = sex * by_sex + band * by_band + leveled.level_of[way, first + place]
-    planes = np.zeros(PLANES, dtype=np.uint64)
-    tally(together, together, len(one), 0, edges, 0, cells, periods, totals, planes, True, room)
+    none = np.empty(0, dtype=np.int32)
+    counter = Counter(np.zeros(PLANES, dtype=np.uint64), together[:0], np.zeros(1, dtype=np.int64), room)
+    tally(together, together, none, -1, len(one), 0, edges, 0, cells, periods, totals, counter, True)
 
 
 @compiled

@@ -26,6 +26,7 @@ class Asked(NamedTuple):
 
 @compiled
 def of_chosen_rows(
+    out_who: Array,
     out: Array,
     base: int,
     start: int,
@@ -36,15 +37,16 @@ def of_chosen_rows(
     asked: Asked,
     provided: Sieve,
     last: bool,
-) -> None:  # pragma: no cover
-    """Give everybody the windows in which the first of the rows that are asked about, or the last, is what it must be.
+) -> int:  # pragma: no cover
+    """List the windows in which the first of somebody's rows that are asked about, or the last, is what it must be.
 
-    The last row is the first of those at the last moment. `out` has no bit before. Rows stand in `rows`, in their
-    order; if that is empty, they are so many from `start` on.
+    Who has none is not listed. The last row is the first of those at the last moment. Rows stand in `rows`, in their
+    order; if that is empty, they are so many from `start` on. There is room for as many people as have rows, and one.
+    Returns how many are listed.
     """
     days, minutes, nothing = moments.first, moments.minute, np.uint64(0)
     before, day, minute = np.int32(-1), np.uint16(0), np.uint16(0)
-    taken, found = nothing, nothing
+    taken, found, people = nothing, nothing, 0
     for place in range(number):
         row = rows[place] if len(rows) > 0 else start + place
         same_person = person[row] == before
@@ -55,6 +57,7 @@ def of_chosen_rows(
                 same &= minutes[row] == minute
                 minute = minutes[row]
         before, day = person[row], days[row]
+        people += (not same_person) & (found != 0)
         found, taken = (found if same_person else nothing), (taken if same else nothing)
         mask = of_window(asked, day, row) & ~taken
         mask = mask if meets(asked.sieve, row) else nothing
@@ -62,7 +65,8 @@ def of_chosen_rows(
         if last:
             found &= ~mask
         found |= mask if meets(provided, row) else nothing
-        out[before - base] = found
+        out_who[people], out[people] = before - base, found
+    return int(people + (found != 0))
 
 
 @compiled

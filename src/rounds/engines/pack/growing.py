@@ -120,13 +120,15 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
     lost = _lost(before, observation)
     planned = [_planned(shop, before, source) for source in bench.records.sources if source.table.is_event]
     _refuse_much(before, planned)
-    tables = {}
-    for table in planned:
+
+    def write(table: _Table) -> tuple[str, dict[str, Any]]:
+        name = table.asked.table.value
         if table.about is None:
-            tables[table.asked.table.value] = build_anew(shop, table.asked, table.batches)
-        else:
-            grown = _Grown(shop=shop, before=before, files=files, asked=table.asked, about=table.about, lost=lost)
-            tables[table.asked.table.value] = grown.written(table.batches)
+            return name, build_anew(shop, table.asked, table.batches)
+        grown = _Grown(shop=shop, before=before, files=files, asked=table.asked, about=table.about, lost=lost)
+        return name, grown.written(table.batches)
+
+    tables = dict(shop.each_table(write, planned))
     return people.manifest | {"observed_vague": observation.vague, "tables": tables}
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rounds.engines.pack.cells import Cells
-from rounds.engines.pack.days import EVERY_BIT, Masks
+from rounds.engines.pack.days import EVERY_BIT, Masks, years
 from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.leveled import LeveledTallies
 from rounds.engines.pack.program_kernels import (
@@ -20,7 +20,9 @@ from rounds.engines.pack.program_kernels import (
     AND_NOT,
     CLEAR,
     COUNT,
+    FIRST_DAY,
     KEEP,
+    LISTED,
     NOT,
     OF_BIRTH,
     OF_RANGE,
@@ -30,7 +32,17 @@ from rounds.engines.pack.program_kernels import (
     TALLY_LEVELED,
     UNITE,
 )
-from rounds.engines.pack.steps import ByBirth, Combined, Contrary, HavingAny, SameInRange, Shared, Worked
+from rounds.engines.pack.steps import (
+    ByBirth,
+    Combined,
+    Contrary,
+    HavingAny,
+    HavingChosen,
+    HavingFirstDay,
+    SameInRange,
+    Shared,
+    Worked,
+)
 
 T = TypeVar("T")
 
@@ -83,14 +95,18 @@ class Program:
     begins: dict[int, int] = field(default_factory=dict)
     """Where the totals of each tally by level begin."""
     given: list[Worked] = field(default_factory=list)
+    listed: list[HavingChosen] = field(default_factory=list)
     _operations: list[_Operation] = field(default_factory=list)
     _values: dict[Hashable, tuple[_Value, int]] = field(default_factory=dict)
     tables: list[PackTable] = field(default_factory=list)
     ranges: list[tuple[int, int]] = field(default_factory=list)
     of_days: list[Masks] = field(default_factory=list)
     of_ranges: list[Masks] = field(default_factory=list)
+    within: list[Array] = field(default_factory=list)
+    """For each age that is asked for, its first and its last day of every range of people."""
     _classes: dict[Hashable, "_Classes"] = field(default_factory=dict)
     places: int = 0
+    most_layers: int = 1
     operations: Array = field(default_factory=lambda: np.empty((0, 8), dtype=np.int64))
 
     def __post_init__(self) -> None:
@@ -144,6 +160,11 @@ class Program:
                 return self._made(NOT, self._value(one))
             case Combined() as combined:
                 return self._combined(combined)
+            case HavingFirstDay(birthdays=False) as having:
+                return self._first_day(having)
+            case HavingChosen() as having:
+                self.listed.append(having)
+                return self._made(LISTED, numbers=(len(self.listed) - 1, 0))
             case HavingAny(sieve=None) as having:
                 return self._classes[_key(having)].value(self, having)
             case step:
@@ -172,6 +193,7 @@ class Program:
 
     def _counted(self, combined: Combined) -> tuple[_Value, int]:
         parts = [self._value(part) for part in combined.of]
+        self.most_layers = max(self.most_layers, combined.at_least)
         out = _Value(layers=combined.at_least)
         self._do(_Operation(kind=CLEAR, out=out, numbers=(combined.at_least, 0)))
         for part in parts:
@@ -215,24 +237,40 @@ class Program:
 
     def scanned(self, having: HavingAny, concepts: Array, layers: int) -> _Value:
         """Return the masks of the rows of some concepts, by their place in the table."""
-        table, start = having.coded.table, len(self.ranges)
-        self.ranges += zip(table.starts[concepts].tolist(), table.stops[concepts].tolist(), strict=True)
+        table, start, stop = self._rows(having.coded.table, concepts, inside=having.inside)
         of_first = -1 if having.of_first is EVERY_BIT else _place(self.of_days, having.of_first)
         of_last = -1 if having.of_last is EVERY_BIT else _place(self.of_days, having.of_last)
         if of_first < 0 and of_last < 0:
             of_first = _place(self.of_days, EVERY_BIT)
-        about = _place(self.tables, table), of_first, of_last, start, len(self.ranges)
         out = _Value(layers=layers)
-        # A table of its own for those that must lie in observation: the others have no such column.
-        numbers = (layers, 2 * about[0] + having.inside, *about[1:])
+        numbers = (layers, table, of_first, of_last, start, stop)
+        self.most_layers = max(self.most_layers, layers)
         self._do(_Operation(kind=SCAN, out=out, numbers=numbers))
         return out
+
+    def _first_day(self, having: HavingFirstDay) -> tuple[_Value, int]:
+        born = self.pack.born[self.pack.ranges[:-1]].astype(np.int64)
+        low, high = born + having.low, born + having.high
+        days = [np.searchsorted(years(), low, side="left"), np.searchsorted(years(), high, side="right") - 1]
+        self.within.append(np.stack(days, axis=1).astype(np.int32))
+        about = self._rows(having.coded.table, having.coded.places, inside=having.inside)
+        of_first = _place(self.of_days, having.of_first)
+        table, start, stop = about
+        return self._made(FIRST_DAY, numbers=(len(self.within) - 1, table, of_first, -1, start, stop))
+
+    def _rows(self, table: PackTable, concepts: Array, *, inside: bool) -> tuple[int, int, int]:
+        """Return which table to look at, and where the rows of some concepts, by their places in it, are listed."""
+        start = len(self.ranges)
+        self.ranges += zip(table.starts[concepts].tolist(), table.stops[concepts].tolist(), strict=True)
+        # A table of its own for those that must lie in observation: the others have no such column.
+        return 2 * _place(self.tables, table) + inside, start, len(self.ranges)
 
     def united(self, values: Sequence[_Value], layers: int) -> _Value:
         """Return the layers of several scans together."""
         if layers == 1:
             return self._joined(OR, [(value, 0) for value in values])[0]
         out = _Value(layers=layers)
+        self.most_layers = max(self.most_layers, layers)
         self._do(_Operation(kind=CLEAR, out=out, numbers=(layers, 0)))
         for value in values:
             self._do(_Operation(kind=UNITE, out=out, reads=((value, 0),), numbers=(layers,), fresh=False))

@@ -5,18 +5,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from rounds.engines.pack.addresses import address_of
 from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
-from rounds.engines.pack.days import DAYS, Masks
+from rounds.engines.pack.days import DAYS
+from rounds.engines.pack.few_kernels import Work
 from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.leveled import LeveledRoom
 from rounds.engines.pack.program import Program
 from rounds.engines.pack.program_kernels import run
 
-PEOPLE_AT_A_TIME: Final = 2_048
-"""If a mask has 64 bits; with shorter masks as many times more. Few enough that several masks of everybody fit into
-the fastest cache."""
+PEOPLE_AT_A_TIME: Final = 4_096
+"""If a mask has 64 bits; with shorter masks as many times more. Few enough that masks of everybody fit into the fastest
+cache one at a time, and those of few all into the next."""
+FEW_OF: Final = 16
+"""Of so many masks of 64 bits one has bits at most, where those who have are few."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,22 +33,32 @@ class Runner:
     cursor: Array
     of_days: Array
     of_ranges: Array
-    work: Array
+    within: Array
+    work: Work
     totals: Array
     leveled: LeveledRoom
     kept: Array
     """The masks that the program keeps, of the last block."""
     _given: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
+    _listed_who: Array = field(default_factory=lambda: empty_array("int32").reshape(0, 0))
+    _listed_masks: Array = field(default_factory=lambda: empty_array("uint64").reshape(0, 0))
 
     def run(self, block: Block) -> None:
         """Add a block to the totals."""
         given, pack = self.program.given, self.program.pack
         if self._given.shape[1] < block.people:
-            at_a_time = self.work.shape[1]
+            at_a_time = self.work.masks.shape[1]
             whole = -(-block.people // at_a_time) * at_a_time
-            self._given = np.empty((len(given), whole), dtype=self.work.dtype)
+            self._given = np.empty((len(given), whole), dtype=self.work.masks.dtype)
         for place, step in enumerate(given):
             step.masks(block, self._given[place, : block.people])
+        if self._listed_who.shape[1] < block.people + 1:
+            shape = len(self.program.listed), block.people + 1
+            self._listed_who = np.empty(shape, dtype=np.int32)
+            self._listed_masks = np.empty(shape, dtype=self.work.masks.dtype)
+        for place, chosen in enumerate(self.program.listed):
+            who = self._listed_who[place]
+            who[chosen.listed(block, who, self._listed_masks[place])] = block.people
         self.leveled.order(block)
         run(
             self.program.operations,
@@ -53,10 +67,13 @@ class Runner:
             self.cursor,
             self.of_days,
             self.of_ranges,
+            self.within,
             pack.birth,
             pack.ranges,
             self.program.groups,
             self._given,
+            self._listed_who,
+            self._listed_masks,
             self.work,
             block.base,
             block.people,
@@ -81,17 +98,32 @@ def runner_of(program: Program) -> Runner:
         tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
         ranges=ranges,
         cursor=np.zeros(len(ranges), dtype=np.int64),
-        of_days=_stacked(program, program.of_days, DAYS),
-        of_ranges=_stacked(program, program.of_ranges, len(program.pack.ranges) - 1),
-        work=np.empty((program.places, at_a_time), dtype=program.word),
+        of_days=_stacked(program.word, program.of_days, (DAYS,)),
+        of_ranges=_stacked(program.word, program.of_ranges, (len(program.pack.ranges) - 1,)),
+        within=_stacked(np.dtype(np.int32), program.within, (len(program.pack.ranges) - 1, 2)),
+        work=_room_of(program, at_a_time),
         totals=np.zeros((len(program.tallies), program.group_number, program.groups.shape[2]), dtype=np.int64),
         leveled=program.leveled.room(at_a_time),
         kept=np.empty((len(program.kept), BLOCK_PEOPLE if program.kept else 0), dtype=np.uint64),
     )
 
 
-def _stacked(program: Program, masks: Sequence[Masks], length: int) -> Array:
-    stacked = np.empty((len(masks), length), dtype=program.word)
-    for place, one in enumerate(masks):
+def _room_of(program: Program, at_a_time: int) -> Work:
+    """Return room for masks. Few are as many of the shorter masks, of which more go through the processor at once."""
+    few, layers = max(PEOPLE_AT_A_TIME // FEW_OF, 1), program.most_layers
+    return Work(
+        masks=np.empty((program.places, at_a_time), dtype=program.word),
+        number=np.zeros(program.places, dtype=np.int64),
+        who=np.empty((program.places, few), dtype=np.uint16),
+        aside=np.zeros((layers, at_a_time), dtype=program.word),
+        listed=np.empty(at_a_time + 1, dtype=np.int32),
+        found=np.empty((layers, at_a_time + 1), dtype=program.word),
+        day_of=np.full(at_a_time, DAYS, dtype=np.int32),
+    )
+
+
+def _stacked(kind: npt.DTypeLike, several: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    stacked = np.empty((len(several), *shape), dtype=kind)
+    for place, one in enumerate(several):
         stacked[place] = one
     return stacked

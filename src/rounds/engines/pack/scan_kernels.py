@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.few_kernels import EVERYBODY, Work, put, take_back
 from rounds.engines.pack.kernels import FAR, seek
 
 Array = npt.NDArray[Any]
@@ -14,6 +15,60 @@ Array = npt.NDArray[Any]
 
 @compiled
 def scan(
+    work: Work,
+    to: int,
+    layers: int,
+    person: Array,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    inside: Array,
+    ranges: Array,
+    cursor: Array,
+    base: int,
+    end: int,
+) -> None:  # pragma: no cover
+    """Put the masks of rows of people into places: a layer for each row that was met, the first lowest.
+
+    Args:
+        work: gets them.
+        to: the first of the places.
+        layers: how many rows are counted at most.
+        person: of each row.
+        first: its first day.
+        of_first: the masks of first days; empty if a row may begin on any.
+        last: the last day of each row.
+        of_last: the masks of last days; empty if a row may end on any.
+        inside: whether a row will do; empty if every one does.
+        ranges: where the rows of concepts start and stop, each in the order of people.
+        cursor: for each of them the row that comes next, moved on.
+        base: the first person.
+        end: the person after the last.
+    """
+    rows = 0
+    for place in range(len(ranges)):
+        rows += seek(person, cursor[place], ranges[place, 1], end, FAR) - cursor[place]
+    by_day = len(inside) == 0 and len(of_last) == 0
+    if by_day and layers == 1 and len(ranges) == 1 and rows <= (end - base) // 2:
+        few_days(work, to, person, first, of_first, cursor[0], cursor[0] + rows, base, end - base)
+        cursor[0] += rows
+        return
+    if rows <= 2 * work.who.shape[1]:
+        few_times(work, to, layers, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
+        return
+    out = work.masks[to : to + layers]
+    if not by_day:
+        scan_any(out, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
+    elif layers == 1:
+        scan_days(out[0], person, first, of_first, ranges, cursor, base, end)
+    else:
+        scan_times(out, person, first, of_first, ranges, cursor, base, end)
+    work.number[to : to + layers] = EVERYBODY
+
+
+@compiled
+def scan_any(
     out: Array,
     person: Array,
     first: Array,
@@ -52,7 +107,7 @@ def scan(
 def scan_days(
     out: Array, person: Array, day: Array, of_day: Array, ranges: Array, cursor: Array, base: int, end: int
 ) -> None:  # pragma: no cover
-    """As `scan`, for the commonest case: one layer, one day, every row."""
+    """As `scan_any`, for the commonest case: one layer, one day, every row."""
     out[:] = 0
     for place in range(len(ranges)):
         start, stop = cursor[place], seek(person, cursor[place], ranges[place, 1], end, FAR)
@@ -119,3 +174,160 @@ def first_times(out: Array, person: Array, day: Array, of_day: Array, base: int)
         out[1, who - base] = twice
         out[highest, who - base] = thrice if highest == 2 else twice
         before = who
+
+
+@compiled
+def few_days(
+    work: Work, to: int, person: Array, day: Array, of_day: Array, start: int, stop: int, base: int, people: int
+) -> None:  # pragma: no cover
+    """Put the masks of rows of one concept into a place, where rows are fewer than people.
+
+    Whoever has no bit is not listed: the next of whom rows are takes the place. There is no branch that a processor
+    could guess wrong.
+    """
+    listed, out = work.listed, work.found[0]
+    number, before, found = 0, base - 1, np.uint64(0)
+    for row in range(start, stop):
+        who = person[row]
+        new = who != before
+        number += new & (found != 0)
+        found = (np.uint64(0) if new else found) | of_day[day[row]]
+        listed[number], out[number] = who - base, found
+        before = who
+    put(work, to, 1, number + (found != 0), people)
+
+
+@compiled
+def few_times(
+    work: Work,
+    to: int,
+    layers: int,
+    person: Array,
+    first: Array,
+    of_first: Array,
+    last: Array,
+    of_last: Array,
+    inside: Array,
+    ranges: Array,
+    cursor: Array,
+    base: int,
+    end: int,
+) -> None:  # pragma: no cover
+    """As `scan`, where rows are fewer than people."""
+    aside, listed, number = work.aside, work.listed, 0
+    for place in range(len(ranges)):
+        row, stop = cursor[place], ranges[place, 1]
+        while row < stop and person[row] < end:
+            if len(of_last) == 0:
+                mask = np.uint64(of_first[first[row]])
+            elif len(of_first) == 0:
+                mask = np.uint64(of_last[last[row]])
+            else:
+                mask = np.uint64(of_first[first[row]] & of_last[last[row]])
+            if len(inside) > 0 and inside[row] == 0:
+                mask = np.uint64(0)
+            who = person[row] - base
+            listed[number] = who
+            number += (aside[0, who] == 0) & (mask != 0)
+            for layer in range(layers - 1, 0, -1):
+                aside[layer, who] |= aside[layer - 1, who] & mask
+            aside[0, who] |= mask
+            row += 1
+        cursor[place] = row
+    take_back(work, layers, number)
+    put(work, to, layers, number, end - base)
+
+
+@compiled
+def first_day_masks(
+    work: Work,
+    to: int,
+    person: Array,
+    day: Array,
+    of_day: Array,
+    inside: Array,
+    ranges: Array,
+    cursor: Array,
+    base: int,
+    people: int,
+    edges: Array,
+    first_range: int,
+    within: Array,
+) -> None:  # pragma: no cover
+    """Put the masks of everybody's first day with a row into a place, if it lies between two days.
+
+    Args:
+        work: gets them.
+        to: the place.
+        person: of each row.
+        day: of each row.
+        of_day: the mask of each day.
+        inside: whether a row will do; empty if every one does.
+        ranges: where the rows of concepts start and stop, each in the order of people and days.
+        cursor: for each of them the row that comes next.
+        base: the first person.
+        people: how many there are.
+        edges: where each range of people of one sex and year of birth begins.
+        first_range: the range of the first person.
+        within: the first and the last day that will do, shape (ranges of people, 2).
+    """
+    number, begin, place = 0, 0, first_range
+    while begin < people:
+        end = min(edges[place + 1] - base, people)
+        low, high = within[place, 0], within[place, 1]
+        if len(ranges) == 1 and len(inside) == 0:  # of each person the first row will do
+            stop = seek(person, cursor[0], ranges[0, 1], base + end, FAR)
+            listed, out = work.listed, work.found[0]
+            before = -1
+            for row in range(cursor[0], stop):
+                who, this = person[row], day[row]
+                mask = of_day[this] if low <= this <= high else np.uint64(0)
+                listed[number], out[number] = who - base, mask
+                number += (who != before) & (mask != 0)
+                before = who
+            cursor[0] = stop
+        else:
+            number = _first_of_several(
+                work, person, day, of_day, inside, ranges, cursor, base, base + end, low, high, number
+            )
+        begin, place = end, place + 1
+    put(work, to, 1, number, people)
+
+
+@compiled
+def _first_of_several(
+    work: Work,
+    person: Array,
+    day: Array,
+    of_day: Array,
+    inside: Array,
+    ranges: Array,
+    cursor: Array,
+    base: int,
+    end: int,
+    low: int,
+    high: int,
+    since: int,
+) -> int:  # pragma: no cover
+    """List people of one range behind those who are listed, and return how many there are then."""
+    day_of, listed, out, none = work.day_of, work.listed, work.found[0], len(of_day)
+    number = since
+    for part in range(len(ranges)):
+        stop = seek(person, cursor[part], ranges[part, 1], end, FAR)
+        for row in range(cursor[part], stop):
+            if len(inside) == 0 or inside[row] != 0:
+                who = person[row] - base
+                before = day_of[who]
+                day_of[who] = min(before, np.int32(day[row]))
+                listed[number] = who
+                number += before == none
+        cursor[part] = stop
+    left = since
+    for place in range(since, number):
+        who = listed[place]
+        this = day_of[who]
+        day_of[who] = none
+        mask = of_day[this] if low <= this <= high else np.uint64(0)
+        listed[left], out[left] = who, mask
+        left += mask != 0
+    return left

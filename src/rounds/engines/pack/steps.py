@@ -201,13 +201,14 @@ class HavingChosen:
     of_last: Masks
     last: bool
 
-    def masks(self, block: Block, out: Masks) -> None:
-        out.fill(0)
+    def listed(self, block: Block, who: Array, masks: Masks) -> int:
+        """List people of a block who have bits, and their masks, in their order; return how many they are."""
         starts, stops = self.coded.of_block(block.number)
         table, one_part = self.coded.table, len(starts) == 1
         rows = _NO_ROWS if one_part else rows_of(block, self.coded, self.of_first, self.of_last).at
-        of_chosen_rows(
-            out,
+        number = of_chosen_rows(
+            who,
+            masks,
             block.base,
             starts[0] if one_part else 0,
             stops[0] - starts[0] if one_part else len(rows),
@@ -218,6 +219,7 @@ class HavingChosen:
             self.provided,
             self.last,
         )
+        return int(number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -254,4 +256,4 @@ class HavingRows:
 _ALL_INSIDE: Final = empty_array("uint8")
 _NO_ROWS: Final = np.empty(0, dtype=np.int64)
 
-Step = SameInRange | ByBirth | Combined | Contrary | Worked
+Step = SameInRange | ByBirth | Combined | Contrary | HavingChosen | Worked

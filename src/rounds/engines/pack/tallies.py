@@ -1,7 +1,7 @@
 # ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
 """The last kernel of a question about people: how many have each bit, in each group."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,31 @@ ROOM: Final = _FOLDED * LANES + _AT_ONCE
 """Words that a tally needs to work in."""
 _FEW: Final = ((1 << _LEVELS) - 8) // 8
 """How many times eight may be added to a lane."""
+WAITING_BYTES: Final = 8 * _AT_ONCE
+"""Of the masks of few that wait until they are worth counting."""
+_WORTH: Final = 8
+"""So many words are."""
+
+
+class Counter(NamedTuple):
+    """What a tally keeps from call to call, and room to work in."""
+
+    planes: Array
+    """`PLANES` words: what was counted of the first range before, and then of the last; at first zeros."""
+    waiting: Array
+    """Masks of the same people that wait until they are worth counting, of `WAITING_BYTES`."""
+    wait: Array
+    """How many wait, as the only number of an array."""
+    room: Array
+    """`ROOM` words with anything in them."""
 
 
 @compiled
 def tally(
     one: Array,
     other: Array,
+    listed: Array,
+    number: int,
     people: int,
     base: int,
     ranges: Array,
@@ -37,46 +56,89 @@ def tally(
     groups: Array,
     periods: int,
     totals: Array,
-    planes: Array,
+    counter: Counter,
     last: bool,
-    room: Array,
 ) -> None:  # pragma: no cover
     """Add up, over some people, the bits that two masks share.
 
     Words of 64 bits, each the masks of one person or of several, go through a tree of carry-save adders, eight of each
     lane at a time, so that a bit costs a fraction of an instruction. Plane l of a counter holds, for every period, bit
     l of its number. Making numbers of planes takes as long as counting thousands of people, so a range of people that
-    is not at its end stays in planes until the next call.
+    is not at its end stays in planes until the next call; and since a few masks take as long as a hundred, the masks of
+    few wait for others.
 
     Args:
-        one: a mask for each person, of 16, 32 or 64 bits, and room to a whole word of 64.
-        other: the same; the same array to count its own bits.
-        people: how many there are.
+        one: a mask for each person, of 16, 32 or 64 bits, and room to a whole word of 64; of few, those of them.
+        other: the same; the same array to count its own bits. Not looked at if the masks are those of few.
+        listed: of few, who they are.
+        number: of few, how many; below 0 if masks are everybody's.
+        people: how many people there are.
         base: the number of the first person.
         ranges: where each range of people of one sex and year of birth begins.
         first_range: the range of the first person.
         groups: the group of a range in each period, shape (ranges, at least so many periods).
         periods: how many there are.
         totals: shape (groups, at least so many periods), added to.
-        planes: `PLANES` words: what was counted of the first range before, and then of the last; at first zeros.
-        last: whether no more people come: then nothing stays in planes.
-        room: `ROOM` words with anything in them.
+        counter: of this tally.
+        last: whether no more people come: then nothing stays in the counter.
 
     Source: Mula, Kurz and Lemire (2018), Computer Journal 61:111-120 (Harley and Seal's counter).
     """
     at, place = 0, first_range
     while at < people:
         end = ranges[place + 1] - base
-        gather(one, other, at, min(end, people), planes, room)
-        at = min(end, people)
+        until = min(end, people)
+        if number < 0:
+            gather(one, other, at, until, counter)
+        else:
+            hold(one, listed, number, at, until, counter)
+        at = until
         if end <= people or last:
-            settle(planes, 8 * one.itemsize, groups[place], periods, totals)
+            count_waiting(counter)
+            settle(counter.planes, 8 * one.itemsize, groups[place], periods, totals)
         place += 1
 
 
 @compiled
-def gather(one: Array, other: Array, at: int, stop: int, planes: Array, room: Array) -> None:  # pragma: no cover
+def hold(masks: Array, listed: Array, number: int, at: int, stop: int, counter: Counter) -> None:  # pragma: no cover
+    """Let the masks of those who are listed from `at` to `stop` wait."""
+    waiting, wait = counter.waiting, counter.wait[0]
+    for few in range(number):
+        waiting[wait] = masks[few]
+        wait += at <= listed[few] < stop
+        if wait == len(waiting):
+            counter.wait[0] = wait
+            count_waiting(counter)
+            wait = 0
+    counter.wait[0] = wait
+
+
+@compiled
+def count_waiting(counter: Counter) -> None:  # pragma: no cover
+    """Add the masks that wait to the planes; none waits then."""
+    number, waiting, planes = counter.wait[0], counter.waiting, counter.planes
+    if number == 0:
+        return
+    each, words = 8 // waiting.itemsize, waiting.view(np.uint64)
+    some = (number + each - 1) // each
+    waiting[number : some * each] = 0
+    if some < _WORTH:
+        for word in range(some):
+            put_in(planes, words[word])
+    else:
+        lanes = counter.room[: _FOLDED * LANES]
+        lanes[: _LEVELS * LANES] = 0
+        words[some:] = 0
+        in_lanes(words, words, 1, lanes)
+        fold(lanes)
+        put_number_in(planes, lanes)
+    counter.wait[0] = 0
+
+
+@compiled
+def gather(one: Array, other: Array, at: int, stop: int, counter: Counter) -> None:  # pragma: no cover
     """Add the bits that two masks share of people from `at` to `stop` to the planes."""
+    planes, room = counter.planes, counter.room
     width = 8 * one.itemsize
     each = 64 // width
     words, others = one.view(np.uint64), other.view(np.uint64)

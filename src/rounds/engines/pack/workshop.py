@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import duckdb
 import numpy as np
@@ -15,11 +15,14 @@ from rounds.engines.pack.files import room_aside
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.reading import Batch
 from rounds.engines.pack.scratch import Scratch
-from rounds.engines.pack.together import all_of
+from rounds.engines.pack.together import all_of, workers
 from rounds.measures.events import EventTable
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_TABLES_AT_ONCE: Final = 2
+"""While the last rows of one are read, or sorted, the threads begin with those of the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,11 @@ class Workshop:
     def all_of(self, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
         """Do some work for each of several; the first error ends it."""
         return all_of(self.pool, work, several)
+
+    def each_table(self, work: Callable[[T], R], several: Iterable[T]) -> list[R]:
+        """Do some work for each of several tables, more than one at a time; the first error ends it."""
+        with workers(_TABLES_AT_ONCE) as of_tables:
+            return all_of(of_tables, work, several)
 
     def build(self, folder: Path, table: EventTable, several: list[Batch], stored: list[str]) -> TableBuild:
         """Return a table with the rows of some batches, sorted, in a folder."""
