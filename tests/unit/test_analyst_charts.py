@@ -4,6 +4,7 @@ import doctest
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -18,7 +19,9 @@ from rounds.analyst.columns import Reading
 from rounds.analyst.frames import TableError
 from rounds.cli.app import app
 from rounds.learning.variation.between_sites.funnel import funnel_proportions
-from rounds.learning.variation.over_time.chart import Told
+from rounds.learning.variation.over_time.asked import NEEDS, chart_asked
+from rounds.learning.variation.over_time.asked import Columns as ChartColumns
+from rounds.learning.variation.over_time.chart import Kind, Told
 from rounds.learning.variation.over_time.xmr import xmr_chart
 
 TODAY = date(2026, 1, 31)
@@ -65,6 +68,87 @@ def test_rates_are_never_drawn_beyond_what_they_can_be() -> None:
     assert spc(frame, today=TODAY).table()["lower_limit"].to_list() == [0.0] * 12
     assert spc(frame, today=TODAY).unit == "% of admissions"
     assert spc(frame, per=1000, today=TODAY).unit == "per 1,000 admissions"
+
+
+def two_levels() -> pl.DataFrame:
+    """Three years of months: the last year lies higher."""
+    values = [float(10 + at % 3) for at in range(24)] + [float(20 + at % 3) for at in range(12)]
+    return waits(values)
+
+
+def test_limits_are_recalculated_from_a_stated_period_for_a_stated_reason() -> None:
+    result = spc(two_levels(), rebase={"Jan 2025": "a new ward opened"}, today=TODAY)
+    one = result["waits"]
+    assert [lines[0] for lines in one.lines] == pytest.approx([11.0] * 24 + [21.0] * 12)
+    assert "Limits were recalculated from Jan 2025: a new ward opened." in one.notes
+    assert one.icons == ("common_cause",)
+    assert result.table()["mean"].to_list() == pytest.approx([11.0] * 24 + [21.0] * 12)
+    drawn = json.dumps(one.spec)
+    assert drawn.count('"Jan 2025"') > 3
+    with pytest.raises(TableError, match="waits: limits are to be recalculated from May 2031, which is no period"):
+        spc(two_levels(), rebase={"May 2031": "x"}, today=TODAY)
+    with pytest.raises(TableError, match="no reason is given"):
+        spc(two_levels(), rebase={"Jan 2025": " "}, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in Kind if "groups" not in NEEDS[kind] and kind not in (Kind.G, Kind.T)]
+)
+def test_every_kind_of_chart_is_the_librarys(kind: Kind) -> None:
+    frame = pl.DataFrame(
+        {
+            "month": waits([0.0] * 24)["month"],
+            "falls": [30 + at % 5 for at in range(24)],
+            "admissions": [1000 + 10 * (at % 3) for at in range(24)],
+        }
+    )
+    events, sizes = (frame[name].to_numpy().astype(float) for name in ("falls", "admissions"))
+    columns = {"values": 100 * events / sizes, "events": events, "sizes": sizes}
+    expected = chart_asked(kind, ChartColumns(**{name: columns[name] for name in NEEDS[kind]}), per=100)
+    found = spc(frame, chart=str(kind), today=TODAY)["falls"]
+    np.testing.assert_allclose(found.chart.centre_line, expected.centre_line, rtol=1e-12)
+    np.testing.assert_allclose(found.chart.upper_limits, expected.upper_limits, rtol=1e-12)
+    assert json.dumps(found.spec, allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["xbar", "s", "r"])
+def test_several_numbers_a_period_are_a_subgroup(kind: str) -> None:
+    months = [month for month in waits([0.0] * 12)["month"].to_list() for _ in range(4)]
+    frame = pl.DataFrame({"month": months, "age": [float(60 + (7 * at) % 11) for at in range(48)]})
+    one = spc(frame, chart=kind, today=TODAY)["age"]
+    assert len(one.labels) == len(one.chart.values) == 12
+    assert one.chart.mean is not None
+    with pytest.raises(TableError, match="row 1 and row 2 are of one date"):
+        spc(frame, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"chart": "xnr"}, "there is no chart xnr; did you mean `xmr`"),
+        ({"rules": ["nelsen"]}, "there are no rules nelsen; did you mean `nelson`"),
+        ({"chart": "p"}, "waits: a p chart is made of counts; name them with --numerator"),
+        ({"chart": "i_prime"}, "waits: a i_prime chart needs sizes"),
+        ({"better": "up"}, "better is"),
+    ],
+)
+def test_what_a_chart_cannot_be_made_of_is_refused(asked: dict[str, Any], says: str) -> None:
+    with pytest.raises(TableError, match=says):
+        spc(waits(), today=TODAY, **asked)
+
+
+def test_a_rule_without_a_direction_has_an_icon_of_its_own() -> None:
+    one = spc(two_levels(), chart="run", today=TODAY)["waits"]
+    assert one.icons == ("changed",)
+    assert "median" in one.sentence
+
+
+def test_counts_between_bounds_are_flagged_for_certain_or_perhaps() -> None:
+    one = spc(trusts(), chart="u", reading=Reading(withheld_range=(1, 7)), today=TODAY)["Small"]
+    assert one.chart.bounded
+    assert np.isnan(one.chart.values[2])
+    assert one.chart.lowest[2] < one.chart.highest[2]
+    assert any("known only between bounds" in note for note in one.notes)
 
 
 def test_a_missing_month_is_a_gap_and_no_limits() -> None:

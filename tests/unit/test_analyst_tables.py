@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from rounds.analyst import funnel, spc
-from rounds.analyst.columns import Columns, Reading, Understood, understand
+from rounds.analyst.columns import Columns, Reading, Understood, Wants, understand
 from rounds.analyst.dates import dates_in, spacing_of
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.numbers import numbers_in
@@ -19,7 +19,7 @@ MONTHS = [f"2024-{month:02}" for month in range(1, 13)]
 
 
 def understood(frame: pl.DataFrame, given: Columns | None = None, *, needs_dates: bool = True) -> Understood:
-    return understand(table_of(frame), given or Columns(), reading=Reading(), needs_dates=needs_dates)
+    return understand(table_of(frame), given or Columns(), reading=Reading(), wants=Wants(dates=needs_dates))
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,16 @@ def insights():
 
 
 def small_chart(title: str = "Rate per 1,000", label: str = "Jan 2024") -> dict:
-    points = (
-        SpcPoint(label=label, value=2.0, bounds=None, variation="common_cause"),
-        SpcPoint(label="Feb 2024", value=None, bounds=(0.5, 3.5), variation="common_cause"),
-        SpcPoint(label="Mar 2024", value=9.0, bounds=None, variation="concern"),
+    seen = (
+        (label, 2.0, None, "common_cause"),
+        ("Feb 2024", None, (0.5, 3.5), "common_cause"),
+        ("Mar 2024", 9.0, None, "concern"),
     )
-    return spc_chart(points=points, mean=3.0, limits=(0.0, 6.0), target=1.0, title=title)
+    points = tuple(
+        SpcPoint(label=when, value=value, bounds=bounds, variation=variation, mean=3.0, limits=(0.0, 6.0))
+        for when, value, bounds, variation in seen
+    )
+    return spc_chart(points=points, target=1.0, title=title)
 
 
 def test_charts_are_plain_json_without_a_link_to_load(insights) -> None:

@@ -134,14 +134,24 @@ class Understood:
     """columns that were not used"""
 
 
-def understand(table: Table, given: Columns, *, reading: Reading, needs_dates: bool) -> Understood:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """What is to be made of a table."""
+
+    dates: bool = False
+    """a column of dates must be there"""
+    several: bool = False
+    """rows of one date need not be told apart: they are a subgroup"""
+
+
+def understand(table: Table, given: Columns, *, reading: Reading, wants: Wants) -> Understood:
     """Return what each column of a table is.
 
     Args:
         table: the table.
         given: columns that the analyst named; the rest is guessed.
         reading: how to read numbers and dates.
-        needs_dates: whether a column of dates must be there.
+        wants: what is to be made of it.
 
     Raises:
         TableError: if a named column is not there or cannot be read, or a guess would be one of several.
@@ -151,7 +161,7 @@ def understand(table: Table, given: Columns, *, reading: Reading, needs_dates: b
         if name not in frame.columns:
             raise TableError(f"{table.name}: there is no column {name}{nearest(name, frame.columns)}")
     guesses: list[Guess] = []
-    when, dates = _when(table, given, reading, guesses, needed=needs_dates)
+    when, dates = _when(table, given, reading, guesses, needed=wants.dates)
     numbers: dict[str, Numbers] = {}
     for name in frame.columns:
         if name != when and name not in given.series:
@@ -164,7 +174,8 @@ def understand(table: Table, given: Columns, *, reading: Reading, needs_dates: b
             if found is not None:
                 numbers[name] = found
     columns = _quantities(table, replace(given, when=when), numbers, guesses)
-    columns = replace(columns, series=given.series or _series(table, columns, dates, numbers, guesses))
+    if not (given.series or wants.several):
+        columns = replace(columns, series=_series(table, columns, dates, numbers, guesses))
     for drawn in (columns.numerator, columns.denominator, columns.value, columns.target):
         if drawn is not None:
             _readable(table, drawn, numbers.get(drawn))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rounds.analyst.columns import Columns, Guess, Reading, understand
+from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.shown import charts_as_html, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
@@ -139,7 +139,7 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         denominator=denominator,
     )
     table = table_of(data, where=where)
-    understood = understand(table, given, reading=reading or Reading(), needs_dates=False)
+    understood = understand(table, given, reading=reading or Reading(), wants=Wants())
     counts = summed(understood, what="organisation", groups=groups)
     plots = []
     for key, part in counts.rows.group_by("group", maintain_order=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rounds.analyst.columns import Columns, Guess, Reading, understand
+from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.shown import charts_as_html, way_of, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
@@ -119,7 +119,7 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
     """
     table = table_of(data, where=where)
     given = Columns(when=when, series=(place,) if place else (), numerator=numerator, denominator=denominator)
-    understood = understand(table, given, reading=reading or Reading(), needs_dates=False)
+    understood = understand(table, given, reading=reading or Reading(), wants=Wants())
     counts = summed(understood, what="place")
     if counts.rows["group"].n_unique() > 1:
         others = " and ".join(name for name in understood.columns.series[1:])

@@ -11,7 +11,6 @@ from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
 from rounds.analyst.rates import scale_of
-from rounds.learning.variation.over_time.chart import Chart
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -36,11 +35,8 @@ class Line:
     ends: tuple[float, float]
     """the lowest and the highest that a number can be: of a rate 0 and, where it is a share, `scale`"""
 
-    def within(self, chart: Chart) -> tuple[float, float] | None:
-        """Return a chart's limits, no further than numbers can be; None if it has none."""
-        if chart.lower is None or chart.upper is None:
-            return None
-        return max(chart.lower, self.ends[0]), min(chart.upper, self.ends[1])
+    groups: tuple[int, ...] | None = None
+    """which period each number is of, where there are several a period; arrays then have shape (numbers,)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +50,14 @@ class Lines:
     """what the numbers are: "% of attendances", "per 1,000 bed_days", or the name of the value's column"""
 
 
-def lines_of(understood: Understood, *, per: float | None, today: date) -> Lines:
+def lines_of(understood: Understood, *, per: float | None, today: date, several: bool = False) -> Lines:
     """Return the series of a table.
 
     Args:
         understood: the table and its columns.
         per: rates are per this many of the denominator; None for what `scale_of` chooses.
         today: dates after it are mistakes.
+        several: whether a series may have several numbers of one date, which are a subgroup.
 
     Raises:
         TableError: if a date lies ahead or comes twice in one series, series are of different spacing, a count is below
@@ -85,12 +82,14 @@ def lines_of(understood: Understood, *, per: float | None, today: date) -> Lines
             "name": _names(understood),
         }
     ).sort("day", "at")
-    _no_date_twice(understood, frame)
+    if not several:
+        _no_date_twice(understood, frame)
     groups = frame.group_by("series", maintain_order=False)
     parts = sorted((part for _, part in groups), key=lambda part: part["at"].sort()[0])
     spacing = _spacing(understood, parts, dates.written)
+    make = _subgroups if several else _line
     return Lines(
-        lines=tuple(_line(understood, part, quantities, spacing) for part in parts),
+        lines=tuple(make(understood, part, quantities, spacing) for part in parts),
         spacing=spacing,
         scale=scale,
         unit=unit,
@@ -125,8 +124,8 @@ def _no_date_twice(understood: Understood, frame: pl.DataFrame) -> None:
 def _spacing(understood: Understood, parts: list[pl.DataFrame], written: str) -> Spacing:
     found: dict[str, tuple[Spacing, int]] = {}
     for part in parts:
-        if part.height > 2:
-            days = part["day"].to_list()
+        days = part["day"].unique().sort().to_list()
+        if len(days) > 2:
             one = spacing_of(days, written)
             found.setdefault(str(one.grain), (one, int(part["at"][0])))
     if len(found) > 1:
@@ -284,6 +283,25 @@ def _line(understood: Understood, part: pl.DataFrame, all_rows: _Quantities, spa
         upper=upper,
         target=_target(understood, all_rows.target, rows),
         ends=all_rows.ends,
+    )
+
+
+def _subgroups(understood: Understood, part: pl.DataFrame, all_rows: _Quantities, spacing: Spacing) -> Line:  # noqa: ARG001 - as `_line`
+    """Return a series with several numbers a period. Periods without any have no subgroup, and the chart no gap."""
+    rows, days = part["at"].to_numpy(), tuple(part["day"].unique().sort().to_list())
+    place = {day: at for at, day in enumerate(days)}
+    return Line(
+        name=str(part["name"][0]),
+        days=days,
+        numerator=None,
+        denominator=None,
+        values=all_rows.values[rows],
+        withheld=all_rows.withheld[rows],
+        lower=all_rows.lower[rows],
+        upper=all_rows.upper[rows],
+        target=_target(understood, all_rows.target, rows),
+        ends=all_rows.ends,
+        groups=tuple(place[day] for day in part["day"].to_list()),
     )
 
 

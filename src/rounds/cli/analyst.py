@@ -43,6 +43,12 @@ Pictures = Annotated[int, typer.Option(min=0, help="Of how many charts to write 
 def spc(  # noqa: PLR0913, PLR0917 - a command's options
     context: typer.Context,
     table: Data,
+    chart: Annotated[
+        str,
+        typer.Option(
+            help="xmr, run, i, mr, i_prime, p, p_prime, u, u_prime, c, g, t, ewma; xbar, s, r: several a period."
+        ),
+    ] = "xmr",
     when: When = None,
     series: Annotated[
         list[str] | None, typer.Option(help="Column that tells series apart; may be repeated.", show_default=False)
@@ -57,6 +63,14 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         bool, typer.Option(help="Leave jumps out of the limits, as NHSRplotthedots does; the NHS Excel tool does not.")
     ] = True,
     where: Where = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(help="nhs, western_electric, nelson, anhoej, shewhart; may be repeated.", show_default=False),
+    ] = None,
+    rebase: Annotated[
+        list[str] | None,
+        typer.Option(help='Recalculate limits from a period on, and why: "May 2024=new ward"; may be repeated.'),
+    ] = None,
     dates: DateFormat = None,
     withheld_range: WithheldRange = None,
     withheld_mark: WithheldMark = None,
@@ -74,12 +88,17 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
     rounds spc attendances.csv --better lower
 
     rounds spc attendances.csv --numerator breaches --denominator attendances --series org_code --target 5
+
+    rounds spc falls.csv --chart u --rules anhoej --rebase "May 2024=new ward"
     """
     from rounds.analyst import spc as charts_of
 
     says = terminal_of(context)
     result = charts_of(
         table,
+        chart=chart,
+        rules=tuple(rules or ()),
+        rebase=_pairs(rebase, "--rebase", 'a period, an equals sign and a reason, as in "May 2024=new ward"'),
         when=when,
         series=tuple(series or ()),
         value=value,
@@ -248,12 +267,16 @@ def _reading(
 
 
 def _where(said: list[str] | None) -> dict[str, str]:
+    return _pairs(said, "--where", "a column, an equals sign and a value, as in type=1")
+
+
+def _pairs(said: list[str] | None, option: str, wanted: str) -> dict[str, str]:
     found = {}
     for one in said or ():
-        column, equals, value = one.partition("=")
+        name, equals, value = one.partition("=")
         if not equals:
-            raise typer.BadParameter("a column, an equals sign and a value, as in type=1", param_hint="--where")
-        found[column] = value
+            raise typer.BadParameter(wanted, param_hint=option)
+        found[name] = value
     return found
 
 

@@ -42,6 +42,7 @@ def icon(name: str, better: Better | None = None) -> Icon:
         "concern": Icon("diamond", ORANGE, letters[1], f"Concern{ways.get(letters[1], '')}"),
         "neither_high": Icon("square", INK, "H", "Changed: higher than usual"),
         "neither_low": Icon("square", INK, "L", "Changed: lower than usual"),
+        "changed": Icon("square", INK, "!", "Changed: chance alone would hardly do this"),
         "common_cause": Icon("circle", GREY, "–", "No clear change"),
         "consistently_passing": Icon("triangle", BLUE, "P", "Target consistently met"),
         "consistently_failing": Icon("diamond", ORANGE, "F", "Target will not be met without change"),

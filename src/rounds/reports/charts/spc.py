@@ -27,32 +27,33 @@ VARIATIONS = {
 """State of a point -> label, colour and shape."""
 
 
+_LIMITS = "Usual limits"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpcPoint:
-    """One period: a value, or the bounds of a withheld one, or neither."""
+    """One period: a value, or the bounds of a withheld one, or neither; and the lines there."""
 
     label: str
     value: float | None
     bounds: tuple[float, float] | None
     variation: str
+    mean: float | None
+    """the centre line, None where there is none"""
+    limits: tuple[float | None, float | None]
+    """lower and upper limit in the units of the values, None where there is none"""
+    rebased: bool = False
+    """whether limits were recalculated from here on"""
 
 
-def spc_chart(
-    *,
-    points: tuple[SpcPoint, ...],
-    mean: float | None,
-    limits: tuple[float, float] | None,
-    target: float | None,
-    title: str,
-) -> Spec:
+def spc_chart(*, points: tuple[SpcPoint, ...], target: float | None, title: str, centre: str = "Mean") -> Spec:
     """Return a control chart.
 
     Args:
         points: in order of time.
-        mean: the centre line, None if there are no limits.
-        limits: lower and upper limit in the units of the values.
         target: drawn as its own line if there is one.
         title: what the vertical axis shows, with its unit and which way is better.
+        centre: what the centre line is called.
     """
     rows: list[dict[str, str | float | None]] = [
         {"period": point.label, "value": point.value, "state": VARIATIONS[point.variation][0]}
@@ -65,8 +66,10 @@ def spc_chart(
         for point in points
         if point.bounds is not None
     ]
-    lines = _lines(mean, limits, target)
-    heights = [float(row["y"]) for row in lines] + [point.value for point in points if point.value is not None]
+    lines = _lines(points, target, centre)
+    heights = [float(row["y"]) for row in lines if row["y"] is not None] + [
+        point.value for point in points if point.value is not None
+    ]
     heights += [end for point in points for end in point.bounds or ()]
     axis = value_axis(heights)
     across = across_periods([point.label for point in points])
@@ -87,7 +90,16 @@ def spc_chart(
             }
         )
     if lines:
-        layers.append(_rules(lines, axis))
+        layers.append(_drawn(lines, across, axis, centre))
+    rebased = [{"period": point.label} for point in points if point.rebased]
+    if rebased:
+        layers.append(
+            {
+                "data": {"values": rebased},
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 1, "strokeDash": [1, 3]},
+                "encoding": {"x": across},
+            }
+        )
     layers += [
         {
             "data": {"values": rows},
@@ -99,27 +111,36 @@ def spc_chart(
     return spec(title=title, layers=layers)
 
 
-def _lines(
-    mean: float | None, limits: tuple[float, float] | None, target: float | None
-) -> list[dict[str, str | float]]:
-    found: list[dict[str, str | float]] = []
-    if mean is not None:
-        found.append({"line": "Mean", "y": mean})
-    if limits is not None:
-        found += [{"line": "Usual limits", "y": limit} for limit in limits]
-    if target is not None:
-        found.append({"line": "Target", "y": target})
-    return found
+def _lines(points: tuple[SpcPoint, ...], target: float | None, centre: str) -> list[dict[str, str | float | None]]:
+    """Return every line at every point; a line breaks where it has no height, and where limits were recalculated."""
+    found: list[dict[str, str | float | None]] = []
+    part = 0
+    for point in points:
+        part += point.rebased
+        heights = ((centre, "", point.mean), (_LIMITS, "lower", point.limits[0]), (_LIMITS, "upper", point.limits[1]))
+        for name, side, height in (*heights, ("Target", "", target)):
+            stretch = f"{name} {side} {part if name != 'Target' else 0}"
+            found.append({"period": point.label, "line": name, "of": stretch, "y": height})
+    drawn = {row["line"] for row in found if row["y"] is not None}
+    return [row for row in found if row["line"] in drawn]
 
 
-def _rules(lines: list[dict[str, str | float]], axis: Spec) -> Spec:
-    dashes = {"Mean": [1, 0], "Usual limits": [6, 4], "Target": [2, 3]}
+def _drawn(lines: list[dict[str, str | float | None]], across: Spec, axis: Spec, centre: str) -> Spec:
+    dashes = {centre: [1, 0], _LIMITS: [6, 4], "Target": [2, 3]}
     names = [name for name in dashes if any(row["line"] == name for row in lines)]
     return {
         "data": {"values": lines},
-        "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
+        "mark": {
+            "type": "line",
+            "color": INK,
+            "strokeWidth": 1.5,
+            "interpolate": "step",
+            "invalid": "break-paths-filter-domains",
+        },
         "encoding": {
+            "x": across,
             "y": {**axis, "field": "y"},
+            "detail": {"field": "of", "type": "nominal"},
             "strokeDash": {
                 "field": "line",
                 "type": "nominal",

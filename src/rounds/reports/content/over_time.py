@@ -12,7 +12,7 @@ from rounds.reports.charts.spc import SpcPoint, spc_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.peers import Peer
-from rounds.reports.content.signals import Signal, limits_shown, signal_of
+from rounds.reports.content.signals import Signal, limits_shown, lines_shown, signal_of
 from rounds.reports.content.wording import (
     better_words,
     inline,
@@ -93,8 +93,6 @@ def over_time(
         benefit=None,
         chart=spc_chart(
             points=_points(chart, periods, observed, measure),
-            mean=chart.mean,
-            limits=limits_shown(chart, measure),
             target=measure.target,
             title=f"{measure.title}, {rate_unit(measure)} ({better_words(measure.better)})",
         ),
@@ -236,11 +234,21 @@ def _points(
     chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure
 ) -> tuple[SpcPoint, ...]:
     found, said = [], chart.point_variation
+    lines = lines_shown(chart, lowest=measure.shown_from, highest=measure.shown_to)
     for index, (label, item) in enumerate(zip(periods, observed, strict=True)):
         value = float(chart.values[index])
         bounds = item.rate_bounds(measure.scale) if item is not None and np.isnan(value) else None
         state = str(said[index] or "not_judged") if said else "not_judged"
-        found.append(SpcPoint(label=label, value=None if np.isnan(value) else value, bounds=bounds, variation=state))
+        found.append(
+            SpcPoint(
+                label=label,
+                value=None if np.isnan(value) else value,
+                bounds=bounds,
+                variation=state,
+                mean=lines[index][0],
+                limits=lines[index][1:],
+            )
+        )
     return tuple(found)
 
 
@@ -259,15 +267,14 @@ def _signals(chart: Chart, index: int) -> str | Mark:
 
 
 def _table(chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure) -> Table:
-    limits = limits_shown(chart, measure)
-    lines, told = (chart.mean, *limits) if limits and chart.mean is not None else None, chart.told
+    lines, told = lines_shown(chart, lowest=measure.shown_from, highest=measure.shown_to), chart.told
     return Table(
         columns=("Period", *rate_columns(measure), "Mean", "Lower limit", "Upper limit", "Signal", "Flagged"),
         rows=tuple(
             (
                 label,
                 *rate_cells(item, measure),
-                *((float(f"{line:.6g}") for line in lines) if lines else (Mark.NOT_AVAILABLE,) * 3),
+                *(Mark.NOT_AVAILABLE if line is None else float(f"{line:.6g}") for line in lines[index]),
                 _signals(chart, index),
                 str(told[index]) if told else Mark.NOT_AVAILABLE,
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.variation.over_time.chart import Chart, Told, Variation
+from rounds.learning.variation.over_time.rule_sets import Rule
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
 from rounds.reports.content.observed import Observed, dispersion_of, total
@@ -21,6 +22,13 @@ from rounds.reports.content.wording import (
 from rounds.reports.insight import Certainty, Estimate
 
 FEW_POINTS = 20
+_FIRED = {
+    Rule.OUTSIDE: "outside the limits",
+    Rule.SHIFT: "seven or more in a row on one side of the mean",
+    Rule.TREND: "seven in a row in one direction",
+    Rule.NEAR_LIMIT: "two of three near a limit",
+}
+"""What a point is that the NHS rules flag, as it stands in a sentence; other rules say it themselves."""
 YEAR = {Grain.MONTH: 12, Grain.QUARTER: 4}
 """How many periods a year has, for the grains whose last year can be held against the time before."""
 
@@ -149,13 +157,24 @@ def _within_bounds(
 
 def rules_at(chart: Chart, at: int) -> str:
     """Return, in words, the rules that flag a point for certain; empty if none does."""
-    fired = {
-        "outside the limits": chart.outside,
-        "seven or more in a row on one side of the mean": chart.shift,
-        "seven in a row in one direction": chart.trend,
-        "two of three near a limit": chart.near_limit,
-    }
-    return ", ".join(rule for rule, hit in fired.items() if hit[at])
+    return ", ".join(_FIRED.get(found.rule, found.rule.says) for found in chart.flagged if found.certain[at])
+
+
+def lines_shown(
+    chart: Chart, *, lowest: float, highest: float
+) -> tuple[tuple[float | None, float | None, float | None], ...]:
+    """Return the centre line and both limits at each point, no further than a number can be; None where there is none.
+
+    Args:
+        chart: the chart.
+        lowest: the lowest that a number can be.
+        highest: the highest.
+    """
+    lower = np.maximum(chart.lower_limits, lowest)
+    upper = np.minimum(chart.upper_limits, highest)
+    at_each = zip(chart.centre_line.tolist(), lower.tolist(), upper.tolist(), strict=True)
+    found = (tuple(None if np.isnan(line) else line for line in lines) for lines in at_each)
+    return tuple((mean, low, high) for mean, low, high in found)
 
 
 def latest_shown(chart: Chart) -> int | None:
