@@ -151,6 +151,23 @@ def test_counts_between_bounds_are_flagged_for_certain_or_perhaps() -> None:
     assert any("known only between bounds" in note for note in one.notes)
 
 
+def test_of_many_series_those_stand_out_that_chance_would_hardly_name() -> None:
+    rng = np.random.default_rng(4)
+    months = waits([0.0] * 24)["month"]
+    frames = []
+    for at in range(40):
+        values = rng.normal(100, 5, 24)
+        values[-1] += 60 if at < 3 else 0
+        frames.append(pl.DataFrame({"month": months, "site": f"S{at:02}", "value": values}))
+    result = spc(pl.concat(frames), today=TODAY)
+    assert result.together is not None
+    assert {at for at, named in enumerate(result.together.named) if named} >= {0, 1, 2}
+    assert sum(result.together.named) <= 4
+    assert str(result).startswith("40 series: the latest point of ")
+    assert result.summary()["stands_out"].sum() == sum(result.together.named)
+    assert spc(waits(), today=TODAY).together is None
+
+
 def test_a_missing_month_is_a_gap_and_no_limits() -> None:
     frame = waits().filter(pl.col("month") != date(2023, 5, 1))
     one = spc(frame, today=TODAY).series[0]

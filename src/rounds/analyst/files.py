@@ -34,7 +34,9 @@ def write_spc(result: "SpcResult", folder: Path, *, pictures: int, done: Callabl
     written = _pictures(
         folder, [(name, one.line.name, one.spec, one.alt_text) for name, one in zip(names, shown, strict=True)], done
     )
-    book = _book(result.source, "Control charts", result.guesses, _notes(one.notes for one in result.series))
+    together = [] if result.together is None else [result.together.sentence]
+    notes = _notes([together, *(one.notes for one in result.series)])
+    book = _book(result.source, "Control charts", result.guesses, notes)
     summary = result.summary()
     book.table_sheet("summary", "Summary", "One row a series.", columns=tuple(summary.columns), rows=_rows(summary))
     points = result.table()
@@ -88,7 +90,7 @@ def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str
     return book
 
 
-def _notes(of_each: Iterable[tuple[str, ...]]) -> list[tuple[str, str]]:
+def _notes(of_each: Iterable[Iterable[str]]) -> list[tuple[str, str]]:
     """Return each note once, in the order in which they come."""
     return [("Note", note) for note in dict.fromkeys(note for notes in of_each for note in notes)]
 

@@ -12,6 +12,7 @@ import polars as pl
 from rounds.analyst.asked import MEDIANS, Asked
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import table_of
+from rounds.analyst.many import Many, many
 from rounds.analyst.points import Line, Lines, lines_of
 from rounds.analyst.shown import charts_as_html, glyph, way_of
 from rounds.learning.variation.over_time.chart import Assurance, Chart, Kind, Told, Variation
@@ -80,6 +81,8 @@ class SpcResult:
     better: Better
     unit: str
     series: tuple[SpcSeries, ...]
+    together: Many | None
+    """what holds of all series at once, where there are many"""
 
     def __len__(self) -> int:
         return len(self.series)
@@ -99,8 +102,10 @@ class SpcResult:
         return pl.concat([_points_table(one) for one in self.series])
 
     def summary(self) -> pl.DataFrame:
-        """Return a row a series: its latest number, mean, limits, icons and sentence."""
-        return pl.DataFrame([_summary_row(one) for one in self.series], infer_schema_length=None)
+        """Return a row a series: its latest number, mean, limits, icons, sentence, whether it stands out."""
+        found = pl.DataFrame([_summary_row(one) for one in self.series], infer_schema_length=None)
+        named = (None,) * found.height if self.together is None else self.together.named
+        return found.with_columns(pl.Series("stands_out", named, dtype=pl.Boolean))
 
     def write(
         self, folder: str | Path, *, pictures: int = 100, done: Callable[[], None] = lambda: None
@@ -117,7 +122,8 @@ class SpcResult:
         return write_spc(self, Path(folder), pictures=pictures, done=done)
 
     def __str__(self) -> str:
-        return "\n".join(f"{' '.join(glyph(icon, self.better) for icon in one.icons)} {one.sentence}" for one in self)
+        lines = [f"{' '.join(glyph(icon, self.better) for icon in one.icons)} {one.sentence}" for one in self]
+        return "\n".join(lines if self.together is None else [self.together.sentence, *lines])
 
     def _repr_html_(self) -> str:
         """Return the first charts with their sentences, for a notebook."""
@@ -200,12 +206,14 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
 
         known = known_points(lines)
     aim = None if isinstance(target, str) else target
+    every = tuple(_series(line, lines, way, aim, asked, known.get(at)) for at, line in enumerate(lines.lines))
     return SpcResult(
         source=table.name,
         guesses=understood.guesses,
         better=way,
         unit=asked.unit(lines.unit),
-        series=tuple(_series(line, lines, way, aim, asked, known.get(at)) for at, line in enumerate(lines.lines)),
+        series=every,
+        together=many([one.chart for one in every], [one.line.name for one in every]),
     )
 
 
