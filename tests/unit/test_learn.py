@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,10 +15,13 @@ from rounds.centre.learn import PooledMeasure, variation_insights
 from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
+from rounds.errors import DefinitionError
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, periods_between
+from rounds.network.rebases import StatedRebase
 from rounds.reports.insight import Certainty, Insight, Kind, Mark, Provenance
+from rounds.storage.rebase_files import read_rebases
 
 MEASURE = given.ARRESTS
 MONTHS = tuple(period.start for period in periods_between(
@@ -152,6 +156,50 @@ def test_limits_are_drawn_where_some_points_are_withheld() -> None:
     assert lower == 0.0
     assert insight.certainty.method == "xmr-nhs-bounds@1"
     assert any("4 months of 12 withheld. The mean and the moving ranges" in note for note in insight.notes)
+
+
+def test_limits_start_anew_where_people_say_so_and_why() -> None:
+    found = pooled_measure(dict.fromkeys(given.CODES, (40, 1000)), policy=Policy.OPEN)
+    levels = [40, 42, 41, 43, 40, 42, 80, 82, 81, 83, 80, 82]
+    rows = [(code, month, top, 1000) for code in given.CODES for month, top in zip(MONTHS, levels, strict=True)]
+    count = Count(measure=MEASURE.ref, strata=(), cells=pl.DataFrame(rows, schema=count_schema(()), orient="row"))
+    cells = release(count, terms=Terms(rule=Policy.OPEN), already_public=True).cells.with_columns(
+        pl.col("member").alias("site")
+    )
+    stated = StatedRebase(ods_code="RX01", measure=MEASURE.id, since=date(2024, 7, 15), reason="a new ward opened.")
+    said = variation_insights(
+        replace(found, cells=cells, series=totals(cells, by=["member", "period"])),
+        membership=given.MEMBERSHIP,
+        provenance=given.PROVENANCE,
+        embedded={},
+        rebases=[stated, replace(stated, ods_code="RX02", since=date(2031, 1, 1))],
+    )
+    of = {one.scope: one for one in said if one.kind is Kind.OVER_TIME}
+    means = {
+        code: [row[of[code].table.columns.index("Mean")] for row in of[code].table.rows] for code in ("RX01", "RX02")
+    }
+    assert means["RX01"] == pytest.approx([np.mean(levels[:6])] * 6 + [np.mean(levels[6:])] * 6, rel=1e-5)
+    assert means["RX02"] == pytest.approx([np.mean(levels)] * 12, rel=1e-5)
+    assert "Limits were recalculated from Jul 2024: a new ward opened." in of["RX01"].notes
+    assert not any("recalculated from" in note for note in of["RX02"].notes)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("RX99,cardiac-arrests,2024-07-01,x", 'line 2: "RX99" is not a member'),
+        ("RX01,cardiac-arrest,2024-07-01,x", 'line 2: there is no measure "cardiac-arrest"; did you mean'),
+        ("RX01,cardiac-arrests,July,x", "line 2, column since: the date is not written"),
+        ("RX01,cardiac-arrests,2024-07-01,", "line 2, column reason: the cell is empty"),
+        ("RX01,cardiac-arrests,2024-07-01,x\nRX01,cardiac-arrests,2024-07-01,y", "line 3: limits of cardiac"),
+    ],
+)  # fmt: skip
+def test_rebases_that_cannot_be_are_refused(tmp_path: Path, row: str, says: str) -> None:
+    path = tmp_path / "rebases.csv"
+    path.write_text(f"ods_code,measure,since,reason\n{row}\n")
+    with pytest.raises(DefinitionError, match=f"rebases.csv, {says}"):
+        read_rebases(path, membership=given.MEMBERSHIP, measures={"cardiac-arrests"})
+    assert read_rebases(tmp_path / "none.csv", membership=given.MEMBERSHIP, measures=()) == ()
 
 
 def test_a_funnel_of_a_round_allows_for_over_dispersion() -> None:

@@ -14,6 +14,7 @@ from rounds.centre.pooling import pooled_cells, totals
 from rounds.disclosure.bounded import State
 from rounds.exchange.messages import Reply
 from rounds.learning.overlap import DistinctPeople, distinct_people
+from rounds.learning.variation.over_time.rebasing import Rebase
 from rounds.learning.variation.over_time.xmr import noise_hides, without_limits, xmr_chart
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
@@ -21,6 +22,7 @@ from rounds.measures.periods import Grain, Period
 from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
+from rounds.network.rebases import StatedRebase
 from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
 from rounds.reports.content.not_compared import means_compared, not_compared
@@ -96,6 +98,7 @@ def variation_insights(
     membership: Membership,
     provenance: Provenance,
     embedded: Mapping[str, Innovation],
+    rebases: Sequence[StatedRebase] = (),
 ) -> tuple[Insight, ...]:
     """Return what a measure says over time, between members and between groups.
 
@@ -104,12 +107,13 @@ def variation_insights(
         membership: to name the members.
         provenance: where the numbers come from.
         embedded: by ODS code, an innovation meant to improve this measure that the member has embedded.
+        rebases: from when, and why, whose control limits of this measure start anew.
     """
     estimates = estimates_of(found.cells, found.measure)
     said = [_pooled_insight(found, membership, provenance, estimates)]
     # Points that share patients are not independent, as every rule of a control chart takes them to be.
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART and found.measure.span == 1:
-        said += _over_time_insights(found, membership, provenance, embedded, estimates)
+        said += _over_time_insights(found, membership, provenance, embedded, estimates, rebases)
     said += _between_sites_insight(found, membership, provenance, estimates)
     said += _equity_insights(found, membership, provenance)
     return tuple(said)
@@ -162,12 +166,26 @@ def _not_published(found: PooledMeasure, expected: Sequence[set[str]]) -> int:
     return len(wanted - sent)
 
 
+def _rebases_of(
+    stated: Sequence[StatedRebase], member: str, periods: Sequence[Period], labels: Sequence[str]
+) -> tuple[Rebase, ...]:
+    """Return from which of a member's periods limits start anew; from the first they would in any case."""
+    found: dict[str, str] = {}
+    for one in sorted(stated, key=lambda rebase: rebase.since):
+        place = next((at for at, period in enumerate(periods) if period.start <= one.since <= period.end), None)
+        if one.ods_code == member and place:
+            reasons = [*([found[labels[place]]] if labels[place] in found else []), one.reason]
+            found[labels[place]] = "; ".join(reasons)
+    return tuple(Rebase(since=since, reason=reason) for since, reason in found.items())
+
+
 def _over_time_insights(
     found: PooledMeasure,
     membership: Membership,
     provenance: Provenance,
     embedded: Mapping[str, Innovation],
     estimates: Estimates | None,
+    rebases: Sequence[StatedRebase],
 ) -> list[Insight]:
     recent = totals(found.in_recent(found.series), by=["member"])
     recent_totals = dict(zip(recent["member"], observed_from_cells(recent, found.measure), strict=True))
@@ -187,7 +205,13 @@ def _over_time_insights(
             chart = without_limits(values, noise_hides(int(noisy.sum()), len(values)))
         else:
             chart = xmr_chart(
-                values=values, better=found.measure.better, target=found.measure.target, withheld=withheld, known=known
+                values=values,
+                better=found.measure.better,
+                target=found.measure.target,
+                withheld=withheld,
+                known=known,
+                rebases=_rebases_of(rebases, member, found.periods[span], found.labels[span]),
+                periods=found.labels[span],
             )
         peer: Peer | None = better_peer(
             member=member,

@@ -55,6 +55,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
         "innovations": [repr(innovation) for innovation in workspace.library.innovations],
         "code": __version__,
     }
+    if rebases := [repr(rebase) for rebase in workspace.rebases if rebase.since <= known]:
+        inputs["rebases"] = rebases
     if plan.pooled:
         inputs["pooled"] = {reply.site: reply.digest for reply in pooled}
         inputs["pooled measures"] = [repr(measure) for measure in plan.pooled_measures]
@@ -148,7 +150,14 @@ def make_report(
         embedded = embedded_innovations(
             one.measure.id, declared.programmes, workspace.library, events=events, as_of=declared.as_of
         )
-        insights += variation_insights(one, membership=workspace.membership, provenance=provenance, embedded=embedded)
+        known = [
+            rebase
+            for rebase in workspace.rebases
+            if rebase.measure == one.measure.id and rebase.since <= declared.as_of
+        ]
+        insights += variation_insights(
+            one, membership=workspace.membership, provenance=provenance, embedded=embedded, rebases=known
+        )
         insights += standardised_insights(one, membership=workspace.membership, provenance=provenance)
         progress.advance()
     totals, missing = _of_pooled(plan, pooled)

@@ -14,9 +14,11 @@ from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.kinds import CountKind
 from rounds.network.members import Membership
+from rounds.network.rebases import StatedRebase
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership
+from rounds.storage.rebase_files import read_rebases
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition, read_yaml
 
@@ -126,6 +128,7 @@ class Workspace:
     exchange: Path
     membership: Membership
     adoptions: tuple[AdoptionEvent, ...]
+    rebases: tuple[StatedRebase, ...]
     library: Library
     rounds: tuple[RoundDeclaration, ...]
 
@@ -180,6 +183,9 @@ def read_workspace(folder: Path) -> Workspace:
         exchange=folder / network.exchange,
         membership=membership,
         adoptions=_read_adoptions(folder / "adoptions.csv", membership, library, declared),
+        rebases=read_rebases(
+            folder / "rebases.csv", membership=membership, measures={measure.id for measure in library.measures}
+        ),
         library=library,
         rounds=tuple(declared),
     )

@@ -235,6 +235,7 @@ def _points(
 ) -> tuple[SpcPoint, ...]:
     found, said = [], chart.point_variation
     lines = lines_shown(chart, lowest=measure.shown_from, highest=measure.shown_to)
+    starts = {part.first for part in chart.parts if part.rebase is not None}
     for index, (label, item) in enumerate(zip(periods, observed, strict=True)):
         value = float(chart.values[index])
         bounds = item.rate_bounds(measure.scale) if item is not None and np.isnan(value) else None
@@ -247,6 +248,7 @@ def _points(
                 variation=state,
                 mean=lines[index][0],
                 limits=lines[index][1:],
+                rebased=index in starts,
             )
         )
     return tuple(found)
