@@ -319,6 +319,7 @@ def main() -> None:
     parser.add_argument("--sql", type=int, default=0, help="time so many measures one at a time in SQL, and scale")
     parser.add_argument("--month", type=date.fromisoformat, help="time taking in the last month, which begins then")
     parser.add_argument("--batched", action="store_true", help="time the whole batch in SQL")
+    parser.add_argument("--codes-from", type=Path, help="records to choose codes from, where these do not fit SQL")
     chosen = parser.parse_args()
     records = unchecked(chosen.records)
     if chosen.month:
@@ -330,7 +331,8 @@ def main() -> None:
         print(_said_by(code).strip(), flush=True)
     pack = open_pack(records)
     assert pack is not None
-    measures = measures_over(codes_of(records), grain=Grain.MONTH)
+    chosen_from = unchecked(chosen.codes_from) if chosen.codes_from else records
+    measures = measures_over(codes_of(chosen_from), grain=Grain.MONTH)
     print(f"{pack.people:,} people, {len(measures)} measures; DuckDB {duckdb.__version__}")
     times: dict[int, float] = {}
     cores: dict[int, float] = {}
