@@ -1,6 +1,6 @@
-"""For an analyst without a network: from any table to control charts and funnels, in one call.
+"""For an analyst without a network: from any table to control charts, funnels and maps, in one call.
 
-    from rounds.analyst import funnel, spc
+    from rounds.analyst import funnel, place_map, spc
 
     spc("attendances.csv")                                  # guesses the columns and says what it guessed
     spc(frame, numerator="breaches", denominator="attendances", better="lower").write("charts")
@@ -8,8 +8,29 @@
 A table is a CSV file, or a frame of pandas, polars or Arrow. A result shows itself in a notebook.
 """
 
-from rounds.analyst.funnels import FunnelResult, funnel
-from rounds.analyst.maps import MapResult, place_map
-from rounds.analyst.over_time import SpcResult, spc
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rounds.analyst.funnels import FunnelResult, funnel
+    from rounds.analyst.maps import MapResult, place_map
+    from rounds.analyst.over_time import SpcResult, spc
 
 __all__ = ["FunnelResult", "MapResult", "SpcResult", "funnel", "place_map", "spc"]
+
+_HOMES = {
+    "FunnelResult": "funnels",
+    "MapResult": "maps",
+    "SpcResult": "over_time",
+    "funnel": "funnels",
+    "place_map": "maps",
+    "spc": "over_time",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return what a name stands for, loaded when it is first asked for: each draws on other libraries."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -4,7 +4,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -72,6 +71,8 @@ def _pulled_in(z_scores: Matrix, there: NDArray[np.bool_]) -> Matrix:
 
 
 def _middle(z_scores: Matrix, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.stats import rankdata  # it takes half a second to load, and limits alone do without
+
     ranks = rankdata(np.where(there, z_scores, np.inf), axis=1)
     tenth = np.floor(ranks / (PULLED_SHARE * (there.sum(axis=1, keepdims=True) + 1)) + 1e-9)
     middle: NDArray[np.bool_] = there & (tenth >= 1) & (tenth < round(1 / PULLED_SHARE) - 1)

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import binom, hypergeom
 
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.rules import Matrix, Vector
@@ -141,6 +140,8 @@ def latest_count_p_values(counted: Counted) -> tuple[float, float]:
     Source: Przyborowski and Wilenski (1940), Biometrika 31:313-323; Fisher's exact test. It assumes that only chance
         makes counts differ: over-dispersed series are named too often.
     """
+    from scipy.stats import binom, hypergeom  # they take half a second to load
+
     there = counted.there & (counted.sizes_lower == counted.sizes_upper)
     before = np.flatnonzero(there[:-1])
     if not there.size or not there[-1] or len(before) < 3:

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from rounds.learning.variation.over_time.windows import Flags
 
@@ -61,6 +60,8 @@ def critical_values(useful: int) -> Critical:
     """
     if useful < 2:
         return Critical(longest_run=max(useful, 1), crossings=0)
+    from scipy.stats import binom  # it takes half a second to load, and most charts do without
+
     return Critical(longest_run=round(float(np.log2(useful))) + 3, crossings=int(binom.ppf(0.05, useful - 1, 0.5)))
 
 
