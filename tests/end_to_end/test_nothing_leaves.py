@@ -108,7 +108,7 @@ def _of_a_mean(row: dict[str, Any]) -> list[tuple[str, int | None, int, int]]:
 def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) -> None:
     workspace = read_workspace(answered)
     (declared,) = workspace.rounds
-    states = set()
+    states, gated = set(), 0
     for entry in workspace.sites:
         site = read_site(workspace.site_folder(entry))
         block = site.source
@@ -133,14 +133,30 @@ def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) 
             names = [one.name for one in looked_at(measure.question, measure.strata)]
             assert [share["name"] for share in table["completeness"]] == names
             found = dict(_cells(table["columns"], keys))
-            assert found == expected
+            assert found.keys() == expected.keys()
             for row in truth.iter_rows(named=True):
+                cell = tuple(str(row[key]) for key in keys)
+                if found[cell] != expected[cell]:
+                    gated += 1
+                    assert found[cell] == _gated(row, expected[cell]), cell
                 for name, (state, _, lower, upper) in zip(
                     QUANTITIES, found[tuple(str(row[key]) for key in keys)], strict=True
                 ):
                     assert lower <= row[name] <= upper
                     states.add(state)
     assert states == {"exact", "withheld", "rounded"}
+    assert gated < 20, "the gate is for few numbers, or the rule has changed"
+
+
+def _gated(
+    row: dict[str, Any], by_rule: list[tuple[str, int | None, int, int]]
+) -> list[tuple[str, int | None, int, int]]:
+    """What leaves where nearly all of the denominator are in the numerator: who is not would be known too closely."""
+    rows, people = (row[f"denominator{of}"] - row[f"numerator{of}"] for of in ("", "_people"))
+    assert rows >= 1
+    assert min(rows, people) <= 7
+    whole = by_rule[1]
+    return [("withheld", None, 0, whole[3]), whole]
 
 
 def _tables(folder: Path, site: str) -> list[dict[str, Any]]:
