@@ -1,5 +1,7 @@
 """For an analyst without a network: from any table to control charts, funnels and maps, in one call.
 
+From a table of observations: how well NEWS2 warns.
+
     from rounds.analyst import funnel, place_map, spc
 
     spc("attendances.csv")                                  # guesses the columns and says what it guessed
@@ -11,16 +13,28 @@ A table is a CSV file, or a frame of pandas, polars or Arrow. A result shows its
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.over_time import SpcResult, spc
 
-__all__ = ["FunnelResult", "MapResult", "SpcResult", "funnel", "place_map", "spc"]
+__all__ = [
+    "DeteriorationResult",
+    "FunnelResult",
+    "MapResult",
+    "SpcResult",
+    "deterioration",
+    "funnel",
+    "place_map",
+    "spc",
+]
 
 _HOMES = {
+    "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
     "MapResult": "maps",
     "SpcResult": "over_time",
+    "deterioration": "early_warning",
     "funnel": "funnels",
     "place_map": "maps",
     "spc": "over_time",

@@ -1,6 +1,5 @@
 """Which column is what: named by the analyst, or guessed from names and contents, and always said."""
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -8,6 +7,7 @@ import polars as pl
 
 from rounds.analyst.dates import Dates, dates_in
 from rounds.analyst.frames import Table, TableError
+from rounds.analyst.names import best, order, rank
 from rounds.analyst.numbers import Numbers, numbers_in
 from rounds.storage.suggestions import nearest
 
@@ -214,7 +214,7 @@ def _when(
     rest = [name for name in frame.columns if name not in given.named]
     found: dict[str, Dates] = {}
     for name in rest:
-        dates = dates_in(frame[name], named_so=_rank(name, _WHEN) is not None, written=reading.dates)
+        dates = dates_in(frame[name], named_so=rank(name, _WHEN) is not None, written=reading.dates)
         if dates is not None:
             found[name] = dates
     if not found:
@@ -224,7 +224,7 @@ def _when(
                 'written with --dates if it is unusual, as in --dates "%d/%m/%Y"'
             )
         return None, None
-    best = min(found, key=lambda name: (_order(name, _WHEN), rest.index(name)))
+    best = min(found, key=lambda name: (order(name, _WHEN), rest.index(name)))
     also = f"; also dates: {', '.join(name for name in found if name != best)}" if len(found) > 1 else ""
     guesses.append(Guess(role="period", column=best, because=f"every cell is a date ({found[best].written}){also}"))
     return best, _without_gaps(table, best, found[best])
@@ -240,16 +240,16 @@ def _without_gaps(table: Table, name: str, dates: Dates) -> Dates:
 def _quantities(table: Table, columns: Columns, numbers: dict[str, Numbers], guesses: list[Guess]) -> Columns:
     """Return the columns with a value, or with a numerator and a denominator."""
     free = [name for name in numbers if name not in columns.named and _is_measured(name)]
-    if columns.target is None and (targets := [name for name in free if _rank(name, _TARGET) is not None]):
+    if columns.target is None and (targets := [name for name in free if rank(name, _TARGET) is not None]):
         columns = replace(columns, target=targets[0])
         guesses.append(Guess(role="target", column=targets[0], because="its name"))
         free.remove(targets[0])
     if columns.value is not None:
         return columns
     if columns.numerator is None and columns.denominator is None:
-        values = [name for name in free if _rank(name, _VALUE) is not None]
-        tops = [name for name in free if _rank(name, _NUMERATOR) is not None]
-        bottoms = [name for name in free if _rank(name, _DENOMINATOR) is not None]
+        values = [name for name in free if rank(name, _VALUE) is not None]
+        tops = [name for name in free if rank(name, _NUMERATOR) is not None]
+        bottoms = [name for name in free if rank(name, _DENOMINATOR) is not None]
         if not (tops and [name for name in bottoms if name != tops[0]]):
             if len(values) == 1 or len(free) == 1:
                 chosen = values[0] if len(values) == 1 else free[0]
@@ -272,11 +272,11 @@ def _quantities(table: Table, columns: Columns, numbers: dict[str, Numbers], gue
 def _top_and_bottom(table: Table, columns: Columns, free: list[str], guesses: list[Guess]) -> Columns:
     top, bottom = columns.numerator, columns.denominator
     if top is None:
-        top = _best([name for name in free if name != bottom], _NUMERATOR)
+        top = best([name for name in free if name != bottom], _NUMERATOR)
         if top is not None:
             guesses.append(Guess(role="numerator", column=top, because="its name"))
     if bottom is None and top is not None:
-        bottom = _best([name for name in free if name != top], _DENOMINATOR)
+        bottom = best([name for name in free if name != top], _DENOMINATOR)
         if bottom is not None:
             guesses.append(Guess(role="denominator", column=bottom, because="its name"))
     if top is None or (bottom is None and columns.numerator is None):
@@ -293,8 +293,8 @@ def _top_and_bottom(table: Table, columns: Columns, free: list[str], guesses: li
 def _is_measured(name: str) -> bool:
     """Return whether a column of numbers may be a quantity: codes that happen to be digits are not."""
     return (
-        _rank(name, ("code", "id", "ods", "postcode", "line", "index", "rank")) is None
-        or _rank(name, (*_NUMERATOR, *_DENOMINATOR, *_VALUE)) is not None
+        rank(name, ("code", "id", "ods", "postcode", "line", "index", "rank")) is None
+        or rank(name, (*_NUMERATOR, *_DENOMINATOR, *_VALUE)) is not None
     )
 
 
@@ -317,9 +317,9 @@ def _series(
     texts = [
         name
         for name in frame.columns
-        if name not in columns.named and (name not in numbers or _rank(name, _SERIES) is not None)
+        if name not in columns.named and (name not in numbers or rank(name, _SERIES) is not None)
     ]
-    texts.sort(key=lambda name: (_order(name, _SERIES), frame.columns.index(name)))
+    texts.sort(key=lambda name: (order(name, _SERIES), frame.columns.index(name)))
     chosen: list[str] = []
     seen = keys.n_unique()
     for name in texts:
@@ -345,31 +345,3 @@ def _shortest(keys: pl.DataFrame, frame: pl.DataFrame, chosen: list[str]) -> lis
         if rest and keys.hstack([frame[one].cast(pl.String).rename(one) for one in rest]).n_unique() == whole:
             chosen = rest
     return chosen
-
-
-def _words(name: str) -> list[str]:
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-    return [word for word in re.split(r"[^a-z0-9]+", spaced) if word]
-
-
-def _rank(name: str, hints: tuple[str, ...]) -> int | None:
-    """Return the place of the first hint that a name says; None if it says none."""
-    words = _words(name)
-    said = {*words, *(word.removesuffix("s") for word in words), "_".join(words)}
-    joined = "_".join(words)
-    places = [
-        at
-        for at, hint in enumerate(hints)
-        if hint in said or hint.rstrip("s") in said or (len(hint) > 4 and hint in joined)
-    ]
-    return min(places, default=None)
-
-
-def _order(name: str, hints: tuple[str, ...]) -> int:
-    rank = _rank(name, hints)
-    return len(hints) if rank is None else rank
-
-
-def _best(names: list[str], hints: tuple[str, ...]) -> str | None:
-    known = [name for name in names if _rank(name, hints) is not None]
-    return min(known, key=lambda name: (_order(name, hints), names.index(name)), default=None)

@@ -49,13 +49,15 @@ class Dates:
     """how they are written: a format of `strptime`, "quarters", "financial years" or "dates\""""
 
 
-def dates_in(column: pl.Series, *, named_so: bool, written: str | None = None) -> Dates | None:
+def dates_in(column: pl.Series, *, named_so: bool, written: str | None = None, of_periods: bool = True) -> Dates | None:
     """Return a column as dates, or None if no one way of writing fits all its cells.
 
     Args:
         column: any type; text is tried in the ways people write dates, months, quarters and years.
         named_so: whether its name says that it holds dates, so that 202403 and 2024 may be some.
         written: the format of `strptime` to read it by, where somebody has said so.
+        of_periods: whether they are likely the first days of months, which tells where the month stands; days on which
+            something happened are not.
 
     Raises:
         TableError: if day and month may stand in either order and nothing in the column tells which.
@@ -72,14 +74,16 @@ def dates_in(column: pl.Series, *, named_so: bool, written: str | None = None) -
     texts = [_CLOCK.sub("", cell.strip()) for cell in cells.to_list()]
     if not texts or not all(any(sign.isdigit() for sign in text) for text in texts):
         return None
-    found = _read(texts, column.name, named_so=named_so, written=written)
+    found = _read(texts, column.name, named_so=named_so, written=written, of_periods=of_periods)
     if found is None:
         return None
     days, how = found
     return Dates(days=column.replace_strict(cells, pl.Series(days, dtype=pl.Date), default=None), written=how)
 
 
-def _read(texts: list[str], name: str, *, named_so: bool, written: str | None) -> tuple[list[date], str] | None:
+def _read(
+    texts: list[str], name: str, *, named_so: bool, written: str | None, of_periods: bool
+) -> tuple[list[date], str] | None:
     if written is not None:
         days = _by_format(texts, written)
         return None if days is None else (days, written)
@@ -91,10 +95,10 @@ def _read(texts: list[str], name: str, *, named_so: bool, written: str | None) -
         days = _by_format(texts, form)
         if days is not None:
             return days, form
-    return _either_order(texts, name)
+    return _either_order(texts, name, firsts_tell=of_periods)
 
 
-def _either_order(texts: list[str], name: str) -> tuple[list[date], str] | None:
+def _either_order(texts: list[str], name: str, *, firsts_tell: bool) -> tuple[list[date], str] | None:
     """Return dates whose order of day and month only the whole column can tell."""
     for day_first, month_first in zip(_DAY_FIRST, _MONTH_FIRST, strict=True):
         british, american = _by_format(texts, day_first), _by_format(texts, month_first)
@@ -103,7 +107,7 @@ def _either_order(texts: list[str], name: str) -> tuple[list[date], str] | None:
         if british is None or american is None or british == american:
             return (american, month_first) if british is None and american is not None else (british or [], day_first)
         firsts = [all(day.day == 1 for day in days) for days in (british, american)]
-        if firsts[0] != firsts[1]:
+        if firsts_tell and firsts[0] != firsts[1]:
             return (british, day_first) if firsts[0] else (american, month_first)
         raise TableError(
             f"column {name}: day and month may stand in either order, and no cell tells which; say "

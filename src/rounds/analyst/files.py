@@ -15,12 +15,19 @@ from rounds.reports.workbook import FIRST_ROW, Rows, Workbook
 from rounds.storage.atomic import write_file
 
 if TYPE_CHECKING:  # for their types alone: they call this module
+    from rounds.analyst.early_warning import DeteriorationResult
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
     from rounds.analyst.over_time import SpcResult
 
 _CHART_ROWS = 18
 """Rows of a sheet that a chart covers."""
+_FIGURES = {
+    "roc": "ROC curve",
+    "efficiency": "Efficiency curve",
+    "calibration": "Risk by score",
+    "decision": "Decision curve",
+}
 _SHORTHAND = (
     (str(Mark.WITHHELD), "Withheld by whoever published it. It is not zero."),
     (str(Mark.NOT_AVAILABLE), "Not available: there is no number, or it could not be worked out."),
@@ -81,6 +88,28 @@ def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callabl
     book.table_sheet("places", "Places", says, columns=tuple(table.columns), rows=rows)
     write_file(folder / "map.xlsx", book.finished())
     return (folder / "map.xlsx", *written)
+
+
+def write_deterioration(
+    result: "DeteriorationResult", folder: Path, *, pictures: int, done: Callable[[], None]
+) -> tuple[Path, ...]:
+    """Write `deterioration.xlsx`, which holds aggregates alone, and an SVG and a PNG of each figure."""
+    figures = () if result.warned is None else result.warned.figures[:pictures]
+    titles = [(name, _FIGURES[name], figure.chart, figure.alt_text) for name, figure in figures]
+    written = _pictures(folder, titles, done)
+    notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    book = _book(result.source, "Deterioration", result.guesses, notes)
+    for name, title, says, table in (
+        ("areas", "Area under the ROC curve", "One row for what is taken of each stay.", result.areas()),
+        ("thresholds", "Thresholds", "What calling for a review at a score would find.", result.thresholds()),
+        ("scores", "Scores", "How many sets had each score, and the risk at it.", result.scores()),
+        ("on-time", "Observations on time", f"{result.schedule}.", result.on_time()),
+        ("decisions", "Net benefit", "For 1,000 sets, at a risk worth acting on.", result.decisions()),
+    ):
+        if table.height:
+            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+    write_file(folder / "deterioration.xlsx", book.finished())
+    return (folder / "deterioration.xlsx", *written)
 
 
 def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:

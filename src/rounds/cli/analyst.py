@@ -108,10 +108,10 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         target=_number_or_name(target),
         per=per,
         screen=screen,
-        where=_where(where),
+        where=rows_where(where),
         reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
     )
-    _tell_guesses(says, result.source, result.guesses)
+    tell_guesses(says, result.source, result.guesses)
     folder = out or Path(f"{table.stem}-spc")
     with says.bars() as bars:
         bars.step("Writing charts", min(pictures, len(result)))
@@ -165,10 +165,10 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         denominator=denominator,
         per=per,
         overdispersion=overdispersion,
-        where=_where(where),
+        where=rows_where(where),
         reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
     )
-    _tell_guesses(says, result.source, result.guesses)
+    tell_guesses(says, result.source, result.guesses)
     if result.summed_over:
         says.say(f"Dates: {result.summed_over}.")
     folder = out or Path(f"{table.stem}-funnel")
@@ -219,10 +219,10 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
         denominator=denominator,
         better=better,
         per=per,
-        where=_where(where),
+        where=rows_where(where),
         reading=_reading(dates, None, withheld_mark, missing_mark),
     )
-    _tell_guesses(says, result.source, result.guesses)
+    tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-map"))
     lines = [result.sentence, *result.notes]
     _finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
@@ -246,7 +246,8 @@ def _finish(
     says.result({of: rows, "written": [str(path) for path in written]}, text="\n".join(shown))
 
 
-def _tell_guesses(says: Terminal, source: str, guesses: "tuple[Guess, ...]") -> None:
+def tell_guesses(says: Terminal, source: str, guesses: "tuple[Guess, ...]") -> None:
+    """Say which columns were taken for what."""
     says.say(f"Read from {source}" + (":" if guesses else ", as named."))
     width = max((len(guess.role) for guess in guesses), default=0)
     for guess in guesses:
@@ -266,7 +267,8 @@ def _reading(
     )
 
 
-def _where(said: list[str] | None) -> dict[str, str]:
+def rows_where(said: list[str] | None) -> dict[str, str]:
+    """Return the columns and values of `--where`."""
     return _pairs(said, "--where", "a column, an equals sign and a value, as in type=1")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import analyst, audit, centre, demo, evidence, library, site, synthetic
+from rounds.cli import analyst, audit, centre, demo, evidence, library, observations, site, synthetic
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -41,6 +41,7 @@ app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
 app.command("map")(analyst.place_map)
+app.command()(observations.deterioration)
 
 
 def _show_version(wanted: bool) -> None:
