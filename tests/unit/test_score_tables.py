@@ -23,12 +23,13 @@ from rounds.measures.events import EventTable
 from rounds.measures.linked import Quantities, Table, relations
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import People, RecordsQuestion, Rows
-from rounds.measures.score_levels import NEWS2_BANDS, LevelBand, measures_by_level
+from rounds.measures.score_levels import LevelBand, level_bands, measures_by_level
 from rounds.measures.scores import Score
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.storage.library import read_library, shipped_library_folder
 
 NEWS2 = next(score for score in read_library(shipped_library_folder()).scores if score.id == "news2")
+NEWS2_BANDS = level_bands(NEWS2)
 YEAR = periods_between(grain=Grain.YEAR, first=date(2020, 1, 1), last=date(2020, 12, 31))
 SIGNS = {
     "respiratory-rate": 16,

@@ -58,7 +58,7 @@ def of_warnings(warned: Warned) -> tuple[str, ...]:
             )
     if warned.held_against is not None:
         said.append(_against(*warned.held_against))
-    said += [figure.alt_text.rsplit("risk. ", 1)[-1] for name, figure in warned.figures if name == "decision"]
+    said += [figure.statement for name, figure in warned.figures if name == "decision"]
     return tuple(said)
 
 

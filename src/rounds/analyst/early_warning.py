@@ -187,7 +187,7 @@ class DeteriorationResult:
         figures = () if self.warned is None else self.warned.figures
         said = Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in (*self.sentences, INSIDE))
         return str(said) + charts_as_html(
-            [(name, figure.alt_text, figure.chart, figure.alt_text, ()) for name, figure in figures], Better.NEITHER
+            [(name, figure.statement, figure.chart, figure.alt_text, ()) for name, figure in figures], Better.NEITHER
         )
 
 

@@ -18,11 +18,13 @@ from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.record import round_record
+from rounds.centre.score_tables import warning_insights
 from rounds.centre.standardising import standardised_insights
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.messages import Reply
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
+from rounds.measures.score_levels import bands_of
 from rounds.network.members import Membership
 from rounds.reports.content.silences import silent_measure, silent_outcome, silent_pooled
 from rounds.reports.insight import Insight, Provenance
@@ -57,6 +59,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
     }
     if rebases := [repr(rebase) for rebase in workspace.rebases if rebase.since <= known]:
         inputs["rebases"] = rebases
+    if plan.declaration.score_tables:
+        inputs["score tables"] = [repr(measure) for measure in plan.declaration.score_tables]
     if plan.pooled:
         inputs["pooled"] = {reply.site: reply.digest for reply in pooled}
         inputs["pooled measures"] = [repr(measure) for measure in plan.pooled_measures]
@@ -136,9 +140,13 @@ def make_report(
     declared = plan.declaration
     found: dict[str, PooledMeasure] = {}
     silences: list[str] = []
+    bands = {band.ref for measure in declared.score_tables for band in bands_of(measure)}
+    of_bands: list[PooledMeasure] = []
     for measure in plan.measures:
         one = pool_measure(present, measure, first=declared.first, last=declared.last)
-        if one is not None:
+        if measure.ref in bands:
+            of_bands += [one] if one is not None else []
+        elif one is not None:
             found[measure.id] = one
         else:
             silences.append(_silence(plan, present, measure))
@@ -160,6 +168,17 @@ def make_report(
         )
         insights += standardised_insights(one, membership=workspace.membership, provenance=provenance)
         progress.advance()
+    for measure in declared.score_tables:
+        own = bands_of(measure)
+        counted = [one for one in of_bands if one.measure in own]
+        warnings, untold = warning_insights(
+            measure,
+            present,
+            membership=workspace.membership,
+            provenance=_provenance(plan, replies, own, counted),
+        )
+        insights += warnings
+        silences += untold
     totals, missing = _of_pooled(plan, pooled)
     insights += totals
     said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
@@ -171,8 +190,12 @@ def make_report(
         as_of=declared.as_of,
         insights=flagged((*insights, *said), completeness),
         membership=workspace.membership,
-        provenance=_whole_provenance(plan, replies, list(found.values()), pooled),
-        measures=(*(one.measure for one in found.values()), *(one.measure for one in pooled)),
+        provenance=_whole_provenance(plan, replies, [*found.values(), *of_bands], pooled),
+        measures=(
+            *(one.measure for one in found.values()),
+            *(measure for measure in declared.score_tables if measure.id not in found),
+            *(one.measure for one in pooled),
+        ),
         silences=(*silences, *missing, *unsaid),
         completeness=completeness,
     )

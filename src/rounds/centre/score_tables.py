@@ -1,13 +1,57 @@
-"""Score tables from what sites released: counts of each band of a score, with and without the outcome."""
+"""Score tables from what sites released: counts of each band of a score, and what they say of how well it warns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
+from rounds.centre.pooling import pooled_cells
 from rounds.disclosure.bounded import State
-from rounds.learning.deterioration.score_table import ScoreTable, table_of_released
-from rounds.learning.deterioration.shares import Known
+from rounds.exchange.messages import Reply
+from rounds.learning.deterioration.score_table import ScoreTable, add_tables, table_of_released
+from rounds.learning.deterioration.shares import Known, NoAnswer
+from rounds.measures.definitions import Measure
+from rounds.measures.score_levels import bands_of, level_bands, score_of
+from rounds.network.members import Membership
+from rounds.reports.content.score_warning import score_warning
+from rounds.reports.content.silences import silent_score_table
+from rounds.reports.insight import Insight, Provenance
+
+
+def warning_insights(
+    measure: Measure, replies: Sequence[Reply], *, membership: Membership, provenance: Provenance
+) -> tuple[tuple[Insight, ...], tuple[str, ...]]:
+    """Return what a measure's score table says, and why it says nothing.
+
+    A member that did not send every band is left out, and named.
+
+    Args:
+        measure: whose bands the sites were asked for.
+        replies: of the sites that answered.
+        membership: to name the members.
+        provenance: where the numbers come from.
+    """
+    score = score_of(measure)
+    cells = {
+        level.low: pooled_cells(replies, band.ref)
+        for level, band in zip(level_bands(score), bands_of(measure), strict=True)
+    }
+    sent = [set(one["member"].to_list()) if one.height else set() for one in cells.values()]
+    whole, left_out = set.intersection(*sent), set.union(*sent) - set.intersection(*sent)
+    if not whole:
+        return (), (silent_score_table(measure, "no organisation has sent every band of the score"),)
+    tables = score_tables({low: one.filter(pl.col("member").is_in(sorted(whole))) for low, one in cells.items()})
+    order = [member.ods_code for member in membership.members]
+    said = score_warning(
+        add_tables([tables[member] for member in sorted(tables)]),
+        measure=measure,
+        score=score.title,
+        members=[code for code in order if code in whole],
+        left_out=[code for code in order if code in left_out],
+        membership=membership,
+        provenance=provenance,
+    )
+    return ((), (silent_score_table(measure, said.reason),)) if isinstance(said, NoAnswer) else (said, ())
 
 
 def score_tables(released: Mapping[int, pl.DataFrame]) -> dict[str, ScoreTable]:

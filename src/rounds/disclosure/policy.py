@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rounds.disclosure.budget import Budget
 from rounds.errors import DefinitionError
+from rounds.measures.score_levels import whole_of
 
 
 class Policy(StrEnum):
@@ -137,8 +138,9 @@ class SitePolicy:
                 )
 
     def terms_of(self, measure: str) -> Terms:
-        """Return what holds for a measure."""
-        return self.overrides.get(measure, self.terms)
+        """Return what holds for a measure; for a band of a score table what holds for the whole."""
+        whole = self.overrides.get(whole_of(measure) or measure, self.terms)
+        return self.overrides.get(measure, whole)
 
     def weaker_than(self, other: "SitePolicy") -> tuple[str, ...]:
         """Return, in words, in what this policy lets more leave than another one; empty if in nothing."""

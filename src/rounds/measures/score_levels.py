@@ -4,15 +4,20 @@ Whatever is done with a measure holds for these: an engine counts them, disclosu
 refuses them. Bands share no set, so that a site's counts of all bands are its score table.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.criteria import AllOf, Scored
 from rounds.measures.definitions import Measure
 from rounds.measures.questions import RecordsQuestion, Rows
+from rounds.measures.scores import Score
 from rounds.measures.traits import Value
+
+_BAND: Final = re.compile(r"(?P<whole>.+)-at-(?P<low>[0-9]{1,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +35,35 @@ class LevelBand:
         return f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}"
 
 
-NEWS2_BANDS = (
-    *(LevelBand(low=score, high=score) for score in range(9)),
-    LevelBand(low=9, high=10),
-    LevelBand(low=11, high=20),
-)
+_STARTS: Final = (*range(9), 9, 11)
 """Single totals where there are many sets, wider bands where there are few: fewer cells are withheld."""
+
+
+def level_bands(score: Score) -> tuple[LevelBand, ...]:
+    """Return the bands that a score's table has: 0 to 8 each alone, 9 to 10, and all above."""
+    most: dict[str, int] = {}
+    for component in score.components:  # a sign that is scored in two ways gives points once
+        most[component.codes.id] = max(most.get(component.codes.id, 0), *component.gives)
+    highest = sum(most.values())
+    starts = [start for start in _STARTS if start <= highest]
+    return tuple(
+        LevelBand(low=low, high=after - 1) for low, after in zip(starts, [*starts[1:], highest + 1], strict=True)
+    )
+
+
+def whole_of(measure_id: str) -> str | None:
+    """Return the id of the measure that an id is a band of; None if it is that of no band."""
+    found = _BAND.fullmatch(measure_id)
+    return None if found is None else found["whole"]
+
+
+def bands_of(measure: Measure) -> tuple[Measure, ...]:
+    """Return the measures that make up a measure's score table.
+
+    Raises:
+        DefinitionError: if it does not count sets of a score.
+    """
+    return measures_by_level(measure, level_bands(score_of(measure)))
 
 
 def measures_by_level(measure: Measure, bands: Sequence[LevelBand]) -> tuple[Measure, ...]:
@@ -49,13 +77,8 @@ def measures_by_level(measure: Measure, bands: Sequence[LevelBand]) -> tuple[Mea
     Raises:
         DefinitionError: if it counts something else, or bands overlap.
     """
-    question = measure.question
-    if not (isinstance(question, RecordsQuestion) and isinstance(question.unit, Rows)):
-        raise DefinitionError(
-            f"{measure.id} does not count sets of a score of observations; write `events: {{score: ...}}`"
-        )
-    if not isinstance(question.unit.events, Scored):
-        raise DefinitionError(f"{measure.id} counts rows that are no sets of a score; write `events: {{score: ...}}`")
+    score, question = score_of(measure), measure.question
+    assert isinstance(question, RecordsQuestion)  # noqa: S101  # or there was no score
     for lower, higher in pairwise(bands):
         if higher.low <= lower.high:
             raise DefinitionError(f"the bands {lower} and {higher} of a score overlap or do not rise")
@@ -63,11 +86,27 @@ def measures_by_level(measure: Measure, bands: Sequence[LevelBand]) -> tuple[Mea
         replace(
             measure,
             id=f"{measure.id}-at-{band.low}",
-            title=f"{measure.title}: {question.unit.events.score.title} of {band}",
+            title=f"{measure.title}: {score.title} of {band}",
             question=replace(question, who=_both(question, band)),
         )
         for band in bands
     )
+
+
+def score_of(measure: Measure) -> Score:
+    """Return the score whose sets a measure counts.
+
+    Raises:
+        DefinitionError: if it counts something else.
+    """
+    question = measure.question
+    if not (isinstance(question, RecordsQuestion) and isinstance(question.unit, Rows)):
+        raise DefinitionError(
+            f"{measure.id} does not count sets of a score of observations; write `events: {{score: ...}}`"
+        )
+    if not isinstance(question.unit.events, Scored):
+        raise DefinitionError(f"{measure.id} counts rows that are no sets of a score; write `events: {{score: ...}}`")
+    return question.unit.events.score
 
 
 def _both(question: RecordsQuestion, band: LevelBand) -> Value | AllOf:

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     SPREAD = "spread"
     IMPACT = "impact"
     EQUITY = "equity"
+    WARNING = "warning"
 
 
 class Mark(StrEnum):

@@ -12,6 +12,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.groupings import Grouping
 from rounds.measures.person_scores import PersonScore
 from rounds.measures.schedules import Schedule
+from rounds.measures.score_levels import bands_of, whole_of
 from rounds.measures.scores import Score
 from rounds.measures.standards import Standard
 from rounds.network.innovations import Innovation
@@ -47,11 +48,16 @@ class Library:
     schedules: tuple[Schedule, ...] = ()
 
     def measure(self, id: str, version: int) -> Measure:  # noqa: A002  the word the files use
-        """Return a measure.
+        """Return a measure, or a band of the score table of one, such as `news2-before-death-at-7`.
 
         Raises:
             DefinitionError: naming the nearest id, or the versions there are.
         """
+        whole = whole_of(id)
+        if whole in {measure.id for measure in self.measures} - {id}:
+            for band in bands_of(self.measure(str(whole), version)):
+                if band.id == id:
+                    return band
         same_id = self.versions(id)
         for measure in same_id:
             if measure.version == version:

@@ -12,7 +12,9 @@ from rounds.disclosure.attempt import FEWEST_PARTICIPANTS
 from rounds.disclosure.pooled import most_of_one_person
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
+from rounds.measures.score_levels import bands_of
 from rounds.network.members import Membership
 from rounds.network.rebases import StatedRebase
 from rounds.storage.identifiers import Identifier
@@ -59,6 +61,12 @@ class _RoundMeasure(Definition):
     lane: Lane = Lane.SITE
 
 
+class _ScoreTable(Definition):
+    measure: str
+    version: int
+    sites: list[str] | None = None
+
+
 class _Programme(Definition):
     innovation: str
     outcome: str
@@ -76,6 +84,7 @@ class _RoundFile(Definition):
     epoch: int = Field(default=1, ge=1)
     measures: list[_RoundMeasure] = Field(min_length=1)
     programmes: list[_Programme] = Field(default_factory=list)
+    score_tables: list[_ScoreTable] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +119,8 @@ class RoundDeclaration:
     last: date
     measures: tuple[AskedMeasure, ...]
     programmes: tuple[Programme, ...]
+    score_tables: tuple[Measure, ...] = ()
+    """measures of sets of a score; each band of the score is among `measures`, as a measure of its own"""
     epoch: int = 1
     """Above 1, what was answered before is asked for anew, as a revision."""
     asked_by: str | None = None
@@ -193,6 +204,11 @@ def read_workspace(folder: Path) -> Workspace:
 
 def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> RoundDeclaration:
     file = read_yaml(path, _RoundFile)
+    score_tables = tuple(_score_table(path, one, library) for one in file.score_tables)
+    for table, asked in zip(score_tables, file.score_tables, strict=True):
+        file.measures.extend(
+            _RoundMeasure(id=band.id, version=band.version, sites=asked.sites) for band in bands_of(table)
+        )
     if not file.first <= file.last <= file.as_of:
         raise DefinitionError(
             f"{path}: first ({file.first}), last ({file.last}) and as_of ({file.as_of}) must be in order"
@@ -256,9 +272,19 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             for measure in file.measures
         ),
         programmes=tuple(programmes),
+        score_tables=score_tables,
         epoch=file.epoch,
         asked_by=file.asked_by,
     )
+
+
+def _score_table(path: Path, asked: _ScoreTable, library: Library) -> Measure:
+    measure = library.measure(asked.measure, asked.version)
+    try:
+        bands_of(measure)
+    except DefinitionError as error:
+        raise DefinitionError(f"{path}: score_tables: {error}") from None
+    return measure
 
 
 def _refuse_unpoolable(path: Path, file: _RoundFile, site_ids: tuple[str, ...], library: Library) -> None:

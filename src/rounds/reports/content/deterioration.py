@@ -28,6 +28,8 @@ LABELLED = ("3", "5", "7")
 class Figure:
     """A chart that can be read without seeing it."""
 
+    statement: str
+    """what it shows, in a sentence"""
     chart: Spec
     alt_text: str
     table: Table
@@ -46,7 +48,9 @@ def roc_figure(table: ScoreTable, area: Auroc, *, score: str, outcome: str) -> F
     points = tuple(_point(one, one.specificity, one.sensitivity, flipped=True) for one in found if _told(one))
     said = f"{area.value:.2f}" if area.value is not None else f"between {area.lower:.2f} and {area.upper:.2f}"
     spread = "" if area.interval is None else f" (95% CI {area.interval.lower:.2f} to {area.interval.upper:.2f})"
+    statement = f"The area under the ROC curve of {score} for {outcome} is {said}{spread}; 0.5 is chance."
     return Figure(
+        statement=statement,
         chart=curve_chart(
             points=points,
             named=f"{score} at or above",
@@ -55,8 +59,8 @@ def roc_figure(table: ScoreTable, area: Auroc, *, score: str, outcome: str) -> F
             title=f"Sensitivity for {outcome}, %; area under the curve {said}{spread}",
         ),
         alt_text=(
-            f"ROC curve of {score} for {outcome}: sensitivity against false alarms at each threshold. The area "
-            f"under it is {said}{spread}; 0.5 is chance. {_at_seven(found)}"
+            f"ROC curve of {score} for {outcome}: sensitivity against false alarms at each threshold. {statement} "
+            f"{_at_seven(found)}"
         ),
         table=_threshold_table(found),
     )
@@ -67,6 +71,7 @@ def efficiency_figure(table: ScoreTable, *, score: str, outcome: str) -> Figure:
     found = thresholds(table)
     points = tuple(_point(one, one.triggering, one.sensitivity, flipped=False) for one in found if _told(one))
     return Figure(
+        statement=_at_seven(found) or f"How much of {outcome} each threshold of {score} finds is in the table.",
         chart=curve_chart(
             points=points,
             named=f"{score} at or above",
@@ -105,14 +110,12 @@ def calibration_figure(table: ScoreTable, foretold: Vector | None, *, score: str
         if risk is not None
     )
     known = [point for point in points if point.value is not None]
-    first, last = (known[0], known[-1]) if known else (None, None)
-    ends = "".join(
-        f" It is {_figure(point.value)}% at {point.score:g}." for point in (first, last) if point is not None
-    )
     beside = "" if foretold is None else " and the risk foretold"
+    statement = _risks(known, outcome=outcome, score=score)
     return Figure(
+        statement=statement,
         chart=calibration_chart(points=points, across_title=score, title=f"Risk of {outcome}, %"),
-        alt_text=f"Risk of {outcome} at each {score}, with 95% intervals{beside}.{ends}",
+        alt_text=f"Risk of {outcome} at each {score}, with 95% intervals{beside}. {statement}",
         table=Table(
             columns=(score, "Units", f"Risk of {outcome}, %", "95% lower", "95% upper", "Foretold, %"),
             rows=tuple(
@@ -146,6 +149,7 @@ def decision_figure(curve: DecisionCurve, *, score: str, outcome: str) -> Figure
     )
     better = [at for at in range(len(points)) if benefit.lower[at] > max(0.0, float(curve.for_all.upper[at]))]
     return Figure(
+        statement=_better(points, better, score),
         chart=decision_chart(
             points=points,
             across_title="Risk worth acting on, %",
@@ -166,6 +170,17 @@ def decision_figure(curve: DecisionCurve, *, score: str, outcome: str) -> Figure
                 for point in points
             ),
         ),
+    )
+
+
+def _risks(known: list[RiskPoint], *, outcome: str, score: str) -> str:
+    """Say the risk at the lowest and at the highest score at which it is told."""
+    if not known:
+        return f"The risk of {outcome} is withheld at every {score}, and lies between the bounds shown."
+    first, last = known[0], known[-1]
+    return (
+        f"Where it is told, the risk of {outcome} is {_figure(first.value)}% at a {score} of {first.score:g} and "
+        f"{_figure(last.value)}% at {last.score:g}."
     )
 
 

@@ -40,6 +40,11 @@ def silent_pooled(measure: Measure, *, answered: bool) -> str:
     return f"Nothing is said of {inline(measure.title)}: {why}."
 
 
+def silent_score_table(measure: Measure, why: str) -> str:
+    """Return why a score table says nothing."""
+    return f"How well the score warns of {inline(measure.title)} is not told: {why.rstrip('.')}."
+
+
 def silent_outcome(innovation: Innovation, measure: Measure) -> str:
     """Return that an innovation cannot be judged by a measure that is silent."""
     return (

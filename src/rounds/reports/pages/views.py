@@ -149,12 +149,18 @@ VIEWS: tuple[View, ...] = (
         question="What was measured, how, and what can be reused?",
         sections=(
             Section(heading="Estimates", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=4),
+            Section(
+                heading="How well scores warn",
+                layout=Layout.CARDS,
+                kinds=(Kind.WARNING,),
+                empty="This round asks for no score table.",
+            ),
             Section(heading="Measures and methods", layout=Layout.METHODS),
             Section(heading="Data", layout=Layout.DOWNLOADS),
             Section(
                 heading="All statements about the network",
                 layout=Layout.LINES,
-                kinds=(Kind.SPREAD, Kind.BETWEEN_SITES, Kind.EQUITY, Kind.OVER_TIME),
+                kinds=(Kind.SPREAD, Kind.BETWEEN_SITES, Kind.EQUITY, Kind.WARNING, Kind.OVER_TIME),
             ),
         ),
     ),
