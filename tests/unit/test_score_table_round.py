@@ -160,6 +160,7 @@ def test_enough_deaths_give_four_figures_with_tables_and_words(tmp_path: Path) -
         assert one.certainty.estimate.lower <= (true.value or 0) <= one.certainty.estimate.upper
         assert one.provenance.sites_in == ("one", "two")
     assert "Acting on NEWS2" in said[3].statement
+    assert "9 stands for 9 to 10 and 11 stands for 11 to 20." in said[0].notes[1]
     # Nothing is said of a band by itself, and the measure's page holds all four.
     assert {one.measure for one in report.insights} == {str(MEASURE.ref)}
     pages = {page.path: page for page in pages_of(report)}

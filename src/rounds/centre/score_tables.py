@@ -32,10 +32,8 @@ def warning_insights(
         provenance: where the numbers come from.
     """
     score = score_of(measure)
-    cells = {
-        level.low: pooled_cells(replies, band.ref)
-        for level, band in zip(level_bands(score), bands_of(measure), strict=True)
-    }
+    levels = level_bands(score)
+    cells = {level.low: pooled_cells(replies, band.ref) for level, band in zip(levels, bands_of(measure), strict=True)}
     sent = [set(one["member"].to_list()) if one.height else set() for one in cells.values()]
     whole, left_out = set.intersection(*sent), set.union(*sent) - set.intersection(*sent)
     if not whole:
@@ -46,6 +44,7 @@ def warning_insights(
         add_tables([tables[member] for member in sorted(tables)]),
         measure=measure,
         score=score.title,
+        bands=levels,
         members=[code for code in order if code in whole],
         left_out=[code for code in order if code in left_out],
         membership=membership,

@@ -152,7 +152,7 @@ def calibration_chart(*, points: tuple[RiskPoint, ...], across_title: str, title
             for kind, width in ((WITHHELD_LABEL, 6), (OBSERVED, 2))
             if kind in present
         ),
-        _dashed(foretold, across, axis, FORETOLD),
+        *([_dashed(foretold, across, axis, FORETOLD)] if foretold else []),
         {
             "data": {"values": [row for row in observed if row["value"] is not None]},
             "mark": {"type": "point", "stroke": None},

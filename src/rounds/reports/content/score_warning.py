@@ -11,6 +11,7 @@ from rounds.learning.deterioration.discrimination import Auroc, auroc
 from rounds.learning.deterioration.score_table import ScoreTable
 from rounds.learning.deterioration.shares import NoAnswer
 from rounds.measures.definitions import Measure
+from rounds.measures.score_levels import LevelBand
 from rounds.network.members import Membership
 from rounds.reports.content.deterioration import (
     Figure,
@@ -35,6 +36,7 @@ def score_warning(
     *,
     measure: Measure,
     score: str,
+    bands: Sequence[LevelBand],
     members: Sequence[str],
     left_out: Sequence[str],
     membership: Membership,
@@ -46,6 +48,7 @@ def score_warning(
         table: of all members together; cells may be withheld, and figures then lie between bounds.
         measure: whose bands it is made of.
         score: its name.
+        bands: of the table, in its order.
         members: ODS codes of those in it.
         left_out: of those who sent some bands only.
         membership: to name them.
@@ -76,6 +79,7 @@ def score_warning(
             missing.append("Foretold risks are fitted to the same counts; net benefit is by them.")
     notes = (
         f"{plural(len(members), 'organisation')} together: {listing([membership.name_of(code) for code in members])}.",
+        *_wide(bands),
         *_withheld(table),
         _DEPENDENT,
         *area.notes,
@@ -130,6 +134,11 @@ def _insight(
         provenance=provenance,
         notes=notes,
     )
+
+
+def _wide(bands: Sequence[LevelBand]) -> tuple[str, ...]:
+    wide = [f"{band.low:g} stands for {band}" for band in bands if band.high > band.low]
+    return (f"Scores that few sets have are counted together: {listing(wide)}.",) if wide else ()
 
 
 def _withheld(table: ScoreTable) -> tuple[str, ...]:
