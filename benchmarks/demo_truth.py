@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.programmes import PLACEBO_LEAD_PERIODS, impact_panel
 from rounds.disclosure.policy import Policy, Terms

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import reports_fixture as given
 
-from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.programmes import impact_panel
 from rounds.disclosure.policy import Policy, Terms

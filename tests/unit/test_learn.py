@@ -11,7 +11,8 @@ import reports_fixture as given
 from small_site import drug_event, people_measure, visits_measure
 
 from rounds.centre.funnels import funnel_of
-from rounds.centre.learn import PooledMeasure, variation_insights
+from rounds.centre.learn import variation_insights
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release

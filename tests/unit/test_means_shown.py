@@ -12,7 +12,8 @@ from reports_fixture import CODES, MEMBERSHIP, PROVENANCE
 from small_site import make_measure
 
 from rounds.centre.answers import check_answer
-from rounds.centre.learn import PooledMeasure, variation_insights
+from rounds.centre.learn import variation_insights
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.bounded import State, bounded_schema
 from rounds.disclosure.policy import Policy

@@ -9,7 +9,8 @@ import pytest
 import reports_fixture as given
 
 from rounds.centre.estimates import estimates_of, exposures, noise_of
-from rounds.centre.learn import PooledMeasure, variation_insights
+from rounds.centre.learn import variation_insights
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.programmes import impact_insight, impact_panel
 from rounds.disclosure.budget import Budget

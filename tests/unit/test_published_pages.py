@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 import reports_fixture as given
 
-from rounds.centre.learn import PooledMeasure, variation_insights
+from rounds.centre.learn import variation_insights
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release

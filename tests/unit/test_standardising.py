@@ -7,7 +7,8 @@ from itertools import product
 import polars as pl
 import reports_fixture as given
 
-from rounds.centre.learn import PooledMeasure, variation_insights
+from rounds.centre.learn import variation_insights
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.centre.standardising import standardised_insights
 from rounds.disclosure.policy import Policy, Terms

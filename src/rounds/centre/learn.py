@@ -1,31 +1,25 @@
 """From what was received to what is said of one measure: over time, between members, between groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from rounds.centre.compared import compared_insights
 from rounds.centre.estimates import Estimates, estimates_of, known_points
-from rounds.centre.funnels import FEWEST_MEMBERS_FOR_A_FUNNEL, funnel_of
-from rounds.centre.pooling import pooled_cells, totals
-from rounds.disclosure.bounded import State
-from rounds.exchange.messages import Reply
+from rounds.centre.pooled_measure import PooledMeasure
+from rounds.centre.pooling import totals
 from rounds.learning.overlap import DistinctPeople, distinct_people
 from rounds.learning.variation.over_time.rebasing import Rebase
 from rounds.learning.variation.over_time.xmr import noise_hides, without_limits, xmr_chart
 from rounds.measures.definitions import Measure
-from rounds.measures.kinds import CountKind
-from rounds.measures.periods import Grain, Period
+from rounds.measures.periods import Period
 from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.network.rebases import StatedRebase
-from rounds.reports.content.between_sites import between_sites
 from rounds.reports.content.equity import equity
-from rounds.reports.content.not_compared import means_compared, not_compared
 from rounds.reports.content.observed import Observed, observed_from_cells
 from rounds.reports.content.over_time import over_time
 from rounds.reports.content.peers import Peer, better_peer
@@ -33,63 +27,6 @@ from rounds.reports.content.pooled import pooled
 from rounds.reports.insight import Insight, Provenance
 
 FEWEST_PERIODS_FOR_A_CHART = 3
-RECENT = timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PooledMeasure:
-    """One measure, from all sites that answered."""
-
-    measure: Measure
-    periods: tuple[Period, ...]
-    cells: pl.DataFrame
-    """every received cell, with its `site`"""
-    series: pl.DataFrame
-    """bounded totals by member and period"""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.measure.label(period.start) for period in self.periods)
-
-    def members(self, membership: Membership) -> tuple[str, ...]:
-        """Return who has numbers, in the order of the membership."""
-        present = set(self.series["member"])
-        return tuple(member.ods_code for member in membership.members if member.ods_code in present)
-
-    @property
-    def recent(self) -> tuple[Period, ...]:
-        """The periods of the last twelve months counted, or the one there is."""
-        last = self.periods[-1].end
-        if self.measure.span > 1:  # summed, periods that overlap would count people twice
-            return self.periods[-1:]
-        return tuple(period for period in self.periods if period.start > last - RECENT) or self.periods[-1:]
-
-    @property
-    def recent_words(self) -> str:
-        """The recent periods in words."""
-        if self.measure.grain is Grain.ALL:
-            return f"{self.periods[0].start.year} to {self.periods[-1].end.year}"
-        first, last = (self.measure.label(period.start) for period in (self.recent[0], self.recent[-1]))
-        return first if first == last else f"{first} to {last}"
-
-    def in_recent(self, cells: pl.DataFrame) -> pl.DataFrame:
-        return cells.filter(pl.col("period").is_in([period.start for period in self.recent]))
-
-
-def pool_measure(replies: Sequence[Reply], measure: Measure, *, first: date, last: date) -> PooledMeasure | None:
-    """Return a measure pooled over the sites that answered it, or None if there is nothing to say of it.
-
-    That is: no site answered it, nothing was in the answers, or every denominator is 0.
-    """
-    cells = pooled_cells(replies, measure.ref)
-    if not cells.height or not int(cells["denominator_upper"].sum()):
-        return None
-    return PooledMeasure(
-        measure=measure,
-        periods=measure.periods(first=first, last=last),
-        cells=cells,
-        series=totals(cells, by=["member", "period"]),
-    )
 
 
 def variation_insights(
@@ -114,7 +51,7 @@ def variation_insights(
     # Points that share patients are not independent, as every rule of a control chart takes them to be.
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART and found.measure.span == 1:
         said += _over_time_insights(found, membership, provenance, embedded, estimates, rebases)
-    said += _between_sites_insight(found, membership, provenance, estimates)
+    said += compared_insights(found, membership=membership, provenance=provenance, estimates=estimates)
     said += _equity_insights(found, membership, provenance)
     return tuple(said)
 
@@ -247,71 +184,6 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
     values = np.array([np.nan if rate is None else rate for rate in rates])
     withheld = np.array([item is not None and item.withheld for item in observed])
     return values, withheld
-
-
-def _between_sites_insight(
-    found: PooledMeasure, membership: Membership, provenance: Provenance, estimates: Estimates | None
-) -> list[Insight]:
-    sums = totals(found.in_recent(found.series), by=["member"]).filter(pl.col("denominator_upper") > 0)
-    if found.measure.kind is CountKind.MEAN:
-        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
-            return []
-        return [
-            means_compared(
-                members=tuple(sums["member"]),
-                observed=observed_from_cells(sums, found.measure),
-                over=found.recent_words,
-                measure=found.measure,
-                membership=membership,
-                provenance=provenance,
-            )
-        ]
-    if State.NOISY in (*sums["numerator_state"], *sums["denominator_state"]):
-        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
-            return []
-        return [
-            not_compared(
-                members=tuple(sums["member"]),
-                observed=observed_from_cells(sums, found.measure),
-                over=found.recent_words,
-                measure=found.measure,
-                membership=membership,
-                provenance=provenance,
-            )
-        ]
-    sizeless = pl.col("denominator_state") == State.WITHHELD
-    left_out, sized = sums.filter(sizeless), sums.filter(~sizeless & (pl.col("denominator_value") > 0))
-    hidden = pl.col("numerator_state") == State.WITHHELD
-    known, withheld = sized.filter(~hidden), sized.filter(hidden)
-    recent = pl.col("period").is_in([period.start for period in found.recent])
-    expected = estimates.counts(["member"], over=recent) if estimates else None
-    funnel = funnel_of(known, withheld, found.measure.kind, expected=expected)
-    if funnel is None:
-        if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL or known.height == sums.height:
-            return []
-        return [
-            not_compared(
-                members=tuple(sums["member"]),
-                observed=observed_from_cells(sums, found.measure),
-                over=found.recent_words,
-                measure=found.measure,
-                membership=membership,
-                provenance=provenance,
-            )
-        ]
-    shown = pl.concat([known, withheld])
-    return [
-        between_sites(
-            funnel=funnel,
-            members=tuple(shown["member"]),
-            observed=observed_from_cells(shown, found.measure),
-            over=found.recent_words,
-            measure=found.measure,
-            membership=membership,
-            provenance=provenance,
-            left_out=tuple(left_out["member"]),
-        )
-    ]
 
 
 def _equity_insights(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:

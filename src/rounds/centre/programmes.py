@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from rounds.centre.estimates import exposures, noise_of
-from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.did import build_panel, estimate_effect
 from rounds.learning.impact.effect import NoEffect, Panel
 from rounds.learning.impact.placebo import placebo

@@ -12,9 +12,10 @@ from rounds import __version__
 from rounds.audit.chain import Action, Event
 from rounds.centre.audit_check import STAMP
 from rounds.centre.completeness import completeness_lines, flagged
-from rounds.centre.learn import PooledMeasure, pool_measure, variation_insights
+from rounds.centre.learn import variation_insights
 from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
+from rounds.centre.pooled_measure import PooledMeasure, pool_measure
 from rounds.centre.pooling import withheld_cells
 from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
 from rounds.centre.record import round_record

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from rounds.centre.learn import PooledMeasure
+from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.bounded import State
 from rounds.learning.variation.between_sites.standardised import GroupCounts, StandardisedRate, standardised_rate

@@ -13,6 +13,10 @@ from rounds.reports.insight import Insight, Provenance
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Bounds", "The lowest and the highest value that a number can have, given what is withheld or rounded."),
     (
+        "Caterpillar plot",
+        "Organisations in order, each drawn towards the mean of all by as much as chance makes likely.",
+    ),
+    (
         "Confidence interval",
         "A range made by a method that holds the true value 95 times in 100, if its assumptions hold.",
     ),
@@ -28,6 +32,10 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     ("Member", "An organisation that belongs to the network."),
     ("Placebo", "The same analysis where no effect can be; finding one there casts doubt on the real one."),
+    (
+        "Regression to the mean",
+        "Those that stand out do so in part by chance, and move back on average without anything being done.",
+    ),
     ("Round", "One turn of the learning cycle: count at each site, protect, pool, learn, feed back."),
     ("Site", "A member's secure data facility. Records never leave it."),
     ("Withheld", "A count too small to show without risk to a patient. It is not zero, and its bounds are given."),

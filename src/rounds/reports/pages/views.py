@@ -124,7 +124,7 @@ VIEWS: tuple[View, ...] = (
                 limit=6,
                 empty="No measure of this round is counted by age band or sex.",
             ),
-            Section(heading="Between organisations", layout=Layout.CARDS, kinds=(Kind.BETWEEN_SITES,), limit=8),
+            Section(heading="Between organisations", layout=Layout.CARDS, kinds=(Kind.BETWEEN_SITES,), limit=16),
             Section(heading="By region", layout=Layout.REGIONS, kinds=(Kind.OVER_TIME,), reach=Reach.MEMBERS),
         ),
     ),

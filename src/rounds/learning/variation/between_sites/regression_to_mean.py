@@ -41,6 +41,9 @@ class Regression:
     expected: Vector
     """at the follow-up if nothing was done: believed, moved by as much as those not picked moved"""
     actual: Vector
+    lower: Vector
+    upper: Vector
+    """where chance alone puts each at the follow-up"""
     z: Vector
     """how many standard deviations actual events lie from those expected"""
     baseline_picked: float
@@ -87,7 +90,11 @@ class TwoTimes:
 
 
 def regression_to_mean(
-    times: TwoTimes, *, picked: Flags | Picked = Picked.HIGH, confidence: float = 0.95
+    times: TwoTimes,
+    *,
+    picked: Flags | Picked = Picked.HIGH,
+    confidence: float = 0.95,
+    before: Shrunken | None = None,
 ) -> Regression:
     """Return whether picked organisations moved by more than regression to the mean.
 
@@ -99,6 +106,7 @@ def regression_to_mean(
         times: counts before and after.
         picked: shape (organisations,), or those outside the 95 % funnel limits on one side at the baseline.
         confidence: above 0, below 1.
+        before: what is believed of each at the baseline, where that was found already; None to find it.
 
     Raises:
         ValueError: as `shrunken`.
@@ -107,12 +115,13 @@ def regression_to_mean(
         empirical-Bayes prediction of Morris (1983), J Am Stat Assoc 78:47-55. It assumes that organisations differ as
         much, and in the same order, at both times but for chance.
     """
-    before = shrunken(
-        events_lower=times.events_before,
-        events_upper=times.events_before,
-        sizes=times.sizes_before,
-        family=times.family,
-    )
+    if before is None:
+        before = shrunken(
+            events_lower=times.events_before,
+            events_upper=times.events_before,
+            sizes=times.sizes_before,
+            family=times.family,
+        )
     chosen = _picked(times, picked) if isinstance(picked, Picked) else picked
     if chosen.shape != times.events_before.shape:
         raise ValueError("say of each organisation whether it was picked")
@@ -127,7 +136,8 @@ def regression_to_mean(
     width = np.sqrt(variance_total)
     size = times.sizes_after[chosen].sum()
     z_total = (times.events_after[chosen].sum() - total) / width if chosen.any() else np.nan
-    half = normal_quantile(confidence) * width
+    quantile = normal_quantile(confidence)
+    half, errors = quantile * width, np.sqrt(spread + shift_variance * slope**2)
     known = reason is None
     return Regression(
         picked=chosen,
@@ -135,7 +145,9 @@ def regression_to_mean(
         believed=before.values,
         expected=expected / times.sizes_after,
         actual=times.events_after / times.sizes_after,
-        z=(times.events_after - expected) / np.sqrt(spread + shift_variance * slope**2),
+        lower=np.maximum(0.0, expected - quantile * errors) / times.sizes_after,
+        upper=(expected + quantile * errors) / times.sizes_after,
+        z=(times.events_after - expected) / errors,
         baseline_picked=_over(times.events_before, times.sizes_before, chosen),
         expected_picked=float(total / size) if known else np.nan,
         actual_picked=_over(times.events_after, times.sizes_after, chosen),
