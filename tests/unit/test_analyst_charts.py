@@ -19,6 +19,8 @@ from rounds.analyst.columns import Reading
 from rounds.analyst.frames import TableError
 from rounds.cli.app import app
 from rounds.learning.variation.between_sites.funnel import funnel_proportions
+from rounds.learning.variation.between_sites.shrunken import shrunken
+from rounds.learning.variation.case_mix.families import Family
 from rounds.learning.variation.over_time.asked import NEEDS, chart_asked
 from rounds.learning.variation.over_time.asked import Columns as ChartColumns
 from rounds.learning.variation.over_time.chart import Kind, Told
@@ -225,7 +227,37 @@ def test_a_funnel_is_the_librarys(tmp_path: Path) -> None:
     assert plot.funnel.outliers == expected.outliers
     assert plot.funnel.upper998.tolist() == expected.upper998.tolist()
     written = funnel(frame).write(tmp_path)
-    assert [path.suffix for path in written] == [".xlsx", ".svg", ".png"]
+    assert [path.suffix for path in written] == [".xlsx", ".svg", ".png", ".svg", ".png"]
+
+
+def test_beside_a_funnel_stands_what_is_believed_of_each(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"site": ["A", "B", "C", "D"], "deaths": [10, 12, 60, None], "admissions": [100, 110, 200, 150]}
+    )
+    result = funnel(frame)
+    tops, sizes = np.array([10.0, 12, 60]), np.array([100.0, 110, 200])
+    expected = shrunken(events_lower=tops, events_upper=tops, sizes=sizes, family=Family.BINOMIAL)
+    table = result.table()
+    assert table["shrunken"][:3].to_list() == (100 * expected.values).tolist()
+    assert table["shrunken_lower_95"][:3].to_list() == (100 * expected.lower).tolist()
+    assert table["shrunken_upper_95"][:3].to_list() == (100 * expected.upper).tolist()
+    assert table["shrunken"][3] is None
+    beside = result.plots[0].caterpillar
+    assert beside is not None
+    assert beside.sentence.startswith("Allowing for chance: ")
+    assert beside.sentence in beside.alt_text
+    assert result._repr_html_().count("<figure>") == 2
+    result.write(tmp_path)
+    assert "As counted" in next(tmp_path.glob("caterpillar-*.svg")).read_text()
+    notes = [row[1] for row in openpyxl.load_workbook(tmp_path / "funnel.xlsx")["notes"].iter_rows(values_only=True)]
+    assert set(expected.notes) <= set(notes)
+
+
+def test_two_organisations_have_a_funnel_and_no_caterpillar(tmp_path: Path) -> None:
+    result = funnel(pl.DataFrame({"site": ["A", "B"], "deaths": [10, 12], "admissions": [100, 110]}))
+    assert result.plots[0].caterpillar is None
+    assert result.table()["shrunken"].is_null().all()
+    assert len(result.write(tmp_path)) == 3
 
 
 def test_a_funnel_adds_up_dates_and_leaves_out_what_is_withheld() -> None:

@@ -60,13 +60,25 @@ def write_spc(result: "SpcResult", folder: Path, *, pictures: int, done: Callabl
 
 
 def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
-    """Write funnels: `funnel.xlsx`, and `NAME.svg` and `NAME.png` of each."""
+    """Write funnels: `funnel.xlsx`, and `NAME.svg` and `NAME.png` of each and of what is believed beside it."""
     shown = result.plots[:pictures]
     names = _file_names(f"funnel {plot.name}" for plot in shown)
     written = _pictures(
         folder, [(name, plot.name, plot.spec, plot.alt_text) for name, plot in zip(names, shown, strict=True)], done
     )
-    book = _book(result.source, "Funnel plots", result.guesses, _notes(plot.notes for plot in result.plots))
+    believed = [(plot.name, plot.caterpillar) for plot in shown]
+    names = _file_names(f"caterpillar {plot.name}" for plot in shown)
+    written += _pictures(
+        folder,
+        [
+            (name, f"{title}, allowing for chance", one.spec, one.alt_text)
+            for name, (title, one) in zip(names, believed, strict=True)
+            if one is not None
+        ],
+        lambda: None,
+    )
+    notes = [*(plot.notes for plot in result.plots), *(one.notes for _, one in believed if one is not None)]
+    book = _book(result.source, "Funnel plots", result.guesses, _notes(notes))
     table = result.table()
     withheld = table["status"] == "left out: withheld"
     says = f"One row an organisation{f'; {result.summed_over}' if result.summed_over else ''}."

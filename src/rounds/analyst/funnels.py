@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,19 @@ from numpy.typing import NDArray
 
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import TableError, table_of
-from rounds.analyst.shown import charts_as_html, with_unit
+from rounds.analyst.shown import MOST_IN_A_NOTEBOOK, charts_as_html, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
+from rounds.learning.variation.between_sites.bulk import FunnelKind
 from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates
 from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.notes import funnel_notes
+from rounds.learning.variation.between_sites.shrunken import Shrunken, comparable, shrunken
+from rounds.learning.variation.case_mix.families import Family
 from rounds.measures.definitions import Better
+from rounds.reports.charts.caterpillar import caterpillar_chart
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.charts.theme import Spec
+from rounds.reports.content.shrunken import apart_words, caterpillar_rows, typical_of
 from rounds.reports.content.wording import listing, plural
 
 Vector = NDArray[np.float64]
@@ -33,6 +39,16 @@ _SIDES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caterpillar:
+    """The picture of what is believed of each organisation, and what to say."""
+
+    sentence: str
+    alt_text: str
+    notes: tuple[str, ...]
+    spec: Spec
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: what is believed of each is worked out once, when asked for
 class FunnelPlot:
     """One funnel: organisations, limits, and what to say. Arrays of the funnel have shape (shown organisations,)."""
 
@@ -54,6 +70,42 @@ class FunnelPlot:
         """What the picture shows, for who does not see it."""
         return f"Funnel plot of {len(self.organisations)} organisations, {self.unit}. {self.sentence}"
 
+    @cached_property
+    def shrunken(self) -> Shrunken | None:
+        """What is believed of each organisation, drawn towards the mean by as much as chance makes likely.
+
+        None where there is nothing to compare: fewer than three organisations, no event, or nothing but events.
+        """
+        family = Family.BINOMIAL if self.funnel.kind is FunnelKind.PROPORTION else Family.POISSON
+        tops, sizes = self.numerators, self.funnel.denominators
+        if not comparable(events_lower=tops, events_upper=tops, sizes=sizes, family=family):
+            return None
+        return shrunken(events_lower=tops, events_upper=tops, sizes=sizes, family=family)
+
+    @property
+    def caterpillar(self) -> Caterpillar | None:
+        """The picture of what is believed of each, with its words; None where there is nothing to compare."""
+        found = self.shrunken
+        if found is None:
+            return None
+        typical = self.per * typical_of(found)
+        said = apart_words(found, self.organisations, with_unit(typical, self.unit))
+        return Caterpillar(
+            sentence=said[0].upper() + said[1:],
+            alt_text=(
+                f"Caterpillar plot of {len(self.organisations)} organisations, {self.unit}, from the highest to the "
+                f"lowest, each drawn towards the mean of all, with its 95% interval. {said[0].upper()}{said[1:]}"
+            ),
+            notes=found.notes,
+            spec=caterpillar_chart(
+                rows=caterpillar_rows(
+                    found, self.organisations, (self.per * self.funnel.values).tolist(), per=self.per
+                ),
+                typical=typical,
+                title=f"{self.name}, {self.unit}, allowing for chance",
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunnelResult:
@@ -72,13 +124,20 @@ class FunnelResult:
         return iter(self.plots)
 
     def table(self) -> pl.DataFrame:
-        """Return every organisation: counts, rate, limits and where it lies. Those left out have a reason instead."""
+        """Return every organisation: counts, rate, limits, where it lies and what is believed of it.
+
+        That is its rate drawn towards the mean of all (`shrunken`), with a 95 % interval; empty where there is nothing
+        to compare. Those left out have a reason instead.
+        """
         return pl.concat([_table(plot) for plot in self.plots])
 
     def write(
         self, folder: str | Path, *, pictures: int = 100, done: Callable[[], None] = lambda: None
     ) -> tuple[Path, ...]:
-        """Write a workbook, and an SVG and a PNG of each funnel; arguments as of `SpcResult.write`."""
+        """Write a workbook, and an SVG and a PNG of each funnel and of its caterpillar plot.
+
+        Arguments as of `SpcResult.write`.
+        """
         from rounds.analyst.files import write_funnels
 
         return write_funnels(self, Path(folder), pictures=pictures, done=done)
@@ -88,9 +147,13 @@ class FunnelResult:
 
     def _repr_html_(self) -> str:
         """Return the first funnels with their sentences, for a notebook."""
-        return charts_as_html(
-            [(plot.name, plot.sentence, plot.spec, plot.alt_text, ()) for plot in self.plots], Better.NEITHER
-        )
+        shown: list[tuple[str, str, Spec, str, tuple[str, ...]]] = []
+        for plot in self.plots:
+            shown.append((plot.name, plot.sentence, plot.spec, plot.alt_text, ()))
+            beside = plot.caterpillar if len(shown) < MOST_IN_A_NOTEBOOK else None
+            if beside is not None:
+                shown.append((f"{plot.name}, allowing for chance", beside.sentence, beside.spec, beside.alt_text, ()))
+        return charts_as_html(shown, Better.NEITHER)
 
 
 def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
@@ -208,6 +271,13 @@ def _spec(name: str, organisations: tuple[str, ...], drawn: Funnel, per: float, 
     return funnel_chart(sites=sites, centre=per * drawn.centre, size_title=size_title, title=f"{name}, {unit}")
 
 
+def _believed(plot: FunnelPlot) -> dict[str, Vector | pl.Series]:
+    found, names = plot.shrunken, ("shrunken", "shrunken_lower_95", "shrunken_upper_95")
+    if found is None:
+        return {name: pl.repeat(None, len(plot.organisations), dtype=pl.Float64, eager=True) for name in names}
+    return {name: plot.per * part for name, part in zip(names, (found.values, found.lower, found.upper), strict=True)}
+
+
 def _table(plot: FunnelPlot) -> pl.DataFrame:
     drawn, per = plot.funnel, plot.per
     known = pl.DataFrame(
@@ -221,6 +291,7 @@ def _table(plot: FunnelPlot) -> pl.DataFrame:
             "upper_95": per * drawn.upper95,
             "lower_99_8": per * drawn.lower998,
             "upper_99_8": per * drawn.upper998,
+            **_believed(plot),
             "status": [str(one) for one in drawn.outliers],
         }
     )

@@ -15,7 +15,7 @@ from rounds.disclosure.bounded import State
 from rounds.learning.variation.between_sites.funnel import Funnel
 from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.moved import BoundedTimes, moved
-from rounds.learning.variation.between_sites.shrunken import shrunken
+from rounds.learning.variation.between_sites.shrunken import comparable, shrunken
 from rounds.learning.variation.case_mix.families import Family
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Period
@@ -88,11 +88,12 @@ def compared_insights(
         left_out=tuple(recent.left_out["member"]),
     )
     believed = []
-    lower, upper, sizes = _bounds(recent.shown, found.measure.kind)
-    if _differ(lower, upper, sizes, found.measure.kind):
+    family = Family.POISSON if found.measure.kind is CountKind.RATE else Family.BINOMIAL
+    lower, upper, sizes = _bounds(recent.shown, family)
+    if comparable(events_lower=lower, events_upper=upper, sizes=sizes, family=family):
         believed.append(
             allowing_for_chance(
-                found=shrunken(events_lower=lower, events_upper=upper, sizes=sizes, family=_family(found)),
+                found=shrunken(events_lower=lower, events_upper=upper, sizes=sizes, family=family),
                 members=members,
                 observed=observed,
                 over=found.recent_words,
@@ -101,12 +102,16 @@ def compared_insights(
                 provenance=provenance,
             )
         )
-    since, untold = _since(found, membership, provenance, estimates)
+    since, untold = _since(found, membership, provenance, estimates, family)
     return [replace(funnel, notes=(*funnel.notes, *untold)), *believed, *since]
 
 
 def _since(
-    found: PooledMeasure, membership: Membership, provenance: Provenance, estimates: Estimates | None
+    found: PooledMeasure,
+    membership: Membership,
+    provenance: Provenance,
+    estimates: Estimates | None,
+    family: Family,
 ) -> tuple[list[Insight], tuple[str, ...]]:
     """Return whether those that stood out before have moved by more than chance, or why that cannot be told."""
     stretches = found.then_and_since
@@ -122,24 +127,24 @@ def _since(
         return [], ()
     if before.funnel is None:
         return untold("too much was withheld then")
-    kind = found.measure.kind
     judged = verdicts(before.funnel, tuple(before.shown["member"]), observed_from_cells(before.shown, found.measure))
     stood_out = {item.code: item.status for item in judged if item.certain and item.status is not Outlier.INSIDE}
     if not stood_out:
         return [], ()
     sized = (pl.col("denominator_state") != State.WITHHELD) & (pl.col("denominator_value") > 0)
     both = before.shown.join(after.filter(sized), on="member", how="inner", suffix="_after", maintain_order="left")
-    then_bounds, since_bounds = _bounds(both, kind), _bounds(both, kind, "_after")
-    if not (_differ(*then_bounds, kind) and _differ(*since_bounds, kind)):
+    before_lower, before_upper, sizes_before = _bounds(both, family)
+    after_lower, after_upper, sizes_after = _bounds(both, family, "_after")
+    if not comparable(events_lower=before_lower, events_upper=before_upper, sizes=sizes_before, family=family):
         return untold("too few have numbers at both times")
     times = BoundedTimes(
-        before_lower=then_bounds[0],
-        before_upper=then_bounds[1],
-        sizes_before=then_bounds[2],
-        after_lower=since_bounds[0],
-        after_upper=since_bounds[1],
-        sizes_after=since_bounds[2],
-        family=_family(found),
+        before_lower=before_lower,
+        before_upper=before_upper,
+        sizes_before=sizes_before,
+        after_lower=after_lower,
+        after_upper=after_upper,
+        sizes_after=sizes_after,
+        family=family,
     )
     codes = tuple(both["member"])
     sides, why = [], None
@@ -194,20 +199,10 @@ def _stretch(found: PooledMeasure, periods: Sequence[Period], estimates: Estimat
     )
 
 
-def _bounds(sums: pl.DataFrame, kind: CountKind, suffix: str = "") -> tuple[Vector, Vector, Vector]:
+def _bounds(sums: pl.DataFrame, family: Family, suffix: str = "") -> tuple[Vector, Vector, Vector]:
     """Return lowest and highest events, no more than a rounded denominator where they are part of it, and that."""
     columns = ("numerator_lower", "numerator_upper", "denominator_value")
     lower, upper, sizes = (sums[f"{column}{suffix}"].to_numpy().astype(float) for column in columns)
-    if kind is CountKind.RATE:
+    if family is Family.POISSON:
         return lower, upper, sizes
     return np.minimum(lower, sizes), np.minimum(upper, sizes), sizes
-
-
-def _differ(lower: Vector, upper: Vector, sizes: Vector, kind: CountKind) -> bool:
-    """Return whether there is anything to compare: enough members, an event, and not only events."""
-    some = len(lower) >= FEWEST_MEMBERS_FOR_A_FUNNEL and bool(lower.sum() > 0)
-    return some and (kind is CountKind.RATE or bool((upper < sizes).any()))
-
-
-def _family(found: PooledMeasure) -> Family:
-    return Family.POISSON if found.measure.kind is CountKind.RATE else Family.BINOMIAL

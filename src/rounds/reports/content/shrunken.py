@@ -1,6 +1,9 @@
 """What is believed of each organisation, allowing for chance: a caterpillar plot beside the funnel."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from rounds.learning.variation.between_sites.shrunken import Shrunken
 from rounds.learning.variation.case_mix.families import mean
@@ -32,7 +35,7 @@ def typical_of(found: Shrunken) -> float:
     return float(mean(found.population.family, np.array([found.population.level]), np.ones(1))[0])
 
 
-def sides(found: Shrunken) -> tuple[np.ndarray, np.ndarray]:
+def sides(found: Shrunken) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return whose whole interval lies above, and whose below, the typical organisation; shape (organisations,)."""
     typical = typical_of(found)
     differ = found.population.spread > 0
@@ -69,7 +72,7 @@ def allowing_for_chance(
     names = [membership.name_of(code) for code in members]
     above, below = sides(found)
     order = found.caterpillar()[::-1].tolist()
-    statement = _statement(above, below, names, typical, measure, order)
+    statement = f"{measure.title}, {apart_words(found, names, rate_text(typical, measure))}."
     hidden = sum(item.withheld for item in observed)
     return Insight(
         id=slug(Kind.BETWEEN_SITES, measure.id, NETWORK, "allowing for chance"),
@@ -85,17 +88,7 @@ def allowing_for_chance(
         comparator=f"Each organisation is compared with the typical one, {rate_text(typical, measure)}, over {over}.",
         benefit=None,
         chart=caterpillar_chart(
-            rows=tuple(
-                CaterpillarRow(
-                    name=names[at],
-                    counted=observed[at].rate(per),
-                    value=per * float(found.values[at]),
-                    lower=per * float(found.lower[at]),
-                    upper=per * float(found.upper[at]),
-                    apart=bool(above[at] or below[at]),
-                )
-                for at in order
-            ),
+            rows=caterpillar_rows(found, names, [item.rate(per) for item in observed], per=per),
             typical=typical,
             title=f"{measure.title}, {rate_unit(measure)}, allowing for chance ({better_words(measure.better)})",
         ),
@@ -133,21 +126,54 @@ def allowing_for_chance(
     )
 
 
-def _statement(
-    above: np.ndarray, below: np.ndarray, names: list[str], typical: float, measure: Measure, order: list[int]
-) -> str:
-    level, everybody = rate_text(typical, measure), plural(len(names), "organisation")
-    said = f"{measure.title}, allowing for chance"
-    apart = int(above.sum() + below.sum())
+def apart_words(found: Shrunken, names: Sequence[str], typical: str) -> str:
+    """Return in words who lies clearly apart from the typical organisation.
+
+    Args:
+        found: what is believed of each.
+        names: of the organisations, in its order.
+        typical: the typical organisation's rate, with its unit.
+    """
+    above, below = sides(found)
+    everybody, apart = plural(len(names), "organisation"), int(above.sum() + below.sum())
     if not apart:
-        return f"{said}: none of {everybody} can be told apart from the typical {level}."
+        return f"allowing for chance: none of {everybody} can be told apart from the typical {typical}"
+    upwards = found.caterpillar().tolist()
     parts = []
-    for which, word in ((above, "above"), (below, "below")):
-        chosen = [names[at] for at in (order if word == "above" else order[::-1]) if which[at]]
+    for which, word, order in ((above, "above", upwards[::-1]), (below, "below", upwards)):
+        chosen = [names[at] for at in order if which[at]]
         if chosen:
             parts.append(f"{len(chosen)} {word} ({listing(chosen, limit=3)})")
     lie = "lies" if apart == 1 else "lie"
-    return f"{said}: {apart} of {everybody} {lie} clearly apart from the typical {level}, {' and '.join(parts)}."
+    return (
+        f"allowing for chance: {apart} of {everybody} {lie} clearly apart from the typical {typical}, "
+        f"{' and '.join(parts)}"
+    )
+
+
+def caterpillar_rows(
+    found: Shrunken, names: Sequence[str], counted: Sequence[float | None], *, per: float
+) -> tuple[CaterpillarRow, ...]:
+    """Return what a caterpillar plot shows, the highest first.
+
+    Args:
+        found: what is believed of each.
+        names: of the organisations, in its order.
+        counted: their own rates, per `per`; None where withheld.
+        per: rates are per this many.
+    """
+    above, below = sides(found)
+    return tuple(
+        CaterpillarRow(
+            name=names[at],
+            counted=counted[at],
+            value=per * float(found.values[at]),
+            lower=per * float(found.lower[at]),
+            upper=per * float(found.upper[at]),
+            apart=bool(above[at] or below[at]),
+        )
+        for at in found.caterpillar()[::-1].tolist()
+    )
 
 
 def _confidence(found: Shrunken, hidden: int, typical: float, measure: Measure, provenance: Provenance) -> Confidence:

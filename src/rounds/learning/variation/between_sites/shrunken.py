@@ -109,6 +109,12 @@ def shrunken(
     )
 
 
+def comparable(*, events_lower: Vector, events_upper: Vector, sizes: Vector, family: Family) -> bool:
+    """Return whether `shrunken` has anything to compare: three organisations, an event and, of people, one without."""
+    part = family is Family.BINOMIAL
+    return len(sizes) >= FEWEST and bool(events_lower.sum() > 0) and not (part and bool((events_upper >= sizes).all()))
+
+
 def _of_population(model: "_Model", population: Population, weights: Vector) -> Vector:
     """Return the variance of each on the scale that comes from not knowing level and spread, by the delta method."""
     if population.spread == 0:
@@ -227,7 +233,7 @@ def _population(model: _Model) -> Population:
         np.array([level, np.log(0.3)]),
         method="L-BFGS-B",
         bounds=[(level - 10, level + 10), (np.log(1e-4), np.log(LARGEST_SPREAD))],
-        options={"ftol": 1e-15, "gtol": 1e-8, "eps": 1e-6},
+        options={"ftol": 1e-12, "gtol": 1e-5, "eps": 1e-6},
     )
     spread = float(np.exp(found.x[1]))
     if -found.fun <= alone + 1e-9 or spread < 2e-4:
