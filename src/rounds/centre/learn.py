@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rounds.centre.compared import compared_insights
 from rounds.centre.estimates import Estimates, estimates_of, known_points
+from rounds.centre.groups import equity_insights
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.learning.overlap import DistinctPeople, distinct_people
@@ -19,7 +20,6 @@ from rounds.measures.questions import People, PublishedQuestion, RecordsQuestion
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.network.rebases import StatedRebase
-from rounds.reports.content.equity import equity
 from rounds.reports.content.observed import Observed, observed_from_cells
 from rounds.reports.content.over_time import over_time
 from rounds.reports.content.peers import Peer, better_peer
@@ -52,7 +52,7 @@ def variation_insights(
     if len(found.periods) >= FEWEST_PERIODS_FOR_A_CHART and found.measure.span == 1:
         said += _over_time_insights(found, membership, provenance, embedded, estimates, rebases)
     said += compared_insights(found, membership=membership, provenance=provenance, estimates=estimates)
-    said += _equity_insights(found, membership, provenance)
+    said += equity_insights(found, membership=membership, provenance=provenance)
     return tuple(said)
 
 
@@ -184,24 +184,3 @@ def _rates(observed: Sequence[Observed | None], measure: Measure) -> tuple[NDArr
     values = np.array([np.nan if rate is None else rate for rate in rates])
     withheld = np.array([item is not None and item.withheld for item in observed])
     return values, withheld
-
-
-def _equity_insights(found: PooledMeasure, membership: Membership, provenance: Provenance) -> list[Insight]:
-    said = []
-    for stratum in found.measure.strata:
-        sums = totals(found.in_recent(found.cells), by=[str(stratum)])
-        by_level = dict(zip(sums[str(stratum)], observed_from_cells(sums, found.measure), strict=True))
-        groups = {level: by_level[level] for level in found.measure.levels(stratum) if level in by_level}
-        if any(group.denominator.upper for group in groups.values()):
-            said.append(
-                equity(
-                    groups=groups,
-                    stratum=stratum,
-                    over=found.recent_words,
-                    member="network",
-                    measure=found.measure,
-                    membership=membership,
-                    provenance=provenance,
-                )
-            )
-    return said

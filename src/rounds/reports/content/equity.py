@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 
+from rounds.learning.variation.between_groups.slope_bounds import SlopeWithin
 from rounds.measures.definitions import Measure
-from rounds.measures.strata import Stratum
+from rounds.measures.strata import UNKNOWN, Stratum
 from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, tidy, withheld_note
+from rounds.reports.content.gradient import (
+    NOTHING_BESIDE,
+    Gradient,
+    first_cells,
+    first_columns,
+    first_notes,
+    slope_notes,
+    slope_words,
+)
 from rounds.reports.content.observed import Observed, total
 from rounds.reports.content.wording import (
     NETWORK,
@@ -45,6 +55,7 @@ def equity(
     measure: Measure,
     membership: Membership,
     provenance: Provenance,
+    gradient: Gradient = NOTHING_BESIDE,
 ) -> Insight:
     """Return how a rate differs between the levels of a stratum.
 
@@ -56,6 +67,7 @@ def equity(
         measure: what is counted.
         membership: to name the member.
         provenance: where the numbers come from.
+        gradient: how the rate changes along the levels, and where most could be gained.
 
     Raises:
         ValueError: if no level has anybody in it.
@@ -69,6 +81,10 @@ def equity(
     statement, clear = _statement(
         intervals, stratum, measure, across(provenance) if member == NETWORK else where(member, membership)
     )
+    slope, first = gradient.slope, gradient.first
+    if isinstance(slope, SlopeWithin):
+        named = [level for level in rows if level != UNKNOWN]
+        statement = f"{statement.removesuffix('.')}; {slope_words(slope, measure, (named[0], named[-1]))}."
     withheld = sum(item.withheld for item in rows.values())
     lower, upper = min(low for low, _ in intervals.values()), max(high for _, high in intervals.values())
     return Insight(
@@ -116,9 +132,20 @@ def equity(
             f"{statement}"
         ),
         table=Table(
-            columns=(WORDS[stratum].capitalize(), *rate_columns(measure), "95% interval, lower", "95% interval, upper"),
+            columns=(
+                WORDS[stratum].capitalize(),
+                *rate_columns(measure),
+                "95% interval, lower",
+                "95% interval, upper",
+                *(first_columns(first, measure) if first else ()),
+            ),
             rows=tuple(
-                (level, *rate_cells(item, measure), *(tidy(end) for end in intervals[level]))
+                (
+                    level,
+                    *rate_cells(item, measure),
+                    *(tidy(end) for end in intervals[level]),
+                    *(first_cells(first, level) if first else ()),
+                )
                 for level, item in rows.items()
             ),
         ),
@@ -127,6 +154,8 @@ def equity(
         notes=(
             f"Crude {rate_noun(measure)}s: not standardised. Intervals are 95% ({interval_name(measure)}) and cover "
             "every value that withheld counts allow.",
+            *slope_notes(slope, measure),
+            *(first_notes(first, measure) if first else ()),
             *withheld_note(tuple(rows.values()), "group"),
         ),
     )

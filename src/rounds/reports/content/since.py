@@ -22,7 +22,18 @@ from rounds.reports.content.wording import (
     sites_out_words,
     slug,
 )
-from rounds.reports.insight import Cell, Certainty, Confidence, Direction, Estimate, Insight, Kind, Provenance, Table
+from rounds.reports.insight import (
+    Cell,
+    Certainty,
+    Confidence,
+    Direction,
+    Estimate,
+    Insight,
+    Kind,
+    Mark,
+    Provenance,
+    Table,
+)
 
 MOST_ROWS = 15
 """Of organisations on one side in the chart; the table has all."""
@@ -220,7 +231,7 @@ def _table(
         )
         return (
             _name(side, names, at),
-            members[at] if at >= 0 else "",
+            members[at] if at >= 0 else Mark.NOT_APPLICABLE,
             f"{side.word} than the limits",
             *(tidy(measure.scale * float(one[at])) for one in numbers),
             EXPLAINED[side.told(at)],

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rounds.learning.intervals import Vector
+from rounds.learning.intervals import Vector, normal_quantile
+from rounds.learning.variation.between_sites.shrunken import Shrunken
 
 Matrix = NDArray[np.float64]
 DRAWS = 4000
@@ -29,6 +30,24 @@ class Priority:
     sure: NDArray[np.bool_]
     """in at least 95 % of draws among the first so many"""
     notes: tuple[str, ...]
+
+
+def gains_at_the_rate_of_all(found: Shrunken, *, sizes: Vector, fewer_is_better: bool) -> tuple[Vector, Vector]:
+    """Return events that each place would have fewer (or more) of at the rate of all together, and standard errors.
+
+    Args:
+        found: what is believed of each place.
+        sizes: people or time of each, shape (places,).
+        fewer_is_better: whether what is counted is to be avoided.
+
+    Returns:
+        Gains, below 0 where a place is better than all together, and their standard errors, from the
+        95 % intervals. Both have shape (places,). The rate of all is taken as known.
+    """
+    rate = float((found.values * sizes).sum() / sizes.sum())
+    sign = 1.0 if fewer_is_better else -1.0
+    half_width = (found.upper - found.lower) / 2
+    return sign * sizes * (found.values - rate), sizes * half_width / normal_quantile(0.95)
 
 
 def priority(
