@@ -143,6 +143,8 @@ def test_the_caterpillar_is_what_the_library_finds() -> None:
     assert values == sorted(values, reverse=True)
     assert rows[given.CODES[4]][6] == "higher"
     assert "1 above (Kingsholm Royal)" in insight.statement
+    assert "4 of 15 organisations differ from the typical" in insight.statement
+    assert any("none lie outside the funnel" in note for note in insight.notes)
     assert insight.alt_text.startswith("Caterpillar plot of cardiac arrests in hospital for 15 organisations")
     assert "Kingsholm Royal" in SvgCache().svg(insight.chart, WEB, key="c", name="n", description="d")
 
@@ -165,7 +167,7 @@ def test_many_organisations_lie_side_by_side_without_names() -> None:
     )
     assert "Trust 7" not in drawn
     assert "Organisations, from the highest to the lowest" in drawn
-    assert "Interval beyond the typical" in drawn
+    assert "Differs from the typical" in drawn
 
 
 def _times(draw: np.random.Generator) -> tuple[BoundedTimes, np.ndarray]:

@@ -24,7 +24,7 @@ from rounds.measures.definitions import Better
 from rounds.reports.charts.caterpillar import caterpillar_chart
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.charts.theme import Spec
-from rounds.reports.content.shrunken import apart_words, caterpillar_rows, typical_of
+from rounds.reports.content.shrunken import BESIDE_A_FUNNEL, apart_words, caterpillar_rows, typical_of
 from rounds.reports.content.wording import listing, plural
 
 Vector = NDArray[np.float64]
@@ -96,7 +96,7 @@ class FunnelPlot:
                 f"Caterpillar plot of {len(self.organisations)} organisations, {self.unit}, from the highest to the "
                 f"lowest, each drawn towards the mean of all, with its 95% interval. {said[0].upper()}{said[1:]}"
             ),
-            notes=found.notes,
+            notes=(BESIDE_A_FUNNEL, *found.notes),
             spec=caterpillar_chart(
                 rows=caterpillar_rows(
                     found, self.organisations, (self.per * self.funnel.values).tolist(), per=self.per

@@ -8,7 +8,7 @@ MOST_NAMES = 40
 """With more organisations than this their names would not be read; the chart then lies on its side without them."""
 
 APART, ALIKE, OWN, TYPICAL = (
-    "Interval beyond the typical",
+    "Differs from the typical",
     "Cannot be told from the typical",
     "As counted",
     "Typical organisation",

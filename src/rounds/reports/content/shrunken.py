@@ -29,6 +29,12 @@ from rounds.reports.insight import Certainty, Confidence, Direction, Estimate, I
 FEWEST_FOR_THE_SPREAD = 20
 """With fewer organisations how much they differ is uncertain itself: intervals were too narrow in a simulation."""
 
+BESIDE_A_FUNNEL = (
+    "The intervals allow for chance alone. A funnel's limits also allow for the differences that organisations have "
+    "anyway, so many may differ from the typical one and none lie outside the funnel: that asks why all differ, and "
+    "not what is wrong with one."
+)
+
 
 def typical_of(found: Shrunken) -> float:
     """Return the proportion or rate of an organisation in the middle of all, of which nothing is known."""
@@ -122,7 +128,7 @@ def allowing_for_chance(
         ),
         action=None,
         provenance=provenance,
-        notes=(*found.notes, *withheld_note(observed, "organisation")),
+        notes=(BESIDE_A_FUNNEL, *found.notes, *withheld_note(observed, "organisation")),
     )
 
 
@@ -144,10 +150,10 @@ def apart_words(found: Shrunken, names: Sequence[str], typical: str) -> str:
         chosen = [names[at] for at in order if which[at]]
         if chosen:
             parts.append(f"{len(chosen)} {word} ({listing(chosen, limit=3)})")
-    lie = "lies" if apart == 1 else "lie"
+    differ = "differs" if apart == 1 else "differ"
     return (
-        f"allowing for chance: {apart} of {everybody} {lie} clearly apart from the typical {typical}, "
-        f"{' and '.join(parts)}"
+        f"allowing for chance: {apart} of {everybody} {differ} from the typical {typical}, ordinary differences "
+        f"included, {' and '.join(parts)}"
     )
 
 
