@@ -18,7 +18,8 @@ from rounds.analyst import funnel, spc
 from rounds.analyst.columns import Reading
 from rounds.analyst.frames import TableError
 from rounds.cli.app import app
-from rounds.learning.variation.between_sites.funnel import funnel_proportions
+from rounds.learning.variation.between_sites.bulk import FunnelKind
+from rounds.learning.variation.between_sites.funnel import funnel_proportions, funnel_ratios
 from rounds.learning.variation.between_sites.shrunken import shrunken
 from rounds.learning.variation.case_mix.families import Family
 from rounds.learning.variation.over_time.asked import NEEDS, chart_asked
@@ -251,6 +252,39 @@ def test_beside_a_funnel_stands_what_is_believed_of_each(tmp_path: Path) -> None
     assert "As counted" in next(tmp_path.glob("caterpillar-*.svg")).read_text()
     notes = [row[1] for row in openpyxl.load_workbook(tmp_path / "funnel.xlsx")["notes"].iter_rows(values_only=True)]
     assert set(expected.notes) <= set(notes)
+
+
+RATIOS = pl.DataFrame(
+    {
+        "trust": ["A", "B", "C", "D", "E"],
+        "deaths": [90, 100, 160, 40, 70],
+        "expected_deaths": [100.25, 98.5, 99.0, 52.75, 66.5],
+    }
+)
+
+
+@pytest.mark.parametrize(("method", "kind"), [("shmi", FunnelKind.RATIO_SHMI), ("cqc", FunnelKind.RATIO_CQC)])
+def test_ratios_of_observed_to_expected_are_the_librarys(method: str, kind: FunnelKind) -> None:
+    result = funnel(RATIOS, expected="expected_deaths", method=method)
+    plot = result.plots[0]
+    expected = funnel_ratios(
+        observed=RATIOS["deaths"].to_numpy().astype(float), expected=RATIOS["expected_deaths"].to_numpy(), method=kind
+    )
+    assert plot.funnel.outliers == expected.outliers
+    assert result.table()["upper_99_8"].to_list() == expected.upper998.tolist()
+    assert str(result).startswith("5 organisations, compared with what is expected: ")
+    assert plot.unit == "times as many deaths as expected"
+    hundred = funnel(RATIOS, expected="expected_deaths", method=method, per=100)
+    assert hundred.table()["value"].to_list() == pytest.approx((100 * expected.values).tolist())
+    assert hundred.plots[0].unit == "deaths per 100 expected"
+    assert any("what is expected of its own patients" in note for note in plot.notes)
+
+
+def test_ratios_need_one_divisor_and_a_method_that_exists() -> None:
+    with pytest.raises(TableError, match="a denominator or expected events, not both"):
+        funnel(RATIOS, expected="expected_deaths", denominator="expected_deaths")
+    with pytest.raises(TableError, match='by "shmi" or "cqc", not by "smr"'):
+        funnel(RATIOS, expected="expected_deaths", method="smr")
 
 
 def test_two_organisations_have_a_funnel_and_no_caterpillar(tmp_path: Path) -> None:

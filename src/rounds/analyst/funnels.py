@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.rates import Scale
 from rounds.analyst.shown import MOST_IN_A_NOTEBOOK, charts_as_html, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
 from rounds.learning.variation.between_sites.bulk import FunnelKind
-from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates
+from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates, funnel_ratios
 from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.learning.variation.between_sites.shrunken import Shrunken, comparable, shrunken
@@ -30,6 +31,7 @@ from rounds.reports.content.wording import listing, plural
 Vector = NDArray[np.float64]
 
 _FAR = {Outlier.HIGH_998, Outlier.LOW_998}
+_RATIOS = {"shmi": FunnelKind.RATIO_SHMI, "cqc": FunnelKind.RATIO_CQC}
 _SIDES = (
     (Outlier.HIGH_998, "higher (99.8% limits)"),
     (Outlier.HIGH_95, "perhaps higher (95% limits)"),
@@ -165,6 +167,8 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     numerator: str | None = None,
     denominator: str | None = None,
     per: float | None = None,
+    expected: str | None = None,
+    method: str = "shmi",
     overdispersion: bool = True,
     where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
@@ -180,7 +184,10 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         when: the column of dates, if there is one.
         numerator: the column of events.
         denominator: the column of those at risk; time where events may outnumber it.
-        per: as in `spc`.
+        per: as in `spc`; of ratios 1 by default, and 100 makes them as in an SMR.
+        expected: in place of a denominator the column of events that a case-mix model or standard rates give the
+            organisation's patients: ratios of observed to expected are compared with 1.
+        method: of ratios, "shmi" (logarithms, extreme tenths left out) or "cqc" (roots, extreme tenths pulled in).
         overdispersion: widen the limits by the variance between organisations that chance does not explain.
         where: as in `spc`.
         reading: as in `spc`.
@@ -195,24 +202,40 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     3 organisations, 20% of admissions: higher (99.8% limits): C; perhaps lower (95% limits): A and B
     """
     groups = (by,) if isinstance(by, str) else tuple(by)
+    ratio = None if expected is None else _ratio(method, denominator)
     given = Columns(
         when=when,
         series=(*((organisation,) if organisation else ()), *groups) if organisation else (),
         numerator=numerator,
-        denominator=denominator,
+        denominator=expected or denominator,
     )
     table = table_of(data, where=where)
     understood = understand(table, given, reading=reading or Reading(), wants=Wants())
     counts = summed(understood, what="organisation", groups=groups)
     plots = []
     for key, part in counts.rows.group_by("group", maintain_order=True):
-        title = str(key[0]) or f"{counts.numerator} of {counts.denominator}"
-        plots.append(_plot(title, part, table.name, counts, per, overdispersion=overdispersion))
+        title = str(key[0]) or f"{counts.numerator} {'over' if ratio else 'of'} {counts.denominator}"
+        plots.append(_plot(title, part, table.name, counts, per, ratio=ratio, overdispersion=overdispersion))
     return FunnelResult(source=table.name, guesses=understood.guesses, summed_over=counts.over, plots=tuple(plots))
 
 
+def _ratio(method: str, denominator: str | None) -> FunnelKind:
+    if denominator is not None:
+        raise TableError("a funnel has a denominator or expected events, not both; leave one out")
+    if method not in _RATIOS:
+        raise TableError(f'ratios are compared by "shmi" or "cqc", not by "{method}"')
+    return _RATIOS[method]
+
+
 def _plot(
-    name: str, rows: pl.DataFrame, source: str, counts: Summed, per: float | None, *, overdispersion: bool
+    name: str,
+    rows: pl.DataFrame,
+    source: str,
+    counts: Summed,
+    per: float | None,
+    *,
+    ratio: FunnelKind | None,
+    overdispersion: bool,
 ) -> FunnelPlot:
     shown, hidden = rows.filter(pl.col("state") == SHOWN), rows.filter(pl.col("state") != SHOWN)
     left_out = list(hidden.select("place", "state").iter_rows())
@@ -222,9 +245,15 @@ def _plot(
             "compares at least two; leave it out or name other columns"
         )
     tops, bottoms = shown["numerator"].to_numpy(), shown["denominator"].to_numpy()
-    scale = counts.scaled(shown, per)
-    make = funnel_proportions if scale.share else funnel_rates
-    drawn = make(numerators=tops, denominators=bottoms, overdispersion=overdispersion)
+    if ratio is not None:
+        times = f"times as many {counts.numerator} as expected"
+        unit = f"{counts.numerator} per {per:,.10g} expected" if per else times
+        scale = Scale(per=per or 1.0, unit=unit, share=False)
+        drawn = funnel_ratios(observed=tops, expected=bottoms, method=ratio, overdispersion=overdispersion)
+    else:
+        scale = counts.scaled(shown, per)
+        make = funnel_proportions if scale.share else funnel_rates
+        drawn = make(numerators=tops, denominators=bottoms, overdispersion=overdispersion)
     organisations = tuple(shown["place"].to_list())
     return FunnelPlot(
         name=name,
@@ -248,7 +277,7 @@ def _sentence(
         names = [one for one, place in zip(organisations, drawn.outliers, strict=True) if place is status]
         if names:
             outside.append(f"{words}: {listing(names)}")
-    level = with_unit(per * drawn.centre, unit)
+    level = "compared with what is expected" if drawn.kind.ratio else with_unit(per * drawn.centre, unit)
     found = "; ".join(outside) or "all inside the limits"
     without = f"; {len(left_out)} left out ({left_out[0][1]})" if left_out else ""
     return f"{plural(len(organisations), 'organisation')}, {level}: {found}{without}"

@@ -132,6 +132,11 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
     numerator: Numerator = None,
     denominator: Denominator = None,
     per: Per = None,
+    expected: Annotated[
+        str | None,
+        typer.Option(help="Column of expected events, in place of a denominator: draws ratios.", show_default=False),
+    ] = None,
+    method: Annotated[str, typer.Option(help="Of ratios: shmi or cqc.")] = "shmi",
     overdispersion: Annotated[
         bool, typer.Option(help="Widen the limits by the variance between organisations that chance does not explain.")
     ] = True,
@@ -152,6 +157,8 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
     rounds funnel attendances.csv
 
     rounds funnel deaths.csv --organisation trust --numerator deaths --denominator spells --by year
+
+    rounds funnel deaths.csv --numerator deaths --expected expected_deaths --method shmi
     """
     from rounds.analyst import funnel as funnels_of
 
@@ -164,6 +171,8 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         numerator=numerator,
         denominator=denominator,
         per=per,
+        expected=expected,
+        method=method,
         overdispersion=overdispersion,
         where=rows_where(where),
         reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
