@@ -278,6 +278,7 @@ def test_ratios_of_observed_to_expected_are_the_librarys(method: str, kind: Funn
     assert hundred.table()["value"].to_list() == pytest.approx((100 * expected.values).tolist())
     assert hundred.plots[0].unit == "deaths per 100 expected"
     assert any("what is expected of its own patients" in note for note in plot.notes)
+    assert "As expected" in str(plot.spec)
 
 
 def test_ratios_need_one_divisor_and_a_method_that_exists() -> None:

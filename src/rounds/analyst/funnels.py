@@ -297,7 +297,13 @@ def _spec(name: str, organisations: tuple[str, ...], drawn: Funnel, per: float, 
         )
         for at, one in enumerate(organisations)
     )
-    return funnel_chart(sites=sites, centre=per * drawn.centre, size_title=size_title, title=f"{name}, {unit}")
+    return funnel_chart(
+        sites=sites,
+        centre=per * drawn.centre,
+        size_title=size_title,
+        title=f"{name}, {unit}",
+        centre_label="As expected" if drawn.kind.ratio else "Network",
+    )
 
 
 def _believed(plot: FunnelPlot) -> dict[str, Vector | pl.Series]:

@@ -32,14 +32,17 @@ class FunnelSite:
     limits998: tuple[float, float]
 
 
-def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: str, title: str) -> Spec:
+def funnel_chart(
+    *, sites: tuple[FunnelSite, ...], centre: float, size_title: str, title: str, centre_label: str = "Network"
+) -> Spec:
     """Return a funnel plot. Limits are drawn through the organisations' own sizes.
 
     Args:
         sites: in any order.
-        centre: the network's rate.
+        centre: the network's rate, or 1 of ratios.
         size_title: what the horizontal axis shows.
         title: what the vertical axis shows, with its unit and which way is better.
+        centre_label: what the legend calls the centre.
     """
     states = [(INSIDE, GREY, "circle"), (PERHAPS, BLUE, "triangle"), (FAR, ORANGE, "diamond")]
     ordered = sorted(sites, key=lambda site: site.size)
@@ -69,7 +72,7 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
         "axis": {"format": "~s" if max(site.size for site in sites) >= 100_000 else ",d"},
     }
     axis = value_axis(heights)
-    layers: list[Spec] = [_limits(ordered, across, axis), _centre(centre, axis)]
+    layers: list[Spec] = [_limits(ordered, across, axis, centre_label), _centre(centre, axis, centre_label)]
     if bars:
         layers.append(
             {
@@ -82,7 +85,7 @@ def funnel_chart(*, sites: tuple[FunnelSite, ...], centre: float, size_title: st
     return spec(title=title, layers=layers)
 
 
-def _limits(ordered: list[FunnelSite], across: Spec, axis: Spec) -> Spec:
+def _limits(ordered: list[FunnelSite], across: Spec, axis: Spec, centre_label: str) -> Spec:
     rows = []
     for site in ordered:
         for limit, ends in (("95% limits", site.limits95), ("99.8% limits", site.limits998)):
@@ -97,16 +100,16 @@ def _limits(ordered: list[FunnelSite], across: Spec, axis: Spec) -> Spec:
             "strokeDash": {
                 "field": "limit",
                 "type": "nominal",
-                "scale": {"domain": ["Network", "95% limits", "99.8% limits"], "range": [[1, 0], [6, 4], [2, 3]]},
+                "scale": {"domain": [centre_label, "95% limits", "99.8% limits"], "range": [[1, 0], [6, 4], [2, 3]]},
                 "legend": {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeColor": INK},
             },
         },
     }
 
 
-def _centre(centre: float, axis: Spec) -> Spec:
+def _centre(centre: float, axis: Spec, label: str) -> Spec:
     return {
-        "data": {"values": [{"value": centre, "limit": "Network"}]},
+        "data": {"values": [{"value": centre, "limit": label}]},
         "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
         "encoding": {"y": axis, "strokeDash": {"field": "limit", "type": "nominal"}},
     }
