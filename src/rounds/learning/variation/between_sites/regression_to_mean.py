@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
@@ -12,7 +11,7 @@ from scipy.special import ndtr
 from rounds.learning.intervals import Vector, normal_quantile
 from rounds.learning.variation.between_sites.funnel import funnel_proportions, funnel_rates
 from rounds.learning.variation.between_sites.limits import Outlier
-from rounds.learning.variation.between_sites.shrunken import Shrunken, shrunken
+from rounds.learning.variation.between_sites.shrunken import Shrunken, quadrature, shrunken
 from rounds.learning.variation.case_mix.families import Family, mean, variance
 
 Flags = NDArray[np.bool_]
@@ -193,7 +192,7 @@ def _over(events: Vector, sizes: Vector, chosen: Flags) -> float:
 
 def _moments(times: TwoTimes, before: Shrunken, shift: float) -> tuple[Vector, Vector, Vector]:
     """Return, over what is believed of each, events expected, their variance by belief, and by chance."""
-    nodes, weights = hermegauss(NODES)
+    nodes, weights = quadrature(NODES)
     weights = weights / weights.sum()
     of_belief = np.sqrt(before.errors**2 + (1 - before.weights) ** 2 * before.population.level_error**2)
     binomial = times.family is Family.BINOMIAL

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
@@ -16,6 +17,13 @@ NODES = 25
 FEWEST = 3
 LARGEST_SPREAD = 5.0
 """Of the standard deviation on the scale of logits or logs; beyond it odds differ ten thousandfold."""
+
+
+@cache
+def quadrature(count: int) -> tuple[Vector, Vector]:
+    """Return nodes and weights of Gauss-Hermite quadrature for a standard normal; found once, as it takes a while."""
+    nodes, weights = hermegauss(count)
+    return nodes, weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +220,7 @@ class _Model:
             return float(self.given(np.full_like(self.offset, level))[0].loglik.sum())
         deviations, told = self.likeliest(level, spread)
         width = 1 / np.sqrt(told + 1 / spread**2)
-        nodes, weights = hermegauss(NODES)
+        nodes, weights = quadrature(NODES)
         here = deviations + width * nodes[:, None]
         given = self.at_nodes.at((level + here + self.offset).ravel()).loglik.reshape(here.shape)
         terms = given - here**2 / (2 * spread**2) + (nodes**2 / 2 + np.log(weights))[:, None]
@@ -267,6 +275,10 @@ def _covariance(loss: Callable[[Vector], float], at: Vector) -> Vector:
         curvature[one, one] = (up + down - 2 * middle) / 1e-6
     ends = [loss(at + a * steps[0] + b * steps[1]) for a, b in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
     curvature[0, 1] = curvature[1, 0] = (ends[0] - ends[1] - ends[2] + ends[3]) / 4e-6
+    # Where bounds are wide and organisations far apart the quadrature is rough, and the likelihood may seem flat in the
+    # level: it is then known no better than from one organisation.
+    if curvature[0, 0] <= 0:
+        curvature[0, 0] = float(np.exp(-2 * at[1]))
     # Where the spread is close to 0 the likelihood of its log is flat; it is then known no better than to a factor e.
     curvature[1, 1] = max(curvature[1, 1], curvature[0, 1] ** 2 / curvature[0, 0] + 1.0)
     return np.asarray(np.linalg.inv(curvature), dtype=np.float64)
