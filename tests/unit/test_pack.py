@@ -17,7 +17,7 @@ from rounds.engines.asked import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
 from rounds.engines.pack.build import build_pack
-from rounds.engines.pack.tallies import PLANES, ROOM, tally
+from rounds.engines.pack.tallies import PLANES, ROOM, WAITING_BYTES, Counter, tally
 from rounds.errors import RecordsError
 from rounds.measures.choices import Choose, Touches
 from rounds.measures.criteria import Events, Has
@@ -209,11 +209,20 @@ def test_bits_are_added_up_exactly(word: type[np.unsignedinteger[Any]]) -> None:
     ranges = np.array([0, 90, 1_000, 1_003, 1_004, 29_950, 40_000])
     groups = rng.integers(0, 4, (6, periods))
     totals = np.zeros((4, periods), dtype=np.int64)
-    planes, tally_room = np.zeros(PLANES, dtype=np.uint64), np.empty(ROOM, dtype=np.uint64)
+    counter = Counter(
+        planes=np.zeros(PLANES, dtype=np.uint64),
+        waiting=np.zeros(WAITING_BYTES // np.dtype(word).itemsize, dtype=word),
+        wait=np.zeros(1, dtype=np.int64),
+        room=np.empty(ROOM, dtype=np.uint64),
+    )
     half = 15_004  # in two goes, of which the first ends amid a range
-    tally(one[:half], other[:half], half, 95, ranges, 1, groups, periods, totals, planes, False, tally_room)
-    later = 95 + half, ranges, 4, groups, periods, totals, planes, True, tally_room
-    tally(one[half:], other[half:], people - half, *later)
+    everybody = np.empty(0, dtype=np.int64), -1
+    tally(one[:half], other[:half], *everybody, half, 95, ranges, 1, groups, periods, totals, counter, False)
+    # The other half as the masks of few: of those who have bits at all, each with who it is.
+    both = (one & other)[half:people]
+    few = np.flatnonzero(both)
+    listed, masks = few.astype(np.int64), both[few]
+    tally(masks, masks, listed, len(few), people - half, 95 + half, ranges, 4, groups, periods, totals, counter, True)
     expected = np.zeros_like(totals)
     place = np.searchsorted(ranges, 95 + np.arange(people), side="right") - 1
     for period in range(periods):
@@ -233,10 +242,23 @@ MEASURED = """
 """
 
 
+WARDS = "\n".join(
+    (
+        "| visit_detail_id person_id visit_occurrence_id visit_detail_concept_id "
+        "visit_detail_start_date visit_detail_end_date care_site_id",
+        "1 1001 1 9201 2020-02-01 2020-02-03 1",
+    )
+)
+
+
 def test_only_means_in_the_library_are_left_to_sql(tmp_path: Path) -> None:
-    library = read_library(shipped_library_folder()).measures
+    look_ups = tmp_path / "groupings"
+    look_ups.mkdir()
+    (look_ups / "kind-of-ward.csv").write_text("value,level\n1,surgical\n")
+    library = read_library(shipped_library_folder(), look_ups=look_ups).measures
     questions = {one: one.question for one in library if isinstance(one.question, RecordsQuestion)}
     tables = {table.value: "" for question in questions.values() for table in question.tables}
+    tables |= {"care_site": "| care_site_id care_site_name\n1 A", "visit_detail": WARDS}
     tables |= {"measurement": MEASURED, "drug_era": "| person_id drug_concept_id drug_era_start_date drug_era_end_date"}
     concepts = {found for question in questions.values() for codes in question.code_lists for found in codes.concepts}
     records = open_site(write_site(tmp_path, **SITE, concept=sorted(concepts), concept_ancestor="", **tables))
