@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, xlog1py, xlogy
 
 from rounds.learning.variation.over_time.rules import Vector
 from rounds.learning.variation.over_time.windows import Flags
@@ -156,6 +155,8 @@ class _Inside:
     __slots__ = ("_allowed", "_counts", "_fixed", "_proportion", "_sizes")
 
     def __init__(self, low: Vector, high: Vector, sizes: Vector, *, proportion: bool) -> None:
+        from scipy.special import gammaln  # slow to load; most charts do without
+
         width = int((high - low).max()) + 1
         counts = low[:, None] + np.arange(width)
         self._sizes, self._proportion = sizes[:, None], proportion
@@ -167,6 +168,8 @@ class _Inside:
 
     def moments(self, rate: float) -> tuple[Vector, Vector]:
         """Return the mean and the variance of each count at a rate, given its bounds."""
+        from scipy.special import xlog1py, xlogy  # slow to load; most charts do without
+
         logs = self._fixed + xlogy(self._counts, rate * (1.0 if self._proportion else self._sizes))
         if self._proportion:
             logs = logs + xlog1py(np.maximum(self._sizes - self._counts, 0.0), -min(rate, 1 - 1e-12))

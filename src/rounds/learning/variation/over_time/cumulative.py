@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from rounds.learning.variation.over_time.chart import Chart, Kind
 from rounds.learning.variation.over_time.drawing import Lines, Points, Reading, draw
@@ -194,6 +193,8 @@ def cusum_run_length(*, allowance: float, decision: float, shift: float = 0.0, s
 
     Source: Brook and Evans (1972), Biometrika 59:539-549, by a Markov chain.
     """
+
+    from scipy.special import ndtr  # slow to load; most charts do without
 
     step = 2 * decision / (2 * states - 1)
     centres = np.arange(states) * step

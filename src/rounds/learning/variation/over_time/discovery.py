@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.special import stdtr
 
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.rules import Matrix, Vector
@@ -112,6 +111,8 @@ def latest_p_values(values: Matrix) -> Vector:
     Source: the prediction interval of a normal sample; Hahn and Meeker (1991), Statistical Intervals, 4.7. It assumes
         normal points that do not depend on each other.
     """
+    from scipy.special import stdtr  # slow to load; most charts do without
+
     count = values.shape[1] - 1
     if count < 3:
         return np.full(len(values), np.nan)

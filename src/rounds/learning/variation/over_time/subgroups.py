@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import gammaln, ndtr
 
 from rounds.learning.variation.over_time.chart import Chart, Kind
 from rounds.learning.variation.over_time.drawing import Lines, Points, Reading, draw
@@ -203,6 +202,8 @@ def _padded(baseline: Flags, stretch: Stretch, count: int) -> Flags:
 
 def _c4(sizes: Vector) -> Vector:
     """Return how far below sigma the mean standard deviation of normal subgroups lies; NaN for a size of one."""
+    from scipy.special import gammaln  # slow to load; most charts do without
+
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Vector = np.sqrt(2 / (sizes - 1)) * np.exp(gammaln(sizes / 2) - gammaln((sizes - 1) / 2))
     return np.where(sizes > 1, found, np.nan)
@@ -215,6 +216,8 @@ def range_constants(size: int) -> tuple[float, float]:
     Source: Tippett (1925), Biometrika 17:364-387: the density of the range r of n is n (n - 1) times the integral over
         x of f(x) f(x + r) (F(x + r) - F(x))^(n - 2).
     """
+    from scipy.special import ndtr  # slow to load; most charts do without
+
     nodes, weights = np.polynomial.legendre.leggauss(160)
     ranges, weights = 8 * (nodes + 1), 8 * weights
     at = np.arange(-22, 9, 0.05)[:, None]

@@ -8,7 +8,6 @@ written in are too small, and limits from them half as wide as they should be.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
 
 from rounds.learning.variation.over_time.rules import (
     LIMIT_FACTOR,
@@ -85,6 +84,8 @@ def mean_range_expected(known: Known, *, screen: bool) -> float:
 
 def _below(step: Vector, spread: Vector, most: float) -> tuple[Vector, Vector]:
     """Return E(|D|; |D| < most) and P(|D| < most) of D normal about `step`."""
+    from scipy.special import ndtr  # slow to load; most charts do without
+
     exact = spread <= 0
     s = np.where(exact, 1.0, spread)
     at_zero, at_most, at_least = -step / s, (most - step) / s, (-most - step) / s
