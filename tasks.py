@@ -188,7 +188,7 @@ TRYING = r"^from rounds\.\S*(disclosure|audit|ledger|opt_out|releas|log_|policie
 def coverage(arguments: list[str]) -> None:
     """Say which branches of policies, ledger, gate and log no test tries; fail unless all are tried."""
     setup(dev=True)
-    folders = [ROOT / "tests" / name for name in ("architecture", "unit", "spec", "generative")]
+    folders = [ROOT / "tests" / name for name in ("architecture", "unit", "spec", "generative", "reference")]
     files = [path for folder in folders for path in sorted(folder.glob("test_*.py"))]
     trying = [path for path in files if re.search(TRYING, path.read_text(encoding="utf-8"), re.MULTILINE)]
     (ROOT / "build").mkdir(exist_ok=True)

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rounds.disclosure.components import Ties
 from rounds.disclosure.known import MOST, UNKNOWN, Known
+from rounds.disclosure.linked_releases import _apart
 
 FEW = 3
 
@@ -79,6 +81,29 @@ def _known(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray, few: np.ndar
         left_upper=left_upper,
         withheld=np.zeros(len(lower), dtype=np.bool_),
     )
+
+
+def test_pairs_that_contradict_each_other_by_a_third_are_left_out() -> None:
+    """What is at least 10 is in something unknown, and that in what is at most 5: records changed in between."""
+    nothing, fixed = np.array([3, 3, 3]), np.array([False, False, False])
+    one = _known(np.array([10, 0, 0]), np.array([12, 100, 5]), np.array([-1, -1, -1]), nothing, fixed)
+    chain = np.array([[0, 1], [1, 2]])
+    assert one.agreeing(chain, np.array([True, False])).tolist() == [True, False], "other records go first"
+    assert one.agreeing(chain, np.array([True, True])).tolist() == [False, False]
+    straight = np.array([[0, 2]])
+    assert one.agreeing(straight, np.array([True])).tolist() == [False]
+
+
+def test_what_is_new_is_withheld_where_it_tells_of_two_numbers_that_have_left() -> None:
+    """Of 20 to 60 people in 60 to 62: who learns that 58 are among the 20 to 60 knows the rest too closely."""
+    lower, upper, truth = np.array([58, 20, 60]), np.array([58, 60, 62]), np.array([58, -1, -1])
+    bound = Ties(
+        name=np.arange(3), contained=np.array([[0, 1], [1, 2]]), certain=np.array([True, True]), sums=()
+    )  # what is new is public by its own terms, and is the only one that can still be withheld
+    new = _known(lower, upper, truth, np.array([0, 7, 7]), np.array([True, False, False]))
+    assert _apart(new, bound).tolist() == [0]
+    left = _known(lower, upper, truth, np.array([0, 7, 7]), np.array([False, False, False]))
+    assert _apart(left, bound).tolist() == [], "what has left cannot be taken back"
 
 
 def test_what_is_withheld_is_known_no_more() -> None:

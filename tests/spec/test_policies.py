@@ -12,6 +12,7 @@ from rounds.disclosure.bounded import State, bounded_problem
 from rounds.disclosure.budget import Budget, advantage, refuse_overspent
 from rounds.disclosure.policy import Policy, SitePolicy, Terms, decode_policy, in_words
 from rounds.disclosure.release import Released, release
+from rounds.disclosure.screen import screened
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
@@ -241,3 +242,11 @@ def _read(folder: Path, text: str) -> SitePolicy:
 def _write(folder: Path, text: str) -> None:
     (folder / "policies").mkdir()
     (folder / "policies" / "own.yaml").write_text(text)
+
+
+def test_what_would_be_drawn_anew_each_time_is_not_shown_on_a_screen() -> None:
+    with pytest.raises(DisclosureRefusal, match="has no rule for numbers on a screen"):
+        screened((3, 40), terms=NOISE)
+    with pytest.raises(DisclosureRefusal, match="only for data that are already public"):
+        screened((3, 40), terms=OPEN)
+    assert [str(one) for one in screened((0, 3), terms=HES)] == ["0", "withheld (1 to 7)"]
