@@ -21,7 +21,7 @@ from rounds.learning.variation.over_time.withheld import Known
 from rounds.measures.definitions import Better
 from rounds.reports.charts.spc import SpcPoint, spc_chart
 from rounds.reports.charts.theme import Spec
-from rounds.reports.content.signals import lines_shown, rules_at
+from rounds.reports.content.signals import assurance_shown, lines_shown, rules_at
 from rounds.reports.content.wording import better_words, number
 from rounds.reports.insight import Mark
 
@@ -63,7 +63,8 @@ class SpcSeries:
             return ("no_limits",)
         if self.chart.variation is None:
             return ("changed" if self.chart.told[-1] is Told.CERTAIN else "no_limits",)
-        return (str(self.chart.variation), *((str(found),) if (found := assured(self.chart)) else ()))
+        found = assurance_shown(self.chart)
+        return (str(self.chart.variation), *((str(found),) if found in ASSURED else ()))
 
     @property
     def alt_text(self) -> str:
@@ -259,14 +260,9 @@ def _sentence(line: Line, chart: Chart, labels: tuple[str, ...], drawn: Drawn, t
         change = f"{latest}; {why}"
     else:
         change = f"{CHANGED[chart.variation]}: {latest}{f', {rules}' if rules else ''}"
-    found = assured(chart)
-    promise = "" if found is None or target is None else f"; {ASSURED[found].format(number(target))}"
+    found = assurance_shown(chart)
+    promise = f"; {ASSURED[found].format(number(target))}" if found in ASSURED and target is not None else ""
     return f"{line.name}: {change}; {usual}{promise}"
-
-
-def assured(chart: Chart) -> Assurance | None:
-    """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
-    return chart.assurance if chart.assurance in ASSURED and not chart.shift[-1] else None
 
 
 def _spec(line: Line, chart: Chart, labels: tuple[str, ...], drawn: Drawn, target: float | None, title: str) -> Spec:

@@ -3,12 +3,9 @@
 import numpy as np
 
 from rounds.analyst.points import Lines, Vector
-from rounds.learning.bounded.pooled import BoundedCells, fit_cells
+from rounds.learning.bounded.pooled import FEWEST_SHOWN, BoundedCells, fit_cells
 from rounds.learning.variation.over_time.drawing import FEWEST_POINTS
 from rounds.learning.variation.over_time.withheld import Known
-
-FEWEST_SHOWN = 8
-"""Counts with a number: with fewer there is too little to tell how large the withheld ones are (decision 24)."""
 
 
 def known_points(lines: Lines) -> dict[int, Known]:

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from rounds.disclosure.bounded import State
 from rounds.disclosure.rules import NOISE_SPAN
-from rounds.learning.bounded.pooled import BoundedCells, Fitted, PooledRate, expected_counts, fit_cells, pooled_rate
+from rounds.learning.bounded.pooled import (
+    FEWEST_SHOWN,
+    BoundedCells,
+    Fitted,
+    PooledRate,
+    expected_counts,
+    fit_cells,
+    pooled_rate,
+)
 from rounds.learning.variation.over_time.drawing import FEWEST_POINTS
 from rounds.learning.variation.over_time.withheld import Known
 from rounds.measures.definitions import Measure
@@ -23,10 +31,6 @@ MOST_VALUES = 3_000_000
 """That counts can have between their bounds, all cells together: more take minutes, and are of noise that hides all."""
 LEAST_OF_NOISE = 10
 """A denominator is taken as it was drawn from so many standard deviations on: one over it is then off by 1 %."""
-
-FEWEST_SHOWN = 8
-"""Cells with a number: with fewer there is too little to tell how large the withheld ones are. One series of 24 months
-with 3 shown came out 48 % too high in a simulation; three such series, with 9 shown, within 5 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

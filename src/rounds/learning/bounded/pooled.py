@@ -19,6 +19,9 @@ Mask = NDArray[np.bool_]
 
 METHOD = "interval-count-pooling@1"
 Z95 = 1.959963984540054
+FEWEST_SHOWN = 8
+"""Cells with a number: with fewer there is too little to tell how large the withheld ones are. One series of 24 months
+with 3 shown came out 48 % too high in a simulation; three such series, with 9 shown, within 5 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

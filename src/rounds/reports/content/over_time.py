@@ -12,7 +12,7 @@ from rounds.reports.charts.spc import SpcPoint, spc_chart
 from rounds.reports.content.cells import rate_cells, rate_columns, withheld_note
 from rounds.reports.content.observed import Observed
 from rounds.reports.content.peers import Peer
-from rounds.reports.content.signals import Signal, limits_shown, lines_shown, signal_of
+from rounds.reports.content.signals import Signal, assurance_shown, limits_shown, lines_shown, signal_of
 from rounds.reports.content.wording import (
     better_words,
     inline,
@@ -101,7 +101,7 @@ def over_time(
         action=_action(chart, signal, periods, peer),
         provenance=provenance,
         icons=tuple(
-            str(icon) for icon in (signal.variation, _assurance(chart)) if icon and icon is not Assurance.NO_TARGET
+            str(icon) for icon in (signal.variation, assurance_shown(chart)) if icon and icon is not Assurance.NO_TARGET
         ),
         notes=(*notes, *withheld_note(observed, period_noun(measure))),
     )
@@ -183,15 +183,10 @@ def _comparator(peer: Peer | None, measure: Measure) -> str | None:
     return f"{peer.name} does better: {peer.rate_words(measure)} over {peer.over}.{used}"
 
 
-def _assurance(chart: Chart) -> Assurance | None:
-    """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
-    return None if chart.shift.size and chart.shift[-1] else chart.assurance
-
-
 def _target_note(chart: Chart, measure: Measure) -> tuple[str, ...]:
     if measure.target is None or chart.assurance in (None, Assurance.NO_TARGET):
         return ()
-    if _assurance(chart) is None:
+    if assurance_shown(chart) is None:
         return (
             f"Target: {rate_text(measure.target, measure)}. The level has shifted, so limits over the whole series "
             "do not tell whether the target will be met; recalculate them from the change.",
@@ -218,7 +213,7 @@ def _action(chart: Chart, signal: Signal, periods: tuple[str, ...], peer: Peer |
         return Action(
             text="Write down what was done differently and share it with the network.", owner_role="Service lead"
         )
-    if _assurance(chart) is Assurance.CONSISTENTLY_FAILING:
+    if assurance_shown(chart) is Assurance.CONSISTENTLY_FAILING:
         ask = f" Ask {peer.name} what it does." if peer else ""
         return Action(
             text=f"Change how this is done: as it runs now, the target will not be met.{ask}",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.over_time.chart import Chart, Told, Variation
+from rounds.learning.variation.over_time.chart import Assurance, Chart, Told, Variation
 from rounds.learning.variation.over_time.rule_sets import Rule
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.periods import Grain
@@ -175,6 +175,11 @@ def lines_shown(
     at_each = zip(chart.centre_line.tolist(), lower.tolist(), upper.tolist(), strict=True)
     found = (tuple(None if np.isnan(line) else line for line in lines) for lines in at_each)
     return tuple((mean, low, high) for mean, low, high in found)
+
+
+def assurance_shown(chart: Chart) -> Assurance | None:
+    """Return the verdict on the target; none while a shift lasts: limits across it fit neither side."""
+    return None if chart.shift.size and chart.shift[-1] else chart.assurance
 
 
 def latest_shown(chart: Chart) -> int | None:
