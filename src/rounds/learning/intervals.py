@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 Vector = NDArray[np.float64]
 Ends = tuple[Vector, Vector]
 
+Z95 = 1.959963984540054
+"""Standard errors on each side of a 95 % interval."""
+
 
 def normal_quantile(confidence: float) -> float:
     """Return how many standard errors lie on each side of an interval.

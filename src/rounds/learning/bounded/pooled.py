@@ -14,11 +14,11 @@ from scipy.special import expit, logit
 from rounds.learning.bounded.counts import IntervalCounts, Vector
 from rounds.learning.bounded.shrunk import Model, Shrunk, fit_shrunk
 from rounds.learning.bounded.two_way import Index, NotConverged
+from rounds.learning.intervals import Z95
 
 Mask = NDArray[np.bool_]
 
 METHOD = "interval-count-pooling@1"
-Z95 = 1.959963984540054
 FEWEST_SHOWN = 8
 """Cells with a number: with fewer there is too little to tell how large the withheld ones are. One series of 24 months
 with 3 shown came out 48 % too high in a simulation; three such series, with 9 shown, within 5 %."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from rounds.learning.deterioration.discrimination import auroc, placements
 from rounds.learning.deterioration.score_table import ScoreTable
-from rounds.learning.deterioration.shares import Z95, Interval, NoAnswer
+from rounds.learning.deterioration.shares import Interval, NoAnswer
+from rounds.learning.intervals import Z95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

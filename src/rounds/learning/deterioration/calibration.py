@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.deterioration.score_table import ScoreTable
-from rounds.learning.deterioration.shares import Z95, Interval, NoAnswer, Share, Vector, share
+from rounds.learning.deterioration.shares import Interval, NoAnswer, Share, Vector, share
+from rounds.learning.intervals import Z95
 
 _MOST_STEPS = 60
 _WIDEST = 30.0

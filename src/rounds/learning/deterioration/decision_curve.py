@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.deterioration.score_table import ScoreTable
-from rounds.learning.deterioration.shares import Z95, Known, NoAnswer, Vector
+from rounds.learning.deterioration.shares import Known, NoAnswer, Vector
+from rounds.learning.intervals import Z95
 
 Index = NDArray[np.int64]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.deterioration.score_table import ScoreTable
-from rounds.learning.deterioration.shares import Z95, Amount, Interval, Known, NoAnswer, Vector
+from rounds.learning.deterioration.shares import Amount, Interval, Known, NoAnswer, Vector
+from rounds.learning.intervals import Z95
 
 METHOD = "delong-from-table@1"
 ASSUMES = (

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.deterioration.sets import Index, first_after
-from rounds.learning.deterioration.shares import Z95, Interval, Vector
+from rounds.learning.deterioration.shares import Interval, Vector
+from rounds.learning.intervals import Z95
 
 Rows = NDArray[Any]
 

@@ -1,14 +1,14 @@
 """Numbers known between bounds, and the shares they make."""
 
 from dataclasses import dataclass, field
-from math import inf, isnan, nan, sqrt
+from math import inf, isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from rounds.learning.intervals import Z95, wilson_ends
 
-Z95 = 1.959963984540054
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +134,8 @@ def _over(part: float, rest: float, empty: float) -> float:
 def _wilson(part: float, whole: float) -> tuple[float, float]:
     if whole == 0:
         return 0.0, 1.0
-    p = part / whole
-    middle = p + Z95**2 / (2 * whole)
-    half = Z95 * sqrt(p * (1 - p) / whole + Z95**2 / (4 * whole**2))
-    scale = 1 + Z95**2 / whole
-    # At none and at all the limit is the end itself, which the difference of two equal roots only nearly is.
-    return (0.0 if part == 0 else (middle - half) / scale), (1.0 if part == whole else (middle + half) / scale)
+    low, high = wilson_ends(part / whole, whole, Z95)
+    return float(low), float(high)
 
 
 def inverse(of: Share | None) -> Amount | None:

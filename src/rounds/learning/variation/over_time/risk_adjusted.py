@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rounds.learning.intervals import Z95
 from rounds.learning.variation.over_time.cumulative import Path, path_of
 from rounds.learning.variation.over_time.rules import Matrix, Vector
 from rounds.learning.variation.over_time.windows import Flags
-
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
