@@ -1,7 +1,7 @@
 """The complete table a count has: every period and every level of every stratum, zeros included."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise, product
 from typing import Any, Self
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rounds.measures.counts import Count, count_schema
+from rounds.measures.counts import Count, Keys, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import QUANTITIES, TALLIED, CountKind
 from rounds.measures.periods import Period
@@ -77,7 +77,7 @@ def _most(measure: Measure, period: Period) -> tuple[int, ...]:
 class Grid:
     """The key columns that proportions with the same periods and levels share, to be filled from arrays."""
 
-    keys: pl.DataFrame
+    keys: Keys
     order: npt.NDArray[Any]
     """For each row of `keys` its place among periods and levels in their own order."""
 
@@ -91,7 +91,7 @@ class Grid:
             name: kind for name, kind in count_schema(strata).items() if name not in QUANTITIES[CountKind.PROPORTION]
         }
         keys = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("place").sort(list(schema))
-        return cls(keys=keys.drop("place"), order=keys["place"].to_numpy())
+        return cls(keys=Keys(keys.drop("place")), order=keys["place"].to_numpy())
 
     def count(self, measure: Measure, numbers: Sequence[npt.NDArray[Any]]) -> Count:
         """Return the count of a measure.
@@ -102,6 +102,22 @@ class Grid:
                 change first.
         """
         named = zip(QUANTITIES[measure.kind], numbers, strict=True)
-        columns = [pl.Series(name, one[self.order].astype(np.int64)) for name, one in named]
-        cells = self.keys.hstack(columns)
-        return Count(measure=measure.ref, strata=measure.strata, cells=cells, kind=measure.kind)
+        columns = [pl.Series(name, one[self.order].astype(np.int64, copy=False)) for name, one in named]
+        return Count.over(self.keys, columns, measure=measure.ref, kind=measure.kind)
+
+
+@dataclass(slots=True)
+class Grids:
+    """The grids of a batch. They are few: to look through them takes less than to hash what all their periods are."""
+
+    _known: list[tuple[tuple[Period, ...], Measure, Grid]] = field(default_factory=list)
+
+    def of(self, measure: Measure, *, member: str, periods: tuple[Period, ...]) -> Grid:
+        """Return the grid that a measure shares with all others of the same periods, strata and groupings."""
+        asked = measure.strata, measure.groupings
+        for known, other, grid in self._known:
+            if known == periods and (other.strata, other.groupings) == asked:
+                return grid
+        grid = Grid.of(measure, member=member, periods=periods)
+        self._known.append((periods, measure, grid))
+        return grid

@@ -1,13 +1,19 @@
 """`Count`: what an engine counted at a site. It never leaves the site."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from rounds.measures.definitions import MeasureRef
 from rounds.measures.kinds import QUANTITIES, CountKind
 from rounds.measures.strata import Stratum
+
+_Numbers = npt.NDArray[np.int64]
+_Wrong = npt.NDArray[np.bool_]
 
 
 def count_schema(strata: tuple[Stratum, ...], kind: CountKind = CountKind.PROPORTION) -> dict[str, pl.DataType]:
@@ -23,6 +29,18 @@ def count_schema(strata: tuple[Stratum, ...], kind: CountKind = CountKind.PROPOR
     }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """The key columns of a count: what many counts have in common, looked at once."""
+
+    columns: pl.DataFrame
+    """Sorted by all of them, one row per key."""
+
+    def __post_init__(self) -> None:
+        if self.columns.is_duplicated().any():
+            raise ValueError("two rows for the same member, period and stratum")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """Exact counts of one measure at one site. Only `rounds.disclosure` may turn it into something that leaves."""
@@ -32,16 +50,27 @@ class Count:
     cells: pl.DataFrame
     """Columns as in `count_schema`, sorted by all key columns, one row per key, no number below 0."""
     kind: CountKind = CountKind.PROPORTION
+    checked: InitVar[Keys | None] = None
+    """The key columns of the cells, where they have been looked at."""
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def over(cls, keys: Keys, columns: list[pl.Series], *, measure: MeasureRef, kind: CountKind) -> Self:
+        """Return the count that has some numbers beside its keys, in the order of their rows."""
+        strata = tuple(Stratum(name) for name in keys.columns.columns[2:])
+        return cls(measure=measure, strata=strata, cells=keys.columns.hstack(columns), kind=kind, checked=keys)
+
+    def __post_init__(self, checked: Keys | None) -> None:
         expected = count_schema(self.strata, self.kind)
         if dict(self.cells.schema) != expected:
             raise ValueError(f"{self.measure}: columns {dict(self.cells.schema)}, expected {expected}")
         if any(column.null_count() for column in self.cells):
             raise ValueError(f"{self.measure}: a count has no empty cells")
-        quantities = {name: self.cells[name] for name in QUANTITIES[self.kind]}
-        if self.cells[[name for name in expected if name not in quantities]].is_duplicated().any():
-            raise ValueError(f"{self.measure}: two rows for the same member, period and stratum")
+        quantities: dict[str, _Numbers] = {name: self.cells[name].to_numpy() for name in QUANTITIES[self.kind]}
+        if checked is None:
+            try:
+                Keys(self.cells[[name for name in expected if name not in quantities]])
+            except ValueError as error:
+                raise ValueError(f"{self.measure}: {error}") from None
         if any((column < 0).any() for column in quantities.values()):
             raise ValueError(f"{self.measure}: a number is below 0")
         if any(wrong.any() for wrong in _impossible(quantities, self.kind)):
@@ -51,7 +80,7 @@ class Count:
         return f"Count({self.measure}, {self.cells.height} cells)"
 
 
-def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Series]:
+def _impossible(cells: Mapping[str, _Numbers], kind: CountKind) -> list[_Wrong]:
     match kind:
         case CountKind.PROPORTION:
             return [cells["numerator"] > cells["denominator"]]
@@ -69,7 +98,7 @@ def _impossible(cells: Mapping[str, pl.Series], kind: CountKind) -> list[pl.Seri
             return [*_of_people(cells), cells["numerator_people"] > cells["denominator_people"], above]
 
 
-def _fewer(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
+def _fewer(cells: Mapping[str, _Numbers]) -> list[_Wrong]:
     """Return where a number is less than the people behind it, or there is one without anybody behind it."""
     return [
         wrong
@@ -81,7 +110,7 @@ def _fewer(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
     ]
 
 
-def _of_people(cells: Mapping[str, pl.Series]) -> list[pl.Series]:
+def _of_people(cells: Mapping[str, _Numbers]) -> list[_Wrong]:
     return [
         wrong
         for name in ("numerator", "denominator")

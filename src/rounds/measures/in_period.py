@@ -37,13 +37,18 @@ def names_period(question: RecordsQuestion) -> bool:
 
 
 def _named(part: object) -> bool:
-    kind = type(part)
-    if kind is tuple:
-        return any(map(_named, cast("tuple[object, ...]", part)))
-    # Lists of thousands of codes name no day: to look through them takes longer than through all the rest.
-    if kind in _WITHOUT_DAYS:
-        return False
-    return kind is PeriodAnchor or any(_named(getattr(part, name)) for name in field_names(kind) or ())
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        kind = type(one)
+        if kind is PeriodAnchor:
+            return True
+        if kind is tuple:
+            waiting += cast("tuple[object, ...]", one)
+        # Lists of thousands of codes name no day: to look through them takes longer than through all the rest.
+        elif kind not in _WITHOUT_DAYS and (names := field_names(kind)):
+            waiting += [getattr(one, name) for name in names]
+    return False
 
 
 def _put_in(part: _Part, period: Period) -> _Part:

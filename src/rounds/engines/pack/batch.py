@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from rounds.engines.asked import MEMORY_LIMIT, THREADS, Asked, cohorts_of, records_question
-from rounds.engines.grid import Grid, check_periods
+from rounds.engines.grid import Grids, check_periods
 from rounds.engines.pack.blocks import block_edges
 from rounds.engines.pack.codes import concepts_of
 from rounds.engines.pack.layout import Pack, open_pack
@@ -128,7 +128,7 @@ def _counted(
     """
     parts: dict[int, list[Count]] = defaultdict(list)
     not_covered: dict[int, str] = {}
-    grids: dict[object, Grid] = {}
+    grids = Grids()
     for together in _passes(asked):
         known = {place: one for place, one in together.items() if place not in not_covered}
         plan = Plan(rows=rows, asked=tuple(known.values()))

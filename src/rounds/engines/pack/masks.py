@@ -145,8 +145,10 @@ class PeriodMasks:
         return InObservation(of_first=begins, of_last=ends)
 
     def _refuse_far(self, window: Window, vague: bool, what: str) -> None:
+        if not vague:
+            return
         edges = [day for span in self.spans(window) for day in span if not is_open(day)]
-        if vague and any(not 0 < day < LAST_DAY for day in edges):
+        if any(not 0 < day < LAST_DAY for day in edges):
             raise NotCovered(f"a window reaches beyond 1900 to 2079, and so do {what}")
 
     def _has(self, asked: Has) -> Step:

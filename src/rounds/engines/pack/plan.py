@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from rounds.engines.asked import Asked, records_question
-from rounds.engines.grid import Grid, complete_count
+from rounds.engines.grid import Grids, complete_count
 from rounds.engines.pack.blocks import Block
 from rounds.engines.pack.cell_kernels import BANDS
 from rounds.engines.pack.cells import SEXES, Cells, sexes_and_bands
@@ -56,7 +56,8 @@ class Plan:
     asked: Sequence[Asked]
     not_covered: dict[int, str] = field(default_factory=dict)
     """The places of measures that the pack cannot tell, and why."""
-    _chunks: dict[tuple[Period, ...], _Chunk] = field(default_factory=dict)
+    _chunks: list[_Chunk] = field(default_factory=list)
+    """Few: to look through them takes less than to hash what all their periods are."""
     _tallies: list[Tally] = field(default_factory=list)
     _denominators: dict[tuple[Shared, Cells], int] = field(default_factory=dict)
     _tasks: list[Task] = field(default_factory=list)
@@ -107,10 +108,12 @@ class Plan:
         return TimeTask.of(self.rows, question, unit, periods, cells, asked)
 
     def _chunk(self, periods: tuple[Period, ...]) -> _Chunk:
-        if periods not in self._chunks:
-            masks = PeriodMasks(rows=self.rows, periods=periods)
-            self._chunks[periods] = _Chunk(number=len(self._chunks), masks=masks, periods=periods)
-        return self._chunks[periods]
+        for chunk in self._chunks:
+            if chunk.periods == periods:
+                return chunk
+        masks = PeriodMasks(rows=self.rows, periods=periods)
+        self._chunks.append(_Chunk(number=len(self._chunks), masks=masks, periods=periods))
+        return self._chunks[-1]
 
     def _add_people(self, chunk: _Chunk, question: RecordsQuestion, unit: People, cells: Cells) -> tuple[int, int]:
         asked = chunk.masks.all_of(unit.criterion, question.who)
@@ -126,7 +129,7 @@ class Plan:
         pack, edges = self.rows.pack, self.rows.edges
         program = Program(
             pack=pack,
-            groups=sexes_and_bands(pack, [chunk.periods for chunk in self._chunks.values()]),
+            groups=sexes_and_bands(pack, [chunk.periods for chunk in self._chunks]),
             group_number=SEXES * BANDS,
             tallies=self._tallies,
             leveled=LeveledTallies(levels=self.rows.levels),
@@ -152,7 +155,7 @@ class Plan:
         self._totals = {number: program.totals_of(number, tallied, leveled) for number in range(len(self._tallies))}
         self._task_totals = [np.sum(parts, axis=0) for parts in zip(*(totals for *_, totals in found), strict=True)]
 
-    def result(self, place: int, one: Asked, *, member: str, grids: dict[object, Grid]) -> Count:
+    def result(self, place: int, one: Asked, *, member: str, grids: Grids) -> Count:
         """Return the count of a covered measure."""
         cells, measure = Cells.of(one.measure), one.measure
         if place in self._of_tasks:
@@ -163,10 +166,7 @@ class Plan:
         numbers = [cells.in_order(each, measure) for each in totals]
         if measure.kind is CountKind.RATE:
             return _rate(measure, numbers, member=member, periods=one.periods)
-        key = (one.periods, measure.strata, measure.groupings)
-        if key not in grids:
-            grids[key] = Grid.of(measure, member=member, periods=one.periods)
-        return grids[key].count(measure, numbers)
+        return grids.of(measure, member=member, periods=one.periods).count(measure, numbers)
 
 
 def _rate(measure: Measure, totals: Sequence[Array], *, member: str, periods: tuple[Period, ...]) -> Count:
