@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.over_time import SpcResult, spc
+    from rounds.analyst.value import ValueResult, value
 
 __all__ = [
     "DeteriorationResult",
     "FunnelResult",
     "MapResult",
     "SpcResult",
+    "ValueResult",
     "deterioration",
     "funnel",
     "place_map",
     "spc",
+    "value",
 ]
 
 _HOMES = {
@@ -34,10 +37,12 @@ _HOMES = {
     "FunnelResult": "funnels",
     "MapResult": "maps",
     "SpcResult": "over_time",
+    "ValueResult": "value",
     "deterioration": "early_warning",
     "funnel": "funnels",
     "place_map": "maps",
     "spc": "over_time",
+    "value": "value",
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
     from rounds.analyst.over_time import SpcResult
+    from rounds.analyst.value import ValueResult
 
 _CHART_ROWS = 18
 """Rows of a sheet that a chart covers."""
@@ -122,6 +123,20 @@ def write_deterioration(
             book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
     write_file(folder / "deterioration.xlsx", book.finished())
     return (folder / "deterioration.xlsx", *written)
+
+
+def write_value(result: "ValueResult", folder: Path, *, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write `value.xlsx`, and an SVG and a PNG of the plane and of the curves."""
+    written = _pictures(folder, list(result.charts), done)
+    notes = [("Found", sentence.strip()) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    book = _book(result.source, "Value", result.guesses, notes)
+    for name, title, says, table in (
+        ("options", "Options", "One row an option.", result.options()),
+        ("curves", "Curves", f"At each sum in {result.currency} that one {result.unit} may be worth.", result.table()),
+    ):
+        book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+    write_file(folder / "value.xlsx", book.finished())
+    return (folder / "value.xlsx", *written)
 
 
 def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:

@@ -98,7 +98,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         table,
         chart=chart,
         rules=tuple(rules or ()),
-        rebase=_pairs(rebase, "--rebase", 'a period, an equals sign and a reason, as in "May 2024=new ward"'),
+        rebase=named_pairs(rebase, "--rebase", 'a period, an equals sign and a reason, as in "May 2024=new ward"'),
         when=when,
         series=tuple(series or ()),
         value=value,
@@ -278,10 +278,11 @@ def _reading(
 
 def rows_where(said: list[str] | None) -> dict[str, str]:
     """Return the columns and values of `--where`."""
-    return _pairs(said, "--where", "a column, an equals sign and a value, as in type=1")
+    return named_pairs(said, "--where", "a column, an equals sign and a value, as in type=1")
 
 
-def _pairs(said: list[str] | None, option: str, wanted: str) -> dict[str, str]:
+def named_pairs(said: list[str] | None, option: str, wanted: str) -> dict[str, str]:
+    """Return what is named by an option of pairs: NAME=VALUE."""
     found = {}
     for one in said or ():
         name, equals, value = one.partition("=")

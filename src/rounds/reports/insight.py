@@ -94,6 +94,8 @@ class Benefit:
     patients: Estimate
     counterfactual: str
     """what would have happened otherwise, in words"""
+    site_periods: int | None = None
+    """sites times periods in which it was in use, which the benefit is of; None if that was not said"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

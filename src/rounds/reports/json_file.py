@@ -183,7 +183,11 @@ def _insight(insight: Insight) -> dict[str, Any]:
         "comparator": insight.comparator,
         "benefit": None
         if benefit is None
-        else {"patients": _estimate(benefit.patients), "counterfactual": benefit.counterfactual},
+        else {
+            "patients": _estimate(benefit.patients),
+            "counterfactual": benefit.counterfactual,
+            "site_periods": benefit.site_periods,
+        },
         "chart": insight.chart,
         "alt_text": insight.alt_text,
         "table": _table(insight.table),
@@ -221,7 +225,11 @@ def _read_insight(item: dict[str, Any]) -> Insight:
         comparator=item["comparator"],
         benefit=_maybe(
             item["benefit"],
-            lambda found: Benefit(patients=Estimate(**found["patients"]), counterfactual=found["counterfactual"]),
+            lambda found: Benefit(
+                patients=Estimate(**found["patients"]),
+                counterfactual=found["counterfactual"],
+                site_periods=found.get("site_periods"),
+            ),
         ),
         chart=item["chart"],
         alt_text=item["alt_text"],

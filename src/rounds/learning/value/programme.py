@@ -78,6 +78,32 @@ class Discounting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """An effect that somebody states, where no round of the network has found one."""
+
+    avoided: float
+    """events, with a 95 % interval"""
+    lower: float
+    upper: float
+    site_years: float
+    """sites times years in which they were avoided"""
+    outcome: str
+    """what the events are, in the plural"""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedGroups:
+    """Events of the outcome by group, between bounds."""
+
+    by: str
+    names: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """Everything about a programme's value that somebody has to say, because no count tells it."""
 
@@ -102,6 +128,9 @@ class Declared:
     discounting: Discounting
     health: Health | None
     threshold: Threshold | None
+    stated: Stated | None
+    """None where a round has to find the effect"""
+    groups: StatedGroups | None
     risks: tuple[str, ...]
     unknown: tuple[str, ...]
     author: str
@@ -131,6 +160,11 @@ class Declared:
     def unit(self) -> str:
         """What effects are counted in."""
         return "event avoided" if self.health is None else self.health.unit
+
+    @property
+    def units(self) -> str:
+        """The same of several."""
+        return "events avoided" if self.health is None else f"{self.health.unit}s"
 
     def inputs(self, rate: Uncertain) -> tuple[Uncertain, ...]:
         """Return everything that is not known, beside the events avoided per site and year."""

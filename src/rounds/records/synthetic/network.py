@@ -12,6 +12,7 @@ from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.records.synthetic.arrests import Arrests, draw_arrests
 from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
 from rounds.records.synthetic.tables import site_tables
+from rounds.records.synthetic.value import COSTS_FILE, costs_yaml
 from rounds.storage.atomic import write_file, write_folder
 from rounds.storage.progress import Progress
 
@@ -108,6 +109,13 @@ def _definitions(arrests: Arrests) -> dict[str, str]:
             [(e.ods_code, e.innovation, e.stage.value, e.day.isoformat()) for e in draw_adoptions(arrests)],
         ),
         f"rounds/{round_id}.yaml": _round_yaml(plan, round_id),
+        COSTS_FILE: costs_yaml(
+            innovation=INNOVATION,
+            outcome=OUTCOME,
+            using=sum(hospital.embedded is not None for hospital in arrests.hospitals),
+            hospitals=len(arrests.hospitals),
+            day=(plan.last_day + timedelta(days=365)).isoformat(),
+        ),
         "truth.json": json.dumps(truth(arrests), indent=2) + "\n",
         **{f"sites/{hospital.site}/site.yaml": _site_yaml(hospital) for hospital in arrests.hospitals},
     }

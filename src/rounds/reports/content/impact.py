@@ -180,6 +180,7 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
         patients=Estimate(value=sign * effect.avoided.estimate, lower=ends[0], upper=ends[1], interval=CI, unit=unit),
         counterfactual=f"what would have been expected in the same "
         f"{plural(effect.treated_periods, 'site-period')} without {title}",
+        site_periods=effect.treated_periods,
     )
 
 
