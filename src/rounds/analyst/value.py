@@ -244,7 +244,7 @@ def _sentences(
 
 
 def _notes(simulations: Simulations) -> tuple[str, ...]:
-    notes = ["An interval holds 95 in 100 simulations; a ratio's is Fieller's. Sums are taken as they are given."]
+    notes = ["An interval holds 95 in 100 simulations. Sums are neither repriced nor discounted here."]
     if simulations.draws < FEW:
         notes.append(
             f"{plural(simulations.draws, 'simulation')}: a probability near 50% is uncertain by "

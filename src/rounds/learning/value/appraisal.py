@@ -10,7 +10,7 @@ from rounds.learning.value.programme import RATE, Declared, Flows, Plan, flows
 from rounds.learning.value.simulations import Interval, Simulations, Vector, interval_of
 from rounds.learning.value.years import present_value
 
-WITHOUT = "without it"
+WITHOUT = "Do not use it"
 """What every plan is held against: the innovation is not used."""
 
 

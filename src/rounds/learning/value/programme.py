@@ -11,9 +11,9 @@ import numpy as np
 from rounds.learning.value.inputs import Uncertain
 from rounds.learning.value.simulations import Matrix, Vector
 
-RATE: Final = "events avoided per site and year"
-KEPT: Final = "effect kept from year to year"
-HEALTH: Final = "health per event avoided"
+RATE: Final = "Events avoided per site and year"
+KEPT: Final = "Effect kept from year to year"
+HEALTH: Final = "Health per event avoided"
 
 
 class Per(StrEnum):

@@ -6,8 +6,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rounds.learning.intervals import Z95
-
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
@@ -123,7 +121,7 @@ class Comparison:
     icer: float | None
     """the incremental cost-effectiveness ratio; None where it would mean nothing"""
     icer_interval: tuple[float, float] | None
-    """95 %; None where the effect may be 0, so that no ratio is too large"""
+    """95 % of simulations; None where in more than 1 in 40 the effect is 0 or of the other sign: any ratio may be"""
     quadrants: tuple[float, float, float, float]
     """shares of simulations that gain and cost more, gain and cost no more, gain no more and cost no more, gain no more
     and cost more"""
@@ -140,7 +138,7 @@ _SAME_EFFECT = frozenset({Verdict.CHEAPER_FOR_THE_SAME, Verdict.DEARER_FOR_THE_S
 def compare(simulations: Simulations, option: str, against: str) -> Comparison:
     """Return how an option stands to another.
 
-    The interval of the ratio is Fieller's, of the means and covariance of the simulations.
+    The ratio is that of the means, its interval that of the simulations' ratios.
 
     Raises:
         ValueError: if an option is unknown.
@@ -163,7 +161,7 @@ def compare(simulations: Simulations, option: str, against: str) -> Comparison:
         effect=interval_of(effect),
         verdict=verdict,
         icer=float(cost.mean() / effect.mean()) if verdict in _RATIO else None,
-        icer_interval=_fieller(cost, effect) if verdict in _RATIO else None,
+        icer_interval=_ratio_ends(cost, effect) if verdict in _RATIO else None,
         quadrants=(
             float((more & dearer).mean()),
             float((more & ~dearer).mean()),
@@ -193,14 +191,14 @@ def stands(cost: float, effect: float) -> Verdict:
     return Verdict.SAVES_FOR_LESS if cost < 0 else Verdict.DOMINATED
 
 
-def _fieller(cost: Vector, effect: Vector) -> tuple[float, float] | None:
-    """Return the roots of Fieller's quadratic, or None where its set is not an interval."""
-    covariance = np.cov(cost, effect)
-    squared = Z95**2
-    a = effect.mean() ** 2 - squared * covariance[1, 1]
-    b = cost.mean() * effect.mean() - squared * covariance[0, 1]
-    c = cost.mean() ** 2 - squared * covariance[0, 0]
-    if a <= 0:
-        return None
-    root = float(np.sqrt(max(b * b - a * c, 0.0)))
-    return float((b - root) / a), float((b + root) / a)
+def _ratio_ends(cost: Vector, effect: Vector) -> tuple[float, float] | None:
+    """Return between which ratios 95 in 100 simulations lie, or None where too many gain nothing.
+
+    A simulation whose effect is not of the sign of the mean has a ratio beyond all others. So the ends are where the
+    acceptability curve against the comparator reaches 2.5 % and 97.5 %.
+    """
+    way = np.sign(effect.mean())
+    some = way * effect > 0
+    ratios = np.sort(np.where(some, cost / np.where(some, effect, 1.0), np.inf))
+    low, high = int(0.025 * len(ratios)), int(np.ceil(0.975 * len(ratios))) - 1
+    return None if np.isinf(ratios[high]) else (float(ratios[low]), float(ratios[high]))

@@ -41,10 +41,10 @@ costs:
      price_year: "2021/22", source: "{invented}"}}
   - {{id: hub, title: Coordination and measurement, kind: cost, per: programme and year, amount: 120000,
      price_year: "2024/25", source: "{invented}"}}
-  - {{id: stay, title: Care after an arrest, kind: saving, per: event avoided, amount: 9000, low: 4000, high: 16000,
+  - {{id: stay, title: Care after an arrest, kind: saving, per: event avoided, amount: 2500, low: 1000, high: 5000,
      price_year: "2021/22", source: "{invented}"}}
 kept: {{percent: 97, low: 90, high: 100, source: "{invented}"}}
-health: {{unit: QALY, per_event: 0.4, low: 0.1, high: 0.9, source: "{invented}"}}
+health: {{unit: QALY, per_event: 0.15, low: 0.02, high: 0.4, source: "{invented}"}}
 threshold: {{worth: [20000, 30000], source: "the usual range in the manual of NICE, PMG36 (2022)"}}
 risks:
   - Outreach nurses may not be found.

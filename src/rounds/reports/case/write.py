@@ -75,7 +75,7 @@ def _page(document: Document, drawn: SvgCache) -> str:
     environment.filters["cell"] = shown
     environment.tests["number"] = lambda cell: isinstance(cell, int | float)
     environment.globals |= {"chart": chart, "kind": kind, "policy": POLICY, "most": MOST_ROWS}
-    downloads = ((WORD, "to edit (Word)"), (EXCEL, "every number (Excel)"))
+    downloads = ((WORD, "Word document to edit"), (EXCEL, "Excel workbook of every number"))
     return environment.get_template("case.html").render(document=document, downloads=downloads)
 
 

@@ -1,5 +1,6 @@
 """Value: acceptability curves, the cost-effectiveness plane, what matters most, and the budget by year."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,8 @@ from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, spe
 
 _COLOURS: Final = (BLUE, ORANGE, INK, GREY, PALE)
 _SHAPES: Final = ("circle", "diamond", "square", "triangle-up", "cross")
+_LABEL_CHARS: Final = 22
+"""Of an input's name on one line."""
 _DASHES: Final = ([1, 0], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2])
 MOST_POINTS: Final = 400
 """Of each option on a plane: more make a blot."""
@@ -181,7 +184,7 @@ def tornado_chart(*, bars: Sequence[Bar], centre: float, title: str) -> Spec:
         "type": "nominal",
         "sort": None,
         "title": None,
-        "axis": {"grid": False, "labelLimit": 330},
+        "axis": {"grid": False, "labelExpr": "split(datum.label, '\\n')"},
     }
     ends = [end for bar in bars for end in (bar.at_lower, bar.at_upper)]
     across: Spec = {
@@ -192,7 +195,7 @@ def tornado_chart(*, bars: Sequence[Bar], centre: float, title: str) -> Spec:
         "axis": {"grid": True, "format": ",~r"},
     }
     rows = [
-        {"name": bar.name, "from": centre, "to": end, "end": label}
+        {"name": "\n".join(textwrap.wrap(bar.name, _LABEL_CHARS)), "from": centre, "to": end, "end": label}
         for bar in bars
         for end, label in ((bar.at_lower, low), (bar.at_upper, high))
     ]
@@ -222,7 +225,7 @@ def tornado_chart(*, bars: Sequence[Bar], centre: float, title: str) -> Spec:
             "encoding": {"x": across},
         },
     ]
-    return spec(title=title, layers=layers, height_factor=max(0.5, 0.3 + 0.085 * len(bars)))
+    return spec(title=title, layers=layers, height_factor=max(0.5, 0.3 + 0.1 * len(bars)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

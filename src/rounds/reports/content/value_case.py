@@ -27,6 +27,7 @@ from rounds.reports.content.wording import number, plural
 from rounds.reports.insight import Estimate
 
 DRAWS = 10_000
+EVIDENCE = "What was found, and how sure that is"
 
 
 def value_case(declared: Declared, evidence: Evidence, *, network: str, seed: int, draws: int = DRAWS) -> Document:
@@ -93,7 +94,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
         )
     ]
     facts.append(("Return", return_words(case)))
-    facts.append(("How sure of the effect", f"{evidence.certainty}: {evidence.because}"))
+    facts.append(("How sure of the effect", f"certainty is {evidence.certainty}; why, is said under “{EVIDENCE}”"))
     return tuple(facts)
 
 
@@ -121,7 +122,7 @@ def _evidence(case: Case) -> Section:
         )
     return Section(
         id="evidence",
-        heading="What was found, and how sure that is",
+        heading=EVIDENCE,
         blocks=(bullets(*lines), paragraph(f"Source: {evidence.source}.")),
     )
 

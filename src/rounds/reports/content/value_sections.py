@@ -28,7 +28,7 @@ from rounds.reports.content.value_words import (
     span,
     step_words,
 )
-from rounds.reports.content.wording import number, plural
+from rounds.reports.content.wording import number, plural, quoted
 
 MOST_SWINGS = 10
 
@@ -67,9 +67,8 @@ def statement_of(case: Case) -> str:
     if case.worth is None:
         return f"“{main.plan.title}” {events} over {years} for a net cost of {cost}; nobody stated what that is worth."
     benefit, share = main.net_benefit[0], main.chance[0]
-    verdict = "is worth its cost" if benefit.estimate > 0 else "is not worth its cost"
     return (
-        f"“{main.plan.title}” {verdict} over {years}, {odds(share if benefit.estimate > 0 else 1 - share)}: it "
+        f"Over {years} “{main.plan.title}” is worth its cost in {chance(share)} of simulations ({odds(share)}): it "
         f"{events} and has a net benefit of {money_span(benefit, declared.currency)}."
     )
 
@@ -173,10 +172,10 @@ def _plane(case: Case) -> Drawn:
             clouds=clouds,
             worth=None if worth is None else worth / thousand,
             worth_label=f"{money(worth or 0, declared.currency)} a {unit}: below the line it is worth its cost",
-            title=f"Net cost against {WITHOUT}, {sign}thousand, each point one simulation",
-            across=f"Gained against {WITHOUT}, {declared.units}, present value",
+            title=f"Net cost against {quoted(WITHOUT)}, {sign.strip()} thousand; each point is one simulation",
+            across=f"Gained against {quoted(WITHOUT)}, {declared.units}, present value",
         ),
-        alt_text=f"Cost-effectiveness plane of {len(clouds)} options against {WITHOUT}. " + statement_of(case),
+        alt_text=f"Cost-effectiveness plane of {len(clouds)} options against {quoted(WITHOUT)}. " + statement_of(case),
     )
 
 
@@ -238,8 +237,8 @@ def budget_section(case: Case) -> Section:
                             years, main.spent_by_year, main.saved_by_year, main.net_by_year, strict=True
                         )
                     ],
-                    title=f"{main.plan.title}: {sign_of(declared.currency)}thousand a year, {declared.price_year} "
-                    "prices, not discounted",
+                    title=f"{main.plan.title}: {sign_of(declared.currency).strip()} thousand a year, "
+                    f"{declared.price_year} prices, not discounted",
                 ),
                 alt_text=f"Bars of what is spent and saved in each year. {lines[0]}",
             ),
@@ -312,7 +311,7 @@ def sensitivity_section(case: Case) -> Section:
                         for one in found
                     ],
                     centre=centre / thousand,
-                    title=f"Net benefit, {sign_of(declared.currency)}thousand, one {declared.unit} worth "
+                    title=f"Net benefit, {sign_of(declared.currency).strip()} thousand, one {declared.unit} worth "
                     f"{money(worth, declared.currency)} (dashed: 0)",
                 ),
                 alt_text=f"Bars of the net benefit with each input at the ends of its range; widest: {found[0].name}."

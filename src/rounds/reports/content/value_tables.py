@@ -9,7 +9,7 @@ from rounds.learning.value.frontier import Step
 from rounds.learning.value.programme import Declared
 from rounds.learning.value.simulations import Interval, compare
 from rounds.reports.content.cells import tidy
-from rounds.reports.content.value_words import comparison_words, signed
+from rounds.reports.content.value_words import comparison_words
 from rounds.reports.insight import Cell, Mark, Table
 
 Row = tuple[Cell, ...]
@@ -29,7 +29,7 @@ def years_of(declared: Declared) -> tuple[str, ...]:
 
 def plans_table(declared: Declared) -> Table:
     """Return at how many sites each plan has it in use."""
-    rows: list[Row] = [(WITHOUT.capitalize(), *(0 for _ in range(declared.years)))]
+    rows: list[Row] = [(WITHOUT, *(0 for _ in range(declared.years)))]
     rows += [(plan.title, *plan.sites) for plan in declared.plans]
     return Table(columns=("Option", *(f"Sites, {year.lower()}" for year in years_of(declared))), rows=tuple(rows))
 
@@ -64,7 +64,7 @@ def benefits_table(declared: Declared, found: Sequence[Appraisal], outcome: str)
     for one in found:
         rows.append((one.plan.title, f"Events avoided ({outcome}), all years", *cells(one.events)))
         if declared.health is not None:
-            rows.append((one.plan.title, f"{declared.health.unit} gained, present value", *cells(one.effect)))
+            rows.append((one.plan.title, f"{declared.units} gained, present value", *cells(one.effect)))
     return Table(columns=("Option", "What", "Mean", "95% interval, lower", "95% interval, upper"), rows=tuple(rows))
 
 
@@ -216,8 +216,3 @@ def curves_of(declared: Declared, weighed: Weighed, *, steps: int = 60) -> Curve
     stated = declared.threshold.worths if declared.threshold else ()
     most = 2 * max(stated, default=0.0) or 1.0
     return curves(weighed.simulations, sorted({*(most * at / steps for at in range(steps + 1)), *stated}))
-
-
-def each(value: float, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is 1."""
-    return f"{signed(value)} {noun}" if value == 1 else f"{signed(value)} {noun}s"

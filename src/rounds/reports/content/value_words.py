@@ -5,7 +5,7 @@ from typing import Final
 from rounds.learning.value.decision import Curves
 from rounds.learning.value.frontier import Place, Step
 from rounds.learning.value.simulations import Comparison, Interval, Verdict
-from rounds.reports.content.wording import listing, number
+from rounds.reports.content.wording import listing, number, quoted
 from rounds.reports.insight import Certainty
 
 SIGNS: Final = {"GBP": "£", "EUR": "€", "USD": "$"}
@@ -95,7 +95,7 @@ def level_of(share: float) -> tuple[Certainty, str]:
 
 def comparison_words(found: Comparison, unit: str, currency: str) -> str:
     """Return how one option stands to another, as a sentence."""
-    who = f"{found.option} compared with {found.against}"
+    who = f"{quoted(found.option)} compared with {quoted(found.against)}"
     match found.verdict:
         case Verdict.DOMINATES:
             return f"{who} gains more and costs no more on average: it dominates, and needs no ratio."
@@ -112,31 +112,32 @@ def comparison_words(found: Comparison, unit: str, currency: str) -> str:
 def _ratio(found: Comparison, currency: str) -> str:
     shown = money(found.icer or 0.0, currency)
     if found.icer_interval is None:
-        return f"{shown} (no interval: with the effect perhaps 0, no cost is too high to be possible)"
+        return f"{shown} (no interval: in more than 1 in 40 simulations it gains nothing, at any price)"
     lower, upper = found.icer_interval
+    if lower < 0 < upper and found.verdict is Verdict.GAINS_FOR_MORE:
+        return f"{shown} (95% interval from saving money to {money(upper, currency)})"
     return f"{shown} (95% interval {money(lower, currency)} to {money(upper, currency)})"
 
 
 def step_words(step: Step, unit: str, currency: str) -> str:
     """Return what an option's place on the frontier means, as a sentence."""
+    name = quoted(step.option)
     match step.place:
         case Place.DOMINATED:
-            return f"{step.option} is dominated: {step.by[0]} gains as much or more for as little or less."
+            return f"{name} is dominated: {quoted(step.by[0])} gains as much or more for as little or less."
         case Place.EXTENDEDLY_DOMINATED:
             return (
-                f"{step.option} is extendedly dominated: some of {step.by[0]} and some of {step.by[1]} together gain "
-                "more for the same cost."
+                f"{name} is extendedly dominated: some of {quoted(step.by[0])} and some of {quoted(step.by[1])} "
+                "together gain more for the same cost."
             )
         case Place.THE_SAME:
-            return f"{step.option} costs and gains the same as {step.by[0]}."
+            return f"{name} costs and gains the same as {quoted(step.by[0])}."
         case Place.ON_FRONTIER:
             if step.icer is None:
-                return (
-                    f"{step.option} gains the least of the options worth considering; the others are held against it."
-                )
+                return f"{name} gains the least of the options worth considering; the others are held against it."
             return (
-                f"{step.option} costs {money(step.icer, currency)} for each further {unit}, compared with "
-                f"{step.from_option}."
+                f"{name} costs {money(step.icer, currency)} for each further {unit}, compared with "
+                f"{quoted(step.from_option or '')}."
             )
 
 
@@ -144,9 +145,9 @@ def choice_words(found: Curves, at: int, unit: str, currency: str) -> str:
     """Return which option to choose at a worth, how likely that is right, and what knowing more could bring."""
     worth, best = float(found.worths[at]), found.options[int(found.best[at])]
     right = float(found.frontier[at])
-    others = [name for name in found.options if name != best]
+    others = [quoted(name) for name in found.options if name != best]
     return (
-        f"If one {unit} is worth {money(worth, currency)}, choose {best}, not {listing(others)}: it turns out best in "
+        f"If one {unit} is worth {money(worth, currency)}, choose {quoted(best)}, not {listing(others)}: it is best in "
         f"{chance(right)} of simulations ({odds(right)}). To know everything for certain before choosing would be "
         f"worth at most {money(float(found.evpi[at]), currency)} for each decision of this size."
     )
