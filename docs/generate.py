@@ -16,6 +16,7 @@ import typer.main
 from approval_page import approval_page
 from language_pages import measure_language_page, measure_schema
 from scoreboard_page import scoreboard_page
+from stories_page import stories_page
 
 from rounds.cli.app import app
 from rounds.measures.words import measure_in_words
@@ -120,6 +121,7 @@ PAGES = {
     "approval.md": approval_page,
     "measures.md": measures_page,
     "statistics/scoreboard.md": scoreboard_page,
+    "stories.md": stories_page,
     "measure-language.md": measure_language_page,
     "schemas/measure.json": measure_schema,
 }
