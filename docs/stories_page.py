@@ -15,8 +15,8 @@ def stories_page() -> str:
         sys.path.remove(str(STORIES))
     parts = [
         "# The field's own stories\n\n"
-        "Generated from `examples/stories/` by `make docs`; `python examples/stories/all.py` prints the same. No count\n"
-        "is invented: whatever is not printed in a paper is had from what is, by arithmetic that is stated, or it is said\n"
+        "Generated from `examples/stories/` by `make docs`; `python examples/stories/all.py` prints it. No count\n"
+        "is invented: what is not printed in a paper is had from what is, by arithmetic that is stated, or it is said\n"
         "why it cannot be had.\n\n"
         "| word | meaning |\n|---|---|\n"
         "| agrees | to every digit that is printed |\n"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.over_time import SpcResult, spc
-    from rounds.analyst.value import ValueResult, value
+    from rounds.analyst.worth import ValueResult, value
 
 __all__ = [
     "DeteriorationResult",
@@ -37,12 +37,12 @@ _HOMES = {
     "FunnelResult": "funnels",
     "MapResult": "maps",
     "SpcResult": "over_time",
-    "ValueResult": "value",
+    "ValueResult": "worth",
     "deterioration": "early_warning",
     "funnel": "funnels",
     "place_map": "maps",
     "spc": "over_time",
-    "value": "value",
+    "value": "worth",
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
     from rounds.analyst.over_time import SpcResult
-    from rounds.analyst.value import ValueResult
+    from rounds.analyst.worth import ValueResult
 
 _CHART_ROWS = 18
 """Rows of a sheet that a chart covers."""

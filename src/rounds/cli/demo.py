@@ -9,6 +9,7 @@ import typer
 
 from rounds.cli.centre import run
 from rounds.cli.terminal import terminal_of
+from rounds.cli.value import draft_cases
 from rounds.errors import DefinitionError
 
 if TYPE_CHECKING:  # the command line imports late so that --help is fast
@@ -26,7 +27,7 @@ def demo(
     """Make a network of 15 invented hospitals and run a round of it.
 
     A deterioration programme goes live at different dates and halves cardiac arrests where it is embedded. What was
-    planted stands in truth.json; the round must find it again.
+    planted stands in truth.json; the round must find it again. A business case is drafted from it, with invented costs.
 
     [bold]Examples[/bold]
 
@@ -48,6 +49,7 @@ def demo(
         run(context, folder)
         if not terminal.json:
             sys.stdout.write("\n".join(planted_and_found(folder)) + "\n")
+            sys.stdout.write("\n".join(_business_case(folder)) + "\n")
 
 
 def planted_and_found(folder: Path) -> tuple[str, ...]:
@@ -70,6 +72,14 @@ def planted_and_found(folder: Path) -> tuple[str, ...]:
         _line("rate ratio of cardiac arrests", truth["rate_ratio"], ratio, "{:.2f}"),
         _line("cardiac arrests avoided", truth["expected_avoided"], avoided, "{:,.0f}"),
     )
+
+
+def _business_case(folder: Path) -> list[str]:
+    """Draft the business case of what the round found, from the demo's invented costs, and say where it is."""
+    if not (folder / "library" / "values").is_dir():  # a demo of an earlier version
+        return []
+    lines, _ = draft_cases(folder, costs=(), round_id=None, seed=1)
+    return ["A business case drafted from it, with invented costs:", *(f"  {line.strip()}" for line in lines)]
 
 
 def _line(what: str, planted: float, found: "Estimate", as_text: str) -> str:

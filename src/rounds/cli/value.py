@@ -137,7 +137,7 @@ def stated(
     """
     from datetime import UTC, datetime
 
-    from rounds.analyst.value import stated_case
+    from rounds.analyst.worth import stated_case
     from rounds.errors import DefinitionError
     from rounds.reports.case.write import PAGE, write_case
     from rounds.storage.atomic import write_folder

@@ -93,14 +93,14 @@ class CostFile(_Ranged):
         except ValueError as error:
             remedy = f"give `inflation:` with an index of prices for {self.price_year} and {price_year}"
             raise DefinitionError(f"{self.id}: {error}; {remedy}", field="price_year") from error
-        shape = Shape.GAMMA if self.amount > 0 else Shape.FIXED
+        amount = self.uncertain(self.title, self.amount, Shape.GAMMA if self.amount > 0 else Shape.FIXED, factor)
         span = "" if self.low is None else f" ({self.low:,.10g} to {self.high:,.10g})"
         return UnitCost(
             id=self.id,
             title=self.title,
             saving=self.kind == "saving",
             per=self.per,
-            amount=self.uncertain(self.title, self.amount, shape, factor),
+            amount=amount,
             source=self.source,
             stated=f"{currency} {self.amount:,.10g}{span}, {self.price_year} prices",
         )
@@ -319,4 +319,5 @@ def read_declared(path: Path) -> Declared:
     try:
         return file.to_declared(hashlib.sha256(path.read_bytes()).hexdigest())
     except DefinitionError as error:
-        raise DefinitionError(f"{path}: {error}", field=error.field) from error
+        where = f"`{error.field}`: " if error.field else ""
+        raise DefinitionError(f"{path}: {where}{error}", field=error.field) from error

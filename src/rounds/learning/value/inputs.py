@@ -120,5 +120,5 @@ def draw(
         root = np.linalg.cholesky(together)
     except np.linalg.LinAlgError:
         raise ValueError("the correlations contradict each other: no inputs can have all of them") from None
-    normal = np.random.default_rng(seed).standard_normal((draws, len(names))) @ root.T
+    normal = np.random.Generator(np.random.PCG64(seed)).standard_normal((draws, len(names))) @ root.T
     return {one.name: one.at(normal[:, at]) for at, one in enumerate(inputs)}

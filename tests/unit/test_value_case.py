@@ -1,0 +1,233 @@
+"""The business case: from a round's finding to a page, Word and Excel; without a benefit it gives no net benefit."""
+
+import json
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import reports_fixture as given
+from openpyxl import load_workbook
+from test_value import PLAIN
+from typer.testing import CliRunner
+
+from rounds.analyst.frames import TableError
+from rounds.analyst.worth import stated_case
+from rounds.centre.value import declared_values, period_years, write_value_case
+from rounds.cli.app import app
+from rounds.errors import DefinitionError
+from rounds.learning.value.programme import StatedGroups
+from rounds.measures.periods import Grain
+from rounds.reports.content.document import Document, Tabled, Words
+from rounds.reports.content.value_case import value_case
+from rounds.reports.content.value_evidence import Evidence, evidence_of, groups_of
+from rounds.reports.insight import Direction, Insight, Kind, Mark, Table
+from rounds.reports.json_file import insights_json, read_insights
+from rounds.storage.value_files import read_declared
+from rounds.storage.workspace import read_workspace
+
+REPORT = given.report()
+IMPACT = next(one for one in REPORT.insights if one.kind is Kind.IMPACT and one.benefit)
+RANGED = PLAIN.replace("amount: 100,", "amount: 100, low: 80, high: 120,").replace(
+    "unit: QALY, per_event: 0.5,", "unit: QALY, per_event: 0.5, low: 0.3, high: 0.8,"
+)
+GROUPS = StatedGroups(
+    by="deprivation fifth",
+    names=("1 most deprived", "2", "3", "4", "5 least deprived"),
+    lower=(40, 30, 22, 8, 1),
+    upper=(40, 30, 22, 12, 7),
+    source="a table",
+)
+
+
+def evidence(insight: Insight = IMPACT, groups: StatedGroups | str = "nobody counted it") -> Evidence:
+    return evidence_of(insight, period_years=1 / 12, groups=groups)
+
+
+def case(tmp_path: Path, found: Evidence, text: str = RANGED) -> Document:
+    (tmp_path / "costs.yaml").write_text(text)
+    return value_case(read_declared(tmp_path / "costs.yaml"), found, network="The network", seed=1, draws=1000)
+
+
+def words(document: Document) -> str:
+    said = [document.statement, *(f"{name}: {text}" for name, text in document.facts)]
+    for section in document.sections:
+        said += [item for block in section.blocks if isinstance(block, Words) for item in block.items]
+    return "\n".join(said)
+
+
+def table(document: Document, name: str) -> Table:
+    return next(one.table for one in document.tables if one.name == name)
+
+
+def test_a_benefit_is_valued_with_its_interval_and_its_round(tmp_path: Path) -> None:
+    document = case(tmp_path, evidence(groups=GROUPS))
+    assert IMPACT.benefit is not None
+    assert IMPACT.benefit.site_periods is not None
+    assert IMPACT.benefit.patients.value is not None
+    rate = IMPACT.benefit.patients.value / (IMPACT.benefit.site_periods / 12)
+    mean = table(document, "benefits").rows[0][2]
+    assert mean == pytest.approx(4 * rate, rel=0.03)  # two sites for two years, all of the effect kept
+    money = {row[1]: row for row in table(document, "money").rows}
+    benefit = money["Net benefit, QALY worth 100"]
+    assert isinstance(benefit[3], float)
+    assert isinstance(benefit[4], float)
+    assert benefit[4] < benefit[3]
+    spent, saved, net = (money[name][3] for name in ("Spent", "Saved", "Net cost"))
+    assert isinstance(spent, float)
+    assert isinstance(saved, float)
+    assert net == pytest.approx(spent - saved, rel=1e-4)
+    said = words(document)
+    assert "95% interval" in document.statement
+    assert re.search(r"is worth its cost in .*% of simulations", document.statement)
+    assert all(
+        "Round 2025-q1" in one.source or "tated by" in one.source or one.source == "a table" for one in document.tables
+    )
+    assert "1 most deprived has" in said
+    assert "hospital-15" in said
+    gains = table(document, "who-gains").rows
+    assert gains[4][1] is Mark.WITHHELD
+    assert [section.id for section in document.sections] == [
+        "problem", "evidence", "options", "costs", "benefits", "value", "budget", "equity", "sensitivity", "risks",
+        "unknown", "sources",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "insight",
+    [
+        replace(IMPACT, benefit=None, direction=Direction.NO_CHANGE),
+        replace(IMPACT, direction=Direction.WORSE),
+        replace(IMPACT, benefit=replace(IMPACT.benefit, site_periods=None)) if IMPACT.benefit else IMPACT,
+    ],
+)
+def test_without_a_benefit_there_is_no_net_benefit(insight: Insight, tmp_path: Path) -> None:
+    document = case(tmp_path, evidence(insight))
+    said = words(document)
+    assert "shows no benefit that could be valued" in document.statement
+    assert ("Net benefit", "none can be given: no benefit was found") in document.facts
+    assert {one.name for one in document.tables} == {"options", "costs", "budget"}
+    assert "To break even it must avoid" in said
+    assert "worth its cost in" not in said
+    assert "Savings that come with events avoided are left out" in said
+
+
+def test_without_a_threshold_nothing_is_said_to_be_worth_it(tmp_path: Path) -> None:
+    text = re.sub(r"(threshold|health): .*\n", "", RANGED)
+    document = case(tmp_path, evidence(), text)
+    assert "nobody stated what that is worth" in document.statement
+    assert not any("Net benefit" in str(row) for one in document.tables for row in one.table.rows)
+    assert "Nobody stated what one event avoided is worth" in words(document)
+
+
+def test_the_same_seed_makes_the_same_case(tmp_path: Path) -> None:
+    assert case(tmp_path, evidence()) == case(tmp_path, evidence())
+
+
+def test_groups_come_from_a_rounds_own_table() -> None:
+    columns = ("Deprivation", "Events", "Events, lowest possible", "Events, highest possible")
+    rows = (("1", 40, 40, 40), ("2", Mark.WITHHELD, 1, 7), ("unknown", Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, 7))
+    insight = replace(IMPACT, kind=Kind.EQUITY, table=Table(columns=columns, rows=rows))
+    found = groups_of((insight,), insight.measure)
+    assert isinstance(found, StatedGroups)
+    assert (found.names, found.lower, found.upper) == (("1", "2"), (40.0, 1.0), (40.0, 7.0))
+    assert "does not count it by deprivation" in str(groups_of((insight,), "another v1"))
+
+
+def test_site_periods_travel_in_the_file_of_insights() -> None:
+    assert read_insights(insights_json(replace(REPORT, insights=(IMPACT,)))) == (IMPACT,)
+
+
+STATED = RANGED.replace(
+    "author: A", "effect: {avoided: 30, low: 10, high: 50, site_years: 10, outcome: falls, source: a trial}\nauthor: A"
+)
+
+
+def test_an_effect_that_is_only_stated_is_never_sure(tmp_path: Path) -> None:
+    (tmp_path / "costs.yaml").write_text(STATED)
+    document = stated_case(tmp_path / "costs.yaml")
+    assert "certainty is low" in words(document)
+    assert "No round of this network has found it" in words(document)
+    (tmp_path / "costs.yaml").write_text(RANGED)
+    with pytest.raises(TableError, match="no `effect` is stated"):
+        stated_case(tmp_path / "costs.yaml")
+
+
+def network(folder: Path, *, published: bool = True) -> Path:
+    for path, text in {
+        "network.yaml": "id: net\nname: The network\nsites: [{id: one, folder: sites/one}]\n",
+        "members.csv": "ods_code,name,kind,region,joined,left\nRX01,Northfield,hospital,North,2020-01-01,\n",
+        "adoptions.csv": "ods_code,innovation,stage,date\n",
+        "rounds/2025-q1.yaml": "id: 2025-q1\ntitle: A round\nas_of: 2025-01-31\nfirst: 2022-01-01\nlast: 2024-12-31\n"
+        "measures: [{id: cardiac-arrests, version: 1}]\n",
+        "library/values/costs.yaml": RANGED,
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    if published:
+        (folder / "outputs/2025-q1").mkdir(parents=True)
+        (folder / "outputs/2025-q1/insights.json").write_bytes(insights_json(replace(REPORT, insights=(IMPACT,))))
+    return folder
+
+
+def test_the_command_writes_a_page_word_and_excel(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["--json", "value", "case", str(network(tmp_path))])
+    assert result.exit_code == 0, result.output
+    folder = Path(json.loads(result.stdout)["cases"][0]["page"]).parent
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count('role="img"') == 8  # four charts, for a screen and for a phone
+    assert "Round 2025-q1" in page
+    with zipfile.ZipFile(folder / "business-case.docx") as word:
+        body = word.read("word/document.xml").decode()
+        assert len([name for name in word.namelist() if name.startswith("word/media/")]) == 4
+    assert "w:tblHeader" in body
+    assert body.count('descr="') >= 4
+    for heading in ("The problem", "Is it worth the money?", "What is not known"):
+        assert heading in page
+        assert heading in body
+    book = load_workbook(folder / "business-case.xlsx")
+    assert {"cover", "words", "costs", "money", "budget", "acceptability"} <= set(book.sheetnames)
+
+
+def test_what_is_refused_of_a_round(tmp_path: Path) -> None:
+    workspace = read_workspace(network(tmp_path, published=False))
+    declaration, [declared] = workspace.rounds[0], declared_values(workspace, ())
+    with pytest.raises(DefinitionError, match="is not published"):
+        write_value_case(workspace, declaration, declared, seed=1)
+    network(tmp_path)
+    with pytest.raises(DefinitionError, match="says nothing of the effect of deterioration-programme on falls"):
+        write_value_case(workspace, declaration, replace(declared, measure="falls"), seed=1)
+    (tmp_path / "library/values/costs.yaml").unlink()
+    with pytest.raises(DefinitionError, match="holds no file of costs"):
+        declared_values(workspace, ())
+    assert not (tmp_path / "cases").exists()
+    for grain, years in ((Grain.MONTH, 1 / 12), (Grain.QUARTER, 0.25), (Grain.YEAR, 1.0), (Grain.ALL, 3.0)):
+        assert period_years(replace(given.ARRESTS, grain=grain), declaration) == pytest.approx(years, rel=0.001)
+
+
+def test_a_stated_case_and_a_table_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("costs.yaml").write_text(STATED)
+    run = CliRunner()
+    first = run.invoke(app, ["value", "stated", "costs.yaml"])
+    assert first.exit_code == 0, first.output
+    assert Path("costs-case/index.html").exists()
+    Path("other").mkdir()
+    Path("other/mine.txt").write_text("mine")
+    refused = run.invoke(app, ["value", "stated", "costs.yaml", "--out", "other"])
+    assert "something else lies there" in str(refused.exception)
+    assert Path("other/mine.txt").read_text() == "mine"
+    Path("t.csv").write_text("a,b,c,d\n" + "1,1,2,2\n1,1,3,2\n" * 5)
+    names = ["--cost", "old=a", "--effect", "old=b", "--cost", "new=c", "--effect", "new=d"]
+    told = run.invoke(app, ["value", "table", "t.csv", *names, "--worth", "5", "--people", "1000"])
+    assert told.exit_code == 0, told.output
+    assert "“new” compared with “old” costs £1.50" in told.stdout
+    assert Path("t-value/value.xlsx").exists()
+
+
+def test_every_table_is_named_for_its_sheet(tmp_path: Path) -> None:
+    document = case(tmp_path, evidence(groups=GROUPS))
+    names = [one.name for one in document.tables]
+    assert len(set(names)) == len(names)
+    assert all(isinstance(one, Tabled) and one.source for one in document.tables)
