@@ -154,6 +154,14 @@ def test_an_effect_that_is_only_stated_is_never_sure(tmp_path: Path) -> None:
         stated_case(tmp_path / "costs.yaml")
 
 
+def test_the_file_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "analyst.md").read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(id: programme.*?)```", page, re.DOTALL)
+    assert written
+    (tmp_path / "costs.yaml").write_text(written[1])
+    assert "is worth its cost in" in stated_case(tmp_path / "costs.yaml").statement
+
+
 def network(folder: Path, *, published: bool = True) -> Path:
     for path, text in {
         "network.yaml": "id: net\nname: The network\nsites: [{id: one, folder: sites/one}]\n",

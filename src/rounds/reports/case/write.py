@@ -11,6 +11,7 @@ from rounds.reports.case.word import word_of
 from rounds.reports.charts.render import SvgCache
 from rounds.reports.charts.theme import MOBILE, WEB
 from rounds.reports.content.document import Document, Drawn, Tabled, Words
+from rounds.reports.content.value_words import MINUS
 from rounds.reports.content.wording import number
 from rounds.reports.insight import Cell, Mark
 from rounds.reports.policy import POLICY
@@ -18,6 +19,8 @@ from rounds.reports.workbook import Workbook
 
 _REPORTS: Final = Path(__file__).resolve().parents[1]
 PAGE, WORD, EXCEL = "index.html", "business-case.docx", "business-case.xlsx"
+_TIE: Final = "\u2060"
+"""Keeps a minus sign and the sum behind it on one line."""
 MOST_ROWS: Final = 12
 """Of a table on the page and in Word; longer ones stand in the workbook, and the page has them folded."""
 _SHORTHAND = (
@@ -73,6 +76,7 @@ def _page(document: Document, drawn: SvgCache) -> str:
         return {Words: "words", Tabled: "table", Drawn: "chart"}[type(block)]
 
     environment.filters["cell"] = shown
+    environment.filters["tied"] = lambda text: text.replace(MINUS, f"{MINUS}{_TIE}")
     environment.tests["number"] = lambda cell: isinstance(cell, int | float)
     environment.globals |= {"chart": chart, "kind": kind, "policy": POLICY, "most": MOST_ROWS}
     downloads = ((WORD, "Word document to edit"), (EXCEL, "Excel workbook of every number"))
