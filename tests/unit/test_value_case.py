@@ -94,6 +94,37 @@ def test_a_benefit_is_valued_with_its_interval_and_its_round(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+DISTRIBUTION = """\
+distribution:
+  burden_percent: {a: 50, b: 50}
+  people: {a: 1000, b: 1000}
+  health_before: {a: 60, b: 70}
+  aversion: [0, 10]
+  source: ours
+"""
+
+
+def test_net_health_by_group_is_told_with_what_was_stated(tmp_path: Path) -> None:
+    groups = StatedGroups(by="fifth", names=("a", "b"), lower=(90, 10), upper=(90, 10), source="a table")
+    document = case(tmp_path, evidence(groups=groups), RANGED + DISTRIBUTION)
+    net = table(document, "net-health").rows
+    effect = next(row[2] for row in table(document, "benefits").rows if row[1] == "QALYs gained, present value")
+    cost = next(row[3] for row in table(document, "money").rows if row[1] == "Net cost")
+    assert isinstance(effect, float)
+    assert isinstance(cost, float)
+    assert [row[2] for row in net] == [
+        pytest.approx(share * effect - 0.5 * cost / 100, rel=1e-3) for share in (0.9, 0.1)
+    ]
+    assert all(row[3] < row[2] < row[4] for row in net)  # type: ignore[operator]
+    said = words(document)
+    assert "With an aversion to inequality of 0 (Atkinson)" in said
+    assert "With an aversion to inequality of 10 (Atkinson)" in said
+    withheld = case(tmp_path, evidence(groups=replace(groups, upper=(90, 17))), RANGED + DISTRIBUTION)
+    assert "not told, because some counts are withheld" in words(withheld)
+    other = case(tmp_path, evidence(groups=GROUPS), RANGED + DISTRIBUTION)
+    assert "the distribution is stated for a and b" in words(other)
+
+
 @pytest.mark.parametrize(
     "insight",
     [

@@ -63,6 +63,10 @@ def test_a_rate_of_discount_that_nobody_states_is_that_of_the_green_book(tmp_pat
         ("author: A", "effect: {avoided: 9, low: 1, high: 5, site_years: 1, outcome: x, source: y}\nauthor: A",
          "does not lie between"),
         ("author: A", "groups: {by: fifth, events: {a: [5, 2], b: [1]}, source: y}\nauthor: A", "are impossible"),
+        ("author: A", "distribution: {burden_percent: {a: 60, b: 50}, people: {a: 1, b: 1}, health_before: {a: 1, b: 1}"
+         ", aversion: [1], source: y}\nauthor: A", "add up to 110, not 100"),
+        ("author: A", "distribution: {burden_percent: {a: 50, b: 50}, people: {a: 1, c: 1}, health_before: {a: 1, b: 1}"
+         ", aversion: [1], source: y}\nauthor: A", "the same groups"),
     ],
 )  # fmt: skip
 def test_what_is_refused_names_the_file_and_what_to_do(old: str, new: str, said: str, tmp_path: Path) -> None:

@@ -228,10 +228,7 @@ def _sentences(
     said = []
     for one in against:
         said.append(comparison_words(one, unit, currency))
-        said.append(
-            f"  Costs {money_span(one.cost, currency)} more and gains {span(one.effect, f'{unit}s')} more than "
-            f"{one.against}."
-        )
+        said.append(f"  Difference in cost {money_span(one.cost, currency)}, in effect {span(one.effect, f'{unit}s')}.")
     if len(steps) > 2:
         said += [step_words(one, unit, currency) for one in steps]
     places = {float(worth): at for at, worth in enumerate(found.worths)}

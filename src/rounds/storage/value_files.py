@@ -19,13 +19,12 @@ from rounds.learning.value.programme import (
     Health,
     Per,
     Plan,
-    Stated,
-    StatedGroups,
     Threshold,
     UnitCost,
 )
 from rounds.learning.value.years import GREEN_BOOK, MOST_YEARS, repriced
 from rounds.storage.identifiers import Identifier
+from rounds.storage.value_effects import DistributionFile, EffectFile, GroupsFile
 from rounds.storage.yaml_files import Definition, Misplaced, read_yaml
 
 Words = Annotated[str, Field(min_length=1)]
@@ -158,62 +157,6 @@ class KeptFile(_Ranged):
     source: Words
 
 
-class EffectFile(Definition):
-    """An effect that is stated where no round has found one."""
-
-    avoided: float
-    low: float
-    high: float
-    site_years: Annotated[float, Field(gt=0)]
-    outcome: Words
-    source: Words
-
-    def to_stated(self) -> Stated:
-        """Return it.
-
-        Raises:
-            DefinitionError: if the interval does not hold the number.
-        """
-        if not self.low <= self.avoided <= self.high:  # NaN lies nowhere
-            raise DefinitionError(
-                f"{self.avoided:g} does not lie between {self.low:g} and {self.high:g}", field="effect"
-            )
-        return Stated(
-            avoided=self.avoided,
-            lower=self.low,
-            upper=self.high,
-            site_years=self.site_years,
-            outcome=self.outcome,
-            source=self.source,
-        )
-
-
-class GroupsFile(Definition):
-    """Who had the events, where the round does not count them by group."""
-
-    by: Words
-    events: Annotated[dict[Words, Annotated[list[float], Field(min_length=1, max_length=2)]], Field(min_length=2)]
-    """A number, or the lowest and the highest that it can be."""
-    source: Words
-
-    def to_groups(self) -> StatedGroups:
-        """Return them.
-
-        Raises:
-            DefinitionError: if a number is below 0, or bounds are in the wrong order.
-        """
-        for name, ends in self.events.items():
-            if not 0 <= ends[0] <= ends[-1]:
-                raise DefinitionError(f"{name}: bounds of {ends} are impossible", field="groups")
-        return StatedGroups(
-            by=self.by,
-            names=tuple(self.events),
-            lower=tuple(ends[0] for ends in self.events.values()),
-            upper=tuple(ends[-1] for ends in self.events.values()),
-            source=self.source,
-        )
-
-
 class ValueFile(Definition):
     """`library/values/*.yaml`: what a programme costs and what its effect is worth, by people and reviewed."""
 
@@ -236,6 +179,7 @@ class ValueFile(Definition):
     threshold: ThresholdFile | None = None
     effect: EffectFile | None = None
     groups: GroupsFile | None = None
+    distribution: DistributionFile | None = None
     risks: list[Words] = Field(default_factory=list)
     unknown: list[Words] = Field(default_factory=list)
     author: Words
@@ -288,6 +232,7 @@ class ValueFile(Definition):
                 else Threshold(worths=tuple(self.threshold.worth), source=self.threshold.source),
                 stated=None if self.effect is None else self.effect.to_stated(),
                 groups=None if self.groups is None else self.groups.to_groups(),
+                distribution=None if self.distribution is None else self.distribution.to_distribution(),
                 risks=tuple(self.risks),
                 unknown=tuple(self.unknown),
                 author=self.author,

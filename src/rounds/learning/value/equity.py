@@ -106,6 +106,56 @@ def net_health(gained: Matrix, costs: Vector, burden: ArrayLike, worth: float) -
     return np.asarray(gained - costs[:, None] / worth * parts, dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """One group's health gained less what it forgoes."""
+
+    group: str
+    net: float | None
+    """mean; None where counts are withheld"""
+    lower: float
+    """95 %: of the simulations at the share's lower end"""
+    upper: float
+
+
+def net_by_group(
+    parts: tuple[Part, ...], effects: Vector, costs: Vector, burden: ArrayLike, worth: float
+) -> tuple[Net, ...]:
+    """Return each group's net health, as `net_health` has it, with the interval of its share carried through.
+
+    Args:
+        parts: how events split, as `split` gives it.
+        effects: health of all groups together, shape (draws,).
+        costs: net costs, shape (draws,).
+        burden: as in `net_health`.
+        worth: as in `net_health`.
+
+    Raises:
+        ValueError: as `net_health`.
+    """
+    exact = all(one.share is not None for one in parts)
+    ends = [
+        net_health(effects[:, None] * np.array([getattr(one, end) for one in parts]), costs, burden, worth)
+        for end in ("share_lower", "share_upper")
+    ]
+    # Where health is lost, a larger share is worse: the ends are of whichever is.
+    lower = np.minimum(*(np.quantile(one, 0.025, axis=0) for one in ends))
+    upper = np.maximum(*(np.quantile(one, 0.975, axis=0) for one in ends))
+    means = None
+    if exact:
+        shares = np.array([one.share for one in parts], dtype=np.float64)
+        means = net_health(effects[:, None] * shares, costs, burden, worth).mean(axis=0)
+    return tuple(
+        Net(
+            group=one.group,
+            net=None if means is None else float(means[at]),
+            lower=float(lower[at]),
+            upper=float(upper[at]),
+        )
+        for at, one in enumerate(parts)
+    )
+
+
 def equally_distributed(levels: ArrayLike, people: ArrayLike, aversion: float) -> float:
     """Return the level that would be as good as the levels there are, if everybody had it.
 

@@ -104,6 +104,21 @@ class StatedGroups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """What has to be stated of groups before anything can be said of inequality. Tuples have one value a group."""
+
+    names: tuple[str, ...]
+    burden: tuple[float, ...]
+    """which part of what the money would have bought elsewhere each forgoes; adds up to 1"""
+    people: tuple[float, ...]
+    before: tuple[float, ...]
+    """health of a person, in the declaration's unit"""
+    aversions: tuple[float, ...]
+    """to inequality, each of which the case is told for"""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """Everything about a programme's value that somebody has to say, because no count tells it."""
 
@@ -131,6 +146,7 @@ class Declared:
     stated: Stated | None
     """None where a round has to find the effect"""
     groups: StatedGroups | None
+    distribution: Distribution | None
     risks: tuple[str, ...]
     unknown: tuple[str, ...]
     author: str

@@ -4,13 +4,13 @@ from rounds.learning.value.appraisal import Appraisal, weigh
 from rounds.learning.value.programme import Declared
 from rounds.reports.content import value_tables as tables
 from rounds.reports.content.document import Document, Section, Tabled, bullets, paragraph
+from rounds.reports.content.value_equity import equity_section
 from rounds.reports.content.value_evidence import Evidence
 from rounds.reports.content.value_limits import limits, risks, where_from
 from rounds.reports.content.value_sections import (
     Case,
     benefits_section,
     budget_section,
-    equity_section,
     return_words,
     sensitivity_section,
     statement_of,
@@ -56,7 +56,13 @@ def value_case(declared: Declared, evidence: Evidence, *, network: str, seed: in
         _costs(case),
         *(() if not evidence.found else (benefits_section(case), value_section(case))),
         budget_section(case),
-        equity_section(case),
+        equity_section(
+            declared,
+            evidence,
+            weighed.simulations.effects[:, -1],
+            weighed.simulations.costs[:, -1],
+            source,
+        ),
         sensitivity_section(case),
         Section(id="risks", heading="Risks", blocks=(bullets(*risks(declared, evidence)),)),
         Section(id="unknown", heading="What is not known", blocks=(bullets(*limits(declared, evidence)),)),

@@ -252,31 +252,6 @@ def budget_section(case: Case) -> Section:
     )
 
 
-def equity_section(case: Case) -> Section:
-    heading, evidence = "Who gains", case.evidence
-    parts = evidence.parts()
-    if isinstance(parts, str) or isinstance(evidence.groups, str):
-        return Section(id="equity", heading=heading, blocks=(paragraph(f"This cannot be said: {parts}."),))
-    most = max(parts, key=lambda one: one.share_lower)
-    return Section(
-        id="equity",
-        heading=heading,
-        blocks=(
-            paragraph(
-                f"If it lowers everybody's risk by the same factor, each group by {evidence.groups.by} gains as it has "
-                f"events: {most.group} has {number(100 * most.share_lower)}% to {number(100 * most.share_upper)}% of "
-                "them (95% interval). Whether it works equally well in every group has not been shown."
-            ),
-            Tabled(
-                name="who-gains",
-                caption=f"Events avoided so far, by {evidence.groups.by}",
-                table=tables.groups_table(parts, evidence.groups.by),
-                source=evidence.groups.source,
-            ),
-        ),
-    )
-
-
 def sensitivity_section(case: Case) -> Section:
     declared, main = case.declared, case.main
     worth = declared.threshold.worths[0] if declared.threshold is not None else None

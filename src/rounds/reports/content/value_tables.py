@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from rounds.learning.value.appraisal import WITHOUT, Appraisal, Swing, Weighed
 from rounds.learning.value.decision import Curves, curves
-from rounds.learning.value.equity import Part
 from rounds.learning.value.frontier import Step
 from rounds.learning.value.programme import Declared
 from rounds.learning.value.simulations import Interval, compare
@@ -177,28 +176,6 @@ def swings_table(declared: Declared, centre: float, found: Sequence[Swing]) -> T
     money = declared.currency
     return Table(
         columns=("Input", f"Net benefit with it at its lower end ({money})", "Net benefit with it at its upper end"),
-        rows=tuple(rows),
-    )
-
-
-def groups_table(parts: Sequence[Part], by: str) -> Table:
-    """Return who gains."""
-    rows: list[Row] = []
-    for one in parts:
-        share: Cell = Mark.WITHHELD if one.share is None else tidy(100 * one.share)
-        gained: Cell = Mark.WITHHELD if one.gained is None else tidy(one.gained)
-        ends: Row = (tidy(100 * one.share_lower), tidy(100 * one.share_upper))
-        rows.append((one.group, share, *ends, gained, tidy(one.gained_lower), tidy(one.gained_upper)))
-    return Table(
-        columns=(
-            by.capitalize(),
-            "Share of events, %",
-            "Share, 95% interval, lower",
-            "Share, 95% interval, upper",
-            "Events avoided",
-            "Events avoided, 95% interval, lower",
-            "Events avoided, 95% interval, upper",
-        ),
         rows=tuple(rows),
     )
 

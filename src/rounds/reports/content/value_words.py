@@ -2,9 +2,11 @@
 
 from typing import Final
 
+import numpy as np
+
 from rounds.learning.value.decision import Curves
 from rounds.learning.value.frontier import Place, Step
-from rounds.learning.value.simulations import Comparison, Interval, Verdict
+from rounds.learning.value.simulations import SAME, Comparison, Interval, Verdict
 from rounds.reports.content.wording import listing, number, quoted
 from rounds.reports.insight import Certainty
 
@@ -145,6 +147,11 @@ def choice_words(found: Curves, at: int, unit: str, currency: str) -> str:
     """Return which option to choose at a worth, how likely that is right, and what knowing more could bring."""
     worth, best = float(found.worths[at]), found.options[int(found.best[at])]
     right = float(found.frontier[at])
+    expected = found.expected[at]
+    close = SAME * float(np.abs(expected).max())
+    tied = [quoted(name) for name, one in zip(found.options, expected, strict=True) if expected.max() - one <= close]
+    if len(tied) > 1:
+        return f"If one {unit} is worth {money(worth, currency)}, {listing(tied)} are equally good on average."
     others = [quoted(name) for name in found.options if name != best]
     return (
         f"If one {unit} is worth {money(worth, currency)}, choose {quoted(best)}, not {listing(others)}: it is best in "

@@ -1,0 +1,126 @@
+"""Who gains, in a business case: events avoided by group, and what is left of health when money is taken elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rounds.learning.value.equity import Net, Part, equity_impact, net_by_group
+from rounds.learning.value.programme import Declared, Distribution, StatedGroups
+from rounds.learning.value.simulations import Vector
+from rounds.reports.content.cells import tidy
+from rounds.reports.content.document import Block, Section, Tabled, bullets, paragraph
+from rounds.reports.content.value_evidence import Evidence
+from rounds.reports.content.value_words import money, signed
+from rounds.reports.content.wording import listing, number
+from rounds.reports.insight import Cell, Mark, Table
+
+_HEADING = "Who gains"
+
+
+def equity_section(declared: Declared, evidence: Evidence, effects: Vector, costs: Vector, source: str) -> Section:
+    """Return who gains, or why that cannot be said.
+
+    Args:
+        declared: what was stated of groups.
+        evidence: the effect, and who had the events.
+        effects: of the plan that is proposed, simulated, as present value, shape (draws,).
+        costs: its net costs, the same.
+        source: where simulated numbers are from.
+    """
+    parts = evidence.parts()
+    if isinstance(parts, str) or isinstance(evidence.groups, str):
+        return Section(id="equity", heading=_HEADING, blocks=(paragraph(f"This cannot be said: {parts}."),))
+    most = max(parts, key=lambda one: one.share_lower)
+    blocks: list[Block] = [
+        paragraph(
+            f"If it lowers everybody's risk by the same factor, each group by {evidence.groups.by} gains as it has "
+            f"events: {most.group} has {number(100 * most.share_lower)}% to {number(100 * most.share_upper)}% of them "
+            "(95% interval). Whether it works equally well in every group has not been shown."
+        ),
+        Tabled(
+            name="who-gains",
+            caption=f"Events avoided so far, by {evidence.groups.by}",
+            table=_groups_table(parts, evidence.groups.by),
+            source=evidence.groups.source,
+        ),
+    ]
+    if declared.distribution is not None:
+        blocks += _inequality(declared, declared.distribution, evidence.groups, parts, (effects, costs), source)
+    return Section(id="equity", heading=_HEADING, blocks=tuple(blocks))
+
+
+def _inequality(
+    declared: Declared,
+    stated: Distribution,
+    groups: StatedGroups,
+    parts: tuple[Part, ...],
+    simulated: tuple[Vector, Vector],
+    source: str,
+) -> list[Block]:
+    if declared.health is None or declared.threshold is None:
+        return [paragraph("Net health by group is not told: it needs health for each event, and what it is worth.")]
+    if set(stated.names) != set(groups.names):
+        return [
+            paragraph(
+                f"Net health by group is not told: events are counted by {listing(groups.names)}, and the distribution "
+                f"is stated for {listing(stated.names)}."
+            )
+        ]
+    at = [stated.names.index(name) for name in groups.names]
+    burden, people, before = (np.array(one)[at] for one in (stated.burden, stated.people, stated.before))
+    worth = declared.threshold.worths[0]
+    found = net_by_group(parts, *simulated, burden, worth)
+    lines = [
+        f"Health gained less what the money would have bought elsewhere, at {money(worth, declared.currency)} for each "
+        f"{declared.unit}; who forgoes it is stated: {stated.source}."
+    ]
+    changes = [one.net for one in found if one.net is not None]
+    if len(changes) < len(found):
+        lines.append("What inequality makes of it is not told, because some counts are withheld.")
+    else:
+        for aversion in stated.aversions:
+            impact = equity_impact(before, changes, people, aversion)
+            lines.append(
+                f"With an aversion to inequality of {number(aversion)} (Atkinson) it is worth as much as "
+                f"{signed(impact.equivalent)} {declared.units} spread evenly, against {signed(impact.total)} in all; "
+                f"inequality makes {signed(impact.for_equality)} of that."
+            )
+    return [
+        bullets(*lines),
+        Tabled(
+            name="net-health",
+            caption=f"Net health by {groups.by}, {declared.units}",
+            table=_net_table(found, groups.by, burden),
+            source=f"{source} Stated: {stated.source}",
+        ),
+    ]
+
+
+def _net_table(found: Sequence[Net], by: str, burden: Vector) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for one, part in zip(found, burden, strict=True):
+        net: Cell = Mark.WITHHELD if one.net is None else tidy(one.net)
+        rows.append((one.group, tidy(100 * float(part)), net, tidy(one.lower), tidy(one.upper)))
+    columns = ("Forgoes, % of all", "Net health, mean", "95% interval, lower", "95% interval, upper")
+    return Table(columns=(by.capitalize(), *columns), rows=tuple(rows))
+
+
+def _groups_table(parts: Sequence[Part], by: str) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for one in parts:
+        share: Cell = Mark.WITHHELD if one.share is None else tidy(100 * one.share)
+        gained: Cell = Mark.WITHHELD if one.gained is None else tidy(one.gained)
+        ends: tuple[Cell, ...] = (tidy(100 * one.share_lower), tidy(100 * one.share_upper))
+        rows.append((one.group, share, *ends, gained, tidy(one.gained_lower), tidy(one.gained_upper)))
+    return Table(
+        columns=(
+            by.capitalize(),
+            "Share of events, %",
+            "Share, 95% interval, lower",
+            "Share, 95% interval, upper",
+            "Events avoided",
+            "Events avoided, 95% interval, lower",
+            "Events avoided, 95% interval, upper",
+        ),
+        rows=tuple(rows),
+    )
