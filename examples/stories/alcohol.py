@@ -52,7 +52,7 @@ def story() -> Story:
                 ours=f"{last[0]:.2f} ({last[1]:.2f} to {last[2]:.2f})",
                 verdict=Verdict.DERIVED,
                 why=f"not adjusted; it would be the mixture of both groups if outliers weighed {100 * share:.0f}%, far "
-                "too little for 3 of 7 hospitals, so that case mix must have changed too",
+                "too little for 3 of 7 hospitals: chance and another case mix made up for the rest",
             ),
             cannot(
                 "adjusted odds ratios 0.33 and 1.19",

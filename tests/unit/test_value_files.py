@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from test_value import PLAIN
 
+from rounds.cli.demo import _business_case
 from rounds.errors import DefinitionError
 from rounds.learning.value.inputs import Shape
+from rounds.records.synthetic.value import costs_yaml
 from rounds.storage.value_files import read_declared
 
 
@@ -31,6 +33,14 @@ def test_a_rate_of_discount_that_nobody_states_is_that_of_the_green_book(tmp_pat
     found = read(tmp_path, text).discounting
     assert (found.costs, found.health) == (pytest.approx(0.035), pytest.approx(0.035))
     assert "Green Book" in found.source
+
+
+def test_the_demo_says_that_its_costs_are_invented(tmp_path: Path) -> None:
+    text = costs_yaml(innovation="a-programme", outcome="arrests", using=12, hospitals=15, day="2026-03-31")
+    found = read(tmp_path, text)
+    assert all("invented" in one.source for one in found.costs)
+    assert [plan.sites for plan in found.plans] == [(12,) * 5, (12, 14, 15, 15, 15)]
+    assert _business_case(tmp_path) == []
 
 
 @pytest.mark.parametrize(
