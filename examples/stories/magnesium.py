@@ -73,7 +73,8 @@ def story() -> Story:
                 published="89%",
                 ours=f"{100 * certain:.2f}%",
                 verdict=Verdict.DIFFERS,
-                why="that the effect is above 0; the other 11% must come of all else: costs, and what treatment is worth",
+                why="that the effect is above 0; the other 11% must come of all else: costs, and what treatment is "
+                "worth",
             ),
             cannot(
                 "net benefit of GBP 597,000",
