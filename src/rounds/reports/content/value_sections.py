@@ -68,8 +68,9 @@ def statement_of(case: Case) -> str:
         return f"“{main.plan.title}” {events} over {years} for a net cost of {cost}; nobody stated what that is worth."
     benefit, share = main.net_benefit[0], main.chance[0]
     return (
-        f"Over {years} “{main.plan.title}” is worth its cost in {chance(share)} of simulations ({odds(share)}): it "
-        f"{events} and has a net benefit of {money_span(benefit, declared.currency)}."
+        f"Over {years}, with one {declared.unit} worth {money(case.worth, declared.currency)}, “{main.plan.title}” is "
+        f"worth its cost in {chance(share)} of simulations ({odds(share)}): it {events} "
+        f"and has a net benefit of {money_span(benefit, declared.currency)}."
     )
 
 
