@@ -79,6 +79,10 @@ def test_a_benefit_is_valued_with_its_interval_and_its_round(tmp_path: Path) -> 
     assert isinstance(saved, float)
     assert net == pytest.approx(spent - saved, rel=1e-4)
     said = words(document)
+    known = [row[3] for row in table(document, "inputs").rows[1:]]
+    perfect = max(row[-1] for row in table(document, "acceptability").rows if row[0] == 100)  # type: ignore[type-var]
+    assert len(known) == 3
+    assert all(isinstance(one, float) and 0 <= one <= perfect * 1.0001 for one in known)
     assert "95% interval" in document.statement
     assert re.search(r"is worth its cost in .*% of simulations", document.statement)
     assert all(

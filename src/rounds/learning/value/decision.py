@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rounds.learning.value.simulations import Interval, Matrix, Simulations, Vector, interval_of
+from rounds.learning.value.simulations import SAME, Interval, Matrix, Simulations, Vector, interval_of
 
 KNOTS = 5
 """Columns of the spline through each parameter."""
@@ -151,7 +151,9 @@ def evppi(simulations: Simulations, worth: float, parameters: ArrayLike) -> floa
         )
     fitted = design @ np.linalg.lstsq(design, difference, rcond=None)[0]
     perfect = float(benefit.max(axis=1).mean() - benefit.mean(axis=0).max())
-    return float(np.clip(fitted.max(axis=1).mean() - fitted.mean(axis=0).max(), 0.0, max(perfect, 0.0)))
+    found = float(fitted.max(axis=1).mean() - fitted.mean(axis=0).max())
+    rounding = SAME * float(np.abs(benefit).max())
+    return 0.0 if found <= rounding else min(found, max(perfect, 0.0))
 
 
 def _spline(values: Vector) -> Matrix:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rounds.learning.value.appraisal import WITHOUT, Appraisal, Weighed, break_even, swings
+from rounds.learning.value.decision import evppi
 from rounds.learning.value.frontier import frontier
 from rounds.learning.value.programme import Declared
 from rounds.reports.charts.value import (
@@ -273,6 +274,8 @@ def sensitivity_section(case: Case) -> Section:
         return Section(id="sensitivity", heading=heading, blocks=(paragraph(words),))
     centre, found = swings(declared, main.plan, case.evidence.rate(), worth)
     thousand, found = 1000.0, found[:MOST_SWINGS]
+    simulations, drawn = case.weighed.simulations, case.weighed.drawn
+    known = {one.name: evppi(simulations, worth, drawn[one.name]) for one in found}
     return Section(
         id="sensitivity",
         heading=heading,
@@ -297,7 +300,7 @@ def sensitivity_section(case: Case) -> Section:
             Tabled(
                 name="inputs",
                 caption="Net benefit with each input at the ends of its range, the others as stated",
-                table=tables.swings_table(declared, centre, found),
+                table=tables.swings_table(declared, centre, found, known),
                 source=case.source,
             ),
         ),

@@ -1,6 +1,6 @@
 """The tables of a business case: every number in full, with its interval and where it is from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rounds.learning.value.appraisal import WITHOUT, Appraisal, Swing, Weighed
 from rounds.learning.value.decision import Curves, curves
@@ -169,13 +169,18 @@ def curve_table(declared: Declared, found: Curves) -> Table:
     )
 
 
-def swings_table(declared: Declared, centre: float, found: Sequence[Swing]) -> Table:
-    """Return what each input does to the net benefit."""
-    rows: list[Row] = [("(every input at its stated value)", tidy(centre), tidy(centre))]
-    rows += [(one.name, tidy(one.at_lower), tidy(one.at_upper)) for one in found]
+def swings_table(declared: Declared, centre: float, found: Sequence[Swing], known: Mapping[str, float]) -> Table:
+    """Return what each input does to the net benefit, and what it would be worth to know it (`known`, by name)."""
+    rows: list[Row] = [("(every input at its stated value)", tidy(centre), tidy(centre), Mark.NOT_APPLICABLE)]
+    rows += [(one.name, tidy(one.at_lower), tidy(one.at_upper), tidy(known[one.name])) for one in found]
     money = declared.currency
     return Table(
-        columns=("Input", f"Net benefit with it at its lower end ({money})", "Net benefit with it at its upper end"),
+        columns=(
+            "Input",
+            f"Net benefit with it at its lower end ({money})",
+            "Net benefit with it at its upper end",
+            "Worth of knowing it for certain, before choosing between all options",
+        ),
         rows=tuple(rows),
     )
 
