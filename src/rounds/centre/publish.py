@@ -53,7 +53,7 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
         "network": workspace.name,
         "programmes": [repr(programme) for programme in plan.declaration.programmes],
         "members": [repr(member) for member in workspace.membership.members],
-        "adoptions": [repr(event) for event in workspace.adoptions if event.day <= known],
+        "adoptions": [repr(event) for event in workspace.known_adoptions(known)],
         "measures": [repr(measure) for measure in plan.measures],
         "innovations": [repr(innovation) for innovation in workspace.library.innovations],
         "code": __version__,
@@ -281,7 +281,7 @@ def _of_programmes(
 
 
 def _known_events(workspace: Workspace, plan: Plan) -> tuple[AdoptionEvent, ...]:
-    return tuple(event for event in workspace.adoptions if event.day <= plan.declaration.as_of)
+    return workspace.known_adoptions(plan.declaration.as_of)
 
 
 def _silence(plan: Plan, present: Sequence[Reply], measure: Measure) -> str:

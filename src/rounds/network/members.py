@@ -2,27 +2,55 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from rounds.errors import DefinitionError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """One stretch of membership that has ended: from `joined` until the day before `left`."""
+
+    joined: date
+    left: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An organisation that belongs to the network from `joined` until the day before `left`."""
+    """An organisation that belongs to the network from `joined` until the day before `left`, and in earlier spells."""
 
     ods_code: str
     name: str
     kind: str
     region: str
     joined: date
+    """the first day of its latest spell"""
     left: date | None = None
+    earlier: tuple[Spell, ...] = ()
+    """its spells before that, in order"""
 
     def __post_init__(self) -> None:
-        if self.left is not None and self.left <= self.joined:
-            raise DefinitionError(f"member {self.ods_code}: left ({self.left}) must be after joined ({self.joined})")
+        spells = (*self.earlier, Spell(joined=self.joined, left=self.left or date.max))
+        for spell in spells:
+            if spell.left <= spell.joined:
+                raise DefinitionError(
+                    f"member {self.ods_code}: left ({spell.left}) must be after joined ({spell.joined})"
+                )
+        for before, after in pairwise(spells):
+            if after.joined < before.left:
+                raise DefinitionError(
+                    f"member {self.ods_code}: it joined again on {after.joined}, before it left on {before.left}"
+                )
 
     def belongs_on(self, day: date) -> bool:
-        return self.joined <= day and (self.left is None or day < self.left)
+        return (self.joined <= day and (self.left is None or day < self.left)) or any(
+            spell.joined <= day < spell.left for spell in self.earlier
+        )
+
+    @property
+    def first_joined(self) -> date:
+        """The day on which it first belonged."""
+        return self.earlier[0].joined if self.earlier else self.joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +63,7 @@ class Membership:
         seen: set[str] = set()
         for member in self.members:
             if member.ods_code in seen:
-                raise DefinitionError(f"member {member.ods_code} is listed twice; keep one row an organisation")
+                raise DefinitionError(f"member {member.ods_code} is listed twice; keep one entry an organisation")
             seen.add(member.ods_code)
 
     def on(self, day: date) -> tuple[Member, ...]:

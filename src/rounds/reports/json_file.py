@@ -52,6 +52,7 @@ def insights_json(report: Report) -> bytes:
                 "region": member.region,
                 "joined": member.joined.isoformat(),
                 "left": _day(member.left),
+                "earlier": [[spell.joined.isoformat(), spell.left.isoformat()] for spell in member.earlier],
             }
             for member in report.membership.members
         ],

@@ -79,6 +79,7 @@ def read_csv(
     *,
     error: type[RoundsError],
     may_be_blank: Collection[str] = (),
+    may_be_absent: Collection[str] = (),
     dialect: CsvDialect | None = None,
 ) -> pl.DataFrame:
     """Return the named columns of a CSV file, preceded by `LINE`, in the order of the file.
@@ -88,6 +89,7 @@ def read_csv(
         columns: the columns to read and what they hold; columns not named here are left alone.
         error: what to raise, so that the refusal says whose file it is.
         may_be_blank: columns in which a cell may be empty; it is read as null.
+        may_be_absent: columns that may be missing, or have empty cells; they are read as null.
         dialect: what has been declared about the file.
 
     Raises:
@@ -98,9 +100,12 @@ def read_csv(
     line, header = next(rows, (0, []))
     if not header:
         raise error(f"{path.name}: the file is empty; it needs a first row that names its columns")
-    places = _places(header, columns, f"{path.name}, line {line}", error)
-    parsers = [(name, places[name], _parser(kind, dialect)) for name, kind in columns.items()]
-    found: dict[str, list[object]] = {LINE: [], **{name: [] for name in columns}}
+    present = {cell.strip() for cell in header}
+    asked = {name: kind for name, kind in columns.items() if name in present or name not in may_be_absent}
+    may_be_blank = {*may_be_blank, *may_be_absent}
+    places = _places(header, asked, f"{path.name}, line {line}", error)
+    parsers = [(name, places[name], _parser(kind, dialect)) for name, kind in asked.items()]
+    found: dict[str, list[object]] = {LINE: [], **{name: [] for name in asked}}
     for line, row in rows:
         if len(row) != len(header):
             raise error(_ragged(f"{path.name}, line {line}", len(row), len(header)))
@@ -114,8 +119,9 @@ def read_csv(
                 found[name].append(None if blank else parse(cell))
             except _UnreadableCell as problem:
                 raise error(f"{path.name}, line {line}, column {name}: {problem}") from None
+    found |= {name: [None] * len(found[LINE]) for name in columns if name not in asked}
     schema = {LINE: pl.Int64(), **{name: _POLARS_TYPES[kind] for name, kind in columns.items()}}
-    return pl.DataFrame(found, schema=schema)
+    return pl.DataFrame({name: found[name] for name in schema}, schema=schema)
 
 
 def read_text_columns(path: Path, *, error: type[RoundsError]) -> pl.DataFrame:

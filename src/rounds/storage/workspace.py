@@ -12,15 +12,18 @@ from rounds.disclosure.attempt import FEWEST_PARTICIPANTS
 from rounds.disclosure.pooled import most_of_one_person
 from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.learning.spread.succession import followed
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.score_levels import bands_of
 from rounds.network.members import Membership
 from rounds.network.rebases import StatedRebase
+from rounds.network.successions import Successions
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
-from rounds.storage.members import read_adoptions, read_membership
+from rounds.storage.members import read_adoptions, read_membership, refuse_succeeded
 from rounds.storage.rebase_files import read_rebases
+from rounds.storage.succession_files import read_successions
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition, read_yaml
 
@@ -139,9 +142,16 @@ class Workspace:
     exchange: Path
     membership: Membership
     adoptions: tuple[AdoptionEvent, ...]
+    """as they are recorded; `known_adoptions` adds what organisations took over from those they succeed"""
+    successions: Successions
     rebases: tuple[StatedRebase, ...]
     library: Library
     rounds: tuple[RoundDeclaration, ...]
+
+    def known_adoptions(self, day: date) -> tuple[AdoptionEvent, ...]:
+        """Return the adoption events up to a day, with those that organisations had taken over by then."""
+        events = followed(self.adoptions, self.successions)
+        return tuple(event for event in events if event.first_day <= day)
 
     def site_folder(self, site: SiteEntry) -> Path:
         return self.folder / site.folder
@@ -177,6 +187,9 @@ def read_workspace(folder: Path) -> Workspace:
     _refuse_twice(path, "site", [site.id for site in network.sites])
     _refuse_twice(path, "site folder", [site.folder for site in network.sites])
     membership = read_membership(folder / "members.csv")
+    codes = [member.ods_code for member in membership.members]
+    successions = read_successions(folder / "successions.csv", about=codes)
+    refuse_succeeded(folder / "members.csv", membership, successions)
     own_library = folder / "library"
     library = read_library(shipped_library_folder(), *([own_library] if own_library.is_dir() else []))
     site_ids = tuple(site.id for site in network.sites)
@@ -193,7 +206,8 @@ def read_workspace(folder: Path) -> Workspace:
         centre=folder / network.centre.folder,
         exchange=folder / network.exchange,
         membership=membership,
-        adoptions=_read_adoptions(folder / "adoptions.csv", membership, library, declared),
+        adoptions=_read_adoptions(folder / "adoptions.csv", membership, library, declared, successions),
+        successions=successions,
         rebases=read_rebases(
             folder / "rebases.csv", membership=membership, measures={measure.id for measure in library.measures}
         ),
@@ -311,7 +325,7 @@ def _refuse_unpoolable(path: Path, file: _RoundFile, site_ids: tuple[str, ...], 
 
 
 def _read_adoptions(
-    path: Path, membership: Membership, library: Library, declared: Sequence[RoundDeclaration]
+    path: Path, membership: Membership, library: Library, declared: Sequence[RoundDeclaration], successions: Successions
 ) -> tuple[AdoptionEvent, ...]:
     """A file that is not there says nothing; only one without rows says that nobody has adopted anything."""
     if not path.exists():
@@ -323,7 +337,7 @@ def _read_adoptions(
                 )
         return ()
     known = [innovation.id for innovation in library.innovations]
-    return read_adoptions(path, membership=membership, innovations=known)
+    return read_adoptions(path, membership=membership, innovations=known, successions=successions)
 
 
 def _refuse_twice(path: Path, what: str, values: list[str]) -> None:

@@ -2,22 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import pairwise
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionCurve, AdoptionEvent, Coverage, Stage
 
+_STAGES = tuple(Stage)
 _ORDER = (Stage.AWARE, Stage.PLANNED, Stage.IN_PROGRESS, Stage.LIVE, Stage.EMBEDDED)
 
 
 def stage_reached(
     events: Iterable[AdoptionEvent], stage: Stage, day: date, *, innovation: str | None = None
 ) -> frozenset[str]:
-    """Return the ODS codes of those who are at `stage` or beyond at the end of `day`.
+    """Return the ODS codes of those who surely are at `stage` or beyond at the end of `day`.
 
     The latest event up to that day says where a member is: `stopped` removes it, a fall back to an earlier stage
-    moves it back, and a member that starts again counts again.
+    moves it back, and a member that starts again counts again. Of an event whose day is known only as a stretch, each
+    day of it is possible: a member surely is at a stage if it is whichever of them it was.
 
     Args:
         events: in any order; the same event may come twice.
@@ -33,6 +36,15 @@ def stage_reached(
     >>> sorted(stage_reached([went_live], Stage.PLANNED, date(2024, 3, 1)))
     ['RX1']
     """
+    return frozenset(
+        code for code, standing in _standing(events, stage, day, innovation=innovation).items() if standing is True
+    )
+
+
+def _standing(
+    events: Iterable[AdoptionEvent], stage: Stage, day: date, *, innovation: str | None
+) -> dict[str, bool | None]:
+    """Return by ODS code whether it is at a stage or beyond; None where that hangs on when something was."""
     events = tuple(events)
     if innovation is None:
         named = sorted({event.innovation for event in events})
@@ -40,17 +52,19 @@ def stage_reached(
             raise ValueError(f"events of {len(named)} innovations ({', '.join(named)}): say which one is meant")
         innovation = named[0] if named else ""
     _require_reachable(stage)
-    return frozenset(
-        code
-        for code, history in _histories(events, innovation).items()
-        if (known := [event for event in history if event.day <= day]) and _at_or_beyond(known[-1].stage, stage)
-    )
+    found: dict[str, bool | None] = {}
+    for code, history in _histories(events, innovation).items():
+        known = [event for event in history if event.day <= day]
+        there = {bool(known) and _at_or_beyond(known[-1].stage, stage)}
+        there |= {_at_or_beyond(event.stage, stage) for event in history if event.first_day <= day < event.day}
+        found[code] = there.pop() if len(there) == 1 else None
+    return found
 
 
 def coverage(
     events: Iterable[AdoptionEvent], *, innovation: str, stage: Stage, day: date, members_on_day: Collection[str]
 ) -> Coverage:
-    """Return how many of the members of a day are at `stage` or beyond on that day.
+    """Return how many of the members of a day surely are at `stage` or beyond on that day, and which others may be.
 
     Adopters that are not members on the day are in neither number.
 
@@ -66,8 +80,15 @@ def coverage(
         DefinitionError: if a member has two stages of one innovation on one day.
     """
     members = frozenset(members_on_day)
-    adopted = members & stage_reached(events, stage, day, innovation=innovation)
-    return Coverage(day=day, adopted=len(adopted), members=len(members), not_yet=tuple(sorted(members - adopted)))
+    standing = _standing(events, stage, day, innovation=innovation)
+    adopted = {code for code in members if standing.get(code) is True}
+    return Coverage(
+        day=day,
+        adopted=len(adopted),
+        members=len(members),
+        not_yet=tuple(sorted(members - adopted)),
+        maybe=tuple(sorted(code for code in members if standing.get(code, False) is None)),
+    )
 
 
 def adoption_curve(
@@ -105,13 +126,27 @@ def adoption_curve(
 def first_reached(events: Iterable[AdoptionEvent], innovation: str, stage: Stage) -> dict[str, date]:
     """Return, by ODS code, the day each organisation first was at `stage` or beyond. Who never was is not in it.
 
+    Of a stretch of days it is the last: from then on the organisation surely was.
+
+    Raises:
+        ValueError: if `stage` is `stopped`.
+        DefinitionError: if a member has two stages of one innovation on one day.
+    """
+    return {code: latest for code, (_, latest) in reached_between(events, innovation, stage).items()}
+
+
+def reached_between(events: Iterable[AdoptionEvent], innovation: str, stage: Stage) -> dict[str, tuple[date, date]]:
+    """Return, by ODS code, the first and the last day on which it can have reached `stage` or beyond.
+
+    They are the same where the day is known. Who never reached it is not in it.
+
     Raises:
         ValueError: if `stage` is `stopped`.
         DefinitionError: if a member has two stages of one innovation on one day.
     """
     _require_reachable(stage)
     return {
-        code: reached[0].day
+        code: (min(event.first_day for event in reached), reached[0].day)
         for code, history in _histories(events, innovation).items()
         if (reached := [event for event in history if _at_or_beyond(event.stage, stage)])
     }
@@ -140,17 +175,42 @@ def stopped_on(events: Iterable[AdoptionEvent], innovation: str, stage: Stage) -
 
 def _histories(events: Iterable[AdoptionEvent], innovation: str) -> dict[str, list[AdoptionEvent]]:
     by_day: dict[str, dict[date, AdoptionEvent]] = defaultdict(dict)
-    for event in events:
-        if event.innovation != innovation:
-            continue
-        other = by_day[event.ods_code].setdefault(event.day, event)
-        if other.stage is not event.stage:
+    for event in _settled([event for event in events if event.innovation == innovation]):
+        days = by_day[event.ods_code]
+        other = days.setdefault(event.day, event)
+        if other.stage is not event.stage and (other.earliest or event.earliest):
+            # Stretches that end on one day say nothing of its order; the stages do.
+            days[event.day] = max(other, event, key=lambda one: _STAGES.index(one.stage))
+        elif other.stage is not event.stage:
             stages = " and ".join(sorted((other.stage, event.stage)))
             raise DefinitionError(
                 f"member {event.ods_code}: {innovation} is both {stages} on {event.day}; "
                 f"keep one adoption event for that day"
             )
     return {code: [days[day] for day in sorted(days)] for code, days in by_day.items()}
+
+
+def _settled(events: list[AdoptionEvent]) -> list[AdoptionEvent]:
+    """Return events whose stretches end before the next stage was reached: who was live in June was planned by then."""
+    if not any(event.earliest for event in events):
+        return events
+    by_code: dict[str, list[AdoptionEvent]] = defaultdict(list)
+    for event in events:
+        by_code[event.ods_code].append(event)
+    found = []
+    for event in events:
+        place = _STAGES.index(event.stage)
+        later = [
+            other.day
+            for other in by_code[event.ods_code]
+            if event.first_day < other.day < event.day and _STAGES.index(other.stage) > place
+        ]
+        if event.earliest is None or not later:
+            found.append(event)
+            continue
+        last = min(later) - timedelta(days=1)
+        found.append(replace(event, day=last, earliest=event.earliest if event.earliest < last else None))
+    return found
 
 
 def _at_or_beyond(reached: Stage, stage: Stage) -> bool:
