@@ -36,6 +36,7 @@ class Action(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     CHANGED = "changed"
+    RECORDED = "recorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Event:
     of a request at a site, from `queued` to `released`, the party is who did it, and the digest that of the signed act.
     Of an erasure, of lists of opt-outs and of pseudonyms, whose round is their project, the digest is keyed: nobody
     without the site's own key can try identifiers against it. Of a key it is a digest that is made with the key itself.
+    Of facts that a centre records the round is the file's name.
     """
 
     action: Action

@@ -77,10 +77,10 @@ def cycle_in(successions: Iterable[Succession]) -> tuple[Succession, ...]:
     for one in successions:
         of.setdefault(one.old_code, []).append(one)
     done: set[str] = set()
-    for start in of:
+    for start, first in of.items():
         path: list[Succession] = []
         on_path = [start]
-        pending = [iter(of[start])] if start not in done else []
+        pending = [iter(first)] if start not in done else []
         while pending:
             following = next(pending[-1], None)
             if following is None:

@@ -1,7 +1,9 @@
 """members.csv and adoptions.csv: who belongs, since when, and who uses what."""
 
+import csv
+import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
@@ -225,3 +227,36 @@ def _check_order(path: Path, written: list[_Written]) -> None:
                 f"{where}: with line {other}, {two.ods_code} reaches {two.stage} of {two.innovation} after "
                 f"{one.stage}; correct the dates, or add the day on which it stopped"
             )
+
+
+def adoptions_csv(events: Iterable[AdoptionEvent]) -> bytes:
+    """Return an adoptions.csv of some events in their order, with only the columns that are needed."""
+    events = tuple(events)
+    rows = [
+        {
+            "ods_code": event.ods_code,
+            "innovation": event.innovation,
+            "stage": event.stage.value,
+            "date": event.day.isoformat(),
+            "earliest": event.earliest.isoformat() if event.earliest else "",
+            "fidelity": str(event.fidelity) if event.fidelity else "",
+            "reason": event.reason,
+        }
+        for event in events
+    ]
+    always = ("ods_code", "innovation", "stage", "date")
+    columns = [*always, *(name for name in ("earliest", "fidelity", "reason") if any(row[name] for row in rows))]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def check_adoptions(events: Sequence[AdoptionEvent]) -> None:
+    """Raise if two events cannot both be true of one organisation and innovation.
+
+    Raises:
+        DefinitionError: naming both by their place in the order given, as lines of an adoptions.csv.
+    """
+    _check_order(Path("adoptions.csv"), [_Written(line, event) for line, event in enumerate(events, start=2)])

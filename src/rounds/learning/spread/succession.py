@@ -79,13 +79,14 @@ def _taken_over(
     at_least = [code for code in before if _place(before[code]) >= _place(best)]
     parts = len(old_codes) + (1 if new_code in histories and own is not None else 0)
     shared = f"; {len(at_least)} of {parts} organisations that came together" if parts > 1 else ""
+    reached = f"{best.stage.replace('_', ' ')} since {best.day}"
     return AdoptionEvent(
         ods_code=new_code,
         innovation=innovation,
         stage=best.stage,
         day=day,
         fidelity=best.fidelity if parts == 1 else None,
-        reason=f"taken over from {' and '.join(sorted(at_least))}, {best.stage.replace('_', ' ')} since {best.day}{shared}",
+        reason=f"taken over from {' and '.join(sorted(at_least))}, {reached}{shared}",
     )
 
 
