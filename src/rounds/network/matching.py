@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from rapidfuzz.distance import OSA
@@ -72,6 +73,7 @@ class Register:
     _by_words: Mapping[tuple[str, ...], tuple[Organisation, ...]] = field(init=False, repr=False, compare=False)
     _words: Sequence[tuple[Organisation, Counter[str]]] = field(init=False, repr=False, compare=False)
     _weight: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    _of_unknown: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_words: dict[tuple[str, ...], dict[str, Organisation]] = defaultdict(dict)
@@ -90,6 +92,7 @@ class Register:
         )
         object.__setattr__(self, "_words", named)
         object.__setattr__(self, "_weight", weight)
+        object.__setattr__(self, "_of_unknown", max(weight.values(), default=1.0))
 
     def with_code(self, code: str) -> Organisation | None:
         """Return the organisation of an ODS code; of several names for one code the first that was given."""
@@ -212,8 +215,8 @@ class Register:
         left, right = wanted - shared, own - shared
         alike = 2 * self._sum(shared)
         for word in list(left):
-            slip = max(right, key=lambda other: OSA.normalized_similarity(word, other), default=None)
-            if slip is not None and len(word) > 4 and (likeness := OSA.normalized_similarity(word, slip)) >= _SLIP:
+            slip = max(right, key=lambda other: _likeness(word, other), default=None) if len(word) > 4 else None
+            if slip is not None and (likeness := _likeness(word, slip)) >= _SLIP:
                 alike += likeness * (self._of(word, slip) + self._of(slip))
                 right = right - Counter([slip])
         whole = sum(self._of(word) * n for word, n in (wanted + own).items())
@@ -223,8 +226,13 @@ class Register:
         return sum(self._of(word) * n for word, n in words.items())
 
     def _of(self, word: str, instead: str = "") -> float:
-        unknown = max(self._weight.values(), default=1.0)
-        return self._weight.get(word, self._weight.get(instead, unknown))
+        return self._weight.get(word, self._weight.get(instead, self._of_unknown))
+
+
+@lru_cache(maxsize=200_000)
+def _likeness(word: str, other: str) -> float:
+    """Return the share of letters that two words have alike; 0 where it is below what counts as a slip."""
+    return OSA.normalized_similarity(word, other, score_cutoff=_SLIP)
 
 
 def register_of(organisations: Iterable[Organisation]) -> Register:

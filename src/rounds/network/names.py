@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from rapidfuzz.distance import OSA
@@ -137,6 +138,7 @@ def _plain_words(name: str) -> list[str]:
     return _WORD.findall(plain)
 
 
+@lru_cache(maxsize=20_000)
 def _put_right(word: str) -> str:
     """Return the general word that a slip is of; any other word as it is."""
     if word in GENERIC | LEGAL_FORM | _NO_SLIP or len(word) < _FEWEST_LETTERS_FOR_A_SLIP:

@@ -89,9 +89,7 @@ def read_matches(path: Path, *, register: Register) -> Mapping[str, MatchRow]:
         confirmed = Confirmed(word)
         code = texts["ods_code"].upper()
         if confirmed is Confirmed.YES and register.with_code(code) is None:
-            what = (
-                f'"{code[:12]}" is no ODS code of a member or of the register' if code else "no ODS code stands in it"
-            )
+            what = f'"{code[:12]}" is no code of a member or of the register' if code else "no ODS code stands in it"
             raise DefinitionError(f"{where}: it is confirmed, but {what}; correct the code, or give --register")
         key = key_of(texts["as_written"])
         if key in found and (found[key].confirmed, found[key].ods_code) != (confirmed, code):

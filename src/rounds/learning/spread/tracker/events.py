@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from rounds.errors import DefinitionError
@@ -202,7 +202,7 @@ def _event(code: str, one: _Reached, before: AdoptionEvent | None, known: Known)
     if earliest is None:
         earliest = floor
         if one.when is None and before is not None:
-            earliest = before.day
+            earliest = before.day + timedelta(days=1)
     if before is not None:
         if latest < before.first_day:
             return None

@@ -167,10 +167,11 @@ def _row(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> Tracke
     if all(cells[column.at] == header[column.at] for column in layout.columns):
         reading.left_out.append(LeftOut(place=place, why="the header once more"))
         return None
-    if _TOTAL.fullmatch(name or code):
+    who = [at for at in (layout.at(Role.ORGANISATION), layout.at(Role.CODE)) if at is not None]
+    if any(_TOTAL.fullmatch(cell) for cell in cells[: max(who) + 1] if isinstance(cell, str)):
         reading.left_out.append(LeftOut(place=place, why="a total or a note, not an organisation"))
         return None
-    if not name and not code:
+    if (not name and not code) or name.replace(".", "").isdigit():
         reading.left_out.append(LeftOut(place=place, why="it names no organisation"))
         return None
     if sum(cell is not None for cell in cells) == 1:
@@ -180,7 +181,10 @@ def _row(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> Tracke
     for column in layout.columns:
         if isinstance(column.meaning, Stage):
             stated += _of_stage(reading, index, column.meaning, column.heading, dated[column.at].get(index))
-    stated += _of_status(reading, index, dated)
+    status = _of_status(reading, index, dated)
+    if status is None:
+        return None  # what it says beside a status that nobody can read may be the half of it
+    stated += status
     ahead = layout.at(Role.PLANNED_FOR)
     planned_for = None if ahead is None else dated[ahead].get(index)
     if ahead is not None and planned_for is None and cells[ahead] is not None:
@@ -209,7 +213,8 @@ def _of_stage(reading: _Reading, index: int, stage: Stage, heading: str, moment:
     return []
 
 
-def _of_status(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> list[Stated]:
+def _of_status(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> list[Stated] | None:
+    """Return what a row's status says; None if nobody has said what it means."""
     layout, cells = reading.layout, reading.rows[index]
     at = layout.at(Role.STATUS)
     words = _words(cells, at)
@@ -222,7 +227,7 @@ def _of_status(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> 
             reading.place(index),
             f'unknown stage "{words[:60]}"; say what it means: --status "{words[:60].lower()}=planned", or =none',
         )
-        return []
+        return None
     if isinstance(stage, NoStage):
         return []
     when = None
