@@ -38,7 +38,6 @@ def test_no_changed_name_is_taken_for_another_trust(register: Register) -> None:
         if match.certainty is not Certainty.CERTAIN and match.best is not None:
             proposed += 1
             best += match.best.organisation == one
-    print(settled, len(names), best, proposed)
     assert settled / len(names) > 0.70
     assert best / proposed > 0.97
 

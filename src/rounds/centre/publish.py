@@ -13,6 +13,7 @@ from rounds.audit.chain import Action, Event
 from rounds.centre.audit_check import STAMP
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import variation_insights
+from rounds.centre.pipeline import pipeline_insights, recorded_digest
 from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooled_measure import PooledMeasure, pool_measure
@@ -60,6 +61,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
     }
     if rebases := [repr(rebase) for rebase in workspace.rebases if rebase.since <= known]:
         inputs["rebases"] = rebases
+    if pipeline := recorded_digest(workspace, as_of=known):
+        inputs["pipeline"] = pipeline
     if plan.declaration.score_tables:
         inputs["score tables"] = [repr(measure) for measure in plan.declaration.score_tables]
     if plan.pooled:
@@ -183,6 +186,12 @@ def make_report(
     totals, missing = _of_pooled(plan, pooled)
     insights += totals
     said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
+    insights += pipeline_insights(
+        workspace,
+        as_of=declared.as_of,
+        found=found,
+        provenance=_provenance(plan, replies, plan.measures, list(found.values())),
+    )
     completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)
     return Report(
         network_name=workspace.name,

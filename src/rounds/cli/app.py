@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import adoption, analyst, audit, centre, demo, evidence, library, observations, site, synthetic, value
+from rounds.cli import adoption, analyst, audit, centre, demo, evidence, library, observations, pipeline, site, synthetic, value
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -33,6 +33,7 @@ app.add_typer(centre.app, name="centre")
 app.add_typer(audit.app, name="audit")
 app.add_typer(value.app, name="value")
 app.add_typer(adoption.app, name="adoption")
+app.add_typer(pipeline.app, name="pipeline")
 app.command()(demo.demo)
 app.command()(synthetic.synthetic)
 app.command()(centre.run)

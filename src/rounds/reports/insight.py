@@ -42,6 +42,7 @@ class Kind(StrEnum):
     IMPACT = "impact"
     EQUITY = "equity"
     WARNING = "warning"
+    PIPELINE = "pipeline"
 
 
 class Mark(StrEnum):

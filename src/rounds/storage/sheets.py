@@ -13,8 +13,6 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
-
 from rounds.errors import RoundsError
 
 Cell = str | float | bool | date | None
@@ -43,12 +41,13 @@ class Sheet:
         return f"sheet {self.name}, row {self.first_row + row}" if self.name else f"row {self.first_row + row}"
 
 
-def read_sheets(path: Path, *, error: type[RoundsError]) -> tuple[Sheet, ...]:
+def read_sheets(path: Path, *, error: type[RoundsError], separator: str | None = None) -> tuple[Sheet, ...]:
     """Return the visible sheets of a workbook that hold anything, or the one of a CSV file.
 
     Args:
         path: the file. What it is, its first bytes say, not its name.
         error: what to raise, so that the refusal says what was wanted.
+        separator: what stands between the cells of a CSV; guessed if left out.
 
     Raises:
         RoundsError: of class `error`, naming the file: it is not there, no sheet, protected by a password, damaged, too
@@ -69,7 +68,9 @@ def read_sheets(path: Path, *, error: type[RoundsError]) -> tuple[Sheet, ...]:
         )
     if not raw.strip():
         raise error(f"{path.name}: the file is empty; name {_KINDS}")
-    sheets = _workbook(path, raw, error) if raw.startswith((_ZIP, _OLD_OFFICE)) else (_csv(path, raw, error),)
+    sheets = (
+        _workbook(path, raw, error) if raw.startswith((_ZIP, _OLD_OFFICE)) else (_csv(path, raw, error, separator),)
+    )
     sheets = tuple(sheet for sheet in sheets if sheet.rows)
     if not sheets:
         raise error(f"{path.name}: every sheet is empty; fill one in, or name another file")
@@ -77,6 +78,9 @@ def read_sheets(path: Path, *, error: type[RoundsError]) -> tuple[Sheet, ...]:
 
 
 def _workbook(path: Path, raw: bytes, error: type[RoundsError]) -> tuple[Sheet, ...]:
+    # Read late: a site has no workbooks to read, and goes without the library.
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
     _refuse_unpacked(path, raw, error)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
@@ -148,12 +152,12 @@ def _cell(cell: object) -> Cell:
             return None
 
 
-def _csv(path: Path, raw: bytes, error: type[RoundsError]) -> Sheet:
+def _csv(path: Path, raw: bytes, error: type[RoundsError], separator: str | None) -> Sheet:
     if (b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff"))) or raw.startswith(b"%PDF"):
         raise error(f"{path.name}: this is not {_KINDS}; save it as one of these")
     text = _text(raw)
     lines = [line for line in text.splitlines() if line.strip()][:50]
-    separator = max(_SEPARATORS, key=lambda mark: sum(line.count(mark) for line in lines))
+    separator = separator or max(_SEPARATORS, key=lambda mark: sum(line.count(mark) for line in lines))
     try:
         cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as problem:

@@ -3,17 +3,19 @@
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.records.synthetic.arrests import Arrests, draw_arrests
+from rounds.records.synthetic.pipeline import DEMO_PIPELINE
 from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
 from rounds.records.synthetic.tables import site_tables
 from rounds.records.synthetic.value import COSTS_FILE, costs_yaml
 from rounds.storage.atomic import write_file, write_folder
+from rounds.storage.pipeline_files import FOLDER, pipeline_csvs
 from rounds.storage.progress import Progress
 
 INNOVATION: Final = "deterioration-programme"
@@ -98,7 +100,10 @@ def _definitions(arrests: Arrests) -> dict[str, str]:
     """Every text file of the network, by its path."""
     plan = arrests.plan
     round_id = f"{plan.last_day:%Y-%m}"
+    pipeline = {f"{FOLDER}/{name}": text.decode() for name, text in pipeline_csvs(DEMO_PIPELINE).items()}
     return {
+        **pipeline,
+        "tracker.csv": _tracker(arrests),
         "network.yaml": _network_yaml(arrests.hospitals),
         "members.csv": _csv(
             ("ods_code", "name", "kind", "region", "joined", "left"),
@@ -119,6 +124,36 @@ def _definitions(arrests: Arrests) -> dict[str, str]:
         "truth.json": json.dumps(truth(arrests), indent=2) + "\n",
         **{f"sites/{hospital.site}/site.yaml": _site_yaml(hospital) for hospital in arrests.hospitals},
     }
+
+
+def _tracker(arrests: Arrests) -> str:
+    """The programme's own tracker of what adoptions.csv says, as somebody keeps it: to try `rounds adoption import`."""
+    reached: dict[str, dict[Stage, date]] = {}
+    for event in draw_adoptions(arrests):
+        reached.setdefault(event.ods_code, {})[event.stage] = event.day
+    rows: list[tuple[str, ...]] = [("Deterioration programme: tracker", "", "", "", ""), ("", "", "", "", "")]
+    rows.append(("Hospital", "Status", "Date agreed", "Go live", "Embedded"))
+    for hospital in arrests.hospitals:
+        days = reached.get(hospital.ods_code, {})
+        name = hospital.name.replace("University Hospital", "Univ. Hosp").replace("General Hospital", "Gen Hosp")
+        agreed, live, embedded = (days.get(stage) for stage in (Stage.PLANNED, Stage.LIVE, Stage.EMBEDDED))
+        status = list(days)[-1].value.replace("_", " ") if days else "not started"
+        rows.append(
+            (
+                name.replace(" Hospital", " Hosp"),
+                status.capitalize(),
+                f"{agreed:%b-%y}" if agreed else "TBC",
+                f"{live:%d/%m/%Y}" if live else "TBC",
+                _financial_quarter(embedded) if embedded else "",
+            )
+        )
+    rows.append(("Total", "", "", str(sum(Stage.LIVE in days for days in reached.values())), ""))
+    return _csv(rows[0], rows[1:])
+
+
+def _financial_quarter(day: date) -> str:
+    year = day.year if day.month >= 4 else day.year - 1
+    return f"Q{(day.month - 4) % 12 // 3 + 1} {year % 100}/{(year + 1) % 100:02}"
 
 
 def truth(arrests: Arrests) -> dict[str, object]:

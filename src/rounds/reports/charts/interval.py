@@ -16,14 +16,21 @@ class IntervalRow:
     withheld: bool
 
 
-def interval_chart(*, rows: tuple[IntervalRow, ...], title: str) -> Spec:
+def interval_chart(
+    *,
+    rows: tuple[IntervalRow, ...],
+    title: str,
+    shown: str = "Point and 95% interval",
+    hidden: str = "Withheld: interval",
+) -> Spec:
     """Return one horizontal interval a row; a withheld row has an interval and no point.
 
     Args:
         rows: from top to bottom.
         title: what the horizontal axis shows.
+        shown: what the legend says of rows with a point.
+        hidden: what it says of rows without.
     """
-    shown, hidden = "Point and 95% interval", "Withheld: interval"
     values = [
         {
             "group": row.label,

@@ -109,6 +109,12 @@ VIEWS: tuple[View, ...] = (
         sections=(
             Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=4),
             Section(heading="Spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), empty=NO_PROGRAMME, limit=4),
+            Section(
+                heading="What comes next",
+                layout=Layout.CARDS,
+                kinds=(Kind.PIPELINE,),
+                empty="No pipeline of innovations is recorded.",
+            ),
             Section(heading="The network as a whole", layout=Layout.LINES, kinds=(Kind.OVER_TIME,)),
         ),
     ),
@@ -160,7 +166,7 @@ VIEWS: tuple[View, ...] = (
             Section(
                 heading="All statements about the network",
                 layout=Layout.LINES,
-                kinds=(Kind.SPREAD, Kind.BETWEEN_SITES, Kind.EQUITY, Kind.WARNING, Kind.OVER_TIME),
+                kinds=(Kind.SPREAD, Kind.PIPELINE, Kind.BETWEEN_SITES, Kind.EQUITY, Kind.WARNING, Kind.OVER_TIME),
             ),
         ),
     ),

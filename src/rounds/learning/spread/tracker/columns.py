@@ -70,7 +70,7 @@ _STAGES: Final[Mapping[str, Stage]] = {
             "in progress", "started", "start", "implementation started", "implementation start", "kick off",
             "mobilised", "training", "pilot", "implementing", "underway",
         ),
-        Stage.LIVE: ("live", "go live", "gone live", "golive", "launch", "launched", "implemented", "adopted", "adoption"),
+        Stage.LIVE: ("live", "go live", "gone live", "launch", "launched", "implemented", "adopted", "adoption"),
         Stage.EMBEDDED: ("embedded", "sustained", "bau", "business as usual"),
         Stage.STOPPED: ("stopped", "stop", "withdrawn", "ended", "discontinued", "end"),
     }.items()
