@@ -172,11 +172,16 @@ def _companies(rows: Iterable[tuple[str, str]], said: Mapping[tuple[str, str], b
 
 def _maybe_same(named: Mapping[_Key, str], said: Mapping[tuple[str, str], bool]) -> tuple[MaybeSame, ...]:
     plain = sorted({(key[0], name) for key, name in named.items()})
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for (_, number), company in named.items():
+        numbers[company] |= {number} - {""}
     found: dict[tuple[str, str], MaybeSame] = {}
     for place, (one, company) in enumerate(plain):
         for other, other_company in plain[place + 1 :]:
             if company == other_company or (one, other) in said:
                 continue
+            if numbers[company] and numbers[other_company]:
+                continue  # two numbers are two companies
             likeness = fuzz.token_sort_ratio(one, other)
             begins = min(len(one), len(other)) >= 5 and (one.startswith(f"{other} ") or other.startswith(f"{one} "))
             if likeness >= NEARLY_ALIKE or begins:
