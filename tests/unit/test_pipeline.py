@@ -1,4 +1,4 @@
-"""The pipeline: workbook round trip, ranking with ranges, each company and pound once, the national service's records."""
+"""The pipeline: workbook round trip, ranks with ranges, each company and pound once, the national service's records."""
 
 import json
 from collections.abc import Sequence
@@ -202,7 +202,7 @@ def claim(company: str, day: str, amount: float, programme: str = "P", **more: s
         ),
         (
             [claim("A", "2024-01-31", 100, company_number="01"), claim("B", "2024-02-28", 100, "Q", company_number="1")],
-            (100, 100, 200),  # one number, two names
+            (100, 100, 200),  # one number
         ),
         (
             [claim("A", "2024-01-31", 100, company_number="1"), claim("a", "2024-02-28", 100, "Q", company_number="2")],

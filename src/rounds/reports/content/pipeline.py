@@ -45,6 +45,7 @@ _UNITS = {
     OutcomeKind.INVESTMENT_GBP: "GBP of investment",
 }
 _MOST_SHOWN = 15
+_LONGEST_LABEL = 28
 
 
 def ranking(found: tuple[Ranked, ...], *, provenance: Provenance) -> Insight:
@@ -96,7 +97,7 @@ def ranking(found: tuple[Ranked, ...], *, provenance: Provenance) -> Insight:
         chart=interval_chart(
             rows=tuple(
                 IntervalRow(
-                    label=one.innovation.title[:40],
+                    label=_short(one.innovation.title),
                     value=one.central if not one.missing else None,
                     lower=one.score.low,
                     upper=one.score.high,
@@ -227,6 +228,10 @@ def _total_words(one: Total) -> str:
 
 def _reasons(one: Ranked) -> str:
     return f"need: {one.need.why}; evidence: {one.evidence.why.rstrip('.')}; readiness: {one.readiness.why}"
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _LONGEST_LABEL else f"{title[: _LONGEST_LABEL - 1].rstrip()}…"
 
 
 def _span(factor: Factor) -> str:
