@@ -201,8 +201,8 @@ def claim(company: str, day: str, amount: float, programme: str = "P", **more: s
             (200, 200, 200),
         ),
         (
-            [claim("A", "2024-01-31", 100, company_number="01"), claim("B", "2024-02-28", 100, "Q", company_number="1")],
-            (100, 100, 200),  # one number
+            [claim("A", "2024-01-31", 9, company_number="01"), claim("B", "2024-02-28", 9, "Q", company_number="1")],
+            (9, 9, 18),  # one number
         ),
         (
             [claim("A", "2024-01-31", 100, company_number="1"), claim("a", "2024-02-28", 100, "Q", company_number="2")],

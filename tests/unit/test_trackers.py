@@ -9,9 +9,9 @@ import pytest
 from messy_trackers import AS_OF, make_tracker, members, membership, network
 from typer.testing import CliRunner
 
-from rounds.centre.adoptions import AskedTracker, read_tracker, record_adoptions, write_matches
+from rounds.centre.adoptions import AskedTracker, export_tracker, read_tracker, record_adoptions, write_matches
 from rounds.cli.app import app
-from rounds.learning.spread.adoption import Stage
+from rounds.learning.spread.adoption import AdoptionEvent, Stage, read_fidelity
 from rounds.learning.spread.tracker.columns import Role, meaning_of
 from rounds.learning.spread.tracker.moments import Mark, When, read_moment
 from rounds.learning.spread.tracker.statuses import NoStage, read_status
@@ -223,6 +223,30 @@ def test_statuses_are_read_or_left_to_people(words: str, stage: Stage | NoStage)
 )
 def test_headings_are_understood(heading: str, meaning: object) -> None:
     assert meaning_of(heading) is meaning
+
+
+def test_an_exported_tracker_comes_back_as_it_went_out(empty: Workspace, tmp_path: Path) -> None:
+    codes = [member.ods_code for member in empty.membership.members]
+
+    def event(code: str, stage: Stage, day: str, earliest: str = "", **more: object) -> AdoptionEvent:
+        first = date.fromisoformat(earliest) if earliest else None
+        given = {"ods_code": code, "innovation": INNOVATION, "stage": stage, "day": date.fromisoformat(day), **more}
+        return AdoptionEvent(**given, earliest=first)  # type: ignore[arg-type]  # chosen by the case
+
+    events = (
+        event(codes[0], Stage.PLANNED, "2022-01-15"),
+        event(codes[0], Stage.LIVE, "2022-06-30", "2022-04-01"),
+        event(codes[0], Stage.EMBEDDED, "2023-02-14", fidelity=read_fidelity("12 of 14 wards")),
+        event(codes[1], Stage.LIVE, "2021-05-03"),
+        event(codes[1], Stage.STOPPED, "2023-05-03", reason="no staff"),
+        event(codes[2], Stage.AWARE, "2024-05-03"),
+    )
+    (tmp_path / "t.xlsx").write_bytes(
+        export_tracker(replace(empty, adoptions=events), innovation=INNOVATION, day=AS_OF)
+    )
+    reading = read_tracker(empty, AskedTracker(path=tmp_path / "t.xlsx", innovation=INNOVATION, as_of=AS_OF))
+    assert set(reading.events) == set(events)
+    assert reading.left_out == ()
 
 
 def test_the_command_is_a_dry_run_unless_told_and_counts_coverage(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from rounds.learning.spread.tracker.columns import Layout, Meaning, layout_of
 from rounds.learning.spread.tracker.events import Known, events_of
 from rounds.learning.spread.tracker.rows import LeftOut, TrackerRow, read_rows
 from rounds.network.matching import Organisation, Register, register_of
+from rounds.reports.tracker_workbook import tracker_workbook
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.facts import write_fact
 from rounds.storage.match_files import (
@@ -148,6 +149,29 @@ def coverage_on(workspace: Workspace, *, innovation: str, stage: Stage, day: dat
         stage=stage,
         day=day,
         members_on_day=[member.ods_code for member in workspace.membership.on(day)],
+    )
+
+
+def export_tracker(workspace: Workspace, *, innovation: str, day: date) -> bytes:
+    """Return a tracker of the members of a day, with what was known of an innovation then.
+
+    Raises:
+        DefinitionError: if there is no such innovation.
+    """
+    found = workspace.library.innovation(innovation)
+    events = [one for one in workspace.known_adoptions(day) if one.innovation == innovation and one.day <= day]
+
+    def standing(code: str) -> AdoptionEvent | None:
+        own = [one for one in events if one.ods_code == code]
+        return max(own, key=lambda one: (one.day, list(Stage).index(one.stage)), default=None)
+
+    return tracker_workbook(
+        network=workspace.name,
+        innovation=found.title,
+        members=workspace.membership.on(day),
+        events=events,
+        day=day,
+        standing=standing,
     )
 
 

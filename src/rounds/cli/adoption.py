@@ -8,7 +8,7 @@ import typer
 
 from rounds.cli.centre import Today, day_of
 from rounds.cli.terminal import Terminal, terminal_of
-from rounds.errors import ExitCode
+from rounds.errors import DefinitionError, ExitCode
 
 if TYPE_CHECKING:  # the command line imports late so that --help is fast
     from rounds.centre.adoptions import TrackerReading
@@ -126,6 +126,38 @@ def coverage(
         "not_yet": list(found.not_yet),
     }
     terminal_of(context).result(fields, text="\n".join(_coverage_lines(found, wanted.value, innovation, names)))
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    network: Annotated[Path, typer.Argument(help="The network's folder, the one that holds network.yaml.")],
+    to: Annotated[Path, typer.Argument(help="The workbook to write; it must not be there yet.")],
+    innovation: Innovation,
+    on: Annotated[str | None, typer.Option("--on", metavar="DATE", help="As known on this day; else today.")] = None,
+) -> None:
+    """Write a tracker as a workbook: a row a member, a column a stage, for the programme to keep and hand back.
+
+    [bold]Example[/bold]
+
+    rounds adoption export my-network tracker.xlsx --innovation deterioration-programme
+    """
+    from rounds.centre.adoptions import export_tracker
+    from rounds.storage.facts import NoEvent, write_unlogged
+    from rounds.storage.workspace import read_workspace
+
+    refuse_to_overwrite(to)
+    made = export_tracker(read_workspace(network), innovation=innovation, day=day_of(on))
+    write_unlogged(to, made, because=NoEvent.OWN_REPORT)
+    terminal_of(context).result({"written": to}, text=f"Written: {to}.")
+
+
+def refuse_to_overwrite(to: Path) -> None:
+    """Raise unless a workbook can be written where there is none."""
+    if to.exists():
+        raise DefinitionError(f"{to} is there already, and nothing is overwritten; name another file")
+    if to.suffix.lower() != ".xlsx":
+        raise DefinitionError(f"{to}: a workbook's name ends in .xlsx; name it so")
 
 
 def _coverage_lines(found: "Coverage", stage: str, innovation: str, names: Mapping[str, str]) -> list[str]:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from rounds.cli.adoption import refuse_to_overwrite
 from rounds.cli.centre import Today, day_of
 from rounds.cli.terminal import terminal_of
-from rounds.errors import DefinitionError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,10 +67,7 @@ def export(
     from rounds.storage.facts import NoEvent, write_unlogged
     from rounds.storage.workspace import read_workspace
 
-    if to.exists():
-        raise DefinitionError(f"{to} is there already, and nothing is overwritten; name another file")
-    if to.suffix.lower() != ".xlsx":
-        raise DefinitionError(f"{to}: a workbook's name ends in .xlsx; name it so")
+    refuse_to_overwrite(to)
     made = export_pipeline(read_workspace(folder), day=day_of(today))
     write_unlogged(to, made, because=NoEvent.OWN_REPORT)
     terminal_of(context).result({"written": to}, text=f"Written: {to}. Fill it in, then: rounds pipeline import {to}")
