@@ -20,6 +20,7 @@ METHODS = {"write_text", "write_bytes"}
 ALLOWED = {
     ("site/quality.py", "write_text"): "into the folder that `write_unlogged_folder` gives",
     ("centre/publish.py", "write_text"): "into the folder that `write_fact_folder` gives",
+    ("centre/pipeline.py", "write_bytes"): "into the folder that `write_fact_folder` gives",
 }
 
 

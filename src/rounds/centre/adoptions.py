@@ -1,6 +1,7 @@
 """Programme trackers into a network's adoptions.csv: what a tracker says, which names wait for people, what is new."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -101,7 +102,7 @@ def read_tracker(workspace: Workspace, asked: AskedTracker) -> TrackerReading:
     known = Known(
         innovation=asked.innovation,
         as_of=asked.as_of,
-        membership=workspace.membership,
+        members=members,
         successions=workspace.successions,
         recorded=workspace.adoptions,
         check=lambda event: checked_in_time(event, members.get(event.ods_code), workspace.successions),
@@ -241,11 +242,16 @@ def _that_agree(
     """Return the new events that can be true beside the recorded ones, and why others are left out."""
     kept: list[AdoptionEvent] = []
     left_out: list[LeftOut] = []
-    for code in sorted({event.ods_code for event in new}):
-        own = [event for event in new if event.ods_code == code]
-        known = [event for event in recorded if (event.ods_code, event.innovation) == (code, innovation)]
+    known: dict[str, list[AdoptionEvent]] = defaultdict(list)
+    added: dict[str, list[AdoptionEvent]] = defaultdict(list)
+    for event in recorded:
+        if event.innovation == innovation:
+            known[event.ods_code].append(event)
+    for event in new:
+        added[event.ods_code].append(event)
+    for code, own in sorted(added.items()):
         try:
-            check_adoptions((*known, *own))
+            check_adoptions((*known[code], *own))
         except DefinitionError as error:
             left_out.append(LeftOut(place=code, why=f"against what is recorded: {str(error).split(': ', 1)[-1]}"))
         else:

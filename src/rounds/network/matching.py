@@ -19,6 +19,8 @@ _WORTH_NAMING: Final = 0.35
 """A candidate with a lower score helps nobody."""
 _CLEAR_LEAD: Final = 0.15
 _CODE: Final = re.compile(r"\b([A-Z0-9]{3,6})\b")
+_ENOUGH: Final = 500
+"""Organisations to look at for one name; its rarest words come first."""
 _SLIP: Final = 0.75
 """Of two words, the share of letters alike from which one counts as a slip for the other in a proposal."""
 
@@ -72,6 +74,7 @@ class Register:
     _by_code: Mapping[str, Organisation] = field(init=False, repr=False, compare=False)
     _by_words: Mapping[tuple[str, ...], tuple[Organisation, ...]] = field(init=False, repr=False, compare=False)
     _words: Sequence[tuple[Organisation, Counter[str]]] = field(init=False, repr=False, compare=False)
+    _with_word: Mapping[str, Sequence[int]] = field(init=False, repr=False, compare=False)
     _weight: Mapping[str, float] = field(init=False, repr=False, compare=False)
     _of_unknown: float = field(init=False, repr=False, compare=False)
 
@@ -91,6 +94,11 @@ class Register:
             self, "_by_words", {words: tuple(found.values()) for words, found in by_words.items() if words}
         )
         object.__setattr__(self, "_words", named)
+        with_word: dict[str, list[int]] = defaultdict(list)
+        for place, (_, own) in enumerate(named):
+            for word in own:
+                with_word[word].append(place)
+        object.__setattr__(self, "_with_word", dict(with_word))
         object.__setattr__(self, "_weight", weight)
         object.__setattr__(self, "_of_unknown", max(weight.values(), default=1.0))
 
@@ -202,12 +210,22 @@ class Register:
             return ()
         wanted = Counter(words)
         best: dict[str, Candidate] = {}
-        for one, own in self._words:
+        for one, own in self._worth_scoring(words):
             score = min(self._score(wanted, own), 0.99)
             if score >= _WORTH_NAMING and (one.ods_code not in best or best[one.ods_code].score < score):
                 best[one.ods_code] = Candidate(organisation=one, score=score)
         ranked = sorted(best.values(), key=lambda each: (-each.score, each.organisation.ods_code))
         return tuple(ranked[:MOST_CANDIDATES])
+
+    def _worth_scoring(self, words: tuple[str, ...]) -> list[tuple[Organisation, Counter[str]]]:
+        """Return those who share a word that tells organisations apart, or have one that it may be a slip of."""
+        places: set[int] = set()
+        for word in sorted(set(words) - GENERIC, key=self._of, reverse=True):
+            near = [word] if word in self._with_word else [one for one in self._with_word if _likeness(word, one)]
+            places.update(place for one in near for place in self._with_word[one])
+            if len(places) > _ENOUGH:
+                break
+        return [self._words[place] for place in sorted(places)]
 
     def _score(self, wanted: Counter[str], own: Counter[str]) -> float:
         """Return the weight of words that two names share, of all their words; rare words weigh more."""

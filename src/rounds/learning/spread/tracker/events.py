@@ -1,7 +1,7 @@
 """From what a tracker's rows say to dated adoption events, and what of it is left out because it contradicts itself."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Fidelity, Stage, read_fidelity
 from rounds.learning.spread.tracker.moments import When
 from rounds.learning.spread.tracker.rows import LeftOut, Stated, TrackerRow
-from rounds.network.members import Membership
+from rounds.network.members import Member
 from rounds.network.successions import Successions
 
 _ORDER: Final = tuple(Stage)
@@ -25,7 +25,8 @@ class Known:
     innovation: str
     as_of: date
     """the day of the tracker: nothing in it has happened later"""
-    membership: Membership
+    members: Mapping[str, Member]
+    """by ODS code"""
     successions: Successions
     recorded: Sequence[AdoptionEvent]
     """events of the network so far"""
@@ -73,16 +74,16 @@ def events_of(rows: Sequence[tuple[str, TrackerRow]], known: Known) -> Taken:
     left_out: list[LeftOut] = []
     noted: list[str] = []
     already = 0
+    recorded: dict[tuple[str, Stage], list[AdoptionEvent]] = defaultdict(list)
+    for one in known.recorded:
+        if one.innovation == known.innovation:
+            recorded[one.ods_code, one.stage].append(one)
     for code in sorted(gathered):
         if len(gathered[code]) > 1:
             noted.append(f"{code} has {len(gathered[code])} rows ({_places(gathered[code])}): taken together.")
         reached = _reached(gathered[code], known, left_out, noted)
         for event in _dated(code, reached, gathered[code], known, left_out):
-            same = [
-                one
-                for one in known.recorded
-                if (one.ods_code, one.innovation, one.stage) == (event.ods_code, event.innovation, event.stage)
-            ]
+            same = recorded[event.ods_code, event.stage]
             if any(one.first_day <= event.day and event.first_day <= one.day for one in same):
                 already += 1
             elif same:
@@ -229,10 +230,10 @@ def _as_known_then(event: AdoptionEvent, known: Known) -> AdoptionEvent:
             f"by {event.day} {event.ods_code} had become {' and '.join(codes)}; write in the match file which is meant"
         )
     event = replace(event, ods_code=codes[0])
-    member = next((one for one in known.membership.members if one.ods_code == event.ods_code), None)
+    member = known.members.get(event.ods_code)
     if member is None:
         following = known.successions.after(event.ods_code, date.max)
-        if not any(one.ods_code in following for one in known.membership.members):
+        if not any(one in known.members for one in following):
             raise DefinitionError(f"{event.ods_code} is not a member; add it to members.csv")
         return event
     began = [
@@ -249,7 +250,7 @@ def _as_known_then(event: AdoptionEvent, known: Known) -> AdoptionEvent:
 
 
 def _joined(code: str, known: Known) -> date:
-    member = next((one for one in known.membership.members if one.ods_code == code), None)
+    member = known.members.get(code)
     return min(member.first_joined, known.as_of) if member is not None else date(1990, 1, 1)
 
 
