@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pytest
 from messy_trackers import AS_OF, make_tracker, members, membership, network
 from typer.testing import CliRunner
@@ -127,6 +128,39 @@ def test_rows_become_events(
     empty: Workspace, tmp_path: Path, header: str, row: str, events: list[tuple[str, str, str]]
 ) -> None:
     assert _events(empty, tmp_path, header, row) == events
+
+
+def test_merged_cells_two_header_rows_and_several_sheets_are_read(empty: Workspace, tmp_path: Path) -> None:
+    one, two = empty.membership.members[:2]
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["Read me: this tracker is updated monthly"])
+    sheet = book.create_sheet("Sites 2024")
+    sheet.append(["Provider", "Go live", None, "Notes"])
+    sheet.append([None, "Planned", "Actual", None])
+    sheet.append([one.name, date(2024, 5, 2), date(2024, 6, 3), "ward A"])
+    sheet.append([None, date(2024, 5, 2), "June 2024", "ward B"])
+    sheet.append([two.name, "Q1 25/26", "TBC", "waits for its records system"])
+    sheet.merge_cells("A3:A4")
+    sheet.merge_cells("B1:C1")
+    book.create_sheet("Hidden").append(["Trust", "Status", "Go live", "Planned", "Notes"])
+    book["Hidden"].sheet_state = "hidden"
+    book.save(tmp_path / "t.xlsx")
+    reading = read_tracker(empty, AskedTracker(path=tmp_path / "t.xlsx", innovation=INNOVATION, as_of=AS_OF))
+    told = [(event.ods_code, event.stage, event.first_day, event.day, event.reason) for event in reading.events]
+    planned = "planned for 2025-04-01 to 2025-06-30; waits for its records system"
+    assert told == sorted(
+        [
+            (one.ods_code, Stage.LIVE, date(2024, 6, 3), date(2024, 6, 3), "ward A; ward B"),
+            (two.ods_code, Stage.PLANNED, date(2020, 1, 1), AS_OF, planned),
+        ]
+    )
+
+
+def test_who_declines_is_aware_and_says_why(empty: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"Trust;Status;Reason\n{empty.membership.members[0].name};Declined;no money\n")
+    reading = read_tracker(empty, AskedTracker(path=tmp_path / "t.csv", innovation=INNOVATION, as_of=AS_OF))
+    assert [(event.stage, event.reason) for event in reading.events] == [(Stage.AWARE, "declined: no money")]
 
 
 def test_rows_that_contradict_each_other_are_left_out(empty: Workspace, tmp_path: Path) -> None:

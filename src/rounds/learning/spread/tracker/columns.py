@@ -155,15 +155,28 @@ def _layout(rows: Sequence[Cells], index: int, said: Mapping[str, Meaning]) -> L
         heading = own or over
         if not heading or len(heading) > 80:
             continue
-        meaning = said.get(_plain(heading)) or (meaning_of(own) if own else None)
-        if meaning is None and over:
-            meaning = meaning_of(f"{over} {own}".strip())
-            heading = f"{over} {own}".strip() if meaning else heading
+        both = f"{over} {own}".strip()
+        meaning = said.get(_plain(heading))
+        # Of "Planned" under a "Go live" that stands over several columns, the two together say what it is.
+        together = meaning_of(both) if over and (not own or _over_some(above, rows[index], over)) else None
+        if meaning is None and together is not None:
+            meaning, heading = together, both
+        if meaning is None and own:
+            meaning = meaning_of(own)
+        if meaning is None and over and (alone := meaning_of(both)) is not None:
+            meaning, heading = alone, both
         if meaning is None or meaning in {column.meaning for column in columns}:
             rest.append(heading)
         else:
             columns.append(Column(at=at, heading=heading, meaning=meaning))
     return Layout(header=index, columns=tuple(columns), left_alone=tuple(rest))
+
+
+def _over_some(above: Cells, header: Cells, over: str) -> bool:
+    """Return whether a heading stands over several columns, and not over all as a title does."""
+    times = sum(_text(cell) == over for cell in above)
+    headed = sum(bool(_text(own) or _text(high)) for own, high in zip(header, above, strict=True))
+    return 1 < times < headed
 
 
 def meaning_of(heading: str) -> Meaning | None:

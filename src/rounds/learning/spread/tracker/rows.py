@@ -9,7 +9,7 @@ from typing import Final
 from rounds.learning.spread.adoption import Stage
 from rounds.learning.spread.tracker.columns import Cells, Layout, Role
 from rounds.learning.spread.tracker.moments import Mark, When, read_moment
-from rounds.learning.spread.tracker.statuses import NoStage, read_status
+from rounds.learning.spread.tracker.statuses import DECLINED, NoStage, read_status
 
 _TOTAL: Final = re.compile(
     r"(?:grand |sub ?-?|overall )?totals?\b.*|sum|count|overall|average|mean|key\b.*|notes?:.*|source:.*|n ?= ?\d+|"
@@ -196,7 +196,7 @@ def _row(reading: _Reading, index: int, dated: Mapping[int, _Moments]) -> Tracke
         stated=tuple(stated),
         planned_for=planned_for if isinstance(planned_for, When) else None,
         fidelity=_fidelity(cells, layout.at(Role.FIDELITY)),
-        reason=_words(cells, layout.at(Role.REASON))[:500],
+        reason=_reason(cells, layout)[:500],
     )
 
 
@@ -254,6 +254,11 @@ def _words(cells: Cells, at: int | None) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else " ".join(str(cell).split())
+
+
+def _reason(cells: Cells, layout: Layout) -> str:
+    reason, status = _words(cells, layout.at(Role.REASON)), _words(cells, layout.at(Role.STATUS))
+    return ": ".join(filter(None, (status.lower(), reason))) if status.lower() in DECLINED else reason
 
 
 def _fidelity(cells: Cells, at: int | None) -> str:

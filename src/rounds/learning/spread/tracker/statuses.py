@@ -44,10 +44,12 @@ _WORDS: Final[Mapping[Stage, tuple[str, ...]]] = {
 _NOTHING: Final = frozenset(
     {
         "not started", "not yet started", "not engaged", "no contact", "none", "no", "n/a", "na", "tbc", "tbd",
-        "declined", "not adopted", "not live", "not planned", "no plans", "not applicable", "not interested",
+        "not adopted", "not live", "not planned", "not applicable",
         "unknown", "not known", "?", "-", "–", "not yet", "no response", "out of scope", "ineligible",
     }
 )  # fmt: skip
+DECLINED: Final = frozenset({"declined", "not interested", "no plans", "decided against", "opted out"})
+"""Who says no knows of it: such an organisation is aware, and its reason is worth keeping."""
 _DENIED: Final = re.compile(r"\b(not|no|never|yet to|awaiting|except)\b")
 _STAGE_OF: Final = {word: stage for stage, words in _WORDS.items() for word in words}
 _LONGEST_FIRST: Final = sorted(_STAGE_OF, key=len, reverse=True)
@@ -71,6 +73,8 @@ def read_status(text: str, said: Mapping[str, Stage | None] | None = None) -> Sa
     if said and plain in said:
         return said[plain] or NoStage.NOTHING
     plain = plain.replace("_", " ")
+    if plain in DECLINED:
+        return Stage.AWARE
     if plain in _NOTHING or not plain:
         return NoStage.NOTHING
     if plain in _STAGE_OF:
