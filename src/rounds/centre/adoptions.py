@@ -12,6 +12,7 @@ from rounds.errors import DefinitionError
 from rounds.exchange.envelope import CENTRE
 from rounds.learning.spread.adoption import AdoptionEvent, Coverage, Stage
 from rounds.learning.spread.coverage import coverage
+from rounds.learning.spread.succession import followed
 from rounds.learning.spread.tracker.columns import Layout, Meaning, layout_of
 from rounds.learning.spread.tracker.events import Known, events_of
 from rounds.learning.spread.tracker.rows import LeftOut, TrackerRow, read_rows
@@ -145,7 +146,7 @@ def coverage_on(workspace: Workspace, *, innovation: str, stage: Stage, day: dat
     """
     workspace.library.innovation(innovation)
     return coverage(
-        workspace.known_adoptions(day),
+        followed(workspace.adoptions, workspace.successions),
         innovation=innovation,
         stage=stage,
         day=day,
@@ -160,7 +161,7 @@ def export_tracker(workspace: Workspace, *, innovation: str, day: date) -> bytes
         DefinitionError: if there is no such innovation.
     """
     found = workspace.library.innovation(innovation)
-    events = [one for one in workspace.known_adoptions(day) if one.innovation == innovation and one.day <= day]
+    events = [one for one in workspace.known_adoptions(day) if one.innovation == innovation]
 
     def standing(code: str) -> AdoptionEvent | None:
         own = [one for one in events if one.ods_code == code]

@@ -149,9 +149,9 @@ class Workspace:
     rounds: tuple[RoundDeclaration, ...]
 
     def known_adoptions(self, day: date) -> tuple[AdoptionEvent, ...]:
-        """Return the adoption events up to a day, with those that organisations had taken over by then."""
+        """Return the adoption events that surely were by a day, with what organisations had taken over by then."""
         events = followed(self.adoptions, self.successions)
-        return tuple(event for event in events if event.first_day <= day)
+        return tuple(event for event in events if event.day <= day)
 
     def site_folder(self, site: SiteEntry) -> Path:
         return self.folder / site.folder
