@@ -37,6 +37,7 @@ from rounds.reports.pipeline_workbook import pipeline_workbook
 from rounds.storage.innovation_record import read_innovation_record
 from rounds.storage.pipeline_files import (
     TABLES,
+    InLibrary,
     cells_of,
     columns_of,
     needed_of,
@@ -47,7 +48,8 @@ from rounds.storage.pipeline_files import (
 from rounds.storage.workspace import Workspace, read_workspace
 
 DAY = date(2025, 3, 31)
-LIBRARY = ("deterioration-programme",)
+SHIPPED = ("deterioration-programme",)
+LIBRARY = InLibrary(innovations=SHIPPED, measures=("cardiac-arrests",))
 WHERE = Provenance(
     round_id="r",
     plan_digest="0" * 64,
@@ -347,24 +349,29 @@ STUDY = ("innovation", "study", "design", "finding", "value", "lower", "upper", 
         ("stages", [("innovation", "when"), ("x", DAY)], ["sheet stages", "no header", "date, stage"]),
         ("stages", [("innovation", "stage", "date", "x"), ("x", "pilot", DAY, 1)], ["no column x in stages"]),
         ("stages", [("innovation", "stage", "date"), ("nobody", "pilot", DAY)], ["row 2", 'no innovation "nobody"']),
-        ("stages", [("innovation", "stage", "date"), (*LIBRARY, "flying", DAY)], ["row 2, column stage", "flying"]),
-        ("stages", [("innovation", "stage", "date"), (*LIBRARY, "pilot", "soon")], ["row 2, column date", "no date"]),
-        ("stages", [("innovation", "stage", "date"), (*LIBRARY, None, DAY)], ["row 2, column stage", "empty"]),
-        ("stages", [("innovation", "stage", "date"), (*LIBRARY, "pilot", date(2025, 4, 1))], ["lies after today"]),
+        ("stages", [("innovation", "stage", "date"), (*SHIPPED, "flying", DAY)], ["row 2, column stage", "flying"]),
+        ("stages", [("innovation", "stage", "date"), (*SHIPPED, "pilot", "soon")], ["row 2, column date", "no date"]),
+        ("stages", [("innovation", "stage", "date"), (*SHIPPED, None, DAY)], ["row 2, column stage", "empty"]),
+        ("stages", [("innovation", "stage", "date"), (*SHIPPED, "pilot", date(2025, 4, 1))], ["lies after today"]),
         (
             "stages",
-            [("innovation", "stage", "date"), (*LIBRARY, "pilot", DAY), (*LIBRARY, "adoption", DAY)],
+            [("innovation", "stage", "date"), (*SHIPPED, "pilot", DAY), (*SHIPPED, "adoption", DAY)],
             ["row 3", "two stages on one day as in", "row 2"],
         ),
         (
             "evidence",
-            [STUDY, (*LIBRARY, "s", "randomised", "f", 1, 2, 3, 1, "lower")],
+            [STUDY, (*SHIPPED, "s", "randomised", "f", 1, 2, 3, 1, "lower")],
             ["row 2", "outside its interval"],
         ),
-        ("evidence", [STUDY, (*LIBRARY, "s", "randomised", "f", 1, 0.5)], ["row 2", "give both or none"]),
-        ("evidence", [STUDY, (*LIBRARY, "s", "randomised", "f", 1, 0.5, 2)], ["row 2", "without no_effect"]),
-        ("evidence", [STUDY, (*LIBRARY, "s", "randomised", "f", "much")], ["row 2, column value", "no number"]),
-        ("evidence", [STUDY, (*LIBRARY, "s", "randomised", "f" * 10_001)], ["row 2, column finding", "longer than"]),
+        ("evidence", [STUDY, (*SHIPPED, "s", "randomised", "f", 1, 0.5)], ["row 2", "give both or none"]),
+        ("evidence", [STUDY, (*SHIPPED, "s", "randomised", "f", 1, 0.5, 2)], ["row 2", "without no_effect"]),
+        ("evidence", [STUDY, (*SHIPPED, "s", "randomised", "f", "much")], ["row 2, column value", "no number"]),
+        ("evidence", [STUDY, (*SHIPPED, "s", "randomised", "f" * 10_001)], ["row 2, column finding", "longer than"]),
+        (
+            "innovations",
+            [("id", "title", "owner", "need_measure"), ("a", "t", "o", "cardiac-arrest")],
+            ["row 2, column need_measure", "did you mean `cardiac-arrests`?"],
+        ),
         ("innovations", [("id", "title", "owner"), ("Not An Id", "t", "o")], ["row 2, column id", "hyphens"]),
         ("innovations", [("id", "title", "owner"), ("a", "t", "o"), ("a", "u", "o")], ["row 3", "the same row"]),
         (
@@ -381,7 +388,7 @@ STUDY = ("innovation", "study", "design", "finding", "value", "lower", "upper", 
 )
 def test_workbooks_are_refused(tmp_path: Path, name: str, rows: Sequence[Sequence[object]], words: list[str]) -> None:
     with pytest.raises(DefinitionError) as refused:
-        read_pipeline_workbook(sheet(tmp_path, name, *rows), innovations=LIBRARY, today=DAY)
+        read_pipeline_workbook(sheet(tmp_path, name, *rows), library=LIBRARY, today=DAY)
     for word in ["p.xlsx", *words]:
         assert word in str(refused.value)
 
@@ -406,7 +413,7 @@ def test_the_commands_round_trip(tmp_path: Path) -> None:
     assert back.exit_code == 0, back.output
     assert {path.name: path.read_bytes() for path in (folder / "pipeline").iterdir()} == before
     told = json.loads(CliRunner().invoke(app, ["--json", "pipeline", "rank", str(folder), *today]).stdout)
-    assert {one["innovation"] for one in told["ranking"]} == {"lactate-at-the-bedside", *LIBRARY}
+    assert {one["innovation"] for one in told["ranking"]} == {"lactate-at-the-bedside", *SHIPPED}
     refused = CliRunner().invoke(app, ["pipeline", "export", str(folder), to, *today])
     assert isinstance(refused.exception, DefinitionError)
     assert "is there already" in str(refused.exception)

@@ -10,7 +10,14 @@ import pytest
 from messy_trackers import AS_OF, make_tracker, members, membership, network
 from typer.testing import CliRunner
 
-from rounds.centre.adoptions import AskedTracker, export_tracker, read_tracker, record_adoptions, write_matches
+from rounds.centre.adoptions import (
+    AskedTracker,
+    coverage_on,
+    export_tracker,
+    read_tracker,
+    record_adoptions,
+    write_matches,
+)
 from rounds.cli.app import app
 from rounds.learning.spread.adoption import AdoptionEvent, Stage, read_fidelity
 from rounds.learning.spread.tracker.columns import Role, meaning_of
@@ -155,6 +162,45 @@ def test_merged_cells_two_header_rows_and_several_sheets_are_read(empty: Workspa
             (two.ods_code, Stage.PLANNED, date(2020, 1, 1), AS_OF, planned),
         ]
     )
+
+
+def test_adoption_follows_organisations_by_date(tmp_path: Path) -> None:
+    """ZA1 and ZA2 merged into ZB1, ZC1 was split; a tracker knows nothing of dates."""
+    folder = network(tmp_path / "n", [])
+    rows = ("ZA1,Dunwick NHS Trust,2020-01-01,2022-04-01", "ZB1,Upper Dunwick NHS Trust,2022-04-01,")
+    rows += ("ZD1,Elmstow NHS Trust,2023-04-01,", "ZD2,Fallowfield NHS Trust,2023-04-01,")
+    lines = [",".join((*row.split(",")[:2], "trust,North", *row.split(",")[2:])) for row in rows]
+    (folder / "members.csv").write_text("\n".join(["ods_code,name,kind,region,joined,left", *lines]) + "\n")
+    (folder / "successions.csv").write_text(
+        "old_code,new_code,date\nZA1,ZB1,2022-04-01\nZA2,ZB1,2022-04-01\nZC1,ZD1,2023-04-01\nZC1,ZD2,2023-04-01\n"
+    )
+    tracker = tmp_path / "t.csv"
+    tracker.write_text(
+        "Trust,ODS code,Live,Embedded\n"
+        "Dunwick NHS Trust,ZA1,1/2/2021,1/6/2022\n"  # embedded after the merger: its successor's
+        ",ZA2,1/3/2021,\n"  # no member itself, but a member carries on its work
+        "Upper Dunwick NHS Trust,ZB1,1/5/2021,\n"  # before it was there: of one that it succeeded
+        ",ZC1,1/6/2023,\n"  # after it was split: whose is it?
+        ",ZC1,1/6/2022,\n"
+    )
+    asked = AskedTracker(path=tracker, innovation=INNOVATION, as_of=AS_OF)
+    reading = read_tracker(read_workspace(folder), asked)
+    assert {(one.ods_code, one.stage.value, str(one.day)) for one in reading.events} == {
+        ("ZA1", "live", "2021-02-01"),
+        ("ZA2", "live", "2021-03-01"),
+        ("ZB1", "embedded", "2022-06-01"),
+        ("ZB1", "live", "2022-04-01"),
+    }
+    assert any("dates of live contradict each other" in one.why for one in reading.left_out)
+    tracker.write_text("Trust,ODS code,Live\n,ZC1,1/6/2023\n")
+    waits = read_tracker(read_workspace(folder), asked)
+    assert not waits.events
+    assert any("had become ZD1 and ZD2" in one.why for one in waits.left_out)
+    record_adoptions(read_workspace(folder), reading, today=AS_OF)
+    recorded = read_workspace(folder)
+    counted = coverage_on(recorded, innovation=INNOVATION, stage=Stage.LIVE, day=date(2022, 4, 1))
+    assert (counted.adopted, counted.members) == (1, 1)
+    assert coverage_on(recorded, innovation=INNOVATION, stage=Stage.LIVE, day=AS_OF).not_yet == ("ZD1", "ZD2")
 
 
 def test_who_declines_is_aware_and_says_why(empty: Workspace, tmp_path: Path) -> None:

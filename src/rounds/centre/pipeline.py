@@ -29,6 +29,7 @@ from rounds.storage.innovation_record import read_innovation_record
 from rounds.storage.pipeline_files import (
     FOLDER,
     TABLES,
+    InLibrary,
     cells_of,
     columns_of,
     needed_of,
@@ -59,7 +60,7 @@ def pipeline_on(workspace: Workspace, day: date, *, measured: Mapping[str, Measu
     Raises:
         DefinitionError: if a table, or what people said of companies, cannot be read; naming file and row.
     """
-    own = read_pipeline(workspace.folder, innovations=_library_ids(workspace)).up_to(day)
+    own = read_pipeline(workspace.folder, library=_library(workspace)).up_to(day)
     pipeline = _with_library(workspace, own)
     stages: dict[str, EvidenceStage] = {one.id: one.stage for one in workspace.library.innovations}
     return PipelineOnADay(
@@ -76,9 +77,9 @@ def read_pipeline_file(workspace: Workspace, path: Path, *, today: date) -> Pipe
         DefinitionError: naming file, sheet, row and column.
     """
     if path.suffix.lower() != ".json":
-        return read_pipeline_workbook(path, innovations=_library_ids(workspace), today=today)
+        return read_pipeline_workbook(path, library=_library(workspace), today=today)
     record = read_innovation_record(path)
-    known = read_pipeline(workspace.folder, innovations=_library_ids(workspace))
+    known = read_pipeline(workspace.folder, library=_library(workspace))
     new = record.innovations[0]
     there = next((one for one in known.innovations if one.id == new.id), None)
     if there is not None:
@@ -115,7 +116,7 @@ def record_pipeline(workspace: Workspace, pipeline: Pipeline, *, today: date) ->
 
 def export_pipeline(workspace: Workspace, *, day: date) -> bytes:
     """Return the workbook of a network's pipeline, whole, with its ranking and its support as known on a day."""
-    whole = read_pipeline(workspace.folder, innovations=_library_ids(workspace))
+    whole = read_pipeline(workspace.folder, library=_library(workspace))
     known = pipeline_on(workspace, day)
     tables = tuple(
         (table, columns_of(table), needed_of(table), cells_of(table, getattr(whole, table))) for table in TABLES
@@ -196,13 +197,16 @@ def recorded_digest(workspace: Workspace, *, as_of: date) -> str | None:
     """Return the digest of what a round says of the pipeline rests on; None if the network has recorded none."""
     if not (workspace.folder / FOLDER).is_dir():
         return None
-    known = read_pipeline(workspace.folder, innovations=_library_ids(workspace)).up_to(as_of)
+    known = read_pipeline(workspace.folder, library=_library(workspace)).up_to(as_of)
     said = sorted(_said_of_companies(workspace.folder / COMPANIES).items())
     return hashlib.sha256(repr((known, said)).encode()).hexdigest()
 
 
-def _library_ids(workspace: Workspace) -> list[str]:
-    return [one.id for one in workspace.library.innovations]
+def _library(workspace: Workspace) -> InLibrary:
+    return InLibrary(
+        innovations=[one.id for one in workspace.library.innovations],
+        measures=[one.id for one in workspace.library.measures],
+    )
 
 
 def _with_library(workspace: Workspace, own: Pipeline) -> Pipeline:

@@ -65,12 +65,24 @@ def needed_of(table: str) -> frozenset[str]:
     return frozenset(one.name for one in fields(TABLES[table]) if _is_required(one))
 
 
-def read_pipeline(folder: Path, *, innovations: Collection[str] = ()) -> Pipeline:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InLibrary:
+    """Ids of what a pipeline may name besides its own innovations."""
+
+    innovations: Collection[str] = ()
+    measures: Collection[str] | None = None
+    """None: any word is taken for one"""
+
+
+_ANY: Final = InLibrary()
+
+
+def read_pipeline(folder: Path, *, library: InLibrary = _ANY) -> Pipeline:
     """Return the pipeline in a network's folder; an empty one if nothing is recorded.
 
     Args:
         folder: the network's.
-        innovations: ids of the library's innovations, which may be written about too.
+        library: what may be named besides.
 
     Raises:
         DefinitionError: naming file, row and column, and what to correct.
@@ -81,15 +93,15 @@ def read_pipeline(folder: Path, *, innovations: Collection[str] = ()) -> Pipelin
         if path.exists():
             sheet = read_sheets(path, error=DefinitionError, separator=",")[0]
             found[table] = list(_rows(table, sheet, f"{FOLDER}/{path.name}", header=0))
-    return _checked(found, innovations)
+    return _checked(found, library)
 
 
-def read_pipeline_workbook(path: Path, *, innovations: Collection[str] = (), today: date | None = None) -> Pipeline:
+def read_pipeline_workbook(path: Path, *, library: InLibrary = _ANY, today: date | None = None) -> Pipeline:
     """Return the pipeline in a workbook that has a sheet for each table; other sheets are left alone.
 
     Args:
         path: the workbook; the first row of a sheet that names the table's columns is its header.
-        innovations: ids of the library's innovations, which may be written about too.
+        library: what may be named besides.
         today: dates after it are refused.
 
     Raises:
@@ -113,7 +125,7 @@ def read_pipeline_workbook(path: Path, *, innovations: Collection[str] = (), tod
     for placed in (one for rows in found.values() for one in rows) if today else ():
         if (dated := getattr(placed.row, "date", None)) is not None and dated > today:
             raise DefinitionError(f"{placed.place}, column date: {dated} lies after today ({today}); correct it")
-    return _checked(found, innovations)
+    return _checked(found, library)
 
 
 def pipeline_csvs(pipeline: Pipeline) -> Mapping[str, bytes]:
@@ -244,16 +256,20 @@ def _is_optional(hint: Any) -> bool:
     return get_origin(hint) in (Union, types.UnionType)
 
 
-def _checked(found: Mapping[str, list[Placed]], innovations: Collection[str]) -> Pipeline:
+def _checked(found: Mapping[str, list[Placed]], library: InLibrary) -> Pipeline:
     """Return the pipeline of some rows, each about an innovation that there is, and none twice."""
     seen: dict[object, str] = {}
     ids = {placed.row.id for placed in found.get("innovations", [])}
-    known = {*ids, *innovations}
+    known = {*ids, *library.innovations}
     for table, rows in found.items():
         for placed in rows:
             row, place = placed.row, placed.place
             if table == "innovations" and not _ID.fullmatch(row.id):
                 raise DefinitionError(f"{place}, column id: use small letters, digits and hyphens")
+            need = getattr(row, "need_measure", "")
+            if need and library.measures is not None and need not in library.measures:
+                instead = nearest(need, library.measures)
+                raise DefinitionError(f'{place}, column need_measure: no measure "{need[:60]}" in the library{instead}')
             about = getattr(row, "innovation", "")
             if about and about not in known:
                 raise DefinitionError(
