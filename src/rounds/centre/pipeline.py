@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -147,7 +147,11 @@ def record_company_matches(workspace: Workspace, maybe: tuple[MaybeSame, ...], *
 
 
 def pipeline_insights(
-    workspace: Workspace, *, as_of: date, found: Mapping[str, PooledMeasure], provenance: Provenance
+    workspace: Workspace,
+    *,
+    as_of: date,
+    found: Mapping[str, PooledMeasure],
+    provenance: Callable[[Sequence[PooledMeasure]], Provenance],
 ) -> tuple[Insight, ...]:
     """Return what a round says of the pipeline: nothing if the network has recorded none.
 
@@ -155,15 +159,17 @@ def pipeline_insights(
         workspace: the network.
         as_of: the day the round is about.
         found: the round's measures, by id; what they count shows the need of innovations that name them.
-        provenance: where the numbers come from.
+        provenance: says where a statement comes from, of the measures that it rests on.
     """
     if not (workspace.folder / FOLDER).is_dir():
         return ()
     measured = {id_: shown for id_, one in found.items() if (shown := measured_need(one)) is not None}
     known = pipeline_on(workspace, as_of, measured=measured)
-    said = [content.ranking(known.ranking, provenance=provenance)] if known.ranking else []
+    needs = {one.need_measure for one in known.pipeline.innovations}
+    used = [one for id_, one in found.items() if id_ in needs and id_ in measured]
+    said = [content.ranking(known.ranking, provenance=provenance(used))] if known.ranking else []
     if known.support.totals:
-        said.append(content.support(known.support, provenance=provenance))
+        said.append(content.support(known.support, provenance=provenance([])))
     return tuple(said)
 
 

@@ -190,7 +190,7 @@ def make_report(
         workspace,
         as_of=declared.as_of,
         found=found,
-        provenance=_provenance(plan, replies, plan.measures, list(found.values())),
+        provenance=lambda used: _provenance(plan, replies, [one.measure for one in used], used),
     )
     completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)
     return Report(
