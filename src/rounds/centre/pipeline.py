@@ -174,7 +174,7 @@ def pipeline_insights(
 
 
 def measured_need(found: PooledMeasure) -> Measured | None:
-    """Return how many people or events in a year a measure shows a need of, within the bounds of what left the sites.
+    """Return how many people or events a year a measure shows a need of, of late, within the bounds of what left sites.
 
     Of a measure that is better lower, its numerator; of one that is better higher, those of the denominator who are not
     in the numerator. None of a mean, of a measure that is better neither way, and without numbers.
@@ -182,7 +182,7 @@ def measured_need(found: PooledMeasure) -> Measured | None:
     measure = found.measure
     if measure.kind is CountKind.MEAN or measure.better is Better.NEITHER or not found.periods or measure.span > 1:
         return None
-    sums = totals(found.cells, by=["period"])
+    sums = totals(found.in_recent(found.cells), by=["period"])
     if sums.is_empty():
         return None
     lower, upper = float(sums["numerator_lower"].sum()), float(sums["numerator_upper"].sum())
@@ -191,7 +191,7 @@ def measured_need(found: PooledMeasure) -> Measured | None:
             return None
         people = float(sums["denominator_lower"].sum()), float(sums["denominator_upper"].sum())
         lower, upper = max(people[0] - upper, 0.0), max(people[1] - lower, 0.0)
-    days = (found.periods[-1].end - found.periods[0].start).days + 1
+    days = (found.recent[-1].end - found.recent[0].start).days + 1
     per_year = _DAYS_A_YEAR / days
     lower, upper = lower * per_year, upper * per_year
     what = "not in the numerator of" if measure.better is Better.HIGHER else "in the numerator of"
