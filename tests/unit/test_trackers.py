@@ -204,7 +204,7 @@ def test_adoption_follows_organisations_by_date(tmp_path: Path) -> None:
 
 
 def test_who_declines_is_aware_and_says_why(empty: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text(f"Trust;Status;Reason\n{empty.membership.members[0].name};Declined;no money\n")
+    (tmp_path / "t.csv").write_text(f"Trust;Status;Reason\n{empty.membership.members[0].name};Declined;=no money\n")
     reading = read_tracker(empty, AskedTracker(path=tmp_path / "t.csv", innovation=INNOVATION, as_of=AS_OF))
     assert [(event.stage, event.reason) for event in reading.events] == [(Stage.AWARE, "declined: no money")]
 
@@ -334,7 +334,10 @@ def test_the_command_is_a_dry_run_unless_told_and_counts_coverage(tmp_path: Path
     folder = network(tmp_path / "n", truth)
     tracker = tmp_path / "t.csv"
     rows = [f"{one.name},{one.live}" for one in truth if one.live]
-    tracker.write_text("\n".join(["Trust,Go live", *rows]) + "\n")
+    rows[0] += ",12 of 14 wards"
+    tracker.write_text(
+        "\n".join(["Trust,Go live,Fidelity", *[row if row is rows[0] else f"{row}," for row in rows]]) + "\n"
+    )
     command = ["adoption", "import", str(tracker), "--network", str(folder), "--innovation", INNOVATION]
     command += ["--today", "2025-03-31"]
     done = CliRunner().invoke(app, command)
@@ -346,4 +349,5 @@ def test_the_command_is_a_dry_run_unless_told_and_counts_coverage(tmp_path: Path
     asked = ["--json", "adoption", "coverage", str(folder), "--innovation", INNOVATION, "--on", "2025-03-31"]
     told = json.loads(CliRunner().invoke(app, asked).stdout)
     assert (told["adopted"], told["members"]) == (len(rows), 6)
+    assert list(told["fidelity"].values()) == ["12 of 14 wards"]
     assert sorted(told["not_yet"]) == sorted(one.code for one in truth if not one.live)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError
 from rounds.exchange.envelope import CENTRE
-from rounds.learning.spread.adoption import AdoptionEvent, Coverage, Stage
+from rounds.learning.spread.adoption import AdoptionEvent, Coverage, Fidelity, Stage
 from rounds.learning.spread.coverage import coverage
 from rounds.learning.spread.succession import followed
 from rounds.learning.spread.tracker.columns import Layout, Meaning, layout_of
@@ -152,6 +152,15 @@ def coverage_on(workspace: Workspace, *, innovation: str, stage: Stage, day: dat
         day=day,
         members_on_day=[member.ods_code for member in workspace.membership.on(day)],
     )
+
+
+def fidelity_on(workspace: Workspace, *, innovation: str, day: date) -> dict[str, Fidelity]:
+    """Return, by ODS code, how fully members used an innovation when that was last recorded by a day."""
+    found: dict[str, AdoptionEvent] = {}
+    for event in workspace.known_adoptions(day):
+        if event.innovation == innovation and event.fidelity is not None:
+            found[event.ods_code] = max(found.get(event.ods_code, event), event, key=lambda one: one.day)
+    return {code: event.fidelity for code, event in sorted(found.items()) if event.fidelity is not None}
 
 
 def export_tracker(workspace: Workspace, *, innovation: str, day: date) -> bytes:

@@ -109,13 +109,18 @@ def coverage(
 
     rounds adoption coverage my-network --innovation deterioration-programme --stage embedded --on 2024-03-31
     """
-    from rounds.centre.adoptions import coverage_on
+    from rounds.centre.adoptions import coverage_on, fidelity_on
     from rounds.storage.workspace import read_workspace
 
     workspace = read_workspace(network)
     wanted = _stage(stage)
     found = coverage_on(workspace, innovation=innovation, stage=wanted, day=day_of(on))
     names = {member.ods_code: member.name for member in workspace.membership.members}
+    used = {
+        code: str(fidelity)
+        for code, fidelity in fidelity_on(workspace, innovation=innovation, day=found.day).items()
+        if code in names and code not in found.not_yet
+    }
     fields = {
         "day": found.day,
         "innovation": innovation,
@@ -124,8 +129,9 @@ def coverage(
         "members": found.members,
         "maybe": list(found.maybe),
         "not_yet": list(found.not_yet),
+        "fidelity": used,
     }
-    terminal_of(context).result(fields, text="\n".join(_coverage_lines(found, wanted.value, innovation, names)))
+    terminal_of(context).result(fields, text="\n".join(_coverage_lines(found, wanted.value, innovation, names, used)))
 
 
 @app.command()
@@ -160,12 +166,17 @@ def refuse_to_overwrite(to: Path) -> None:
         raise DefinitionError(f"{to}: a workbook's name ends in .xlsx; name it so")
 
 
-def _coverage_lines(found: "Coverage", stage: str, innovation: str, names: Mapping[str, str]) -> list[str]:
+def _coverage_lines(
+    found: "Coverage", stage: str, innovation: str, names: Mapping[str, str], used: Mapping[str, str]
+) -> list[str]:
     word = stage.replace("_", " ")
     lines = [f"{found.adopted} of {found.members} members at {word} or beyond of {innovation} on {found.day}."]
     if found.maybe:
         listed = ", ".join(f"{code} {names[code]}" for code in found.maybe)
         lines.append(f"{len(found.maybe)} more may be, by when it is said to have been: {listed}.")
+    if used:
+        told = ", ".join(f"{code} {fidelity}" for code, fidelity in used.items())
+        lines.append(f"How fully it is used, of {len(used)} of those {found.adopted}: {told}.")
     rest = [code for code in found.not_yet if code not in found.maybe]
     if rest:
         lines.append(f"Not yet: {', '.join(f'{code} {names[code]}' for code in rest)}.")

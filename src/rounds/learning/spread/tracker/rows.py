@@ -257,7 +257,9 @@ def _words(cells: Cells, at: int | None) -> str:
 
 
 def _reason(cells: Cells, layout: Layout) -> str:
-    reason, status = _words(cells, layout.at(Role.REASON)), _words(cells, layout.at(Role.STATUS))
+    # Without what a spreadsheet would take for the beginning of a formula.
+    reason = _words(cells, layout.at(Role.REASON)).lstrip("=+-@ ")
+    status = _words(cells, layout.at(Role.STATUS))
     return ": ".join(filter(None, (status.lower(), reason))) if status.lower() in DECLINED else reason
 
 
