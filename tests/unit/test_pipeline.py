@@ -173,7 +173,9 @@ def test_what_is_missing_widens_the_ranks_and_says_what_would_settle_it() -> Non
     settled = by_id["lactate-at-the-bedside"]
     assert not settled.missing
     assert settled.last < by_id["bed-exit-sensor"].last
-    said = content.ranking(found, provenance=WHERE)
+    said = content.ranking(found, provenance=WHERE, claims=DEMO_PIPELINE.value)
+    claimed = "Bed exit sensor saves bed days, 120,000 GBP a year and hospital, says Larkfield Sensing Ltd"
+    assert any(claimed in note for note in said.notes)
     assert said.certainty.level is Certainty.LOW
     assert "between 1st and 4th" in said.statement
     assert said.certainty.estimate.lower <= (said.certainty.estimate.value or 0) <= said.certainty.estimate.upper

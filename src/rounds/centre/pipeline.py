@@ -167,7 +167,11 @@ def pipeline_insights(
     known = pipeline_on(workspace, as_of, measured=measured)
     needs = {one.need_measure for one in known.pipeline.innovations}
     used = [one for id_, one in found.items() if id_ in needs and id_ in measured]
-    said = [content.ranking(known.ranking, provenance=provenance(used))] if known.ranking else []
+    said = (
+        [content.ranking(known.ranking, provenance=provenance(used), claims=known.pipeline.value)]
+        if known.ranking
+        else []
+    )
     if known.support.totals:
         said.append(content.support(known.support, provenance=provenance([])))
     return tuple(said)

@@ -1,8 +1,10 @@
 """What a round says of the pipeline: which innovation comes first and how sure that is; what support came to."""
 
+from collections.abc import Sequence
+
 from rounds.learning.spread.pipeline.rank import METHOD, Factor, Ranked
 from rounds.learning.spread.pipeline.support import RULES, SupportSummary, Total
-from rounds.network.pipeline import OutcomeKind
+from rounds.network.pipeline import OutcomeKind, ValueClaim
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.wording import NETWORK, listing, number, plural, quoted, slug
 from rounds.reports.insight import (
@@ -46,14 +48,16 @@ _UNITS = {
 }
 _MOST_SHOWN = 15
 _LONGEST_LABEL = 28
+_MOST_CLAIMS = 8
 
 
-def ranking(found: tuple[Ranked, ...], *, provenance: Provenance) -> Insight:
+def ranking(found: tuple[Ranked, ...], *, provenance: Provenance, claims: Sequence[ValueClaim] = ()) -> Insight:
     """Return which innovation of the pipeline comes first, and how sure that is.
 
     Args:
         found: from the first on, at least one.
         provenance: where the numbers come from.
+        claims: what others say that the innovations are worth; shown beside the ranking, and not weighed.
     """
     top, total = found[0], len(found)
     title = quoted(top.innovation.title)
@@ -126,6 +130,7 @@ def ranking(found: tuple[Ranked, ...], *, provenance: Provenance) -> Insight:
             f"Not recorded for some: {listing(sorted({gap for one in unknown for gap in one.missing}))}."
             if unknown
             else "Nothing that the rules ask for is missing.",
+            *(f"Claimed, and not weighed here: {_claim(one, found)}." for one in claims[:_MOST_CLAIMS]),
         ),
     )
 
@@ -228,6 +233,13 @@ def _total_words(one: Total) -> str:
 
 def _reasons(one: Ranked) -> str:
     return f"need: {one.need.why}; evidence: {one.evidence.why.rstrip('.')}; readiness: {one.readiness.why}"
+
+
+def _claim(one: ValueClaim, found: tuple[Ranked, ...]) -> str:
+    titles = {row.innovation.id: row.innovation.title for row in found}
+    amount = "" if one.amount is None else f", {number(one.amount)} {one.unit}".rstrip()
+    basis = f" (basis: {one.basis})" if one.basis else " (no basis is given)"
+    return f"{titles.get(one.innovation, one.innovation)} {one.says}{amount}, says {one.by}{basis}"
 
 
 def _short(title: str) -> str:
