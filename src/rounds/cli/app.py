@@ -10,7 +10,20 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import adoption, analyst, audit, centre, demo, evidence, library, observations, pipeline, site, synthetic, value
+from rounds.cli import (
+    adoption,
+    analyst,
+    audit,
+    centre,
+    demo,
+    evidence,
+    library,
+    observations,
+    pipeline,
+    site,
+    synthetic,
+    value,
+)
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
