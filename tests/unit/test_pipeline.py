@@ -11,7 +11,13 @@ import pytest
 from messy_trackers import members, network
 from typer.testing import CliRunner
 
-from rounds.centre.pipeline import pipeline_on, record_company_matches, record_pipeline
+from rounds.centre.pipeline import (
+    pipeline_insights,
+    pipeline_on,
+    record_company_matches,
+    record_pipeline,
+    recorded_digest,
+)
 from rounds.cli.app import app
 from rounds.errors import DefinitionError
 from rounds.learning.spread.pipeline.rank import UNKNOWN, Span, evidence_of, need_of, ranked, readiness_of
@@ -238,6 +244,7 @@ def test_totals_are_the_sums_of_the_claims_that_count() -> None:
 def test_companies_that_may_be_one_wait_for_a_person(workspace: Workspace, tmp_path: Path) -> None:
     own = replace(workspace, folder=tmp_path, centre=tmp_path / "centre")
     record_pipeline(own, DEMO_PIPELINE, today=DAY)
+    own = replace(own, pipeline=read_pipeline(tmp_path))
     before = pipeline_on(own, DAY).support
     (maybe,) = before.maybe_same
     assert {maybe.company, maybe.other} == {"Meridian Assays", "Meridien Assays"}
@@ -250,6 +257,17 @@ def test_companies_that_may_be_one_wait_for_a_person(workspace: Workspace, tmp_p
     path.write_text(path.read_text().replace("yes,", "perhaps,"))
     with pytest.raises(DefinitionError, match="line 2, column confirmed"):
         pipeline_on(own, DAY)
+
+
+def test_a_round_says_it_only_of_what_is_recorded(workspace: Workspace) -> None:
+    assert pipeline_insights(workspace, as_of=DAY, found={}, provenance=lambda _: WHERE) == ()
+    assert recorded_digest(workspace, as_of=DAY) is None
+    own = replace(workspace, pipeline=DEMO_PIPELINE)
+    said = pipeline_insights(own, as_of=DAY, found={}, provenance=lambda _: WHERE)
+    assert [one.id for one in said] == ["pipeline-ranking", "pipeline-support"]
+    later = replace(own, pipeline=replace(DEMO_PIPELINE, evidence=DEMO_PIPELINE.evidence[:2]))
+    assert recorded_digest(own, as_of=DAY) != recorded_digest(later, as_of=DAY)
+    assert recorded_digest(own, as_of=date(2024, 1, 1)) == recorded_digest(later, as_of=date(2024, 1, 1))
 
 
 def test_what_came_later_was_not_known() -> None:

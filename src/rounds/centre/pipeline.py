@@ -34,7 +34,6 @@ from rounds.storage.pipeline_files import (
     columns_of,
     needed_of,
     pipeline_csvs,
-    read_pipeline,
     read_pipeline_workbook,
 )
 from rounds.storage.workspace import Workspace
@@ -60,7 +59,7 @@ def pipeline_on(workspace: Workspace, day: date, *, measured: Mapping[str, Measu
     Raises:
         DefinitionError: if a table, or what people said of companies, cannot be read; naming file and row.
     """
-    own = read_pipeline(workspace.folder, library=_library(workspace)).up_to(day)
+    own = workspace.pipeline.up_to(day)
     pipeline = _with_library(workspace, own)
     stages: dict[str, EvidenceStage] = {one.id: one.stage for one in workspace.library.innovations}
     return PipelineOnADay(
@@ -79,7 +78,7 @@ def read_pipeline_file(workspace: Workspace, path: Path, *, today: date) -> Pipe
     if path.suffix.lower() != ".json":
         return read_pipeline_workbook(path, library=_library(workspace), today=today)
     record = read_innovation_record(path)
-    known = read_pipeline(workspace.folder, library=_library(workspace))
+    known = workspace.pipeline
     new = record.innovations[0]
     there = next((one for one in known.innovations if one.id == new.id), None)
     if there is not None:
@@ -116,7 +115,7 @@ def record_pipeline(workspace: Workspace, pipeline: Pipeline, *, today: date) ->
 
 def export_pipeline(workspace: Workspace, *, day: date) -> bytes:
     """Return the workbook of a network's pipeline, whole, with its ranking and its support as known on a day."""
-    whole = read_pipeline(workspace.folder, library=_library(workspace))
+    whole = workspace.pipeline
     known = pipeline_on(workspace, day)
     tables = tuple(
         (table, columns_of(table), needed_of(table), cells_of(table, getattr(whole, table))) for table in TABLES
@@ -161,7 +160,7 @@ def pipeline_insights(
         found: the round's measures, by id; what they count shows the need of innovations that name them.
         provenance: says where a statement comes from, of the measures that it rests on.
     """
-    if not (workspace.folder / FOLDER).is_dir():
+    if workspace.pipeline == Pipeline():
         return ()
     measured = {id_: shown for id_, one in found.items() if (shown := measured_need(one)) is not None}
     known = pipeline_on(workspace, as_of, measured=measured)
@@ -205,9 +204,9 @@ def measured_need(found: PooledMeasure) -> Measured | None:
 
 def recorded_digest(workspace: Workspace, *, as_of: date) -> str | None:
     """Return the digest of what a round says of the pipeline rests on; None if the network has recorded none."""
-    if not (workspace.folder / FOLDER).is_dir():
+    if workspace.pipeline == Pipeline():
         return None
-    known = read_pipeline(workspace.folder, library=_library(workspace)).up_to(as_of)
+    known = workspace.pipeline.up_to(as_of)
     said = sorted(_said_of_companies(workspace.folder / COMPANIES).items())
     return hashlib.sha256(repr((known, said)).encode()).hexdigest()
 

@@ -17,11 +17,13 @@ from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.score_levels import bands_of
 from rounds.network.members import Membership
+from rounds.network.pipeline import Pipeline
 from rounds.network.rebases import StatedRebase
 from rounds.network.successions import Successions
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership, refuse_succeeded
+from rounds.storage.pipeline_files import InLibrary, read_pipeline
 from rounds.storage.rebase_files import read_rebases
 from rounds.storage.succession_files import read_successions
 from rounds.storage.suggestions import nearest
@@ -144,6 +146,8 @@ class Workspace:
     adoptions: tuple[AdoptionEvent, ...]
     """as they are recorded; `known_adoptions` adds what organisations took over from those they succeed"""
     successions: Successions
+    pipeline: Pipeline
+    """as it is recorded, of all days"""
     rebases: tuple[StatedRebase, ...]
     library: Library
     rounds: tuple[RoundDeclaration, ...]
@@ -208,6 +212,12 @@ def read_workspace(folder: Path) -> Workspace:
         membership=membership,
         adoptions=_read_adoptions(folder / "adoptions.csv", membership, library, declared, successions),
         successions=successions,
+        pipeline=read_pipeline(
+            folder,
+            library=InLibrary(
+                innovations=[one.id for one in library.innovations], measures=[one.id for one in library.measures]
+            ),
+        ),
         rebases=read_rebases(
             folder / "rebases.csv", membership=membership, measures={measure.id for measure in library.measures}
         ),
