@@ -11,16 +11,13 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date
-from types import SimpleNamespace
-from typing import Any, cast
+from datetime import timedelta
 
 import demo_truth
 import numpy as np
 
-from rounds.centre.benefits import Evaluated, statement_of
-from rounds.centre.plan import Plan
-from rounds.centre.programmes import impact_panel
+from rounds.centre.benefit_statements import statement_of
+from rounds.centre.programmes import Evaluated, impact_panel
 from rounds.learning.benefit.entries import Statement
 from rounds.learning.benefit.rules import SPLIT_EVENLY
 from rounds.learning.benefit.totals import Counting, counted_once, quarter_of, totals_by
@@ -59,11 +56,16 @@ def demo_statement(arrests: Arrests) -> tuple[Statement, Effect]:
     panel = impact_panel(demo_truth.PROGRAMME, outcome=outcome, events=events, membership=demo_truth.members(arrests))
     effect = estimate_effect(panel)
     assert isinstance(effect, Effect)
-    evaluated = Evaluated(
-        programme=demo_truth.PROGRAMME, innovation=INNOVATION, outcome=outcome, panel=panel, effect=effect
+    found = Evaluated(
+        programme=demo_truth.PROGRAMME,
+        innovation=INNOVATION,
+        outcome=outcome,
+        panel=panel,
+        effect=effect,
+        placebo=None,
     )
-    plan = SimpleNamespace(round_id="demo", declaration=SimpleNamespace(as_of=date(2099, 1, 1)))
-    return statement_of(evaluated, network="demo", plan=cast(Plan, cast(Any, plan)), events=events), effect
+    known = arrests.plan.last_day + timedelta(days=14)
+    return statement_of(found, network="demo", round_id="demo", data_as_of=known, events=events), effect
 
 
 def one_seed(seed: int, plan: SyntheticNetwork | None = None) -> Found:

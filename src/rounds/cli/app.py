@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import analyst, audit, centre, demo, evidence, library, observations, site, synthetic, value
+from rounds.cli import analyst, audit, benefit, centre, demo, evidence, library, observations, site, synthetic, value
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -32,6 +32,7 @@ app.add_typer(site.app, name="site")
 app.add_typer(centre.app, name="centre")
 app.add_typer(audit.app, name="audit")
 app.add_typer(value.app, name="value")
+app.add_typer(benefit.app, name="benefit")
 app.command()(demo.demo)
 app.command()(synthetic.synthetic)
 app.command()(centre.run)

@@ -147,7 +147,8 @@ def _beside(claim: Said, found: Sequence[Said], everything: Sequence[Said]) -> C
     judged = tuple(_judge(claim, one) for one in found)
     hint = _reached_not_benefited(claim, everything)
     if not judged:
-        because = f"Nothing is known of {claim.what} in {claim.unit} for this programme, place and time.{hint}"
+        because = f"Nothing is known of {claim.what} in {claim.unit} for this programme, place and time."
+        because += _in_another_unit(claim, everything) + hint
         return ClaimBeside(claim=claim, beside=(), status=Status.NO_EVIDENCE, because=because)
     order = list(Status)
     gravest = min(judged, key=lambda one: order.index(one.status))
@@ -193,6 +194,17 @@ def _judge_change(claim: Said, evidence: Said) -> tuple[Status, str]:
         return Status.SUPPORTED, f"{found}: the claim lies inside."
     less = "more" if abs(stated) > max(abs(lower), abs(upper)) else "less"
     return Status.NOT_SUPPORTED, f"{found}: the claim is {less} than the interval allows."
+
+
+def _in_another_unit(claim: Said, everything: Sequence[Said]) -> str:
+    for one in everything:
+        if one.unit != claim.unit and (*one.about[:4], one.first, one.last) == (
+            *claim.about[:4],
+            claim.first,
+            claim.last,
+        ):
+            return f" {one.by} counts {one.unit}, not {claim.unit}: {_ends(one)}."
+    return ""
 
 
 def _reached_not_benefited(claim: Said, everything: Sequence[Said]) -> str:

@@ -1,6 +1,6 @@
 """Sums of the ledger: by member, region, network and nation, by quarter and year, each with its own interval."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
@@ -213,30 +213,6 @@ def read_quarter(text: str) -> Quarter:
     if not (dash and year.isdigit() and number.isdigit()):
         raise DefinitionError(f"`{text}` is no quarter; write it as 2024-Q3 (July to September 2024)")
     return Quarter(year=int(year), number=int(number))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succession:
-    """One organisation became part of another on a day."""
-
-    member: str
-    successor: str
-    day: date
-
-
-def successor_on(member: str, day: date, successions: Mapping[str, Succession]) -> str:
-    """Return under which code something that happened on a day counts: the successor's from the day of the merger on.
-
-    Raises:
-        DefinitionError: if organisations succeed each other in a circle.
-    """
-    seen = {member}
-    while (found := successions.get(member)) is not None and found.day <= day:
-        member = found.successor
-        if member in seen:
-            raise DefinitionError(f"{member} succeeds itself in a circle of mergers; correct their rows")
-        seen.add(member)
-    return member
 
 
 def latest(statements: Sequence[Statement]) -> tuple[Statement, ...]:
