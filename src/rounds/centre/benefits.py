@@ -36,6 +36,11 @@ def in_force(workspace: Workspace, *, as_of: date | None = None) -> tuple[Statem
     return latest([one.statement for one in recorded])
 
 
+def rule_in_force(workspace: Workspace, day: date) -> Rule:
+    """Return which rule for overlapping programmes holds on a day."""
+    return read_rule_book(workspace.folder / RULES_FILE).at(day)
+
+
 def import_claims(workspace: Workspace, path: Path, *, today: date) -> tuple[int, int]:
     """Record the claims and evaluations of a file, and return how many it holds and how many of them are new.
 

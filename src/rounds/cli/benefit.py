@@ -68,14 +68,15 @@ def ledger(context: typer.Context, folder: Folder, as_of: AsOf = None) -> None:
 
     rounds benefit ledger my-network --as-of 2025-06-30
     """
-    from rounds.centre.benefits import in_force
-    from rounds.learning.benefit.rules import SPLIT_EVENLY
+    from rounds.centre.benefits import in_force, rule_in_force
     from rounds.learning.benefit.totals import counted_once, totals_by
     from rounds.reports.content.benefit_tables import benefited_words, reached_words, whole_ends
     from rounds.storage.workspace import read_workspace
 
-    statements = in_force(read_workspace(folder), as_of=_day(as_of))
-    by_statement = totals_by(counted_once(statements, rule=SPLIT_EVENLY), lambda one: id(one.statement))
+    workspace, day = read_workspace(folder), _day(as_of)
+    statements = in_force(workspace, as_of=day)
+    rule = rule_in_force(workspace, day or day_of(None))
+    by_statement = totals_by(counted_once(statements, rule=rule), lambda one: id(one.statement))
     lines, fields = [], []
     for statement in statements:
         total = by_statement.get(id(statement))
@@ -124,15 +125,14 @@ def claims(
     rounds benefit claims my-network --as-of 2025-03-31
     """
     from rounds.centre.benefits import (
-        RULES_FILE,
         claims_beside_evidence,
         import_claims,
         in_force,
         ledger_path,
+        rule_in_force,
         sums_of_claims,
     )
     from rounds.exchange.envelope import CENTRE
-    from rounds.storage.benefit_rule_files import read_rule_book
     from rounds.storage.benefit_store import read_claims
     from rounds.storage.workspace import read_workspace
 
@@ -142,7 +142,7 @@ def claims(
         terminal.say(f"{file.name}: {held} claims and evaluations, {new} of them new.")
     day = _day(as_of)
     said = read_claims(ledger_path(workspace), as_of=day, party=CENTRE)
-    rule = read_rule_book(workspace.folder / RULES_FILE).at(day or day_of(today))
+    rule = rule_in_force(workspace, day or day_of(today))
     beside = claims_beside_evidence(in_force(workspace, as_of=day), said, membership=workspace.membership, rule=rule)
     sums = sums_of_claims(said)
     lines = [

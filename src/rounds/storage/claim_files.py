@@ -70,8 +70,8 @@ def _said(
     for name in NEEDED:
         if not texts[name] and not (name == "number" and texts["lower"] and texts["upper"]):
             raise DefinitionError(f"{where}, column {name}: the cell is empty; fill it in, or leave the row out")
-    source = _one_of(texts["source"], _SOURCES, where, "source")
-    quantity = _one_of(texts["quantity"], tuple(Quantity), where, "quantity")
+    source = Source(_one_of(texts["source"], _SOURCES, where, "source"))
+    quantity = Quantity(_one_of(texts["quantity"], tuple(Quantity), where, "quantity"))
     _known(texts["innovation"], innovations, f"{where}, column innovation", "innovation in the library")
     _known(texts["scope"], {*members, NETWORK_SCOPE}, f"{where}, column scope", "member")
     if quantity is not Quantity.EFFECT:
@@ -81,11 +81,11 @@ def _said(
     try:
         return Said(
             id=texts["id"],
-            source=Source(source),
+            source=source,
             by=texts["by"],
             innovation=texts["innovation"],
             scope=texts["scope"],
-            quantity=Quantity(quantity),
+            quantity=quantity,
             what=texts["what"],
             value=numbers["number"],
             lower=numbers["lower"],

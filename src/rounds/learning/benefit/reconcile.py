@@ -44,14 +44,14 @@ def refuse_unreconciled(sums: Iterable[Sum], *, what: str, tolerance: float = 0.
         parts = math.fsum(part.value for part in one.parts)
         if not abs(one.total.value - parts) <= tolerance:
             wrong.append(
-                f"{one.total.place}: {one.total.value:,.10g} is shown, and its {len(one.parts)} parts add up to "
+                f"{one.total.place}: {one.total.value:,.10g} is shown, and its parts ({len(one.parts)}) add up to "
                 f"{parts:,.10g}"
             )
     if wrong:
-        raise Unreconciled(
-            f"{what}: {len(wrong)} totals are not the sums of their parts, so it is not published:\n  "
-            + "\n  ".join(wrong)
+        many = (
+            "a total is not the sum of its parts" if len(wrong) == 1 else f"{len(wrong)} totals are not sums of parts"
         )
+        raise Unreconciled(f"{what}: {many}, so it is not published:\n  " + "\n  ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,8 +88,8 @@ WHOLE_SUMS: Final = Rule(
     id="whole-sums",
     version=1,
     says="Numbers are shown whole. Each member's quarter is rounded up or down so that every member's, every quarter's "
-    "and every year's sum is off by less than 1, and every total shown is the sum of the parts shown. Intervals are "
-    "rounded outwards and do not add up.",
+    "and every year's sum is off by less than 1, and every total shown is the sum of the parts shown. Intervals do "
+    "not add up.",
 )
 CLAIM_STATUS: Final = Rule(
     id="claim-status",

@@ -82,8 +82,8 @@ def _added(innovation: str, span: Span, parts: Sequence[tuple[QuarterlyReturn, L
         reached_upper=sum(one.upper for one in reached),
         reached_unit=reached_words(statement),
         shown=sum(shown) if shown else None,
-        lower=math.floor(value - half),
-        upper=math.ceil(value + half),
+        lower=round(value - half),
+        upper=round(value + half),
         benefited_unit=benefited_words(statement),
         parts=tuple((one.asked.network_name, part.shown) for one, part in parts),
     )

@@ -1,6 +1,5 @@
 """The quarterly return as tables: what its workbook and its CSV files hold."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -157,8 +156,8 @@ def reached_words(statement: Statement) -> str:
 
 
 def whole_ends(found: Benefited) -> tuple[int, int]:
-    """Return an interval rounded outwards to whole numbers."""
-    return math.floor(found.lower), math.ceil(found.upper)
+    """Return an interval in whole numbers."""
+    return round(found.lower), round(found.upper)
 
 
 def _total_row(found: QuarterlyReturn, line: Line) -> tuple[Cell, ...]:
