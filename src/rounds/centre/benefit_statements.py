@@ -8,7 +8,6 @@ from rounds.centre.programmes import Evaluated
 from rounds.learning.benefit.attribution import Attribution, EstimatedCells, attribute
 from rounds.learning.benefit.entries import Counted, Entry, Matrix, Reached, Statement
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
-from rounds.learning.impact.identification import select
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import first_reached
 from rounds.measures.definitions import Better, Measure
@@ -82,17 +81,15 @@ def counted_of(measure: Measure) -> Counted:
 
 
 def _attributed(panel: Panel, effect: Effect | NoEffect, *, gained: bool) -> Attribution:
-    selection = select(panel)
-    if isinstance(effect, NoEffect) or isinstance(selection, NoEffect):
+    if isinstance(effect, NoEffect) or effect.baseline is None:
         return Attribution(sources=_NO_SOURCES, cells={})
     found = EstimatedCells(
         lower=panel.lower,
         upper=panel.upper,
         exposure=panel.exposure,
-        untreated=selection.untreated,
-        treated=selection.treated,
-        free_periods=selection.free_periods,
-        dispersion=effect.dispersion,
+        treated=panel.treated & np.isfinite(effect.counterfactual),
+        counterfactual=effect.counterfactual,
+        baseline=effect.baseline,
         log_ratio=float(np.log(effect.rate_ratio.estimate)),
         half_width=(effect.avoided.upper - effect.avoided.lower) / 2.0,
         noisy=panel.noisy,

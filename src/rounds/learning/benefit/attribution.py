@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rounds.learning.benefit.entries import EFFECT, Avoided, Matrix
 from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
-from rounds.learning.bounded.two_way import Cells, Factor, Index, fit_two_way
+from rounds.learning.bounded.two_way import Cells, Index, TwoWay
 from rounds.learning.intervals import Z95
 
 Mask = NDArray[np.bool_]
@@ -34,14 +34,12 @@ class EstimatedCells:
     """smallest possible counts; NaN where missing"""
     upper: Matrix
     exposure: Matrix
-    untreated: Mask
-    """used for the counterfactual"""
     treated: Mask
     """in which the effect was estimated"""
-    free_periods: Index
-    """periods with an effect to estimate"""
-    dispersion: float
-    """negative-binomial alpha"""
+    counterfactual: Matrix
+    """events expected without the innovation"""
+    baseline: TwoWay
+    """the fit behind it"""
     log_ratio: float
     """log of events with the innovation over events without it"""
     half_width: float
@@ -69,21 +67,16 @@ def attribute(found: EstimatedCells, *, gained: bool = False) -> Attribution:
         found: the panel and its effect.
         gained: return events gained instead, where more of them are better.
 
-    Raises:
-        NotConverged: if the counterfactual cannot be fitted; the effect could not have been either.
     """
-    sign = -1.0 if gained else 1.0
-    before, after = _cells(found, found.untreated), _cells(found, found.treated)
-    baseline = fit_two_way(before, free_periods=found.free_periods, start=_start(found), alpha=found.dispersion)
-    expected = np.exp(baseline.log_mean(after))
-    seen = after.counts.evaluate(
-        np.log(expected) + found.log_ratio, found.dispersion, after.counts.log_weights(found.dispersion)
-    )
+    sign, baseline, after = -1.0 if gained else 1.0, found.baseline, _cells(found)
+    expected = found.counterfactual[found.treated]
+    fitted = baseline.log_mean(after) + found.log_ratio
+    seen = after.counts.evaluate(fitted, baseline.alpha, after.counts.log_weights(baseline.alpha))
     # How far a count that is known between bounds follows its mean: not at all if it is exact.
-    follows = expected * np.exp(found.log_ratio) - seen.residual_slope
+    follows = np.exp(fitted) - seen.residual_slope
     sites, site_at = np.unique(after.site, return_inverse=True)
     periods, period_at = np.unique(after.period, return_inverse=True)
-    shared = _shared(after, seen, baseline.factor, sites, periods)
+    shared = _shared(after, seen, baseline, sites, periods)
     moves = expected - follows
     noise = seen.residual_variance
     with_effect = noise / seen.residual_slope.sum()
@@ -105,11 +98,11 @@ def attribute(found: EstimatedCells, *, gained: bool = False) -> Attribution:
     return Attribution(sources=shared, cells=cells)
 
 
-def _shared(after: Cells, seen: Fit, factor: Factor, sites: Index, periods: Index) -> Matrix:
+def _shared(after: Cells, seen: Fit, baseline: TwoWay, sites: Index, periods: Index) -> Matrix:
     """Return the covariance of the effect, the site effects and the period effects, in this order."""
     slope = float(seen.residual_slope.sum())
     through_sites, through_periods = (part(seen.residual_slope) / slope for part in (after.by_site, after.by_period))
-    moved_sites, moved_periods = factor.solve(through_sites, through_periods)
+    moved_sites, moved_periods = baseline.factor.solve(through_sites, through_periods)
     count = len(sites) + len(periods)
     found = np.zeros((1 + count, 1 + count))
     own = float(seen.residual_variance.sum()) / slope**2
@@ -122,7 +115,7 @@ def _shared(after: Cells, seen: Fit, factor: Factor, sites: Index, periods: Inde
             unit_s[sites[row]] = 1.0
         else:
             unit_p[periods[row - len(sites)]] = 1.0
-        solved_s, solved_p = factor.solve(unit_s, unit_p)
+        solved_s, solved_p = baseline.factor.solve(unit_s, unit_p)
         found[1 + row, 1:] = np.concatenate([solved_s[sites], solved_p[periods]])
     found[1:, 0] = found[0, 1:]
     return np.asarray((found + found.T) / 2.0)
@@ -152,7 +145,8 @@ def _wander(
     return float(np.sqrt(excess / np.sum(np.bincount(site_at, expected) ** 2)))
 
 
-def _cells(found: EstimatedCells, mask: Mask) -> Cells:
+def _cells(found: EstimatedCells) -> Cells:
+    mask = found.treated
     site, period = np.nonzero(mask)
     return Cells(
         site=site,
@@ -166,10 +160,3 @@ def _cells(found: EstimatedCells, mask: Mask) -> Cells:
         log_exposure=np.log(found.exposure[mask]),
         shape=(mask.shape[0], mask.shape[1]),
     )
-
-
-def _start(found: EstimatedCells) -> tuple[Vector, Vector]:
-    middle = np.where(found.untreated, (found.lower + found.upper) / 2.0, 0.0).sum(axis=1)
-    exposure = np.where(found.untreated, found.exposure, 0.0).sum(axis=1)
-    rate = np.divide(middle, exposure, out=np.ones_like(middle), where=middle > 0)
-    return np.log(rate), np.zeros(found.untreated.shape[1])
