@@ -145,17 +145,20 @@ def _programme_lines(
     regions = sorted({member.region for member in members})
     shown = _shown(counting, places, codes, quarters, [[m.region == region for m in members] for region in regions])
     spans = windows(quarters)
+    by_code: dict[str, list[Counting]] = {}
+    for one in counting:
+        by_code.setdefault(places.of(one), []).append(one)
     scopes = [
-        (Level.NETWORK, "network", "the network", "", set(codes)),
+        (Level.NETWORK, "network", "the network", "", codes),
         *(
-            (Level.REGION, region, region, region, {m.ods_code for m in members if m.region == region})
+            (Level.REGION, region, region, region, [m.ods_code for m in members if m.region == region])
             for region in regions
         ),
-        *((Level.SITE, member.ods_code, member.name, member.region, {member.ods_code}) for member in members),
+        *((Level.SITE, member.ods_code, member.name, member.region, [member.ods_code]) for member in members),
     ]
     found = []
     for level, scope, name, region, inside in scopes:
-        own = [one for one in counting if places.of(one) in inside]
+        own = [one for code in inside for one in by_code[code]]
         for window in spans:
             part = total([one for one in own if window.holds(one.entry.start)])
             whole = [
