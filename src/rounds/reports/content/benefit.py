@@ -253,7 +253,7 @@ def claim_insight(one: ClaimBeside, *, provenance: Provenance) -> Insight | None
                 _chart_row(claim, claimed=True),
                 *(_chart_row(judged.evidence, claimed=False) for judged in one.beside),
             ),
-            title=f"{claim.what}, in {claim.unit}: what is claimed and what is known",
+            title=f"{claim.what[:1].upper()}{claim.what[1:]}, in {claim.unit}: what is claimed and what is known",
         ),
         alt_text=f"Chart of a claim above the evidence on it. {text}",
         table=Table(columns=CLAIM_COLUMNS, rows=tuple(claim_rows(one))),
