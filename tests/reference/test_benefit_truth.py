@@ -49,12 +49,12 @@ def test_intervals_of_every_kind_of_total_hold_the_truth_as_often_as_they_say() 
     assert max(one.effect for one in found) < 1e-8
 
 
-def _panel(seed: int, *, wander: float, alpha: float, bounded: bool) -> Panel:
+def _panel(seed: int, *, wander: float, alpha: float, bounded: bool, events: float = 9.0) -> Panel:
     rng = np.random.default_rng(seed)
     sites, periods = 8, 24
     exposure = rng.uniform(80.0, 120.0, (sites, periods))
     walk = np.cumsum(rng.normal(0.0, wander, (sites, periods)), axis=1)
-    mean = 9.0 * exposure / 100.0 * np.exp(rng.normal(0.0, 0.3, (sites, 1)) + walk)
+    mean = events * exposure / 100.0 * np.exp(rng.normal(0.0, 0.3, (sites, 1)) + walk)
     treated = np.arange(periods) >= np.array([8, 10, 12, 14, 16, 18, 99, 99])[:, None]
     mean = np.where(treated, 0.7 * mean, mean)
     if alpha:
@@ -107,10 +107,13 @@ def _interval(found: EstimatedCells, *, gained: bool = False) -> tuple[float, fl
     return float(np.sum(values)), Z95 * float(np.sqrt(covariance.sum()))
 
 
+@pytest.mark.parametrize("events", [9.0, 3.0])
 @pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize(("wander", "alpha"), [(0.0, 0.0), (0.0, 0.3), (0.15, 0.0)])
-def test_parts_have_the_sum_and_the_interval_of_the_effect(wander: float, alpha: float, bounded: bool) -> None:
-    panel = _panel(5, wander=wander, alpha=alpha, bounded=bounded)
+def test_parts_have_the_sum_and_the_interval_of_the_effect(
+    wander: float, alpha: float, bounded: bool, events: float
+) -> None:
+    panel = _panel(5, wander=wander, alpha=alpha, bounded=bounded, events=events)
     effect = estimate_effect(panel)
     assert isinstance(effect, Effect)
     found = _cells(panel, effect)
@@ -119,7 +122,7 @@ def test_parts_have_the_sum_and_the_interval_of_the_effect(wander: float, alpha:
     assert half == pytest.approx(found.half_width, rel=1e-8)
     mirrored = _interval(found, gained=True)
     assert mirrored == pytest.approx((-value, half))
-    if wander:
+    if wander and events == 9.0:
         assert any("differ from one another" in note for note in effect.notes), "the case has sites that wander"
 
 
