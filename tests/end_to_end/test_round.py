@@ -123,7 +123,7 @@ def test_killed_anywhere_it_ends_the_same(steps: list[str], network: Path, finis
     assert resumed.returncode == 0, resumed.stderr
     assert _told(folder) == _told(finished)
     assert not list(folder.rglob(".partial-*"))
-    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 8
+    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 9
 
 
 def _told(folder: Path) -> dict[str, str]:

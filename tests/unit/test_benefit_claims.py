@@ -17,7 +17,7 @@ from rounds.learning.benefit.reconcile import (
     published_sum,
     refuse_unreconciled,
 )
-from rounds.reports.content.benefit import claim_insight
+from rounds.reports.content.claims import claim_insight
 from rounds.storage.claim_files import read_claim_file
 
 YEAR = {"first": date(2022, 4, 1), "last": date(2023, 3, 31), "dated": date(2023, 6, 1)}

@@ -429,6 +429,7 @@ def test_killed_between_leaves_the_ledger_whole(tmp_path: Path, monkeypatch: pyt
         ("UPDATE benefit_statements SET content = x'00'", "was changed after it was recorded"),
         ("UPDATE benefit_statements SET digest = 'other'", "was changed after it was recorded"),
         ("UPDATE benefit_statements SET round_id = 'other'", "is not told in the audit log"),
+        ("DELETE FROM benefit_statements", "something in the benefit ledger that is no longer there"),
     ],
 )
 def test_a_changed_ledger_is_refused(tmp_path: Path, change: str, says: str) -> None:

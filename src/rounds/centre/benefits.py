@@ -13,8 +13,9 @@ from rounds.learning.benefit.reconcile import Figure, Verdict, published_sum
 from rounds.learning.benefit.rules import Rule
 from rounds.learning.benefit.totals import Counting, Quarter, counted_once, latest, quarter_of, total
 from rounds.network.members import Membership
-from rounds.reports.content.benefit import benefit_insight, claim_insight
+from rounds.reports.content.benefit import benefit_insight
 from rounds.reports.content.benefit_return import Asked, QuarterlyReturn, network_return
+from rounds.reports.content.claims import claim_insight
 from rounds.reports.insight import Certainty, Insight, Provenance
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.benefit_rule_files import read_rule_book

@@ -133,6 +133,7 @@ def claims(
         sums_of_claims,
     )
     from rounds.exchange.envelope import CENTRE
+    from rounds.reports.content.claims import stated
     from rounds.storage.benefit_store import read_claims
     from rounds.storage.workspace import read_workspace
 
@@ -146,8 +147,7 @@ def claims(
     beside = claims_beside_evidence(in_force(workspace, as_of=day), said, membership=workspace.membership, rule=rule)
     sums = sums_of_claims(said)
     lines = [
-        f"{one.claim.id}, {one.claim.by}: {one.claim.what}, {one.claim.value:,.10g} {one.claim.unit}: "
-        f"{one.status}. {one.because}"
+        f"{one.claim.id}, {one.claim.by}: {one.claim.what}, {stated(one.claim)}: {one.status}. {one.because}"
         for one in beside
     ]
     lines += [f"{'Adds up' if verdict.adds_up else 'DOES NOT ADD UP'}: {verdict.says}" for verdict in sums]

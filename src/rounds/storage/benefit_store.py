@@ -102,6 +102,7 @@ def read_statements(path: Path, *, as_of: date | None = None, party: str) -> tup
                     statement=decode_statement(content, where=where), on=date.fromisoformat(recorded), digest=digest
                 )
             )
+        _refuse_gone(connection, path, "benefit_statements", "round_id != ?")
     return tuple(found)
 
 
@@ -148,6 +149,7 @@ def read_claims(path: Path, *, as_of: date | None = None, party: str) -> tuple[S
             where = f"{path}, claim {sequence} on benefit"
             content = _checked(connection, where, packed, (Action.RECORDED.value, CLAIMS_ROUND, party, digest))
             found[name] = decode_said(content, where=where)
+        _refuse_gone(connection, path, "benefit_claims", "round_id = ?")
     return tuple(found.values())
 
 
@@ -166,3 +168,13 @@ def _checked(connection: sqlite3.Connection, where: str, packed: bytes, same: tu
     if connection.execute(query, same).fetchone() is None:
         raise AuditError(f"{where} is not told in the audit log; restore the file from a copy")
     return content
+
+
+def _refuse_gone(connection: sqlite3.Connection, path: Path, table: str, of_round: str) -> None:
+    """Nothing is ever taken out: what the log tells of is there."""
+    query = f"SELECT digest FROM log_entries WHERE action = ? AND {of_round} EXCEPT SELECT digest FROM {table}"  # noqa: S608
+    if connection.execute(query, (Action.RECORDED.value, CLAIMS_ROUND)).fetchone() is not None:
+        raise AuditError(
+            f"{path}: the audit log tells of something in the benefit ledger that is no longer there; restore the file "
+            "from a copy"
+        )

@@ -90,8 +90,11 @@ class Said:
             raise DefinitionError(f"{where}: fewer than 0 are reached; correct the number")
         if self.last < self.first:
             raise DefinitionError(f"{where}: its period ends ({self.last}) before it starts ({self.first})")
-        if self.first > self.dated:
-            raise DefinitionError(f"{where}: it is dated {self.dated}, and speaks of days from {self.first} on only")
+        if self.last > self.dated:
+            raise DefinitionError(
+                f"{where}: it is dated {self.dated}, and speaks of days until {self.last}; what is still to come is a "
+                "forecast, correct the dates"
+            )
 
     @property
     def about(self) -> tuple[str, str, Quantity, str, str]:
