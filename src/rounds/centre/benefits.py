@@ -205,26 +205,27 @@ class Ledger:
     today: date
 
     def keep(self, statements: Sequence[Statement]) -> tuple[Statement, ...]:
-        """Record a round's statements, unless they are, and return what is in force with data no later than theirs."""
+        """Record a round's statements, unless they are, and return what is in force with those of rounds before it."""
         path = ledger_path(self.workspace)
         record_statements(
             path, statements, round_id=self.declared.id, inputs=self.inputs, party=CENTRE, today=self.today
         )
-        recorded = read_statements(path, party=CENTRE)
-        known = [one.statement for one in recorded if one.statement.data_as_of <= self.declared.as_of]
-        return latest(known)
+        recorded = [one.statement for one in read_statements(path, party=CENTRE)]
+        own = self.declared.id
+        return latest([one for one in recorded if one.round_id == own or _is_before(one, self.declared)])
+
+
+def _is_before(statement: Statement, declared: RoundDeclaration) -> bool:
+    """Rounds stand in one order, so that none decides what another publishes that decides what it does."""
+    return (statement.data_as_of, statement.round_id) < (declared.as_of, declared.id)
 
 
 def known_before(workspace: Workspace, declared: RoundDeclaration) -> dict[str, object]:
-    """Return what of the ledger decides what a round publishes: other rounds' statements, claims and rules."""
+    """Return what of the ledger decides what a round publishes: statements of rounds before it, claims and rules."""
     if not declared.programmes:
         return {}
     path = ledger_path(workspace)
-    others = [
-        one.digest
-        for one in read_statements(path, party=CENTRE)
-        if one.statement.round_id != declared.id and one.statement.data_as_of <= declared.as_of
-    ]
+    others = [one.digest for one in read_statements(path, party=CENTRE) if _is_before(one.statement, declared)]
     claims = [repr(one) for one in read_claims(path, party=CENTRE) if one.dated <= declared.as_of]
     rules = workspace.folder / RULES_FILE
     found: dict[str, object] = {"statements": others} if others else {}

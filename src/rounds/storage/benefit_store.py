@@ -47,7 +47,8 @@ def record_statements(
 ) -> bool:
     """Add what a round says of its programmes, all or nothing, and return whether anything was added.
 
-    What was recorded from the same inputs stays as it is: a round that is run again adds nothing.
+    What was recorded from the same inputs stays as it is, and what it said last is not said again: a round that is run
+    again adds nothing.
 
     Args:
         path: the party's `ledger.db`.
@@ -57,6 +58,7 @@ def record_statements(
         party: who records it.
         today: the day of recording.
     """
+    encoded = [(" ".join(statement.programme), encode_statement(statement)) for statement in statements]
     with _reading(path) as connection:
         known = {
             programme
@@ -64,17 +66,21 @@ def record_statements(
                 "SELECT programme FROM benefit_statements WHERE inputs = ?", (inputs,)
             )
         }
-    new = [statement for statement in statements if " ".join(statement.programme) not in known]
+        query = "SELECT programme, digest FROM benefit_statements WHERE round_id = ? ORDER BY sequence"
+        last = dict(connection.execute(query, (round_id,)).fetchall())
+    new = [
+        (programme, content, digest)
+        for programme, content in encoded
+        if programme not in known and last.get(programme) != (digest := hashlib.sha256(content).hexdigest())
+    ]
     if not new:
         return False
     with logged_transaction(path, schema=BENEFIT_SCHEMA) as facts:
-        for statement in new:
-            content = encode_statement(statement)
-            digest = hashlib.sha256(content).hexdigest()
+        for programme, content, digest in new:
             facts.connection.execute(
                 "INSERT INTO benefit_statements (round_id, inputs, programme, recorded, digest, content) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (round_id, inputs, " ".join(statement.programme), today.isoformat(), digest, zlib.compress(content)),
+                (round_id, inputs, programme, today.isoformat(), digest, zlib.compress(content)),
             )
             facts.tell(Event(action=Action.RECORDED, round_id=round_id, party=party, digest=digest, day=today))
     return True
