@@ -199,7 +199,8 @@ def test_the_return_counts_those_reached_between_their_bounds(finished: Path, ou
                     ends[0] += columns["denominator_lower"][row]
                     ends[1] += columns["denominator_upper"][row]
     assert 0 < ends[0] < ends[1]
-    tables = {path.stem: list(csv.DictReader(path.open())) for path in outputs.glob("benefit-return/*.csv")}
+    files = outputs.glob("benefit-return/*.csv")
+    tables = {path.stem: list(csv.DictReader(path.read_text().splitlines())) for path in files}
     whole = next(row for row in tables["return"] if row["Period"] == "since the start")
     assert [int(whole["Reached, lowest"]), int(whole["Reached, highest"])] == ends
     for rows in tables.values():

@@ -5,6 +5,8 @@ import io
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import benefit_cases as given
 import openpyxl
@@ -12,6 +14,7 @@ import pytest
 import reports_fixture
 
 from rounds.audit.chain import Action
+from rounds.centre.benefits import Ledger, known_before
 from rounds.errors import AuditError, DefinitionError
 from rounds.learning.benefit.claims import Quantity, Said, Source
 from rounds.learning.benefit.entries import Counted, Statement
@@ -400,6 +403,29 @@ def test_the_ledger_only_grows_and_can_be_read_as_it_was(tmp_path: Path) -> None
         (Action.RECORDED, "2024", found.digest)
     ]
     assert len(told) == 2
+
+
+def test_a_later_round_supersedes_an_earlier_one_and_never_the_other_way(tmp_path: Path) -> None:
+    space = SimpleNamespace(centre=tmp_path, folder=tmp_path)
+
+    def of_round(name: str, as_of: date) -> Any:
+        return SimpleNamespace(id=name, as_of=as_of, programmes=("news2",))
+
+    one, two = of_round("2024", date(2025, 1, 14)), of_round("2025", date(2025, 7, 1))
+    old = given.statement(year_of("X1"))
+    new = replace(old, round_id="2025", data_as_of=two.as_of, entries=old.entries[:3])
+
+    def keep(declared: Any, statement: Statement, inputs: str) -> list[int]:
+        ledger = Ledger(workspace=cast(Any, space), declared=declared, inputs=inputs, today=date(2025, 8, 1))
+        return [len(found.entries) for found in ledger.keep([statement])]
+
+    assert keep(two, new, "b") == [3]
+    assert keep(one, old, "a") == [12], "run late, an earlier round says what it would have said before the other"
+    assert keep(two, new, "b") == [0, 3]
+    assert keep(two, new, "other inputs, the same numbers") == [0, 3]
+    assert len(read_statements(tmp_path / "ledger.db", party="centre")) == 2
+    assert known_before(cast(Any, space), one) == {}, "what decides an earlier round's pages never changes with a later"
+    assert len(cast(Any, known_before(cast(Any, space), two)["statements"])) == 1
 
 
 def test_killed_between_leaves_the_ledger_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
