@@ -2,13 +2,18 @@
 
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from rounds.learning.benefit.entries import Avoided, Counted, Entry, Reached, Statement
+from rounds.learning.benefit.rules import RuleBook
+from rounds.learning.benefit.totals import Quarter, latest
 from rounds.network.members import Member, Membership
+from rounds.reports.content.benefit_return import Asked, QuarterlyReturn, network_return
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 12, 31)
+LAST_QUARTER = Quarter(year=2024, number=4)
 
 
 def months(year: int = 2024) -> list[tuple[date, date]]:
@@ -92,3 +97,28 @@ def membership(*codes: str, left: dict[str, date] | None = None) -> Membership:
             for index, code in enumerate(codes)
         )
     )
+
+
+def year_of(member: str, value: float = 1.4, **about: Any) -> list[Entry]:
+    """One entry for each month of 2024."""
+    return [entry(member, *month, value, **about) for month in months()]
+
+
+def made(
+    *statements: Statement,
+    quarter: Quarter = LAST_QUARTER,
+    as_of: date = date(2025, 1, 14),
+    book: RuleBook | None = None,
+    left: dict[str, date] | None = None,
+    codes: tuple[str, ...] = ("X1", "X2", "X3"),
+    **about: Any,
+) -> QuarterlyReturn:
+    """Return a network's return from statements, the latest in force."""
+    asked = Asked(
+        network_id="three-rivers",
+        network_name="Three Rivers",
+        membership=membership(*codes, left=left),
+        quarter=quarter,
+        as_of=as_of,
+    )
+    return network_return(asked, statements=latest(statements), book=book or RuleBook(), **about)
