@@ -212,7 +212,7 @@ def test_one_entry_is_proved_to_another_party(finished: Path, tmp_path: Path) ->
     (tmp_path / "log.jsonl").write_text(exported.stdout)
     key = finished / "exchange/keys/centre.pub"
     verified = rounds("--json", "audit", "verify", tmp_path / "log.jsonl", "--key", key)
-    assert json.loads(verified.stdout) == {"entries": {"centre": 8}, "ok": True}
+    assert json.loads(verified.stdout) == {"entries": {"centre": 9}, "ok": True}
     nowhere = rounds("audit", tmp_path)
     assert nowhere.returncode == 3
     assert "neither a network's folder, nor a centre's, nor a site's" in nowhere.stderr

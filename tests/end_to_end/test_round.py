@@ -60,9 +60,10 @@ STEPS = {
     "the centre's log": "centre/ledger.db",
     "the log of a request": "centre/ledger.db with 2 entries",
     "the log of the replies": "centre/ledger.db with 7 entries",
-    "the log of the pages": "centre/ledger.db with 8 entries",
+    "the benefit ledger": "centre/ledger.db with 8 entries",
+    "the log of the pages": "centre/ledger.db with 9 entries",
 }
-"""What is cut: the centre's log tells of the plan, three requests, three replies and the pages."""
+"""What is cut: the centre's log tells of the plan, three requests, three replies, the benefit and the pages."""
 
 
 def test_it_says_where_to_look(finished: Path) -> None:
@@ -71,7 +72,7 @@ def test_it_says_where_to_look(finished: Path) -> None:
         assert (outputs / name).stat().st_size > 0, name
     insights = json.loads((outputs / "insights.json").read_bytes())["insights"]
     kinds = {insight["kind"] for insight in insights}
-    assert {"over time", "between sites", "spread", "impact"} <= kinds
+    assert {"over time", "between sites", "spread", "impact", "benefit"} <= kinds
     assert len(openpyxl.load_workbook(outputs / "insights.xlsx").sheetnames) > 3
 
 
@@ -89,7 +90,7 @@ def test_both_logs_are_whole(finished: Path) -> None:
     result = rounds("--json", "audit", finished)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["entries"] == {
-        "centre": 8,
+        "centre": 9,
         "hospital-01": 4,
         "hospital-02": 4,
         "hospital-03": 4,
@@ -122,7 +123,7 @@ def test_killed_anywhere_it_ends_the_same(steps: list[str], network: Path, finis
     assert resumed.returncode == 0, resumed.stderr
     assert _told(folder) == _told(finished)
     assert not list(folder.rglob(".partial-*"))
-    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 8
+    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 9
 
 
 def _told(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 What is withheld is read from the sites' replies, and looked up wherever a reader can meet it.
 """
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from rounds.learning.spread.adoption import Stage
 from rounds.measures.kinds import CountKind
 from rounds.reports.content.wording import number, slug
 from rounds.storage.workspace import read_workspace
@@ -183,7 +185,34 @@ def test_excel_marks_every_withheld_number_and_says_what_the_mark_means(hidden: 
     assert count >= 2 * len(hidden)
 
 
-FORMATS = {".html", ".json", ".xlsx", ".css"}
+def test_the_return_counts_those_reached_between_their_bounds(finished: Path, outputs: Path) -> None:
+    """Those admitted while the programme was embedded, added up here from the sites' replies; and no cell is blank."""
+    space = read_workspace(finished)
+    since = {event.ods_code: event.day for event in space.adoptions if event.stage is Stage.EMBEDDED}
+    ends = [0, 0]
+    for path in (finished / "exchange").glob("*/replies/*.json"):
+        for table in json.loads(path.read_bytes())["body"]["tables"]:
+            columns = table["columns"]
+            for row, member in enumerate(columns["member"]):
+                start = date.fromisoformat(columns["period"][row])
+                if table["measure"] == "cardiac-arrests" and member in since and since[member] <= start:
+                    ends[0] += columns["denominator_lower"][row]
+                    ends[1] += columns["denominator_upper"][row]
+    assert 0 < ends[0] < ends[1]
+    files = outputs.glob("benefit-return/*.csv")
+    tables = {path.stem: list(csv.DictReader(path.read_text().splitlines())) for path in files}
+    whole = next(row for row in tables["return"] if row["Period"] == "since the start")
+    assert [int(whole["Reached, lowest"]), int(whole["Reached, highest"])] == ends
+    for rows in tables.values():
+        assert all(cell.strip() for row in rows for cell in row.values())
+        _check_shape([list(row.values()) for row in rows], "benefit-return")
+    book = openpyxl.load_workbook(outputs / "benefit-return.xlsx")
+    for sheet in book.worksheets:
+        for table in sheet.tables.values():
+            assert all(cell.value not in (None, "") for row in sheet[table.ref] for cell in row), sheet.title
+
+
+FORMATS = {".html", ".json", ".xlsx", ".csv", ".css"}
 """What a round publishes. A new format needs a test here that no withheld number in it is 0 or blank."""
 
 

@@ -12,7 +12,7 @@ from rounds.centre.estimates import estimates_of, exposures, noise_of
 from rounds.centre.learn import variation_insights
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
-from rounds.centre.programmes import impact_insight, impact_panel
+from rounds.centre.programmes import evaluate, impact_insight, impact_panel
 from rounds.disclosure.budget import Budget
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
@@ -127,14 +127,8 @@ def test_an_effect_uses_the_noise_or_is_refused_in_words(mean: float, budget: Bu
         assert "noise that was added for privacy hides the counts" in effect.reason
         return
     assert effect.rate_ratio.lower < 1 < effect.rate_ratio.upper
-    insight = impact_insight(
-        programme,
-        given.INNOVATION,
-        outcome=found,
-        events=_events(),
-        membership=given.MEMBERSHIP,
-        provenance=given.PROVENANCE,
-    )
+    evaluated = evaluate(programme, given.INNOVATION, outcome=found, events=_events(), membership=given.MEMBERSHIP)
+    insight = impact_insight(evaluated, membership=given.MEMBERSHIP, provenance=given.PROVENANCE)
     assert any("have noise" in note for note in insight.notes)
 
 

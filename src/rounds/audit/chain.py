@@ -45,6 +45,7 @@ class Event:
 
     Of an import the round is the generation of records that it made, and the party is the site itself. Of what becomes
     of a request at a site, from `queued` to `released`, the party is who did it, and the digest that of the signed act.
+    What is recorded belongs to the benefit ledger: of claims and evaluations the round is `benefit-claims`.
     Of an erasure, of lists of opt-outs and of pseudonyms, whose round is their project, the digest is keyed: nobody
     without the site's own key can try identifiers against it. Of a key it is a digest that is made with the key itself.
     Of facts that a centre records the round is the file's name.

@@ -1,7 +1,7 @@
 """An innovation being spread: how far it has got, and whether it worked where it is used."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from rounds.centre.estimates import exposures, noise_of
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.did import build_panel, estimate_effect
-from rounds.learning.impact.effect import NoEffect, Panel
+from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import (
@@ -86,24 +86,49 @@ def spread_insight(
     )
 
 
-def impact_insight(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A programme of a round with what was found of it."""
+
+    programme: Programme
+    innovation: Innovation
+    outcome: PooledMeasure
+    panel: Panel
+    effect: Effect | NoEffect
+    placebo: Effect | NoEffect | None
+
+
+def evaluate(
     programme: Programme,
     innovation: Innovation,
     *,
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
-    provenance: Provenance,
-) -> Insight:
-    """Return whether an innovation worked where it is used, and for how many; or why the data cannot say."""
+) -> Evaluated:
+    """Return what an innovation did to its outcome where it is used; or why the data cannot say."""
     panel = impact_panel(programme, outcome=outcome, events=events, membership=membership)
     effect = estimate_effect(panel)
     falsified = None if isinstance(effect, NoEffect) else placebo(panel, lead=PLACEBO_LEAD_PERIODS)
-    return impact(
-        evaluation=Evaluation(effect=effect, placebo=falsified, panel=panel, periods=outcome.labels),
+    return Evaluated(
+        programme=programme,
         innovation=innovation,
-        stage=programme.stage,
-        measure=outcome.measure,
+        outcome=outcome,
+        panel=panel,
+        effect=effect,
+        placebo=falsified,
+    )
+
+
+def impact_insight(found: Evaluated, *, membership: Membership, provenance: Provenance) -> Insight:
+    """Return whether an innovation worked where it is used, and for how many; or why the data cannot say."""
+    return impact(
+        evaluation=Evaluation(
+            effect=found.effect, placebo=found.placebo, panel=found.panel, periods=found.outcome.labels
+        ),
+        innovation=found.innovation,
+        stage=found.programme.stage,
+        measure=found.outcome.measure,
         membership=membership,
         provenance=provenance,
     )

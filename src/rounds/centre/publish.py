@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import TypedDict
 from rounds import __version__
 from rounds.audit.chain import Action, Event
 from rounds.centre.audit_check import STAMP
+from rounds.centre.benefit_statements import statement_of
+from rounds.centre.benefits import Benefits, Ledger, Told, benefits_of, known_before
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import variation_insights
 from rounds.centre.pipeline import pipeline_insights, recorded_digest
@@ -18,12 +20,14 @@ from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooled_measure import PooledMeasure, pool_measure
 from rounds.centre.pooling import withheld_cells
-from rounds.centre.programmes import embedded_innovations, impact_insight, spread_insight
+from rounds.centre.programmes import embedded_innovations, evaluate, impact_insight, spread_insight
 from rounds.centre.record import round_record
 from rounds.centre.score_tables import warning_insights
 from rounds.centre.standardising import standardised_insights
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.messages import Reply
+from rounds.learning.benefit.entries import Statement
+from rounds.learning.benefit.totals import latest
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
 from rounds.measures.score_levels import bands_of
@@ -63,6 +67,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
         inputs["rebases"] = rebases
     if pipeline := recorded_digest(workspace, as_of=known):
         inputs["pipeline"] = pipeline
+    if known_of_benefit := known_before(workspace, plan.declaration):
+        inputs["benefit"] = known_of_benefit
     if plan.declaration.score_tables:
         inputs["score tables"] = [repr(measure) for measure in plan.declaration.score_tables]
     if plan.pooled:
@@ -110,7 +116,8 @@ def publish(
         today: the day of publishing.
         progress: told how far it is.
     """
-    report = make_report(workspace, plan, replies, progress=progress, pooled=given.pooled)
+    ledger = Ledger(workspace=workspace, declared=plan.declaration, inputs=given.digest, today=today)
+    report = make_report(workspace, plan, replies, progress=progress, pooled=given.pooled, keep=ledger.keep)
     record = round_record(workspace, plan, replies, asked=given.asked, inputs=given.digest)
 
     def drawn(done: int, of: int) -> None:
@@ -138,8 +145,18 @@ def make_report(
     *,
     progress: Progress,
     pooled: Sequence[PooledSum] = (),
+    keep: Callable[[Sequence[Statement]], Sequence[Statement]] = latest,
 ) -> Report:
-    """Return everything a round has to say."""
+    """Return everything a round has to say.
+
+    Args:
+        workspace: the network.
+        plan: of the round.
+        replies: by site; None where a site has not answered.
+        progress: told how far it is.
+        pooled: sums over all sites.
+        keep: records what is said of benefit and returns what is in force; by default nothing is recorded.
+    """
     present = [reply for reply in replies.values() if reply is not None]
     declared = plan.declaration
     found: dict[str, PooledMeasure] = {}
@@ -185,20 +202,21 @@ def make_report(
         silences += untold
     totals, missing = _of_pooled(plan, pooled)
     insights += totals
-    said, unsaid = _of_programmes(workspace, plan, replies, found, progress=progress)
+    said, unsaid, told = _of_programmes(workspace, plan, replies, found, progress=progress)
     insights += pipeline_insights(
         workspace,
         as_of=declared.as_of,
         found=found,
         provenance=lambda used: _provenance(plan, replies, [one.measure for one in used], used),
     )
+    benefits = benefits_of(workspace, declared, told, keep=keep) if told else Benefits()
     completeness = completeness_lines(present, [one.measure for one in found.values()], workspace.membership)
     return Report(
         network_name=workspace.name,
         round_id=plan.round_id,
         round_title=declared.title,
         as_of=declared.as_of,
-        insights=flagged((*insights, *said), completeness),
+        insights=flagged((*insights, *said, *benefits.insights), completeness),
         membership=workspace.membership,
         provenance=_whole_provenance(plan, replies, [*found.values(), *of_bands], pooled),
         measures=(
@@ -206,8 +224,9 @@ def make_report(
             *(measure for measure in declared.score_tables if measure.id not in found),
             *(one.measure for one in pooled),
         ),
-        silences=(*silences, *missing, *unsaid),
+        silences=(*silences, *missing, *unsaid, *benefits.silences),
         completeness=completeness,
+        quarterly_return=benefits.quarterly,
     )
 
 
@@ -261,13 +280,14 @@ def _of_programmes(
     found: dict[str, PooledMeasure],
     *,
     progress: Progress,
-) -> tuple[list[Insight], list[str]]:
-    """Return what is said of the round's programmes, and what cannot be said of them."""
+) -> tuple[list[Insight], list[str], list[Told]]:
+    """Return what is said of the round's programmes, what cannot be said of them, and what they did for how many."""
     declared = plan.declaration
     events = _known_events(workspace, plan)
     spread_told: set[tuple[str, Stage]] = set()
     insights: list[Insight] = []
     silences: list[str] = []
+    told: list[Told] = []
     for programme in declared.programmes:
         outcome = found.get(programme.outcome)
         measure = next(one for one in plan.measures if one.id == programme.outcome)
@@ -284,9 +304,16 @@ def _of_programmes(
         if outcome is None:
             silences.append(silent_outcome(innovation, measure))
         else:
-            insights.append(impact_insight(programme, innovation, outcome=outcome, events=events, **about))
+            evaluated = evaluate(programme, innovation, outcome=outcome, events=events, membership=workspace.membership)
+            worked = impact_insight(evaluated, **about)
+            insights.append(worked)
+            statement = statement_of(
+                evaluated, network=workspace.id, round_id=plan.round_id, data_as_of=declared.as_of, events=events
+            )
+            sure = worked.certainty
+            told.append(Told(statement=statement, level=sure.level, because=sure.because, provenance=worked.provenance))
         progress.advance()
-    return insights, silences
+    return insights, silences, told
 
 
 def _known_events(workspace: Workspace, plan: Plan) -> tuple[AdoptionEvent, ...]:

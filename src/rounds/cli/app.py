@@ -14,6 +14,7 @@ from rounds.cli import (
     adoption,
     analyst,
     audit,
+    benefit,
     centre,
     demo,
     evidence,
@@ -47,6 +48,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(value.app, name="value")
 app.add_typer(adoption.app, name="adoption")
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(benefit.app, name="benefit")
 app.command()(demo.demo)
 app.command()(synthetic.synthetic)
 app.command()(centre.run)

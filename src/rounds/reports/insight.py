@@ -40,6 +40,7 @@ class Kind(StrEnum):
     BETWEEN_SITES = "between sites"
     SPREAD = "spread"
     IMPACT = "impact"
+    BENEFIT = "benefit"
     EQUITY = "equity"
     WARNING = "warning"
     PIPELINE = "pipeline"

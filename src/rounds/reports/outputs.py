@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from rounds.reports.benefit_files import RETURN_WORKBOOK, write_return
 from rounds.reports.excel import write_workbook
 from rounds.reports.json_file import insights_json
 from rounds.reports.pages import write_pages
@@ -32,6 +33,13 @@ def write_outputs(
     """
     (folder / JSON).write_bytes(insights_json(report))
     write_workbook(folder / WORKBOOK, report)
-    made = ((WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)"))
-    downloads = (*made, (RECORD, "Record of this round (RO-Crate)")) if with_record else made
-    return (*write_pages(folder, report=report, downloads=downloads, done=done), folder / WORKBOOK, folder / JSON)
+    downloads = [(WORKBOOK, "All statements and tables (Excel)"), (JSON, "All insights (JSON)")]
+    returned: tuple[Path, ...] = ()
+    if report.quarterly_return is not None:
+        returned = write_return(folder, report.quarterly_return, code_version=report.provenance.code_version)
+        quarter = report.quarterly_return.asked.quarter.label
+        downloads.append((RETURN_WORKBOOK, f"Quarterly return, {quarter}: reached and benefited (Excel)"))
+    if with_record:
+        downloads.append((RECORD, "Record of this round (RO-Crate)"))
+    pages = write_pages(folder, report=report, downloads=tuple(downloads), done=done)
+    return (*pages, folder / WORKBOOK, folder / JSON, *returned)

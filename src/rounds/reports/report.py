@@ -8,9 +8,14 @@ from rounds.errors import RoundsError
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.completeness import CompletenessLine
+from rounds.reports.content.benefit_return import QuarterlyReturn
 from rounds.reports.insight import Insight, Provenance
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
+    (
+        "Benefited",
+        "Events expected without an innovation less events counted with it. Not the number who were reached by it.",
+    ),
     ("Bounds", "The lowest and the highest value that a number can have, given what is withheld or rounded."),
     (
         "Caterpillar plot",
@@ -32,6 +37,10 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     ("Member", "An organisation that belongs to the network."),
     ("Placebo", "The same analysis where no effect can be; finding one there casts doubt on the real one."),
+    (
+        "Reached",
+        "Those in a measure's denominator in periods throughout which an innovation was in effect, better off or not.",
+    ),
     (
         "Regression to the mean",
         "Those that stand out do so in part by chance, and move back on average without anything being done.",
@@ -59,6 +68,8 @@ class Report:
     """a sentence for each thing the round was asked and cannot speak of, such as a measure without numbers"""
     completeness: tuple[CompletenessLine, ...] = ()
     """how complete the records are behind the measures, by measure and organisation"""
+    quarterly_return: QuarterlyReturn | None = None
+    """who was reached and benefited, from the benefit ledger; None if the round has no programme in effect"""
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
     """(term, meaning), sorted"""
     _by_name: Mapping[str, Measure] = field(init=False, repr=False, compare=False)

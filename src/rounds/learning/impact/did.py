@@ -249,6 +249,7 @@ def _effect(
         withheld_share=float(np.mean(panel.lower[used] < panel.upper[used])),
         method=METHOD,
         assumes=ASSUMES,
+        baseline=baseline,
         notes=notes,
     )
 

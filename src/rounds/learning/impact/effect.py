@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rounds.learning.bounded.two_way import TwoWay
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
@@ -67,6 +69,8 @@ class Effect:
     """name@version of the estimator"""
     assumes: str
     """what must hold for the estimate to mean what it says, in words"""
+    baseline: TwoWay | None = None
+    """the fit behind the counterfactual, from which any part of it has its interval; None if there is no such fit"""
     notes: tuple[str, ...] = ()
     """what was left out of the estimate and why, a sentence each"""
 

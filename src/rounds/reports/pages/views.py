@@ -61,6 +61,7 @@ CHANGES = frozenset({Direction.BETTER, Direction.WORSE})
 NO_CHANGES = "No service has a clear change this round. That is a finding too: nothing needs explaining."
 NO_PROGRAMME = "This round follows no programme, so there is no spread to show."
 NO_EFFECT = "This round has no effect of a programme to report."
+NO_BENEFIT = "No programme was in effect throughout a period, so nobody is counted as reached."
 
 VIEWS: tuple[View, ...] = (
     View(
@@ -108,6 +109,13 @@ VIEWS: tuple[View, ...] = (
         question="How far has it spread, and how many patients benefited?",
         sections=(
             Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=4),
+            Section(
+                heading="Reached and benefited",
+                layout=Layout.CARDS,
+                kinds=(Kind.BENEFIT,),
+                empty=NO_BENEFIT,
+                limit=8,
+            ),
             Section(heading="Spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), empty=NO_PROGRAMME, limit=4),
             Section(
                 heading="What comes next",
@@ -166,7 +174,15 @@ VIEWS: tuple[View, ...] = (
             Section(
                 heading="All statements about the network",
                 layout=Layout.LINES,
-                kinds=(Kind.SPREAD, Kind.PIPELINE, Kind.BETWEEN_SITES, Kind.EQUITY, Kind.WARNING, Kind.OVER_TIME),
+                kinds=(
+                    Kind.SPREAD,
+                    Kind.PIPELINE,
+                    Kind.BENEFIT,
+                    Kind.BETWEEN_SITES,
+                    Kind.EQUITY,
+                    Kind.WARNING,
+                    Kind.OVER_TIME,
+                ),
             ),
         ),
     ),
@@ -176,6 +192,7 @@ VIEWS: tuple[View, ...] = (
         question="What spread, did it work, and how sure are we?",
         sections=(
             Section(heading="Did it work", layout=Layout.CARDS, kinds=(Kind.IMPACT,), empty=NO_EFFECT, limit=1),
+            Section(heading="For how many", layout=Layout.CARDS, kinds=(Kind.BENEFIT,), empty=NO_BENEFIT, limit=2),
             Section(heading="What spread", layout=Layout.CARDS, kinds=(Kind.SPREAD,), empty=NO_PROGRAMME, limit=1),
         ),
     ),
