@@ -137,6 +137,10 @@ Each entry names the day, the round, who did it and the SHA-256 of the signed ac
 upon which request and which bytes, and why) lies with its signature in the site's `ledger.db`. What is released must be
 borne out by signed approvals of these bytes from as many different people as the site asks for; a row that merely says
 so releases nothing.
+
+Around the bytes that people approved, the signed file says how the logs stand, and holds what the site must know again
+if it loses its ledger (`rounds site restore`): the log, these signed acts, what left and what was charged. That is
+sealed with the site's own key. The centre cannot read it, and of counts it holds nothing but what left.
 """
 
 

@@ -14,7 +14,7 @@ from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import Request, encode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, publish_key
+from rounds.exchange.signing import PublicKey, SigningKey, make_own_key, publish_key
 from rounds.site.answer import answer, read_request, reply_maker
 from rounds.site.approval import queue, refuse
 from rounds.site.folder import Site, read_site
@@ -91,7 +91,7 @@ class Desk:
             members=("ZZ1",),
             epoch=epoch,
         )
-        key = own_key(self.exchange.path.parent / "centre")
+        key = self.centre
         publish_key(self.exchange.path, party=CENTRE, key=key.public)
         last = EXPIRES if today <= EXPIRES else date(2026, 9, 29)
         log = self.exchange.path.parent / "centre" / LEDGER
@@ -109,8 +109,12 @@ class Desk:
         self.exchange.put(self.exchange.request_path(round_id, "publisher"), content)
 
     @property
+    def centre(self) -> SigningKey:
+        return make_own_key(self.exchange.path.parent / "centre", party=CENTRE, today=date(2024, 12, 1))
+
+    @property
     def centre_key(self) -> PublicKey:
-        return own_key(self.exchange.path.parent / "centre").public
+        return self.centre.public
 
     def request(self, *, round_id: str = "r1", today: date = TODAY) -> Request:
         return read_request(self.site, self.exchange, round_id=round_id, today=today, key=self.centre_key)
@@ -142,8 +146,8 @@ class Desk:
         return None if content is None else said(content)
 
     def logged(self) -> list[Event]:
-        """Return what the log tells of requests: not of the policy, nor of counting."""
-        other = (Action.ADOPTED, Action.PREPARED)
+        """Return what the log tells of requests: not of the policy, of keys, nor of counting."""
+        other = (Action.ADOPTED, Action.PREPARED, Action.KEY_MADE, Action.KEY_PINNED)
         return [entry.event for entry in read_log(self.site.ledger_path) if entry.event.action not in other]
 
 

@@ -22,7 +22,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import MaskingKey, mask_streams, trusted_peer
 from rounds.exchange.messages import Stamp, encode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import own_key, pinned_key, publish_key
+from rounds.exchange.signing import make_own_key, own_key, pinned_key, publish_key
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain, Period
@@ -105,7 +105,7 @@ def write_sites(folder: Path, *, sites: Sequence[str]) -> tuple[dict[str, Site],
         )
         (own / "site.yaml").write_text(f"site: {site}\npolicy: hes\nrecords:\n  member: ZZ{place}\n")
         made[site] = read_site(own)
-        publish_keys(made[site], exchange)
+        publish_keys(made[site], exchange, today=TODAY)
     return made, exchange
 
 
@@ -132,7 +132,7 @@ def ask(
     epoch: int = 1,
 ) -> Attempt:
     """Lay an attempt's requests down as the centre would."""
-    centre = own_key(folder / "centre")
+    centre = make_own_key(folder / "centre", party=CENTRE, today=TODAY)
     publish_key(exchange.path, party="centre", key=centre.public)
     peers = [trusted_peer(folder / "centre", exchange.path, site=site) for site in sorted(named or sites)]
     asked = change or Attempt(

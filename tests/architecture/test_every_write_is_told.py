@@ -1,4 +1,4 @@
-"""Site and centre write through `storage.facts` alone, which demands the event that is logged, or why none is due."""
+"""What is written goes through `storage.facts` alone, which demands the event that is logged, or why none is due."""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "rounds"
-ROOMS = ("site", "centre")
+ROOMS = ("site", "centre", "exchange")
 MODULES = sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
 
 WRITERS = {
@@ -18,6 +18,9 @@ WRITERS = {
 METHODS = {"write_text", "write_bytes"}
 
 ALLOWED = {
+    ("exchange/folder.py", "write_file"): "messages, which are logged as they are signed, and copies of them",
+    ("exchange/signing.py", "write_file"): "public keys for others to find, which are logged as they are made",
+    ("exchange/masking.py", "write_file"): "likewise",
     ("site/quality.py", "write_text"): "into the folder that `write_unlogged_folder` gives",
     ("centre/publish.py", "write_text"): "into the folder that `write_fact_folder` gives",
     ("centre/pipeline.py", "write_bytes"): "into the folder that `write_fact_folder` gives",

@@ -159,15 +159,37 @@ def test_a_site_that_forgot_what_it_answered_counts_nothing(finished: Path, tmp_
     answer = ("site", "answer", site, "--exchange", folder / "exchange", "--round", "2024-12", "--today", TODAY)
     refused = rounds(*answer)
     assert refused.returncode == 3
-    assert "hospital-02.json holds a signed head of 4: it was cut or restored from an old backup" in refused.stderr
+    assert "hospital-02.json holds a signed head of 6: it was cut or restored from an old backup" in refused.stderr
     shutil.rmtree(folder / "exchange/2024-12/replies")
     shutil.rmtree(folder / "centre/rounds/2024-12/asked")
     asked = rounds("centre", "ask", folder, "--today", TODAY)
     assert asked.returncode == 0, asked.stderr
     refused = rounds(*answer)
     assert refused.returncode == 3
-    assert "the log of hospital-02 has 0 entries, but centre holds a signed head of 4" in refused.stderr
+    assert "the log of hospital-02 has 0 entries, but centre holds a signed head of 6" in refused.stderr
     assert not (folder / "exchange/2024-12/replies").exists()
+    _fetches_its_history(folder, site, answer)
+
+
+def _fetches_its_history(folder: Path, site: Path, answer: tuple[str | Path, ...]) -> None:
+    """The centre lays down what it keeps, the site takes its own history from it, and both sides' logs are whole."""
+    restore = ("site", "restore", site, "--exchange", folder / "exchange", "--today", TODAY)
+    nothing = rounds(*restore)
+    assert nothing.returncode == 3
+    assert "centre holds a signed head of 6" in nothing.stderr
+    assert rounds(*answer).returncode == 3
+    given = rounds("centre", "give-back", folder, "--site", "hospital-02")
+    assert "2 messages to and from hospital-02 lie in" in given.stdout, given.stderr
+    restored = rounds(*restore)
+    assert "6 entries of the log are known again, and what left with the answers 2024-12" in restored.stdout
+    assert "had answered round 2024-12 before" in rounds(*answer).stdout
+    audited = rounds("--json", "audit", folder)
+    assert json.loads(audited.stdout)["entries"] == {
+        "centre": 12,
+        "hospital-01": 6,
+        "hospital-02": 7,
+        "hospital-03": 6,
+    }, audited.stderr
 
 
 def test_a_log_that_was_deleted_or_cut_is_noticed(finished: Path, tmp_path: Path) -> None:
@@ -201,10 +223,10 @@ def test_a_reply_that_was_kept_and_then_changed_is_noticed(finished: Path, tmp_p
 
 def test_one_entry_is_proved_to_another_party(finished: Path, tmp_path: Path) -> None:
     site, key = finished / "sites/hospital-01", finished / "exchange/keys/hospital-01.pub"
-    assert rounds("audit", "prove", site, "--entry", "4", "--to", tmp_path / "proof.json").returncode == 0
+    assert rounds("audit", "prove", site, "--entry", "6", "--to", tmp_path / "proof.json").returncode == 0
     proved = rounds("audit", "check-proof", tmp_path / "proof.json", "--key", key)
     assert proved.returncode == 0, proved.stderr
-    assert "4. 2025-05-01 released centre, round 2024-12" in proved.stdout
+    assert "6. 2025-05-01 released centre, round 2024-12" in proved.stdout
     forged = rounds("audit", "check-proof", tmp_path / "proof.json", "--key", finished / "exchange/keys/centre.pub")
     assert forged.returncode == 3
     assert "is not signed with the key" in forged.stderr
@@ -212,7 +234,7 @@ def test_one_entry_is_proved_to_another_party(finished: Path, tmp_path: Path) ->
     (tmp_path / "log.jsonl").write_text(exported.stdout)
     key = finished / "exchange/keys/centre.pub"
     verified = rounds("--json", "audit", "verify", tmp_path / "log.jsonl", "--key", key)
-    assert json.loads(verified.stdout) == {"entries": {"centre": 9}, "ok": True}
+    assert json.loads(verified.stdout) == {"entries": {"centre": 13}, "ok": True}
     nowhere = rounds("audit", tmp_path)
     assert nowhere.returncode == 3
     assert "neither a network's folder, nor a centre's, nor a site's" in nowhere.stderr

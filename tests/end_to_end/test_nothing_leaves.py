@@ -4,11 +4,13 @@ identifier or date of birth of the records stands in any file outside `records/`
 The records are marked first, so that anything that comes from a row is recognised wherever it turns up.
 """
 
+import base64
 import io
 import json
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,15 @@ import pytest
 from network_copy import TODAY, copy_of, rounds, tree
 
 from rounds.engines import reference
+from rounds.exchange.messages import digest_in
+from rounds.exchange.sealing import unseal
+from rounds.exchange.signing import own_key
 from rounds.measures.completeness import looked_at
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import periods_between
 from rounds.records.omop import open_records
 from rounds.site.folder import RecordsBlock, read_site
+from rounds.site.ledger import sealed_about
 from rounds.storage.workspace import read_workspace
 
 MARK = 7_000_000_000_000_000
@@ -103,6 +109,20 @@ def _of_a_mean(row: dict[str, Any]) -> list[tuple[str, int | None, int, int]]:
         else:
             found.append(("rounded", nearest, nearest - five // 2, nearest + five // 2))
     return found
+
+
+def test_nothing_of_a_row_is_in_what_a_site_tells_itself(answered: Path) -> None:
+    """Sealed as it is, with the site's own key: opened there is nothing in it but what left, and the log of it."""
+    opened = 0
+    for path in (answered / "exchange").glob("*/replies/*.json"):
+        sealed = base64.b64decode(json.loads(path.read_bytes())["log"]["sealed"])
+        about = sealed_about(path.stem, digest_in(path.read_bytes()) or "")
+        content = unseal(sealed, key=own_key(answered / "sites" / path.stem), about=about, source=str(path))
+        told = zlib.decompress(content)
+        assert not MARKS.search(told)
+        assert b"_people" not in told
+        opened += 1
+    assert opened == 3
 
 
 def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) -> None:

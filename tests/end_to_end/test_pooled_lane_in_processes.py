@@ -154,12 +154,12 @@ def test_sites_answer_in_their_own_time_and_one_never_does(four: Path, tmp_path:
     early = rounds("centre", "ask", folder, "--today", TODAY)
     assert early.returncode == 3
     assert "let hospital-01 publish its keys with `rounds site keys FOLDER --exchange EXCHANGE`" in early.stderr
-    shown = rounds("site", "keys", folder / "sites/hospital-01", "--exchange", exchange.path)
+    shown = rounds("site", "keys", folder / "sites/hospital-01", "--exchange", exchange.path, "--today", TODAY)
     assert shown.returncode == 0, shown.stderr
     assert "own key: " in shown.stdout
     sites = [read_site(folder / "sites" / name) for name in SITES]
     for site in sites[1:]:
-        publish_keys(site, exchange)
+        publish_keys(site, exchange, today=date.fromisoformat(TODAY))
     assert rounds("centre", "ask", folder, "--today", TODAY).returncode == 0
     assert _answer(folder, SITES[0]) is True, "by the command line"
     assert all(_answers(site, exchange, 1) for site in sites[1:3])

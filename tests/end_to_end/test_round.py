@@ -58,12 +58,13 @@ STEPS = {
     "a pinned key": "centre/trust/hospital-02",
     "the pages": "outputs/2024-12",
     "the centre's log": "centre/ledger.db",
-    "the log of a request": "centre/ledger.db with 2 entries",
-    "the log of the replies": "centre/ledger.db with 7 entries",
-    "the benefit ledger": "centre/ledger.db with 8 entries",
-    "the log of the pages": "centre/ledger.db with 9 entries",
+    "the log of a request": "centre/ledger.db with 3 entries",
+    "the log of the replies": "centre/ledger.db with 8 entries",
+    "the log of a pinned key": "centre/ledger.db with 9 entries",
+    "the benefit ledger": "centre/ledger.db with 12 entries",
+    "the log of the pages": "centre/ledger.db with 13 entries",
 }
-"""What is cut: the centre's log tells of the plan, three requests, three replies, the benefit and the pages."""
+"""What is cut: the centre's log tells of the plan, its key, three requests, three replies and keys, benefit, pages."""
 
 
 def test_it_says_where_to_look(finished: Path) -> None:
@@ -90,10 +91,10 @@ def test_both_logs_are_whole(finished: Path) -> None:
     result = rounds("--json", "audit", finished)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["entries"] == {
-        "centre": 9,
-        "hospital-01": 4,
-        "hospital-02": 4,
-        "hospital-03": 4,
+        "centre": 13,
+        "hospital-01": 6,
+        "hospital-02": 6,
+        "hospital-03": 6,
     }
 
 
@@ -123,7 +124,7 @@ def test_killed_anywhere_it_ends_the_same(steps: list[str], network: Path, finis
     assert resumed.returncode == 0, resumed.stderr
     assert _told(folder) == _told(finished)
     assert not list(folder.rglob(".partial-*"))
-    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 9
+    assert json.loads(rounds("--json", "audit", folder).stdout)["entries"]["centre"] == 13
 
 
 def _told(folder: Path) -> dict[str, str]:

@@ -40,7 +40,7 @@ SOUGHT = {
     "a margin",
     "the parts of a longer period",
     "nothing at all",
-    *(f"overlapping: {why.name}" for why in Why if why is not Why.RECORDS),
+    *(f"overlapping: {why.name}" for why in Why),
 }
 
 

@@ -384,7 +384,7 @@ def test_nothing_half_done_is_kept(two: Desk, monkeypatch: pytest.MonkeyPatch) -
     _wait(two)
     before = two.queued()
     with monkeypatch.context() as broken:
-        broken.setattr(approval_store, "_row", cut)
+        broken.setattr(approval_store, "request_row", cut)
         with pytest.raises(OSError, match="the power went"):
             _approve(two, ADA)
     assert two.queued() == before

@@ -16,7 +16,7 @@ from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import encode_request, read_draft
 from rounds.exchange.question import Question
-from rounds.exchange.signing import own_key, publish_key
+from rounds.exchange.signing import make_own_key, publish_key
 from rounds.site.answer import answer, preview
 from rounds.site.approval import approve
 from rounds.site.folder import Site, read_site
@@ -46,7 +46,7 @@ def ask(exchange: ExchangeFolder, site: Site, *, round_id: str = "r1", measure: 
         members=("ZZ1",),
     )
     centre = exchange.path.parent / "centre"
-    key = own_key(centre)
+    key = make_own_key(centre, party=CENTRE, today=TODAY)
     publish_key(exchange.path, party=CENTRE, key=key.public)
     told = Event(action=Action.ASKED, round_id=round_id, party=site.id, digest=f"{question}", day=TODAY)
     content = encode_request(

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from kept_ledger import ledger_of
 from pooled_sites import (
     FIRST,
     LAST,
@@ -40,6 +41,7 @@ from rounds.site.ledger import prepare_reply
 from rounds.site.opt_out_ways import adopt_opt_outs
 from rounds.site.policies import look_at_policy
 from rounds.site.pooled import preview_pooled
+from rounds.site.restoring import restore
 from rounds.storage.audit_log import LEDGER, read_log
 from rounds.storage.release_store import RELEASE_SCHEMA, charged, ledger_figures, policy_in_force
 from rounds.storage.sqlite_file import reading
@@ -238,11 +240,17 @@ def test_an_old_backup_is_noticed_before_another_draw(network: PooledNetwork) ->
     """Answered once more, an attempt would have the same masks and other noise."""
     network.ask()
     network.answer()
+    held, reply = ledger_of(network.site.ledger_path), network.reply().read_bytes()
     for name in (LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm"):
         (network.site.folder / name).unlink(missing_ok=True)
     with pytest.raises(AuditError, match="site-a"):
         network.answer()
     assert answered(network.site) == ()
+    assert restore(network.site, network.exchange, today=TODAY).messages == ("r1/pooled-1",)
+    assert ledger_of(network.site.ledger_path) == held
+    assert sum(1 for _ in held["charges"]) == 4
+    assert not network.answer(), "it knows again that it has"
+    assert network.reply().read_bytes() == reply
 
 
 def test_the_log_tells_of_every_share(network: PooledNetwork) -> None:
@@ -269,4 +277,4 @@ def test_an_answer_that_the_log_does_not_tell_is_not_given_again(
     with pytest.raises(AuditError, match="round r1 was answered, but the log does not tell it"):
         network.answer()
     assert not network.reply().exists()
-    assert len(read_log(network.site.ledger_path)) == 3
+    assert len(read_log(network.site.ledger_path)) == 7 + 3, "of keys, and of the first answer"

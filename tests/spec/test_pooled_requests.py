@@ -19,7 +19,7 @@ from rounds.disclosure.attempt import Participant
 from rounds.errors import DefinitionError, DisclosureRefusal, MessageError, RoundsError
 from rounds.exchange.masking import fingerprint, own_masking_key, publish_masking_key, trusted_peer
 from rounds.exchange.messages import decode_reply, decode_request
-from rounds.exchange.signing import known_keys, own_key
+from rounds.exchange.signing import known_keys, make_own_key, own_key
 from rounds.site.answer import answer
 from rounds.site.folder import Site, read_site
 from rounds.site.pooled import answer_pooled, asked_attempt, preview_pooled, publish_keys
@@ -48,7 +48,8 @@ def test_a_share_is_given_once_and_the_same_again(network: PooledNetwork) -> Non
     assert not network.answer()
     assert network.reply().read_bytes() == first
     logged = [entry.event.action for entry in read_log(network.site.ledger_path)]
-    assert logged == [Action.ADOPTED, Action.ANSWERED, Action.RELEASED]
+    keys = [*[Action.KEY_MADE] * 2, *[Action.KEY_PINNED] * 5]  # the centre's, and two of each other site
+    assert logged == [*keys, Action.ADOPTED, Action.ANSWERED, Action.RELEASED]
     assert set(known_keys(network.site.folder)) == {"own key", "centre", "site-b", "site-c"}
 
 
@@ -258,7 +259,7 @@ def test_a_changed_key_is_refused_once_one_was_used(network: PooledNetwork) -> N
     network.answer()
     peer = network.sites["site-b"]
     (peer.folder / "keys" / "masking.key").unlink()
-    publish_keys(peer, network.exchange)
+    publish_keys(peer, network.exchange, today=TODAY)
     network.ask(number=2)
     with pytest.raises(
         MessageError, match=r"is not the masking key of site-b .* pinned in .*site-a/trust/site-b\.mask"
@@ -269,7 +270,10 @@ def test_a_changed_key_is_refused_once_one_was_used(network: PooledNetwork) -> N
 def test_a_masking_key_that_the_site_has_not_signed_is_refused(network: PooledNetwork) -> None:
     network.ask()
     publish_masking_key(
-        network.exchange.path, site="site-b", key=key().public, signed_by=own_key(network.folder / "impostor")
+        network.exchange.path,
+        site="site-b",
+        key=key().public,
+        signed_by=make_own_key(network.folder / "impostor", party="impostor", today=TODAY),
     )
     with pytest.raises(MessageError, match="the masking key is not signed by site-b"):
         network.answer()

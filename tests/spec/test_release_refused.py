@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from approval_site import ADA, BEN, TODAY, Desk, make_desk
+from kept_ledger import ledger_of
 from opted_out_site import NUMBERS, PEOPLE, Silent, write_hospital, write_list_of
 
 from rounds.errors import AuditError, DisclosureRefusal, NotPermitted, RecordsError, RoundsError, WaitsForApproval
@@ -21,6 +22,7 @@ from rounds.site.answer import count, preview
 from rounds.site.approval import approve
 from rounds.site.folder import Site
 from rounds.site.opt_outs import request_opt_outs, take_opt_outs
+from rounds.site.restoring import restore
 
 
 @pytest.fixture
@@ -72,8 +74,11 @@ def test_a_restored_old_backup_draws_nothing_until_it_has_its_own_history(
             desk.answer(round_id="r3")
     assert desk.reply("r3") is None
     assert desk.site.ledger_path.read_bytes() == backup.read_bytes()
-    shutil.copy(newest, desk.site.ledger_path)
+    found = restore(desk.site, desk.exchange, today=TODAY)
+    assert (found.messages, found.entries, found.acts) == (("r2",), 3, ())
+    assert ledger_of(desk.site.ledger_path) == ledger_of(newest)
     assert desk.answer(round_id="r3")
+    assert not restore(desk.site, desk.exchange, today=TODAY).entries, "what is whole is left alone"
 
 
 def test_a_ledger_with_a_torn_last_page(desk: Desk) -> None:

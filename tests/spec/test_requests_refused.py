@@ -12,7 +12,7 @@ from rounds.errors import DisclosureRefusal, MessageError, RoundsError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import encode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import own_key, publish_key
+from rounds.exchange.signing import make_own_key, publish_key
 from rounds.site.answer import answer
 from rounds.site.folder import Site, read_site
 from rounds.storage.audit_log import LEDGER
@@ -57,7 +57,7 @@ def _question(site: Site) -> Question:
 
 def _ask(exchange: ExchangeFolder, question: Question, *, round_id: str = "r1", centre: str = "centre") -> bytes:
     """Lay a request down as the centre would, and return it."""
-    key = own_key(exchange.path.parent / centre)
+    key = make_own_key(exchange.path.parent / centre, party=centre, today=TODAY)
     publish_key(exchange.path, party="centre", key=key.public)
     folder = exchange.path.parent / centre
     told = Event(action=Action.ASKED, round_id=round_id, party="publisher", digest=f"{question}", day=TODAY)

@@ -1,5 +1,6 @@
 """A log in a party's file: appended, read back, tampered with."""
 
+import base64
 import json
 import sqlite3
 from collections.abc import Callable
@@ -51,6 +52,8 @@ KEY = SigningKey(Ed25519PrivateKey.generate().private_bytes_raw())
 def log(tmp_path: Path) -> Path:
     path = tmp_path / LEDGER
     record(path, *map(event, range(1, 8)))
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "private.key").write_bytes(base64.b64encode(bytes(range(32))))
     return path
 
 
@@ -262,6 +265,11 @@ def test_heads_of_others_and_forged_ones_say_nothing(log: Path) -> None:
     assert check_log(log.parent, party="site-1", happened=(), abroad=abroad).heads == 1
 
 
+def test_who_has_signed_nothing_needs_no_key(log: Path) -> None:
+    (log.parent / "keys" / "private.key").unlink()
+    assert check_log(log.parent, party="site-1", happened=(), abroad=[("a", _signed(log, KEY))]).heads == 0
+
+
 def test_a_lost_key_is_noticed(log: Path) -> None:
     with transaction(log, schema=LOG_SCHEMA) as connection:
         give(connection, _signed(log, own_key(log.parent)), to="centre")
@@ -311,7 +319,7 @@ def test_a_fact_is_told_and_written(log: Path) -> None:
     write_unlogged(folder / "cache", b"1", because=NoEvent.CACHE)
     assert is_recorded(log, event(20), event(21))
     assert len(read_log(log)) == 9
-    assert {path.name for path in folder.iterdir()} == {"plan.json", "pages", "cache", LEDGER}
+    assert {path.name for path in folder.iterdir()} == {"plan.json", "pages", "cache", "keys", LEDGER}
 
 
 def test_the_log_tells_of_a_folder_what_it_was_filled_with(log: Path) -> None:

@@ -9,7 +9,7 @@ from rounds.disclosure.gate.certify import certify
 from rounds.disclosure.gate.cuts import Cheapest, Reach, candidates, ends_owed
 from rounds.disclosure.gate.flows import Flows
 from rounds.disclosure.gate.narrowing import Part, narrow
-from rounds.disclosure.gate.solver import Effort
+from rounds.disclosure.gate.solver import Columns, Effort, Solver
 from rounds.disclosure.gate.statements import NOTHING_KNOWN, Bounds, Problem, Protected, Statement, exactly
 from rounds.disclosure.gate.suppression import Suppression
 from rounds.disclosure.gate.tables import flat, table
@@ -199,3 +199,13 @@ def test_a_cut_that_nothing_satisfies_and_a_programme_without_answer_are_refusal
     )
     with pytest.raises(DisclosureRefusal, match="contradicts itself"):
         Reach(part, wrong, choice, effort=Effort()).to(*ends_owed(part, problem)[0])
+
+
+def test_rows_that_contradict_each_other_have_no_optimum() -> None:
+    columns = Columns(costs=np.ones(1), lower=np.zeros(1), upper=np.full(1, 9.0))
+    solver = Solver(columns, [((0, 1),)], [(2.0, 10.0)], effort=Effort())
+    assert solver.optimum("x").columns.tolist() == [2.0]
+    solver.bound_row(0, 10.0, 12.0)
+    assert solver.solve() is None
+    with pytest.raises(DisclosureRefusal, match=r"^the gate refuses: what is published contradicts itself$"):
+        solver.optimum("what is published contradicts itself")

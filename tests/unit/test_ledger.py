@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from ledger_rounds import (
     FALLS,
+    FEWER,
     HES,
     NOISE,
     REF,
@@ -18,6 +19,7 @@ from ledger_rounds import (
     answer_in,
     counted_of,
     measure_of,
+    one_cell,
     question_of,
     rules_of,
 )
@@ -25,6 +27,8 @@ from ledger_rounds import (
 from rounds.disclosure.bounded import State
 from rounds.disclosure.budget import Budget
 from rounds.disclosure.completeness import BoundedShare
+from rounds.disclosure.gate import certify
+from rounds.disclosure.gate.solver import Effort
 from rounds.disclosure.policy import Policy, SitePolicy, Terms
 from rounds.errors import DisclosureRefusal, RoundsError
 from rounds.measures.counts import Count, count_schema
@@ -424,6 +428,28 @@ def test_what_can_be_worked_out_from_margins_of_another_measure_is_withheld(ledg
     first, second = answer_in(ledger, (by_sex, whole), policy=strict)
     shown = [*first.cells["numerator_value"], *second.cells["numerator_value"]]
     assert shown in ([None, None, 0, 40], [None, 30, 0, None])
+
+
+def test_a_solver_that_settles_nothing_withholds_all_that_is_tied(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In doubt nothing shows of the group: neither the numbers in danger, nor what they are parts of."""
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12))
+    (by_sex,) = counted_of(9, 30)
+    whole = one_cell(replace(FALLS, id="falls-of-everybody", strata=()), 39, 1000)
+    monkeypatch.setattr(certify, "Effort", lambda: Effort(steps=0, nodes=0))
+    first, second = answer_in(ledger, (by_sex, whole), policy=strict)
+    for released in (first, second):
+        assert set(released.cells["numerator_state"]) | set(released.cells["denominator_state"]) == {State.WITHHELD}
+        assert (released.cells["numerator_upper"] >= 1000).all(), "bounds that no number decides"
+
+
+def test_what_waits_under_another_policy_is_forgotten_and_ties_nothing(ledger: Path) -> None:
+    """It never left, and never will: it would be counted anew."""
+    strict = replace(HES, name="strict", terms=Terms(rule=Policy.HES, highest_withheld=12))
+    answer_in(ledger, counted_of(0, 40, measure=FEWER), left=False)
+    (now,) = answer_in(ledger, counted_of(0, 41), policy=strict, known=(FEWER,))
+    assert now.cells["numerator_value"].to_list() == [0, 40, 0]
 
 
 def test_counts_over_nearly_the_same_dates_are_refused(ledger: Path) -> None:

@@ -646,15 +646,6 @@ def test_all_dates_up_to_another_last_day_are_nested() -> None:
     assert "a.n < b.n" not in said(of_unsure)
 
 
-def test_numbers_of_other_records_are_tied_by_nothing_certain() -> None:
-    asked = people(had(1))
-    periods = asked.periods(first=FIRST, last=LAST)
-    two = Quantities(
-        tables=tuple(Table(measure=asked, periods=periods, records=records) for records in ("before", "after"))
-    )
-    assert said(two) - OWN == {"a.d ~ b.d: RECORDS", "a.n ~ b.n: RECORDS", "a.n ~ b.d: RECORDS", "a.d ~ b.n: RECORDS"}
-
-
 def test_only_what_is_known_is_related() -> None:
     asked = tables(people(had(1), strata=(Stratum.SEX,)), people(had(1)))
     found = relations(asked)

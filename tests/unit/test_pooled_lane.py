@@ -31,11 +31,11 @@ from rounds.errors import AuditError, DisclosureRefusal, MessageError, RoundsErr
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.log_check import heads_in_messages
-from rounds.exchange.masking import own_masking_key, publish_masking_key
+from rounds.exchange.masking import make_masking_key, own_masking_key, publish_masking_key
 from rounds.exchange.messages import Reply, decode_request, draft_reply, send
 from rounds.exchange.question import Question
 from rounds.exchange.shares import ReceivedShare
-from rounds.exchange.signing import SigningKey, own_key, publish_key
+from rounds.exchange.signing import SigningKey, make_own_key, own_key, publish_key
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
@@ -163,9 +163,10 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def _publish(folder: Path, site: str) -> None:
-    own, exchange = own_key(folder / site), folder / "exchange"
+    own, exchange = make_own_key(folder / site, party=site, today=TODAY), folder / "exchange"
+    masking = make_masking_key(folder / site, site=site, today=TODAY)
     publish_key(exchange, party=site, key=own.public)
-    publish_masking_key(exchange, site=site, key=own_masking_key(folder / site).public, signed_by=own)
+    publish_masking_key(exchange, site=site, key=masking.public, signed_by=own)
 
 
 def _plan(desk: Desk, of: Measure) -> Plan:
@@ -274,7 +275,8 @@ def test_the_centres_log_tells_all_of_an_attempt(desk: Desk) -> None:
     receive_attempt(desk, plan, asked, today=TODAY)
     log = check_centre(desk.folder, outputs=None, abroad=heads_in_messages(desk.exchange.messages()))
     told = [entry.event.action for entry in log.entries]
-    assert told == [Action.PLANNED, *[Action.ASKED] * 4, *[Action.RECEIVED] * 4]
+    pinned = [*[Action.KEY_PINNED] * 2] * 4  # of each site the key that signs and the one that masks
+    assert told == [*pinned, Action.PLANNED, Action.KEY_MADE, *[Action.ASKED] * 4, *[Action.RECEIVED] * 4]
     assert log.heads == 4, "a head in each request"
     folder = desk.folder / "rounds/r1/pooled/1"
     for name in ("attempt.json", "asked/a.json", "received/b.json"):

@@ -13,7 +13,10 @@ from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import MeasureRef
+from rounds.reports.content.observed import observed_from_cells, total
+from rounds.storage.library import read_library, shipped_library_folder
 
+ADMISSIONS = read_library(shipped_library_folder()).measure("people-admitted", 1)
 REF = MeasureRef(id="m", version=1, digest="0" * 64)
 
 
@@ -78,3 +81,9 @@ def test_one_withheld_number_hides_a_sum_with_noise_in_it() -> None:
     row = totals(both, by=["period"]).row(0, named=True)
     assert (row["numerator_state"], row["numerator_value"]) == (State.WITHHELD, None)
     assert (row["numerator_lower"], row["numerator_upper"]) == (45 - 8 + 1, 45 + 8 + 7)
+    series = totals(both, by=["member", "period"])
+    for sums, noise in ((series, True), (totals(series, by=[]), True), (totals(_cells([3]), by=[]), False)):
+        assert sums["numerator_has_noise"].to_list() == [noise], "which the pages must say"
+        (observed,) = observed_from_cells(sums, ADMISSIONS)
+        assert (observed.withheld, observed.noisy) == (True, noise)
+        assert total([observed, observed]).noisy == noise

@@ -22,12 +22,14 @@ class Action(StrEnum):
     RELEASED = "released"
     RECEIVED = "received"
     PUBLISHED = "published"
+    RESTORED = "restored"
     IMPORTED = "imported"
     ERASED = "erased"
     OPT_OUTS_ASKED = "opt-outs asked"
     OPT_OUTS_TAKEN = "opt-outs taken"
     PSEUDONYMISED = "pseudonymised"
     KEY_MADE = "key made"
+    KEY_PINNED = "key pinned"
     ADOPTED = "adopted"
     PREPARED = "prepared"
     QUEUED = "queued"
@@ -47,7 +49,8 @@ class Event:
     of a request at a site, from `queued` to `released`, the party is who did it, and the digest that of the signed act.
     What is recorded belongs to the benefit ledger: of claims and evaluations the round is `benefit-claims`.
     Of an erasure, of lists of opt-outs and of pseudonyms, whose round is their project, the digest is keyed: nobody
-    without the site's own key can try identifiers against it. Of a key it is a digest that is made with the key itself.
+    without the site's own key can try identifiers against it. Of a key that is secret altogether it is a digest that is
+    made with the key itself; of one that signs or masks, made or pinned, that of its public half.
     Of facts that a centre records the round is the file's name.
     """
 
@@ -162,16 +165,26 @@ def entry_of(fields: object) -> Entry:
     """
     if not isinstance(fields, dict) or fields.keys() != {"sequence", "event", "before", "hash"}:
         raise ValueError("not an entry")
-    event, sequence = fields["event"], fields["sequence"]
-    if not isinstance(event, dict) or event.keys() != {"action", "round_id", "party", "digest", "day"}:
-        raise ValueError("not an event")
-    if type(sequence) is not int or not all(isinstance(word, str) for word in (*event.values(), fields["hash"])):
+    event, sequence = event_of(fields["event"]), fields["sequence"]
+    if type(sequence) is not int or not isinstance(fields["hash"], str):
         raise ValueError("not an entry's types")
-    told = Event(
-        action=Action(event["action"]),
-        round_id=event["round_id"],
-        party=event["party"],
-        digest=event["digest"],
-        day=date.fromisoformat(event["day"]),
+    return Entry(sequence=sequence, event=event, before=str(fields["before"]), hash=fields["hash"])
+
+
+def event_of(fields: object) -> Event:
+    """Return the event that some JSON tells.
+
+    Raises:
+        ValueError: if a field is missing, unknown or of another type.
+    """
+    if not isinstance(fields, dict) or fields.keys() != {"action", "round_id", "party", "digest", "day"}:
+        raise ValueError("not an event")
+    if not all(isinstance(word, str) for word in fields.values()):
+        raise ValueError("not an event's types")
+    return Event(
+        action=Action(fields["action"]),
+        round_id=fields["round_id"],
+        party=fields["party"],
+        digest=fields["digest"],
+        day=date.fromisoformat(fields["day"]),
     )
-    return Entry(sequence=sequence, event=told, before=str(fields["before"]), hash=fields["hash"])

@@ -74,6 +74,8 @@ class Standing:
     """heads of the sender's log that the reader may hold"""
     held: SignedHead | None
     """the newest head of the reader's log that the sender holds, signed by the reader"""
+    sealed: bytes = b""
+    """what the sender tells itself: nobody else can read it; empty if nothing"""
 
 
 def head_of(log: str, size: int, node: Node) -> Head:
@@ -104,7 +106,8 @@ def check_own(held: SignedHead, *, size: int, node: Node, verifies: Verifies, ho
     if head.size > size:
         raise AuditError(
             f"the log of {head.log} has {size} entries, but {holder} holds a signed head of {head.size}: it was cut or "
-            "restored from an old backup, and what it forgot may not be done twice; restore the newest backup"
+            "restored from an old backup, and what it forgot may not be done twice; restore the newest backup. A site "
+            "can fetch what it has sent: rounds site restore FOLDER --exchange EXCHANGE"
         )
     if root(head.size, node) != head.root:
         raise AuditError(

@@ -24,7 +24,7 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.masking import pin_peer, published_masking_path, trusted_peer
 from rounds.exchange.messages import Reply, Request, decode_reply, decode_request
 from rounds.exchange.shares import WireAttempt, read_attempt, wire_attempt
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, make_own_key, own_key, pin_key, publish_key, trusted_key
 from rounds.exchange.standing import accept_standing
 from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import logged_transaction, write_fact
@@ -78,7 +78,7 @@ def ask_attempt(desk: Desk, plan: Plan, *, today: date, without: Collection[str]
             participants=tuple(Participant(site=peer.site, key=peer.masking) for peer in peers),
         )
         for peer in peers:
-            pin_peer(desk.folder, peer)
+            pin_peer(desk.folder, peer, today=today)
         content = wire_attempt(attempt).model_dump_json(indent=1).encode() + b"\n"
         digest = hashlib.sha256(content).hexdigest()
         event = Event(action=Action.PLANNED, round_id=plan.round_id, party=CENTRE, digest=digest, day=today)
@@ -165,7 +165,7 @@ def _take_in(desk: Desk, posts: Sequence[_Post]) -> None:
                 accept_standing(facts.connection, post.reply.log, own_key=own, their_key=post.key)
                 facts.tell(post.event)
     for post in new:
-        pin_key(desk.folder, party=post.reply.site, key=post.key)
+        pin_key(desk.folder, party=post.reply.site, key=post.key, today=post.event.day)
         write_fact(post.kept, post.content, event=post.event, log=desk.audit_path)
 
 
@@ -190,7 +190,7 @@ def prepare_attempt(
     failures: tuple[SiteFailure, ...] = ()
     if lacking:
         progress.step("Exchanging the sites' keys", len(lacking))
-        failures = publish_keys(lacking, exchange=desk.exchange.path, done=lambda _: progress.advance())
+        failures = publish_keys(lacking, exchange=desk.exchange.path, today=today, done=lambda _: progress.advance())
     _ask_of_the_others(desk, plan, without={*unable, *(failure.site for failure in failures)}, today=today)
     return failures
 
@@ -239,7 +239,7 @@ def _ask_of_the_others(desk: Desk, plan: Plan, *, without: Collection[str], toda
 
 
 def _lay_down(desk: Desk, plan: Plan, attempt: Attempt, *, today: date) -> None:
-    key = own_key(desk.folder)
+    key = make_own_key(desk.folder, party=CENTRE, today=today)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
     for site in plan.pooled:
         if site.site not in attempt.sites:

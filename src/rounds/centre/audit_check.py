@@ -8,7 +8,14 @@ from pathlib import Path
 from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
 from rounds.exchange.envelope import CENTRE
-from rounds.exchange.log_check import CheckedLog, Happened, check_log, heads_in_messages, messages_happened
+from rounds.exchange.log_check import (
+    CheckedLog,
+    Happened,
+    check_log,
+    heads_in_messages,
+    keys_happened,
+    messages_happened,
+)
 from rounds.reports.record_file import RECORD, check_record
 
 Abroad = Iterable[tuple[str, SignedHead]]
@@ -39,6 +46,7 @@ def check_centre(folder: Path, *, outputs: Path | None, abroad: Abroad) -> Check
             for one in messages_happened(action, _kept(rounds, kept), rounds=rounds)
         ),
         *(_published(outputs) if outputs else ()),
+        *keys_happened(folder, party=CENTRE),
     ]
     return check_log(folder, party=CENTRE, happened=happened, abroad=[*abroad, *kept_heads(folder)])
 

@@ -28,7 +28,8 @@ def totals(cells: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
         by: the key columns to keep; may be empty for one grand total.
 
     Returns:
-        One row a group, sorted by `by`: for each quantity its state, value, lower and upper. A value is there only if
+        One row a group, sorted by `by`: for each quantity its state, value, lower and upper, and `_has_noise`: whether
+        a number in the sum has noise, which its state does not say if another is withheld. A value is there only if
         every number in the sum has one; the bounds are the sums of the bounds. Numbers with noise are added up as they
         are, below 0 too, and what their noise leaves open is that of their sum: it grows with the root of how many
         there are.
@@ -39,6 +40,8 @@ def totals(cells: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
         withheld, rounded, noise = ((state == one).any() for one in (State.WITHHELD, State.ROUNDED, State.NOISY))
         value, lower, upper = (pl.col(f"{quantity}_{part}") for part in ("value", "lower", "upper"))
         noisy, sure = state == State.NOISY, state != State.NOISY
+        before = f"{quantity}_has_noise"
+        has_noise = noise | pl.col(before).any() if before in cells.columns else noise
         drawn, reach = value.filter(noisy).sum(), (upper - value).filter(noisy).pow(2).sum().sqrt().ceil()
         reach = reach.cast(pl.Int64)
         expressions += [
@@ -53,6 +56,7 @@ def totals(cells: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
             pl.when(withheld).then(None).otherwise(value.sum()).alias(f"{quantity}_value"),
             lower.filter(sure).sum() + (drawn - reach).clip(lower_bound=0),
             upper.filter(sure).sum() + (drawn + reach).clip(lower_bound=0),
+            has_noise.alias(before),
         ]
     if not by:
         return cells.select(expressions)

@@ -13,7 +13,16 @@ from rounds.errors import AuditError, MessageError
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.messages import Refusal, Reply, Request, decode_answer, decode_request, encode_request
-from rounds.exchange.signing import PublicKey, SigningKey, own_key, pin_key, pinned_key, publish_key, trusted_key
+from rounds.exchange.signing import (
+    PublicKey,
+    SigningKey,
+    make_own_key,
+    own_key,
+    pin_key,
+    pinned_key,
+    publish_key,
+    trusted_key,
+)
 from rounds.exchange.standing import accept_standing, stand
 from rounds.network.members import Membership
 from rounds.storage.audit_log import LEDGER, is_recorded
@@ -54,7 +63,7 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
         RoundsError: if the round was started with another plan.
     """
     plan.fix(desk.plan_path(plan.round_id), log=desk.audit_path, today=today)
-    key = own_key(desk.folder)
+    key = make_own_key(desk.folder, party=CENTRE, today=today)
     publish_key(desk.exchange.path, party=CENTRE, key=key.public)
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
@@ -64,6 +73,20 @@ def ask(desk: Desk, plan: Plan, *, today: date) -> None:
     for site in plan.sites:
         kept = desk.asked_path(plan.round_id, site.site)
         desk.exchange.put(desk.exchange.request_path(plan.round_id, site.site), kept.read_bytes())
+
+
+def give_back(desk: Desk, site: str) -> int:
+    """Lay down again all that the centre keeps of what it asked a site and what that answered; return how much that is.
+
+    A site whose ledger was restored from an old backup learns from it what it has released.
+    """
+    rounds, exchange, given = desk.folder / "rounds", desk.exchange, 0
+    for name, folder in (("asked", "requests"), ("refused", "replies"), ("received", "replies")):
+        for kept in sorted([*rounds.glob(f"*/{name}/{site}.json"), *rounds.glob(f"*/pooled/*/{name}/{site}.json")]):
+            where = kept.parent.parent.relative_to(rounds)
+            exchange.put(exchange.path / where / folder / kept.name, kept.read_bytes())
+            given += 1
+    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +125,7 @@ def receive(desk: Desk, plan: Plan, *, membership: Membership, today: date) -> d
                 accept_standing(facts.connection, post.reply.log, own_key=own, their_key=post.key)
                 facts.tell(_taken_in(post, today))
     for post in new:
-        pin_key(desk.folder, party=post.reply.site, key=post.key)
+        pin_key(desk.folder, party=post.reply.site, key=post.key, today=today)
         write_fact(_kept(desk, post), post.content, event=_taken_in(post, today), log=desk.audit_path)
     return {site: replies.get(site) for site in posts}
 

@@ -72,11 +72,10 @@ def answer_sites(
     return _run(jobs, done=done)
 
 
-def publish_keys(sites: Sequence[SitePlan], *, exchange: Path, done: SiteDone) -> tuple[SiteFailure, ...]:
+def publish_keys(sites: Sequence[SitePlan], *, exchange: Path, today: date, done: SiteDone) -> tuple[SiteFailure, ...]:
     """Let every site lay its public keys into the exchange folder, which pooled sums need before anybody is asked."""
-    jobs = [
-        _Job(site=site.site, command=("keys", str(site.folder), "--exchange", str(exchange)), told="") for site in sites
-    ]
+    how = ("--exchange", str(exchange), "--today", today.isoformat())
+    jobs = [_Job(site=site.site, command=("keys", str(site.folder), *how), told="") for site in sites]
     return _run(jobs, done=done)
 
 

@@ -15,9 +15,9 @@ from rounds.centre.attempts import (
     waited_for,
 )
 from rounds.centre.plan import Plan, SitePlan, make_plan
-from rounds.centre.post import Desk, ask, asked_days, receive, refusals
+from rounds.centre.post import Desk, ask, asked_days, give_back, receive, refusals
 from rounds.centre.processes import SiteFailure, answer_sites, check_sites
-from rounds.errors import ExitCode, SitesFailed
+from rounds.errors import DefinitionError, ExitCode, SitesFailed
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.folder import ExchangeFolder
 from rounds.storage.atomic import refuse_unwritable, remove_partials
@@ -115,6 +115,21 @@ def ask_round(
         if plan.pooled:
             ask_attempt(desk, plan, today=today, without=without)
     return plan
+
+
+def give_back_to(workspace: Workspace, site: str) -> int:
+    """Lay down again all messages between the centre and a site that the centre keeps, and return how many there are.
+
+    Raises:
+        DefinitionError: if there is no such site, or the centre keeps nothing of it.
+    """
+    if site not in {one.id for one in workspace.sites}:
+        raise DefinitionError(f"{workspace.folder / 'network.yaml'}: there is no site `{site}`; correct its name")
+    desk = Desk(folder=workspace.centre, exchange=ExchangeFolder(path=workspace.exchange))
+    given = give_back(desk, site) if workspace.centre.is_dir() else 0
+    if not given:
+        raise DefinitionError(f"{workspace.centre}: the centre keeps no message to or from {site}")
+    return given
 
 
 def publish_round(

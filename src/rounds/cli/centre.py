@@ -124,6 +124,29 @@ def ask(
     terminal_of(context).result({"asked": asked}, text="\n".join(lines))
 
 
+@app.command("give-back")
+def give_back(
+    context: typer.Context,
+    folder: Folder,
+    site: Annotated[str, typer.Option("--site", help="The site's id in network.yaml.")],
+) -> None:
+    """Lay down again all messages to and from a site that the centre keeps, for a site that restored an old backup.
+
+    The site fetches from them what its ledger has forgotten: `rounds site restore`.
+
+    [bold]Example[/bold]
+
+    rounds centre give-back my-network --site hospital-01
+    """
+    from rounds.centre.round import give_back_to
+    from rounds.storage.workspace import read_workspace
+
+    workspace = read_workspace(folder)
+    given = give_back_to(workspace, site)
+    text = f"{given} messages to and from {site} lie in {workspace.exchange}."
+    terminal_of(context).result({"site": site, "messages": given}, text=text)
+
+
 @app.command()
 def publish(
     context: typer.Context, folder: Folder, round_id: Round = None, partial: Partial = False, today: Today = None

@@ -12,6 +12,7 @@ from rounds.cli.centre import Today, day_of, show_keys
 from rounds.cli.erasing import erase, pseudonyms
 from rounds.cli.importing import import_records
 from rounds.cli.opt_outs import app as opt_outs_app
+from rounds.cli.restoring import restore
 from rounds.cli.terminal import terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("import")(import_records)
 app.command()(erase)
 app.command()(pseudonyms)
+app.command()(restore)
 app.add_typer(opt_outs_app, name="opt-outs")
 app.command()(approval.requests)
 
@@ -261,6 +263,7 @@ def keys(
     exchange: Annotated[
         Path | None, typer.Option("--exchange", help="Lay the site's public keys into this folder, made if need be.")
     ] = None,
+    today: Today = None,
 ) -> None:
     """Show the fingerprints of the site's own key and of the keys that it has pinned: the centre's, and other sites'.
 
@@ -276,5 +279,5 @@ def keys(
         from rounds.site.folder import read_site
         from rounds.site.pooled import publish_keys
 
-        publish_keys(read_site(folder), ExchangeFolder(path=exchange))
+        publish_keys(read_site(folder), ExchangeFolder(path=exchange), today=day_of(today))
     show_keys(context, folder)

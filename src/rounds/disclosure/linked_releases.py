@@ -109,7 +109,8 @@ def _in_rows(quantities: Quantities, known: Known, stand: Numbers) -> Numbers:
 def _apart(known: Known, bound: Ties) -> Numbers:
     """Return what to withhold so that no part can be taken from its whole.
 
-    What was known too closely before anything of this is added stays so, and is nobody's fault now.
+    What was known too closely before anything of this is added stays so, and is nobody's fault now. So something new is
+    tied to whatever is known too closely, and not withheld yet: each turn withholds more.
     """
     hidden, contained = np.empty(0, dtype=np.int64), bound.contained
     before = _narrow(known.without(known.free.nonzero()[0]), bound)
@@ -123,10 +124,8 @@ def _apart(known: Known, bound: Ties) -> Numbers:
         may[hidden] = False
         more = np.where(may[part], part, np.where(may[whole], whole, UNKNOWN))
         more = more[more != UNKNOWN]
-        if not len(more):  # neither can be withheld: what is new bounds one of them closer
+        if not len(more):  # neither can be withheld: something else that is new bounds one of them closer
             more = np.intersect1d(_tied_to(narrow, contained, len(known.free)), may.nonzero()[0])
-        if not len(more):
-            return hidden
         hidden = np.union1d(hidden, more)
 
 

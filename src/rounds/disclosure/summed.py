@@ -82,9 +82,7 @@ def _agreeing(known: Known, group: Ties) -> Ties:
         lower=np.array([*known.lower[numbers], *[0] * (2 * many)], dtype=np.float64),
         upper=np.array([*known.upper[numbers], *[highspy.kHighsInf] * (2 * many)], dtype=np.float64),
     )
-    found = Solver(columns, terms, wants, effort=Effort()).solve()
-    if found is None:
-        raise DisclosureRefusal("the gate refuses: what is published contradicts itself")
+    found = Solver(columns, terms, wants, effort=Effort()).optimum("what is published contradicts itself")
     broken = (found.columns[size : size + many] + found.columns[size + many :]) > CLOSE
     kept = ~broken[: len(pairs)]
     sums = tuple(one for one, wrong in zip(group.sums, broken[len(pairs) :], strict=True) if not wrong)

@@ -33,6 +33,11 @@ class ExchangeFolder:
         alone, pooled = (self.path.glob(f"{where}/replies/{site}.json") for where in ("*", "*/pooled/*"))
         return (*sorted(alone), *sorted(pooled))
 
+    def requests_to(self, site: str) -> tuple[Path, ...]:
+        """Return every request to a site that lies here, in either lane."""
+        alone, pooled = (self.path.glob(f"{where}/requests/{site}.json") for where in ("*", "*/pooled/*"))
+        return (*sorted(alone), *sorted(pooled))
+
     def messages(self) -> tuple[Path, ...]:
         """Return every message that lies here."""
         kinds = [f"{where}/{what}/*.json" for where in ("*", "*/pooled/*") for what in ("requests", "replies")]

@@ -1,6 +1,6 @@
 """Is a party's audit log what it was? Its chain, its tree, the heads that were given away, and all that happened."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from rounds.audit.chain import Action, Entry
 from rounds.audit.heads import Head, SignedHead, check_own, head_of
 from rounds.audit.merkle import tree_of
 from rounds.errors import AuditError
+from rounds.exchange.masking import masking_keys_told
 from rounds.exchange.messages import digest_in, standing_in
-from rounds.exchange.signing import own_public_key
+from rounds.exchange.signing import keys_told, own_public_key
 from rounds.storage.audit_log import LEDGER, read_log, reading_log
 from rounds.storage.lock import only_one
 from rounds.storage.log_heads import all_held, given
@@ -123,6 +124,14 @@ def messages_happened(action: Action, paths: Iterable[Path], *, rounds: Path) ->
         )
         for path in sorted(paths)
     )
+
+
+def keys_happened(folder: Path, *, party: str) -> Iterator[Happened]:
+    """Yield what the keys in a party's folder show: that it made its own, and which of others it has pinned."""
+    for path, event in (*keys_told(folder, party=party), *masking_keys_told(folder, party=party)):
+        yield Happened(
+            action=event.action, round_id=event.round_id, party=event.party, digest=event.digest, shown_by=path
+        )
 
 
 def check_both_sides(centre: CheckedLog, site: CheckedLog, *, site_id: str) -> None:

@@ -10,7 +10,9 @@ Source: RFC 7748 (X25519), RFC 5869 (HKDF), RFC 8439 (ChaCha20).
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,16 +22,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
+from rounds.audit.chain import Action, Event
 from rounds.disclosure.attempt import Attempt
 from rounds.errors import MessageError
 from rounds.exchange.question import Question, Wire, wire_question
-from rounds.exchange.signing import PublicKey, SigningKey, pin_key, trusted_key
+from rounds.exchange.signing import PublicKey, SigningKey, key_event, pin_key, trusted_key
 from rounds.measures.definitions import MeasureRef
-from rounds.storage.atomic import write_file, write_private_file
+from rounds.storage.atomic import write_file
+from rounds.storage.audit_log import LEDGER
+from rounds.storage.facts import write_fact, write_private_fact
 from rounds.storage.identifiers import Identifier
 
 _PROTOCOL: Final = "rounds-pooled/1"
 _KEY_BYTES: Final = 32
+_CALLED: Final = "masking"
+"""What a party's log calls such keys."""
 
 
 class MaskingKey:
@@ -80,11 +87,28 @@ def fingerprint(key: bytes) -> str:
 
 
 def own_masking_key(folder: Path) -> MaskingKey:
-    """Return the masking key of the site that lives in a folder, made on first use and readable only by its owner."""
-    path = folder / "keys" / "masking.key"
+    """Return the masking key of the site that lives in a folder.
+
+    Raises:
+        MessageError: if it has made none yet, see `make_masking_key`, or if the file is damaged.
+    """
+    path = _own(folder)
     if not path.exists():
-        write_private_file(path, base64.b64encode(X25519PrivateKey.generate().private_bytes_raw()) + b"\n")
+        raise MessageError(f"{path}: there is no masking key yet; make it with `rounds site keys`")
     return MaskingKey(_decode(path.read_bytes(), str(path)))
+
+
+def make_masking_key(folder: Path, *, site: str, today: date) -> MaskingKey:
+    """Return the masking key of the site that lives in a folder: made and logged on first use, for its owner alone.
+
+    Call it under the lock of the site's folder and outside any transaction of its ledger.
+    """
+    path = _own(folder)
+    if not path.exists():
+        raw = X25519PrivateKey.generate().private_bytes_raw()
+        event = key_event(Action.KEY_MADE, site, MaskingKey(raw).public, called=_CALLED, today=today)
+        write_private_fact(path, base64.b64encode(raw) + b"\n", event=event, log=folder / LEDGER)
+    return own_masking_key(folder)
 
 
 def publish_masking_key(exchange: Path, *, site: str, key: bytes, signed_by: SigningKey) -> None:
@@ -140,12 +164,13 @@ def trusted_peer(own_folder: Path, exchange: Path, *, site: str) -> Peer:
     return Peer(site=site, signing=signing, masking=key)
 
 
-def pin_peer(own_folder: Path, peer: Peer) -> None:
-    """Remember a peer's keys, so that others are refused from now on."""
-    pin_key(own_folder, party=peer.site, key=peer.signing)
+def pin_peer(own_folder: Path, peer: Peer, *, today: date) -> None:
+    """Log and remember a peer's keys, so that others are refused from now on."""
+    pin_key(own_folder, party=peer.site, key=peer.signing, today=today)
     path = _pinned(own_folder, peer.site)
     if not path.exists():
-        write_file(path, base64.b64encode(peer.masking) + b"\n")
+        event = key_event(Action.KEY_PINNED, peer.site, peer.masking, called=_CALLED, today=today)
+        write_fact(path, base64.b64encode(peer.masking) + b"\n", event=event, log=own_folder / LEDGER)
 
 
 def mask_streams(
@@ -196,6 +221,20 @@ def _stream(secret: bytes, context: bytes, length: int) -> bytes:
 
 def _said(site: str, key: bytes) -> bytes:
     return json.dumps(["rounds-masking-key/1", site, key.hex()], separators=(",", ":")).encode()
+
+
+def masking_keys_told(folder: Path, *, party: str) -> Iterator[tuple[Path, Event]]:
+    """Yield the files of keys for masks in a party's folder, and what its log must tell of each, on whatever day."""
+    if _own(folder).exists():
+        own = own_masking_key(folder).public
+        yield _own(folder), key_event(Action.KEY_MADE, party, own, called=_CALLED, today=date.min)
+    for path in sorted((folder / "trust").glob("[!.]*.mask")):
+        key = _decode(path.read_bytes(), str(path))
+        yield path, key_event(Action.KEY_PINNED, path.stem, key, called=_CALLED, today=date.min)
+
+
+def _own(folder: Path) -> Path:
+    return folder / "keys" / "masking.key"
 
 
 def _pinned(own_folder: Path, site: str) -> Path:

@@ -309,6 +309,17 @@ def standing_in(content: bytes) -> Standing | None:
         return None
 
 
+def reason_in(content: bytes) -> str:
+    """Return why a refusal says that nothing leaves. It must be one of our own, which the ledger has kept."""
+    return str(json.loads(content)["body"]["because"])
+
+
+def draft_in(content: bytes) -> bytes:
+    """Return what a message says, without how the logs stood and the signature: what was sent by `send`."""
+    message: dict[str, Any] = json.loads(content)
+    return to_bytes({name: told for name, told in message.items() if name not in ("log", "signature")})
+
+
 def digest_in(content: bytes) -> str | None:
     """Return the digest of what some bytes say, as the log tells it, if they are a message; nothing is checked."""
     try:

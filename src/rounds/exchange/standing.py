@@ -1,8 +1,8 @@
 """Heads of audit logs between parties: what goes with a message, and what is demanded of what came with one."""
 
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from sqlite3 import Connection
 
 from rounds.audit.heads import SignedHead, Standing, check_own, check_theirs
 from rounds.exchange.messages import standing_in
@@ -11,9 +11,7 @@ from rounds.storage.audit_log import head, tree
 from rounds.storage.log_heads import acknowledge, give, hold, is_held, newest_held
 
 
-def stand(
-    connection: sqlite3.Connection, *, own: str, reader: str, key: SigningKey, reader_key: PublicKey | None
-) -> Standing:
+def stand(connection: Connection, *, own: str, reader: str, key: SigningKey, reader_key: PublicKey | None) -> Standing:
     """Return what a message to a party says of both logs, and remember that the party was given it.
 
     Args:
@@ -31,7 +29,7 @@ def stand(
 
 
 def check_standing(
-    connection: sqlite3.Connection, standing: Standing, *, own_key: PublicKey | None, their_key: PublicKey
+    connection: Connection, standing: Standing, *, own_key: PublicKey | None, their_key: PublicKey
 ) -> None:
     """Raise if what came with a message shows that our log, or its sender's, was cut, rewritten or restored.
 
@@ -60,9 +58,7 @@ def check_standing(
     )
 
 
-def accept_standing(
-    connection: sqlite3.Connection, standing: Standing, *, own_key: PublicKey, their_key: PublicKey
-) -> None:
+def accept_standing(connection: Connection, standing: Standing, *, own_key: PublicKey, their_key: PublicKey) -> None:
     """Check what came with a message, as `check_standing` does, and remember it within the caller's transaction.
 
     Raises:
@@ -74,14 +70,12 @@ def accept_standing(
         acknowledge(connection, standing.held, by=standing.own.head.log)
 
 
-def is_accepted(connection: sqlite3.Connection, standing: Standing, *, their_key: PublicKey) -> bool:
+def is_accepted(connection: Connection, standing: Standing, *, their_key: PublicKey) -> bool:
     """Return whether the head that came with a message is held already."""
     return is_held(connection, standing.own.head, key=their_key.raw)
 
 
-def check_own_messages(
-    connection: sqlite3.Connection, paths: Iterable[Path], *, own: str, own_key: PublicKey | None
-) -> None:
+def check_own_messages(connection: Connection, paths: Iterable[Path], *, own: str, own_key: PublicKey | None) -> None:
     """Raise if a message that we have signed tells of a log of ours that ours now does not begin with.
 
     Args:

@@ -1,9 +1,9 @@
 """How the logs stand, in the form in which it travels with a message."""
 
 import base64
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from rounds.audit.heads import MAX_SIZE, Earlier, Head, SignedHead, Standing
 from rounds.errors import MessageError
@@ -12,6 +12,8 @@ from rounds.exchange.question import Wire
 _Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 WireHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _LONGEST_PATH = 2 * MAX_SIZE.bit_length()
+_LONGEST_SEALED: Final = 1 << 26
+"""More characters than a site ever has to tell itself with one message."""
 
 
 class WireHead(Wire):
@@ -32,6 +34,13 @@ class WireLog(Wire):
     head: WireHead
     earlier: list[WireEarlier]
     held: WireHead | None
+    sealed: Annotated[str, Field(max_length=_LONGEST_SEALED)] | None = None
+    """what the sender tells itself; left out if nothing"""
+
+    @model_serializer(mode="wrap")
+    def _only_if_said(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = written(self)
+        return {name: told for name, told in fields.items() if name != "sealed" or told is not None}
 
 
 class WireSignedHead(WireHead):
@@ -49,6 +58,7 @@ def wire_log_part(standing: Standing) -> WireLog:
             for one in standing.earlier
         ],
         held=_wire(standing.held) if standing.held else None,
+        sealed=base64.b64encode(standing.sealed).decode() if standing.sealed else None,
     )
 
 
@@ -73,7 +83,8 @@ def read_log_part(wire: WireLog, *, sender: str, reader: str, source: str) -> St
             for one in wire.earlier
         )
         held = read_head(wire.held, reader) if wire.held else None
-        return Standing(own=read_head(wire.head, sender), earlier=earlier, held=held)
+        sealed = base64.b64decode(wire.sealed, validate=True) if wire.sealed else b""
+        return Standing(own=read_head(wire.head, sender), earlier=earlier, held=held, sealed=sealed)
     except ValueError:
         raise MessageError(
             f"{source}: field log: not heads of logs; refuse it and ask {sender} to send it again"

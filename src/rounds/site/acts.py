@@ -6,7 +6,7 @@ from datetime import date
 from sqlite3 import Connection
 
 from rounds.errors import NotPermitted, RoundsError
-from rounds.exchange.signing import SigningKey, own_key
+from rounds.exchange.signing import SigningKey, make_own_key, own_key
 from rounds.network.people import same_person
 from rounds.network.roles import FINAL, PERMISSIONS, Act, Approval, RequestState, Role, next_state
 from rounds.site.folder import Site
@@ -52,7 +52,7 @@ def act_upon(
         NotPermitted: if that person may not do it, or it may not happen now. Nothing was changed.
     """
     role = role_of(site, act, who=who, today=today)
-    key = own_key(site.folder)
+    key = make_own_key(site.folder, party=site.id, today=today)
 
     def decide(item: QueuedRequest | None, number: int) -> tuple[QueuedRequest, SignedAct]:
         to = refuse_unless_possible(site, item, act)

@@ -82,7 +82,7 @@ def answer(site: Site, exchange: ExchangeFolder, *, round_id: str, today: date, 
             log_imported(site, served_generation(site), today=today)
             make = reply_maker(site, today=today, progress=progress)
             draft = approved_reply(site, exchange, request, make=make, today=today)
-            pin_key(site.folder, party=CENTRE, key=centre_key)
+            pin_key(site.folder, party=CENTRE, key=centre_key, today=today)
             stored = send_reply(site, request, draft, today=today, centre_key=centre_key)
         else:
             tell_again(site, request, known=known, today=today, centre_key=centre_key)

@@ -8,7 +8,7 @@ from sqlite3 import Connection
 
 from rounds.errors import DisclosureRefusal, MessageError, NotPermitted, WaitsForApproval
 from rounds.exchange.folder import ExchangeFolder
-from rounds.exchange.messages import Request, draft_refusal
+from rounds.exchange.messages import Request, draft_refusal, reason_in
 from rounds.exchange.signing import PublicKey, own_key, publish_key
 from rounds.network.people import same_person
 from rounds.network.roles import Act, RequestState, next_state
@@ -57,8 +57,7 @@ def approved_reply(site: Site, exchange: ExchangeFolder, request: Request, *, ma
     item = _current(site, request, today=today)
     if item is not None and item.state is RequestState.REFUSED:
         _lay_refusal(site, exchange, item)
-        because = read_acts(site.ledger_path, round_id=item.round_id)[-1].because
-        raise NotPermitted(f"site {site.id} has refused: {because}")
+        raise NotPermitted(f"site {site.id} has refused: {reason_in(item.refusal)}")
     if item is not None and item.state is RequestState.RELEASED:
         return item.reply
     refuse_not_agreed(site, _measures(request), today=today)
@@ -174,7 +173,8 @@ def refuse(
 
     def sign(connection: Connection) -> None:
         nonlocal refusal
-        refusal = sign_refusal(connection, site, request, draft, today=today, centre_key=centre_key)
+        refused = replace(item or _asked_only(site, request, today), state=RequestState.REFUSED)
+        refusal = sign_refusal(connection, site, request, draft, refused, today=today, centre_key=centre_key)
 
     def decided(item: QueuedRequest | None, to: RequestState) -> QueuedRequest:
         return replace(item or _asked_only(site, request, today), state=to, refusal=refusal)

@@ -7,7 +7,7 @@ from rounds.audit.chain import Action
 from rounds.audit.heads import SignedHead
 from rounds.errors import AuditError
 from rounds.exchange.envelope import CENTRE
-from rounds.exchange.log_check import CheckedLog, Happened, check_log
+from rounds.exchange.log_check import CheckedLog, Happened, check_log, keys_happened
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.release_store import RELEASE_SCHEMA, answered_rounds
 from rounds.storage.sqlite_file import reading
@@ -30,7 +30,8 @@ def check_site(folder: Path, *, site: str, abroad: Iterable[tuple[str, SignedHea
             f"{path}: there is no log, but the site has answered: it has pinned keys of others in trust/; the log was "
             "deleted, restore it from a copy"
         )
-    return check_log(folder, party=site, happened=(*_answered(folder), *_imported(folder, site)), abroad=abroad)
+    happened = (*_answered(folder), *_imported(folder, site), *keys_happened(folder, party=site))
+    return check_log(folder, party=site, happened=happened, abroad=abroad)
 
 
 def _answered(folder: Path) -> Iterable[Happened]:

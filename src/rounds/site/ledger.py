@@ -1,6 +1,7 @@
 """The site's ledger: a round is answered once; what leaves, what it costs and the reply are written down together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from sqlite3 import Connection
 
@@ -14,7 +15,8 @@ from rounds.errors import AuditError, DisclosureRefusal, MessageError
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.messages import Request, draft_reply, read_draft, send
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key
+from rounds.exchange.sealing import seal
+from rounds.exchange.signing import PublicKey, make_own_key, own_key
 from rounds.exchange.standing import accept_standing, stand
 from rounds.measures.definitions import MeasureRef
 from rounds.site.folder import Site
@@ -22,10 +24,12 @@ from rounds.site.noise import draw
 from rounds.site.opt_outs import list_applied
 from rounds.site.policies import adopt_policy
 from rounds.site.releasing import Counted, Rules, keep, prepare, told_of
+from rounds.storage.approval_store import QueuedRequest
 from rounds.storage.audit_log import is_recorded
 from rounds.storage.facts import LoggedTransaction, logged_transaction
 from rounds.storage.kept_shares import mark_shares_left
 from rounds.storage.opt_out_ways import keep_way
+from rounds.storage.own_history import Leaving, encode_history
 from rounds.storage.quiet import nothing_printed
 from rounds.storage.release_store import (
     RELEASE_SCHEMA,
@@ -112,16 +116,17 @@ def send_reply(site: Site, request: Request, draft: bytes, *, today: date, centr
     Raises:
         AuditError: if the centre's log, or the site's, was cut, rewritten or restored. Nothing leaves then.
     """
+    make_own_key(site.folder, party=site.id, today=today)
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
-        reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
+        leaving = mark_released(facts.connection, request, draft, today=today)
+        reply = _sent(site, request, draft, leaving, facts, today=today, centre_key=centre_key)
         answer = Answer(request_digest=request.digest, reply=reply)
         keep_answer(facts.connection, request.round_id, answer, day=today)
-        mark_released(facts.connection, request, draft, today=today)
     return answer
 
 
-def mark_released(connection: Connection, request: Request, draft: bytes, *, today: date) -> None:
-    """Remember that all has left that a draft holds, and which way about opt-outs that was counted.
+def mark_released(connection: Connection, request: Request, draft: bytes, *, today: date) -> Leaving:
+    """Remember that all has left that a draft holds, and which way about opt-outs that was counted; return what.
 
     Args:
         connection: in a transaction.
@@ -140,8 +145,16 @@ def mark_released(connection: Connection, request: Request, draft: bytes, *, tod
     ]
     for opt_outs in mark_left(connection, leaving, epoch=question.epoch):
         keep_way(connection, opt_outs=opt_outs, last=question.last, day=today)
-    for table in tables:
-        mark_shares_left(connection, told_of(table.measure, question))
+    shares = tuple(told_of(table.measure, question) for table in tables)
+    for told in shares:
+        mark_shares_left(connection, told)
+    return Leaving(
+        round_id=request.round_id,
+        called=request.round_id,
+        epoch=question.epoch,
+        cells=tuple(leaving),
+        shares=shares,
+    )
 
 
 def send_shares(
@@ -167,6 +180,7 @@ def send_shares(
         DisclosureRefusal: if the site's policy is weaker than the one in force. Nothing was drawn then.
         AuditError: as `send_reply` does.
     """
+    make_own_key(site.folder, party=site.id, today=today)
     with logged_transaction(site.ledger_path, schema=RELEASE_SCHEMA) as facts:
         if adopted := adopt_policy(facts.connection, site.policy, site=site.id, today=today):
             facts.tell(adopted)
@@ -174,10 +188,16 @@ def send_shares(
         for ref, spent in costs.items():
             charge(facts.connection, spent, measure=str(ref), round_id=request.round_id)
         draft = draft_reply(request, (), today=today, shares=make())
-        reply = _sent(site, request, draft, Action.RELEASED, facts, today=today, centre_key=centre_key)
+        leaving = Leaving(round_id=request.round_id, called=answer_name(request))
+        reply = _sent(site, request, draft, leaving, facts, today=today, centre_key=centre_key)
         answer = Answer(request_digest=request.digest, reply=reply)
         keep_answer(facts.connection, answer_name(request), answer, day=today)
     return answer
+
+
+def sealed_about(site: str, digest: str) -> str:
+    """Return what a message's history is sealed with: it belongs to that message."""
+    return f"{site} {digest}"
 
 
 def answer_name(request: Request) -> str:
@@ -212,22 +232,39 @@ def tell_again(site: Site, request: Request, *, known: bool, today: date, centre
 
 
 def sign_refusal(
-    connection: Connection, site: Site, request: Request, draft: bytes, *, today: date, centre_key: PublicKey
+    connection: Connection,
+    site: Site,
+    request: Request,
+    draft: bytes,
+    refused: QueuedRequest,
+    *,
+    today: date,
+    centre_key: PublicKey,
 ) -> bytes:
     """Return a refusal, logged and signed. It is sent once what else is written in the transaction is kept.
+
+    Args:
+        connection: in a transaction.
+        site: who refuses.
+        request: what is refused.
+        draft: what the refusal says.
+        refused: what becomes of the request.
+        today: the day.
+        centre_key: that proved the request.
 
     Raises:
         AuditError: as `send_reply` does.
     """
     facts = LoggedTransaction(connection)
-    return _sent(site, request, draft, Action.REFUSED, facts, today=today, centre_key=centre_key)
+    leaving = Leaving(round_id=request.round_id, called=request.round_id, refused=refused)
+    return _sent(site, request, draft, leaving, facts, today=today, centre_key=centre_key)
 
 
 def _sent(
     site: Site,
     request: Request,
     draft: bytes,
-    action: Action,
+    leaving: Leaving,
     facts: LoggedTransaction,
     *,
     today: date,
@@ -235,13 +272,18 @@ def _sent(
 ) -> bytes:
     key = own_key(site.folder)
     accept_standing(facts.connection, request.log, own_key=key.public, their_key=centre_key)
+    action = Action.REFUSED if leaving.refused else Action.RELEASED
 
     def stamp(digest: str) -> Standing:
         facts.tell(
             answered_event(request, today),
             Event(action=action, round_id=request.round_id, party=CENTRE, digest=digest, day=today),
         )
-        return stand(facts.connection, own=site.id, reader=CENTRE, key=key, reader_key=centre_key)
+        told = encode_history(facts.connection, leaving, to=CENTRE, day=today)
+        sealed = seal(told, key=key, about=sealed_about(site.id, digest))
+        return replace(
+            stand(facts.connection, own=site.id, reader=CENTRE, key=key, reader_key=centre_key), sealed=sealed
+        )
 
     return send(draft, key=key, stamp=stamp)
 

@@ -20,6 +20,7 @@ from rounds.exchange.masking import (
     MaskingKey,
     Peer,
     fingerprint,
+    make_masking_key,
     mask_streams,
     own_masking_key,
     pin_peer,
@@ -28,7 +29,7 @@ from rounds.exchange.masking import (
 )
 from rounds.exchange.messages import Request, decode_request
 from rounds.exchange.question import Question
-from rounds.exchange.signing import PublicKey, own_key, pin_key, publish_key, trusted_key
+from rounds.exchange.signing import PublicKey, make_own_key, pin_key, publish_key, trusted_key
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure, MeasureRef
 from rounds.measures.periods import Period
@@ -50,15 +51,21 @@ from rounds.storage.release_store import RELEASE_SCHEMA, Answer, answered_attemp
 from rounds.storage.sqlite_file import reading
 
 
-def publish_keys(site: Site, exchange: ExchangeFolder) -> None:
-    """Make the site's keys if it has none, and lay the public ones where centre and sites find them."""
+def publish_keys(site: Site, exchange: ExchangeFolder, *, today: date) -> None:
+    """Make the site's keys if it has none, and lay the public ones where centre and sites find them.
+
+    Raises:
+        DisclosureRefusal: if the clock was set back.
+    """
     with only_one(site.folder, doing="publishing its keys", wait_seconds=WAIT_FOR_AN_EARLIER_ANSWER_SECONDS):
+        refuse_clock_set_back(site.ledger_path, today=today)
         remove_partials(site.folder / "keys")
         for name in (f"{site.id}.pub", f"{site.id}.mask"):
             remove_partials(exchange.path / "keys", of=name)
-        key = own_key(site.folder)
+        key = make_own_key(site.folder, party=site.id, today=today)
+        masking = make_masking_key(site.folder, site=site.id, today=today)
         publish_key(exchange.path, party=site.id, key=key.public)
-        publish_masking_key(exchange.path, site=site.id, key=own_masking_key(site.folder).public, signed_by=key)
+        publish_masking_key(exchange.path, site=site.id, key=masking.public, signed_by=key)
 
 
 def asked_attempt(site: Site, exchange: ExchangeFolder, *, round_id: str) -> int | None:
@@ -109,9 +116,9 @@ def answer_pooled(
                 progress(f"{site.id}: {line}")
             log_imported(site, served_generation(site), today=today)
             found = tuple(one.count for one in count(site, request.question, today=today, progress=progress))
-            pin_key(site.folder, party=CENTRE, key=centre_key)
+            pin_key(site.folder, party=CENTRE, key=centre_key, today=today)
             for peer in peers:
-                pin_peer(site.folder, peer)
+                pin_peer(site.folder, peer, today=today)
 
             def make() -> tuple[PooledShare, ...]:
                 return _shares(site, request.question, attempt, asked, found, key=own)

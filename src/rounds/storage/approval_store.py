@@ -17,7 +17,7 @@ from rounds.storage.sqlite_file import reading, transaction
 
 T = TypeVar("T")
 
-_SCHEMA = """
+APPROVAL_SCHEMA = """
 CREATE TABLE IF NOT EXISTS approval_requests (
     round_id TEXT PRIMARY KEY,
     request_digest TEXT NOT NULL,
@@ -126,7 +126,7 @@ class SignedAct:
     @property
     def digest(self) -> str:
         """The SHA-256 of the statement with its signature: what the audit log keeps."""
-        return hashlib.sha256(self.statement + self.signature).hexdigest()
+        return act_digest(self.statement, self.signature)
 
     @property
     def event(self) -> Event:
@@ -137,6 +137,11 @@ class SignedAct:
 
 Decide = Callable[[QueuedRequest | None, int], tuple[QueuedRequest, SignedAct]]
 """Given a request and the number of the next act, says what becomes of it and which act does that; or raises."""
+
+
+def act_digest(statement: bytes, signature: bytes) -> str:
+    """Return what the audit log keeps of a signed act."""
+    return hashlib.sha256(statement + signature).hexdigest()
 
 
 def change(
@@ -153,12 +158,13 @@ def change(
     Raises:
         RoundsError: as `decide` does, and if the file is damaged. Nothing was changed then.
     """
-    with transaction(path, schema=_SCHEMA + LOG_SCHEMA) as connection:
+    with transaction(path, schema=APPROVAL_SCHEMA + LOG_SCHEMA) as connection:
         if first is not None:
             first(connection)
         (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM approval_acts").fetchone()
         request, act = decide(_read(connection, round_id, path), last + 1)
-        connection.execute(f"INSERT OR REPLACE INTO approval_requests VALUES ({', '.join('?' * 12)})", _row(request))  # noqa: S608
+        row = request_row(request)
+        connection.execute(f"INSERT OR REPLACE INTO approval_requests VALUES ({', '.join('?' * 12)})", row)  # noqa: S608
         connection.execute(
             "INSERT INTO approval_acts (number, round_id, statement, signature) VALUES (?, ?, ?, ?)",
             (act.number, act.round_id, act.statement, act.signature),
@@ -202,11 +208,12 @@ def read_acts(path: Path, *, round_id: str | None = None) -> tuple[SignedAct, ..
 
 def _existing(path: Path, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
     """Read without making anything: whoever only looks changes no file."""
-    with reading(path, schema=_SCHEMA) as connection:
+    with reading(path, schema=APPROVAL_SCHEMA) as connection:
         return read(connection)
 
 
-def _row(request: QueuedRequest) -> tuple[str | bytes, ...]:
+def request_row(request: QueuedRequest) -> tuple[str | bytes, ...]:
+    """Return a request as the table holds it."""
     asked = {
         "measures": request.asked.measures,
         "first": request.asked.first.isoformat(),

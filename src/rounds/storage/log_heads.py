@@ -14,20 +14,28 @@ def give(connection: sqlite3.Connection, signed: SignedHead, *, to: str) -> tupl
     """
     _keep_given(connection, signed, to=to)
     size, node = tree(connection)
-    query = """
-        SELECT size, root FROM log_given WHERE party = :to AND size < :size AND size >= (
-            SELECT coalesce(max(size), 0) FROM log_given WHERE party = :to AND acknowledged
-        ) ORDER BY size
-    """
-    rows = connection.execute(query, {"to": to, "size": size})
+    query = "SELECT size, root FROM log_given WHERE party = ? AND size < ? AND size >= ? ORDER BY size"
+    rows = connection.execute(query, [to, size, acknowledged_size(connection, by=to)])
     log = signed.head.log
     return tuple(earlier_of(Head(log=log, size=at, root=root), size=size, node=node) for at, root in rows.fetchall())
+
+
+def acknowledged_size(connection: sqlite3.Connection, *, by: str) -> int:
+    """Return how many entries of this log a party is known to have been told of: it holds a head of so many."""
+    query = "SELECT coalesce(max(size), 0) FROM log_given WHERE party = ? AND acknowledged"
+    (size,) = connection.execute(query, [by]).fetchone()
+    return int(size)
 
 
 def acknowledge(connection: sqlite3.Connection, signed: SignedHead, *, by: str) -> None:
     """Remember that a party holds a head of this log."""
     _keep_given(connection, signed, to=by)
     connection.execute("UPDATE log_given SET acknowledged = 1 WHERE party = ? AND size = ?", (by, signed.head.size))
+
+
+def was_given(connection: sqlite3.Connection, signed: SignedHead, *, to: str) -> None:
+    """Remember that a party was given a head of this log, as a message shows that was given to it."""
+    _keep_given(connection, signed, to=to)
 
 
 def given(connection: sqlite3.Connection, *, log: str) -> tuple[tuple[str, SignedHead], ...]:

@@ -112,10 +112,8 @@ class Reach:
         row = self._rows + asked
         target = float(value - self._part.asked[asked].settled)
         self._linear.bound_row(row, target, target)
-        found = self._linear.solve()
+        found = self._linear.optimum("what is published contradicts itself")
         self._linear.bound_row(row, *ANYTHING)
-        if found is None:
-            raise DisclosureRefusal("the gate refuses: what is published contradicts itself")
         if found.objective > CLOSE:
             return Reached(cut=self._cut(found, row, target))
         outside = (
@@ -174,9 +172,7 @@ class Cheapest:
 
     def choose(self) -> set[int]:
         """Return the numbers of the candidates to withhold."""
-        found = self._master.solve()
-        if found is None:
-            raise DisclosureRefusal("the gate refuses: even if all that can be withheld is, too much is told")
+        found = self._master.optimum("even if all that can be withheld is, too much is told")
         self.least = max(self.least, ceil(found.bound - CLOSE))
         self.worked += found.steps
         return {int(number) for number in np.flatnonzero(found.columns > 0.5)}

@@ -9,7 +9,6 @@ from rounds.disclosure.gate.cuts import Candidate
 from rounds.disclosure.gate.narrowing import Part
 from rounds.disclosure.gate.solver import ANYTHING, CLOSE, Columns, Effort, Solver, reals
 from rounds.disclosure.gate.statements import Problem, Terms
-from rounds.errors import DisclosureRefusal
 
 SHARPENED: Final = 3
 """How often costs are set anew, so that few statements change much rather than many a little."""
@@ -63,9 +62,7 @@ class Flows:
         self._solver.bound_row(row, target, target)
         for _ in range(1 if self._whole else SHARPENED):
             self._solver.cost(index, np.concatenate([costs, costs]))
-            found = self._solver.solve()
-            if found is None:
-                raise DisclosureRefusal("the gate refuses: even if all that can be withheld is, too much is told")
+            found = self._solver.optimum("even if all that can be withheld is, too much is told")
             beyond = found.columns[self._first :]
             wrong = beyond[:spare] + beyond[spare:]
             costs = np.where(free, 0.0, self._weights / (wrong + 0.1))

@@ -168,6 +168,17 @@ class Solver:
             steps=info.simplex_iteration_count,
         )
 
+    def optimum(self, otherwise: str) -> Solution:
+        """Return an optimum; if the rows contradict each other the gate refuses, and says what that means.
+
+        Raises:
+            DisclosureRefusal: if they do, or as `solve` does.
+        """
+        found = self.solve()
+        if found is None:
+            raise DisclosureRefusal(f"the gate refuses: {otherwise}")
+        return found
+
 
 def _programme(
     columns: Columns, rows: Sequence[Terms], bounds: Sequence[tuple[float, float]], *, whole: bool

@@ -7,7 +7,7 @@ have. Numbers that are the same in several tables are compared with others once.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement
 from typing import Final
 
 import numpy as np
@@ -43,12 +43,10 @@ class _Counted:
     measure: Measure
     """One of those that count it."""
     role: str
-    places: dict[str, dict[Period, int]] = field(default_factory=lambda: defaultdict(dict))
-    """By records and period the first quantity of the first table that holds it."""
-    calendars: dict[str, dict[tuple[Period, ...], None]] = field(default_factory=lambda: defaultdict(dict))
-    """By records the periods of the tables that hold it."""
-    periods: dict[str, int] = field(default_factory=dict)
-    """By records a number for its periods, the same wherever they are."""
+    places: dict[Period, int] = field(default_factory=dict)
+    """By period the first quantity of the first table that holds it."""
+    calendars: dict[tuple[Period, ...], None] = field(default_factory=dict)
+    """The periods of the tables that hold it."""
     whenever: Box
     """What it would count without windows and ages."""
     lasting: bool
@@ -81,14 +79,13 @@ class _Linking:
         self._tiling: dict[tuple[int, int], list[tuple[tuple[Period, ...], Period]]] = {}
         self._lying: dict[tuple[_Which, int, int], list[tuple[Period, Period]]] = {}
         self._counted: list[_Counted] = []
+        self._periods: dict[int, int] = {}
         of_tables = self._read(quantities)
         self._lay_out(quantities, of_tables)
         versions = _versions(quantities, of_tables)
         numbers: dict[object, int] = {}
         for one in self._counted:
-            for records, places in one.places.items():
-                calendars = tuple(one.calendars[records])
-                one.periods[records] = numbers.setdefault((tuple(places), calendars), len(numbers))
+            self._periods[id(one)] = numbers.setdefault((tuple(one.places), tuple(one.calendars)), len(numbers))
             self._note_impossible(one)
         for parts, whole in covers([one.shape for one in self._counted]):
             self._covered([self._counted[part] for part in parts], self._counted[whole])
@@ -109,7 +106,7 @@ class _Linking:
                     whenever, lasting = self._reader.whenever(of.measure, role), _lasting(of.measure)
                     new = _Counted(shape=shape, measure=of.measure, role=role, whenever=whenever, lasting=lasting)
                     self._counted.append(new)
-                self._counted[place].calendars[of.records][of.periods] = None
+                self._counted[place].calendars[of.periods] = None
         return of_tables
 
     def _lay_out(self, quantities: Quantities, of_tables: Mapping[tuple[int, str], int]) -> None:
@@ -117,20 +114,18 @@ class _Linking:
         again: dict[int, dict[Period, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         for table, role, period, number in quantities.slices():
             one = self._counted[of_tables[table, role]]
-            first = one.places[quantities.tables[table].records].setdefault(period, number)
+            first = one.places.setdefault(period, number)
             again[table][period][role] = number
             if first != number:
                 every = np.arange(cells_of(one.shape), dtype=np.int64)
                 self.found.add_up([first + every], [number + every])
         for table, periods in again.items():
             numerator, denominator = (self._counted[of_tables[table, role]] for role in ROLES)
-            records = quantities.tables[table].records
             # What stands for all is compared below; that a numerator lies in its denominator is said of every table.
             some = [
                 numbers
                 for period, numbers in periods.items()
-                if numerator.places[records][period] != numbers[NUMERATOR]
-                or denominator.places[records][period] != numbers[DENOMINATOR]
+                if numerator.places[period] != numbers[NUMERATOR] or denominator.places[period] != numbers[DENOMINATOR]
             ]
             own = contained(numerator.shape, denominator.shape)
             self.found.contain(own, [each[NUMERATOR] for each in some], [each[DENOMINATOR] for each in some])
@@ -139,18 +134,17 @@ class _Linking:
         """Note the cells that must be 0."""
         none = impossible(one.shape)
         if len(none):
-            starts = np.array([start for places in one.places.values() for start in places.values()], dtype=np.int64)
+            starts = np.array(list(one.places.values()), dtype=np.int64)
             self.found.add_up([starts[:, None] + none[None, :]], [])
 
     def _covered(self, parts: list[_Counted], whole: _Counted) -> None:
         every = np.arange(cells_of(whole.shape), dtype=np.int64)
-        for records, places in whole.places.items():
-            of_parts = [part.places.get(records, {}) for part in parts]
-            shared = [period for period in places if all(period in held for held in of_parts)]
-            if shared:
-                sides = [np.array([held[period] for period in shared]) for held in (*of_parts, places)]
-                *left, right = [side[:, None] + every[None, :] for side in sides]
-                self.found.add_up(left, [right])
+        of_parts = [part.places for part in parts]
+        shared = [period for period in whole.places if all(period in held for held in of_parts)]
+        if shared:
+            sides = [np.array([held[period] for period in shared]) for held in (*of_parts, whole.places)]
+            *left, right = [side[:, None] + every[None, :] for side in sides]
+            self.found.add_up(left, [right])
 
     def _compare(self, a: _Counted, b: _Counted, *, of_versions: bool) -> None:
         one_in_other, other_in_one = (
@@ -161,45 +155,40 @@ class _Linking:
         like = a is b or bool(sets) or (not proved and alike(a.shape.box, b.shape.box))
         close = proved or like or of_versions
         touch = touching(a.shape, b.shape) if close else NO_PAIRS
-        for mine, theirs in product(a.places, b.places):
-            if mine == theirs:
-                self._across(a, b, mine, touch if like or of_versions else NO_PAIRS)
-            if not close or (a is b and mine >= theirs):
-                continue
-            at_a, at_b = a.places[mine], b.places[theirs]
-            shared = [period for period in at_a if period in at_b]
-            starts_a, starts_b = [at_a[period] for period in shared], [at_b[period] for period in shared]
-            if mine != theirs:
-                self.found.overlap(touch, starts_a, starts_b, Why.RECORDS)
-            elif proved:
-                self.found.contain(one_in_other, starts_a, starts_b)
-                self.found.contain(other_in_one, starts_b, starts_a)
-                self.found.equate(sets, [[start] for start in starts_a], starts_b)
-                if like and cut_otherwise(a.shape, b.shape):
-                    self.found.overlap(touch, starts_a, starts_b, Why.ALIKE)
-            else:
-                self.found.overlap(touch, starts_a, starts_b, Why.VERSIONS if of_versions else Why.ALIKE)
+        self._across(a, b, touch if like or of_versions else NO_PAIRS)
+        if not close or a is b:
+            return
+        shared = [period for period in a.places if period in b.places]
+        starts_a, starts_b = [a.places[period] for period in shared], [b.places[period] for period in shared]
+        if proved:
+            self.found.contain(one_in_other, starts_a, starts_b)
+            self.found.contain(other_in_one, starts_b, starts_a)
+            self.found.equate(sets, [[start] for start in starts_a], starts_b)
+            if like and cut_otherwise(a.shape, b.shape):
+                self.found.overlap(touch, starts_a, starts_b, Why.ALIKE)
+        else:
+            self.found.overlap(touch, starts_a, starts_b, Why.VERSIONS if of_versions else Why.ALIKE)
 
-    def _across(self, a: _Counted, b: _Counted, records: str, touch: Pairs) -> None:
+    def _across(self, a: _Counted, b: _Counted, touch: Pairs) -> None:
         """Note what holds between different periods."""
         tied = set[tuple[Period, Period]]()
         for inner, outer in ((a, b), (b, a)) if a is not b else ((a, b),):
             if not _may_follow(inner, outer):
                 continue
-            at_inner, at_outer = inner.places[records], outer.places[records]
-            for pairs, sets, some in self._nested(inner, outer, records):
+            at_inner, at_outer = inner.places, outer.places
+            for pairs, sets, some in self._nested(inner, outer):
                 ones, others = [at_inner[one] for one, _ in some], [at_outer[around] for _, around in some]
                 self.found.contain(pairs, ones, others)
                 self.found.equate(sets, [[start] for start in ones], others)
                 tied |= {(one, around) if inner is a else (around, one) for one, around in some}
-            for sets, times in self._tiled(inner, outer, records):
+            for sets, times in self._tiled(inner, outer):
                 starts = [[at_inner[piece] for piece in pieces] for pieces, _ in times]
                 self.found.equate(sets, starts, [at_outer[whole] for _, whole in times])
         if len(touch):
-            at_a, at_b = a.places[records], b.places[records]
+            at_a, at_b = a.places, b.places
             some = [
                 (one, other)
-                for one, other in self._pairs_of_periods(overlapping, a, b, records)
+                for one, other in self._pairs_of_periods(overlapping, a, b)
                 if (one, other) not in tied and (a is not b or (one < other and (other, one) not in tied))
             ]
             if some:
@@ -208,11 +197,11 @@ class _Linking:
                 )
 
     def _nested(
-        self, inner: _Counted, outer: _Counted, records: str
+        self, inner: _Counted, outer: _Counted
     ) -> Iterator[tuple[Pairs, tuple[Equal, ...], list[tuple[Period, Period]]]]:
         grouped: dict[tuple[int, int], list[tuple[Period, Period]]] = defaultdict(list)
         shapes: dict[tuple[int, int], tuple[Shape, Shape]] = {}
-        for one, around in self._pairs_of_periods(nested, inner, outer, records):
+        for one, around in self._pairs_of_periods(nested, inner, outer):
             mine, theirs = self._shape_in(inner, one), self._shape_in(outer, around)
             grouped[id(mine), id(theirs)].append((one, around))
             shapes[id(mine), id(theirs)] = mine, theirs
@@ -224,13 +213,13 @@ class _Linking:
                 yield pairs, sets, some
 
     def _tiled(
-        self, pieces: _Counted, whole: _Counted, records: str
+        self, pieces: _Counted, whole: _Counted
     ) -> Iterator[tuple[tuple[Equal, ...], list[tuple[tuple[Period, ...], Period]]]]:
         if pieces.shape.box.kind[0] not in _ADD_UP:
             return
         grouped: dict[tuple[int, int, int], list[tuple[tuple[Period, ...], Period]]] = defaultdict(list)
         shapes: dict[tuple[int, int, int], tuple[Shape, Shape]] = {}
-        for found, around in self._tiles(pieces, whole, records):
+        for found, around in self._tiles(pieces, whole):
             of_pieces = {id(shape): shape for shape in (self._shape_in(pieces, one) for one in found)}
             if len(of_pieces) == 1:
                 ((number, mine),) = of_pieces.items()
@@ -242,22 +231,18 @@ class _Linking:
             if sets:
                 yield sets, times
 
-    def _tiles(self, pieces: _Counted, whole: _Counted, records: str) -> list[tuple[tuple[Period, ...], Period]]:
+    def _tiles(self, pieces: _Counted, whole: _Counted) -> list[tuple[tuple[Period, ...], Period]]:
         """Return the periods that are made up of others, each with these."""
-        key = pieces.periods[records], whole.periods[records]
+        key = self._periods[id(pieces)], self._periods[id(whole)]
         if key not in self._tiling:
-            found = [
-                (tiled(around, calendar), around)
-                for calendar in pieces.calendars[records]
-                for around in whole.places[records]
-            ]
+            found = [(tiled(around, calendar), around) for calendar in pieces.calendars for around in whole.places]
             self._tiling[key] = [(some, around) for some, around in found if some]
         return self._tiling[key]
 
-    def _pairs_of_periods(self, which: _Which, a: _Counted, b: _Counted, records: str) -> list[tuple[Period, Period]]:
-        key = which, a.periods[records], b.periods[records]
+    def _pairs_of_periods(self, which: _Which, a: _Counted, b: _Counted) -> list[tuple[Period, Period]]:
+        key = which, self._periods[id(a)], self._periods[id(b)]
         if key not in self._lying:
-            self._lying[key] = list(which(a.places[records], b.places[records]))
+            self._lying[key] = list(which(a.places, b.places))
         return self._lying[key]
 
     def _shape_in(self, one: _Counted, period: Period) -> Shape:

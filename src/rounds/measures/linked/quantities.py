@@ -25,8 +25,6 @@ class Table:
     measure: Measure
     periods: tuple[Period, ...]
     """In order of their first day, none twice."""
-    records: str = ""
-    """Which records it was counted from. Numbers counted from other records are tied to these by nothing certain."""
 
     def __post_init__(self) -> None:
         starts = [period.start for period in self.periods]

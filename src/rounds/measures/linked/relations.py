@@ -23,8 +23,6 @@ class Why(IntEnum):
     """They ask the same, or nearly, of periods that share half of their days or more."""
     VERSIONS = 2
     """They are two versions of one measure."""
-    RECORDS = 3
-    """They would be tied to one another, had they been counted from the same records."""
 
     @property
     def words(self) -> str:
@@ -36,7 +34,6 @@ _WORDS = {
     Why.ALIKE: "the same question with other windows, limits or code lists",
     Why.PERIODS: "the same question of periods that share half of their days or more",
     Why.VERSIONS: "two versions of one measure",
-    Why.RECORDS: "the same people, counted from other records",
 }
 
 

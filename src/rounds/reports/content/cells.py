@@ -71,14 +71,14 @@ def withheld_note(observed: tuple[Observed | None, ...], noun: str) -> tuple[str
         for known in (item.numerator, item.denominator)
         if known.value is not None and known.lower < known.upper
     ]
-    if any(known.noisy is not None for known in shown):
+    if any(item is not None and item.noisy for item in observed):
         notes.append(
             "Noise was added to counts before they left a site. The lowest and the highest possible value lie four "
             "standard deviations of the noise away: the true one lies outside once in some 15,000 numbers. A number "
             "that the noise has made impossible, as below 0, is shown as the nearest that there can be; sums are of "
             "the numbers as they were sent."
         )
-    if any(known.noisy is None for known in shown):
+    if any(not known.has_noise for known in shown):
         notes.append(
             "Counts are rounded before they leave a site; the table gives the lowest and highest possible true value."
         )

@@ -24,6 +24,8 @@ class Known:
     upper: int
     noisy: int | None = None
     """as it was drawn, where noise was added: below 0 perhaps; `value` is what is shown for it"""
+    has_noise: bool = False
+    """whether noise was added to it, or to a part of it where another part is withheld"""
 
     def __post_init__(self) -> None:
         if not 0 <= self.lower <= self.upper:
@@ -38,7 +40,7 @@ class Known:
     @classmethod
     def drawn(cls, value: int, *, lower: int, upper: int) -> "Known":
         """Return a number with noise. Only what is shown of it is brought within its bounds."""
-        return cls(value=min(max(value, lower), upper), lower=lower, upper=upper, noisy=value)
+        return cls(value=min(max(value, lower), upper), lower=lower, upper=upper, noisy=value, has_noise=True)
 
     @property
     def cell(self) -> Cell:
@@ -65,8 +67,8 @@ class Observed:
 
     @property
     def noisy(self) -> bool:
-        """Whether noise was added to it."""
-        return self.numerator.noisy is not None or self.denominator.noisy is not None
+        """Whether noise was added to it, or to a part of it."""
+        return self.numerator.has_noise or self.denominator.has_noise
 
     def rate(self, per: float) -> float | None:
         """Return the rate per `per`, or None where it is withheld or its denominator is 0; of a mean per step."""
@@ -190,16 +192,20 @@ def _sum(parts: list[Known]) -> Known:
     values = [part.value for part in sure if part.value is not None]
     shown = len(values) == len(sure)
     if not drawn:
-        return Known(value=sum(values) if shown else None, lower=lower, upper=upper)
+        has_noise = any(part.has_noise for part in parts)
+        return Known(value=sum(values) if shown else None, lower=lower, upper=upper, has_noise=has_noise)
     noisy, reach = sum(value for value, _ in drawn), ceil(hypot(*(reach for _, reach in drawn)))
     lower, upper = lower + max(0, noisy - reach), upper + max(0, noisy + reach)
     if not shown:
-        return Known(value=None, lower=lower, upper=upper)
+        return Known(value=None, lower=lower, upper=upper, has_noise=True)
     return Known.drawn(sum(values) + noisy, lower=lower, upper=upper)
 
 
 def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed, ...]:
-    """Return one `Observed` a row of a table whose columns are those of `rounds.disclosure.bounded.bounded_schema`."""
+    """Return one `Observed` a row of a table whose columns are those of `rounds.disclosure.bounded.bounded_schema`.
+
+    Of sums there may be a column more of each quantity, `_has_noise`: where a part is withheld, the state does not say.
+    """
     over_time, amount = measure.kind is CountKind.RATE, measure.amount
     lowest, most = (0.0, 1) if amount is None else (amount.low / amount.step, amount.steps)
     found = []
@@ -212,6 +218,7 @@ def observed_from_cells(cells: pl.DataFrame, measure: Measure) -> tuple[Observed
                 pair[quantity] = Known.drawn(value, lower=lower, upper=upper)
             else:
                 shown = None if state == State.WITHHELD else value
-                pair[quantity] = Known(value=shown, lower=lower, upper=upper)
+                has_noise = row.get(f"{quantity}_has_noise", False)
+                pair[quantity] = Known(value=shown, lower=lower, upper=upper, has_noise=has_noise)
         found.append(Observed(**pair, over_time=over_time, lowest=lowest, most=most))
     return tuple(found)
