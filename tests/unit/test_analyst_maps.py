@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from rounds.analyst import place_map
 from rounds.analyst.frames import TableError
+from rounds.cli.app import app
 from rounds.learning.variation.between_places.clusters import Cluster, spatial_clusters
 from rounds.learning.variation.between_places.neighbours import touching, without
-from rounds.reports.charts.map import NO_NUMBER
+from rounds.learning.variation.over_time.chart import Told
+from rounds.reports.charts.map import BETWEEN_SHADES, NO_NUMBER
 from rounds.storage.geojson import read_boundaries
 
 SIDE = 6
@@ -88,6 +91,36 @@ def test_the_picture_and_the_workbook(drawn: Any) -> None:
     assert NO_NUMBER in svg
     assert "High beside high" in result.sentence.capitalize() or "high beside high" in result.sentence
     assert "<svg" in result._repr_html_()
+
+
+def test_clusters_are_certain_or_possible_where_counts_are_withheld(tmp_path: Path) -> None:
+    """Small bounds far off leave the high corner certain; one whose own counts may be anything is only possible."""
+    path = board(tmp_path)
+    events = high_corner(5)
+    events[30], events[35] = "1-7", "<5"
+    far = place_map(table(events), path)
+    assert (far.clusters[0], far.told[0]) == (Cluster.HIGH, Told.CERTAIN)
+    assert far.told[30] is not None
+    assert "2 known only between bounds" in far.sentence
+    near = place_map(table([f"1-{one}" if at in (0, 1, 6, 7) else one for at, one in enumerate(high_corner(5))]), path)
+    assert Told.POSSIBLE in near.told
+    assert near.told[0] is not Told.CERTAIN
+    assert "possibly high beside high" in near.sentence
+    drawn = json.dumps(near.spec)
+    assert BETWEEN_SHADES in drawn
+    assert '"H?"' in drawn
+    row = near.table().filter(pl.col("place") == "P00").row(0, named=True)
+    assert (row["value"], row["state"], row["lowest"]) == (None, "between bounds", pytest.approx(0.001))
+
+
+def test_the_command_takes_a_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    events = high_corner(5)
+    events[30] = "[c]"
+    table(events).write_csv("t.csv")
+    command = ["map", "t.csv", "--boundaries", str(board(tmp_path)), "--withheld-range", "1-7"]
+    shown = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert "1 known only between bounds" in shown.stdout
 
 
 def test_where_nothing_clusters_few_maps_name_any() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rounds.analyst.frames import TableError
 from rounds.analyst.points import Line
-from rounds.learning.variation.over_time.asked import NEEDS, TAKES_BOUNDS, Columns, chart_asked
+from rounds.learning.variation.over_time.asked import NEEDS, TAKES_BOUNDS, TAKES_KNOWN, Columns, chart_asked
 from rounds.learning.variation.over_time.bulk import why_no_limits
 from rounds.learning.variation.over_time.chart import Chart, Kind
 from rounds.learning.variation.over_time.drawing import Reading
@@ -91,13 +91,21 @@ class Asked:
             better: which way is improvement.
             target: in the unit of what is drawn.
             per: what rates are per.
-            known: what is known of withheld points, for an XmR chart.
+            known: what is known of withheld points, for an XmR or I chart.
 
         Raises:
             TableError: if the table does not hold what the chart is made of, or the chart itself refuses.
         """
-        if self.kind is Kind.EWMA and (reason := why_no_limits(line.values, line.withheld)):
-            return without_limits(line.values, reason)  # a weighted mean of all before cannot step over a gap
+        if self.of_subgroups and line.withheld.any():
+            raise TableError(
+                f"{line.name}: {int(line.withheld.sum())} of {len(line.withheld)} numbers are withheld, and a "
+                f"{self.kind} chart needs every number of a period; leave those periods out, or draw a run chart"
+            )
+        stops_at_gaps = self.kind is Kind.EWMA  # a weighted mean of all before cannot step over one
+        if stops_at_gaps or not self._takes_withheld(line, known):
+            reason = why_no_limits(line.values, line.withheld)
+            if reason is not None:
+                return without_limits(line.values, reason)
         try:
             if self.kind is Kind.XMR and self.rules in (None, (RuleSet.NHS,)):
                 return xmr_chart(
@@ -117,23 +125,37 @@ class Asked:
                 basis=Basis(rebases=self.rebases),
                 periods=labels,
             )
-            return chart_asked(self.kind, self._columns(line, per), reading, per=per)
+            return chart_asked(self.kind, self._columns(line, per, known), reading, per=per)
         except ValueError as problem:
             said = str(problem).removeprefix("series 1: ")  # one series is asked for at a time
             raise TableError(f"{line.name}: {said}") from None
 
-    def _columns(self, line: Line, per: float) -> Columns:
+    def _takes_withheld(self, line: Line, known: Known | None) -> bool:
+        """Return whether the chart can be drawn though numbers are withheld.
+
+        Limits of what is shown alone would be those of the larger numbers: the smaller ones are withheld.
+        """
+        if not line.withheld.any():
+            return True
+        if self.kind in TAKES_KNOWN:
+            return known is not None
+        bounded = not np.isnan(line.lower[line.withheld]).any() and not np.isnan(line.upper[line.withheld]).any()
+        return bounded and self.kind in (Kind.RUN, *TAKES_BOUNDS)
+
+    def _columns(self, line: Line, per: float, known: Known | None) -> Columns:
         needed = NEEDS[self.kind]
         if "events" in needed and line.numerator is None and self.kind is not Kind.C:
             raise TableError(
                 f"{line.name}: a {self.kind} chart is made of counts; name them with --numerator and --denominator"
             )
+        if self.kind is Kind.RUN and line.withheld.any():
+            return Columns(values=line.lower, values_upper=line.upper)
         values = line.values if "values" in needed else None
         if self.kind not in TAKES_BOUNDS:
             sizes = line.denominator if "sizes" in needed else None
             if "sizes" in needed and sizes is None:
                 raise TableError(f"{line.name}: a {self.kind} chart needs sizes; name them with --denominator")
-            return Columns(values=values, sizes=sizes, groups=line.groups)
+            return Columns(values=values, sizes=sizes, groups=line.groups, known=known)
         if line.numerator is None or line.denominator is None:
             exact = not line.withheld.any()
             return Columns(events=line.lower, events_upper=None if exact else line.upper)

@@ -81,7 +81,9 @@ def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: 
     notes = [*(plot.notes for plot in result.plots), *(one.notes for _, one in believed if one is not None)]
     book = _book(result.source, "Funnel plots", result.guesses, _notes(notes))
     table = result.table()
-    withheld = table["status"] == "left out: withheld"
+    withheld = (table["status"] == "left out: withheld") | (
+        table["numerator"].is_null() & table["lowest"].is_not_null()
+    )
     says = f"One row an organisation{f'; {result.summed_over}' if result.summed_over else ''}."
     book.table_sheet(
         "organisations", "Organisations", says, columns=tuple(table.columns), rows=_rows(table, hidden=withheld)

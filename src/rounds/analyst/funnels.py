@@ -11,33 +11,27 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
+from rounds.analyst.drawn_funnels import drawn_of, ends_of, left_out_notes, picture_of, sentence_of
 from rounds.analyst.frames import TableError, table_of
-from rounds.analyst.rates import Scale
+from rounds.analyst.rates import Scale, scale_of
 from rounds.analyst.shown import MOST_IN_A_NOTEBOOK, charts_as_html, with_unit
 from rounds.analyst.sums import SHOWN, Summed, summed
 from rounds.learning.variation.between_sites.bulk import FunnelKind
-from rounds.learning.variation.between_sites.funnel import Funnel, funnel_proportions, funnel_rates, funnel_ratios
-from rounds.learning.variation.between_sites.limits import Outlier
+from rounds.learning.variation.between_sites.funnel import Funnel
 from rounds.learning.variation.between_sites.notes import funnel_notes
 from rounds.learning.variation.between_sites.shrunken import Shrunken, comparable, shrunken
+from rounds.learning.variation.between_sites.within_bounds import CountBounds, places_of
 from rounds.learning.variation.case_mix.families import Family
 from rounds.measures.definitions import Better
 from rounds.reports.charts.caterpillar import caterpillar_chart
-from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.charts.theme import Spec
 from rounds.reports.content.shrunken import BESIDE_A_FUNNEL, apart_words, caterpillar_rows, typical_of
-from rounds.reports.content.wording import listing, plural
+from rounds.reports.content.verdicts import Verdict, verdicts_within
+from rounds.reports.content.wording import plural
 
 Vector = NDArray[np.float64]
 
-_FAR = {Outlier.HIGH_998, Outlier.LOW_998}
 _RATIOS = {"shmi": FunnelKind.RATIO_SHMI, "cqc": FunnelKind.RATIO_CQC}
-_SIDES = (
-    (Outlier.HIGH_998, "higher (99.8% limits)"),
-    (Outlier.HIGH_95, "perhaps higher (95% limits)"),
-    (Outlier.LOW_95, "perhaps lower (95% limits)"),
-    (Outlier.LOW_998, "lower (99.8% limits)"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +50,13 @@ class FunnelPlot:
 
     name: str
     organisations: tuple[str, ...]
-    """those with a point"""
-    numerators: Vector
+    """those with a point, or bounds between which it lies"""
+    bounds: CountBounds
+    """of their counts; equal where they are exact"""
     funnel: Funnel
+    """without a value where a count is withheld"""
+    verdicts: tuple[Verdict, ...]
+    """where each lies, whatever its count between the bounds is"""
     per: float
     unit: str
     left_out: tuple[tuple[str, str], ...]
@@ -79,10 +77,11 @@ class FunnelPlot:
         None where there is nothing to compare: fewer than three organisations, no event, or nothing but events.
         """
         family = Family.BINOMIAL if self.funnel.kind is FunnelKind.PROPORTION else Family.POISSON
-        tops, sizes = self.numerators, self.funnel.denominators
-        if not comparable(events_lower=tops, events_upper=tops, sizes=sizes, family=family):
+        lower, upper = self.bounds.numerators_lower, self.bounds.numerators_upper
+        sizes = self.funnel.denominators
+        if not comparable(events_lower=lower, events_upper=upper, sizes=sizes, family=family):
             return None
-        return shrunken(events_lower=tops, events_upper=tops, sizes=sizes, family=family)
+        return shrunken(events_lower=lower, events_upper=upper, sizes=sizes, family=family)
 
     @property
     def caterpillar(self) -> Caterpillar | None:
@@ -101,7 +100,10 @@ class FunnelPlot:
             notes=(BESIDE_A_FUNNEL, *found.notes),
             spec=caterpillar_chart(
                 rows=caterpillar_rows(
-                    found, self.organisations, (self.per * self.funnel.values).tolist(), per=self.per
+                    found,
+                    self.organisations,
+                    [None if np.isnan(value) else self.per * float(value) for value in self.funnel.values],
+                    per=self.per,
                 ),
                 typical=typical,
                 title=f"{self.name}, {self.unit}, allowing for chance",
@@ -129,7 +131,8 @@ class FunnelResult:
         """Return every organisation: counts, rate, limits, where it lies and what is believed of it.
 
         That is its rate drawn towards the mean of all (`shrunken`), with a 95 % interval; empty where there is nothing
-        to compare. Those left out have a reason instead.
+        to compare. `lowest` and `highest` are between what a withheld rate lies, `outside` is certain, possible or no.
+        Those left out have a reason instead.
         """
         return pl.concat([_table(plot) for plot in self.plots])
 
@@ -175,7 +178,9 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
 ) -> FunnelResult:
     """Return a funnel plot of organisations, or one for each group of a table.
 
-    Counts of one organisation on several dates are added up, and the result says over which.
+    Counts of one organisation on several dates are added up, and the result says over which. Where withheld counts have
+    bounds ("<5", or `reading.withheld_range`) the limits rest on what they are expected to be, nothing is written in,
+    and an organisation is outside for certain, possibly or not.
 
     Args:
         data: as in `spc`.
@@ -237,72 +242,42 @@ def _plot(
     ratio: FunnelKind | None,
     overdispersion: bool,
 ) -> FunnelPlot:
-    shown, hidden = rows.filter(pl.col("state") == SHOWN), rows.filter(pl.col("state") != SHOWN)
-    left_out = list(hidden.select("place", "state").iter_rows())
-    if shown.height < 2:
+    drawn, between, notes = drawn_of(rows, counts, ratio, overdispersion=overdispersion)
+    if drawn is None:
+        unsaid = (rows["state"] == "withheld").any()
+        how = "say what withheld counts can be with --withheld-range, or " if unsaid else ""
         raise TableError(
-            f"{source}: {name} has {plural(shown.height, 'organisation')} with counts, and a funnel "
-            "compares at least two; leave it out or name other columns"
+            f"{source}: {name} has {plural(rows.filter(pl.col('state') == SHOWN).height, 'organisation')} with counts, "
+            f"and a funnel compares at least two; {how}leave it out or name other columns"
         )
-    tops, bottoms = shown["numerator"].to_numpy(), shown["denominator"].to_numpy()
+    hidden = rows.join(between, on="place", how="anti")
+    left_out = list(hidden.select("place", "state").iter_rows())
     if ratio is not None:
         times = f"times as many {counts.numerator} as expected"
         unit = f"{counts.numerator} per {per:,.10g} expected" if per else times
         scale = Scale(per=per or 1.0, unit=unit, share=False)
-        drawn = funnel_ratios(observed=tops, expected=bottoms, method=ratio, overdispersion=overdispersion)
     else:
-        scale = counts.scaled(shown, per)
-        make = funnel_proportions if scale.share else funnel_rates
-        drawn = make(numerators=tops, denominators=bottoms, overdispersion=overdispersion)
-    organisations = tuple(shown["place"].to_list())
+        share = drawn.kind is FunnelKind.PROPORTION
+        scale = scale_of(centre=drawn.centre, share=share, denominator=counts.denominator, per=per)
+    organisations = tuple(between["place"].to_list())
+    lower, upper = (between[end].to_numpy() for end in ("lower", "upper"))
+    sizes = between["denominator"].to_numpy()
+    bounds = CountBounds(
+        numerators_lower=lower, numerators_upper=upper, denominators_lower=sizes, denominators_upper=sizes
+    )
+    found = verdicts_within(organisations, places_of(drawn, bounds))
     return FunnelPlot(
         name=name,
         organisations=organisations,
-        numerators=tops,
+        bounds=bounds,
         funnel=drawn,
+        verdicts=found,
         per=scale.per,
         unit=scale.unit,
         left_out=tuple(left_out),
-        sentence=_sentence(organisations, drawn, scale.per, scale.unit, left_out),
-        notes=funnel_notes(drawn),
-        spec=_spec(name, organisations, drawn, scale.per, scale.unit, counts.denominator),
-    )
-
-
-def _sentence(
-    organisations: tuple[str, ...], drawn: Funnel, per: float, unit: str, left_out: list[tuple[str, str]]
-) -> str:
-    outside = []
-    for status, words in _SIDES:
-        names = [one for one, place in zip(organisations, drawn.outliers, strict=True) if place is status]
-        if names:
-            outside.append(f"{words}: {listing(names)}")
-    level = "compared with what is expected" if drawn.kind.ratio else with_unit(per * drawn.centre, unit)
-    found = "; ".join(outside) or "all inside the limits"
-    without = f"; {len(left_out)} left out ({left_out[0][1]})" if left_out else ""
-    return f"{plural(len(organisations), 'organisation')}, {level}: {found}{without}"
-
-
-def _spec(name: str, organisations: tuple[str, ...], drawn: Funnel, per: float, unit: str, size_title: str) -> Spec:
-    sites = tuple(
-        FunnelSite(
-            name=one,
-            size=float(drawn.denominators[at]),
-            value=per * float(drawn.values[at]),
-            bounds=(per * float(drawn.values[at]),) * 2,
-            outside=drawn.outliers[at] is not Outlier.INSIDE,
-            far_outside=drawn.outliers[at] in _FAR,
-            limits95=(per * float(drawn.lower95[at]), per * float(drawn.upper95[at])),
-            limits998=(per * float(drawn.lower998[at]), per * float(drawn.upper998[at])),
-        )
-        for at, one in enumerate(organisations)
-    )
-    return funnel_chart(
-        sites=sites,
-        centre=per * drawn.centre,
-        size_title=size_title,
-        title=f"{name}, {unit}",
-        centre_label="As expected" if drawn.kind.ratio else "Network",
+        sentence=sentence_of(found, drawn, scale.per, scale.unit, left_out),
+        notes=(*funnel_notes(drawn), *notes, *left_out_notes(hidden, between)),
+        spec=picture_of(name, found, drawn, bounds, scale.per, scale.unit, counts.denominator),
     )
 
 
@@ -315,19 +290,25 @@ def _believed(plot: FunnelPlot) -> dict[str, Vector | pl.Series]:
 
 def _table(plot: FunnelPlot) -> pl.DataFrame:
     drawn, per = plot.funnel, plot.per
+    lowest, highest = ends_of(drawn, plot.bounds)
     known = pl.DataFrame(
         {
             "funnel": pl.repeat(plot.name, len(plot.organisations), dtype=pl.String, eager=True),
             "organisation": list(plot.organisations),
-            "numerator": plot.numerators,
+            "numerator": pl.Series(np.where(np.isnan(drawn.values), np.nan, plot.bounds.numerators_lower)).fill_nan(
+                None
+            ),
             "denominator": drawn.denominators,
-            "value": per * drawn.values,
+            "value": pl.Series(per * drawn.values).fill_nan(None),
+            "lowest": per * lowest,
+            "highest": per * highest,
             "lower_95": per * drawn.lower95,
             "upper_95": per * drawn.upper95,
             "lower_99_8": per * drawn.lower998,
             "upper_99_8": per * drawn.upper998,
             **_believed(plot),
-            "status": [str(one) for one in drawn.outliers],
+            "outside": [str(one.told) for one in plot.verdicts],
+            "status": [str(one.status) if one.certain else one.words for one in plot.verdicts],
         }
     )
     out = pl.DataFrame(

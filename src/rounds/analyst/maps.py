@@ -11,10 +11,11 @@ import polars as pl
 
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.map_clusters import PlacedClusters, clusters_of
 from rounds.analyst.shown import charts_as_html, way_of, with_unit
-from rounds.analyst.sums import SHOWN, Summed, summed
-from rounds.learning.variation.between_places.clusters import FEWEST_PLACES, Cluster, spatial_clusters
-from rounds.learning.variation.between_places.neighbours import touching, without
+from rounds.analyst.sums import BETWEEN, SHOWN, Summed, summed
+from rounds.learning.variation.between_places.clusters import Cluster
+from rounds.learning.variation.over_time.chart import Told
 from rounds.measures.definitions import Better
 from rounds.reports.charts.map import ALONE, HIGH, LOW, MapPlace, map_chart
 from rounds.reports.charts.theme import Spec
@@ -30,8 +31,6 @@ _OUTLINED = {
 }
 """How each kind is drawn."""
 _SHADES = 5
-_MOST_HIDDEN = 0.2
-"""Of places without a number, of all: with more, what is left is no map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,8 @@ class MapResult:
     counts: Summed
     clusters: tuple[Cluster | None, ...]
     """of each place; None where it was not looked for, and `notes` say why"""
+    told: tuple[Told | None, ...]
+    """whether it is in that cluster for certain, or possibly, as counts are withheld"""
     per: float
     unit: str
     sentence: str
@@ -73,11 +74,18 @@ class MapResult:
 
     def table(self) -> pl.DataFrame:
         """Return every place: its counts, rate and cluster. A withheld number is null, and `state` says so."""
-        return self.counts.rows.select("place", "numerator", "denominator").with_columns(
-            name=pl.Series(self.names),
-            value=self.per * pl.col("numerator") / pl.col("denominator"),
-            cluster=pl.Series([None if one is None else str(one) for one in self.clusters], dtype=pl.String),
-            state=self.counts.rows["state"],
+        return (
+            self.counts.rows.select("place", "numerator", "denominator", "lower", "upper")
+            .with_columns(
+                name=pl.Series(self.names),
+                value=self.per * pl.col("numerator") / pl.col("denominator"),
+                lowest=self.per * pl.col("lower") / pl.col("denominator"),
+                highest=self.per * pl.col("upper") / pl.col("denominator"),
+                cluster=pl.Series([None if one is None else str(one) for one in self.clusters], dtype=pl.String),
+                told=pl.Series([None if one is None else str(one) for one in self.told], dtype=pl.String),
+                state=self.counts.rows["state"],
+            )
+            .drop("lower", "upper")
         )
 
 
@@ -132,7 +140,7 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
     if not shown.height:
         raise TableError(f"{table.name}: no place has counts that are shown; there is nothing to draw")
     scale = counts.scaled(shown, per)
-    clusters, notes = _clusters(counts.rows, outlines, seed)
+    found = clusters_of(counts.rows, outlines, seed)
     names = tuple(_name(outline, known.key) for outline in outlines)
     labels, breaks = _shades((scale.per * shown["numerator"] / shown["denominator"]).to_list())
     return MapResult(
@@ -141,11 +149,12 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
         summed_over=counts.over,
         names=names,
         counts=counts,
-        clusters=clusters,
+        clusters=found.clusters,
+        told=found.told,
         per=scale.per,
         unit=scale.unit,
-        sentence=_sentence(names, clusters, counts.rows, scale.per, scale.unit),
-        notes=notes,
+        sentence=_sentence(names, found, counts.rows, scale.per, scale.unit),
+        notes=found.notes,
         spec=map_chart(
             places=tuple(
                 MapPlace(
@@ -153,10 +162,12 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
                     geometry=outline.geometry,
                     middle=_middle(outline),
                     value=scale.per * row["numerator"] / row["denominator"] if row["state"] == SHOWN else None,
+                    bounds=_ends(row, scale.per, scale.share),
                     cluster=None if cluster is None else _OUTLINED[cluster],
+                    possible=told is Told.POSSIBLE,
                 )
-                for name, outline, row, cluster in zip(
-                    names, outlines, counts.rows.iter_rows(named=True), clusters, strict=True
+                for name, outline, row, cluster, told in zip(
+                    names, outlines, counts.rows.iter_rows(named=True), found.clusters, found.told, strict=True
                 )
             ),
             breaks=breaks,
@@ -166,60 +177,32 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
     )
 
 
-def _clusters(
-    rows: pl.DataFrame, outlines: list[Boundary], seed: int
-) -> tuple[tuple[Cluster | None, ...], tuple[str, ...]]:
-    """Return each place's cluster, None where it was not looked for, and what a reader must know."""
-    hidden = rows.with_row_index("at").filter(pl.col("state") != SHOWN)["at"].to_list()
-    none: tuple[Cluster | None, ...] = (None,) * rows.height
-    neighbours, kept = without(touching([outline.rings for outline in outlines]), hidden)
-    linked = sum(1 for others in neighbours if others)
-    if linked < FEWEST_PLACES:
-        return none, (f"No clusters are looked for: {linked} places touch another, and {FEWEST_PLACES} are needed.",)
-    if len(hidden) > _MOST_HIDDEN * rows.height:
-        return none, (f"No clusters are looked for: {len(hidden)} of {rows.height} places have no number.",)
-    shown = rows[list(kept)]
-    try:
-        found = spatial_clusters(
-            events=shown["numerator"].to_numpy(),
-            populations=shown["denominator"].to_numpy(),
-            neighbours=neighbours,
-            seed=seed,
-        )
-    except ImportError:
-        return none, ('No clusters are looked for: that needs the extra "places" (pip install "rounds[places]").',)
-    except ValueError as problem:
-        return none, (f"No clusters are looked for: {problem}.",)
-    by_place = dict(zip(kept, found.places, strict=True))
-    notes = [
-        f"Neighbours' rates are {'alike' if found.p_value < 0.05 else 'not clearly alike'} (Moran's I "
-        f"{found.morans_i:.2f}, p {found.p_value:.2g}), standardised for how much small places vary.",
-        "A place is named where its neighbours are so like or unlike it that, of the places named, at most 5% are "
-        "expected to be so by chance (local Moran's I, 9,999 arrangements, Benjamini-Hochberg). A cluster is a prompt "
-        "to ask why.",
-    ]
-    if hidden:
-        notes.append(
-            f"{plural(len(hidden), 'place')} without a number took no part; a cluster beside them may be missed."
-        )
-    return tuple(by_place.get(at) for at in range(rows.height)), tuple(notes)
-
-
-def _sentence(
-    names: tuple[str, ...], clusters: tuple[Cluster | None, ...], rows: pl.DataFrame, per: float, unit: str
-) -> str:
+def _sentence(names: tuple[str, ...], placed: PlacedClusters, rows: pl.DataFrame, per: float, unit: str) -> str:
     shown = rows.filter(pl.col("state") == SHOWN)
     level = with_unit(per * float(shown["numerator"].sum()) / float(shown["denominator"].sum()), unit)
     found = []
     for cluster in (Cluster.HIGH, Cluster.LOW, Cluster.HIGH_OUTLIER, Cluster.LOW_OUTLIER):
-        mine = [name for name, one in zip(names, clusters, strict=True) if one is cluster]
-        if mine:
-            found.append(f"{cluster}: {listing(mine)}")
-    looked = any(cluster is not None for cluster in clusters)
+        for told, words in ((Told.CERTAIN, cluster), (Told.POSSIBLE, f"possibly {cluster}")):
+            both = zip(names, placed.clusters, placed.told, strict=True)
+            mine = [name for name, one, sure in both if one is cluster and sure is told]
+            if mine:
+                found.append(f"{words}: {listing(mine)}")
+    looked = any(cluster is not None for cluster in placed.clusters)
     said = "; ".join(found) or ("no clusters" if looked else "clusters were not looked for")
-    without_number = rows.height - shown.height
-    hidden = f"; {without_number} without a number" if without_number else ""
-    return f"{plural(rows.height, 'place')}, {level}: {said}{hidden}"
+    between = int((rows["state"] == BETWEEN).sum())
+    without_number = rows.height - shown.height - between
+    hidden = f"; {between} known only between bounds" if between else ""
+    hidden += f"; {without_number} without a number" if without_number else ""
+    of_all = f"{level} where counts are shown" if between else level
+    return f"{plural(rows.height, 'place')}, {of_all}: {said}{hidden}"
+
+
+def _ends(row: dict[str, Any], per: float, share: bool) -> tuple[float, float] | None:
+    """Return between what a rate lies; None where nobody says."""
+    if row["state"] not in (SHOWN, BETWEEN):
+        return None
+    low, high = (per * row[end] / row["denominator"] for end in ("lower", "upper"))
+    return (low, min(high, per)) if share else (low, high)
 
 
 def _shades(values: list[float]) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -15,7 +15,8 @@ from rounds.analyst.frames import table_of
 from rounds.analyst.many import Many, many
 from rounds.analyst.points import Line, Lines, lines_of
 from rounds.analyst.shown import charts_as_html, glyph, way_of
-from rounds.learning.variation.over_time.chart import Assurance, Chart, Kind, Told, Variation
+from rounds.learning.variation.over_time.asked import TAKES_KNOWN
+from rounds.learning.variation.over_time.chart import Assurance, Chart, Told, Variation
 from rounds.learning.variation.over_time.notes import chart_notes
 from rounds.learning.variation.over_time.withheld import Known
 from rounds.measures.definitions import Better
@@ -202,7 +203,7 @@ def spc(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     understood = understand(table, given, reading=reading or Reading(), wants=wants)
     lines = lines_of(understood, per=per, today=today or datetime.now(tz=UTC).date(), several=asked.of_subgroups)
     known: dict[int, Known] = {}
-    if asked.kind is Kind.XMR and any(line.withheld.any() for line in lines.lines):
+    if asked.kind in TAKES_KNOWN and any(line.withheld.any() for line in lines.lines):
         from rounds.analyst.withheld import known_points
 
         known = known_points(lines)

@@ -151,6 +151,9 @@ class Counts:
     numerator: pl.Series
     denominator: pl.Series
     withheld: pl.Series
+    lower: pl.Series
+    """the lowest that a numerator can be; null where nobody says"""
+    upper: pl.Series
 
 
 def counts_of(understood: Understood) -> Counts:
@@ -164,7 +167,13 @@ def counts_of(understood: Understood) -> Counts:
         raise ValueError("counts need a numerator and a denominator")
     _no_mistakes(understood, columns.numerator, columns.denominator)
     top, bottom = numbers[columns.numerator], numbers[columns.denominator]
-    return Counts(numerator=top.values, denominator=bottom.values, withheld=top.withheld | bottom.withheld)
+    return Counts(
+        numerator=top.values,
+        denominator=bottom.values,
+        withheld=top.withheld | bottom.withheld,
+        lower=top.lower,
+        upper=top.upper,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from rounds.analyst.rates import Scale, scale_of
 
 SHOWN: Final = "shown"
 """The state of a row whose counts are all known; the others say why there is no rate."""
+BETWEEN: Final = "between bounds"
+"""The state of a row with withheld numerators of which the table, or whoever read it, says what they can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +23,11 @@ class Summed:
     """Counts by group and place."""
 
     rows: pl.DataFrame
-    """`group`, `place`, `numerator`, `denominator` (null where one of them is not known), `state`: "shown", "withheld",
-    "missing" or "nobody in its denominator" """
+    """`group`, `place`, `numerator`, `denominator` (null where one of them is not known), `lower` and `upper` (what the
+    numerator can be; null where nobody says), `state`: "shown", "between bounds", "withheld", "missing" or "nobody in
+    its denominator" """
+    cells: pl.DataFrame
+    """the rows that were added up: `group`, `place`, `period` (0 or more), `denominator`, `lower`, `upper`"""
     numerator: str
     denominator: str
     over: str
@@ -66,32 +71,42 @@ def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> 
         {
             "group": group,
             "place": frame[place].cast(pl.String).fill_null("(blank)"),
+            "period": 0 if understood.dates is None else understood.dates.days.rank("dense") - 1,
             "numerator": counts.numerator,
             "denominator": counts.denominator,
             "withheld": counts.withheld,
+            "lower": counts.lower,
+            "upper": counts.upper,
         }
     )
-    known = (pl.col("numerator").is_not_null() & pl.col("denominator").is_not_null()).all()
     added = rows.group_by("group", "place", maintain_order=True).agg(
-        pl.when(known).then(pl.col("numerator").sum()).alias("numerator"),
-        pl.when(known).then(pl.col("denominator").sum()).alias("denominator"),
-        pl.col("withheld").any(),
+        *(_all_of(name) for name in ("numerator", "denominator", "lower", "upper")), pl.col("withheld").any()
     )
     state = (
-        pl.when(pl.col("withheld"))
+        pl.when(pl.col("denominator").is_null() & pl.col("withheld"))
         .then(pl.lit("withheld"))
-        .when(pl.col("numerator").is_null())
+        .when(pl.col("denominator").is_null() | (pl.col("numerator").is_null() & ~pl.col("withheld")))
         .then(pl.lit("missing"))
         .when(pl.col("denominator") == 0)
         .then(pl.lit("nobody in its denominator"))
-        .otherwise(pl.lit(SHOWN))
+        .when(pl.col("numerator").is_not_null())
+        .then(pl.lit(SHOWN))
+        .when(pl.col("upper").is_not_null() & pl.col("lower").is_not_null())
+        .then(pl.lit(BETWEEN))
+        .otherwise(pl.lit("withheld"))
     )
     return Summed(
         rows=added.with_columns(state=state).drop("withheld"),
+        cells=rows.drop("numerator", "withheld"),
         numerator=columns.numerator,
         denominator=columns.denominator,
         over=_over(understood),
     )
+
+
+def _all_of(name: str) -> pl.Expr:
+    """Return the sum of a column, null where a part of it is not known."""
+    return pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum()).alias(name)
 
 
 def _over(understood: Understood) -> str:

@@ -1,6 +1,7 @@
 """What withheld counts are expected to be where their bounds are known: limits without filled-in values."""
 
 import numpy as np
+import polars as pl
 
 from rounds.analyst.points import Lines, Vector
 from rounds.learning.bounded.pooled import FEWEST_SHOWN, BoundedCells, fit_cells
@@ -50,6 +51,45 @@ def known_points(lines: Lines) -> dict[int, Known]:
             variance = per**2 * fitted.variance[mine]
             found[at] = Known(lower=line.lower, upper=line.upper, expected=expected, variance=variance)
     return found
+
+
+def expected_totals(cells: pl.DataFrame) -> pl.DataFrame | None:
+    """Return what the total of each place is expected to be, or None where too little is shown to tell.
+
+    Args:
+        cells: one row a place and period, columns `place`, `period`, `denominator`, `lower` and `upper`, none null.
+
+    Returns:
+        Columns `place`, `expected`, `information` (how much of what exact counts tell of a rate is left, 0 to 1).
+    """
+    kept = cells.filter(pl.col("denominator") > 0)
+    if kept.filter(pl.col("lower") == pl.col("upper")).height < FEWEST_SHOWN:
+        return None
+    place = kept["place"].rank("dense").cast(pl.Int64) - 1
+    fitted = fit_cells(
+        BoundedCells(
+            series=place.to_numpy(),
+            alike=np.zeros(kept.height, dtype=np.int64),
+            period=kept["period"].cast(pl.Int64).to_numpy(),
+            lower=kept["lower"].to_numpy(),
+            upper=kept["upper"].to_numpy(),
+            size=kept["denominator"].to_numpy(),
+        )
+    )
+    if fitted is None:
+        return None
+    left = 1 - pl.col("variance") / pl.col("prior")
+    return (
+        kept.select(
+            "place",
+            expected=pl.Series(fitted.expected),
+            variance=pl.Series(fitted.variance),
+            prior=pl.Series(fitted.prior_variance),
+        )
+        .group_by("place", maintain_order=True)
+        .agg(pl.col("expected", "variance", "prior").sum())
+        .select("place", "expected", information=pl.when(pl.col("prior") > 0).then(left.clip(0, 1)).otherwise(1.0))
+    )
 
 
 def _can_be_fitted(lines: Lines, at: int) -> bool:

@@ -203,6 +203,7 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
     per: Per = None,
     where: Where = None,
     dates: DateFormat = None,
+    withheld_range: WithheldRange = None,
     withheld_mark: WithheldMark = None,
     missing_mark: MissingMark = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for what is written; TABLE-map by default.")] = None,
@@ -229,7 +230,7 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
         better=better,
         per=per,
         where=rows_where(where),
-        reading=_reading(dates, None, withheld_mark, missing_mark),
+        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-map"))

@@ -9,7 +9,9 @@ from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, spe
 SHADES = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 """From low to high; told apart in grey and by most colour-blind readers."""
 NO_NUMBER = "No number: withheld or missing"
+BETWEEN_SHADES = "Withheld: more than one shade"
 HIGH, LOW, ALONE = "High beside high (H)", "Low beside low (L)", "Unlike its neighbours (x)"
+_UNSHADED = {BETWEEN_SHADES: "#ffffff", NO_NUMBER: PALE}
 _OUTLINES = {HIGH: ORANGE, LOW: BLUE, ALONE: INK}
 _LETTERS = {HIGH: "H", LOW: "L", ALONE: "x"}
 
@@ -27,6 +29,10 @@ class MapPlace:
     """None where it is withheld or missing"""
     cluster: str | None
     """`HIGH`, `LOW`, `ALONE` or None"""
+    possible: bool = False
+    """whether it may be in that cluster, which withheld counts do not let be told"""
+    bounds: tuple[float, float] | None = None
+    """between what a withheld value lies; a place is shaded where both ends have one shade"""
 
 
 def map_chart(*, places: tuple[MapPlace, ...], breaks: tuple[float, ...], labels: tuple[str, ...], title: str) -> Spec:
@@ -42,8 +48,10 @@ def map_chart(*, places: tuple[MapPlace, ...], breaks: tuple[float, ...], labels
         {"type": "Feature", "geometry": _wound(place.geometry), "properties": {"shade": _shade(place, breaks, labels)}}
         for place in places
     ]
-    present = [*labels, *((NO_NUMBER,) if any(place.value is None for place in places) else ())]
-    colours = [*SHADES[: len(labels)], *((PALE,) if len(present) > len(labels) else ())]
+    shades = {_shade(place, breaks, labels) for place in places}
+    unshaded = [one for one in _UNSHADED if one in shades]
+    present = [*labels, *unshaded]
+    colours = [*SHADES[: len(labels)], *(_UNSHADED[one] for one in unshaded)]
     layers: list[Spec] = [
         {
             "data": {"values": drawn},
@@ -68,20 +76,31 @@ def map_chart(*, places: tuple[MapPlace, ...], breaks: tuple[float, ...], labels
 
 
 def _shade(place: MapPlace, breaks: tuple[float, ...], labels: tuple[str, ...]) -> str:
-    if place.value is None:
+    ends = place.bounds if place.value is None else (place.value, place.value)
+    if ends is None:
         return NO_NUMBER
-    return labels[sum(place.value > limit for limit in breaks)]
+    low, high = (labels[sum(end > limit for limit in breaks)] for end in ends)
+    return low if low == high else BETWEEN_SHADES
 
 
 def _outlined(places: list[MapPlace], cluster: str, colour: str) -> list[Spec]:
     shapes = [{"type": "Feature", "geometry": _wound(place.geometry), "properties": {}} for place in places]
-    letters = [{"x": place.middle[0], "y": place.middle[1], "letter": _LETTERS[cluster]} for place in places]
-    return [
+    letters = [
         {
-            "data": {"values": shapes},
-            "mark": {"type": "geoshape", "fill": None, "stroke": colour, "strokeWidth": 2.5},
-            "encoding": {},
-        },
+            "x": place.middle[0],
+            "y": place.middle[1],
+            "letter": f"{_LETTERS[cluster]}{'?' if place.possible else ''}",
+        }
+        for place in places
+    ]
+    outlines: list[Spec] = []
+    for possible, dashes in ((False, {}), (True, {"strokeDash": [4, 3]})):
+        mine = [shape for shape, place in zip(shapes, places, strict=True) if place.possible is possible]
+        mark = {"type": "geoshape", "fill": None, "stroke": colour, "strokeWidth": 2.5, **dashes}
+        if mine:
+            outlines.append({"data": {"values": mine}, "mark": mark, "encoding": {}})
+    return [
+        *outlines,
         {
             "data": {"values": letters},
             "mark": {

@@ -2,7 +2,7 @@
 
 from rounds.learning.variation.between_sites.funnel import Funnel
 from rounds.learning.variation.between_sites.limits import Outlier
-from rounds.learning.variation.between_sites.notes import funnel_notes
+from rounds.learning.variation.between_sites.notes import funnel_notes, withheld_words
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
@@ -159,19 +159,7 @@ def _left_out_note(left_out: tuple[str, ...], membership: Membership) -> tuple[s
 
 def _estimated_note(funnel: Funnel, observed: tuple[Observed, ...]) -> tuple[str, ...]:
     withheld = sum(item.numerator.value is None for item in observed)
-    if not withheld:
-        return ()
-    how = (
-        "The network's rate and the width of the limits rest on what their counts are expected to be, by the "
-        "likelihood of the bounds of all counts received; no value is written in for them"
-        if funnel.estimated
-        else "The network's rate and the width of the limits rest on the others"
-    )
-    return (
-        f"{plural(withheld, 'organisation')} of {len(observed)} {'has' if withheld == 1 else 'have'} withheld counts. "
-        f"{how}. Outside the limits is “certain” if every value within the bounds is, “possible” if some are, and “no” "
-        "if none is.",
-    )
+    return (withheld_words(funnel, withheld, len(observed)),) if withheld else ()
 
 
 def _unsure_words(found: tuple[Verdict, ...], observed: tuple[Observed, ...]) -> str:

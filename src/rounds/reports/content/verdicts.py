@@ -1,19 +1,13 @@
 """Where organisations lie against the limits of a funnel, whatever withheld and rounded counts truly are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rounds.learning.variation.between_sites.funnel import Funnel
-from rounds.learning.variation.between_sites.limits import (
-    UPWARDS,
-    Outlier,
-    outliers,
-    places,
-    proportion_limits,
-    rate_limits,
-)
-from rounds.learning.variation.between_sites.within_bounds import CountBounds, furthest_centres
+from rounds.learning.variation.between_sites.limits import UPWARDS, Outlier, outliers
+from rounds.learning.variation.between_sites.within_bounds import CountBounds, PlacesWithin, places_of
 from rounds.learning.variation.over_time.chart import Told
 from rounds.reports.content.observed import Observed, total
 
@@ -82,17 +76,15 @@ def verdicts(funnel: Funnel, members: tuple[str, ...], observed: tuple[Observed,
     Where an organisation's count is at its lowest, the others' are taken at their highest, and the other way round, so
     that what is certain holds for every true count behind the bounds. The over-dispersion is taken as it is.
     """
-    over_time = any(item.over_time for item in observed)
-    lower, upper = furthest_centres(_bounds(observed), centre=funnel.centre, most=np.inf if over_time else 1.0)
-    limits_of = rate_limits if over_time else proportion_limits
-    around_lower, around_upper = (
-        limits_of(centre=centres, tau2=funnel.tau2, denominators=funnel.denominators) for centres in (lower, upper)
-    )
     ends = np.array([item.rate_bounds(1) for item in observed])
-    lowest, highest = places(ends[:, 0], around_upper), places(ends[:, 1], around_lower)
+    return verdicts_within(members, places_of(funnel, _bounds(observed), ends=(ends[:, 0], ends[:, 1])))
+
+
+def verdicts_within(members: Sequence[str], found: PlacesWithin) -> tuple[Verdict, ...]:
+    """Return the verdicts of organisations by where they can lie."""
     return tuple(
         Verdict(code=code, lowest=low, highest=high)
-        for code, low, high in zip(members, outliers(lowest), outliers(highest), strict=True)
+        for code, low, high in zip(members, outliers(found.lowest), outliers(found.highest), strict=True)
     )
 
 

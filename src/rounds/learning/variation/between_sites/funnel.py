@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.variation.between_sites.bulk import FunnelKind, funnels
-from rounds.learning.variation.between_sites.limits import Outlier, Vector, outliers
+from rounds.learning.variation.between_sites.bulk import FunnelKind, exact_ratio_limits, funnels
+from rounds.learning.variation.between_sites.limits import FunnelLimits, Outlier, Vector, limits_on, outliers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,7 @@ def funnel_ratios(
     expected: Vector,
     method: FunnelKind = FunnelKind.RATIO_SHMI,
     overdispersion: bool = True,
+    information: Vector | None = None,
 ) -> Funnel:
     """Return each organisation's standardised ratio, observed over expected events, against 1.
 
@@ -116,6 +117,7 @@ def funnel_ratios(
         method: `RATIO_SHMI` takes logarithms, rounds expected events to 2 decimals and truncates; `RATIO_CQC` takes
             roots and winsorises.
         overdispersion: widen the limits. Else, or where there is none, they are those of an exact Poisson count.
+        information: as in `funnel_proportions`.
 
     Returns:
         The funnel. An organisation with no event is judged, but has no logarithm: it is no part of SHMI's phi and tau.
@@ -134,7 +136,21 @@ def funnel_ratios(
     if not method.ratio:
         raise ValueError(f"{method} is no way to compare ratios: ask for ratio_shmi or ratio_cqc")
     _check(observed, expected)
-    return _one(method, observed, expected, overdispersion, None)
+    return _one(method, observed, expected, overdispersion, information)
+
+
+def limits_of(funnel: Funnel, *, denominators: Vector, centre: float | Vector | None = None) -> FunnelLimits:
+    """Return a funnel's limits at any denominators, over-dispersion included as in the funnel.
+
+    Args:
+        funnel: the funnel.
+        denominators: each > 0.
+        centre: about another centre than the funnel's, one for all or one for each denominator; of ratios leave it out.
+    """
+    if funnel.kind.ratio and funnel.tau2 == 0:
+        return exact_ratio_limits(denominators)
+    middle = funnel.centre if centre is None else centre
+    return limits_on(funnel.kind.scale, centre=middle, tau2=funnel.tau2, denominators=denominators)
 
 
 def _one(

@@ -38,6 +38,27 @@ def funnel_notes(funnel: Funnel) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def withheld_words(funnel: Funnel, withheld: int, of: int) -> str:
+    """Return what a reader must know of a funnel in which some organisations' counts are withheld.
+
+    Args:
+        funnel: the funnel.
+        withheld: how many have no value in it; 1 or more.
+        of: all organisations.
+    """
+    how = (
+        "The network's rate and the width of the limits rest on what their counts are expected to be, by the "
+        "likelihood of the bounds of all counts received; no value is written in for them"
+        if funnel.estimated
+        else "The network's rate and the width of the limits rest on the others"
+    )
+    return (
+        f"{withheld} {'organisation' if withheld == 1 else 'organisations'} of {of} "
+        f"{'has' if withheld == 1 else 'have'} withheld counts. {how}. Outside the limits is “certain” if every value "
+        "within the bounds is, “possible” if some are, and “no” if none is."
+    )
+
+
 _COMPARED = (
     "Ratios compare each organisation with what is expected of its own patients, not with one another, and allow only "
     "for what the expected events are made from. "

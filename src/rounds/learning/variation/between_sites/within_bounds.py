@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rounds.learning.variation.between_sites.bulk import Funnels
+from rounds.learning.variation.between_sites.bulk import FunnelKind, Funnels
+from rounds.learning.variation.between_sites.funnel import Funnel, limits_of
 from rounds.learning.variation.between_sites.limits import Matrix, Places, Scale, Vector, limits_on, places
 
 
@@ -87,6 +88,26 @@ def places_within(funnels: Funnels, bounds: CountBounds) -> PlacesWithin:
     return PlacesWithin(
         lowest=_placed(lowest, scale, high, funnels, sizes), highest=_placed(highest, scale, low, funnels, sizes)
     )
+
+
+def places_of(funnel: Funnel, bounds: CountBounds, *, ends: tuple[Vector, Vector] | None = None) -> PlacesWithin:
+    """Return where organisations of one funnel can lie, by the same rule as `places_within`.
+
+    Args:
+        funnel: of what is shown, or expected.
+        bounds: shape (organisations,), in its order; of ratios the expected events are exact.
+        ends: the lowest and the highest rate of each, where more is known of them than their counts' bounds say.
+    """
+    if bounds.numerators_lower.shape != funnel.values.shape:
+        raise ValueError("bounds are of other organisations than the funnel")
+    most = 1.0 if funnel.kind is FunnelKind.PROPORTION else np.inf
+    lowest, highest = rate_ends(bounds, most=most) if ends is None else ends
+    low: float | Vector = funnel.centre
+    high: float | Vector = funnel.centre
+    if not funnel.kind.ratio:
+        low, high = furthest_centres(bounds, centre=funnel.centre, most=most)
+    above, below = (limits_of(funnel, denominators=funnel.denominators, centre=centre) for centre in (high, low))
+    return PlacesWithin(lowest=places(lowest, above), highest=places(highest, below))
 
 
 def rate_ends(bounds: CountBounds, *, most: float) -> tuple[Matrix, Matrix]:

@@ -15,6 +15,7 @@ from rounds.learning.variation.over_time.rare_events import g_chart, t_chart
 from rounds.learning.variation.over_time.rule_sets import RuleSet
 from rounds.learning.variation.over_time.rules import Vector
 from rounds.learning.variation.over_time.subgroups import Subgroups, r_chart, s_chart, xbar_chart
+from rounds.learning.variation.over_time.withheld import Known
 from rounds.learning.variation.over_time.xmr import xmr_chart
 
 
@@ -24,6 +25,10 @@ class Columns:
 
     values: Vector | None = None
     """rates, means or single values; cases or time between events"""
+    values_upper: Vector | None = None
+    """of a run chart the highest that each value can be, where some are withheld; `values` are then the lowest"""
+    known: Known | None = None
+    """of an XmR or I chart, what is known of values of which some are withheld; `values` are NaN there"""
     events: Vector | None = None
     """counts; where some are withheld or rounded, the lowest they can be"""
     events_upper: Vector | None = None
@@ -37,6 +42,11 @@ class Columns:
     @property
     def withheld(self) -> bool:
         return self.events_upper is not None or self.sizes_upper is not None
+
+    @property
+    def single(self) -> Vector | Known:
+        """What an XmR or I chart is made of."""
+        return _given(self.values) if self.known is None else self.known
 
 
 NEEDS: dict[Kind, tuple[str, ...]] = {
@@ -60,7 +70,9 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
 """The columns of each kind of chart."""
 
 TAKES_BOUNDS = (Kind.P, Kind.P_PRIME, Kind.U, Kind.U_PRIME, Kind.C)
-"""Charts of counts that may be withheld or rounded; of single values `xmr_chart` and `i_chart` take these."""
+"""Charts of counts that may be withheld or rounded."""
+TAKES_KNOWN = (Kind.XMR, Kind.I)
+"""Charts of single values of which some may be withheld, where it is known what they are expected to be."""
 
 
 def chart_asked(kind: Kind, columns: Columns, reading: Reading | None = None, *, per: float = 1.0) -> Chart:
@@ -93,9 +105,9 @@ def chart_asked(kind: Kind, columns: Columns, reading: Reading | None = None, *,
         case Kind.I_PRIME:
             return i_prime_chart(values, _given(columns.sizes), reading)
         case Kind.RUN:
-            return run_chart(values, reading)
+            return run_chart(values if columns.values_upper is None else (values, columns.values_upper), reading)
         case Kind.I:
-            return i_chart(values, reading)
+            return i_chart(columns.single, reading)
         case Kind.MR:
             return mr_chart(values, reading)
         case Kind.EWMA:
@@ -104,12 +116,12 @@ def chart_asked(kind: Kind, columns: Columns, reading: Reading | None = None, *,
             return g_chart(values, reading)
         case Kind.T:
             return t_chart(values, reading)
-    return _xmr(values, reading or Reading())
+    return _xmr(columns.single, reading or Reading())
 
 
-def _xmr(values: Vector, reading: Reading) -> Chart:
+def _xmr(values: Vector | Known, reading: Reading) -> Chart:
     plain = reading.basis.freeze is None and not reading.basis.exclude
-    if reading.rules_for(Kind.XMR) == (RuleSet.NHS,) and plain:
+    if not isinstance(values, Known) and reading.rules_for(Kind.XMR) == (RuleSet.NHS,) and plain:
         return xmr_chart(
             values=values,
             better=reading.better,
@@ -156,6 +168,8 @@ def _check(kind: Kind, columns: Columns) -> None:
         raise ValueError(f"a {kind} chart is made of {wanted}; given are {', '.join(sorted(given)) or 'none'}")
     if columns.withheld and kind not in TAKES_BOUNDS:
         raise ValueError(f"a {kind} chart of counts between bounds has no proper method: draw a P, U or C chart")
+    if (columns.values_upper is not None and kind is not Kind.RUN) or (columns.known and kind not in TAKES_KNOWN):
+        raise ValueError(f"a {kind} chart of values between bounds has no proper method: draw an XmR, I or run chart")
     if columns.sizes_upper is not None and kind is Kind.C:
         raise ValueError("a C chart has no sizes: draw a U chart")
 
