@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.variation.over_time.chart import Chart, Told
-from rounds.learning.variation.over_time.discovery import discoveries, latest_p_values
+from rounds.learning.variation.over_time.discovery import discoveries, latest_p_bounds
 from rounds.learning.variation.over_time.false_alarms import false_alarms_of
 from rounds.reports.content.wording import listing, number
 
@@ -22,20 +22,20 @@ class Many:
 
     sentence: str
     named: tuple[bool, ...]
-    """whether each series' latest point stands out within the discovery budget"""
+    """whether each series' latest point stands out within the discovery budget, for certain"""
 
 
 def many(charts: Sequence[Chart], names: Sequence[str]) -> Many | None:
     """Return which of many series stand out at their latest point; None if there are few.
 
     Args:
-        charts: of each series. Those with a point withheld or missing are not tested.
+        charts: of each series. Those without limits, or with a point missing, are not tested.
         names: of each.
     """
     if len(charts) < FEWEST_SERIES:
         return None
-    p_values = np.array([float(latest_p_values(chart.values[None, :])[0]) for chart in charts])
-    found = discoveries(p_values, rate=RATE)
+    p_values = np.array([latest_p_bounds(chart) for chart in charts])
+    found = discoveries(p_values[:, 0], highest=p_values[:, 1], rate=RATE)
     flagged = sum(1 for chart in charts if chart.told and chart.told[-1] is Told.CERTAIN)
     expected = 0.0
     for chart in charts:
@@ -43,11 +43,13 @@ def many(charts: Sequence[Chart], names: Sequence[str]) -> Many | None:
         expected += rates[0].latest_point if rates and chart.told else 0.0
     standing_out = [name for name, named in zip(names, found.certain.tolist(), strict=True) if named]
     which = f": {listing(standing_out)}" if standing_out else ""
+    maybe = int((found.possible & ~found.certain).sum())
+    unsure = f" {maybe:,} more possibly, which withheld numbers do not let be told." if maybe else ""
     return Many(
         sentence=(
             f"{len(charts):,} series: the latest point of {flagged:,} is flagged, and chance alone would flag about "
             f"{number(expected)}. {len(standing_out):,} of {found.tested:,} tested stand out, at most {RATE:.0%} of "
-            f"them by chance{which}. A series that drifts or has seasons is named too often."
+            f"them by chance{which}.{unsure} A series that drifts or has seasons is named too often."
         ),
         named=tuple(found.certain.tolist()),
     )

@@ -101,6 +101,19 @@ class Benefit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatestPoint:
+    """What chance alone does at the latest point of a control chart, for a budget over many of them."""
+
+    p_lowest: float
+    """how likely a latest point at least so far off is if nothing changed; where numbers are withheld, the least"""
+    p_highest: float
+    flagged: bool
+    """by the chart's rules, for certain"""
+    false_alarms: float
+    """the share of such charts whose latest point these rules flag though nothing changes"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     text: str
     owner_role: str
@@ -152,6 +165,8 @@ class Insight:
     """names of the icons to show: members of `Variation` and `Assurance`"""
     notes: tuple[str, ...] = ()
     """what a careful reader must know: rules used, withheld points, false-alarm rate"""
+    latest: LatestPoint | None = None
+    """of a control chart that can be tested"""
 
     def __post_init__(self) -> None:
         if not self.statement.endswith("."):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from rounds.reports.insight import (
     Estimate,
     Insight,
     Kind,
+    LatestPoint,
     Mark,
     Provenance,
     Table,
@@ -84,6 +86,13 @@ def insights_json(report: Report) -> bytes:
             }
             for line in report.completeness
         ],
+        "standing_out": None
+        if report.standing_out is None
+        else {
+            "statement": report.standing_out.sentence,
+            "certain": list(report.standing_out.certain),
+            "possible": list(report.standing_out.possible),
+        },
         "silences": list(report.silences),
         "glossary": dict(report.glossary),
         "insights": [_insight(insight) for insight in report.insights],
@@ -198,6 +207,7 @@ def _insight(insight: Insight) -> dict[str, Any]:
         "provenance": _provenance(insight.provenance),
         "icons": list(insight.icons),
         "notes": list(insight.notes),
+        "latest": None if insight.latest is None else asdict(insight.latest),
     }
 
 
@@ -247,6 +257,7 @@ def _read_insight(item: dict[str, Any]) -> Insight:
         provenance=_read_provenance(item["provenance"]),
         icons=tuple(item["icons"]),
         notes=tuple(item["notes"]),
+        latest=_maybe(item["latest"], lambda found: LatestPoint(**found)),
     )
 
 

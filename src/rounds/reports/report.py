@@ -9,6 +9,7 @@ from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
 from rounds.reports.completeness import CompletenessLine
 from rounds.reports.content.benefit_return import QuarterlyReturn
+from rounds.reports.content.standing_out import StandingOut, standing_out
 from rounds.reports.insight import Insight, Provenance
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
@@ -72,11 +73,14 @@ class Report:
     """who was reached and benefited, from the benefit ledger; None if the round has no programme in effect"""
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
     """(term, meaning), sorted"""
+    standing_out: StandingOut | None = field(init=False)
+    """which control charts stand out among all of the round; None where there are few"""
     _by_name: Mapping[str, Measure] = field(init=False, repr=False, compare=False)
     """the definitions by what insights call them; a measure's name takes the digest of all that it counts"""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {str(measure.ref): measure for measure in self.measures})
+        object.__setattr__(self, "standing_out", standing_out(self.insights))
         seen: set[str] = set()
         for insight in self.insights:
             if insight.id in seen:

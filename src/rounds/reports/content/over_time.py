@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from rounds.learning.variation.over_time.chart import Assurance, Chart, Variation
+from rounds.learning.variation.over_time.chart import Assurance, Chart, Told, Variation
+from rounds.learning.variation.over_time.discovery import latest_p_bounds
+from rounds.learning.variation.over_time.false_alarms import false_alarms_of
 from rounds.learning.variation.over_time.notes import chart_notes
 from rounds.learning.variation.over_time.rule_sets import Rule
 from rounds.measures.definitions import Measure
@@ -32,6 +34,7 @@ from rounds.reports.insight import (
     Direction,
     Insight,
     Kind,
+    LatestPoint,
     Mark,
     Provenance,
     Table,
@@ -104,6 +107,21 @@ def over_time(
             str(icon) for icon in (signal.variation, assurance_shown(chart)) if icon and icon is not Assurance.NO_TARGET
         ),
         notes=(*notes, *withheld_note(observed, period_noun(measure))),
+        latest=_latest(chart),
+    )
+
+
+def _latest(chart: Chart) -> LatestPoint | None:
+    """Return what chance does at the latest point; None where it cannot be tested."""
+    lowest, highest = latest_p_bounds(chart)
+    rates = false_alarms_of(chart.kind, chart.rule_sets, chart.latest.end - chart.latest.first)
+    if np.isnan(lowest) or not rates:
+        return None
+    return LatestPoint(
+        p_lowest=lowest,
+        p_highest=highest,
+        flagged=chart.told[-1] is Told.CERTAIN,
+        false_alarms=rates[0].latest_point,
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from rounds.learning.variation.over_time.chart import Chart
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.rules import Matrix, Vector
 from rounds.learning.variation.over_time.windows import Flags
@@ -124,12 +125,64 @@ def latest_p_values(values: Matrix) -> Vector:
     return found
 
 
+def latest_p_bounds(chart: Chart) -> tuple[float, float]:
+    """Return between what the p-value of a chart's latest point lies; NaN twice where it cannot be tested.
+
+    As `latest_p_values`, over the points since limits last started anew. Where points are withheld, the least and the
+    most that the test statistic can be: the distance from the mean at its longest over the spread at its smallest,
+    and the other way round, so the true p-value lies between the two.
+
+    Args:
+        chart: any; without limits, or with a point missing, it is not tested.
+
+    >>> from rounds.learning.variation.over_time.individuals import i_chart
+    >>> low, high = latest_p_bounds(i_chart(np.array([5.0, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 12])))
+    >>> low == high < 0.001
+    True
+    """
+    low, high = (line[chart.latest.first : chart.latest.end] for line in (chart.lowest, chart.highest))
+    count = len(low) - 1
+    if chart.no_limits is not None or count < 3 or np.isnan(low).any() or np.isnan(high).any():
+        return np.nan, np.nan
+    if (low == high).all():
+        p_value = float(latest_p_values(low[None, :])[0])
+        return p_value, p_value
+    from scipy.special import stdtr  # as above
+
+    means = float(low[:-1].mean()), float(high[:-1].mean())
+    nearest = max(0.0, low[-1] - means[1], means[0] - high[-1])
+    furthest = max(high[-1] - means[0], means[1] - low[-1])
+    least, most = _squares(low[:-1], high[:-1])
+    found = []
+    for distance, squares in ((furthest, least), (nearest, most)):
+        error = np.sqrt(squares / (count - 1) * (1 + 1 / count))
+        t = distance / error if error > 0 else np.inf if distance > 0 else 0.0
+        found.append(float(2 * stdtr(count - 1, -t)))
+    return found[0], found[1]
+
+
+def _squares(low: Vector, high: Vector) -> tuple[float, float]:
+    """Return bounds of the sum of squares about the mean of points that lie between bounds.
+
+    It is the least, over all centres, of the sum about that centre: so no less than if each point were as near as its
+    bounds allow to the best of centres, and no more than about any one centre with each as far as they allow.
+    """
+    left, right = float(low.min()), float(high.max())
+    for _ in range(60):  # the sum of squares from the nearest ends is convex: where its slope changes sign
+        centre = (left + right) / 2
+        slope = np.maximum(centre - high, 0).sum() - np.maximum(low - centre, 0).sum()
+        left, right = (left, centre) if slope > 0 else (centre, right)
+    nearest = np.maximum(left - high, 0) + np.maximum(low - left, 0)
+    middle = float((low + high).mean()) / 2
+    furthest = np.maximum(np.abs(low - middle), np.abs(high - middle))
+    return float((nearest**2).sum()), float((furthest**2).sum())
+
+
 def latest_count_p_values(counted: Counted) -> tuple[float, float]:
     """Return between what the p-value of the latest count of one series lies, exactly equal where all is known.
 
     Given all events, those of the latest period are binomial with its share of the exposure, or hypergeometric among
-    the
-    people: two-sided, twice the smaller tail. It is exact, whatever the rate.
+    the people: two-sided, twice the smaller tail. It is exact, whatever the rate.
 
     Args:
         counted: the series; missing points before the latest are left out.

@@ -10,7 +10,8 @@ from rounds.learning.variation.over_time.chart import Chart, Kind, Told
 from rounds.learning.variation.over_time.counted import Counted
 from rounds.learning.variation.over_time.cumulative import ewma_chart, tabular
 from rounds.learning.variation.over_time.dependence import Dependent, Seasonal, dependent_charts, seasonal_chart
-from rounds.learning.variation.over_time.individuals import RANGE_TO_SIGMA, i_prime_chart, mr_chart, run_chart
+from rounds.learning.variation.over_time.drawing import Reading
+from rounds.learning.variation.over_time.individuals import RANGE_TO_SIGMA, i_chart, i_prime_chart, mr_chart, run_chart
 from rounds.learning.variation.over_time.rare_events import g_chart, t_chart
 from rounds.learning.variation.over_time.rule_sets import RuleSet, certain_signals
 from rounds.learning.variation.over_time.rules import (
@@ -140,6 +141,29 @@ def _deseasoned(row: np.ndarray) -> Chart:
     return found.chart
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyWays:
+    """One chart of a process in which nothing changes, read in several ways from one drawing."""
+
+    chart: Kind
+    process: str
+    draw: Draw
+    one: Callable[[np.ndarray, Reading], Chart]
+    ways: tuple[tuple[RuleSet, ...], ...]
+
+    def rates(self, rng: np.random.Generator, series: int, points: int) -> list[tuple[float, float]]:
+        """Return, for each way, the share of charts with any point flagged, and that with the latest flagged."""
+        every = Reading(rule_sets=tuple(dict.fromkeys(rules for way in self.ways for rules in way)))
+        wanted = [{rule for rules in way for rule in rules.rules} for way in self.ways]
+        found = np.zeros((len(self.ways), series, points), dtype=bool)
+        for at, row in enumerate(self.draw(rng, series, points)):
+            for one in self.one(row, every).flagged:
+                for way, rules in enumerate(wanted):
+                    if one.rule in rules:
+                        found[way, at] |= one.certain
+        return [(float(way.any(axis=1).mean()), float(way[:, -1].mean())) for way in found]
+
+
 _DEFAULT = (RuleSet.SHEWHART, RuleSet.ANHOEJ)
 _NORMAL = "independent, normal"
 _ALIKE = "each month resembles the last (autocorrelation 0.4)"
@@ -160,16 +184,24 @@ def _single(
     return Steady(chart=chart, rules=rules, process=process, draw=draw, flags=_one_by_one(one), slow=True)
 
 
-def _of_hundred(row: np.ndarray) -> Chart:
-    return p_chart(Counted.exact(row, np.full(len(row), 100.0), proportion=True))
+def _of_hundred(row: np.ndarray, reading: Reading | None = None) -> Chart:
+    return p_chart(Counted.exact(row, np.full(len(row), 100.0), proportion=True), reading)
 
 
-def _of_many(row: np.ndarray) -> Chart:
-    return p_chart(Counted.exact(row, np.full(len(row), 10_000.0), proportion=True), prime=True)
+def _of_many(row: np.ndarray, reading: Reading | None = None) -> Chart:
+    return p_chart(Counted.exact(row, np.full(len(row), 10_000.0), proportion=True), reading, prime=True)
 
 
-def _times(row: np.ndarray) -> Chart:
-    return u_chart(Counted.exact(row, np.full(len(row), 1000.0), proportion=False))
+def _times(row: np.ndarray, reading: Reading | None = None) -> Chart:
+    return u_chart(Counted.exact(row, np.full(len(row), 1000.0), proportion=False), reading)
+
+
+def _weighted(row: np.ndarray, reading: Reading | None = None) -> Chart:
+    return i_prime_chart(row / 10, np.full(len(row), 100.0), reading)
+
+
+def _exponential(rng: np.random.Generator, series: int, points: int) -> Matrix:
+    return rng.exponential(30, (series, points))
 
 
 STEADY: tuple[Steady, ...] = (
@@ -185,13 +217,13 @@ STEADY: tuple[Steady, ...] = (
     _single(Kind.RUN, _NORMAL, independent, run_chart, (RuleSet.ANHOEJ,)),
     _single(Kind.RUN, _ALIKE, autocorrelated, run_chart, (RuleSet.ANHOEJ,)),
     _single(Kind.MR, _NORMAL, independent, mr_chart, (RuleSet.SHEWHART,)),
-    _single(Kind.I_PRIME, _NORMAL, independent, lambda row: i_prime_chart(row / 10, np.full(len(row), 100.0))),
+    _single(Kind.I_PRIME, _NORMAL, independent, _weighted),
     _single(Kind.P, "binomial, 10 % of 100", binomial(100), _of_hundred),
     _single(Kind.P_PRIME, "binomial, 10 % of 10,000", binomial(10_000), _of_many),
     _single(Kind.U, "Poisson, mean 10", poisson(10), _times),
     _single(Kind.U, "Poisson, mean 3", poisson(3), _times),
     _single(Kind.G, "geometric, mean 49", geometric, g_chart),
-    _single(Kind.T, "exponential, mean 30 days", lambda rng, n, k: rng.exponential(30, (n, k)), t_chart),
+    _single(Kind.T, "exponential, mean 30 days", _exponential, t_chart),
     _single(Kind.XBAR, "normal, five a point", _fives, lambda row: xbar_chart(_subgroups(row))),
     _single(Kind.S, "normal, five a point", _fives, lambda row: s_chart(_subgroups(row))),
     _single(Kind.EWMA, _NORMAL, independent, ewma_chart, (RuleSet.SHEWHART,)),
@@ -201,3 +233,33 @@ STEADY: tuple[Steady, ...] = (
     _single("deseasoned", _WAVE, seasonal, _deseasoned),
 )
 """Every chart with the rules it is read by unless others are asked for, and the processes whose rates are tabulated."""
+
+
+def _ways(
+    chart: Kind,
+    process: str,
+    draw: Draw,
+    one: Callable[[np.ndarray, Reading], Chart],
+    *ways: tuple[RuleSet, ...],
+) -> SteadyWays:
+    return SteadyWays(chart=chart, process=process, draw=draw, one=one, ways=ways)
+
+
+_NHS, _ZONES_1956, _ZONES_1984 = (RuleSet.NHS,), (RuleSet.WESTERN_ELECTRIC,), (RuleSet.NELSON,)
+_LIMITS, _RUNS = (RuleSet.SHEWHART,), (RuleSet.ANHOEJ,)
+_ALL = (_LIMITS, _RUNS, _NHS, _ZONES_1956, _ZONES_1984)
+
+STEADY_WAYS: tuple[SteadyWays, ...] = (
+    _ways(Kind.XMR, _NORMAL, independent, i_chart, *(_NHS + other for other in (_ZONES_1956, _ZONES_1984, _RUNS))),
+    _ways(Kind.I, _NORMAL, independent, i_chart, _DEFAULT, _RUNS),
+    _ways(Kind.I_PRIME, _NORMAL, independent, _weighted, *_ALL),
+    _ways(Kind.P, "binomial, 10 % of 100", binomial(100), _of_hundred, *_ALL),
+    _ways(Kind.P_PRIME, "binomial, 10 % of 10,000", binomial(10_000), _of_many, *_ALL),
+    _ways(Kind.U, "Poisson, mean 10", poisson(10), _times, *_ALL),
+    _ways(Kind.T, "exponential, mean 30 days", _exponential, t_chart, *_ALL),
+    _ways(Kind.XBAR, "normal, five a point", _fives, lambda row, how: xbar_chart(_subgroups(row), how), *_ALL),
+    _ways(Kind.MR, _NORMAL, independent, mr_chart, _RUNS),
+    _ways(Kind.G, "geometric, mean 49", geometric, g_chart, _LIMITS, _RUNS),
+    _ways(Kind.S, "normal, five a point", _fives, lambda row, how: s_chart(_subgroups(row), how), _LIMITS, _RUNS),
+)
+"""Charts read by rules that they are not usually read by; those that `draw` allows of each."""
