@@ -6,6 +6,7 @@ import numpy as np
 
 from rounds.learning.variation.over_time.chart import Kind
 from rounds.learning.variation.over_time.false_alarm_table import FALSE_ALARM_POINTS, FALSE_ALARM_ROWS, Shares
+from rounds.learning.variation.over_time.false_alarm_ways import FALSE_ALARM_WAYS, PROCESSES
 from rounds.learning.variation.over_time.rule_sets import RuleSet
 
 _SAME = {Kind.I: Kind.I_PRIME, Kind.C: Kind.U, Kind.R: Kind.S, Kind.U_PRIME: Kind.P_PRIME}
@@ -24,6 +25,8 @@ class FalseAlarms:
     """share of charts with at least one flagged point"""
     latest_point: float
     """share of charts whose latest point, and so whose icon, is flagged"""
+    at_most: bool = False
+    """several sets of rules, simulated one by one: no more than their shares together"""
 
 
 def false_alarms_of(kind: Kind | str, rule_sets: tuple[RuleSet, ...], points: int) -> tuple[FalseAlarms, ...]:
@@ -34,17 +37,51 @@ def false_alarms_of(kind: Kind | str, rule_sets: tuple[RuleSet, ...], points: in
 
     Args:
         kind: a kind of chart, or "cusum", "levels", "surprises" or "deseasoned" (`dependence.py`).
-        rule_sets: by which it is read.
+        rule_sets: by which it is read. Of several that were not simulated together the shares are added up, and are the
+            most that there can be.
         points: on the chart.
 
     Returns:
         Nothing where that chart was not simulated with these rules.
     """
     wanted = {str(rule_set) for rule_set in rule_sets}
+    if wanted & _WITH_LIMITS:
+        wanted.discard(RuleSet.SHEWHART)  # the others hold its rule
     rows = [row for row in FALSE_ALARM_ROWS if row[0] == str(kind) and set(row[1]) == wanted]
-    if not rows and isinstance(kind, Kind) and kind in _SAME:
+    rows += [
+        (row[0], row[1], PROCESSES[row[0]], *row[2:])
+        for row in FALSE_ALARM_WAYS
+        if row[0] == str(kind) and set(row[1]) == wanted
+    ]
+    if rows:
+        return tuple(_at(points, *row[2:]) for row in rows)
+    if isinstance(kind, Kind) and kind in _SAME:
         return false_alarms_of(_SAME[kind], rule_sets, points)
-    return tuple(_at(points, *row[2:]) for row in rows)
+    always = {str(RuleSet.NHS)} if kind is Kind.XMR else set()
+    others = sorted(wanted - always)
+    if len(others) < 2:
+        return ()
+    return _together([false_alarms_of(kind, tuple(map(RuleSet, {one, *always})), points) for one in others])
+
+
+def _together(found: list[tuple[FalseAlarms, ...]]) -> tuple[FalseAlarms, ...]:
+    """Return the most that several sets of rules can flag, each simulated by itself; nothing if one was not."""
+    if not all(found):
+        return ()
+    first = [rates[0] for rates in found]
+    return (
+        FalseAlarms(
+            process=first[0].process,
+            points=first[0].points,
+            any_point=min(1.0, sum(one.any_point for one in first)),
+            latest_point=min(1.0, sum(one.latest_point for one in first)),
+            at_most=True,
+        ),
+    )
+
+
+_WITH_LIMITS = {RuleSet.NHS, RuleSet.WESTERN_ELECTRIC, RuleSet.NELSON}
+"""Sets that hold the rule of limits alone, and more."""
 
 
 def _at(points: int, process: str, any_point: Shares, latest: Shares) -> FalseAlarms:

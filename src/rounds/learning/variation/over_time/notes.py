@@ -110,9 +110,11 @@ def _false_alarm_note(rates: tuple[FalseAlarms, ...]) -> str:
         return "How often these rules flag a process in which nothing changes was not simulated for this chart."
     steady = rates[0]
     carried = next((rate for rate in rates if "resembles the last" in rate.process), None)
+    most = "at most " if steady.at_most else ""
     note = (
-        f"False alarms: where nothing changes, these rules still flag at least one point in {steady.any_point:.0%} "
-        f"of charts of {steady.points} points and the latest point in {steady.latest_point:.0%}"
+        f"False alarms: where nothing changes, these rules still flag at least one point in {most}"
+        f"{steady.any_point:.0%} of charts of {steady.points} points and the latest point in {most}"
+        f"{steady.latest_point:.0%}"
     )
     if carried is None:
         return f"{note} (simulated: {steady.process})."
