@@ -258,3 +258,20 @@ def test_the_shipped_groupings_can_be_read() -> None:
     found = {grouping.id: grouping for grouping in read_library(shipped_library_folder()).groupings}
     assert found["ethnic-group-5"].levels == ("White", "Mixed", "Asian", "Black", "unknown")
     assert found["kind-of-ward"].held_by_site
+
+
+def test_deprivation_may_be_said_by_the_published_index(tmp_path: Path) -> None:
+    (shipped,) = (
+        one for one in read_library(shipped_library_folder(), look_ups=tmp_path).groupings if one.id == "imd-quintile"
+    )
+    assert shipped.values is None
+    areas = pl.DataFrame({"lsoa11_code": ["E01000001", "E01000002"], "IMD_decile": [1, 9]})
+    areas.write_parquet(tmp_path / "imd-quintile.parquet")
+    (found,) = (
+        one for one in read_library(shipped_library_folder(), look_ups=tmp_path).groupings if one.id == "imd-quintile"
+    )
+    assert found.values == (("E01000001", "1 most deprived"), ("E01000002", "5 least deprived"))
+    assert found.meaning == shipped.meaning
+    areas.write_csv(tmp_path / "imd-quintile.csv")
+    with pytest.raises(DefinitionError, match="are both there; keep one"):
+        read_library(shipped_library_folder(), look_ups=tmp_path)

@@ -15,6 +15,7 @@ from rounds.centre.benefit_statements import statement_of
 from rounds.centre.benefits import Benefits, Ledger, Told, benefits_of, known_before
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import variation_insights
+from rounds.centre.need import need_insights
 from rounds.centre.pipeline import pipeline_insights, recorded_digest
 from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
@@ -71,6 +72,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
         inputs["benefit"] = known_of_benefit
     if plan.declaration.score_tables:
         inputs["score tables"] = [repr(measure) for measure in plan.declaration.score_tables]
+    if plan.declaration.needs:
+        inputs["needs"] = [repr(one) for one in plan.declaration.needs]
     if plan.pooled:
         inputs["pooled"] = {reply.site: reply.digest for reply in pooled}
         inputs["pooled measures"] = [repr(measure) for measure in plan.pooled_measures]
@@ -199,6 +202,14 @@ def make_report(
             provenance=_provenance(plan, replies, own, counted),
         )
         insights += warnings
+        silences += untold
+    for asked in declared.needs:
+        need, use = found.get(asked.need), found.get(asked.use)
+        if need is None or use is None:
+            continue  # why a measure has no numbers is among the silences
+        provenance = _provenance(plan, replies, [need.measure, use.measure], [need, use])
+        unmet, untold = need_insights(need, use, membership=workspace.membership, provenance=provenance)
+        insights += unmet
         silences += untold
     totals, missing = _of_pooled(plan, pooled)
     insights += totals

@@ -12,6 +12,7 @@ from rounds.measures.groupings import Attribute, Grouping
 from rounds.measures.strata import Stratum
 from rounds.storage.criteria_parts import refuse_here
 from rounds.storage.csv_files import ColumnType, read_csv
+from rounds.storage.deprivation_files import deprivation_groups
 from rounds.storage.identifiers import Identifier
 from rounds.storage.suggestions import nearest
 from rounds.storage.yaml_files import Definition
@@ -97,8 +98,29 @@ class GroupingFile(Definition):
             return _table(look_ups.table(self.table.file), self.table, self.levels)
         if self.values_from is None:
             return written
-        path = None if look_ups.site is None else look_ups.site / f"{self.id}.csv"
-        return _table(path, TableFile(file="any.csv"), self.levels) if path is not None and path.exists() else None
+        return None if look_ups.site is None else self._of_site(look_ups.site)
+
+    def _of_site(self, folder: Path) -> list[tuple[str, str]] | None:
+        """Return what a site says: a table of values and levels, or of deprivation the index as it is published."""
+        there = [path for ending in (".csv", ".parquet") if (path := folder / f"{self.id}{ending}").exists()]
+        if len(there) > 1:
+            raise DefinitionError(f"{there[0].name} and {there[1].name} are both there; keep one", field="values_from")
+        if not there:
+            return None
+        if self.by is Stratum.DEPRIVATION and not _has_levels(there[0]):
+            groups = deprivation_groups(there[0], groups=len(self.levels), error=DefinitionError)
+            levels = tuple(self.levels)
+            return [(area, levels[group - 1]) for area, group in groups.items()]
+        return _table(there[0], TableFile(file="any.csv"), self.levels)
+
+
+def _has_levels(path: Path) -> bool:
+    """Return whether a file is a table of values and levels, as the first row of a CSV file says."""
+    if path.suffix != ".csv":
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        headings = {heading.strip(' "\ufeff\r\n') for heading in lines.readline().split(",")}
+    return {"value", "level"} <= headings
 
 
 def _table(path: Path, columns: TableFile, levels: dict[str, dict[int | str, str] | None]) -> list[tuple[str, str]]:

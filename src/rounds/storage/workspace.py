@@ -23,6 +23,7 @@ from rounds.network.successions import Successions
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership, refuse_succeeded
+from rounds.storage.need_files import NeedAndUse, NeedFile, need_and_use
 from rounds.storage.pipeline_files import InLibrary, read_pipeline
 from rounds.storage.rebase_files import read_rebases
 from rounds.storage.succession_files import read_successions
@@ -90,6 +91,7 @@ class _RoundFile(Definition):
     measures: list[_RoundMeasure] = Field(min_length=1)
     programmes: list[_Programme] = Field(default_factory=list)
     score_tables: list[_ScoreTable] = Field(default_factory=list)
+    needs: list[NeedFile] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ class RoundDeclaration:
     programmes: tuple[Programme, ...]
     score_tables: tuple[Measure, ...] = ()
     """measures of sets of a score; each band of the score is among `measures`, as a measure of its own"""
+    needs: tuple[NeedAndUse, ...] = ()
     epoch: int = 1
     """Above 1, what was answered before is asked for anew, as a revision."""
     asked_by: str | None = None
@@ -248,7 +251,8 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             if site not in site_ids:
                 raise DefinitionError(f"{path}: measure {measure.id}: no site `{site}`{nearest(site, list(site_ids))}")
     _refuse_unpoolable(path, file, site_ids, library)
-    measure_ids = [measure.id for measure in file.measures if measure.lane is Lane.SITE]
+    of_sites = {measure.id: measure.version for measure in file.measures if measure.lane is Lane.SITE}
+    measure_ids = list(of_sites)
     programmes = []
     for programme in file.programmes:
         library.innovation(programme.innovation)
@@ -297,6 +301,7 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
         ),
         programmes=tuple(programmes),
         score_tables=score_tables,
+        needs=tuple(need_and_use(path, one, of_sites, library) for one in file.needs),
         epoch=file.epoch,
         asked_by=file.asked_by,
     )

@@ -45,6 +45,11 @@ def silent_score_table(measure: Measure, why: str) -> str:
     return f"How well the score warns of {inline(measure.title)} is not told: {why.rstrip('.')}."
 
 
+def silent_need(need: Measure, use: Measure, by: str, why: str) -> str:
+    """Return why need less use is not told."""
+    return f"{need.title} less {inline(use.title)} by {by} is not told: {why}."
+
+
 def silent_outcome(innovation: Innovation, measure: Measure) -> str:
     """Return that an innovation cannot be judged by a measure that is silent."""
     return (
