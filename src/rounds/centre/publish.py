@@ -13,6 +13,7 @@ from rounds.audit.chain import Action, Event
 from rounds.centre.audit_check import STAMP
 from rounds.centre.benefit_statements import statement_of
 from rounds.centre.benefits import Benefits, Ledger, Told, benefits_of, known_before
+from rounds.centre.case_mix import case_mix_insights
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.learn import variation_insights
 from rounds.centre.need import need_insights
@@ -191,6 +192,9 @@ def make_report(
             one, membership=workspace.membership, provenance=provenance, embedded=embedded, rebases=known
         )
         insights += standardised_insights(one, membership=workspace.membership, provenance=provenance)
+        adjusted, unadjusted = case_mix_insights(one, membership=workspace.membership, provenance=provenance)
+        insights += adjusted
+        silences += unadjusted
         progress.advance()
     for measure in declared.score_tables:
         own = bands_of(measure)

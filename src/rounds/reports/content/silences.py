@@ -1,10 +1,11 @@
 """What a round was asked and cannot speak of: said on its pages, never passed over."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from rounds.measures.definitions import Measure
 from rounds.network.innovations import Innovation
-from rounds.reports.content.wording import inline, quoted, rate_noun
+from rounds.reports.content.wording import inline, listing, quoted, rate_noun
 
 
 def silent_measure(measure: Measure, *, sites: int, cells: int, first: date, last: date) -> str:
@@ -48,6 +49,11 @@ def silent_score_table(measure: Measure, why: str) -> str:
 def silent_need(need: Measure, use: Measure, by: str, why: str) -> str:
     """Return why need less use is not told."""
     return f"{need.title} less {inline(use.title)} by {by} is not told: {why}."
+
+
+def silent_case_mix(measure: Measure, strata: Sequence[str], why: str) -> str:
+    """Return why organisations are not compared allowing for who their patients are."""
+    return f"{measure.title} allowing for {listing(strata)} is not told: {why}."
 
 
 def silent_outcome(innovation: Innovation, measure: Measure) -> str:

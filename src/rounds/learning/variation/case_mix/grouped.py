@@ -62,6 +62,10 @@ class GroupedFit:
     model: CaseMix
     expected: Vector
     """events by cell, NaN where there is no model"""
+    given: Vector
+    """what the events of each cell are expected to be given their own bounds too: themselves where they are exact"""
+    within: Vector
+    """how far they may be from that by their bounds alone, a variance; 0 where they are exact"""
     left_out: NDArray[np.bool_]
     """cells whose size is unknown, or 0"""
     notes: tuple[str, ...]
@@ -104,12 +108,25 @@ def fit_grouped(counts: GroupedCounts) -> GroupedFit:
     if model.reason is None and not exact:
         model = _within_bounds(design, lower[used], upper[used], model)
     if model.reason is not None:
-        return GroupedFit(model=model, expected=np.full(len(wide), np.nan), left_out=wide, notes=notes)
+        none = np.full(len(wide), np.nan)
+        return GroupedFit(model=model, expected=none, given=none, within=none, left_out=wide, notes=notes)
     linear = counts.columns @ model.coefficients
     if counts.family is Family.POISSON:
         linear = linear + np.log(size)
     expected = mean(counts.family, linear, size)
-    return GroupedFit(model=model, expected=np.where(wide, np.nan, expected), left_out=wide, notes=notes)
+    trials = size if counts.family is Family.BINOMIAL else None
+    told = BoundedCounts(counts.family, lower[used], upper[used], trials=None if trials is None else trials[used])
+    given, within = expected.copy(), np.zeros_like(expected)
+    found = told.at(linear[used])
+    given[used], within[used] = found.expected, found.within
+    return GroupedFit(
+        model=model,
+        expected=np.where(wide, np.nan, expected),
+        given=np.where(wide, np.nan, given),
+        within=np.where(wide, np.nan, within),
+        left_out=wide,
+        notes=notes,
+    )
 
 
 def _notes(counts: GroupedCounts, used: NDArray[np.bool_]) -> tuple[str, ...]:
