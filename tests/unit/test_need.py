@@ -231,8 +231,6 @@ def test_a_round_says_need_less_use(tmp_path: Path) -> None:
     assert said[1].table.columns[7] == "Need less use"
     per = LIBRARY.measure("viral-sinusitis", 1).per
     assert rows["female"][7] == pytest.approx(per * 50 / 900, rel=0.08)  # rounded to 5
-        LIBRARY.measure("viral-sinusitis", 1).per * 50 / 900, rel=0.08
-    )  # rounded to 5
     page = next(page for page in pages_of(report) if page.path == "measures/viral-sinusitis.html")
     assert {one.id for one in said} <= {one.id for one in page.context["network"]}
 
