@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.over_time import SpcResult, spc
+    from rounds.analyst.ward_arrests import ArrestsResult, arrests
     from rounds.analyst.worth import ValueResult, value
 
 __all__ = [
+    "ArrestsResult",
     "DeteriorationResult",
     "FunnelResult",
     "MapResult",
     "SpcResult",
     "ValueResult",
+    "arrests",
     "deterioration",
     "funnel",
     "place_map",
@@ -33,11 +36,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ArrestsResult": "ward_arrests",
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
     "MapResult": "maps",
     "SpcResult": "over_time",
     "ValueResult": "worth",
+    "arrests": "ward_arrests",
     "deterioration": "early_warning",
     "funnel": "funnels",
     "place_map": "maps",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
     from rounds.analyst.over_time import SpcResult
+    from rounds.analyst.ward_arrests import ArrestsResult
     from rounds.analyst.worth import ValueResult
 
 _CHART_ROWS = 18
@@ -139,6 +140,19 @@ def write_value(result: "ValueResult", folder: Path, *, done: Callable[[], None]
         book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
     write_file(folder / "value.xlsx", book.finished())
     return (folder / "value.xlsx", *written)
+
+
+def write_arrests(
+    result: "ArrestsResult", folder: Path, *, pictures: int, done: Callable[[], None]
+) -> tuple[Path, ...]:
+    """Write arrests by ward: `arrests.xlsx`, `arrests.svg` and `arrests.png`."""
+    written = _pictures(folder, [("arrests", "Arrests by ward", result.spec, result.alt_text)][:pictures], done)
+    notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    book = _book(result.source, "Cardiac arrests by ward", result.guesses, notes)
+    table = result.table()
+    book.table_sheet("wards", "Wards", "One row a ward.", columns=tuple(table.columns), rows=_rows(table))
+    write_file(folder / "arrests.xlsx", book.finished())
+    return (folder / "arrests.xlsx", *written)
 
 
 def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:

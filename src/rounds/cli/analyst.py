@@ -109,7 +109,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         per=per,
         screen=screen,
         where=rows_where(where),
-        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     folder = out or Path(f"{table.stem}-spc")
@@ -175,7 +175,7 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         method=method,
         overdispersion=overdispersion,
         where=rows_where(where),
-        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     if result.summed_over:
@@ -230,7 +230,7 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
         better=better,
         per=per,
         where=rows_where(where),
-        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-map"))
@@ -264,9 +264,10 @@ def tell_guesses(says: Terminal, source: str, guesses: "tuple[Guess, ...]") -> N
         says.say(f"  {guess.role:<{width}}  {guess.column}  ({guess.because})")
 
 
-def _reading(
+def reading_of(
     dates: str | None, withheld_range: str | None, withheld: list[str] | None, missing: list[str] | None
 ) -> "Reading":
+    """Return how cells are read, from a command's options."""
     from rounds.analyst.columns import Reading
 
     return Reading(

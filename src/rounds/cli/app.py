@@ -60,6 +60,7 @@ app.command()(analyst.spc)
 app.command()(analyst.funnel)
 app.command("map")(analyst.place_map)
 app.command()(observations.deterioration)
+app.command()(observations.arrests)
 
 
 def _show_version(wanted: bool) -> None:

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from rounds.cli.analyst import Data, DateFormat, Where, rows_where, tell_guesses
+from rounds.cli.analyst import (
+    Data,
+    DateFormat,
+    MissingMark,
+    Where,
+    WithheldMark,
+    WithheldRange,
+    reading_of,
+    rows_where,
+    tell_guesses,
+)
 from rounds.cli.terminal import terminal_of
 
 
@@ -100,3 +110,49 @@ def deterioration(  # noqa: PLR0913, PLR0917 - a command's options
     says.say(f"Written: {written[0]}" + (f" and {len(written) - 1} pictures beside it" if len(written) > 1 else ""))
     says.say(INSIDE)
     says.result({**result.summary(), "written": [str(path) for path in written]}, text=str(result))
+
+
+def arrests(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
+    table: Data,
+    ward: Annotated[str | None, _column("wards")] = None,
+    when: Annotated[str | None, _column("months or other periods")] = None,
+    arrests: Annotated[str | None, _column("admissions with a cardiac arrest")] = None,
+    admissions: Annotated[str | None, _column("admissions to the ward")] = None,
+    live: Annotated[str | None, _column("the day on which the ward went live, empty where it did not")] = None,
+    where: Where = None,
+    dates: DateFormat = None,
+    withheld_range: WithheldRange = None,
+    withheld_mark: WithheldMark = None,
+    missing_mark: MissingMark = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for what is written; TABLE-arrests by default.")
+    ] = None,
+) -> None:
+    """Compare cardiac arrests for 1,000 admissions between wards, and tell what going live did.
+
+    One row a ward and month. Columns that are not named are guessed, and what was guessed is said.
+
+    [bold]Example[/bold]
+
+    rounds arrests wards.csv --ward ward --live went_live
+    """
+    from rounds.analyst import arrests as found_of
+
+    says = terminal_of(context)
+    result = found_of(
+        table,
+        ward=ward,
+        when=when,
+        arrests=arrests,
+        admissions=admissions,
+        live=live,
+        where=rows_where(where),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
+    )
+    tell_guesses(says, result.source, result.guesses)
+    written = result.write(out or Path(f"{table.stem}-arrests"))
+    says.say(f"Written: {written[0]} and {len(written) - 1} pictures beside it")
+    rows = result.table().to_dicts()
+    found = {"wards": rows, "sentences": list(result.sentences), "written": [str(path) for path in written]}
+    says.result(found, text=str(result))
