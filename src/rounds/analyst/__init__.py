@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
+    from rounds.analyst.needs import NeedResult, need_less_use
     from rounds.analyst.over_time import SpcResult, spc
     from rounds.analyst.ward_arrests import ArrestsResult, arrests
     from rounds.analyst.worth import ValueResult, value
@@ -25,11 +26,13 @@ __all__ = [
     "DeteriorationResult",
     "FunnelResult",
     "MapResult",
+    "NeedResult",
     "SpcResult",
     "ValueResult",
     "arrests",
     "deterioration",
     "funnel",
+    "need_less_use",
     "place_map",
     "spc",
     "value",
@@ -40,11 +43,13 @@ _HOMES = {
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
     "MapResult": "maps",
+    "NeedResult": "needs",
     "SpcResult": "over_time",
     "ValueResult": "worth",
     "arrests": "ward_arrests",
     "deterioration": "early_warning",
     "funnel": "funnels",
+    "need_less_use": "needs",
     "place_map": "maps",
     "spc": "over_time",
     "value": "worth",

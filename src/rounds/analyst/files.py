@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.early_warning import DeteriorationResult
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
+    from rounds.analyst.needs import NeedResult
     from rounds.analyst.over_time import SpcResult
     from rounds.analyst.ward_arrests import ArrestsResult
     from rounds.analyst.worth import ValueResult
@@ -153,6 +154,17 @@ def write_arrests(
     book.table_sheet("wards", "Wards", "One row a ward.", columns=tuple(table.columns), rows=_rows(table))
     write_file(folder / "arrests.xlsx", book.finished())
     return (folder / "arrests.xlsx", *written)
+
+
+def write_needs(result: "NeedResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write need less use: `need.xlsx`, `need.svg` and `need.png`."""
+    written = _pictures(folder, [("need", "Need less use", result.spec, result.alt_text)][:pictures], done)
+    notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    book = _book(result.source, "Need less use", result.guesses, notes)
+    table = result.table()
+    book.table_sheet("groups", "Groups", "One row a group.", columns=tuple(table.columns), rows=_rows(table))
+    write_file(folder / "need.xlsx", book.finished())
+    return (folder / "need.xlsx", *written)
 
 
 def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:

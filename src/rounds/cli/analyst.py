@@ -1,4 +1,4 @@
-"""For an analyst with a table and no network: `rounds spc` and `rounds funnel`."""
+"""For an analyst with a table and no network: `rounds spc` and `rounds funnel`, and options that others share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,7 +117,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         bars.step("Writing charts", min(pictures, len(result)))
         written = result.write(folder, pictures=pictures, done=bars.advance)
     lines = str(result).splitlines()
-    _finish(says, lines, written, len(result), pictures, result.summary().to_dicts(), "series")
+    finish(says, lines, written, len(result), pictures, result.summary().to_dicts(), "series")
 
 
 def funnel(  # noqa: PLR0913, PLR0917 - a command's options
@@ -185,60 +185,10 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         bars.step("Writing funnels", min(pictures, len(result)))
         written = result.write(folder, pictures=pictures, done=bars.advance)
     lines = [f"{plot.name}: {plot.sentence}" for plot in result]
-    _finish(says, lines, written, len(result), pictures, result.table().to_dicts(), "organisations")
+    finish(says, lines, written, len(result), pictures, result.table().to_dicts(), "organisations")
 
 
-def place_map(  # noqa: PLR0913, PLR0917 - a command's options
-    context: typer.Context,
-    table: Data,
-    boundaries: Annotated[Path, typer.Option(help="GeoJSON file of the places, in longitude and latitude.")],
-    place: Annotated[str | None, typer.Option(help="Column of places.", show_default=False)] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Property of the boundaries that names the places.", show_default=False)
-    ] = None,
-    when: When = None,
-    numerator: Numerator = None,
-    denominator: Denominator = None,
-    better: Annotated[str, typer.Option(help="Which way is improvement: higher, lower or neither.")] = "neither",
-    per: Per = None,
-    where: Where = None,
-    dates: DateFormat = None,
-    withheld_range: WithheldRange = None,
-    withheld_mark: WithheldMark = None,
-    missing_mark: MissingMark = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for what is written; TABLE-map by default.")] = None,
-) -> None:
-    """Draw rates by place on a map, with the clusters of high and of low ones.
-
-    Several dates are added up. Clusters need the extra [bold]places[/bold].
-
-    [bold]Example[/bold]
-
-    rounds map admissions.csv --boundaries icb.geojson --place icb_code
-    """
-    from rounds.analyst import place_map as map_of
-
-    says = terminal_of(context)
-    result = map_of(
-        table,
-        boundaries,
-        place=place,
-        key=key,
-        when=when,
-        numerator=numerator,
-        denominator=denominator,
-        better=better,
-        per=per,
-        where=rows_where(where),
-        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
-    )
-    tell_guesses(says, result.source, result.guesses)
-    written = result.write(out or Path(f"{table.stem}-map"))
-    lines = [result.sentence, *result.notes]
-    _finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
-
-
-def _finish(
+def finish(
     says: Terminal,
     lines: list[str],
     written: tuple[Path, ...],
@@ -247,6 +197,7 @@ def _finish(
     rows: list[dict[str, Any]],
     of: str,
 ) -> None:
+    """Say what was written and print what was found."""
     shown = lines[:_MOST_LINES]
     if len(lines) > len(shown):
         shown.append(f"… and {len(lines) - len(shown):,} more, in {written[0]}")

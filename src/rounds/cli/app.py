@@ -21,6 +21,7 @@ from rounds.cli import (
     library,
     observations,
     pipeline,
+    places,
     site,
     synthetic,
     value,
@@ -58,7 +59,8 @@ app.command()(library.measures)
 app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
-app.command("map")(analyst.place_map)
+app.command("map")(places.place_map)
+app.command()(places.need)
 app.command()(observations.deterioration)
 app.command()(observations.arrests)
 
