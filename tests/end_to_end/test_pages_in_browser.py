@@ -22,6 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from rounds.reports.outputs import write_outputs
+from rounds.reports.pages import write_pages
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -45,9 +46,9 @@ pytestmark = [
 ]
 
 
-def fixture_module() -> ModuleType:
-    path = Path(__file__).parents[1] / "unit" / "reports_fixture.py"
-    spec = importlib.util.spec_from_file_location("reports_fixture_for_browser", path)
+def unit_module(name: str) -> ModuleType:
+    path = Path(__file__).parents[1] / "unit" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_for_browser", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -63,7 +64,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("pages")
-    write_outputs(found, report=fixture_module().report(members=2))
+    write_outputs(found, report=unit_module("reports_fixture").report(members=2))
     return found
 
 
@@ -172,6 +173,28 @@ def test_no_words_of_a_chart_overlap_or_are_cut_off(browser: webdriver.Chrome, r
         seen += browser.execute_script("return document.querySelectorAll('svg.chart text').length")
         assert browser.execute_script(CROWDED) == [], f"{path} at {width}"
     assert seen > 200
+
+
+def test_a_score_tables_page_reads_well_without_scripts(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Its figures are there in both sizes, nothing scrolls sideways, and no words lie over each other."""
+    round_ = unit_module("test_score_table_round")
+    answers = (round_.reply("one", "ZZ1", round_.MANY), round_.reply("two", "ZZ2", round_.FEW))
+    report, figures = round_.reported(tmp_path / "network", *answers)
+    (tmp_path / "pages").mkdir()
+    write_pages(tmp_path / "pages", report=report)
+    url = (tmp_path / "pages" / "measures" / "news2-before-death.html").as_uri()
+    for width in (320, 1280):
+        widen(browser, width)
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            browser.get(url)
+            shown = [one for one in browser.find_elements(By.CSS_SELECTOR, ".figure svg.chart") if one.is_displayed()]
+            assert len(shown) == len(figures) >= 3
+        finally:
+            browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.get(url)
+        assert browser.execute_script("return document.scrollingElement.scrollWidth") <= width
+        assert browser.execute_script(CROWDED) == []
 
 
 def test_the_first_tab_stop_skips_to_the_content(browser: webdriver.Chrome, root: str) -> None:
