@@ -58,7 +58,10 @@ def test_the_budget_names_what_stands_out_among_all() -> None:
     assert found.sentence.startswith(
         "Of 50 charts that can be tested, the rules flag the latest point of 1; chance alone would flag about 0.9"
     )
-    assert "Looked at together, 1 stands out, of which at most 5%" in found.sentence
+    assert (
+        "Looked at together, each latest point against all before it, 1 stands out, of which at most 5%"
+        in found.sentence
+    )
     assert "and 1 may, which withheld numbers do not let be told" in found.sentence
     assert standing_out(charts([(1e-6, 1e-6)] * 4)) is None
 

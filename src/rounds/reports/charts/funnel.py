@@ -15,6 +15,8 @@ from rounds.reports.charts.theme import (
     value_axis,
 )
 
+_HALF_A_LINE = 0.02
+"""Of the size, to either side, where all organisations are of one size."""
 INSIDE, PERHAPS, FAR = "Inside the limits", "Outside the 95% limits", "Outside the 99.8% limits"
 
 
@@ -88,8 +90,14 @@ def funnel_chart(
 def _limits(ordered: list[FunnelSite], across: Spec, axis: Spec, centre_label: str) -> Spec:
     rows = []
     for site in ordered:
+        one_size = ordered[0].size == ordered[-1].size  # a line through one point would not be seen
+        sizes = (site.size * (1 - _HALF_A_LINE), site.size * (1 + _HALF_A_LINE)) if one_size else (site.size,)
         for limit, ends in (("95% limits", site.limits95), ("99.8% limits", site.limits998)):
-            rows += [{"size": site.size, "value": end, "limit": limit, "side": side} for side, end in enumerate(ends)]
+            rows += [
+                {"size": size, "value": end, "limit": limit, "side": side}
+                for size in sizes
+                for side, end in enumerate(ends)
+            ]
     return {
         "data": {"values": rows},
         "mark": {"type": "line", "color": INK, "strokeWidth": 1.5, "interpolate": "monotone"},

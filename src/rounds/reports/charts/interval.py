@@ -53,7 +53,7 @@ def interval_chart(
         "type": "quantitative",
         "title": None,
         "scale": {"zero": True, "nice": True},
-        "axis": {"grid": True},
+        "axis": {"grid": True, "labelFlush": False},
     }
     colour = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": [c for _, c, _ in present]}}
     shape = {"field": "kind", "type": "nominal", "scale": {"domain": labels, "range": [s for _, _, s in present]}}

@@ -11,7 +11,8 @@ SHADES = ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c")
 NO_NUMBER = "No number: withheld or missing"
 BETWEEN_SHADES = "Withheld: more than one shade"
 HIGH, LOW, ALONE = "High beside high (H)", "Low beside low (L)", "Unlike its neighbours (x)"
-_UNSHADED = {BETWEEN_SHADES: "#ffffff", NO_NUMBER: PALE}
+_UNSHADED = {BETWEEN_SHADES: "#d8d2c8", NO_NUMBER: PALE}
+"""Neither is like a shade: one warm and light, the other dark."""
 _OUTLINES = {HIGH: ORANGE, LOW: BLUE, ALONE: INK}
 _LETTERS = {HIGH: "H", LOW: "L", ALONE: "x"}
 

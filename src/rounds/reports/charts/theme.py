@@ -80,7 +80,18 @@ def sized(chart: Spec, profile: Profile) -> Spec:
         across = layer["encoding"].get("x", {})
         if across.get("scale", {}).get("type") == "point":
             across["axis"] = {"values": thinned(across["scale"]["domain"], profile.period_labels)}
+        down = layer["encoding"].get("y", {})
+        if down.get("type") == "nominal":
+            names = [str(row[down["field"]]) for row in layer.get("data", {}).get("values", [])]
+            down["axis"] = {**down.get("axis", {}), "minExtent": _beside(names, profile)}
     return found
+
+
+def _beside(names: list[str], profile: Profile) -> int:
+    """Return how much room names beside an axis need in a font wider than Arial, in which they are measured."""
+    longest = max((len(name) for name in names), default=0)
+    widest = (profile.font - 1) * (_EM_OF_A_LABEL + _EM_OF_A_CHARACTER * longest)
+    return round(min(widest, (1 + _WIDER_THAN_ARIAL) * (profile.width // 3)))
 
 
 def _lay_out_legends(encoding: Spec, profile: Profile) -> None:

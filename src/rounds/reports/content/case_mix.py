@@ -28,7 +28,7 @@ from rounds.reports.insight import (
 )
 
 METHOD = "case-mix-of-strata@1"
-_UNIT = "times as many as expected"
+_UNIT = "times what is expected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def allowing_for_case_mix(
                 value=1.0,
                 lower=min(1.0, float(lowest.min())),
                 upper=max(1.0, float(highest.max())),
-                interval="as expected; lowest and highest organisation",
+                interval="lowest and highest organisation",
                 unit=_UNIT,
             ),
             method=METHOD,

@@ -100,7 +100,8 @@ def need_less_use(
             level=Certainty.LOW if hidden or not sure else Certainty.MODERATE,
             because=(
                 f"of {plural(len(groups), 'group')} {len(sure)} {'has' if len(sure) == 1 else 'have'} more need than "
-                f"use beyond chance; {hidden} with withheld counts; those who use need not be those who need."
+                f"use beyond chance; {f'{hidden} with withheld counts; ' if hidden else ''}those who use need not be "
+                "those who need."
             ),
             estimate=Estimate(
                 value=None,

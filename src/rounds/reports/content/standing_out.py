@@ -53,11 +53,13 @@ def standing_out(insights: Sequence[Insight]) -> StandingOut | None:
     return StandingOut(
         sentence=(
             f"Of {plural(len(charts), 'chart')} that can be tested, the rules flag the latest point of {flagged}; "
-            f"chance alone would flag about {number(expected)}. Looked at together, {len(certain)} "
-            f"{'stands' if len(certain) == 1 else 'stand'} out, of which at most {RATE:.0%} are expected to by chance"
+            f"chance alone would flag about {number(expected)}. Looked at together, each latest point against all "
+            f"before it, {len(certain)} {'stands' if len(certain) == 1 else 'stand'} out, of which at most {RATE:.0%} "
+            "are expected to by chance"
             f"{': ' + listing(named, limit=5) if named else ''}"
             f"{f', and {len(possible)} may, which withheld numbers do not let be told' if possible else ''}. "
-            "A series that drifts or has seasons is named too often."
+            "Only the latest point is judged here: a change that began long ago is for the rules. A series that drifts "
+            "or has seasons is named too often."
         ),
         certain=tuple(one.id for one in certain),
         possible=tuple(one.id for one in possible),
