@@ -179,6 +179,7 @@ def understand(table: Table, given: Columns, *, reading: Reading, wants: Wants) 
     for drawn in (columns.numerator, columns.denominator, columns.value, columns.target):
         if drawn is not None:
             _readable(table, drawn, numbers.get(drawn))
+            _finite(table, drawn, numbers[drawn])
     return Understood(
         table=table,
         columns=columns,
@@ -196,6 +197,15 @@ def _readable(table: Table, name: str, found: Numbers | None) -> None:
         raise TableError(
             f"{table.name}, {table.place(found.unreadable)}, column {name}: the cell is neither a number nor a mark "
             "that is known; correct it, or say what the mark means with --withheld-mark or --missing-mark"
+        )
+
+
+def _finite(table: Table, name: str, found: Numbers) -> None:
+    infinite = found.values.is_infinite().fill_null(value=False).arg_true()
+    if len(infinite):
+        raise TableError(
+            f"{table.name}, {table.place(int(infinite[0]))}, column {name}: the number is infinite; correct it, or "
+            "leave the cell empty"
         )
 
 

@@ -216,7 +216,7 @@ def funnel(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     )
     table = table_of(data, where=where)
     understood = understand(table, given, reading=reading or Reading(), wants=Wants())
-    counts = summed(understood, what="organisation", groups=groups)
+    counts = summed(understood, what="organisation", groups=groups, part=ratio is None and per is None)
     plots = []
     for key, part in counts.rows.group_by("group", maintain_order=True):
         title = str(key[0]) or f"{counts.numerator} {'over' if ratio else 'of'} {counts.denominator}"

@@ -128,7 +128,7 @@ def place_map(  # noqa: PLR0913 - an analyst's own names for columns, all option
     table = table_of(data, where=where)
     given = Columns(when=when, series=(place,) if place else (), numerator=numerator, denominator=denominator)
     understood = understand(table, given, reading=reading or Reading(), wants=Wants())
-    counts = summed(understood, what="place")
+    counts = summed(understood, what="place", part=per is None)
     if counts.rows["group"].n_unique() > 1:
         others = " and ".join(name for name in understood.columns.series[1:])
         raise TableError(

@@ -245,7 +245,8 @@ def _series(
 def _sentence(line: Line, chart: Chart, labels: tuple[str, ...], drawn: Drawn, target: float | None) -> str:
     shown = np.flatnonzero(~np.isnan(chart.values))
     if not shown.size:
-        return f"{line.name}: no number is shown"
+        why = f". {chart.no_limits.rstrip('.')}" if chart.no_limits else ""
+        return f"{line.name}: no number is shown{why}"
     at = int(shown[-1])
     latest = f"{number(float(chart.values[at]))} in {labels[at]}"
     mean, lower, upper = drawn[-1]

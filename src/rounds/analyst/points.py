@@ -12,6 +12,8 @@ from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
 from rounds.analyst.rates import scale_of
 
+_FEW_ABOVE = 0.2
+"""Up to this share of rows with more in the numerator than in the denominator they are mistakes, above it rates."""
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -156,16 +158,21 @@ class Counts:
     upper: pl.Series
 
 
-def counts_of(understood: Understood) -> Counts:
+def counts_of(understood: Understood, *, part: bool) -> Counts:
     """Return a table's counts.
 
+    Args:
+        understood: the table.
+        part: whether numerators are to be part of their denominators, if they mostly are.
+
     Raises:
-        TableError: if a count is below 0, or a denominator is 0 or missing beside a numerator.
+        TableError: if a count is below 0, a denominator is 0 or missing beside a numerator, or a few numerators are
+            above their denominators.
     """
     columns, numbers = understood.columns, understood.numbers
     if columns.numerator is None or columns.denominator is None:
         raise ValueError("counts need a numerator and a denominator")
-    _no_mistakes(understood, columns.numerator, columns.denominator)
+    _no_mistakes(understood, columns.numerator, columns.denominator, part=part)
     top, bottom = numbers[columns.numerator], numbers[columns.denominator]
     return Counts(
         numerator=top.values,
@@ -210,7 +217,7 @@ def _quantities(understood: Understood, per: float | None) -> tuple[_Quantities,
     if columns.numerator is None or columns.denominator is None:
         raise ValueError("a series needs a value, or a numerator and a denominator")
     top, bottom = numbers[columns.numerator], numbers[columns.denominator]
-    _no_mistakes(understood, columns.numerator, columns.denominator)
+    _no_mistakes(understood, columns.numerator, columns.denominator, part=per is None)
     over, under = _floats(top.values), _floats(bottom.values)
     shown = (top.values / bottom.values).is_finite().fill_null(value=False)
     known = float(bottom.values.filter(shown).sum())
@@ -238,7 +245,7 @@ def _quantities(understood: Understood, per: float | None) -> tuple[_Quantities,
     return quantities, scale.per, scale.unit
 
 
-def _no_mistakes(understood: Understood, numerator: str, denominator: str) -> None:
+def _no_mistakes(understood: Understood, numerator: str, denominator: str, *, part: bool) -> None:
     table, numbers = understood.table, understood.numbers
     top, bottom = numbers[numerator], numbers[denominator]
     for name in (numerator, denominator):
@@ -258,6 +265,13 @@ def _no_mistakes(understood: Understood, numerator: str, denominator: str) -> No
                 f"{table.name}, {table.place(int(at[0]))}: there is a {numerator} and its {denominator} {problem}; "
                 "correct it or leave the row out"
             )
+    above = (top.values > bottom.values).fill_null(value=False)
+    if part and 0 < above.sum() <= _FEW_ABOVE * len(above):
+        raise TableError(
+            f"{table.name}, {table.place(int(above.arg_true()[0]))}: {numerator} is above {denominator}, which it is "
+            f"in {int(above.sum())} of {len(above):,} rows; correct it, or say --per 1000 if these are rates and that "
+            "may be"
+        )
 
 
 def _line(understood: Understood, part: pl.DataFrame, all_rows: _Quantities, spacing: Spacing) -> Line:

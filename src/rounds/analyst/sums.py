@@ -40,16 +40,17 @@ class Summed:
         return scale_of(centre=centre, share=share, denominator=self.denominator, per=per)
 
 
-def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> Summed:
+def summed(understood: Understood, *, what: str, groups: Sequence[str] = (), part: bool = True) -> Summed:
     """Return the counts of each group and place, added up over dates.
 
     Args:
         understood: the table. The first of its series columns that is no group holds the places.
         what: what places are called in a refusal and on the command line: "organisation".
         groups: columns that make groups.
+        part: as in `counts_of`.
 
     Raises:
-        TableError: if there are no counts, or no column for the places.
+        TableError: if there are no counts, no column for the places, or a place is there twice and nothing says why.
     """
     columns, frame, table = understood.columns, understood.table.frame, understood.table
     if columns.numerator is None or columns.denominator is None:
@@ -60,7 +61,7 @@ def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> 
     if not rest:
         raise TableError(f"{table.name}: no column tells one {what} from another; name it with --{what}")
     place, groups = rest[0], (*groups, *rest[1:])
-    counts = counts_of(understood)
+    counts = counts_of(understood, part=part)
     named = [pl.col(name).cast(pl.String).fill_null("(blank)") for name in groups]
     group = (
         frame.select(pl.concat_str(named, separator=", ")).to_series()
@@ -79,6 +80,7 @@ def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> 
             "upper": counts.upper,
         }
     )
+    _no_row_twice(understood, rows, what)
     added = rows.group_by("group", "place", maintain_order=True).agg(
         *(_all_of(name) for name in ("numerator", "denominator", "lower", "upper")), pl.col("withheld").any()
     )
@@ -101,6 +103,26 @@ def summed(understood: Understood, *, what: str, groups: Sequence[str] = ()) -> 
         numerator=columns.numerator,
         denominator=columns.denominator,
         over=_over(understood),
+    )
+
+
+def _no_row_twice(understood: Understood, rows: pl.DataFrame, what: str) -> None:
+    """Refuse rows that are there twice: alike in every column, or of one place and date where columns are guessed."""
+    table, guessed = understood.table, any(guess.role == "series" for guess in understood.guesses)
+    twice = table.frame.is_duplicated()
+    if guessed:
+        twice |= rows.select(pl.struct("group", "place", "period")).to_series().is_duplicated()
+    at = twice.arg_true()
+    if not len(at):
+        return
+    first = int(at[0])
+    same = rows.with_row_index("at").filter(
+        pl.struct("group", "place", "period") == rows.select(pl.struct("group", "place", "period")).to_series()[first]
+    )
+    second = int(same["at"][1])
+    raise TableError(
+        f"{table.name}: {table.place(first)} and {table.place(second)} are of one {what} and would be added up; leave "
+        f"one out, or name the columns that tell them apart (--{what})"
     )
 
 
