@@ -118,5 +118,7 @@ def test_where_there_is_no_model_it_is_said_and_plain_measures_have_none() -> No
     assert said == ()
     assert silent[0].endswith(".")
     assert "allowing for age band is not told: " in silent[0]
+    tiny = counts().with_columns(numerator=pl.col("numerator") // 100, denominator=pl.col("denominator") // 100)
+    assert "is withheld or too small to be told from its rounding" in told(tiny, Policy.HES)[1][0]
     few = counts().filter(pl.col("member").is_in(MEMBERS[:2]))
     assert told(few) == ((), ())

@@ -12,7 +12,7 @@ from rounds.learning.variation.between_sites.bulk import FunnelKind
 from rounds.learning.variation.between_sites.partly_hidden import funnel_partly_hidden
 from rounds.learning.variation.between_sites.within_bounds import CountBounds, places_of
 from rounds.learning.variation.case_mix.families import Family
-from rounds.learning.variation.case_mix.grouped import GroupedCounts, GroupedFit, fit_grouped
+from rounds.learning.variation.case_mix.grouped import WIDEST_SIZE, GroupedCounts, GroupedFit, fit_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.strata import Stratum
 from rounds.network.members import Membership
@@ -23,6 +23,8 @@ from rounds.reports.insight import Insight, Provenance
 
 OF_PATIENTS: Final = (Stratum.AGE_BAND, Stratum.SEX, Stratum.ETHNICITY, Stratum.DEPRIVATION)
 """Strata that say who the patients are; the others say where they were."""
+LEAST_KNOWN: Final = 0.8
+"""Of all people, visits or days: the share in groups whose size is known well enough to be in the model."""
 _QUANTITIES = ("numerator_lower", "numerator_upper", "denominator_lower", "denominator_upper")
 
 
@@ -52,6 +54,10 @@ def case_mix_insights(
         False,
     ):
         return untold("noise was added to the counts")
+    middle = (cells["denominator_lower"] + cells["denominator_upper"]) / 2
+    vague = cells["denominator_upper"] - cells["denominator_lower"] > WIDEST_SIZE * middle
+    if float(middle.filter(~vague).sum()) < LEAST_KNOWN * float(middle.sum()):
+        return untold("how many are in the groups is withheld or too small to be told from its rounding")
     names, columns = _design(cells, [str(stratum) for stratum in strata])
     lower, upper, smallest, largest = (cells[name].to_numpy().astype(float) for name in _QUANTITIES)
     family = Family.POISSON if measure.kind is CountKind.RATE else Family.BINOMIAL
@@ -71,6 +77,8 @@ def case_mix_insights(
     if fit.model.reason is not None:
         return untold(fit.model.reason.rstrip("."))
     sums = _by_member(cells, fit)
+    if sums.height < FEWEST_MEMBERS_FOR_A_FUNNEL:
+        return untold(f"fewer than {FEWEST_MEMBERS_FOR_A_FUNNEL} organisations have numbers by group")
     funnel = funnel_partly_hidden(
         kind=FunnelKind.RATIO_CQC,
         numerators=sums["events"].fill_null(np.nan).to_numpy(),

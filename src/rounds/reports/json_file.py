@@ -257,7 +257,7 @@ def _read_insight(item: dict[str, Any]) -> Insight:
         provenance=_read_provenance(item["provenance"]),
         icons=tuple(item["icons"]),
         notes=tuple(item["notes"]),
-        latest=_maybe(item["latest"], lambda found: LatestPoint(**found)),
+        latest=_maybe(item.get("latest"), lambda found: LatestPoint(**found)),
     )
 
 
