@@ -60,7 +60,7 @@ def rows_of(insight: Insight) -> dict[str, dict[str, object]]:
 
 
 def test_who_has_older_patients_is_no_outlier_and_who_has_more_events_is() -> None:
-    (insight,), silent = told(counts({"RX03": 2.0}))
+    (insight, believed), silent = told(counts({"RX03": 2.0}))
     assert silent == ()
     assert insight.statement.startswith(f"{insight.measure_title}, allowing for age band: more than expected at ")
     rows = rows_of(insight)
@@ -68,12 +68,14 @@ def test_who_has_older_patients_is_no_outlier_and_who_has_more_events_is() -> No
     crude = counts({"RX03": 2.0}).group_by("member").agg(pl.col("numerator").sum() / pl.col("denominator").sum())
     assert crude["numerator"].max() > 3 * crude["numerator"].min()  # which is age alone
     assert any("nothing else leaves a site for it" in note for note in insight.notes)
+    assert "allowing for age band and chance: 1 of 10 organisations differs from the typical" in believed.statement
+    assert believed.table.rows[0][1] == "RX03"
 
 
 def test_expected_events_are_those_of_the_federated_model_of_single_records() -> None:
     """The same model, by Newton steps from sums of each member's own rows, as if each row were in a record."""
     frame = counts({"RX03": 2.0})
-    (insight,), _ = told(frame)
+    (insight, _), _ = told(frame)
     bands = np.array([BANDS.index(band) for band in frame["age_band"]])
     columns = np.column_stack([np.ones(len(bands)), *(bands == at for at in (0, 1, 2, 4))]).astype(float)
     tops, sizes = (frame[name].to_numpy().astype(float) for name in ("numerator", "denominator"))
@@ -97,8 +99,8 @@ def test_expected_events_are_those_of_the_federated_model_of_single_records() ->
 
 def test_what_is_certain_under_disclosure_control_holds_for_the_true_counts() -> None:
     frame = counts({"RX03": 2.5, "RX06": 0.4}, size=0.5)
-    (true,), _ = told(frame)
-    (held,), _ = told(frame, Policy.HES)
+    (true, _), _ = told(frame)
+    (held, believed), _ = told(frame, Policy.HES)
     exact, bounded = rows_of(true), rows_of(held)
     hidden = 0
     for code, row in bounded.items():
@@ -111,6 +113,7 @@ def test_what_is_certain_under_disclosure_control_holds_for_the_true_counts() ->
     assert hidden
     assert bounded["RX03"]["Outside the limits"] == "certain"
     assert any("likelihood of their bounds" in note for note in held.notes)
+    assert any("of which only the bounds are used" in note for note in believed.notes)
 
 
 def test_where_there_is_no_model_it_is_said_and_plain_measures_have_none() -> None:

@@ -10,13 +10,14 @@ from rounds.centre.pooled_measure import PooledMeasure
 from rounds.disclosure.bounded import State
 from rounds.learning.variation.between_sites.bulk import FunnelKind
 from rounds.learning.variation.between_sites.partly_hidden import funnel_partly_hidden
+from rounds.learning.variation.between_sites.shrunken import comparable, shrunken
 from rounds.learning.variation.between_sites.within_bounds import CountBounds, places_of
 from rounds.learning.variation.case_mix.families import Family
 from rounds.learning.variation.case_mix.grouped import WIDEST_SIZE, GroupedCounts, GroupedFit, fit_grouped
 from rounds.measures.kinds import CountKind
 from rounds.measures.strata import Stratum
 from rounds.network.members import Membership
-from rounds.reports.content.case_mix import Adjusted, allowing_for_case_mix
+from rounds.reports.content.case_mix import Adjusted, allowing_for_case_mix, believed_of_ratios
 from rounds.reports.content.silences import silent_case_mix
 from rounds.reports.content.verdicts import verdicts_within
 from rounds.reports.insight import Insight, Provenance
@@ -96,20 +97,24 @@ def case_mix_insights(
         denominators_lower=expected,
         denominators_upper=expected,
     )
-    said = allowing_for_case_mix(
-        Adjusted(
-            funnel=funnel,
-            verdicts=verdicts_within(tuple(sums["member"]), places_of(funnel, bounds)),
-            bounds=bounds,
-            strata=tuple(stratum.replace("_", " ") for stratum in strata),
-            notes=fit.notes,
-        ),
-        over=found.recent_words,
-        measure=measure,
-        membership=membership,
-        provenance=provenance,
+    adjusted = Adjusted(
+        funnel=funnel,
+        verdicts=verdicts_within(tuple(sums["member"]), places_of(funnel, bounds)),
+        bounds=bounds,
+        strata=tuple(stratum.replace("_", " ") for stratum in strata),
+        notes=fit.notes,
     )
-    return (said,), ()
+    over = found.recent_words
+    said = [allowing_for_case_mix(adjusted, over=over, measure=measure, membership=membership, provenance=provenance)]
+    lowest, highest, ratio = bounds.numerators_lower, bounds.numerators_upper, Family.POISSON
+    if comparable(events_lower=lowest, events_upper=highest, sizes=expected, family=ratio):
+        believed = shrunken(events_lower=lowest, events_upper=highest, sizes=expected, family=ratio)
+        said.append(
+            believed_of_ratios(
+                adjusted, believed, over=over, measure=measure, membership=membership, provenance=provenance
+            )
+        )
+    return tuple(said), ()
 
 
 def _design(cells: pl.DataFrame, strata: list[str]) -> tuple[tuple[str, ...], np.ndarray]:

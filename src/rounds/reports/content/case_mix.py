@@ -7,13 +7,23 @@ import numpy as np
 from rounds.learning.variation.between_sites.funnel import Funnel
 from rounds.learning.variation.between_sites.limits import Outlier
 from rounds.learning.variation.between_sites.notes import funnel_notes, withheld_words
+from rounds.learning.variation.between_sites.shrunken import Shrunken
 from rounds.learning.variation.between_sites.within_bounds import CountBounds
 from rounds.measures.definitions import Measure
 from rounds.network.members import Membership
+from rounds.reports.charts.caterpillar import caterpillar_chart
 from rounds.reports.charts.funnel import FunnelSite, funnel_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.shrunken import (
+    BESIDE_A_FUNNEL,
+    FEWEST_FOR_THE_SPREAD,
+    apart_words,
+    caterpillar_rows,
+    sides,
+    typical_of,
+)
 from rounds.reports.content.verdicts import Verdict
-from rounds.reports.content.wording import NETWORK, inline, listing, plural, sites_out_words, slug
+from rounds.reports.content.wording import NETWORK, inline, listing, number, plural, sites_out_words, slug
 from rounds.reports.insight import (
     Cell,
     Certainty,
@@ -162,6 +172,96 @@ def allowing_for_case_mix(
             *((withheld_words(funnel, hidden, len(verdicts)),) if hidden else ()),
             "Limits are those of events that are rare among those counted; where they are common, limits are too wide.",
         ),
+    )
+
+
+def believed_of_ratios(
+    found: Adjusted,
+    believed: Shrunken,
+    *,
+    over: str,
+    measure: Measure,
+    membership: Membership,
+    provenance: Provenance,
+) -> Insight:
+    """Return what is believed of each organisation's ratio, drawn towards the mean by as much as chance makes likely.
+
+    Args:
+        found: what was fitted and judged.
+        believed: of each organisation, in the same order: observed over expected events.
+        over: the time covered, in words.
+        measure: what is counted.
+        membership: to name the members.
+        provenance: where the numbers come from.
+    """
+    names = [membership.name_of(item.code) for item in found.verdicts]
+    typical, allowed, everybody = typical_of(believed), listing(found.strata), plural(len(names), "organisation")
+    title = f"{measure.title}, allowing for {allowed} and chance"
+    words = apart_words(believed, names, f"{number(typical)} {_UNIT}").removeprefix("allowing for chance: ")
+    hidden = int(np.isnan(found.funnel.values).sum())
+    above, below = sides(believed)
+    return Insight(
+        id=slug(Kind.BETWEEN_SITES, "case mix", measure.id, NETWORK, "allowing for chance"),
+        kind=Kind.BETWEEN_SITES,
+        statement=f"{title}: {words}.",
+        direction=Direction.NEUTRAL,
+        scope=NETWORK,
+        scope_name="the network",
+        measure=str(measure.ref),
+        measure_title=measure.title,
+        innovation=None,
+        certainty=Confidence(
+            level=Certainty.LOW if hidden or len(names) < FEWEST_FOR_THE_SPREAD else Certainty.MODERATE,
+            because=(
+                f"the numbers of {everybody}{f', {hidden} of them withheld' if hidden else ''}; "
+                f"only {allowed} {'is' if len(found.strata) == 1 else 'are'} allowed for."
+            ),
+            estimate=Estimate(
+                value=typical,
+                lower=min(typical, float(believed.values.min())),
+                upper=max(typical, float(believed.values.max())),
+                interval="lowest and highest organisation, allowing for chance",
+                unit=_UNIT,
+            ),
+            method="empirical-bayes@1",
+        ),
+        comparator=f"Each organisation is compared with the typical one, {number(typical)} {_UNIT}, over {over}.",
+        benefit=None,
+        chart=caterpillar_chart(
+            rows=caterpillar_rows(
+                believed, names, [None if np.isnan(one) else float(one) for one in found.funnel.values], per=1.0
+            ),
+            typical=typical,
+            title=f"{title}, {_UNIT}",
+        ),
+        alt_text=(
+            f"Caterpillar plot of observed over expected {inline(measure.title)} for {everybody}, each drawn towards the "
+            f"mean of all, with its 95% interval. {title}: {words}."
+        ),
+        table=Table(
+            columns=(
+                "Organisation",
+                "ODS code",
+                "Observed over expected, allowing for chance",
+                "95% interval, lower",
+                "95% interval, upper",
+                "Weight of its own numbers (%)",
+                "Against the typical organisation",
+            ),
+            rows=tuple(
+                (
+                    names[at],
+                    found.verdicts[at].code,
+                    *(tidy(float(one[at])) for one in (believed.values, believed.lower, believed.upper)),
+                    tidy(round(100 * float(believed.weights[at]), 1)),
+                    "higher" if above[at] else "lower" if below[at] else "cannot be told apart",
+                )
+                for at in believed.caterpillar()[::-1].tolist()
+            ),
+        ),
+        action=None,
+        provenance=provenance,
+        notes=(BESIDE_A_FUNNEL, *believed.notes),
     )
 
 
