@@ -235,8 +235,8 @@ def believed_of_ratios(
             title=f"{title}, {_UNIT}",
         ),
         alt_text=(
-            f"Caterpillar plot of observed over expected {inline(measure.title)} for {everybody}, each drawn towards the "
-            f"mean of all, with its 95% interval. {title}: {words}."
+            f"Caterpillar plot of observed over expected {inline(measure.title)} for {everybody}, each drawn towards "
+            f"the mean of all, with its 95% interval. {title}: {words}."
         ),
         table=Table(
             columns=(
