@@ -85,7 +85,7 @@ def test_withheld_counts_widen_and_hold_the_exact_interval() -> None:
         (pl.lit("-1").alias("diagnosed"), {}, "the count is below 0"),
         (pl.lit("inf").alias("diagnosed"), {}, "the cell is neither a number nor a mark|it does not hold numbers"),
         (pl.col("lsoa"), {"use": "treatment"}, "there is no column treatment; did you mean"),
-        (pl.lit("here").alias("lsoa"), {}, "there is one group"),
+        (pl.lit("here").alias("lsoa"), {}, "are of one place and would be added up"),
         (pl.concat_str(pl.lit("X"), "lsoa").alias("lsoa"), {"imd": True}, "none of its places is in imd.csv"),
     ],
 )
@@ -95,6 +95,11 @@ def test_what_is_wrong_is_refused(change: pl.Expr, options: dict[str, object], s
         asked["imd"] = imd
     with pytest.raises(TableError, match=says):
         need_less_use(areas().with_columns(change), **asked)  # type: ignore[arg-type]
+
+
+def test_one_place_is_compared_with_nobody() -> None:
+    with pytest.raises(TableError, match="there is one group"):
+        need_less_use(areas().head(1), need="diagnosed", use="treated", place="lsoa")
 
 
 def test_the_command(imd: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,9 @@ def test_every_chart_says_how_often_it_cries_wolf(kind: str) -> None:
 
 
 def test_a_rate_that_was_not_simulated_is_not_stated() -> None:
-    note = chart_notes(c_chart(counts_alone(STEADY), Reading(rule_sets=(RuleSet.WESTERN_ELECTRIC,))))[1]
+    chart = c_chart(counts_alone(STEADY), Reading(rule_sets=(RuleSet.WESTERN_ELECTRIC,)))
+    assert chart_notes(chart)[1].endswith("(simulated: Poisson, mean 10).")  # a U chart of equal sizes
+    note = chart_notes(replace(chart, rule_sets=()))[1]
     assert note == "How often these rules flag a process in which nothing changes was not simulated for this chart."
 
 

@@ -138,10 +138,10 @@ def need_less_use(  # noqa: PLR0913 - an analyst's own names for columns
         raise TableError(f"{table.name}: no column is called people, population or patients; name it with --people")
     given = Columns(when=when, series=(place,) if place else (), numerator=need, denominator=everybody)
     understood = understand(table, given, reading=how, wants=Wants())
-    needed = summed(understood, what="place")
+    needed = summed(understood, what="place", part=False)
     columns = understood.columns
     again = Columns(when=columns.when, series=columns.series, numerator=use, denominator=columns.denominator)
-    used = summed(understand(table, again, reading=how, wants=Wants()), what="place")
+    used = summed(understand(table, again, reading=how, wants=Wants()), what="place", part=False)
     rows = _both(needed, used, table.name)
     unknown = 0
     if imd is not None:

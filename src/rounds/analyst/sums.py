@@ -115,11 +115,11 @@ def _no_row_twice(understood: Understood, rows: pl.DataFrame, what: str) -> None
     at = twice.arg_true()
     if not len(at):
         return
-    first = int(at[0])
     same = rows.with_row_index("at").filter(
-        pl.struct("group", "place", "period") == rows.select(pl.struct("group", "place", "period")).to_series()[first]
+        pl.struct("group", "place", "period")
+        == rows.select(pl.struct("group", "place", "period")).to_series()[int(at[0])]
     )
-    second = int(same["at"][1])
+    first, second = same["at"].to_list()[:2]
     raise TableError(
         f"{table.name}: {table.place(first)} and {table.place(second)} are of one {what} and would be added up; leave "
         f"one out, or name the columns that tell them apart (--{what})"

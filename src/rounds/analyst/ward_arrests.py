@@ -125,7 +125,7 @@ def arrests(
     rest = table if found is None else replace(table, frame=table.frame.drop(found))
     given = Columns(when=when, series=(ward,) if ward else (), numerator=arrests, denominator=admissions)
     understood = understand(rest, given, reading=reading or Reading(), wants=Wants(dates=True))
-    sums = summed(understood, what="ward")
+    sums = summed(understood, what="ward", part=False)
     counts, periods = _counts(understood, sums)
     guesses = list(understood.guesses)
     if found is not None and live is None:

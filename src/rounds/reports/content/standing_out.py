@@ -30,6 +30,14 @@ class StandingOut:
         return "stands out" if insight.id in self.certain else "may stand out" if insight.id in self.possible else ""
 
 
+def _out_words(named: Sequence[str]) -> str:
+    if not named:
+        return "none stands out for certain"
+    which = listing(named, limit=5)
+    stand = "stands" if len(named) == 1 else "stand"
+    return f"{len(named)} {stand} out, of which at most {RATE:.0%} are expected to by chance: {which}"
+
+
 def standing_out(insights: Sequence[Insight]) -> StandingOut | None:
     """Return which organisations' charts stand out at their latest point; None if there are few charts.
 
@@ -54,9 +62,7 @@ def standing_out(insights: Sequence[Insight]) -> StandingOut | None:
         sentence=(
             f"Of {plural(len(charts), 'chart')} that can be tested, the rules flag the latest point of {flagged}; "
             f"chance alone would flag about {number(expected)}. Looked at together, each latest point against all "
-            f"before it, {len(certain)} {'stands' if len(certain) == 1 else 'stand'} out, of which at most {RATE:.0%} "
-            "are expected to by chance"
-            f"{': ' + listing(named, limit=5) if named else ''}"
+            f"before it, {_out_words(named)}"
             f"{f', and {len(possible)} may, which withheld numbers do not let be told' if possible else ''}. "
             "Only the latest point is judged here: a change that began long ago is for the rules. A series that drifts "
             "or has seasons is named too often."
