@@ -130,3 +130,16 @@ class IntervalCounts:
             residual_slope=mean - variance / c,
             residual_variance=spread,
         )
+
+    def dispersion_score(self, log_mean: Vector, alpha: float, log_weights: Vector) -> float:
+        """Return the derivative of the log-likelihood in alpha, at alpha above 0 and the given log means."""
+        mean = np.exp(log_mean)
+        c = 1.0 + alpha * mean
+        terms = self._k * (log_mean - np.log1p(alpha * mean))[self._cell] + log_weights
+        highest = np.maximum.reduceat(terms, self._first)
+        parts = np.exp(terms - highest[self._cell])
+        steps = np.arange(self._table_size - 1)
+        rising = np.concatenate([[0.0], np.cumsum(steps / (1.0 + alpha * steps))])[self._k]
+        own = rising - (self._k + 1.0 / alpha) * (mean / c)[self._cell]
+        expected = np.add.reduceat(parts * own, self._first) / np.add.reduceat(parts, self._first)
+        return float(np.sum(expected + np.log1p(alpha * mean) / alpha**2))

@@ -30,6 +30,8 @@ class Panel:
     """counts with noise as they were drawn, below 0 perhaps; NaN where none was added; None where nowhere"""
     sigma: Matrix | None = None
     """the standard deviation of that noise, > 0 wherever it was added"""
+    a_year: int | None = None
+    """how many periods make a year; None if that is not known or makes no season"""
 
     @property
     def with_noise(self) -> NDArray[np.bool_]:
