@@ -266,7 +266,7 @@ def _effect(
     half = _Z95 * float(np.sqrt(ratio.variance)) * widening
     notes = selection.notes
     if isinstance(baseline.factor, DenseFactor):
-        notes += (GRADUAL,)
+        notes = (GRADUAL, *notes)
     if widening > 1.0:
         notes += (
             f"Sites differ from one another more than chance explains: their rates wander, or the innovation works "
