@@ -11,6 +11,7 @@ from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.identification import check_panel
+from rounds.learning.impact.single_site.findings import Told, caveats, refusal
 from rounds.learning.impact.single_site.regression import Family, Regression, fit_counts, newey_west, usual_lag
 
 METHOD = "interval-count-its@1"
@@ -27,14 +28,9 @@ ASSUMES_PARALLEL = (
     "else changed at this site alone at that time."
 )
 
-FEWEST_BEFORE, FEWEST_AFTER = 4, 2
-"""Periods with a count: with fewer there is no trend to go on from, or no change to see."""
-ENOUGH = 8
-"""Periods on either side with which a trend is thought to be told at all; with fewer it is said."""
 _FEWEST_FOR_SLOPE = 4
 _SPARE = 3
 """Counts more than coefficients, at least."""
-_UNLIKELY = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +106,7 @@ def interrupted(
     if site in controls:
         raise ValueError(f"{site} cannot be compared with itself; leave it out of the controls")
     row = panel.sites.index(site)
-    if problem := _cannot(panel, row):
+    if problem := refusal(panel, row):
         return NoEffect(reason=problem)
     design = _design(panel, row, [panel.sites.index(name) for name in controls], drift=drift)
     spare = len(design.cells) - design.matrix.shape[1]
@@ -139,42 +135,6 @@ def interrupted(
     return _result(panel, row, design, fitted, family=family, lag=looks_back, controls=tuple(controls))
 
 
-def _cannot(panel: Panel, row: int) -> str | None:
-    """Return why a site's counts cannot say, in words; None if they can."""
-    known = ~np.isnan(panel.lower[row])
-    treated, excluded = panel.treated[row], panel.excluded[row]
-    name = panel.sites[row]
-    if known.sum() < 2:
-        return f"{name} has {'one count' if known.any() else 'no count'} only; periods before and after are needed."
-    if not treated.any():
-        return f"The innovation was never in effect throughout a period at {name}."
-    first = int(np.argmax(treated))
-    last = len(treated) - 1 - int(np.argmax(treated[::-1]))
-    if not treated[first : last + 1].all():
-        return (
-            f"At {name} the innovation stopped and started again, so there is not one change but several; ask about "
-            "the time up to the restart, or leave the site out."
-        )
-    before, after = known & ~treated & ~excluded, known & treated
-    before[first:] = False
-    if not before.any():
-        return f"The innovation was in effect at {name} before its first count; add earlier periods."
-    if not after.any():
-        return f"There is no count from {name} with the innovation in effect; wait for more periods."
-    if before.sum() < FEWEST_BEFORE or after.sum() < FEWEST_AFTER:
-        return (
-            f"{name} has {_periods(int(before.sum()))} before and {_periods(int(after.sum()))} after; at least "
-            f"{FEWEST_BEFORE} and {FEWEST_AFTER} are needed, and {ENOUGH} of each to trust a trend."
-        )
-    for part, words in ((before, "before"), (after, "after")):
-        if not panel.upper[row, part].any():
-            return (
-                f"{name} had not a single event {words} the change, so a ratio cannot be worked out; count over longer "
-                "periods or show the counts."
-            )
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Design:
     """The regression. `place` says which column is what."""
@@ -185,9 +145,8 @@ class _Design:
     """row and period of each cell in the panel, shape (cells, 2)"""
     level: int
     slope: int | None
-    first: int
-    """period from which the innovation was in effect"""
     seasonal: bool
+    """a season is allowed for, or taken out with that of the controls"""
     drift: bool
 
 
@@ -223,7 +182,7 @@ def _design(panel: Panel, row: int, controls: list[int], *, drift: bool) -> _Des
     if int(post.sum()) >= _FEWEST_FOR_SLOPE:
         slope = len(columns)
         columns.append(np.where(post, since, 0.0))
-    return _Design(matrix=np.stack(columns, axis=1), cells=at, level=level, slope=slope, first=first, seasonal=seasonal)
+    return _Design(matrix=np.stack(columns, axis=1), cells=at, level=level, slope=slope, seasonal=seasonal, drift=drift)
 
 
 def _harmonics(a_year: int | None, counts: int) -> int:
@@ -301,41 +260,19 @@ def _result(
         withheld_share=float(np.mean(panel.lower[at] < panel.upper[at])),
         method=METHOD,
         assumes=(ASSUMES_CONTROLLED if design.drift else ASSUMES_PARALLEL) if controls else ASSUMES_ALONE,
-        notes=_notes(panel, row, design, controls=controls, sides=(before, after), unlikely=unlikely),
+        notes=caveats(
+            panel,
+            row,
+            Told(
+                before=before,
+                after=after,
+                controlled=bool(controls),
+                slope=design.slope is not None,
+                seasonal=design.seasonal,
+                autocorrelation=unlikely,
+            ),
+        ),
     )
-
-
-def _notes(
-    panel: Panel, row: int, design: _Design, *, controls: tuple[str, ...], sides: tuple[int, int], unlikely: float
-) -> tuple[str, ...]:
-    notes = []
-    if not controls:
-        notes.append(
-            "No other site is compared with: anything else that changed at that time reads as an effect. Name sites "
-            "without the innovation to rule out what happened everywhere."
-        )
-    before, after = sides
-    if before < ENOUGH or after < ENOUGH:
-        notes.append(
-            f"There are {_periods(before)} before and {_periods(after)} after; with fewer than {ENOUGH} on either "
-            "side a trend is poorly told."
-        )
-    if design.slope is None:
-        notes.append("Too few periods after the change to tell whether the trend changed; only the level is compared.")
-    if not design.seasonal:
-        notes.append("No season is allowed for: there are fewer than two years of counts, or the year is not known.")
-    gaps = np.isnan(panel.lower[row]) & ~panel.excluded[row]
-    if gaps.any():
-        notes.append(f"{_periods(int(gaps.sum()))} without a count {'was' if gaps.sum() == 1 else 'were'} left out.")
-    if panel.excluded[row].any():
-        left = int(panel.excluded[row].sum())
-        notes.append(f"Left out while it was being introduced or after it stopped: {_periods(left)}.")
-    if unlikely < _UNLIKELY:
-        notes.append(
-            f"Counts depend on those before them (p = {unlikely:.3f}); the intervals allow for that, as far as so few "
-            "periods can tell."
-        )
-    return tuple(notes)
 
 
 def _ljung_box(residuals: Vector) -> float:
@@ -351,7 +288,3 @@ def _ljung_box(residuals: Vector) -> float:
         return 1.0
     shares = np.array([float(centred[step:] @ centred[:-step]) / total for step in range(1, lags + 1)])
     return float(chdtrc(lags, cells * (cells + 2) * np.sum(shares**2 / (cells - np.arange(1, lags + 1)))))
-
-
-def _periods(number: int) -> str:
-    return "1 period" if number == 1 else f"{number} periods"
