@@ -87,8 +87,8 @@ def caveats(panel: Panel, row: int, told: Told) -> tuple[str, ...]:
         notes.append(f"Left out while it was being introduced or after it stopped: {_periods(left)}.")
     if told.autocorrelation < _UNLIKELY:
         notes.append(
-            f"Counts depend on those before them (p = {told.autocorrelation:.3f}); the intervals allow for that, as far as so few "
-            "periods can tell."
+            f"Counts depend on those before them (p = {told.autocorrelation:.3f}); the intervals allow for that, as "
+            "far as so few periods can tell."
         )
     return tuple(notes)
 
