@@ -264,7 +264,7 @@ def _effect(
     widening: float,
 ) -> Effect:
     half = _Z95 * float(np.sqrt(ratio.variance)) * widening
-    notes = selection.notes
+    notes = (*panel.notes, *selection.notes)
     if isinstance(baseline.factor, DenseFactor):
         notes = (GRADUAL, *notes)
     if widening > 1.0:
@@ -307,6 +307,11 @@ def _cells(panel: Panel, mask: Mask) -> Cells:
             panel.upper[mask],
             noisy=None if panel.noisy is None else panel.noisy[mask],
             sigma=None if panel.sigma is None else panel.sigma[mask],
+            parts={
+                at: panel.parts[panel.sites[row], column]
+                for at, (row, column) in enumerate(zip(site.tolist(), period.tolist(), strict=True))
+                if (panel.sites[row], column) in panel.parts
+            },
         ),
         log_exposure=np.log(panel.exposure[mask]),
         shape=(mask.shape[0], mask.shape[1]),
