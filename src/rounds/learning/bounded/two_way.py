@@ -232,10 +232,22 @@ def fit_dispersed_two_way(
 
 
 def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
-    # a cell whose interval holds next to no information can come out at a rounding error below zero
-    information = np.maximum(information, 1e-12)
     weights = np.zeros(cells.shape)
-    weights[cells.site, cells.period] = information
+    # a cell whose interval holds next to no information can come out at a rounding error below zero
+    weights[cells.site, cells.period] = np.maximum(information, 1e-12)
+    return information_factor(weights, free_periods)
+
+
+def information_factor(weights: Matrix, free_periods: Index) -> Factor:
+    """Return the information matrix of site and period effects from that of each cell, 0 where there is none.
+
+    Args:
+        weights: shape (sites, periods).
+        free_periods: as in `fit_two_way`.
+
+    Raises:
+        NotConverged: if the effects cannot be told apart.
+    """
     site_information, period_information = weights.sum(axis=1), weights.sum(axis=0)
     weights = weights[:, free_periods]
     seen = site_information > 0
