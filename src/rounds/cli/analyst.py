@@ -109,7 +109,7 @@ def spc(  # noqa: PLR0913, PLR0917 - a command's options
         per=per,
         screen=screen,
         where=rows_where(where),
-        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     folder = out or Path(f"{table.stem}-spc")
@@ -175,7 +175,7 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         method=method,
         overdispersion=overdispersion,
         where=rows_where(where),
-        reading=_reading(dates, withheld_range, withheld_mark, missing_mark),
+        reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     if result.summed_over:
@@ -229,7 +229,7 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
         better=better,
         per=per,
         where=rows_where(where),
-        reading=_reading(dates, None, withheld_mark, missing_mark),
+        reading=reading_of(dates, None, withheld_mark, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-map"))
@@ -263,14 +263,15 @@ def tell_guesses(says: Terminal, source: str, guesses: "tuple[Guess, ...]") -> N
         says.say(f"  {guess.role:<{width}}  {guess.column}  ({guess.because})")
 
 
-def _reading(
+def reading_of(
     dates: str | None, withheld_range: str | None, withheld: list[str] | None, missing: list[str] | None
 ) -> "Reading":
+    """Return how numbers and dates are to be read, as options say it."""
     from rounds.analyst.columns import Reading
 
     return Reading(
         dates=dates,
-        withheld_range=_range(withheld_range),
+        withheld_range=whole_range(withheld_range, "--withheld-range"),
         withheld_marks=tuple(withheld or ()),
         missing_marks=tuple(missing or ()),
     )
@@ -292,14 +293,13 @@ def named_pairs(said: list[str] | None, option: str, wanted: str) -> dict[str, s
     return found
 
 
-def _range(text: str | None) -> tuple[int, int] | None:
+def whole_range(text: str | None, option: str) -> tuple[int, int] | None:
+    """Return what an option such as "1-7" says."""
     if text is None:
         return None
     first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
-        raise typer.BadParameter(
-            "two whole numbers with a hyphen between them, as in 1-7", param_hint="--withheld-range"
-        )
+        raise typer.BadParameter("two whole numbers with a hyphen between them, as in 1-7", param_hint=option)
     return int(first), int(last)
 
 

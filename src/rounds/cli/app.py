@@ -14,6 +14,7 @@ from rounds.cli import (
     adoption,
     analyst,
     audit,
+    before_after,
     benefit,
     centre,
     demo,
@@ -59,6 +60,8 @@ app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
 app.command("map")(analyst.place_map)
+app.command()(before_after.its)
+app.command()(before_after.power)
 app.command()(observations.deterioration)
 
 

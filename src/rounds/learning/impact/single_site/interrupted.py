@@ -45,7 +45,7 @@ class Interrupted:
     rate_ratio: Interval
     """events fitted over events expected without the innovation, all periods with it"""
     avoided: Interval
-    """events expected without the innovation less those fitted, over the same periods"""
+    """events expected without the innovation less those fitted, over the same periods; limits are those of the ratio"""
     fitted: Vector
     counterfactual: Vector
     """events expected without the innovation"""
@@ -231,7 +231,7 @@ def _result(
     seen, unseen = float(fitted.mean[post].sum()), float(expected[post].sum())
     with_slope = design.matrix[post].T @ fitted.mean[post]
     without_slope = without[post].T @ expected[post]
-    avoided = half(without_slope - with_slope)
+    whole = ratio(with_slope / seen - without_slope / unseen, float(np.log(seen / unseen)))
     place = design.cells[mine, 1]
     lines = {name: np.full(panel.lower.shape[1], np.nan) for name in ("fitted", "expected", "lower", "upper")}
     wide = np.array([half(one) for one in without[mine]])
@@ -244,8 +244,10 @@ def _result(
         site=panel.sites[row],
         level=ratio(unit[design.level], float(fitted.coefficients[design.level])),
         slope=None if design.slope is None else ratio(unit[design.slope], float(fitted.coefficients[design.slope])),
-        rate_ratio=ratio(with_slope / seen - without_slope / unseen, float(np.log(seen / unseen))),
-        avoided=Interval(estimate=unseen - seen, lower=unseen - seen - avoided, upper=unseen - seen + avoided),
+        rate_ratio=whole,
+        avoided=Interval(
+            estimate=unseen - seen, lower=seen * (1.0 / whole.upper - 1.0), upper=seen * (1.0 / whole.lower - 1.0)
+        ),
         fitted=lines["fitted"],
         counterfactual=lines["expected"],
         band_lower=lines["lower"],
