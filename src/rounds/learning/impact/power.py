@@ -181,20 +181,15 @@ def rollout_power(
         raise ValueError(f"the plan names {', '.join(strangers)}, of which there are no past events")
     if any(start < 0 for start in starts.values()):
         raise ValueError("a site cannot take it up before the first future period; leave out the time that has passed")
-    past = baseline.expected.shape[1]
-    expected = np.hstack([baseline.expected, _future(baseline, ahead)])
-    treated = np.zeros(expected.shape, dtype=np.bool_)
-    for site, start in starts.items():
-        treated[baseline.sites.index(site), past + start :] = True
+    expected, treated, usable = _laid_out(baseline, starts, ahead)
     if not treated.any():
         return NoEffect(reason="No site has the innovation in a period that is counted; begin earlier or count longer.")
-    usable: Mask = treated & np.asarray((~treated).any(axis=0))[None, :]
     if not usable.any():
         return NoEffect(
             reason="As soon as one site has the innovation all have: nothing is left to compare with. Let sites begin "
             "at different times, or keep some for comparison."
         )
-    rule = _Kept.of(coarse or Coarse(), baseline.alpha, highest=float(expected.max()) * max(1.0, rate_ratio))
+    rule = _rule(baseline, coarse, rate_ratio)
     at = _standard_error(baseline, expected, treated, usable, rate_ratio, rule)
     smallest = _smallest(lambda ratio: _standard_error(baseline, expected, treated, usable, ratio, rule))
     notes = []
@@ -251,9 +246,13 @@ def needed(
         most_periods: no longer than this is looked for.
     """
 
+    rule = _rule(baseline, coarse, rate_ratio)
+
     def enough(some: dict[str, int], periods: int) -> bool:
-        found = rollout_power(baseline, starts=some, ahead=periods, rate_ratio=rate_ratio, coarse=coarse)
-        return isinstance(found, Power) and found.power >= WANTED
+        expected, treated, usable = _laid_out(baseline, some, periods)
+        if not usable.any():
+            return False
+        return _found(rate_ratio, _standard_error(baseline, expected, treated, usable, rate_ratio, rule)) >= WANTED
 
     in_order = sorted(starts, key=lambda site: (starts[site], baseline.sites.index(site)))
     return Needed(
@@ -265,6 +264,20 @@ def needed(
 def _first(enough: Callable[[int], bool], most: int) -> int | None:
     """Return the least number that is enough, 1 to `most`: power need not rise with it, so all are tried in turn."""
     return next((number for number in range(1, most + 1) if enough(number)), None)
+
+
+def _laid_out(baseline: Baseline, starts: dict[str, int], ahead: int) -> tuple[Matrix, Mask, Mask]:
+    """Return events expected without the innovation, who has it, and where that can be compared; past and future."""
+    past = baseline.expected.shape[1]
+    expected = np.hstack([baseline.expected, _future(baseline, ahead)])
+    treated = np.zeros(expected.shape, dtype=np.bool_)
+    for site, start in starts.items():
+        treated[baseline.sites.index(site), past + start :] = True
+    return expected, treated, treated & np.asarray((~treated).any(axis=0))[None, :]
+
+
+def _rule(baseline: Baseline, coarse: Coarse | None, rate_ratio: float) -> "_Kept":
+    return _Kept.of(coarse or Coarse(), baseline.alpha, highest=float(baseline.expected.max()) * max(1.0, rate_ratio))
 
 
 def _future(baseline: Baseline, ahead: int) -> Matrix:
@@ -322,6 +335,8 @@ class _Kept:
 
     @classmethod
     def of(cls, coarse: Coarse, alpha: float, *, highest: float) -> "_Kept":
+        if coarse == Coarse():
+            return cls(log_mean=np.zeros(1), left=np.ones(1))
         log_mean = np.linspace(np.log(0.02), np.log(max(highest, 1.0)) + 0.1, _GRID)
         return cls(log_mean=log_mean, left=np.array([_left(coarse, alpha, float(np.exp(one))) for one in log_mean]))
 
