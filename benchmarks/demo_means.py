@@ -21,7 +21,7 @@ from demo_truth import PROGRAMME, adoption, members, pooled, pooled_rows
 from rounds.centre.impact_panel import impact_panel
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, Panel
-from rounds.learning.impact.histories import Succession
+from rounds.learning.impact.histories import Succession, member_of
 from rounds.network.members import Member, Membership
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
 
@@ -94,7 +94,7 @@ def broken(arrests: Arrests) -> tuple[Panel, float]:
     if not isinstance(effect, Effect):
         return panel, float("nan")
     used = panel.treated & np.isfinite(effect.counterfactual)
-    return panel, float(sum(truth[site.split(" (")[0]][used[row]].sum() for row, site in enumerate(panel.sites)))
+    return panel, float(sum(truth[member_of(site)][used[row]].sum() for row, site in enumerate(panel.sites)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

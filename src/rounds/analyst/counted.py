@@ -14,6 +14,8 @@ from rounds.measures.periods import Grain
 
 _A_YEAR = {Grain.WEEK: 52, Grain.MONTH: 12, Grain.QUARTER: 4}
 _WHOLE = 1e-6
+MOST = 10_000_000
+"""Events in one period: more are sums of money or of people, and no counts of events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,11 @@ def _bounds(understood: Understood, line: Line, scale: float) -> tuple[Matrix, M
             raise TableError(
                 f"{understood.table.name}, column {column}: series {line.name} has numbers that are no counts; give "
                 "whole numbers of events, 0 or more, with --numerator and --denominator"
+            )
+        if (shown > MOST).any():
+            raise TableError(
+                f"{understood.table.name}: series {line.name} has counts above {MOST:,}; give events a period, or "
+                "shorter periods"
             )
     return np.round(ends[0]), np.round(ends[1]), sizes
 

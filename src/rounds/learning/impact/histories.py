@@ -11,6 +11,9 @@ from rounds.learning.bounded.counts import Part
 from rounds.learning.impact.effect import Panel
 from rounds.learning.impact.identification import Mask, check_panel
 
+OLD_DEFINITION, NEW_DEFINITION = " (old definition)", " (new definition)"
+"""What the rows of a site are called whose definition changed; `member_of` takes it away again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succession:
@@ -146,6 +149,15 @@ def _parts_of(panel: Panel, row: int, column: int) -> tuple[Part, ...]:
     return panel.parts.get((panel.sites[row], column), (whole,))
 
 
+def member_of(row: str) -> str:
+    """Return whose counts a row of a panel holds: those under an old and a new definition are of one member.
+
+    >>> member_of("RX1" + NEW_DEFINITION)
+    'RX1'
+    """
+    return row.removesuffix(OLD_DEFINITION).removesuffix(NEW_DEFINITION)
+
+
 def with_definitions(panel: Panel, periods: Sequence[tuple[date, date]], changed: Mapping[str, date]) -> Panel:
     """Return a panel in which a site's counts before and after its definition changed have levels of their own.
 
@@ -175,8 +187,8 @@ def with_definitions(panel: Panel, periods: Sequence[tuple[date, date]], changed
             [("", np.ones(len(periods), dtype=np.bool_))]
             if day is None
             else [
-                (" (old definition)", np.array([end < day for _, end in periods])),
-                (" (new definition)", np.array([start >= day for start, _ in periods])),
+                (OLD_DEFINITION, np.array([end < day for _, end in periods])),
+                (NEW_DEFINITION, np.array([start >= day for start, _ in periods])),
             ]
         )
         for words, inside in spells:
