@@ -150,6 +150,7 @@ BENCHMARKS = {
     "fhir_flatten": False,
     "synthetic": False,
     "demo_truth": False,
+    "demo_means": False,
     "impact_coverage": False,
     "pooled_rates": False,
     "pooled_bounds": False,

@@ -17,7 +17,8 @@ import demo_truth
 import numpy as np
 
 from rounds.centre.benefit_statements import statement_of
-from rounds.centre.programmes import Evaluated, impact_panel
+from rounds.centre.impact_panel import impact_panel
+from rounds.centre.programmes import Evaluated
 from rounds.learning.benefit.entries import Statement
 from rounds.learning.benefit.rules import SPLIT_EVENLY
 from rounds.learning.benefit.totals import Counting, counted_once, quarter_of, totals_by

@@ -11,13 +11,15 @@ that is not in 93 to 97 % of at least 200 seeds.
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
 
+from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
-from rounds.centre.programmes import PLACEBO_LEAD_PERIODS, impact_panel
+from rounds.centre.programmes import PLACEBO_LEAD_PERIODS
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.did import estimate_effect
@@ -58,16 +60,23 @@ def pooled(arrests: Arrests, *, policy: Policy = Policy.HES) -> PooledMeasure:
 
     Whoever comes back does so more than a month later: behind a month's admissions there are as many people.
     """
-    plan = arrests.plan
-    # What is `open` is public, and says nothing of people.
-    kind, times = (MEASURE.kind, 2) if policy is Policy.HES else (CountKind.PROPORTION, 1)
     rows = [
-        (hospital.ods_code, start, *((int(events), int(admissions)) * times))
+        (hospital.ods_code, start, int(events), int(admissions))
         for hospital, events_row, admissions_row in zip(
             arrests.hospitals, arrests.events, arrests.admissions, strict=True
         )
-        for start, events, admissions in zip(plan.month_starts[:-1], events_row, admissions_row, strict=True)
+        for start, events, admissions in zip(arrests.plan.month_starts[:-1], events_row, admissions_row, strict=True)
     ]
+    return pooled_rows(arrests.plan, rows, policy=policy)
+
+
+def pooled_rows(
+    plan: SyntheticNetwork, counted: list[tuple[str, date, int, int]], *, policy: Policy = Policy.HES
+) -> PooledMeasure:
+    """Return arrests and admissions by hospital and month, as they were counted, as the centre would hold them."""
+    # What is `open` is public, and says nothing of people.
+    kind, times = (MEASURE.kind, 2) if policy is Policy.HES else (CountKind.PROPORTION, 1)
+    rows = [(code, start, *((events, admissions) * times)) for code, start, events, admissions in counted]
     cells = pl.DataFrame(rows, schema=count_schema((), kind), orient="row")
     count = Count(measure=MEASURE.ref, strata=(), cells=cells, kind=kind)
     released = release(count, terms=Terms(rule=policy), already_public=policy is Policy.OPEN)

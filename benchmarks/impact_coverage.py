@@ -87,6 +87,7 @@ def draw(
         exposure=exposure,
         treated=treated,
         excluded=np.zeros_like(treated),
+        a_year=12,
     )
     return Drawn(exact=panel, counterfactual=counterfactual)
 
@@ -133,6 +134,7 @@ def in_quarters(panel: Panel) -> Panel:
             exposure=add(panel.exposure),
             treated=treated == 3,
             excluded=(treated > 0) & (treated < 3),
+            a_year=4,
         )
     )
 

@@ -30,7 +30,9 @@ def load_benchmark() -> ModuleType:
 benchmark = load_benchmark()
 
 
-@pytest.mark.parametrize(("mean", "alpha", "bias"), [(8.0, 0.0, 0.06), (40.0, 0.0, 0.03), (40.0, 0.1, 0.06)])
+@pytest.mark.parametrize(
+    ("mean", "alpha", "bias"), [(3.0, 0.0, 0.1), (8.0, 0.0, 0.06), (40.0, 0.0, 0.03), (40.0, 0.1, 0.06)]
+)
 def test_intervals_hold_the_truth_after_disclosure_control(mean: float, alpha: float, bias: float) -> None:
     """Of 40 intervals that each hold the truth with 0.95, fewer than 33 do so once in 4,000 times (binomial).
 

@@ -15,6 +15,7 @@ from rounds.records.synthetic.tables import site_tables
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+import demo_means
 import demo_truth
 
 HELD_AGAINST = (
@@ -43,6 +44,19 @@ def test_intervals_hold_the_planted_truth_as_often_as_they_say() -> None:
     assert sum(one.placebo_held for one in found) >= FEWEST_HELD
     errors = np.array([one.log_ratio_error for one in found])
     assert abs(errors.mean()) < 3 * errors.std() / SEEDS**0.5
+
+
+def test_a_network_with_late_sites_a_merger_and_a_new_definition_holds_its_truth() -> None:
+    """Of 20 intervals that hold it with 0.95, fewer than 15 do so once in 3,000 times."""
+    arrests = demo_means.network(DEFAULT_SEED, 8.0)
+    panel, avoided = demo_means.broken(arrests)
+    assert {"ZZ1", "ZZ2", "ZZ3"}.isdisjoint(panel.sites)
+    assert {demo_means.NEW, "ZZ5 (old definition)", "ZZ5 (new definition)"} <= set(panel.sites)
+    assert panel.parts
+    assert 0 < avoided < arrests.expected_avoided.sum()
+    found = [demo_means.one_seed((seed, 8.0, True)) for seed in range(1, 21)]
+    assert sum(one is not None and one.ratio_held for one in found) >= 15
+    assert sum(one is not None and one.avoided_held for one in found) >= 15
 
 
 def test_nobody_is_admitted_twice_in_a_month() -> None:

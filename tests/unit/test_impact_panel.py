@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import reports_fixture as given
 
+from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
-from rounds.centre.programmes import impact_panel
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.effect import Panel

@@ -9,10 +9,11 @@ import pytest
 import reports_fixture as given
 
 from rounds.centre.estimates import estimates_of, exposures, noise_of
+from rounds.centre.impact_panel import impact_panel
 from rounds.centre.learn import variation_insights
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
-from rounds.centre.programmes import evaluate, impact_insight, impact_panel
+from rounds.centre.programmes import evaluate, impact_insight
 from rounds.disclosure.budget import Budget
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release

@@ -1,5 +1,7 @@
 """For an analyst without a network: from any table to control charts, funnels and maps, in one call.
 
+Also from counts: what one organisation's change did (`its`), and what a planned rollout could find (`power`).
+
 From a table of observations: how well NEWS2 warns.
 
     from rounds.analyst import funnel, place_map, spc
@@ -13,11 +15,13 @@ A table is a CSV file, or a frame of pandas, polars or Arrow. A result shows its
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rounds.analyst.before_after import ItsResult, its
     from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.needs import NeedResult, need_less_use
     from rounds.analyst.over_time import SpcResult, spc
+    from rounds.analyst.rollouts import PowerResult, power
     from rounds.analyst.ward_arrests import ArrestsResult, arrests
     from rounds.analyst.worth import ValueResult, value
 
@@ -25,15 +29,19 @@ __all__ = [
     "ArrestsResult",
     "DeteriorationResult",
     "FunnelResult",
+    "ItsResult",
     "MapResult",
     "NeedResult",
+    "PowerResult",
     "SpcResult",
     "ValueResult",
     "arrests",
     "deterioration",
     "funnel",
+    "its",
     "need_less_use",
     "place_map",
+    "power",
     "spc",
     "value",
 ]
@@ -42,15 +50,19 @@ _HOMES = {
     "ArrestsResult": "ward_arrests",
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
+    "ItsResult": "before_after",
     "MapResult": "maps",
     "NeedResult": "needs",
+    "PowerResult": "rollouts",
     "SpcResult": "over_time",
     "ValueResult": "worth",
     "arrests": "ward_arrests",
     "deterioration": "early_warning",
     "funnel": "funnels",
     "need_less_use": "needs",
+    "its": "before_after",
     "place_map": "maps",
+    "power": "rollouts",
     "spc": "over_time",
     "value": "worth",
 }

@@ -15,6 +15,7 @@ from rounds.reports.workbook import FIRST_ROW, Rows, Workbook
 from rounds.storage.atomic import write_file
 
 if TYPE_CHECKING:  # for their types alone: they call this module
+    from rounds.analyst.before_after import ItsResult
     from rounds.analyst.early_warning import DeteriorationResult
     from rounds.analyst.funnels import FunnelResult
     from rounds.analyst.maps import MapResult
@@ -105,6 +106,23 @@ def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callabl
     book.table_sheet("places", "Places", says, columns=tuple(table.columns), rows=rows)
     write_file(folder / "map.xlsx", book.finished())
     return (folder / "map.xlsx", *written)
+
+
+def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write one organisation before and after: `its.xlsx`, `its.svg` and `its.png`."""
+    written = _pictures(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)
+    notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    book = _book(result.source, "Before and after", result.guesses, notes)
+    summary, table = result.summary(), result.table()
+    if summary.height:
+        says = "Level, slope and rate_ratio are ratios: 1 is no change."
+        book.table_sheet("change", "What changed", says, columns=tuple(summary.columns), rows=_rows(summary))
+    hidden = table["value"].is_null() & table["highest"].is_not_null()
+    book.table_sheet(
+        "periods", "Periods", "One row a period.", columns=tuple(table.columns), rows=_rows(table, hidden=hidden)
+    )
+    write_file(folder / "its.xlsx", book.finished())
+    return (folder / "its.xlsx", *written)
 
 
 def write_deterioration(

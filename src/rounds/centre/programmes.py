@@ -1,23 +1,19 @@
 """An innovation being spread: how far it has got, and whether it worked where it is used."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
-
-from rounds.centre.estimates import exposures, noise_of
+from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
-from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import (
     adoption_curve,
     coverage,
-    first_reached,
     stage_reached,
-    stopped_on,
 )
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
@@ -132,37 +128,3 @@ def impact_insight(found: Evaluated, *, membership: Membership, provenance: Prov
         membership=membership,
         provenance=provenance,
     )
-
-
-def impact_panel(
-    programme: Programme, *, outcome: PooledMeasure, events: tuple[AdoptionEvent, ...], membership: Membership
-) -> Panel:
-    """Return the outcome's bounded counts by member and period, with who used the innovation when.
-
-    A denominator that is withheld, empty or hidden by its noise leaves its member-period out: there is no exposure to
-    speak of.
-    """
-    members, starts = outcome.members(membership), [period.start for period in outcome.periods]
-    shape = (len(members), len(starts))
-    lower, upper, exposure, noisy, sigma = (np.full(shape, np.nan) for _ in range(5))
-    row_of = {member: row for row, member in enumerate(members)}
-    column_of = {start: column for column, start in enumerate(starts)}
-    sizes, noise = exposures(outcome.series), noise_of(outcome.series, "numerator")
-    for index, cell in enumerate(outcome.series.iter_rows(named=True)):
-        at = row_of[cell["member"]], column_of[cell["period"]]
-        if sizes[index] > 0:
-            lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
-            exposure[at], noisy[at], sigma[at] = sizes[index], noise.drawn[index], noise.sigma[index]
-    present = set(members)
-    about = tuple(event for event in events if event.ods_code in present)
-    panel = build_panel(
-        sites=members,
-        periods=[(period.start, period.end) for period in outcome.periods],
-        lower=lower,
-        upper=upper,
-        exposure=exposure,
-        effective_from=first_reached(about, programme.innovation, programme.stage),
-        live_from=first_reached(about, programme.innovation, Stage.LIVE),
-        stopped_on=stopped_on(about, programme.innovation, programme.stage),
-    )
-    return panel if np.isnan(noisy).all() else replace(panel, noisy=noisy, sigma=sigma)

@@ -223,7 +223,7 @@ def reading_of(
 
     return Reading(
         dates=dates,
-        withheld_range=_range(withheld_range),
+        withheld_range=whole_range(withheld_range, "--withheld-range"),
         withheld_marks=tuple(withheld or ()),
         missing_marks=tuple(missing or ()),
     )
@@ -245,14 +245,13 @@ def named_pairs(said: list[str] | None, option: str, wanted: str) -> dict[str, s
     return found
 
 
-def _range(text: str | None) -> tuple[int, int] | None:
+def whole_range(text: str | None, option: str) -> tuple[int, int] | None:
+    """Return what an option such as "1-7" says."""
     if text is None:
         return None
     first, _, last = text.partition("-")
     if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
-        raise typer.BadParameter(
-            "two whole numbers with a hyphen between them, as in 1-7", param_hint="--withheld-range"
-        )
+        raise typer.BadParameter("two whole numbers with a hyphen between them, as in 1-7", param_hint=option)
     return int(first), int(last)
 
 

@@ -14,6 +14,7 @@ from rounds.cli import (
     adoption,
     analyst,
     audit,
+    before_after,
     benefit,
     centre,
     demo,
@@ -61,6 +62,8 @@ app.command()(analyst.spc)
 app.command()(analyst.funnel)
 app.command("map")(places.place_map)
 app.command()(places.need)
+app.command()(before_after.its)
+app.command()(before_after.power)
 app.command()(observations.deterioration)
 app.command()(observations.arrests)
 

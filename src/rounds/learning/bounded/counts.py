@@ -5,6 +5,7 @@ lower <= Y <= upper and, where noise was added, Y + noise as well. An exact coun
 there is one code path for all, whatever the policy: withheld, rounded, pulled to a midpoint or noisy.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +35,29 @@ class Fit:
     """an estimate of the residual's variance; equal to the slope when alpha is 0"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several counts of which only the sum is of interest: sites that became one."""
+
+    lower: float
+    upper: float
+    size: float
+    """its denominator, > 0: the parts' rates are taken to be alike"""
+
+
 class IntervalCounts:
     """Cells with their bounds, laid out once so that each evaluation is a few passes over one flat array."""
 
     __slots__ = ("_cell", "_first", "_k", "_log_factorial", "_log_noise", "_table_size", "size")
 
     def __init__(
-        self, lower: Vector, upper: Vector, *, noisy: Vector | None = None, sigma: Vector | None = None
+        self,
+        lower: Vector,
+        upper: Vector,
+        *,
+        noisy: Vector | None = None,
+        sigma: Vector | None = None,
+        parts: Mapping[int, tuple[Part, ...]] | None = None,
     ) -> None:
         """Lay out the cells.
 
@@ -50,6 +67,8 @@ class IntervalCounts:
             noisy: shape (cells,), the count with discrete Gaussian noise added, which may be negative; NaN where none
                 was. What is known is then both the bounds and this.
             sigma: shape (cells,), the noise's sigma as the policy states it, > 0 where `noisy` is a number.
+            parts: by cell, the counts it is the sum of, each known between its own bounds: that says more of the sum
+                than the sums of the bounds do.
 
         Raises:
             ValueError: if a bound is below 0 or out of order, or a noisy count comes without its sigma.
@@ -70,6 +89,10 @@ class IntervalCounts:
         self._log_factorial: Vector = gammaln(self._k + 1.0)
         self._table_size = int(self._k.max(initial=0)) + 1
         self._log_noise = None if noisy is None else self._noise(noisy, sigma)
+        if parts:
+            self._log_noise = (np.zeros(len(self._k)) if self._log_noise is None else self._log_noise) + self._ways(
+                parts
+            )
 
     def _noise(self, noisy: Vector, sigma: Vector | None) -> Vector:
         """Return, for every k of every cell, the log of the chance that noise makes what was seen out of it."""
@@ -84,6 +107,24 @@ class IntervalCounts:
         distance = np.where(there, noisy, 0.0)[self._cell] - self._k
         logs: Vector = np.where(there[self._cell], -(distance**2) / (2 * spread[self._cell] ** 2), 0.0)
         return logs - np.where(there, log_all, 0.0)[self._cell]
+
+    def _ways(self, parts: Mapping[int, tuple[Part, ...]]) -> Vector:
+        """Return, for every k of a sum, the log of the chance that its parts lie in their bounds if it is k.
+
+        Given their sum, Poisson counts are multinomial with the shares of their means: the chance is k! times the
+        convolution of share^j / j! over each part's bounds.
+        """
+        logs = np.zeros(len(self._k))
+        for cell, of_cell in parts.items():
+            whole = sum(part.size for part in of_cell)
+            found = np.ones(1)
+            for part in of_cell:
+                values = np.arange(part.lower, part.upper + 1.0)
+                one = np.exp(values * np.log(part.size / whole) - gammaln(values + 1.0) + gammaln(part.lower + 1.0))
+                found = np.convolve(found, one / one.max())
+            at = slice(int(self._first[cell]), int(self._first[cell]) + len(found))
+            logs[at] = np.log(np.maximum(found, 1e-300)) + self._log_factorial[at]
+        return logs
 
     def log_weights(self, alpha: float) -> Vector:
         """Return the part of log P(Y = k) that does not depend on the mean, for every k of every cell.
@@ -130,3 +171,16 @@ class IntervalCounts:
             residual_slope=mean - variance / c,
             residual_variance=spread,
         )
+
+    def dispersion_score(self, log_mean: Vector, alpha: float, log_weights: Vector) -> float:
+        """Return the derivative of the log-likelihood in alpha, at alpha above 0 and the given log means."""
+        mean = np.exp(log_mean)
+        c = 1.0 + alpha * mean
+        terms = self._k * (log_mean - np.log1p(alpha * mean))[self._cell] + log_weights
+        highest = np.maximum.reduceat(terms, self._first)
+        parts = np.exp(terms - highest[self._cell])
+        steps = np.arange(self._table_size - 1)
+        rising = np.concatenate([[0.0], np.cumsum(steps / (1.0 + alpha * steps))])[self._k]
+        own = rising - (self._k + 1.0 / alpha) * (mean / c)[self._cell]
+        expected = np.add.reduceat(parts * own, self._first) / np.add.reduceat(parts, self._first)
+        return float(np.sum(expected + np.log1p(alpha * mean) / alpha**2))

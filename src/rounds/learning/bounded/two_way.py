@@ -81,6 +81,45 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DenseFactor:
+    """The information matrix of site and period effects under a `Prior`, ready to be solved with."""
+
+    sites: int
+    lower: tuple[Matrix, bool]
+
+    def solve(self, site_part: Vector, period_part: Vector) -> tuple[Vector, Vector]:
+        """Return the two parts of V g for g = (site_part, period_part), V the inverse information."""
+        solved = cho_solve(self.lower, np.concatenate([site_part, period_part]))
+        return solved[: self.sites], solved[self.sites :]
+
+    def variance_of(self, site_part: Vector, period_part: Vector) -> float:
+        """Return g' V g."""
+        sites, periods = self.solve(site_part, period_part)
+        return float(site_part @ sites + period_part @ periods)
+
+    @property
+    def log_determinant(self) -> float:
+        return float(2.0 * np.sum(np.log(np.diag(self.lower[0]))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What is believed of effects before counts are looked at: normal, with these inverse variances about 0.
+
+    Where a matrix has no full rank, nothing is believed in the direction that is missing.
+    """
+
+    site: Matrix
+    """shape (sites, sites)"""
+    period: Matrix
+    """shape (periods, periods)"""
+
+    def cost(self, sites: Vector, periods: Vector) -> float:
+        """Return by how much the logarithm of the prior falls."""
+        return 0.5 * float(sites @ self.site @ sites + periods @ self.period @ periods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TwoWay:
     """The fitted rates."""
 
@@ -88,21 +127,27 @@ class TwoWay:
     period_effects: Vector
     alpha: float
     loglik: float
-    factor: Factor
+    """less the prior's cost, where there is a prior"""
+    factor: Factor | DenseFactor
 
     def log_mean(self, cells: Cells) -> Vector:
         """Return the log of the events expected in `cells`."""
         return self.site_effects[cells.site] + self.period_effects[cells.period] + cells.log_exposure
 
 
-def fit_two_way(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float) -> TwoWay:
+def fit_two_way(
+    cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float, prior: Prior | None = None
+) -> TwoWay:
     """Return the maximum-likelihood site and period effects at a given over-dispersion, by Newton's method.
+
+    With a prior, those of the highest posterior density; all periods are free then.
 
     Args:
         cells: the site-periods to fit; for a counterfactual the untreated ones.
         free_periods: the periods with an effect to estimate: all that have data, less one in each connected part.
         start: site and period effects to start from.
         alpha: negative-binomial over-dispersion; 0 is Poisson.
+        prior: what is believed of the effects; None for nothing.
 
     Raises:
         NotConverged: if there is no maximum or Newton's method does not find it.
@@ -110,35 +155,38 @@ def fit_two_way(cells: Cells, *, free_periods: Index, start: tuple[Vector, Vecto
     log_weights = cells.counts.log_weights(alpha)
     sites, periods = start
 
-    def evaluate(sites: Vector, periods: Vector) -> Fit:
+    def evaluate(sites: Vector, periods: Vector) -> tuple[Fit, float]:
         log_mean = sites[cells.site] + periods[cells.period] + cells.log_exposure
-        return cells.counts.evaluate(log_mean, alpha, log_weights)
+        fit = cells.counts.evaluate(log_mean, alpha, log_weights)
+        return fit, fit.loglik if prior is None else fit.loglik - prior.cost(sites, periods)
 
-    now = evaluate(sites, periods)
+    def factor_at(fit: Fit) -> Factor | DenseFactor:
+        if prior is None:
+            return _factor(cells, free_periods, fit.information)
+        return _dense_factor(cells, prior, fit.information)
+
+    now, height = evaluate(sites, periods)
     for _ in range(_MAX_STEPS):
-        factor = _factor(cells, free_periods, now.information)
-        site_step, period_step = factor.solve(cells.by_site(now.score), cells.by_period(now.score))
+        site_score, period_score = cells.by_site(now.score), cells.by_period(now.score)
+        if prior is not None:
+            site_score, period_score = site_score - prior.site @ sites, period_score - prior.period @ periods
+        site_step, period_step = factor_at(now).solve(site_score, period_score)
         largest = max(np.abs(site_step).max(), np.abs(period_step).max())
         scale = min(1.0, 3.0 / largest) if largest > 0 else 1.0
         for _ in range(40):
-            following = evaluate(sites + scale * site_step, periods + scale * period_step)
-            if following.loglik >= now.loglik - 1e-9 * abs(now.loglik):
+            following, higher = evaluate(sites + scale * site_step, periods + scale * period_step)
+            if higher >= height - 1e-9 * abs(height):
                 break
             scale /= 2.0
         else:
             raise NotConverged
-        sites, periods, now = sites + scale * site_step, periods + scale * period_step, following
+        sites, periods = sites + scale * site_step, periods + scale * period_step
+        now, height = following, higher
         if scale * largest < _STEP_TOLERANCE:
             break
     else:
         raise NotConverged
-    return TwoWay(
-        site_effects=sites,
-        period_effects=periods,
-        alpha=alpha,
-        loglik=now.loglik,
-        factor=_factor(cells, free_periods, now.information),
-    )
+    return TwoWay(site_effects=sites, period_effects=periods, alpha=alpha, loglik=height, factor=factor_at(now))
 
 
 def fit_dispersed_two_way(
@@ -184,10 +232,22 @@ def fit_dispersed_two_way(
 
 
 def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
-    # a cell whose interval holds next to no information can come out at a rounding error below zero
-    information = np.maximum(information, 1e-12)
     weights = np.zeros(cells.shape)
-    weights[cells.site, cells.period] = information
+    # a cell whose interval holds next to no information can come out at a rounding error below zero
+    weights[cells.site, cells.period] = np.maximum(information, 1e-12)
+    return information_factor(weights, free_periods)
+
+
+def information_factor(weights: Matrix, free_periods: Index) -> Factor:
+    """Return the information matrix of site and period effects from that of each cell, 0 where there is none.
+
+    Args:
+        weights: shape (sites, periods).
+        free_periods: as in `fit_two_way`.
+
+    Raises:
+        NotConverged: if the effects cannot be told apart.
+    """
     site_information, period_information = weights.sum(axis=1), weights.sum(axis=0)
     weights = weights[:, free_periods]
     seen = site_information > 0
@@ -197,3 +257,19 @@ def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
     except LinAlgError as error:
         raise NotConverged from error
     return Factor(site_information=site_information, weights=weights, free=free_periods, schur=schur)
+
+
+def _dense_factor(cells: Cells, prior: Prior, information: Vector) -> DenseFactor:
+    sites = cells.shape[0]
+    weights = np.zeros(cells.shape)
+    weights[cells.site, cells.period] = np.maximum(information, 1e-12)
+    whole = np.block(
+        [
+            [np.diag(weights.sum(axis=1)) + prior.site, weights],
+            [weights.T, np.diag(weights.sum(axis=0)) + prior.period],
+        ]
+    )
+    try:
+        return DenseFactor(sites=sites, lower=cho_factor(whole))
+    except LinAlgError as error:
+        raise NotConverged from error

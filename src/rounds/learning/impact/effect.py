@@ -1,10 +1,12 @@
 """Did it work, and for how many: the result of a staggered difference-in-differences."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rounds.learning.bounded.counts import Part
 from rounds.learning.bounded.two_way import TwoWay
 
 Vector = NDArray[np.float64]
@@ -30,6 +32,12 @@ class Panel:
     """counts with noise as they were drawn, below 0 perhaps; NaN where none was added; None where nowhere"""
     sigma: Matrix | None = None
     """the standard deviation of that noise, > 0 wherever it was added"""
+    a_year: int | None = None
+    """how many periods make a year; None if that is not known or makes no season"""
+    parts: Mapping[tuple[str, int], tuple[Part, ...]] = field(default_factory=dict)
+    """by site and period, the counts of which its own is the sum; its bounds are then the sums of theirs"""
+    notes: tuple[str, ...] = ()
+    """what was left out when it was put together, a sentence each"""
 
     @property
     def with_noise(self) -> NDArray[np.bool_]:

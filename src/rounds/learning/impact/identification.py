@@ -111,6 +111,8 @@ def _site_with_overlapping_bounds(panel: Panel, used: Mask) -> str | None:
     """One deterministic rule cuts the whole numbers into disjoint intervals; only then does an interval say exactly
     "the count lies in here". Sums of withheld strata are not such intervals. What noise makes likely is no interval."""
     ruled = used & ~panel.with_noise
+    for site, column in panel.parts:  # their likelihood is that of the parts, each within its own bounds
+        ruled[panel.sites.index(site), column] = False
     for row, site in enumerate(panel.sites):
         bounds = np.unique(np.stack([panel.lower[row, ruled[row]], panel.upper[row, ruled[row]]], axis=1), axis=0)
         if np.any(bounds[1:, 0] <= np.maximum.accumulate(bounds[:, 1])[:-1]):

@@ -40,7 +40,6 @@ NAMES: Final = (
 _FEWEST_MONTHS: Final = 24
 _MONTHS_BEFORE_FIRST: Final = 7
 _MONTHS_AFTER_LAST: Final = 12
-_ARRESTS_A_MONTH: Final = (4.0, 20.0)
 
 
 class Stream(IntEnum):
@@ -65,6 +64,8 @@ class SyntheticNetwork:
     """fewest and most admissions a month of a hospital, on average"""
     arrests_per_1000: tuple[float, float] = (4.0, 10.0)
     """lowest and highest rate of cardiac arrest per 1,000 admissions of a hospital, without the programme"""
+    arrests_a_month: tuple[float, float] = (4.0, 20.0)
+    """fewest and most arrests in a mean month of a hospital, as far as `arrests_per_1000` allows it"""
     rate_ratio: float = 0.5
     """what becomes of the rate for admissions from the day the programme is embedded"""
     season: float = 0.08
@@ -131,14 +132,14 @@ def draw_hospitals(plan: SyntheticNetwork) -> tuple[Hospital, ...]:
     """Return the hospitals of a plan. Those that adopt are spread over small and large, good and bad.
 
     Sizes are log-uniform and rates log-normal around 6 per 1,000, both inside the plan's limits, with the rate held to
-    where a hospital has 4 to 20 arrests in a mean month if those limits allow it.
+    where a hospital has as many arrests in a mean month as the plan says if those limits allow it.
     """
     rng = plan.generator(Stream.HOSPITALS)
     count = plan.hospitals
     fewest, most = plan.admissions
     sizes = np.exp(rng.uniform(np.log(fewest), np.log(most), count))
     rates = np.exp(rng.normal(np.log(6.0), 0.28, count))
-    rates = np.clip(rates, 1000 * _ARRESTS_A_MONTH[0] / sizes, 1000 * _ARRESTS_A_MONTH[1] / sizes)
+    rates = np.clip(rates, 1000 * plan.arrests_a_month[0] / sizes, 1000 * plan.arrests_a_month[1] / sizes)
     rates = np.clip(rates, *plan.arrests_per_1000)
     joined = plan.first_month - timedelta(days=90)
     joins = rng.integers(0, 900, count)

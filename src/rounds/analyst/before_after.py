@@ -1,0 +1,301 @@
+"""Did a change at one organisation do anything? Interrupted time series of any table, alone or beside others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
+from rounds.analyst.counted import Counted, counted
+from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.shown import charts_as_html
+from rounds.learning.impact.effect import Interval, NoEffect, Panel
+from rounds.learning.impact.single_site.interrupted import Interrupted, interrupted
+from rounds.learning.impact.single_site.regression import Family
+from rounds.measures.definitions import Better
+from rounds.reports.charts.interrupted import InterruptedPoint, interrupted_chart
+from rounds.reports.charts.theme import Spec
+from rounds.reports.content.wording import number
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItsResult:
+    """What changed at one organisation. Shows itself in a notebook; `write` makes files of it."""
+
+    source: str
+    guesses: tuple[Guess, ...]
+    name: str
+    labels: tuple[str, ...]
+    found: Interrupted | NoEffect
+    sentences: tuple[str, ...]
+    notes: tuple[str, ...]
+    points: tuple[InterruptedPoint, ...]
+    spec: Spec
+    alt_text: str
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _repr_html_(self) -> str:
+        return charts_as_html([(self.name, self.sentences[0], self.spec, self.alt_text, ())], Better.NEITHER)
+
+    def table(self) -> pl.DataFrame:
+        """Return every period: what was counted (null if withheld), its bounds, the lines and the band."""
+        rows = [
+            {
+                "period": point.label,
+                "value": point.value,
+                "lowest": point.value if point.bounds is None else point.bounds[0],
+                "highest": point.value if point.bounds is None else point.bounds[1],
+                "fitted": point.fitted,
+                "expected_without": point.expected,
+                "expected_lower95": None if point.band is None else point.band[0],
+                "expected_upper95": None if point.band is None else point.band[1],
+            }
+            for point in self.points
+        ]
+        schema = {"period": pl.String} | dict.fromkeys(list(rows[0])[1:], pl.Float64)
+        return pl.DataFrame(rows, schema=schema)
+
+    def summary(self) -> pl.DataFrame:
+        """Return the level, the slope, the ratio and the events avoided, with 95 % intervals."""
+        if isinstance(self.found, NoEffect):
+            return pl.DataFrame(
+                schema={"what": pl.String, "estimate": pl.Float64, "lower95": pl.Float64, "upper95": pl.Float64}
+            )
+        found = self.found
+        named = {"level": found.level, "slope": found.slope, "rate_ratio": found.rate_ratio, "avoided": found.avoided}
+        return pl.DataFrame(
+            [
+                {"what": what, "estimate": one.estimate, "lower95": one.lower, "upper95": one.upper}
+                for what, one in named.items()
+                if one is not None
+            ]
+        )
+
+    def write(
+        self, folder: str | Path, *, pictures: int = 1, done: Callable[[], None] = lambda: None
+    ) -> tuple[Path, ...]:
+        """Write a workbook, and an SVG and a PNG of the chart; arguments as of `SpcResult.write`."""
+        from rounds.analyst.files import write_its
+
+        return write_its(self, Path(folder), pictures=pictures, done=done)
+
+
+def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
+    data: Any,
+    *,
+    since: str,
+    of: str | None = None,
+    beside: str | Sequence[str] = (),
+    live: str | None = None,
+    stopped: str | None = None,
+    drift: bool = True,
+    family: str | None = None,
+    lag: int | None = None,
+    when: str | None = None,
+    series: str | Sequence[str] = (),
+    numerator: str | None = None,
+    denominator: str | None = None,
+    per: float | None = None,
+    rounded_to: int = 1,
+    where: Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
+    today: date | None = None,
+) -> ItsResult:
+    """Return what changed at one organisation, in level and in trend, and what would have been without.
+
+    Args:
+        data: as in `spc`, with whole numbers of events.
+        since: first day, month or period in which the change was in effect throughout.
+        of: the organisation; may be left out if the table has one.
+        beside: organisations without the change to compare with, or "all" others.
+        live: from when it was being introduced; periods from then to `since` are left out.
+        stopped: first day on which it was no longer in effect; periods from then on are left out.
+        drift: whether it may have had another trend than those beside it all along.
+        family: poisson, quasi_poisson or negative_binomial; chosen by itself if left out.
+        lag: how many periods errors look back for autocorrelation; chosen by itself if left out.
+        when: as in `spc`.
+        series: as in `spc`.
+        numerator: as in `spc`.
+        denominator: as in `spc`; without it events are compared as they are.
+        per: as in `spc`.
+        rounded_to: of what shown counts are multiples, because they were rounded.
+        where: as in `spc`.
+        reading: as in `spc`.
+        today: as in `spc`.
+
+    Raises:
+        TableError: names file, line and column, and what to do.
+
+    Source: see `rounds.learning.impact.single_site`.
+    """
+    given = Columns(
+        when=when,
+        series=(series,) if isinstance(series, str) else tuple(series),
+        numerator=numerator if denominator is not None or numerator is None else None,
+        denominator=denominator,
+        value=numerator if denominator is None else None,
+    )
+    understood = understand(table_of(data, where=where), given, reading=reading or Reading(), wants=Wants(dates=True))
+    counts = counted(understood, per=per, today=today or datetime.now(tz=UTC).date(), rounded_to=rounded_to)
+    panel, name = counts.panel, _chosen(counts, of)
+    others = _others(counts, name, beside)
+    panel, change = _with_change(counts, name, since=since, live=live, stopped=stopped)
+    try:
+        kind = None if family is None else Family(family)
+    except ValueError:
+        raise TableError(f"family is {', '.join(Family)}; not {family}") from None
+    try:
+        found = interrupted(panel, name, controls=others, drift=drift, family=kind, lag=lag)
+    except ValueError as error:
+        raise TableError(f"{understood.table.name}: {error}") from error
+    label = counts.labels[change] if change < len(counts.labels) else since
+    points = _points(counts, panel, name, found, change)
+    sentences = _sentences(name, label, found, counts)
+    title = f"{name}, {counts.unit}" + (f", beside {len(others)} others" if others else "")
+    return ItsResult(
+        source=understood.table.name,
+        guesses=understood.guesses,
+        name=name,
+        labels=counts.labels,
+        found=found,
+        sentences=sentences,
+        notes=() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", _how(found)),
+        points=points,
+        spec=interrupted_chart(points=points, change=label, title=title),
+        alt_text=f"Chart of {name} from {counts.labels[0]} to {counts.labels[-1]}, with a change in {label}. "
+        + " ".join(sentences),
+    )
+
+
+def _chosen(counts: Counted, of: str | None) -> str:
+    if of is not None:
+        return counts.site_of(of)
+    if len(counts.panel.sites) > 1:
+        some = ", ".join(counts.panel.sites[:5])
+        raise TableError(f"there are {len(counts.panel.sites)} series ({some}, …); say with --of which one changed")
+    return counts.panel.sites[0]
+
+
+def _others(counts: Counted, name: str, beside: str | Sequence[str]) -> tuple[str, ...]:
+    asked = (beside,) if isinstance(beside, str) else tuple(beside)
+    if asked == (ALL,):
+        return tuple(site for site in counts.panel.sites if site != name)
+    found = tuple(dict.fromkeys(counts.site_of(one) for one in asked))
+    if name in found:
+        raise TableError(f"{name} cannot be compared with itself; leave it out of --beside")
+    return found
+
+
+def _with_change(counts: Counted, name: str, *, since: str, live: str | None, stopped: str | None) -> tuple[Panel, int]:
+    """Return the panel with the change in it, and the place of the first period with it."""
+    start = counts.day_of(since, "--since")
+    begun = start if live is None else counts.day_of(live, "--live")
+    ended = None if stopped is None else counts.day_of(stopped, "--stopped")
+    if begun > start:
+        raise TableError(f"--live ({live}) is after --since ({since}); it goes live first and is in effect then")
+    if ended is not None and ended <= start:
+        raise TableError(f"--stopped ({stopped}) is not after --since ({since})")
+    row = counts.panel.sites.index(name)
+    treated, excluded = np.zeros_like(counts.panel.treated), np.zeros_like(counts.panel.excluded)
+    for at, (day, end) in enumerate(zip(counts.days, counts.ends, strict=True)):
+        treated[row, at] = day >= start and (ended is None or end < ended)
+        excluded[row, at] = not treated[row, at] and end >= begun
+    change = int(np.argmax(treated[row])) if treated.any() else len(counts.days)
+    return replace(counts.panel, treated=treated, excluded=excluded), change
+
+
+def _points(
+    counts: Counted, panel: Panel, name: str, found: Interrupted | NoEffect, change: int
+) -> tuple[InterruptedPoint, ...]:
+    row = panel.sites.index(name)
+    with np.errstate(invalid="ignore"):
+        rate = counts.scale / panel.exposure[row]
+
+    def at(values: Any, place: int) -> float | None:
+        found = float(values[place] * rate[place])
+        return None if np.isnan(found) else found
+
+    points = []
+    for place, label in enumerate(counts.labels):
+        lower, upper = at(panel.lower[row], place), at(panel.upper[row], place)
+        told = isinstance(found, Interrupted)
+        expected = at(found.counterfactual, place) if isinstance(found, Interrupted) and place >= change else None
+        ends = (
+            (at(found.band_lower, place), at(found.band_upper, place))
+            if isinstance(found, Interrupted) and expected is not None
+            else (None, None)
+        )
+        points.append(
+            InterruptedPoint(
+                label=label,
+                value=lower if lower == upper else None,
+                bounds=None if lower is None or upper is None or lower == upper else (lower, upper),
+                fitted=at(found.fitted, place) if told and isinstance(found, Interrupted) else None,
+                expected=expected,
+                band=None if ends[0] is None or ends[1] is None else (ends[0], ends[1]),
+            )
+        )
+    return tuple(points)
+
+
+def _sentences(name: str, label: str, found: Interrupted | NoEffect, counts: Counted) -> tuple[str, ...]:
+    if isinstance(found, NoEffect):
+        return (f"{name}: whether the change in {label} did anything cannot be said. {found.reason}",)
+    grain = str(counts.spacing.grain)
+    against = "than was to be expected from its own past" + (
+        f" and {len(found.controls)} others" if found.controls else ""
+    )
+    ratio = found.rate_ratio
+    first = f"{name}: from {label} on there were {_percent(ratio)} {against}"
+    if ratio.lower <= 1.0 <= ratio.upper:
+        first = (
+            f"{name}: from {label} on no change can be told {against.replace('than was', 'from what was')}: "
+            f"anything from {_change(ratio.lower)} to {_change(ratio.upper)}"
+        )
+    avoided = found.avoided
+    lines = [
+        f"{first}.",
+        f"That is {number(abs(avoided.estimate))} events {'fewer' if avoided.estimate >= 0 else 'more'} in "
+        f"{found.after} {grain}s (95% confidence interval {_fewer(avoided.lower)} to {_fewer(avoided.upper)}).",
+        f"At once the level changed by {_signed(found.level)}."
+        + ("" if found.slope is None else f" The trend changed by {_signed(found.slope)} a {grain}."),
+    ]
+    return tuple(lines)
+
+
+def _percent(ratio: Interval) -> str:
+    ends = sorted((ratio.lower, ratio.upper), key=lambda end: abs(end - 1.0))
+    return f"{_change(ratio.estimate)} events (95% confidence interval {_change(ends[0])} to {_change(ends[1])})"
+
+
+def _change(ratio: float) -> str:
+    return f"{number(abs(100.0 * (ratio - 1.0)))}% {'fewer' if ratio < 1.0 else 'more'}"
+
+
+def _fewer(avoided: float) -> str:
+    return f"{number(abs(avoided))} {'fewer' if avoided >= 0 else 'more'}"
+
+
+def _signed(ratio: Interval) -> str:
+    estimate, lower, upper = (100.0 * (end - 1.0) for end in (ratio.estimate, ratio.lower, ratio.upper))
+    return f"{estimate:+.1f}% (95% confidence interval {lower:+.1f}% to {upper:+.1f}%)"
+
+
+def _how(found: Interrupted) -> str:
+    words = {
+        Family.POISSON: "Poisson",
+        Family.QUASI_POISSON: f"quasi-Poisson, variance {number(found.dispersion)} times the mean",
+        Family.NEGATIVE_BINOMIAL: f"negative binomial, over-dispersion {number(found.dispersion)}",
+    }
+    return (
+        f"{words[found.family]}; errors look back {found.lag} periods (Newey and West), and are never smaller than "
+        f"those of independent counts. {found.method}."
+    )
