@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize_scalar
 
 from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
@@ -73,6 +73,21 @@ class Factor:
         """Return g' V g."""
         sites, periods = self.solve(site_part, period_part)
         return float(site_part @ sites + period_part @ periods)
+
+    def draw(self, generator: np.random.Generator, *, periods: int) -> tuple[Vector, Vector]:
+        """Return a normal draw of (site effects, period effects) with mean 0 and variance V.
+
+        Args:
+            generator: the source of chance.
+            periods: how many period effects there are; those that are not free are 0.
+        """
+        of_periods = np.zeros(periods)
+        of_periods[self.free] = solve_triangular(self.schur[0], generator.standard_normal(len(self.free)))
+        seen = self.site_information > 0
+        information = np.where(seen, self.site_information, 1.0)
+        of_sites = generator.standard_normal(len(seen)) / np.sqrt(information)
+        of_sites -= self.weights @ of_periods[self.free] / information
+        return np.where(seen, of_sites, 0.0), of_periods
 
     @property
     def log_determinant(self) -> float:
@@ -183,11 +198,16 @@ def fit_dispersed_two_way(
     return best
 
 
-def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
-    # a cell whose interval holds next to no information can come out at a rounding error below zero
-    information = np.maximum(information, 1e-12)
-    weights = np.zeros(cells.shape)
-    weights[cells.site, cells.period] = information
+def factor_of(weights: Matrix, free_periods: Index) -> Factor:
+    """Return the information matrix of site and period effects, factorised.
+
+    Args:
+        weights: the information of each site-period, shape (sites, periods); 0 where there is none.
+        free_periods: as in `fit_two_way`.
+
+    Raises:
+        NotConverged: if it is singular.
+    """
     site_information, period_information = weights.sum(axis=1), weights.sum(axis=0)
     weights = weights[:, free_periods]
     seen = site_information > 0
@@ -197,3 +217,10 @@ def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
     except LinAlgError as error:
         raise NotConverged from error
     return Factor(site_information=site_information, weights=weights, free=free_periods, schur=schur)
+
+
+def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
+    weights = np.zeros(cells.shape)
+    # a cell whose interval holds next to no information can come out at a rounding error below zero
+    weights[cells.site, cells.period] = np.maximum(information, 1e-12)
+    return factor_of(weights, free_periods)

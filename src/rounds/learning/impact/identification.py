@@ -91,7 +91,7 @@ def select(panel: Panel) -> Selection | NoEffect:
     if hidden := _hidden_by_noise(panel, untreated | treated):
         return NoEffect(reason=hidden)
     untreated, notes = _without_empty(panel, untreated)
-    parts = _connected_parts(untreated)
+    parts = connected_parts(untreated)
     connected = (parts.site[:, None] == parts.period[None, :]) & (parts.site[:, None] >= 0)
     usable = treated & connected
     if not usable.any():
@@ -159,14 +159,16 @@ def _without_empty(panel: Panel, untreated: Mask) -> tuple[Mask, tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
+class Parts:
+    """Sites and periods that data join."""
+
     site: NDArray[np.int64]
     """which connected part each site is in; -1 for none"""
     period: NDArray[np.int64]
     free_periods: NDArray[np.int64]
 
 
-def _connected_parts(untreated: Mask) -> _Parts:
+def connected_parts(untreated: Mask) -> Parts:
     """Sites and periods joined by untreated data. Only within one part can a site's and a period's effect be added."""
     sites, periods = untreated.shape
     row, column = np.nonzero(untreated)
@@ -176,7 +178,7 @@ def _connected_parts(untreated: Mask) -> _Parts:
     period = np.where(_in_period(untreated), label[sites:], -2)
     _, first = np.unique(period, return_index=True)
     free = np.setdiff1d(np.flatnonzero(period >= 0), first)
-    return _Parts(site=site.astype(np.int64), period=period.astype(np.int64), free_periods=free.astype(np.int64))
+    return Parts(site=site.astype(np.int64), period=period.astype(np.int64), free_periods=free.astype(np.int64))
 
 
 def _nothing_usable(treated: Mask, untreated: Mask) -> str:
