@@ -55,6 +55,8 @@ def agreement(leading: Estimate, others: Sequence[Estimate], *, treated_sites: i
     """
     found = []
     for one in others:
+        if one.influence is None or leading.influence is None:
+            raise ValueError(f"{one.name} has no influences of sites, so its difference cannot be judged")
         apart = one.influence - leading.influence
         pooled = pool(one.by_draw - leading.log_ratio, (apart**2).sum(axis=1), degrees=float(max(treated_sites - 1, 1)))
         error = float(np.sqrt(pooled.variance))

@@ -1,7 +1,7 @@
 """What every estimator of the panel returns, and how draws and sites become a standard error."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,9 @@ class Estimate:
     assumes: str
     left_out: str
     """what this estimator does not use, in words; empty if it uses all that the leading one does"""
-    influence: Matrix
+    influence: Matrix | None
     """by how much each group of sites moves the log ratio, shape (draws, groups), or (1, groups) if alike in all;
-    its squares add up to the variance between sites"""
+    its squares add up to the variance between sites; None for an estimator that is not held against the others"""
     by_draw: Vector
     """the log ratio in each completed panel, shape (draws,); one where counts are exact"""
 
@@ -140,7 +140,30 @@ def estimate_of(
             reason="its standard error comes from how much sites differ, which takes two sites with the innovation and "
             "two to compare with",
         )
-    pooled = pool(by_draw, (influence**2).sum(axis=1), degrees=treated_sites - 1)
+    found = from_variance(
+        name,
+        method,
+        by_draw=by_draw,
+        within=(influence**2).sum(axis=1),
+        treated_sites=treated_sites,
+        assumes=assumes,
+        left_out=left_out,
+    )
+    return replace(found, influence=influence) if isinstance(found, Estimate) else found
+
+
+def from_variance(
+    name: str,
+    method: str,
+    *,
+    by_draw: Vector,
+    within: Vector,
+    treated_sites: int,
+    assumes: str,
+    left_out: str = "",
+) -> Estimate | NoEstimate:
+    """Return an estimate with its interval from its values and variances in each completed panel."""
+    pooled = pool(by_draw, within, degrees=max(treated_sites - 1, 1))
     error = float(np.sqrt(pooled.variance))
     if not (np.isfinite(error) and error > 1e-12):
         return NoEstimate(name=name, reason="all sites say exactly the same, so there is nothing to tell its error by")
@@ -154,7 +177,7 @@ def estimate_of(
         degrees=pooled.degrees,
         assumes=assumes,
         left_out=left_out,
-        influence=influence,
+        influence=None,
         by_draw=by_draw,
     )
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtr, fdtri, ncfdtrinc, stdtrit
+from scipy.special import stdtrit
 
-from rounds.learning.impact.effect import Matrix, Vector
+from rounds.learning.impact.effect import Matrix
 from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import groups_of, jackknifed, pool
 from rounds.learning.impact.panel.outcome import Design, Outcome
@@ -38,20 +38,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreTrend:
-    """Whether sites that adopt were moving apart from the others before."""
-
-    statistic: float
-    """F"""
-    p_value: float
-    steps: int
-    detectable_drift: float
-    """the steady drift a period, on the log scale, that this test would notice 4 times in 5"""
-    drift_until_mean: float
-    """what such a drift would add up to, on the log scale, by the middle of the time with the innovation"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EventStudy:
     """Steps in order of time, without the one they are compared with."""
 
@@ -61,8 +47,7 @@ class EventStudy:
     covariance: Matrix
     """of the steps' log ratios, shape (steps, steps)"""
     degrees: float
-    pre_trend: PreTrend | None
-    """None where there are too few steps before, or too few sites, to test"""
+    treated_sites: int
 
     @property
     def before(self) -> int:
@@ -129,7 +114,7 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
         steps=steps,
         covariance=covariance,
         degrees=degrees,
-        pre_trend=_pre_trend(values, covariance, steps, treated, width),
+        treated_sites=treated,
     )
 
 
@@ -211,34 +196,3 @@ def _largest(covariance: Matrix, degrees: float, seed: int) -> float:
     drawn = generator.standard_normal((_DRAWS_OF_LARGEST, len(errors))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
     scale = np.sqrt(generator.chisquare(degrees, _DRAWS_OF_LARGEST) / degrees)
     return float(np.quantile(np.abs(drawn).max(axis=1) / scale, 0.95))
-
-
-def _pre_trend(
-    values: Vector, covariance: Matrix, steps: tuple[Step, ...], treated: int, width: int
-) -> PreTrend | None:
-    """Test the steps before adoption together, and say which drift the test would miss.
-
-    Source: Hotelling (1931), Ann Math Stat 2:360-378; Roth (2022), Am Econ Rev: Insights 4:305-322, for the power.
-    """
-    before = [at for at, step in enumerate(steps) if step.last < 0]
-    after = [at for at, step in enumerate(steps) if step.first >= 0]
-    # the covariance comes from so many sites: with as many steps as half of them it says nothing
-    before = before[-max(1, (treated - 1) // 2) :] if treated >= 4 else []
-    if not before:
-        return None
-    block = covariance[np.ix_(before, before)]
-    number, rest = len(before), treated - len(before)
-    scale = rest / (number * (treated - 1))
-    statistic = float(values[before] @ np.linalg.solve(block, values[before])) * scale
-    path = np.array([steps[at].first + width for at in before])  # in periods from the reference step
-    unit = float(path @ np.linalg.solve(block, path))
-    noticed = float(ncfdtrinc(number, rest, 0.2, float(fdtri(number, rest, 0.95))))
-    drift = float(np.sqrt(noticed / unit))
-    later = [steps[at].first + width for at in after]
-    return PreTrend(
-        statistic=statistic,
-        p_value=float(1 - fdtr(number, rest, statistic)),
-        steps=number,
-        detectable_drift=drift,
-        drift_until_mean=drift * (float(np.mean(later)) if later else float(width)),
-    )

@@ -12,6 +12,7 @@ from rounds.learning.impact.panel.estimate import (
     Estimate,
     NoEstimate,
     estimate_of,
+    from_variance,
     groups_of,
     jackknifed,
     left_out,
@@ -19,13 +20,17 @@ from rounds.learning.impact.panel.estimate import (
 from rounds.learning.impact.panel.linear import callaway_santanna_weights, imputation_weights
 from rounds.learning.impact.panel.outcome import Design, Outcome
 from rounds.learning.impact.panel.poisson import poisson_two_way
+from rounds.learning.impact.panel.sun_abraham import MOST_TERMS, sun_abraham
 from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
 
 IMPUTED_RATES = "Log rates, imputed"
 CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
+SUN_ABRAHAM = "Sun-Abraham"
 SYNTHETIC = "Synthetic difference-in-differences"
 POISSON = "Poisson, two-way effects"
 
+_FEWEST_IN_A_COHORT = 2
+_MOST_REGRESSIONS = 5
 _PARALLEL = (
     "Without the innovation, log rates of those with and without it would have moved alike{when}; it did nothing "
     "before it went live and nothing to other sites; each site-period counts alike, whatever its size."
@@ -49,6 +54,7 @@ def other_estimates(outcome: Outcome) -> tuple[Estimate | NoEstimate, ...]:
             method="callaway-santanna-log-rates@1",
             assumes=_PARALLEL.format(when=" from the last period before adoption on"),
         ),
+        _sun_abraham(outcome),
         _synthetic(outcome),
         _poisson(outcome),
     )
@@ -89,6 +95,38 @@ def _of_weights(
         treated_sites=_treated(outcome.design),
         assumes=assumes,
         left_out=_fewer(used, cells),
+    )
+
+
+def _sun_abraham(outcome: Outcome) -> Estimate | NoEstimate:
+    """Return it where it is cheap and its clustered errors mean something; it is not held against the others."""
+    design = outcome.design
+    used = design.untreated | design.treated
+    periods = used.shape[1]
+    start = np.where(design.treated.any(axis=1), design.treated.argmax(axis=1), periods)
+    cohorts, sizes = np.unique(start[used.any(axis=1)], return_counts=True)
+    adopting = sizes[cohorts < periods]
+    if outcome.too_sparse is not None:
+        return NoEstimate(name=SUN_ABRAHAM, reason=outcome.too_sparse)
+    if len(adopting) and (adopting < _FEWEST_IN_A_COHORT).any():
+        return NoEstimate(name=SUN_ABRAHAM, reason="its errors take two sites at every time of adoption")
+    if len(adopting) * periods > MOST_TERMS:
+        return NoEstimate(name=SUN_ABRAHAM, reason=f"{len(adopting)} times of adoption make it too slow to fit")
+    try:
+        fits = [
+            sun_abraham(np.where(used, rates, np.nan), start, clustered=True)
+            for rates in outcome.log_rates[:_MOST_REGRESSIONS]
+        ]
+    except NotConverged:
+        return NoEstimate(name=SUN_ABRAHAM, reason="it takes sites that never adopt")
+    by_draw = np.array([fit.effect for fit in fits])
+    return from_variance(
+        SUN_ABRAHAM,
+        "sun-abraham-log-rates@1",
+        by_draw=by_draw,
+        within=np.array([fit.standard_error**2 for fit in fits]),
+        treated_sites=_treated(design),
+        assumes=_PARALLEL.format(when=", and sites that never adopt show how"),
     )
 
 

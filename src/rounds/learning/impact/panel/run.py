@@ -7,11 +7,14 @@ import numpy as np
 from rounds.learning.impact.did import ASSUMES, METHOD, CountFit, effect_of, fit_counts
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.agreement import Agreement, agreement
+from rounds.learning.impact.panel.bacon import LATER_ALWAYS, LATER_EARLIER, goodman_bacon
 from rounds.learning.impact.panel.estimate import Estimate, NoEstimate, groups_of
 from rounds.learning.impact.panel.event_study import EventStudy, event_study
 from rounds.learning.impact.panel.linear import two_way_weights
 from rounds.learning.impact.panel.others import grouped, other_estimates
-from rounds.learning.impact.panel.outcome import complete
+from rounds.learning.impact.panel.outcome import Outcome, complete
+from rounds.learning.impact.panel.pre_trend import Drift, Together, drift, together
+from rounds.learning.impact.panel.sensitivity import Sensitivity, sensitivity
 from rounds.learning.impact.panel.space import SpacePlacebo, placebo_in_space
 from rounds.learning.impact.placebo import placebo
 
@@ -44,6 +47,17 @@ class WithoutSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwoWayCheck:
+    """How far the customary regression with site and period effects can be believed; it is not among the estimates."""
+
+    rate_ratio: float
+    negative_weights: float
+    """share of the site-periods with the innovation that it weighs negatively"""
+    late_against_early: float | None
+    """weight of comparing sites that adopt with sites that already had; None where the panel has gaps"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DidItWork:
     """Everything the panel says about one outcome. No estimator is chosen by its result: the first leads, always."""
 
@@ -52,12 +66,18 @@ class DidItWork:
     """the leading one first"""
     agreement: Agreement | None
     """None if no other estimator applies"""
-    negative_weights: float | None
-    """share of site-periods with the innovation that two-way fixed effects weigh negatively; None if not told"""
+    two_way: TwoWayCheck | None
+    """what two-way fixed effects would compare; None where they cannot be fitted"""
     placebo_in_time: Effect | NoEffect
     placebo_in_space: SpacePlacebo | str | None
     """or why there is none; None if not asked for"""
     event_study: EventStudy | str
+    """or why there is none"""
+    together: Together | None
+    """test of the steps before adoption; None where too few steps or sites are there"""
+    drift: Drift | str
+    """of adopters from those that never adopt, before; or why it cannot be told"""
+    sensitivity: Sensitivity | str
     """or why there is none"""
     influential: tuple[WithoutSite, ...]
     """sites whose absence moves the estimate most, the first most of all"""
@@ -84,23 +104,47 @@ def did_it_work(panel: Panel, settings: Settings | None = None) -> DidItWork | N
     outcome = complete(panel, fitted, draws=asked.draws, seed=asked.seed)
     leading = _leading(fitted, effect)
     others = other_estimates(outcome)
-    applied = [one for one in others if isinstance(one, Estimate)]
-    two_way = two_way_weights(outcome.design)
+    applied = [one for one in others if isinstance(one, Estimate) and one.influence is not None]
+    study = outcome.too_sparse or event_study(outcome, seed=asked.seed)
     return DidItWork(
         effect=effect,
         estimates=(leading, *others),
         agreement=agreement(leading, applied, treated_sites=effect.treated_sites) if applied else None,
-        negative_weights=None if two_way is None else float(np.mean(two_way[outcome.design.treated] < -1e-12)),
+        two_way=_two_way(outcome),
         placebo_in_time=placebo(panel, lead=asked.lead),
         placebo_in_space=(
             outcome.too_sparse or placebo_in_space(panel, outcome, runs=asked.runs, seed=asked.seed)
             if asked.runs
             else None
         ),
-        event_study=outcome.too_sparse or event_study(outcome, seed=asked.seed),
+        event_study=study,
+        together=None if isinstance(study, str) else together(study),
+        drift=outcome.too_sparse or drift(outcome),
+        sensitivity=study if isinstance(study, str) else sensitivity(study),
         influential=_influential(panel, fitted),
         draws=outcome.draws,
         withheld_share=effect.withheld_share,
+    )
+
+
+def _two_way(outcome: Outcome) -> TwoWayCheck | None:
+    design = outcome.design
+    weights = two_way_weights(design)
+    if weights is None:
+        return None
+    rates = outcome.log_rates.mean(axis=0)
+    periods = rates.shape[1]
+    start = np.where(design.treated.any(axis=1), design.treated.argmax(axis=1), periods)
+    late = None
+    whole = bool((design.untreated | design.treated).all())
+    stays = bool((design.treated == (np.arange(periods)[None, :] >= start[:, None])).all())
+    if whole and stays:
+        found = goodman_bacon(rates, start)
+        late = sum(one.weight for one in found if one.kind in (LATER_EARLIER, LATER_ALWAYS))
+    return TwoWayCheck(
+        rate_ratio=float(np.exp((weights * rates).sum())),
+        negative_weights=float(np.mean(weights[design.treated] < -1e-12)),
+        late_against_early=late,
     )
 
 
