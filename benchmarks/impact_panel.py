@@ -29,7 +29,7 @@ MEASURES = 40
 def drifting(seed: int, *, per_month: float, mean: float = 40.0) -> Panel:
     """Return a network without an effect in which adopters drift apart from the others, all along."""
     sound = draw(seed, mean=mean, rate_ratio=1.0)
-    adopters = sound.exact.treated.any(axis=1)
+    adopters = np.asarray(sound.exact.treated.any(axis=1))
     months = np.arange(sound.exact.treated.shape[1])
     return _again(sound, seed, np.where(adopters[:, None], np.exp(per_month * months)[None, :], 1.0))
 
@@ -116,7 +116,7 @@ def speeds() -> None:
     _timed("250 sites x 120 months, without placebos in space", lambda: did_it_work(large, Settings(runs=0)))
     _timed("250 sites x 120 months, with 200 placebos in space", lambda: did_it_work(large))
     _timed(
-        f"{MEASURES} measures x 15 sites x 36 months, all, in one process",
+        f"{MEASURES} measures x 15 sites x 36 months, in one process",
         lambda: list(map(_one_measure, range(MEASURES))),
     )
     clock = time.perf_counter()

@@ -171,7 +171,7 @@ def connected_parts(untreated: Mask) -> Parts:
     site = np.full(untreated.shape[0], -1, dtype=np.int64)
     period = np.full(untreated.shape[1], -2, dtype=np.int64)
     waiting = _in_site(untreated)
-    first = []
+    first: list[int] = []
     while waiting.any():
         sites = np.zeros_like(waiting)
         sites[int(waiting.argmax())] = True
@@ -179,10 +179,10 @@ def connected_parts(untreated: Mask) -> Parts:
         while sites.sum() > reached:
             reached = int(sites.sum())
             periods = untreated[sites].any(axis=0)
-            sites = untreated[:, periods].any(axis=1)
+            sites = np.asarray(untreated[:, periods].any(axis=1))
         site[sites], period[periods] = len(first), len(first)
         first.append(int(periods.argmax()))
-        waiting = waiting & ~sites
+        waiting &= ~sites
     free = np.setdiff1d(np.flatnonzero(period >= 0), np.array(first, dtype=np.int64))
     return Parts(site=site, period=period, free_periods=free.astype(np.int64))
 

@@ -43,16 +43,15 @@ def goodman_bacon(values: Matrix, start: NDArray[np.int64]) -> tuple[Comparison,
 
     Source: Goodman-Bacon (2021), J Econometrics 225:254-277, theorem 1.
     """
-    sites, periods = values.shape
+    periods = values.shape[1]
     if not np.all(np.isfinite(values)):
         raise ValueError("the decomposition takes a number at every site in every period")
     times = sorted(set(np.clip(start, 0, periods).tolist()))
     if len(times) < 2:
         raise ValueError("the decomposition takes sites that adopt at different times, or that never do")
-    share = {
-        time: float(np.mean(start == time)) if time < periods else float(np.mean(start >= periods)) for time in times
-    }
-    mean = {time: values[start == time if time < periods else start >= periods].mean(axis=0) for time in times}
+    rows = {time: start == time if time < periods else start >= periods for time in times}
+    share = {time: float(np.mean(of)) for time, of in rows.items()}
+    mean = {time: values[of].mean(axis=0) for time, of in rows.items()}
     found = []
     for treated, other in permutations(times, 2):
         if treated in (0, periods):

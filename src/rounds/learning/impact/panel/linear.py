@@ -7,7 +7,7 @@ import numpy as np
 
 from rounds.learning.bounded.two_way import NotConverged, factor_of
 from rounds.learning.impact.effect import Matrix
-from rounds.learning.impact.identification import connected_parts
+from rounds.learning.impact.identification import Mask, connected_parts
 from rounds.learning.impact.panel.outcome import Design
 
 
@@ -83,7 +83,7 @@ def two_way_weights(design: Design) -> Matrix | None:
     return left / size
 
 
-def two_way_residuals(values: Matrix, used: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Matrix:
+def two_way_residuals(values: Matrix, used: Mask) -> Matrix:
     """Return what site and period effects, fitted by least squares, leave of values; 0 where not used.
 
     Args:

@@ -146,7 +146,7 @@ def _welch(influence: Matrix, groups: NDArray[np.int64], adopts: Mask, never: Ma
 
 
 def _time_between(design: Design) -> float:
-    """Return the periods between the middle of adopters' time before and the middle of their time with it, on average."""
+    """Return the periods from the middle of adopters' time before to the middle of their time with it."""
     columns = np.arange(design.treated.shape[1])
     gaps = [
         columns[with_it].mean() - columns[before].mean()

@@ -148,7 +148,7 @@ def smoothness(values: Vector, covariance: Matrix, *, before: int, allowed: floa
         pull = free.T @ (covariance[:before, :before] @ start + covariance[:before, before:] @ wanted)
         chosen = -np.linalg.solve(lean, pull)
         if allowed > 0:
-            options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 4000, "maxfev": 8000}
+            options = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000, "maxfev": 8000}
             for _ in range(2):
                 chosen = minimize(half, chosen, method="Nelder-Mead", options=options).x
     mean, width = float(weights(chosen) @ values), half(chosen)
@@ -177,4 +177,4 @@ def _breakdown(interval: Callable[[float], Robust], start: Robust) -> float:
         reach *= 2
         if reach > _MOST:
             return np.inf
-    return float(brentq(excess, 0.0, reach, xtol=1e-3 * reach)) if excess(0.0) > 0 else 0.0
+    return float(brentq(excess, 0.0, reach, xtol=1e-2 * reach)) if excess(0.0) > 0 else 0.0

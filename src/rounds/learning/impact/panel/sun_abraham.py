@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rounds.learning.bounded.two_way import NotConverged, factor_of
+from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
-from rounds.learning.impact.identification import Mask, connected_parts
+from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.panel.linear import two_way_residuals
 
 MOST_TERMS = 300
 """Cohort-by-period terms above which it is left out of the panel: its cost grows with their square."""
@@ -54,7 +55,7 @@ def sun_abraham(
 
     Source: Sun and Abraham (2021), J Econometrics 225:175-199.
     """
-    sites, periods = values.shape
+    periods = values.shape[1]
     adopts = start < periods
     used: Mask = np.isfinite(values) & (start > 0)[:, None]
     if covariates is not None:
@@ -70,10 +71,8 @@ def sun_abraham(
         raise NotConverged
     columns = [(start == cohort)[:, None] & (distance == away) for cohort, away in terms]
     extra = [] if covariates is None else list(covariates)
-    left = np.stack(
-        [_residuals(np.asarray(column, dtype=np.float64), used)[used] for column in (*columns, *extra)], axis=1
-    )
-    outcome = _residuals(values, used)[used]
+    left = np.stack([two_way_residuals(column * 1.0, used)[used] for column in (*columns, *extra)], axis=1)
+    outcome = two_way_residuals(values, used)[used]
     gram = left.T @ left
     if np.linalg.matrix_rank(gram) < len(gram):
         raise NotConverged
@@ -99,13 +98,6 @@ def sun_abraham(
         covariates=found[number:],
         covariate_errors=np.sqrt(np.diag(variance)[number:]),
     )
-
-
-def _residuals(values: Matrix, used: Mask) -> Matrix:
-    factor = factor_of(used.astype(np.float64), connected_parts(used).free_periods)
-    there = np.where(used, values, 0.0)
-    of_sites, of_periods = factor.solve(there.sum(axis=1), there.sum(axis=0))
-    return there - np.where(used, of_sites[:, None] + of_periods[None, :], 0.0)
 
 
 def _variance(left: Matrix, rest: Vector, inverse: Matrix, used: Mask, *, clustered: bool) -> Matrix:
