@@ -6,18 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.panel.run import DidItWork
 from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Better, Measure
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.impact import ImpactPoint, impact_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.panel import Setting, exhibits_of
 from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
     NETWORK,
     better_words,
     inline,
+    listing,
     number,
+    period_noun,
     plural,
     quoted,
     rate_unit,
@@ -31,6 +35,7 @@ from rounds.reports.insight import (
     Confidence,
     Direction,
     Estimate,
+    Exhibit,
     Insight,
     Kind,
     Mark,
@@ -59,6 +64,10 @@ class Evaluation:
     panel: Panel
     periods: tuple[str, ...]
     """labels of the panel's periods"""
+    beside: DidItWork | None = None
+    """other estimators and checks; None if not made"""
+    restarted: tuple[str, ...] = ()
+    """ODS codes of sites that stopped and started again"""
 
     def __post_init__(self) -> None:
         if self.panel.lower.shape != (len(self.panel.sites), len(self.periods)):
@@ -95,7 +104,7 @@ def impact(
         estimate, method = _counted(panel), "none"
         sites: tuple[str, ...] = ()
     else:
-        reading = reading_of(effect, placebo, panel, in_effect, measure)
+        reading = reading_of(effect, placebo, panel, in_effect, measure, evaluation.beside)
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
             membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
@@ -128,8 +137,30 @@ def impact(
         table=_table(effect, placebo, panel, periods, measure),
         action=_action(reading, title, measure),
         provenance=provenance,
-        notes=_notes(effect, placebo, sites, measure),
+        notes=(*_notes(effect, placebo, sites, measure), *_restart_note(evaluation.restarted, membership)),
+        exhibits=_exhibits(evaluation.beside, measure, in_effect, membership),
     )
+
+
+def _restart_note(restarted: tuple[str, ...], membership: Membership) -> tuple[str, ...]:
+    if not restarted:
+        return ()
+    names = listing([membership.name_of(code) for code in restarted])
+    return (
+        f"Stopped and started again: {names}. What came after the first stop is in no estimate, so what starting again "
+        "did is not said.",
+    )
+
+
+def _exhibits(
+    beside: DidItWork | None, measure: Measure, in_effect: str, membership: Membership
+) -> tuple[Exhibit, ...]:
+    if beside is None:
+        return ()
+    setting = Setting(
+        subject=f"{measure.title} {in_effect}", better=better_words(measure.better), period=period_noun(measure)
+    )
+    return exhibits_of(beside, setting, membership.name_of)
 
 
 def _ratio(effect: Effect) -> Estimate:

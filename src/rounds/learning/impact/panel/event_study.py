@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from rounds.learning.impact.effect import Matrix
+from rounds.learning.impact.effect import Matrix, Vector
 from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import groups_of, jackknifed, pool
-from rounds.learning.impact.panel.outcome import Design, Outcome
+from rounds.learning.impact.panel.outcome import Outcome
 
 METHOD = "event-study-in-steps@1"
 _MOST_BEFORE = 5
@@ -17,7 +17,7 @@ _MOST_AFTER = 6
 _STEPS_IN_ALL = 12
 _LONGEST_STEP = 6
 _DRAWS_OF_LARGEST = 20_000
-_FEWEST_GROUPS_A_STEP = 3
+_FEWEST_SITES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +74,18 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
     periods = outcome.design.treated.shape[1]
     width = width or int(np.clip(periods // _STEPS_IN_ALL, 1, _LONGEST_STEP))
     firsts = [width * at for at in (*range(-_MOST_BEFORE, -1), *range(_MOST_AFTER))]
-    weights, sites = _weights(outcome.design, firsts, width)
-    enough = max(_FEWEST_GROUPS_A_STEP, int(np.ceil(sites.max(initial=0) / 3)))
-    kept = np.flatnonzero(sites >= enough)
-    if not len(kept):
-        return f"no step has {enough} adopting sites with all its periods and others to compare with"
-    firsts = [firsts[at] for at in kept]
     groups = groups_of(len(outcome.design.treated))
-    of_all = _values(weights[kept], outcome)
-    influences: list[Matrix] = []
-    without = _without_each(outcome, firsts, width, groups)
-    for at in range(len(kept)):
-        found = jackknifed(without[at])
-        if found is None:
-            return "too few sites adopt to tell by how much the steps vary between them"
-        influences.append(found)
+    tallies = _tallies(outcome, firsts, width, groups)
+    most = max((one.sites for one in tallies), default=0)
+    enough = max(_FEWEST_SITES, int(np.ceil(most / 3)))
+    kept = [(first, one) for first, one in zip(firsts, tallies, strict=True) if one.sites >= enough]
+    if not kept:
+        return f"no step has {enough} adopting sites with all its periods and others to compare with"
+    influences = [found for _, one in kept if (found := jackknifed(one.without)) is not None]
+    if len(influences) < len(kept):
+        return "too few sites adopt to tell by how much the steps vary between them"
+    of_all, stacked = np.stack([one.values for _, one in kept]), np.stack(influences)
     treated = int(outcome.design.treated.any(axis=1).sum())
-    stacked = np.stack(influences)
     covariance, degrees = _pooled(of_all, stacked, degrees=max(treated - 1, 1))
     errors = np.sqrt(np.diag(covariance))
     if not np.all(errors > 1e-12):
@@ -105,9 +100,9 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
             standard_error=float(errors[at]),
             pointwise=_ends(values[at], errors[at], float(stdtrit(degrees, 0.975))),
             simultaneous=_ends(values[at], errors[at], largest),
-            sites=int(sites[kept[at]]),
+            sites=one.sites,
         )
-        for at, first in enumerate(firsts)
+        for at, (first, one) in enumerate(kept)
     )
     return EventStudy(
         width=width,
@@ -118,58 +113,71 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
     )
 
 
-def _weights(design: Design, firsts: list[int], width: int) -> tuple[Matrix, NDArray[np.int64]]:
-    """Return weights, shape (steps, sites, periods), and how many adopting sites each step has."""
-    untreated, treated = design.untreated, design.treated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tally:
+    """One step: its value in each completed panel, shape (draws,), and without each group, shape (draws, groups)."""
+
+    values: Vector
+    without: Matrix
+    sites: int
+
+
+def _tallies(outcome: Outcome, firsts: list[int], width: int, groups: NDArray[np.int64]) -> list[_Tally]:
+    """Return each step's mean change of adopting sites less that of those to compare with, and without each group.
+
+    Leaving out a group takes its own sums away from those of adopters and comparisons alike, so all groups are done at
+    once.
+    """
+    untreated, treated = outcome.design.untreated, outcome.design.treated
     periods = untreated.shape[1]
-    adopts = treated.any(axis=1)
-    start = np.where(adopts, treated.argmax(axis=1), -1)
-    columns = np.arange(periods)
-    before = untreated & (columns[None, :] < start[:, None])
-    last_before = np.where(before.any(axis=1), periods - 1 - before[:, ::-1].argmax(axis=1), -1)
-    weights = np.zeros((len(firsts), *untreated.shape))
-    number = np.zeros(len(firsts), dtype=np.int64)
-    pairs, label = np.unique(np.stack([start, last_before], axis=1), axis=0, return_inverse=True)
-    for which, (begin, final) in enumerate(pairs):
+    start = np.where(treated.any(axis=1), treated.argmax(axis=1), -1)
+    before = untreated & (np.arange(periods)[None, :] < start[:, None])
+    last = np.where(before.any(axis=1), periods - 1 - before[:, ::-1].argmax(axis=1), -1)
+    member = (groups[:, None] == np.arange(int(groups.max()) + 1)[None, :]).astype(np.float64)
+    sums = [_Sums(outcome.draws, member.shape[1]) for _ in firsts]
+    pairs, label = np.unique(np.stack([start, last], axis=1), axis=0, return_inverse=True)
+    for which, (begin, final) in enumerate(pairs.tolist()):
         if begin < 0 or final < width - 1:
             continue
-        rows = np.flatnonzero(label.ravel() == which)
-        base = np.arange(final - width + 1, final + 1)
-        rows = rows[before[np.ix_(rows, base)].all(axis=1)]
-        free: Mask = np.asarray(untreated[:, base].all(axis=1))
-        for at, first in enumerate(firsts):
-            origin = begin if first >= 0 else final + 1
-            span = np.arange(origin + first, origin + first + width)
-            if span[0] < 0 or span[-1] >= periods:
+        base = slice(final - width + 1, final + 1)
+        rows = (label.ravel() == which) & before[:, base].all(axis=1)
+        level = outcome.log_rates[:, :, base].mean(axis=2)
+        for total, first in zip(sums, firsts, strict=True):
+            origin = (begin if first >= 0 else final + 1) + first
+            span = slice(origin, origin + width)
+            if origin < 0 or origin + width > periods:
                 continue
-            there = (treated if first >= 0 else before)[np.ix_(rows, span)].all(axis=1)
-            others = np.asarray(free & untreated[:, span].all(axis=1))
-            others[rows] = False
-            if not (there.any() and others.any()):
-                continue
-            mine, count = rows[there], int(there.sum())
-            number[at] += count
-            weights[at][np.ix_(mine, span)] += 1.0 / width
-            weights[at][np.ix_(mine, base)] -= 1.0 / width
-            control = np.flatnonzero(others)
-            weights[at][np.ix_(control, span)] -= count / (width * len(control))
-            weights[at][np.ix_(control, base)] += count / (width * len(control))
-    return weights / np.maximum(number, 1)[:, None, None], number
+            adopting = rows & (treated if first >= 0 else before)[:, span].all(axis=1)
+            others = ~rows & untreated[:, base].all(axis=1) & untreated[:, span].all(axis=1)
+            total.add(outcome.log_rates[:, :, span].mean(axis=2) - level, adopting, others, member)
+    return [one.tally() for one in sums]
 
 
-def _values(weights: Matrix, outcome: Outcome) -> Matrix:
-    """Return the steps' values in each completed panel, shape (steps, draws)."""
-    found: Matrix = np.tensordot(weights, outcome.log_rates, axes=([1, 2], [1, 2]))
-    return found
+class _Sums:
+    """A step's sums so far, over all sites and without each group."""
 
+    def __init__(self, draws: int, groups: int) -> None:
+        self._sum, self._number = np.zeros(draws), 0.0
+        self._sum_without, self._number_without = np.zeros((draws, groups)), np.zeros(groups)
 
-def _without_each(outcome: Outcome, firsts: list[int], width: int, groups: NDArray[np.int64]) -> Matrix:
-    """Return the steps' values without each group of sites, shape (steps, draws, groups)."""
-    found = np.full((len(firsts), outcome.draws, int(groups.max()) + 1), np.nan)
-    for group in range(found.shape[2]):
-        weights, number = _weights(outcome.design.without(groups == group), firsts, width)
-        found[:, :, group] = np.where((number > 0)[:, None], _values(weights, outcome), np.nan)
-    return found
+    def add(self, change: Matrix, adopting: Mask, others: Mask, member: Matrix) -> None:
+        """Add the adopters of one time: their changes, against those of the others."""
+        if not (adopting.any() and others.any()):
+            return
+        of_adopters, of_others = change[:, adopting] @ member[adopting], change[:, others] @ member[others]
+        adopters, comparisons = member[adopting].sum(axis=0), member[others].sum(axis=0)
+        self._sum += of_adopters.sum(axis=1) - adopters.sum() * of_others.sum(axis=1) / comparisons.sum()
+        self._number += float(adopters.sum())
+        left, compared = adopters.sum() - adopters, comparisons.sum() - comparisons
+        rest = of_others.sum(axis=1, keepdims=True) - of_others
+        gap = of_adopters.sum(axis=1, keepdims=True) - of_adopters - left * rest / np.maximum(compared, 1.0)
+        self._sum_without += np.where(compared > 0, gap, 0.0)
+        self._number_without += np.where(compared > 0, left, 0.0)
+
+    def tally(self) -> _Tally:
+        number = self._number_without
+        without = np.where(number > 0, self._sum_without / np.maximum(number, 1.0), np.nan)
+        return _Tally(values=self._sum / max(self._number, 1.0), without=without, sites=int(self._number))
 
 
 def _pooled(values: Matrix, influences: Matrix, *, degrees: float) -> tuple[Matrix, float]:

@@ -139,7 +139,7 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             name=SYNTHETIC,
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
-    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates]
+    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
     by_draw = np.array([combined(found) for found in weighed])
 
     def without(rows: Mask) -> Vector | None:
@@ -152,7 +152,7 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
         SYNTHETIC,
         "synthetic-did-log-rates@1",
         by_draw=by_draw,
-        influence=jackknifed(left_out(without, groups, draws=outcome.draws)),
+        influence=jackknifed(left_out(without, groups, draws=len(by_draw))),
         treated_sites=sum(len(block.rows) for block in blocks),
         assumes=(
             "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "
