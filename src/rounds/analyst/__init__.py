@@ -1,6 +1,6 @@
 """For an analyst without a network: from any table to control charts, funnels and maps, in one call.
 
-From a table of observations: how well NEWS2 warns.
+From a table of observations: how well NEWS2 warns. From counts and adoption dates: did it work.
 
     from rounds.analyst import funnel, place_map, spc
 
@@ -13,6 +13,7 @@ A table is a CSV file, or a frame of pandas, polars or Arrow. A result shows its
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rounds.analyst.did_it_work import ImpactResult, impact
     from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
@@ -25,6 +26,7 @@ __all__ = [
     "ArrestsResult",
     "DeteriorationResult",
     "FunnelResult",
+    "ImpactResult",
     "MapResult",
     "NeedResult",
     "SpcResult",
@@ -33,6 +35,7 @@ __all__ = [
     "deterioration",
     "funnel",
     "need_less_use",
+    "impact",
     "place_map",
     "spc",
     "value",
@@ -42,6 +45,7 @@ _HOMES = {
     "ArrestsResult": "ward_arrests",
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
+    "ImpactResult": "did_it_work",
     "MapResult": "maps",
     "NeedResult": "needs",
     "SpcResult": "over_time",
@@ -50,6 +54,7 @@ _HOMES = {
     "deterioration": "early_warning",
     "funnel": "funnels",
     "need_less_use": "needs",
+    "impact": "did_it_work",
     "place_map": "maps",
     "spc": "over_time",
     "value": "worth",

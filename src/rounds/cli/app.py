@@ -10,22 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import (
-    adoption,
-    analyst,
-    audit,
-    benefit,
-    centre,
-    demo,
-    evidence,
-    library,
-    observations,
-    pipeline,
-    places,
-    site,
-    synthetic,
-    value,
-)
+from rounds.cli import analyst, audit, centre, demo, evidence, impact, library, observations, site, synthetic, value
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
@@ -59,8 +44,7 @@ app.command()(library.measures)
 app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
-app.command("map")(places.place_map)
-app.command()(places.need)
+from rounds.cli import analyst, audit, centre, demo, evidence, impact, library, observations, site, synthetic, value
 app.command()(observations.deterioration)
 app.command()(observations.arrests)
 

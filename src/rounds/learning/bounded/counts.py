@@ -146,4 +146,5 @@ class IntervalCounts:
         last = np.append(self._first[1:], len(parts)) - 1
         wanted = before + uniform * (climbing[last] - before)
         found = np.clip(np.searchsorted(climbing, wanted, side="right"), self._first, last)
-        return self._k[found].astype(np.float64)
+        drawn: Vector = self._k[found].astype(np.float64)
+        return drawn

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork
@@ -11,8 +10,9 @@ from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Better, Measure
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
-from rounds.reports.charts.impact import ImpactPoint, impact_chart
+from rounds.reports.charts.impact import impact_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.impact_points import impact_points
 from rounds.reports.content.panel import Setting, exhibits_of
 from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
@@ -100,11 +100,19 @@ def impact(
     title = quoted(innovation.title)
     in_effect = f"where {title} is {STAGE_WORDS[stage]}"
     if isinstance(effect, NoEffect):
-        reading = no_reading(effect, in_effect, measure)
+        reading = no_reading(effect, in_effect, title=measure.title)
         estimate, method = _counted(panel), "none"
         sites: tuple[str, ...] = ()
     else:
-        reading = reading_of(effect, placebo, panel, in_effect, measure, evaluation.beside)
+        reading = reading_of(
+            effect,
+            placebo,
+            panel,
+            in_effect,
+            title=measure.title,
+            better=measure.better,
+            beside=evaluation.beside,
+        )
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
             membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
@@ -124,7 +132,7 @@ def impact(
         comparator=_comparator(effect, in_effect),
         benefit=_benefit(effect, reading, title, measure),
         chart=impact_chart(
-            points=_points(effect, panel, periods, measure),
+            points=impact_points(effect, panel, periods, measure.scale),
             observed_label="Counted: possible range",
             expected_label="Expected without",
             title=chart_title,
@@ -215,50 +223,6 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
     )
 
 
-def _total_of(panel: Panel, rows: NDArray[np.bool_], index: int) -> tuple[float, float]:
-    """Return between what a period's events lie, at some sites. Noise is added up as it was drawn."""
-    noisy = rows & panel.with_noise[:, index]
-    lower, upper = (float(ends[rows & ~noisy, index].sum()) for ends in (panel.lower, panel.upper))
-    if panel.noisy is None or not noisy.any():
-        return lower, upper
-    drawn, ends = panel.noisy[noisy, index], panel.upper[noisy, index]
-    middle, reach = float(drawn.sum()), float(np.sqrt(((ends - drawn) ** 2).sum()))
-    return lower + max(0.0, middle - reach), upper + max(0.0, middle + reach)
-
-
-def _points(
-    effect: Effect | NoEffect, panel: Panel, periods: tuple[str, ...], measure: Measure
-) -> tuple[ImpactPoint, ...]:
-    """Return, per period, the pooled rate of the sites where it was in effect, with and without it.
-
-    With and without are of the same sites. A site whose counterfactual is unknown in a period stands in neither; if it
-    is unknown at all of them, what was counted stands alone.
-    """
-    found = []
-    used = panel.treated & ~panel.excluded & ~np.isnan(panel.lower)
-    known = used & np.isfinite(effect.counterfactual) if isinstance(effect, Effect) else np.zeros_like(used)
-    for index, label in enumerate(periods):
-        comparable = bool(known[:, index].any())
-        rows = known[:, index] if comparable else used[:, index]
-        if not rows.any():
-            continue
-        exposure = float(panel.exposure[rows, index].sum())
-        lower, upper = _total_of(panel, rows, index)
-        expected = None
-        if isinstance(effect, Effect) and comparable:
-            expected = tidy(measure.scale * float(effect.counterfactual[rows, index].sum()) / exposure)
-        found.append(
-            ImpactPoint(
-                label=label,
-                lower=tidy(measure.scale * lower / exposure),
-                upper=tidy(measure.scale * upper / exposure),
-                expected=expected,
-                sites=int(rows.sum()),
-            )
-        )
-    return tuple(found)
-
-
 def _table(
     effect: Effect | NoEffect,
     placebo: Effect | NoEffect | None,
@@ -272,7 +236,7 @@ def _table(
         ("Events avoided", "all", *_interval_cells(effect, "avoided"), "below 0: more events than expected"),
         ("Placebo rate ratio", "all", *_interval_cells(placebo, "rate_ratio"), "should include 1"),
     ]
-    for point in _points(effect, panel, periods, measure):
+    for point in impact_points(effect, panel, periods, measure.scale):
         exact = point.lower == point.upper
         counted: Cell = point.lower if exact else Mark.WITHHELD
         rows.append(

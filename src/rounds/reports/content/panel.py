@@ -22,6 +22,16 @@ from rounds.reports.insight import Cell, Exhibit, Mark, Table
 
 NameOf = Callable[[str], str]
 _SHARE_OF_EFFECT = 0.5
+_COLUMNS = (
+    "What",
+    "Rate ratio",
+    "Lower",
+    "Upper",
+    "Against the leading one",
+    "Lower, against it",
+    "Upper, against it",
+    "Remark",
+)
 _P = 0.05
 
 
@@ -130,7 +140,7 @@ def _compared(found: DidItWork, setting: Setting, name_of: NameOf) -> Exhibit:
             + "."
         ),
         table=Table(
-            columns=("What", "Rate ratio", "Lower", "Upper", "Against the leading one", "Lower ", "Upper ", "Remark"),
+            columns=_COLUMNS,
             rows=(*(_estimate_row(one, differences) for one in found.estimates), *_check_rows(found, name_of)),
         ),
         notes=_compared_notes(found, name_of),

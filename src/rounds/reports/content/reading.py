@@ -6,7 +6,7 @@ import numpy as np
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork
-from rounds.measures.definitions import Better, Measure
+from rounds.measures.definitions import Better
 from rounds.reports.content.panel import change_words, doubts_of, support_of
 from rounds.reports.content.wording import inline, plural
 from rounds.reports.insight import Certainty, Direction
@@ -30,7 +30,9 @@ def reading_of(
     placebo: Effect | NoEffect | None,
     panel: Panel,
     in_effect: str,
-    measure: Measure,
+    *,
+    title: str,
+    better: Better,
     beside: DidItWork | None = None,
 ) -> Reading:
     """Return what an estimate says and how sure it is.
@@ -40,14 +42,15 @@ def reading_of(
         placebo: the same where nothing should be found; None if not tried.
         panel: what was estimated from.
         in_effect: "where “…” is embedded".
-        measure: the outcome.
+        title: of the outcome.
+        better: which way is improvement.
         beside: the other estimators and checks, whose doubts count; None if not made.
     """
     level, because = _certainty(effect, placebo, panel, beside)
     ratio = effect.rate_ratio
     if not _excludes_one(effect):
         ends = f"{change_words(ratio.lower)} to {change_words(ratio.upper)}"
-        statement = f"{measure.title}: no clear change {in_effect} (95% CI {ends})."
+        statement = f"{title}: no clear change {in_effect} (95% CI {ends})."
         return Reading(statement=statement, direction=Direction.NO_CHANGE, level=level, because=because)
     fell = ratio.upper < 1
     sizes = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
@@ -65,20 +68,20 @@ def reading_of(
             f"{'fewer' if fell else 'more'} than expected without it"
         )
     statement = (
-        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {sizes[0]:.0f}% "
+        f"{title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {sizes[0]:.0f}% "
         f"to {sizes[1]:.0f}%) {in_effect}{count}."
     )
     direction = {
         Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
         Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
         Better.NEITHER: Direction.NEUTRAL,
-    }[measure.better]
+    }[better]
     return Reading(statement=statement, direction=direction, level=level, because=because)
 
 
-def no_reading(effect: NoEffect, in_effect: str, measure: Measure) -> Reading:
+def no_reading(effect: NoEffect, in_effect: str, *, title: str) -> Reading:
     return Reading(
-        statement=f"It cannot be said yet whether {inline(measure.title)} changed {in_effect}.",
+        statement=f"It cannot be said yet whether {inline(title)} changed {in_effect}.",
         direction=Direction.NEUTRAL,
         level=Certainty.LOW,
         because=effect.reason.rstrip(".") + ".",
