@@ -21,7 +21,8 @@ from rounds.measures.definitions import Better
 from rounds.reports.charts.impact import impact_chart
 from rounds.reports.charts.theme import Spec
 from rounds.reports.content.impact_points import impact_points
-from rounds.reports.content.panel import Setting, exhibits_of
+from rounds.reports.content.impact_words import Setting
+from rounds.reports.content.panel import exhibits_of
 from rounds.reports.content.reading import Reading as Said
 from rounds.reports.content.reading import no_reading, reading_of
 from rounds.reports.content.wording import better_words
@@ -273,9 +274,9 @@ def _result(
 ) -> ImpactResult:
     said = _said(made, found, better)
     effect = found if isinstance(found, NoEffect) else found.effect
-    title = f"{made.title} per {_SCALE:,.0f} {made.unit} {IN_EFFECT} ({better_words(better)})"
+    title = f"{_capital(made.title)} per {_SCALE:,.0f} {made.unit} {IN_EFFECT} ({better_words(better)})"
     setting = Setting(
-        subject=f"{made.title} {IN_EFFECT}",
+        subject=f"{_capital(made.title)} {IN_EFFECT}",
         better=better_words(better),
         period=str(made.spacing.grain) if made.spacing.grain else "period",
     )
@@ -309,10 +310,14 @@ def _result(
 def _said(made: _Made, found: DidItWork | NoEffect, better: Better) -> Said:
     if isinstance(found, NoEffect):
         return no_reading(found, IN_EFFECT, title=made.title)
-    title = made.title[0].upper() + made.title[1:]
+    title = _capital(made.title)
     return reading_of(
         found.effect, found.placebo_in_time, made.panel, IN_EFFECT, title=title, better=better, beside=found
     )
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _frame(exhibit: Exhibit, names: tuple[str, ...]) -> pl.DataFrame:

@@ -85,10 +85,9 @@ def forest_chart(*, rows: tuple[ForestRow, ...], title: str) -> Spec:
 def ticks(lowest: float, highest: float) -> list[float]:
     """Return where a log scale of ratios has its labels.
 
-    >>> ticks(0.3, 1.1)
-    [0.25, 0.5, 1.0]
+    >>> ticks(0.5, 1.1)
+    [0.5, 0.6, 0.8, 1.0]
     """
-    steps = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0, 50.0, 100.0)
-    fine = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75)
-    chosen = fine if lowest > 0.55 and highest < 1.8 else steps
-    return [step for step in chosen if 0.8 * lowest <= step <= 1.25 * highest]
+    wide = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0, 50.0, 100.0)
+    fine = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+    return [step for step in (fine if highest / lowest < 5 else wide) if 0.95 * lowest <= step <= 1.05 * highest]

@@ -13,7 +13,8 @@ from rounds.network.members import Membership
 from rounds.reports.charts.impact import impact_chart
 from rounds.reports.content.cells import tidy
 from rounds.reports.content.impact_points import impact_points
-from rounds.reports.content.panel import Setting, exhibits_of
+from rounds.reports.content.impact_words import Setting
+from rounds.reports.content.panel import exhibits_of
 from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
     NETWORK,

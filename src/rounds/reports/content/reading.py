@@ -7,7 +7,8 @@ import numpy as np
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork
 from rounds.measures.definitions import Better
-from rounds.reports.content.panel import change_words, doubts_of, support_of
+from rounds.reports.content.impact_words import change_words
+from rounds.reports.content.panel import doubts_of, support_of
 from rounds.reports.content.wording import inline, plural
 from rounds.reports.insight import Certainty, Direction
 
