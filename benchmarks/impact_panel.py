@@ -65,11 +65,16 @@ CASES: dict[str, Callable[[int], Panel]] = {
 }
 
 
+def told(panel: Panel, *, runs: int = 200, seed: int = 1) -> DidItWork | NoEffect:
+    """Return what the panel says of one outcome."""
+    return did_it_work(panel, generator=np.random.default_rng(seed), settings=Settings(runs=runs))
+
+
 def tally(case: str, seeds: int) -> Counter[str]:
     """Return of how many seeds the panel says what."""
     said: Counter[str] = Counter()
     for seed in range(seeds):
-        found = did_it_work(CASES[case](seed), Settings(runs=99, seed=seed))
+        found = told(CASES[case](seed), runs=99, seed=seed)
         assert isinstance(found, DidItWork)
         said.update(_said(found))
     return said
@@ -101,7 +106,7 @@ def _large() -> Panel:
 
 
 def _one_measure(seed: int) -> str:
-    found = did_it_work(with_bounds(draw(seed, mean=8.0).exact))
+    found = told(with_bounds(draw(seed, mean=8.0).exact))
     return found.reason if isinstance(found, NoEffect) else "told"
 
 
@@ -113,8 +118,8 @@ def _many() -> None:
 def speeds() -> None:
     """Print how long the panel takes."""
     large = _large()
-    _timed("250 sites x 120 months, without placebos in space", lambda: did_it_work(large, Settings(runs=0)))
-    _timed("250 sites x 120 months, with 200 placebos in space", lambda: did_it_work(large))
+    _timed("250 sites x 120 months, without placebos in space", lambda: told(large, runs=0))
+    _timed("250 sites x 120 months, with 200 placebos in space", lambda: told(large))
     _timed(
         f"{MEASURES} measures x 15 sites x 36 months, in one process",
         lambda: list(map(_one_measure, range(MEASURES))),

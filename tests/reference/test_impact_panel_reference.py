@@ -1,6 +1,6 @@
 """The panel's estimators against other software: bacondecomp, fixest, synthdid, did (through diff-diff), HonestDiD.
 
-Numbers of diff-diff 3.13.0 and moderndid 0.2.0 stand here because those two with what they need take 600 MB:
+Numbers of diff-diff 3.13.0 and moderndid 0.2.0 stand here because those two with what they need take some 550 MB:
 `CallawaySantAnna(control_group="not_yet_treated", base_period="universal")` and `ImputationDiD()`, both
 `.fit(mpdta, outcome="lemp", unit="countyreal", time="year", first_treat="first.treat")`; of moderndid
 `create_sensitivity_results_sm` and `_rm` with the steps and covariance below.
@@ -133,7 +133,7 @@ def test_steps_of_one_period_are_the_event_study_of_did() -> None:
     outcome = Outcome(
         design=design, counts=values[None], log_rates=values[None], exposure=np.ones_like(values), too_sparse=None
     )
-    found = event_study(outcome, seed=1, width=1)
+    found = event_study(outcome, generator=np.random.default_rng(1), width=1)
     assert isinstance(found, EventStudy)
     told = {
         -4: (0.0033063566925127, 0.0244518729),

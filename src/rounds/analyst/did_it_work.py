@@ -164,7 +164,8 @@ def impact(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     )
     understood = understand(adoption.rest, given, reading=how, wants=Wants(dates=True))
     made = _panel(understood, adoption)
-    found = did_it_work(made.panel, Settings(runs=placebos, seed=seed))
+    chance = np.random.default_rng(seed)
+    found = did_it_work(made.panel, generator=chance, settings=Settings(runs=placebos))
     return _result(understood, adoption, made, found, way)
 
 

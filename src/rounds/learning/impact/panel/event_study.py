@@ -55,7 +55,7 @@ class EventStudy:
         return sum(step.last < 0 for step in self.steps)
 
 
-def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> EventStudy | str:
+def event_study(outcome: Outcome, *, generator: np.random.Generator, width: int | None = None) -> EventStudy | str:
     """Return the steps before and after adoption, or why there are none.
 
     Each adopting site's step is compared with its own last step before adoption, and that change with the mean change
@@ -65,7 +65,7 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
 
     Args:
         outcome: log rates, completed where counts have bounds only.
-        seed: for the simultaneous intervals, which are simulated.
+        generator: the source of chance for the simultaneous intervals, which are simulated.
         width: periods a step; by default a twelfth of all, 1 to 6.
 
     Source: Callaway and Sant'Anna (2021), J Econometrics 225:200-230, section 3; Montiel Olea and Plagborg-Moller
@@ -91,7 +91,7 @@ def event_study(outcome: Outcome, *, seed: int, width: int | None = None) -> Eve
     if not np.all(errors > 1e-12):
         return "all adopting sites say exactly the same, so that there is nothing to tell the steps' errors by"
     values = of_all.mean(axis=1)
-    largest = _largest(covariance, degrees, seed)
+    largest = _largest(covariance, degrees, generator)
     steps = tuple(
         Step(
             first=first,
@@ -196,11 +196,10 @@ def _ends(value: float, error: float, width: float) -> tuple[float, float]:
     return float(value - width * error), float(value + width * error)
 
 
-def _largest(covariance: Matrix, degrees: float, seed: int) -> float:
+def _largest(covariance: Matrix, degrees: float, generator: np.random.Generator) -> float:
     """Return the 95th percentile of the largest of the steps' |t|."""
     errors = np.sqrt(np.diag(covariance))
     values, vectors = np.linalg.eigh(covariance / np.outer(errors, errors))
-    generator = np.random.default_rng(seed)
     drawn = generator.standard_normal((_DRAWS_OF_LARGEST, len(errors))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
     scale = np.sqrt(generator.chisquare(degrees, _DRAWS_OF_LARGEST) / degrees)
     return float(np.quantile(np.abs(drawn).max(axis=1) / scale, 0.95))

@@ -46,7 +46,7 @@ class Outcome:
         return len(self.counts)
 
 
-def complete(panel: Panel, fitted: CountFit, *, draws: int, seed: int) -> Outcome:
+def complete(panel: Panel, fitted: CountFit, *, draws: int, generator: np.random.Generator) -> Outcome:
     """Return the panel's counts, drawn from their bounded likelihood where they are not exact.
 
     Each draw first draws the site and period effects and the rate ratio from their distribution, then each count from
@@ -58,7 +58,7 @@ def complete(panel: Panel, fitted: CountFit, *, draws: int, seed: int) -> Outcom
         panel: whose counts.
         fitted: by `fit_counts` of the same panel.
         draws: how many where a count is not exact, at least 2.
-        seed: of the draws.
+        generator: the source of chance.
 
     Source: Rubin (1987), Multiple Imputation for Nonresponse in Surveys, chapter 4.
     """
@@ -82,7 +82,6 @@ def complete(panel: Panel, fitted: CountFit, *, draws: int, seed: int) -> Outcom
     )
     with_it = design.treated[used]
     best = fitted.baseline.log_mean(cells)
-    generator = np.random.default_rng(seed)
     for draw in range(every):
         if exact:
             counts[draw][used] = panel.lower[used]

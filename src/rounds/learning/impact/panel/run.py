@@ -34,8 +34,6 @@ class Settings:
     """placebos in space; 0 for none"""
     lead: int = 6
     """periods by which the placebo in time shifts adoption"""
-    seed: int = 20_240_101
-    """of draws, shuffles and simulated intervals: the same seed gives the same panel"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,26 +84,30 @@ class DidItWork:
     withheld_share: float
 
 
-def did_it_work(panel: Panel, settings: Settings | None = None) -> DidItWork | NoEffect:
+def did_it_work(
+    panel: Panel, *, generator: np.random.Generator, settings: Settings | None = None
+) -> DidItWork | NoEffect:
     """Return the panel of an outcome, or why nothing can be said.
 
     Args:
         panel: counts with bounds, exposures and treatment, shape (sites, periods).
+        generator: the source of chance; in the same state it gives the same panel.
         settings: how much work to do.
 
     Raises:
         ValueError: if the panel contradicts itself.
     """
     asked = settings or Settings()
+    of_draws, of_steps, of_placebos = generator.spawn(3)
     fitted = fit_counts(panel)
     if isinstance(fitted, NoEffect):
         return fitted
     effect = effect_of(panel, fitted)
-    outcome = complete(panel, fitted, draws=asked.draws, seed=asked.seed)
+    outcome = complete(panel, fitted, draws=asked.draws, generator=of_draws)
     leading = _leading(fitted, effect)
     others = other_estimates(outcome)
     applied = [one for one in others if isinstance(one, Estimate) and one.influence is not None]
-    study = outcome.too_sparse or event_study(outcome, seed=asked.seed)
+    study = outcome.too_sparse or event_study(outcome, generator=of_steps)
     return DidItWork(
         effect=effect,
         estimates=(leading, *others),
@@ -113,7 +115,7 @@ def did_it_work(panel: Panel, settings: Settings | None = None) -> DidItWork | N
         two_way=_two_way(outcome),
         placebo_in_time=placebo(panel, lead=asked.lead),
         placebo_in_space=(
-            outcome.too_sparse or placebo_in_space(panel, outcome, runs=asked.runs, seed=asked.seed)
+            outcome.too_sparse or placebo_in_space(panel, outcome, runs=asked.runs, generator=of_placebos)
             if asked.runs
             else None
         ),

@@ -30,7 +30,9 @@ class SpacePlacebo:
     """that adoption was dealt out among"""
 
 
-def placebo_in_space(panel: Panel, outcome: Outcome, *, runs: int, seed: int) -> SpacePlacebo | str:
+def placebo_in_space(
+    panel: Panel, outcome: Outcome, *, runs: int, generator: np.random.Generator
+) -> SpacePlacebo | str:
     """Return how often adoption dealt out at random looks as strong as the real one, or why it cannot be told.
 
     The sites' adoption dates (and "never") are shuffled among all sites; only site-periods without the innovation are
@@ -41,7 +43,7 @@ def placebo_in_space(panel: Panel, outcome: Outcome, *, runs: int, seed: int) ->
         panel: says when each site adopted.
         outcome: log rates, completed where counts have bounds only.
         runs: at least 1; 200 gives a smallest p of .005.
-        seed: of the shuffles.
+        generator: the source of chance.
 
     Source: Fisher (1935), The Design of Experiments; Abadie, Diamond and Hainmueller (2010), JASA 105:493-505.
     """
@@ -55,7 +57,6 @@ def placebo_in_space(panel: Panel, outcome: Outcome, *, runs: int, seed: int) ->
         return "there are too few sites to deal adoption out among"
     rates = outcome.log_rates.mean(axis=0)
     real = float((weights * rates).sum() / np.sqrt((weights**2).sum()))
-    generator = np.random.default_rng(seed)
     found: list[float] = []
     strength: list[float] = []
     for _ in range(_MOST_TRIES * runs):
