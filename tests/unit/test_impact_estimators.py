@@ -57,7 +57,7 @@ def test_the_leading_estimator_leads_and_others_find_the_same_halving(sound: Did
         "Log rates, imputed",
         "Callaway-Sant'Anna",
         "Sun-Abraham",
-        "Synthetic difference-in-differences",
+        "Synthetic comparison",
         "Poisson, two-way effects",
     ]
     applied = [one for one in sound.estimates if isinstance(one, Estimate)]
@@ -124,7 +124,7 @@ def test_what_withholding_hides_is_in_the_standard_errors() -> None:
 def test_sparse_counts_leave_the_estimators_on_logs_out() -> None:
     found = told(draw(2, mean=1.5).exact)
     names = {one.name for one in found.estimates if isinstance(one, NoEstimate)}
-    assert {"Log rates, imputed", "Callaway-Sant'Anna", "Synthetic difference-in-differences"} <= names
+    assert {"Log rates, imputed", "Callaway-Sant'Anna", "Synthetic comparison"} <= names
     assert isinstance(found.event_study, str)
     assert "fewer than 2 events" in found.event_study
 

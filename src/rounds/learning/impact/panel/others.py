@@ -26,7 +26,7 @@ from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrast
 IMPUTED_RATES = "Log rates, imputed"
 CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
 SUN_ABRAHAM = "Sun-Abraham"
-SYNTHETIC = "Synthetic difference-in-differences"
+SYNTHETIC = "Synthetic comparison"
 POISSON = "Poisson, two-way effects"
 
 _FEWEST_IN_A_COHORT = 2
