@@ -86,6 +86,8 @@ def test_other_frames_say_the_same(kind: str, tmp_path: Path) -> None:
         (cells("arrests", 40, "3.5"), r"row 41, column arrests: the number is no whole number"),
         (cells("arrests", 40, "[c]"), r"row 41, column arrests: the number is withheld .* --withheld-range"),
         (cells("adopted", 40, "2023-05-01"), r"row 37 and row 41, column adopted: two different days .*--stopped"),
+        (cells("arrests", 40, "1000000000"), r"row 41, column arrests: more than 10,000,000 events"),
+        (cells("arrests", 40, "0 to 90000000"), r"column arrests: .*(too wide|more than 10,000,000)"),
         (cells("adopted", 40, "soon"), r"column adopted: not all cells are dates"),
         (cells("month", 40, "2021-04"), r"row 40 and row 41 are of one organisation and one period"),
     ],

@@ -30,6 +30,8 @@ from rounds.reports.insight import Certainty, Exhibit, Mark
 
 IN_EFFECT = "where it was adopted"
 _SCALE = 1_000.0
+_LARGEST = 10_000_000
+"""Events in one period: the likelihood of over-dispersed counts keeps a number for each."""
 _ESTIMATES = (
     "what",
     "rate_ratio",
@@ -258,13 +260,17 @@ def _matrix(
             raise TableError(f"{table.name}, {table.place(int(found[0]))}, column {name}: {problem}")
 
     refuse(cells < 0, "the number is below 0; correct it")
+    refuse(cells.is_infinite(), "the number is infinite; correct it")
     if what != "denominator":
         refuse(
             numbers.withheld & cells.is_null(),
             "the number is withheld and nothing says what it can be; say it with --withheld-range, as in 1-7",
         )
         refuse(cells != cells.floor(), "the number is no whole number, and events are counted; name another column")
-    refuse(cells.is_infinite(), "the number is infinite; correct it")
+        refuse(cells > _LARGEST, f"more than {_LARGEST:,} events in one period cannot be modelled; use shorter periods")
+        spread = float((numbers.upper - numbers.lower).fill_null(0.0).sum())
+        if spread > _LARGEST:
+            raise TableError(f"{table.name}, column {name}: what withheld numbers can be is too wide to be modelled")
     found = np.full(shape, np.nan)
     found[at[0], at[1]] = cells.fill_null(np.nan).to_numpy()
     return found
