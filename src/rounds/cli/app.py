@@ -10,7 +10,22 @@ from typing import Annotated, Final
 import typer
 
 from rounds import __version__
-from rounds.cli import analyst, audit, centre, demo, evidence, impact, library, observations, site, synthetic, value
+from rounds.cli import (
+    adoption,
+    analyst,
+    audit,
+    benefit,
+    centre,
+    demo,
+    evidence,
+    impact,
+    library,
+    observations,
+    pipeline,
+    site,
+    synthetic,
+    value,
+)
 from rounds.cli.terminal import Terminal
 from rounds.errors import ExitCode, RoundsError
 
