@@ -22,6 +22,7 @@ from rounds.cli import (
     library,
     observations,
     pipeline,
+    places,
     site,
     synthetic,
     value,
@@ -59,7 +60,9 @@ app.command()(library.measures)
 app.command()(evidence.evidence)
 app.command()(analyst.spc)
 app.command()(analyst.funnel)
-from rounds.cli import analyst, audit, centre, demo, evidence, impact, library, observations, site, synthetic, value
+app.command("map")(places.place_map)
+app.command()(places.need)
+app.command()(impact.impact)
 app.command()(observations.deterioration)
 app.command()(observations.arrests)
 
