@@ -1,6 +1,7 @@
 """For an analyst without a network: from any table to control charts, funnels and maps, in one call.
 
-Also from counts: what one organisation's change did (`its`), and what a planned rollout could find (`power`).
+Also from counts: what one organisation's change did (`its`), what a planned rollout could find (`power`) and, with
+adoption dates, whether it worked (`impact`).
 
 From a table of observations: how well NEWS2 warns.
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rounds.analyst.before_after import ItsResult, its
+    from rounds.analyst.did_it_work import ImpactResult, impact
     from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
     from rounds.analyst.maps import MapResult, place_map
@@ -29,6 +31,7 @@ __all__ = [
     "ArrestsResult",
     "DeteriorationResult",
     "FunnelResult",
+    "ImpactResult",
     "ItsResult",
     "MapResult",
     "NeedResult",
@@ -38,6 +41,7 @@ __all__ = [
     "arrests",
     "deterioration",
     "funnel",
+    "impact",
     "its",
     "need_less_use",
     "place_map",
@@ -51,6 +55,7 @@ _HOMES = {
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
     "ItsResult": "before_after",
+    "ImpactResult": "did_it_work",
     "MapResult": "maps",
     "NeedResult": "needs",
     "PowerResult": "rollouts",
@@ -61,6 +66,7 @@ _HOMES = {
     "funnel": "funnels",
     "need_less_use": "needs",
     "its": "before_after",
+    "impact": "did_it_work",
     "place_map": "maps",
     "power": "rollouts",
     "spc": "over_time",

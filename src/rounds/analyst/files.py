@@ -42,21 +42,21 @@ def write_spc(result: "SpcResult", folder: Path, *, pictures: int, done: Callabl
     """Write control charts: `spc.xlsx`, and `NAME.svg` and `NAME.png` of each series."""
     shown = result.series[:pictures]
     names = _file_names(one.line.name for one in shown)
-    written = _pictures(
+    written = pictures_of(
         folder, [(name, one.line.name, one.spec, one.alt_text) for name, one in zip(names, shown, strict=True)], done
     )
     together = [] if result.together is None else [result.together.sentence]
     notes = _notes([together, *(one.notes for one in result.series)])
-    book = _book(result.source, "Control charts", result.guesses, notes)
+    book = book_of(result.source, "Control charts", result.guesses, notes)
     summary = result.summary()
-    book.table_sheet("summary", "Summary", "One row a series.", columns=tuple(summary.columns), rows=_rows(summary))
+    book.table_sheet("summary", "Summary", "One row a series.", columns=tuple(summary.columns), rows=rows_of(summary))
     points = result.table()
     numbers = book.table_sheet(
         "points",
         "Points",
         f"One row a period. {Mark.WITHHELD} means withheld, which is not zero.",
         columns=tuple(points.columns),
-        rows=_rows(points, hidden=points["withheld"]),
+        rows=rows_of(points, hidden=points["withheld"]),
     )
     _drawn_by_excel(book, numbers, points, [one.line.name for one in shown], result.unit)
     write_file(folder / "spc.xlsx", book.finished())
@@ -67,12 +67,12 @@ def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: 
     """Write funnels: `funnel.xlsx`, and `NAME.svg` and `NAME.png` of each and of what is believed beside it."""
     shown = result.plots[:pictures]
     names = _file_names(f"funnel {plot.name}" for plot in shown)
-    written = _pictures(
+    written = pictures_of(
         folder, [(name, plot.name, plot.spec, plot.alt_text) for name, plot in zip(names, shown, strict=True)], done
     )
     believed = [(plot.name, plot.caterpillar) for plot in shown]
     names = _file_names(f"caterpillar {plot.name}" for plot in shown)
-    written += _pictures(
+    written += pictures_of(
         folder,
         [
             (name, f"{title}, allowing for chance", one.spec, one.alt_text)
@@ -82,14 +82,14 @@ def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: 
         lambda: None,
     )
     notes = [*(plot.notes for plot in result.plots), *(one.notes for _, one in believed if one is not None)]
-    book = _book(result.source, "Funnel plots", result.guesses, _notes(notes))
+    book = book_of(result.source, "Funnel plots", result.guesses, _notes(notes))
     table = result.table()
     withheld = (table["status"] == "left out: withheld") | (
         table["numerator"].is_null() & table["lowest"].is_not_null()
     )
     says = f"One row an organisation{f'; {result.summed_over}' if result.summed_over else ''}."
     book.table_sheet(
-        "organisations", "Organisations", says, columns=tuple(table.columns), rows=_rows(table, hidden=withheld)
+        "organisations", "Organisations", says, columns=tuple(table.columns), rows=rows_of(table, hidden=withheld)
     )
     write_file(folder / "funnel.xlsx", book.finished())
     return (folder / "funnel.xlsx", *written)
@@ -98,11 +98,11 @@ def write_funnels(result: "FunnelResult", folder: Path, *, pictures: int, done: 
 def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write a map: `map.xlsx`, `map.svg` and `map.png`."""
     charts = [("map", "Map", result.spec, result.alt_text)][:pictures]
-    written = _pictures(folder, charts, done)
-    book = _book(result.source, "Map", result.guesses, _notes([result.notes]))
+    written = pictures_of(folder, charts, done)
+    book = book_of(result.source, "Map", result.guesses, _notes([result.notes]))
     table = result.table()
     says = f"One row a place{f'; {result.summed_over}' if result.summed_over else ''}."
-    rows = _rows(table, hidden=table["state"] == "withheld")
+    rows = rows_of(table, hidden=table["state"] == "withheld")
     book.table_sheet("places", "Places", says, columns=tuple(table.columns), rows=rows)
     write_file(folder / "map.xlsx", book.finished())
     return (folder / "map.xlsx", *written)
@@ -110,16 +110,16 @@ def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callabl
 
 def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write one organisation before and after: `its.xlsx`, `its.svg` and `its.png`."""
-    written = _pictures(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)
+    written = pictures_of(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)
     notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
-    book = _book(result.source, "Before and after", result.guesses, notes)
+    book = book_of(result.source, "Before and after", result.guesses, notes)
     summary, table = result.summary(), result.table()
     if summary.height:
         says = "Level, slope and rate_ratio are ratios: 1 is no change."
-        book.table_sheet("change", "What changed", says, columns=tuple(summary.columns), rows=_rows(summary))
+        book.table_sheet("change", "What changed", says, columns=tuple(summary.columns), rows=rows_of(summary))
     hidden = table["value"].is_null() & table["highest"].is_not_null()
     book.table_sheet(
-        "periods", "Periods", "One row a period.", columns=tuple(table.columns), rows=_rows(table, hidden=hidden)
+        "periods", "Periods", "One row a period.", columns=tuple(table.columns), rows=rows_of(table, hidden=hidden)
     )
     write_file(folder / "its.xlsx", book.finished())
     return (folder / "its.xlsx", *written)
@@ -131,9 +131,9 @@ def write_deterioration(
     """Write `deterioration.xlsx`, which holds aggregates alone, and an SVG and a PNG of each figure."""
     figures = () if result.warned is None else result.warned.figures[:pictures]
     titles = [(name, _FIGURES[name], figure.chart, figure.alt_text) for name, figure in figures]
-    written = _pictures(folder, titles, done)
+    written = pictures_of(folder, titles, done)
     notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
-    book = _book(result.source, "Deterioration", result.guesses, notes)
+    book = book_of(result.source, "Deterioration", result.guesses, notes)
     for name, title, says, table in (
         ("areas", "Area under the ROC curve", "One row for what is taken of each stay.", result.areas()),
         ("thresholds", "Thresholds", "What calling for a review at a score would find.", result.thresholds()),
@@ -142,21 +142,21 @@ def write_deterioration(
         ("decisions", "Net benefit", "For 1,000 sets, at a risk worth acting on.", result.decisions()),
     ):
         if table.height:
-            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "deterioration.xlsx", book.finished())
     return (folder / "deterioration.xlsx", *written)
 
 
 def write_value(result: "ValueResult", folder: Path, *, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write `value.xlsx`, and an SVG and a PNG of the plane and of the curves."""
-    written = _pictures(folder, list(result.charts), done)
+    written = pictures_of(folder, list(result.charts), done)
     notes = [("Found", sentence.strip()) for sentence in result.sentences] + [("Note", note) for note in result.notes]
-    book = _book(result.source, "Value", result.guesses, notes)
+    book = book_of(result.source, "Value", result.guesses, notes)
     for name, title, says, table in (
         ("options", "Options", "One row an option.", result.options()),
         ("curves", "Curves", f"At each sum in {result.currency} that one {result.unit} may be worth.", result.table()),
     ):
-        book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+        book.table_sheet(name, title, says, columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "value.xlsx", book.finished())
     return (folder / "value.xlsx", *written)
 
@@ -165,27 +165,28 @@ def write_arrests(
     result: "ArrestsResult", folder: Path, *, pictures: int, done: Callable[[], None]
 ) -> tuple[Path, ...]:
     """Write arrests by ward: `arrests.xlsx`, `arrests.svg` and `arrests.png`."""
-    written = _pictures(folder, [("arrests", "Arrests by ward", result.spec, result.alt_text)][:pictures], done)
+    written = pictures_of(folder, [("arrests", "Arrests by ward", result.spec, result.alt_text)][:pictures], done)
     notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
-    book = _book(result.source, "Cardiac arrests by ward", result.guesses, notes)
+    book = book_of(result.source, "Cardiac arrests by ward", result.guesses, notes)
     table = result.table()
-    book.table_sheet("wards", "Wards", "One row a ward.", columns=tuple(table.columns), rows=_rows(table))
+    book.table_sheet("wards", "Wards", "One row a ward.", columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "arrests.xlsx", book.finished())
     return (folder / "arrests.xlsx", *written)
 
 
 def write_needs(result: "NeedResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write need less use: `need.xlsx`, `need.svg` and `need.png`."""
-    written = _pictures(folder, [("need", "Need less use", result.spec, result.alt_text)][:pictures], done)
+    written = pictures_of(folder, [("need", "Need less use", result.spec, result.alt_text)][:pictures], done)
     notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
-    book = _book(result.source, "Need less use", result.guesses, notes)
+    book = book_of(result.source, "Need less use", result.guesses, notes)
     table = result.table()
-    book.table_sheet("groups", "Groups", "One row a group.", columns=tuple(table.columns), rows=_rows(table))
+    book.table_sheet("groups", "Groups", "One row a group.", columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "need.xlsx", book.finished())
     return (folder / "need.xlsx", *written)
 
 
-def _book(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:
+def book_of(source: str, title: str, guesses: Iterable[Any], notes: list[tuple[str, str]]) -> Workbook:
+    """Return a workbook with a sheet of what was read and noted."""
     book = Workbook(f"{title}: {source}", made_on=datetime.now(tz=UTC).date())
     read = [(f"Read as {guess.role}", f"{guess.column} ({guess.because})") for guess in guesses]
     book.text_sheet("notes", f"{title} of {source}", [*read, *_SHORTHAND, *notes], widths=(28, 110))
@@ -197,7 +198,7 @@ def _notes(of_each: Iterable[Iterable[str]]) -> list[tuple[str, str]]:
     return [("Note", note) for note in dict.fromkeys(note for notes in of_each for note in notes)]
 
 
-def _rows(frame: pl.DataFrame, *, hidden: pl.Series | None = None) -> Rows:
+def rows_of(frame: pl.DataFrame, *, hidden: pl.Series | None = None) -> Rows:
     """Return a frame's rows with a mark in each empty cell: withheld in hidden rows, else not available."""
     marks = (
         [Mark.NOT_AVAILABLE] * frame.height
@@ -246,7 +247,8 @@ def _drawn_by_excel(book: Workbook, numbers: Any, points: pl.DataFrame, names: l
         )
 
 
-def _pictures(folder: Path, charts: list[tuple[str, str, Spec, str]], done: Callable[[], None]) -> tuple[Path, ...]:
+def pictures_of(folder: Path, charts: list[tuple[str, str, Spec, str]], done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write an SVG and a PNG of each chart, given as (file name, title, chart, text in its place)."""
     cache = SvgCache()
     written = []
     for name, title, spec, alt_text in charts:

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
-from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
-from rounds.learning.impact.placebo import placebo
+from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import (
     adoption_curve,
     coverage,
+    first_reached,
     stage_reached,
+    stopped_on,
 )
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
@@ -24,6 +27,8 @@ from rounds.storage.library import Library
 from rounds.storage.workspace import Programme
 
 PLACEBO_LEAD_PERIODS = 6
+PANEL_SEED = 20_240_101
+"""Of draws and placebos: the same replies give the same pages."""
 
 
 def embedded_innovations(
@@ -92,6 +97,10 @@ class Evaluated:
     panel: Panel
     effect: Effect | NoEffect
     placebo: Effect | NoEffect | None
+    beside: DidItWork | None = None
+    """other estimators and checks; None where there is no effect"""
+    restarted: tuple[str, ...] = ()
+    """ODS codes of those that stopped and started again"""
 
 
 def evaluate(
@@ -104,15 +113,18 @@ def evaluate(
 ) -> Evaluated:
     """Return what an innovation did to its outcome where it is used; or why the data cannot say."""
     panel = impact_panel(programme, outcome=outcome, events=events, membership=membership)
-    effect = estimate_effect(panel)
-    falsified = None if isinstance(effect, NoEffect) else placebo(panel, lead=PLACEBO_LEAD_PERIODS)
+    chance = np.random.default_rng(PANEL_SEED)
+    found = did_it_work(panel, generator=chance, settings=Settings(lead=PLACEBO_LEAD_PERIODS))
+    beside = None if isinstance(found, NoEffect) else found
     return Evaluated(
         programme=programme,
         innovation=innovation,
         outcome=outcome,
         panel=panel,
-        effect=effect,
-        placebo=falsified,
+        effect=found if isinstance(found, NoEffect) else found.effect,
+        placebo=None if beside is None else beside.placebo_in_time,
+        beside=beside,
+        restarted=restarted_members(programme, events, members=panel.sites),
     )
 
 
@@ -120,7 +132,12 @@ def impact_insight(found: Evaluated, *, membership: Membership, provenance: Prov
     """Return whether an innovation worked where it is used, and for how many; or why the data cannot say."""
     return impact(
         evaluation=Evaluation(
-            effect=found.effect, placebo=found.placebo, panel=found.panel, periods=found.outcome.labels
+            effect=found.effect,
+            placebo=found.placebo,
+            panel=found.panel,
+            periods=found.outcome.labels,
+            beside=found.beside,
+            restarted=found.restarted,
         ),
         innovation=found.innovation,
         stage=found.programme.stage,
@@ -128,3 +145,13 @@ def impact_insight(found: Evaluated, *, membership: Membership, provenance: Prov
         membership=membership,
         provenance=provenance,
     )
+
+
+def restarted_members(
+    programme: Programme, events: tuple[AdoptionEvent, ...], *, members: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the members that stopped and started again: what came after they stopped is in no estimate."""
+    own = tuple(event for event in events if event.ods_code in members)
+    stopped = stopped_on(own, programme.innovation, programme.stage)
+    after = tuple(event for event in own if event.day > stopped.get(event.ods_code, event.day))
+    return tuple(sorted(first_reached(after, programme.innovation, programme.stage)))

@@ -19,6 +19,7 @@ from rounds.cli import (
     centre,
     demo,
     evidence,
+    impact,
     library,
     observations,
     pipeline,
@@ -64,6 +65,7 @@ app.command("map")(places.place_map)
 app.command()(places.need)
 app.command()(before_after.its)
 app.command()(before_after.power)
+app.command()(impact.impact)
 app.command()(observations.deterioration)
 app.command()(observations.arrests)
 

@@ -88,6 +88,10 @@ def _tables(report: Report) -> list[tuple[str, tuple[str, ...], Rows]]:
         columns = ("Identifier", "About", *insight.table.columns)
         rows = found.setdefault((_table_title(insight), columns), [])
         rows += [(insight.id, insight.scope_name, *row) for row in insight.table.rows]
+        for exhibit in insight.exhibits:
+            columns = ("Identifier", "About", *exhibit.table.columns)
+            rows = found.setdefault((f"{exhibit.name}: {insight.measure_title}", columns), [])
+            rows += [(insight.id, insight.scope_name, *row) for row in exhibit.table.rows]
     tables: list[tuple[str, tuple[str, ...], Rows]] = [
         ("Statements", STATEMENT_COLUMNS, [_statement_row(insight) for insight in report.insights])
     ]

@@ -137,6 +137,25 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """A further chart with its numbers that a statement rests on, such as what other estimators say."""
+
+    name: str
+    """two or three words, for a sheet or a file"""
+    title: str
+    """a full sentence, which is the chart's accessible name too"""
+    chart: dict[str, Any]
+    alt_text: str
+    table: Table
+    notes: tuple[str, ...] = ()
+    """what it says, in plain words, a sentence each"""
+
+    def __post_init__(self) -> None:
+        if not (self.title.endswith(".") and self.alt_text and self.table.rows):
+            raise RoundsError(f"exhibit {self.title}: it needs a sentence, alternative text and a table")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
     """One statement, how sure it is, what shows it and what to do about it."""
 
@@ -167,6 +186,8 @@ class Insight:
     """what a careful reader must know: rules used, withheld points, false-alarm rate"""
     latest: LatestPoint | None = None
     """of a control chart that can be tested"""
+    exhibits: tuple[Exhibit, ...] = ()
+    """further charts that the statement rests on"""
 
     def __post_init__(self) -> None:
         if not self.statement.endswith("."):

@@ -17,6 +17,7 @@ from rounds.reports.insight import (
     Confidence,
     Direction,
     Estimate,
+    Exhibit,
     Insight,
     Kind,
     LatestPoint,
@@ -208,6 +209,18 @@ def _insight(insight: Insight) -> dict[str, Any]:
         "icons": list(insight.icons),
         "notes": list(insight.notes),
         "latest": None if insight.latest is None else asdict(insight.latest),
+        **({"exhibits": [_exhibit(one) for one in insight.exhibits]} if insight.exhibits else {}),
+    }
+
+
+def _exhibit(exhibit: Exhibit) -> dict[str, Any]:
+    return {
+        "name": exhibit.name,
+        "title": exhibit.title,
+        "chart": exhibit.chart,
+        "alt_text": exhibit.alt_text,
+        "table": _table(exhibit.table),
+        "notes": list(exhibit.notes),
     }
 
 
@@ -258,6 +271,17 @@ def _read_insight(item: dict[str, Any]) -> Insight:
         icons=tuple(item["icons"]),
         notes=tuple(item["notes"]),
         latest=_maybe(item.get("latest"), lambda found: LatestPoint(**found)),
+        exhibits=tuple(
+            Exhibit(
+                name=one["name"],
+                title=one["title"],
+                chart=one["chart"],
+                alt_text=one["alt_text"],
+                table=_read_table(one["table"]),
+                notes=tuple(one["notes"]),
+            )
+            for one in item.get("exhibits", ())
+        ),
     )
 
 

@@ -184,3 +184,21 @@ class IntervalCounts:
         own = rising - (self._k + 1.0 / alpha) * (mean / c)[self._cell]
         expected = np.add.reduceat(parts * own, self._first) / np.add.reduceat(parts, self._first)
         return float(np.sum(expected + np.log1p(alpha * mean) / alpha**2))
+
+    def draw(self, log_mean: Vector, alpha: float, uniform: Vector) -> Vector:
+        """Return counts drawn from what is seen of them: within their bounds, as likely as the mean makes them.
+
+        Args:
+            log_mean: shape (cells,).
+            alpha: over-dispersion, >= 0.
+            uniform: a number in [0, 1) for each cell, shape (cells,).
+        """
+        terms = self._k * (log_mean - np.log1p(alpha * np.exp(log_mean)))[self._cell] + self.log_weights(alpha)
+        parts = np.exp(terms - np.maximum.reduceat(terms, self._first)[self._cell])
+        climbing = np.cumsum(parts)
+        before = climbing[self._first] - parts[self._first]
+        last = np.append(self._first[1:], len(parts)) - 1
+        wanted = before + uniform * (climbing[last] - before)
+        found = np.clip(np.searchsorted(climbing, wanted, side="right"), self._first, last)
+        drawn: Vector = self._k[found].astype(np.float64)
+        return drawn

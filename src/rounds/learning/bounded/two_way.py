@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize_scalar
 
 from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
@@ -74,6 +74,21 @@ class Factor:
         sites, periods = self.solve(site_part, period_part)
         return float(site_part @ sites + period_part @ periods)
 
+    def draw(self, generator: np.random.Generator, *, periods: int) -> tuple[Vector, Vector]:
+        """Return a normal draw of (site effects, period effects) with mean 0 and variance V.
+
+        Args:
+            generator: the source of chance.
+            periods: how many period effects there are; those that are not free are 0.
+        """
+        of_periods = np.zeros(periods)
+        of_periods[self.free] = solve_triangular(self.schur[0], generator.standard_normal(len(self.free)))
+        seen = self.site_information > 0
+        information = np.where(seen, self.site_information, 1.0)
+        of_sites = generator.standard_normal(len(seen)) / np.sqrt(information)
+        of_sites -= self.weights @ of_periods[self.free] / information
+        return np.where(seen, of_sites, 0.0), of_periods
+
     @property
     def log_determinant(self) -> float:
         seen = self.site_information[self.site_information > 0]
@@ -96,6 +111,13 @@ class DenseFactor:
         """Return g' V g."""
         sites, periods = self.solve(site_part, period_part)
         return float(site_part @ sites + period_part @ periods)
+
+    def draw(self, generator: np.random.Generator, *, periods: int) -> tuple[Vector, Vector]:
+        """Return a normal draw of (site effects, period effects) with mean 0 and variance V."""
+        factor, is_lower = self.lower
+        drawn = generator.standard_normal(self.sites + periods)
+        found = solve_triangular(factor, drawn, lower=is_lower, trans="T" if is_lower else "N")
+        return found[: self.sites], found[self.sites :]
 
     @property
     def log_determinant(self) -> float:
@@ -235,10 +257,10 @@ def _factor(cells: Cells, free_periods: Index, information: Vector) -> Factor:
     weights = np.zeros(cells.shape)
     # a cell whose interval holds next to no information can come out at a rounding error below zero
     weights[cells.site, cells.period] = np.maximum(information, 1e-12)
-    return information_factor(weights, free_periods)
+    return factor_of(weights, free_periods)
 
 
-def information_factor(weights: Matrix, free_periods: Index) -> Factor:
+def factor_of(weights: Matrix, free_periods: Index) -> Factor:
     """Return the information matrix of site and period effects from that of each cell, 0 where there is none.
 
     Args:

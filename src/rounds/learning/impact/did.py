@@ -125,11 +125,34 @@ def estimate_effect(panel: Panel) -> Effect | NoEffect:
     Raises:
         ValueError: if the panel contradicts itself.
     """
+    fitted = fit_counts(panel)
+    return fitted if isinstance(fitted, NoEffect) else effect_of(panel, fitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountFit:
+    """The fitted counterfactual and rate ratio, with what each site contributes."""
+
+    selection: Selection
+    untreated: Cells
+    treated: Cells
+    baseline: TwoWay
+    ratio: "LogRatio"
+    influence: Vector
+    """by how much each site moves the log rate ratio, to first order, shape (sites,); adds up to about 0"""
+
+
+def fit_counts(panel: Panel) -> CountFit | NoEffect:
+    """Return the fit behind `estimate_effect`, for what goes on from it; or why there is none.
+
+    Raises:
+        ValueError: if the panel contradicts itself.
+    """
     check_panel(panel)
     selection = select(panel)
     if isinstance(selection, NoEffect):
         return selection
-    untreated, treated = _cells(panel, selection.untreated), _cells(panel, selection.treated)
+    untreated, treated = cells_of(panel, selection.untreated), cells_of(panel, selection.treated)
     try:
         if _is_sparse(panel, selection):
             baseline = fit_gradual(untreated, tells_site=_share(panel), a_year=panel.a_year)
@@ -143,14 +166,13 @@ def estimate_effect(panel: Panel) -> Effect | NoEffect:
             reason="The rates without the innovation cannot be fitted: too few events in too few site-periods without "
             "it. Add earlier periods or sites, or count over longer periods."
         )
-    return _effect(
-        panel,
-        selection,
-        baseline,
-        ratio,
-        _avoided(treated, baseline, ratio),
-        _counterfactual(panel, selection, baseline) / _convexity(treated, baseline),
-        _widening(untreated, treated, baseline, ratio),
+    return CountFit(
+        selection=selection,
+        untreated=untreated,
+        treated=treated,
+        baseline=baseline,
+        ratio=ratio,
+        influence=_influence(untreated, treated, baseline, ratio),
     )
 
 
@@ -218,7 +240,20 @@ def _avoided(treated: Cells, baseline: TwoWay, ratio: LogRatio) -> Interval:
     return Interval(estimate=estimate, lower=estimate - half, upper=estimate + half)
 
 
-def _widening(untreated: Cells, treated: Cells, baseline: TwoWay, ratio: LogRatio) -> float:
+def _influence(untreated: Cells, treated: Cells, baseline: TwoWay, ratio: LogRatio) -> Vector:
+    seen = treated.counts.evaluate(
+        baseline.log_mean(treated) + ratio.estimate, baseline.alpha, treated.counts.log_weights(baseline.alpha)
+    )
+    before = untreated.counts.evaluate(
+        baseline.log_mean(untreated), baseline.alpha, untreated.counts.log_weights(baseline.alpha)
+    )
+    site_part, period_part = baseline.factor.solve(ratio.site_gradient, ratio.period_gradient)
+    through_baseline = before.score * (site_part[untreated.site] + period_part[untreated.period])
+    own: Vector = treated.by_site(seen.residual) / seen.residual_slope.sum()
+    return own - untreated.by_site(through_baseline)
+
+
+def _widening(fitted: CountFit) -> float:
     """Return the factor by which intervals widen because sites differ more than counting explains; 1 if they do not.
 
     Sites whose rates wander slowly, or in which the innovation works unequally, are not seen in the scatter of single
@@ -228,19 +263,10 @@ def _widening(untreated: Cells, treated: Cells, baseline: TwoWay, ratio: LogRati
 
     Source: Liang and Zeger (1986), Biometrika 73:13-22, for the variance between clusters.
     """
-    sites = len(np.unique(treated.site))
+    sites = len(np.unique(fitted.treated.site))
     if sites < _FEWEST_SITES_TO_COMPARE:
         return 1.0
-    seen = treated.counts.evaluate(
-        baseline.log_mean(treated) + ratio.estimate, baseline.alpha, treated.counts.log_weights(baseline.alpha)
-    )
-    before = untreated.counts.evaluate(
-        baseline.log_mean(untreated), baseline.alpha, untreated.counts.log_weights(baseline.alpha)
-    )
-    site_part, period_part = baseline.factor.solve(ratio.site_gradient, ratio.period_gradient)
-    through_baseline = before.score * (site_part[untreated.site] + period_part[untreated.period])
-    influence = treated.by_site(seen.residual) / seen.residual_slope.sum() - untreated.by_site(through_baseline)
-    excess = float(np.sum(influence**2)) * sites / (sites - 1) / ratio.variance
+    excess = float(np.sum(fitted.influence**2)) * sites / (sites - 1) / fitted.ratio.variance
     if excess <= max(1.0, chdtri(sites - 1, 0.05) / (sites - 1)):
         return 1.0
     return float(np.sqrt(excess) * stdtrit(sites - 1, 0.975) / _Z95)
@@ -254,15 +280,11 @@ def _counterfactual(panel: Panel, selection: Selection, baseline: TwoWay) -> Mat
     return found
 
 
-def _effect(
-    panel: Panel,
-    selection: Selection,
-    baseline: TwoWay,
-    ratio: LogRatio,
-    avoided: Interval,
-    counterfactual: Matrix,
-    widening: float,
-) -> Effect:
+def effect_of(panel: Panel, fitted: CountFit) -> Effect:
+    """Return the effect that a fit of this panel's counts amounts to."""
+    selection, baseline, ratio = fitted.selection, fitted.baseline, fitted.ratio
+    avoided, widening = _avoided(fitted.treated, baseline, ratio), _widening(fitted)
+    counterfactual = _counterfactual(panel, selection, baseline) / _convexity(fitted.treated, baseline)
     half = _Z95 * float(np.sqrt(ratio.variance)) * widening
     notes = (*panel.notes, *selection.notes)
     if isinstance(baseline.factor, DenseFactor):
@@ -297,7 +319,8 @@ def _effect(
     )
 
 
-def _cells(panel: Panel, mask: Mask) -> Cells:
+def cells_of(panel: Panel, mask: Mask) -> Cells:
+    """Return some site-periods of a panel with what is known of their counts."""
     site, period = np.nonzero(mask)
     return Cells(
         site=site,

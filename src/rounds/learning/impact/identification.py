@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from rounds.learning.impact.effect import NoEffect, Panel
 
@@ -91,7 +89,7 @@ def select(panel: Panel) -> Selection | NoEffect:
     if hidden := _hidden_by_noise(panel, untreated | treated):
         return NoEffect(reason=hidden)
     untreated, notes = _without_empty(panel, untreated)
-    parts = _connected_parts(untreated)
+    parts = connected_parts(untreated)
     connected = (parts.site[:, None] == parts.period[None, :]) & (parts.site[:, None] >= 0)
     usable = treated & connected
     if not usable.any():
@@ -161,24 +159,34 @@ def _without_empty(panel: Panel, untreated: Mask) -> tuple[Mask, tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
+class Parts:
+    """Sites and periods that data join."""
+
     site: NDArray[np.int64]
     """which connected part each site is in; -1 for none"""
     period: NDArray[np.int64]
     free_periods: NDArray[np.int64]
 
 
-def _connected_parts(untreated: Mask) -> _Parts:
+def connected_parts(untreated: Mask) -> Parts:
     """Sites and periods joined by untreated data. Only within one part can a site's and a period's effect be added."""
-    sites, periods = untreated.shape
-    row, column = np.nonzero(untreated)
-    graph = coo_array((np.ones(len(row)), (row, column + sites)), shape=(sites + periods, sites + periods))
-    _, label = connected_components(graph, directed=False)
-    site = np.where(_in_site(untreated), label[:sites], -1)
-    period = np.where(_in_period(untreated), label[sites:], -2)
-    _, first = np.unique(period, return_index=True)
-    free = np.setdiff1d(np.flatnonzero(period >= 0), first)
-    return _Parts(site=site.astype(np.int64), period=period.astype(np.int64), free_periods=free.astype(np.int64))
+    site = np.full(untreated.shape[0], -1, dtype=np.int64)
+    period = np.full(untreated.shape[1], -2, dtype=np.int64)
+    waiting = _in_site(untreated)
+    first: list[int] = []
+    while waiting.any():
+        sites = np.zeros_like(waiting)
+        sites[int(waiting.argmax())] = True
+        reached = 0
+        while sites.sum() > reached:
+            reached = int(sites.sum())
+            periods = untreated[sites].any(axis=0)
+            sites = np.asarray(untreated[:, periods].any(axis=1))
+        site[sites], period[periods] = len(first), len(first)
+        first.append(int(periods.argmax()))
+        waiting &= ~sites
+    free = np.setdiff1d(np.flatnonzero(period >= 0), np.array(first, dtype=np.int64))
+    return Parts(site=site, period=period, free_periods=free.astype(np.int64))
 
 
 def _nothing_usable(treated: Mask, untreated: Mask) -> str:

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from scipy.special import gammaln, ndtr, ndtri
 
 from rounds.learning.bounded.counts import IntervalCounts
-from rounds.learning.bounded.two_way import Cells, NotConverged, fit_dispersed_two_way, information_factor
+from rounds.learning.bounded.two_way import Cells, NotConverged, factor_of, fit_dispersed_two_way
 from rounds.learning.impact.effect import Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.identification import Mask, check_panel
 
@@ -312,7 +312,7 @@ def _standard_error(
     """Return the standard error of the log rate ratio: step 4 of the estimator, at what is expected."""
     widen = 1.0 + baseline.alpha * expected
     free = np.flatnonzero((~treated).any(axis=0))[1:]
-    factor = information_factor(np.where(treated, 0.0, rule.share(expected) * expected / widen), free)
+    factor = factor_of(np.where(treated, 0.0, rule.share(expected) * expected / widen), free)
     with_it = np.where(usable, expected * rate_ratio, 0.0)
     slope = rule.share(with_it) * with_it
     own = float((slope * (1.0 + baseline.alpha * with_it)).sum()) / float(slope.sum()) ** 2

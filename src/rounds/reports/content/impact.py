@@ -3,21 +3,26 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.panel.run import DidItWork
 from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Better, Measure
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
-from rounds.reports.charts.impact import ImpactPoint, impact_chart
+from rounds.reports.charts.impact import impact_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.impact_points import impact_points
+from rounds.reports.content.impact_words import Setting
+from rounds.reports.content.panel import exhibits_of
 from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
     NETWORK,
     better_words,
     inline,
+    listing,
     number,
+    period_noun,
     plural,
     quoted,
     rate_unit,
@@ -31,6 +36,7 @@ from rounds.reports.insight import (
     Confidence,
     Direction,
     Estimate,
+    Exhibit,
     Insight,
     Kind,
     Mark,
@@ -59,6 +65,10 @@ class Evaluation:
     panel: Panel
     periods: tuple[str, ...]
     """labels of the panel's periods"""
+    beside: DidItWork | None = None
+    """other estimators and checks; None if not made"""
+    restarted: tuple[str, ...] = ()
+    """ODS codes of sites that stopped and started again"""
 
     def __post_init__(self) -> None:
         if self.panel.lower.shape != (len(self.panel.sites), len(self.periods)):
@@ -91,11 +101,19 @@ def impact(
     title = quoted(innovation.title)
     in_effect = f"where {title} is {STAGE_WORDS[stage]}"
     if isinstance(effect, NoEffect):
-        reading = no_reading(effect, in_effect, measure)
+        reading = no_reading(effect, in_effect, title=measure.title)
         estimate, method = _counted(panel), "none"
         sites: tuple[str, ...] = ()
     else:
-        reading = reading_of(effect, placebo, panel, in_effect, measure)
+        reading = reading_of(
+            effect,
+            placebo,
+            panel,
+            in_effect,
+            title=measure.title,
+            better=measure.better,
+            beside=evaluation.beside,
+        )
         estimate, method = _ratio(effect), effect.method
         sites = tuple(
             membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
@@ -115,7 +133,7 @@ def impact(
         comparator=_comparator(effect, in_effect),
         benefit=_benefit(effect, reading, title, measure),
         chart=impact_chart(
-            points=_points(effect, panel, periods, measure),
+            points=impact_points(effect, panel, periods, measure.scale),
             observed_label="Counted: possible range",
             expected_label="Expected without",
             title=chart_title,
@@ -128,8 +146,30 @@ def impact(
         table=_table(effect, placebo, panel, periods, measure),
         action=_action(reading, title, measure),
         provenance=provenance,
-        notes=_notes(effect, placebo, sites, measure),
+        notes=(*_notes(effect, placebo, sites, measure), *_restart_note(evaluation.restarted, membership)),
+        exhibits=_exhibits(evaluation.beside, measure, in_effect, membership),
     )
+
+
+def _restart_note(restarted: tuple[str, ...], membership: Membership) -> tuple[str, ...]:
+    if not restarted:
+        return ()
+    names = listing([membership.name_of(code) for code in restarted])
+    return (
+        f"Stopped and started again: {names}. What came after the first stop is in no estimate, so what starting again "
+        "did is not said.",
+    )
+
+
+def _exhibits(
+    beside: DidItWork | None, measure: Measure, in_effect: str, membership: Membership
+) -> tuple[Exhibit, ...]:
+    if beside is None:
+        return ()
+    setting = Setting(
+        subject=f"{measure.title} {in_effect}", better=better_words(measure.better), period=period_noun(measure)
+    )
+    return exhibits_of(beside, setting, membership.name_of)
 
 
 def _ratio(effect: Effect) -> Estimate:
@@ -184,50 +224,6 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
     )
 
 
-def _total_of(panel: Panel, rows: NDArray[np.bool_], index: int) -> tuple[float, float]:
-    """Return between what a period's events lie, at some sites. Noise is added up as it was drawn."""
-    noisy = rows & panel.with_noise[:, index]
-    lower, upper = (float(ends[rows & ~noisy, index].sum()) for ends in (panel.lower, panel.upper))
-    if panel.noisy is None or not noisy.any():
-        return lower, upper
-    drawn, ends = panel.noisy[noisy, index], panel.upper[noisy, index]
-    middle, reach = float(drawn.sum()), float(np.sqrt(((ends - drawn) ** 2).sum()))
-    return lower + max(0.0, middle - reach), upper + max(0.0, middle + reach)
-
-
-def _points(
-    effect: Effect | NoEffect, panel: Panel, periods: tuple[str, ...], measure: Measure
-) -> tuple[ImpactPoint, ...]:
-    """Return, per period, the pooled rate of the sites where it was in effect, with and without it.
-
-    With and without are of the same sites. A site whose counterfactual is unknown in a period stands in neither; if it
-    is unknown at all of them, what was counted stands alone.
-    """
-    found = []
-    used = panel.treated & ~panel.excluded & ~np.isnan(panel.lower)
-    known = used & np.isfinite(effect.counterfactual) if isinstance(effect, Effect) else np.zeros_like(used)
-    for index, label in enumerate(periods):
-        comparable = bool(known[:, index].any())
-        rows = known[:, index] if comparable else used[:, index]
-        if not rows.any():
-            continue
-        exposure = float(panel.exposure[rows, index].sum())
-        lower, upper = _total_of(panel, rows, index)
-        expected = None
-        if isinstance(effect, Effect) and comparable:
-            expected = tidy(measure.scale * float(effect.counterfactual[rows, index].sum()) / exposure)
-        found.append(
-            ImpactPoint(
-                label=label,
-                lower=tidy(measure.scale * lower / exposure),
-                upper=tidy(measure.scale * upper / exposure),
-                expected=expected,
-                sites=int(rows.sum()),
-            )
-        )
-    return tuple(found)
-
-
 def _table(
     effect: Effect | NoEffect,
     placebo: Effect | NoEffect | None,
@@ -241,7 +237,7 @@ def _table(
         ("Events avoided", "all", *_interval_cells(effect, "avoided"), "below 0: more events than expected"),
         ("Placebo rate ratio", "all", *_interval_cells(placebo, "rate_ratio"), "should include 1"),
     ]
-    for point in _points(effect, panel, periods, measure):
+    for point in impact_points(effect, panel, periods, measure.scale):
         exact = point.lower == point.upper
         counted: Cell = point.lower if exact else Mark.WITHHELD
         rows.append(

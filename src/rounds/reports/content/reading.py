@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
-from rounds.measures.definitions import Better, Measure
+from rounds.learning.impact.panel.run import DidItWork
+from rounds.measures.definitions import Better
+from rounds.reports.content.impact_words import change_words
+from rounds.reports.content.panel import doubts_of, support_of
 from rounds.reports.content.wording import inline, plural
 from rounds.reports.insight import Certainty, Direction
 
@@ -24,17 +27,34 @@ class Reading:
 
 
 def reading_of(
-    effect: Effect, placebo: Effect | NoEffect | None, panel: Panel, in_effect: str, measure: Measure
+    effect: Effect,
+    placebo: Effect | NoEffect | None,
+    panel: Panel,
+    in_effect: str,
+    *,
+    title: str,
+    better: Better,
+    beside: DidItWork | None = None,
 ) -> Reading:
-    level, because = _certainty(effect, placebo, panel)
+    """Return what an estimate says and how sure it is.
+
+    Args:
+        effect: the leading estimate.
+        placebo: the same where nothing should be found; None if not tried.
+        panel: what was estimated from.
+        in_effect: "where “…” is embedded".
+        title: of the outcome.
+        better: which way is improvement.
+        beside: the other estimators and checks, whose doubts count; None if not made.
+    """
+    level, because = _certainty(effect, placebo, panel, beside)
     ratio = effect.rate_ratio
     if not _excludes_one(effect):
-        statement = (
-            f"{measure.title}: no clear change {in_effect} (95% CI {_change(ratio.lower)} to {_change(ratio.upper)})."
-        )
+        ends = f"{change_words(ratio.lower)} to {change_words(ratio.upper)}"
+        statement = f"{title}: no clear change {in_effect} (95% CI {ends})."
         return Reading(statement=statement, direction=Direction.NO_CHANGE, level=level, because=because)
     fell = ratio.upper < 1
-    ends = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
+    sizes = sorted(abs(100 * (1 - end)) for end in (ratio.lower, ratio.upper))
     verb = (
         ("fell" if fell else "rose")
         if level is not Certainty.LOW
@@ -49,20 +69,20 @@ def reading_of(
             f"{'fewer' if fell else 'more'} than expected without it"
         )
     statement = (
-        f"{measure.title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {ends[0]:.0f}% "
-        f"to {ends[1]:.0f}%) {in_effect}{count}."
+        f"{title} {verb} by {abs(100 * (1 - ratio.estimate)):.0f}% (95% CI {sizes[0]:.0f}% "
+        f"to {sizes[1]:.0f}%) {in_effect}{count}."
     )
     direction = {
         Better.LOWER: Direction.BETTER if fell else Direction.WORSE,
         Better.HIGHER: Direction.WORSE if fell else Direction.BETTER,
         Better.NEITHER: Direction.NEUTRAL,
-    }[measure.better]
+    }[better]
     return Reading(statement=statement, direction=direction, level=level, because=because)
 
 
-def no_reading(effect: NoEffect, in_effect: str, measure: Measure) -> Reading:
+def no_reading(effect: NoEffect, in_effect: str, *, title: str) -> Reading:
     return Reading(
-        statement=f"It cannot be said yet whether {inline(measure.title)} changed {in_effect}.",
+        statement=f"It cannot be said yet whether {inline(title)} changed {in_effect}.",
         direction=Direction.NEUTRAL,
         level=Certainty.LOW,
         because=effect.reason.rstrip(".") + ".",
@@ -73,8 +93,10 @@ def _excludes_one(effect: Effect) -> bool:
     return effect.rate_ratio.lower > 1 or effect.rate_ratio.upper < 1
 
 
-def _certainty(effect: Effect, placebo: Effect | NoEffect | None, panel: Panel) -> tuple[Certainty, str]:
-    """Return how sure we are and why: the interval, the placebo, what is withheld and how many sites there are."""
+def _certainty(
+    effect: Effect, placebo: Effect | NoEffect | None, panel: Panel, beside: DidItWork | None
+) -> tuple[Certainty, str]:
+    """Return how sure we are and why: interval, placebo, other estimators, what is withheld, how many sites."""
     reasons, doubts, grave = [], 0, 0
     if _excludes_one(effect):
         reasons.append("the interval excludes no change")
@@ -97,6 +119,12 @@ def _certainty(effect: Effect, placebo: Effect | NoEffect | None, panel: Panel) 
             grave += 1
         case Effect():
             reasons.append(f"the placebo found none, as it should (rate ratio {_ratio_words(placebo)})")
+    if beside is not None:
+        against, support = doubts_of(beside), support_of(beside)
+        reasons += [support] if support else []
+        reasons += [doubt.words for doubt in against]
+        doubts += len(against)
+        grave += any(doubt.grave for doubt in against)
     withheld = withheld_share(panel)
     if withheld > 0:
         reasons.append(
@@ -126,11 +154,6 @@ def withheld_share(panel: Panel) -> float:
 def _ratio_words(effect: Effect) -> str:
     ratio = effect.rate_ratio
     return f"{ratio.estimate:.2f}, 95% CI {ratio.lower:.2f} to {ratio.upper:.2f}"
-
-
-def _change(ratio: float) -> str:
-    change = round(100 * (ratio - 1))
-    return f"{abs(change)}% {'fewer' if change < 0 else 'more'}" if change else "no change"
 
 
 def _count(value: float) -> str:

@@ -11,7 +11,7 @@ from rounds.reports.charts.icons import icon_svg
 from rounds.reports.charts.render import SvgCache
 from rounds.reports.charts.theme import MOBILE, WEB
 from rounds.reports.content.wording import better_words, number, rate_text
-from rounds.reports.insight import Cell, Estimate, Insight, Mark
+from rounds.reports.insight import Cell, Estimate, Exhibit, Insight, Mark
 from rounds.reports.pages.plan import home_path, measure_key, measure_path, organisation_path, pages_of
 from rounds.reports.pages.views import VIEWS, audience_path
 from rounds.reports.policy import POLICY
@@ -84,12 +84,19 @@ def _environment(report: Report, drawn: SvgCache) -> Environment:
             insight.chart, profile, key=f"{key}-{profile.name}", name=insight.statement, description=insight.alt_text
         )
 
+    def exhibit_chart(exhibit: Exhibit, *, mobile: bool, key: str) -> Markup:
+        profile = MOBILE if mobile else WEB
+        return drawn.svg(
+            exhibit.chart, profile, key=f"{key}-{profile.name}", name=exhibit.title, description=exhibit.alt_text
+        )
+
     environment.globals |= {
         "report": report,
         "policy": POLICY,
         "navigation": [(view.title, audience_path(view.audience)) for view in VIEWS],
         "icons": icons,
         "chart": chart,
+        "exhibit_chart": exhibit_chart,
         "legend": lambda name: icon_svg(name, Better.HIGHER),
         "home": home_path,
         "measure_page": lambda insight: measure_path(measure_key(insight)),

@@ -1,0 +1,191 @@
+"""The estimators beside the leading one. Those that take no bounds work on completed panels."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rounds.learning.bounded.two_way import NotConverged
+from rounds.learning.impact.effect import Matrix, Vector
+from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.panel.estimate import (
+    Estimate,
+    NoEstimate,
+    estimate_of,
+    from_variance,
+    groups_of,
+    jackknifed,
+    left_out,
+)
+from rounds.learning.impact.panel.linear import callaway_santanna_weights, imputation_weights
+from rounds.learning.impact.panel.outcome import Design, Outcome
+from rounds.learning.impact.panel.poisson import poisson_two_way
+from rounds.learning.impact.panel.sun_abraham import MOST_TERMS, sun_abraham
+from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
+
+IMPUTED_RATES = "Log rates, imputed"
+CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
+SUN_ABRAHAM = "Sun-Abraham"
+SYNTHETIC = "Synthetic comparison"
+POISSON = "Poisson, two-way effects"
+
+_FEWEST_IN_A_COHORT = 2
+_MOST_REGRESSIONS = 5
+_PARALLEL = (
+    "Without the innovation, log rates of those with and without it would have moved alike{when}; it did nothing "
+    "before it went live and nothing to other sites; each site-period counts alike, whatever its size."
+)
+
+
+def other_estimates(outcome: Outcome) -> tuple[Estimate | NoEstimate, ...]:
+    """Return what the estimators beside the leading one say of a completed panel, in a fixed order."""
+    return (
+        _of_weights(
+            outcome,
+            imputation_weights,
+            name=IMPUTED_RATES,
+            method="imputation-did-log-rates@1",
+            assumes=_PARALLEL.format(when=" in all periods"),
+        ),
+        _of_weights(
+            outcome,
+            callaway_santanna_weights,
+            name=CALLAWAY_SANTANNA,
+            method="callaway-santanna-log-rates@1",
+            assumes=_PARALLEL.format(when=" from the last period before adoption on"),
+        ),
+        _sun_abraham(outcome),
+        _synthetic(outcome),
+        _poisson(outcome),
+    )
+
+
+def grouped(influence: Vector, groups: NDArray[np.int64]) -> Vector:
+    """Return influences added up by group, as large as a jackknife's would be."""
+    number = int(groups.max()) + 1
+    added: Vector = np.bincount(groups, influence, minlength=number) * np.sqrt(number / max(number - 1, 1))
+    return added
+
+
+def _of_weights(
+    outcome: Outcome, weigh: Callable[[Design], Matrix | None], *, name: str, method: str, assumes: str
+) -> Estimate | NoEstimate:
+    if outcome.too_sparse is not None:
+        return NoEstimate(name=name, reason=outcome.too_sparse)
+    weights = weigh(outcome.design)
+    if weights is None:
+        return NoEstimate(name=name, reason="no site was without the innovation when and where it would be compared")
+    cells = int(outcome.design.treated.sum())
+    used = int((weights[outcome.design.treated] > 0).sum())
+
+    def value(of: Matrix) -> Vector:
+        found: Vector = np.tensordot(outcome.log_rates, of, axes=([1, 2], [0, 1]))
+        return found
+
+    def without(rows: Mask) -> Vector | None:
+        rest = weigh(outcome.design.without(rows))
+        return None if rest is None else value(rest)
+
+    groups = groups_of(len(outcome.design.treated))
+    return estimate_of(
+        name,
+        method,
+        by_draw=value(weights),
+        influence=jackknifed(left_out(without, groups, draws=outcome.draws)),
+        treated_sites=_treated(outcome.design),
+        assumes=assumes,
+        left_out=_fewer(used, cells),
+    )
+
+
+def _sun_abraham(outcome: Outcome) -> Estimate | NoEstimate:
+    """Return it where it is cheap and its clustered errors mean something; it is not held against the others."""
+    design = outcome.design
+    used = design.untreated | design.treated
+    periods = used.shape[1]
+    start = np.where(design.treated.any(axis=1), design.treated.argmax(axis=1), periods)
+    cohorts, sizes = np.unique(start[used.any(axis=1)], return_counts=True)
+    adopting = sizes[cohorts < periods]
+    if outcome.too_sparse is not None:
+        return NoEstimate(name=SUN_ABRAHAM, reason=outcome.too_sparse)
+    if len(adopting) and (adopting < _FEWEST_IN_A_COHORT).any():
+        return NoEstimate(name=SUN_ABRAHAM, reason="its errors take two sites at every time of adoption")
+    if len(adopting) * periods > MOST_TERMS:
+        return NoEstimate(name=SUN_ABRAHAM, reason=f"{len(adopting)} times of adoption make it too slow to fit")
+    try:
+        fits = [
+            sun_abraham(np.where(used, rates, np.nan), start, clustered=True)
+            for rates in outcome.log_rates[:_MOST_REGRESSIONS]
+        ]
+    except NotConverged:
+        return NoEstimate(name=SUN_ABRAHAM, reason="it takes sites that never adopt")
+    by_draw = np.array([fit.effect for fit in fits])
+    return from_variance(
+        SUN_ABRAHAM,
+        "sun-abraham-log-rates@1",
+        by_draw=by_draw,
+        within=np.array([fit.standard_error**2 for fit in fits]),
+        treated_sites=_treated(design),
+        assumes=_PARALLEL.format(when=", and sites that never adopt show how"),
+    )
+
+
+def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
+    blocks = blocks_of(outcome.design)
+    if outcome.too_sparse is not None:
+        return NoEstimate(name=SYNTHETIC, reason=outcome.too_sparse)
+    if not blocks:
+        return NoEstimate(
+            name=SYNTHETIC,
+            reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
+        )
+    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
+    by_draw = np.array([combined(found) for found in weighed])
+
+    def without(rows: Mask) -> Vector | None:
+        found = [combined(one, rows) for one in weighed]
+        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
+
+    cells = sum(len(block.rows) * len(block.after) for block in blocks)
+    groups = groups_of(len(outcome.design.treated))
+    return estimate_of(
+        SYNTHETIC,
+        "synthetic-did-log-rates@1",
+        by_draw=by_draw,
+        influence=jackknifed(left_out(without, groups, draws=len(by_draw))),
+        treated_sites=sum(len(block.rows) for block in blocks),
+        assumes=(
+            "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "
+            "them afterwards too; it did nothing before it went live and nothing to other sites."
+        ),
+        left_out=_fewer(cells, int(outcome.design.treated.sum())),
+    )
+
+
+def _poisson(outcome: Outcome) -> Estimate | NoEstimate:
+    try:
+        fits = [poisson_two_way(counts, outcome.exposure, outcome.design) for counts in outcome.counts]
+    except NotConverged:
+        return NoEstimate(name=POISSON, reason="it cannot be fitted: too few events")
+    groups = groups_of(len(outcome.design.treated))
+    return estimate_of(
+        POISSON,
+        "poisson-two-way-did@1",
+        by_draw=np.array([fit.log_ratio for fit in fits]),
+        influence=np.stack([grouped(fit.influence, groups) for fit in fits]),
+        treated_sites=_treated(outcome.design),
+        assumes=(
+            "One and the same rate ratio wherever and whenever it is in effect; without it, rates would have moved by "
+            "the same factor everywhere. Early adopters serve as a comparison for late ones."
+        ),
+    )
+
+
+def _treated(design: Design) -> int:
+    return int(design.treated.any(axis=1).sum())
+
+
+def _fewer(used: int, cells: int) -> str:
+    if used >= cells:
+        return ""
+    return f"{cells - used} of {cells} site-periods with the innovation have nothing to be compared with"

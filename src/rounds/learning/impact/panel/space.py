@@ -1,0 +1,101 @@
+"""The placebo in space: adoption dealt out at random among sites and times without the innovation."""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import factorial, prod
+
+import numpy as np
+
+from rounds.learning.impact.effect import Panel
+from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.panel.linear import imputation_weights
+from rounds.learning.impact.panel.outcome import Design, Outcome
+
+METHOD = "placebo-in-space@1"
+_MOST_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpacePlacebo:
+    """Where the real estimate ranks among those of made-up adopters."""
+
+    runs: int
+    log_ratios: tuple[float, ...]
+    """of each run"""
+    p_value: float
+    """share of runs, the real one with them, that are as far from no change as it"""
+    smallest: float
+    """the smallest p-value there can be with so many runs and sites"""
+    sites: int
+    """that adoption was dealt out among"""
+
+
+def placebo_in_space(
+    panel: Panel, outcome: Outcome, *, runs: int, generator: np.random.Generator
+) -> SpacePlacebo | str:
+    """Return how often adoption dealt out at random looks as strong as the real one, or why it cannot be told.
+
+    The sites' adoption dates (and "never") are shuffled among all sites; only site-periods without the innovation are
+    used, so that nothing can have worked in a run. Each run's log rate ratio by imputation is divided by the length
+    of its weights, which makes runs with few and with many made-up site-periods comparable; so is the real one.
+
+    Args:
+        panel: says when each site adopted.
+        outcome: log rates, completed where counts have bounds only.
+        runs: at least 1; 200 gives a smallest p of .005.
+        generator: the source of chance.
+
+    Source: Fisher (1935), The Design of Experiments; Abadie, Diamond and Hainmueller (2010), JASA 105:493-505.
+    """
+    if runs < 1:
+        raise ValueError(f"a placebo needs at least 1 run, not {runs}")
+    design = outcome.design
+    rows = np.flatnonzero((design.untreated | design.treated).any(axis=1))
+    dates = _dates(panel, design)[rows]
+    weights = imputation_weights(design)
+    if weights is None or len(rows) < 3:
+        return "there are too few sites to deal adoption out among"
+    rates = outcome.log_rates.mean(axis=0)
+    real = float((weights * rates).sum() / np.sqrt((weights**2).sum()))
+    found: list[float] = []
+    strength: list[float] = []
+    for _ in range(_MOST_TRIES * runs):
+        if len(found) == runs:
+            break
+        pretended = np.full((len(design.untreated), 2), design.untreated.shape[1])
+        pretended[rows] = generator.permutation(dates)
+        weights = imputation_weights(_pretending(design.untreated, pretended))
+        if weights is not None:
+            value = float((weights * rates).sum())
+            found.append(value)
+            strength.append(abs(value) / float(np.sqrt((weights**2).sum())))
+    if len(found) < runs:
+        return "too little time without the innovation is left to deal adoption out in"
+    as_far = sum(one >= abs(real) - 1e-12 for one in strength)
+    return SpacePlacebo(
+        runs=runs,
+        log_ratios=tuple(found),
+        p_value=(1 + as_far) / (1 + runs),
+        smallest=max(1 / (1 + runs), 1 / _arrangements(dates)),
+        sites=len(rows),
+    )
+
+
+def _dates(panel: Panel, design: Design) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Return, for each site, the first period that is not without the innovation, and the first with it."""
+    periods = panel.treated.shape[1]
+    touched = panel.treated | panel.excluded
+    first = np.where(touched.any(axis=1), touched.argmax(axis=1), periods)
+    start = np.where(design.treated.any(axis=1), design.treated.argmax(axis=1), periods)
+    return np.stack([np.minimum(first, start), start], axis=1)
+
+
+def _pretending(untreated: Mask, dates: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Design:
+    columns = np.arange(untreated.shape[1])[None, :]
+    return Design(untreated=untreated & (columns < dates[:, :1]), treated=untreated & (columns >= dates[:, 1:]))
+
+
+def _arrangements(dates: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
+    """Return in how many ways the dates can be dealt out."""
+    counts = Counter(map(tuple, dates.tolist()))
+    return factorial(len(dates)) // prod(factorial(count) for count in counts.values())
