@@ -1,0 +1,152 @@
+"""What a hazard says of each member: who is slow, and why, and how likely each is to adopt soon."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rounds.learning.spread.hazard import EXPOSURE, HazardFit, Matrix, Spells, Vector, cumulative, design, exposure
+
+SLOW_FROM: Final = 0.75
+"""Probability of having adopted by now, from which a member that has not counts as slow."""
+DRAWS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """How much a covariate moves a member's hazard against that of the average member."""
+
+    name: str
+    value: float
+    average: float
+    ratio: float
+    """the member's hazard over that of a member with the average value"""
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """A member that has not adopted although most like it would have."""
+
+    member: str
+    expected: float
+    """probability that a member like it had adopted by now"""
+    lower: float
+    upper: float
+    contributions: tuple[Contribution, ...]
+    """the largest first"""
+
+
+def slow_members(spells: Spells, fit: HazardFit, *, beyond: float = SLOW_FROM) -> tuple[Slow, ...]:
+    """Return the members that have not adopted and were expected to, the most expected first.
+
+    What is known of them speaks for adopting, so what holds them back is something that is not known here.
+
+    Args:
+        spells: as they were fitted.
+        fit: of them.
+        beyond: probability from which they count as slow.
+    """
+    rows = design(spells)
+    draws = drawn(fit)
+    passed = cumulative(fit.link, rows.values @ draws.T)[0]
+    total = np.zeros((len(spells.members), draws.shape[0]))
+    np.add.at(total, rows.member, passed)
+    middle = np.zeros(len(spells.members))
+    np.add.at(middle, rows.member, cumulative(fit.link, rows.values @ fit.coefficients)[0])
+    expected = -np.expm1(-middle)
+    found = []
+    for row in np.argsort(-expected, kind="stable"):
+        if spells.adopted[row] or expected[row] < beyond:
+            continue
+        low, high = np.quantile(-np.expm1(-total[row]), [0.025, 0.975])
+        found.append(
+            Slow(
+                member=spells.members[row],
+                expected=float(expected[row]),
+                lower=float(low),
+                upper=float(high),
+                contributions=contributions(spells, fit, int(row)),
+            )
+        )
+    return tuple(found)
+
+
+def contributions(spells: Spells, fit: HazardFit, row: int) -> tuple[Contribution, ...]:
+    """Return what makes a member more or less likely to adopt than the average member now, the largest first."""
+    peers = exposure(spells)[:, -1]
+    found = []
+    for place, name in enumerate(fit.names[3:], start=3):
+        values = peers if name == EXPOSURE and spells.peers is not None else spells.covariates[:, place - 3]
+        apart = float(values[row] - values.mean())
+        middle, half = apart * fit.coefficients[place], 1.959963984540054 * abs(apart) * fit.standard_errors[place]
+        low, ratio, high = np.exp(np.clip([middle - half, middle, middle + half], -50, 50))
+        found.append(
+            Contribution(
+                name=name,
+                value=float(values[row]),
+                average=float(values.mean()),
+                ratio=float(ratio),
+                lower=float(low),
+                upper=float(high),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: -abs(np.log(one.ratio))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soon:
+    """How likely members that have not adopted are to adopt within a horizon."""
+
+    members: tuple[str, ...]
+    rows: tuple[int, ...]
+    """where they stand among the spells"""
+    probability: Vector
+    """shape (members,)"""
+    draws: Matrix
+    """as far as the coefficients are known; shape (draws, members)"""
+    horizon: int
+    """in periods"""
+
+
+def soon(spells: Spells, fit: HazardFit, *, horizon: int, support: float = 1.0, seed: int = 1) -> Soon:
+    """Return how likely each member that has not adopted is to adopt in the coming periods.
+
+    Peers are held where they are and the course of time where it is: neither is forecast.
+
+    Args:
+        spells: as they were fitted.
+        fit: of them.
+        horizon: how many periods to look ahead.
+        support: by which factor help multiplies a member's hazard; 1 as long as nobody knows.
+        seed: of the draws of coefficients.
+
+    Raises:
+        ValueError: if horizon or support are not above 0.
+    """
+    if horizon < 1 or not support > 0 or not np.isfinite(support):
+        raise ValueError("look one period ahead or more, with a support above 0")
+    waiting = np.flatnonzero(~spells.adopted & (spells.after >= spells.periods))
+    peers = exposure(spells)[:, -1]
+    columns = [np.ones(len(waiting)), np.ones(len(waiting)), np.ones(len(waiting)), *spells.covariates[waiting].T]
+    if spells.peers is not None:
+        columns.append(peers[waiting])
+    now = np.stack(columns, axis=1)
+    passed = horizon * support * cumulative(fit.link, now @ drawn(fit, seed=seed).T)[0].T
+    middle = horizon * support * cumulative(fit.link, now @ fit.coefficients)[0]
+    return Soon(
+        members=tuple(spells.members[row] for row in waiting),
+        rows=tuple(int(row) for row in waiting),
+        probability=-np.expm1(-middle),
+        draws=-np.expm1(-passed),
+        horizon=horizon,
+    )
+
+
+def drawn(fit: HazardFit, *, seed: int = 1, draws: int = DRAWS) -> Matrix:
+    """Return coefficients as far as they are known, shape (draws, coefficients)."""
+    values, vectors = np.linalg.eigh(fit.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    noise = np.random.default_rng(seed).standard_normal((draws, len(values)))
+    return np.asarray(fit.coefficients + noise @ root.T)
