@@ -62,7 +62,9 @@ def real_series(data: Path) -> Iterator[Series]:
         years = [int(float(row[f"yr{practice}"])) for row in there]
         toa = [np.inf if year >= 66 else float(max(year - FROM_YEAR + 1, 1)) for year in years]
         yield from _with_groups(f"farmers, practice {practice}", toa, [row["village"] for row in there], 66 - FROM_YEAR)
-    turned = _rows(data / "openprescribing_opioid_change" / "ccg_data_opioid" / "ccg_data_opioidspercent" / "r_output.csv")
+    turned = _rows(
+        data / "openprescribing_opioid_change" / "ccg_data_opioid" / "ccg_data_opioidspercent" / "r_output.csv"
+    )
     toa = [np.inf if row["is.tfirst"] in ("", "NA") else float(row["is.tfirst"]) for row in turned]
     yield from _with_groups("commissioners, opioids", toa, [_part(row["name"]) for row in turned], 61)
 
@@ -122,14 +124,18 @@ def report_real(data: Path) -> None:
     sources: dict[str, list[Scored]] = {}
     refused: dict[str, int] = {}
     for series in real_series(data):
-        key = series.source.split(" practice")[0].rstrip(",") + ("" if "practice" not in series.source else ", 12 practices")
+        key = series.source.split(" practice")[0].rstrip(",") + (
+            "" if "practice" not in series.source else ", 12 practices"
+        )
         level = f"{key} | {'whole' if series.name == 'all' else 'groups'}"
         one = scored(series)
         if one is None:
             refused[level] = refused.get(level, 0) + 1
         else:
             sources.setdefault(level, []).append(one)
-    print("| series | level | forecast (refused) | 80 % holds, last period | 95 % | 80 %, all periods | 95 % | width of 95 % |")
+    print(
+        "| series | level | forecast (refused) | 80 % holds, last period | 95 % | 80 %, all periods | 95 % | width of 95 % |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     every: list[Scored] = []
     for level in sorted({*sources, *refused}):
@@ -188,9 +194,7 @@ def report_simulated(seeds: int) -> None:
             for cut in (12, 24):
                 inside80, inside95, width, none = [], [], [], 0
                 for seed in range(seeds):
-                    series = drawn(
-                        seed, curve=curve, parameters=parameters, members=members, ever=ever, stray=stray
-                    )
+                    series = drawn(seed, curve=curve, parameters=parameters, members=members, ever=ever, stray=stray)
                     truth = (series.periods <= 36).sum()
                     found = forecast(series.known_at(cut), until=36.0)
                     if not isinstance(found, Forecast):
@@ -201,8 +205,8 @@ def report_simulated(seeds: int) -> None:
                     inside95.append(band.lower95[-1] <= truth <= band.upper95[-1])
                     width.append((band.upper95[-1] - band.lower95[-1]) / members)
                 print(
-                    f"| {name} | {members} | {100 * (1 - ever):.0f} % | {stray} | {cut} of 36 | {100 * np.mean(inside80):.0f} % "
-                    f"| {100 * np.mean(inside95):.0f} % | {100 * np.mean(width):.0f} % of members | {none} |",
+                    f"| {name} | {members} | {100 * (1 - ever):.0f} % | {stray} | {cut} of 36 "
+                    f"| {100 * np.mean(inside80):.0f} % | {100 * np.mean(inside95):.0f} % | {100 * np.mean(width):.0f} % of members | {none} |",
                     flush=True,
                 )
 
@@ -220,7 +224,8 @@ def report_least_squares(seeds: int) -> None:
         ratio.append(217 * (two.ever.upper - two.ever.lower) / (one.wald_upper[0] - one.wald_lower[0]))
     print(
         f"ceiling of a logistic curve, 217 members: least squares holds it in {100 * np.mean(squares):.1f} %, profile "
-        f"likelihood in {100 * np.mean(profile):.1f} % of {seeds} seeds; its interval is {np.median(ratio):.1f} times as wide"
+        f"likelihood in {100 * np.mean(profile):.1f} % of {seeds} seeds; its interval is {np.median(ratio):.1f} times as "
+        "wide"
     )
 
 

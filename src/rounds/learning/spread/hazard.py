@@ -106,7 +106,7 @@ def peers_alike(groups: Sequence[str]) -> Matrix:
     names = np.array(groups)
     same = (names[:, None] == names[None, :]).astype(np.float64)
     np.fill_diagonal(same, 0.0)
-    return same
+    return np.asarray(same, dtype=np.float64)
 
 
 def exposure(spells: Spells) -> Matrix:
@@ -145,7 +145,7 @@ class HazardFit:
 
     @property
     def standard_errors(self) -> Vector:
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
+        return np.asarray(np.sqrt(np.diag(self.covariance)), dtype=np.float64)
 
     @property
     def ratios(self) -> tuple[Vector, Vector, Vector]:

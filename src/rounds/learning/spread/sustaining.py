@@ -74,7 +74,7 @@ def sustained(durations: ArrayLike, stopped: ArrayLike) -> Sustained:
     times = np.unique(long[ended])
     at_risk = np.array([(long >= time).sum() for time in times], dtype=np.float64)
     gone = np.array([((long == time) & ended).sum() for time in times], dtype=np.float64)
-    share = np.cumprod(1 - gone / at_risk) if len(times) else np.empty(0)
+    share = np.asarray(np.cumprod(1 - gone / at_risk), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(gone / (at_risk * (at_risk - gone)))
         error = np.sqrt(greenwood) / np.abs(np.log(share))
@@ -193,7 +193,8 @@ def decay_alarm(
         dispersion=dispersion,
         rule=(
             f"Use in the last {_WINDOW} periods lies below that in the first {_BASELINE} by more than chance allows; "
-            f"over {len(watched)} members and {periods_a_year} looks a year, {false_alarms_a_year:g} false alarms a year."
+            f"over {len(watched)} members and {periods_a_year} looks a year, {false_alarms_a_year:g} false alarms a "
+            "year."
         ),
     )
 

@@ -121,7 +121,7 @@ def forecast(
     sampled = [sample_curves(curve, table) for curve in FORECAST_FROM]
     chances = _chances(sampled)
     length = float(table.edges[1] - table.edges[0])
-    future = times.now + length * np.arange(1, int(np.ceil((until - times.now) / length)) + 1)
+    future: Vector = times.now + length * np.arange(1.0, np.ceil((until - times.now) / length) + 1)
     rng = np.random.default_rng(seed)
     paths = np.concatenate(
         [
@@ -209,9 +209,7 @@ def _reached(part: float, members: int, adopted: int, future: Vector, numbers: N
 def _notes(band: Band, members: int, table: LifeTable) -> tuple[str, ...]:
     notes = []
     if (band.upper95[-1] - band.lower95[-1]) > _TOO_WIDE * members:
-        notes.append(
-            "So few have adopted, or so early, that the data do not say how many will in the end; the interval shows it."
-        )
+        notes.append("So few have adopted, or so early, that the data do not say how many will in the end.")
     if table.adopted.sum() < 2 * FEWEST_ADOPTERS:
         notes.append(f"Only {table.adopted.sum():.0f} have adopted so far: what any diffusion does weighs as much.")
     return tuple(notes)

@@ -44,7 +44,7 @@ class LeastSquares:
 
     def at(self, times: Vector) -> Vector:
         """Return the curve's number of adopters by each time."""
-        return self.estimates[0] * share(self.curve, times, self.estimates[1:])
+        return np.asarray(self.estimates[0] * share(self.curve, times, self.estimates[1:]))
 
 
 _FEWEST_OVER: Final = 1

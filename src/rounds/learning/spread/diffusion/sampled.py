@@ -3,7 +3,8 @@
 Priors say what is known of any diffusion before a number is seen, in units of how long it has been watched, and are
 the same for every curve: any share may adopt in the end; half of those are reached at somewhere between a tenth of
 that time and ten times it; the start is more or less slow; hazards stray from the curve by up to twice or half, and
-keep straying for some periods. The sample is drawn by adaptive importance sampling from quasi-random numbers, so it is the same every time.
+keep straying for some periods. The sample is drawn by adaptive importance sampling from quasi-random numbers, so it is
+the same every time.
 
 Source: Cornuet, Marin, Mira and Robert (2012), Scand J Stat 39:798-812, for adaptive multiple importance sampling.
 """
@@ -150,7 +151,8 @@ Proposal = tuple[Vector, Vector, float, int]
 def _log_mixture(points: Vector, proposals: list[Proposal]) -> Vector:
     total = sum(count for *_, count in proposals)
     logs = [
-        np.log(count / total) + _log_density(points, mean, spread, freedom) for mean, spread, freedom, count in proposals
+        np.log(count / total) + _log_density(points, mean, spread, freedom)
+        for mean, spread, freedom, count in proposals
     ]
     return np.asarray(np.logaddexp.reduce(logs, axis=0))
 

@@ -67,9 +67,7 @@ class AdoptionTimes:
         return len(self.entry)
 
 
-def times_of(
-    watched: Sequence[Watched], *, start: date, now: date, period_days: float = DAYS_A_MONTH
-) -> AdoptionTimes:
+def times_of(watched: Sequence[Watched], *, start: date, now: date, period_days: float = DAYS_A_MONTH) -> AdoptionTimes:
     """Return when members adopted, in periods since a day.
 
     Who has not adopted counts as not having by `now`, or by the day it left; it is never counted as adopting last.
@@ -113,7 +111,9 @@ def _row(one: Watched, start: date, now: date) -> tuple[float, float, float] | N
     if one.latest is not None and one.latest > now:
         raise ValueError(f"member {one.member} adopts on {one.latest}, after {now}, up to which adoption is known")
     if one.earliest is not None and (one.latest is None or one.earliest > one.latest):
-        raise ValueError(f"member {one.member} adopts between {one.earliest} and {one.latest}, which is no span of days")
+        raise ValueError(
+            f"member {one.member} adopts between {one.earliest} and {one.latest}, which is no span of days"
+        )
     if one.latest is not None and one.latest < one.joined:
         raise ValueError(f"member {one.member} adopts on {one.latest}, before it joined ({one.joined})")
     if one.left is not None and one.latest is not None and one.latest >= one.left:
