@@ -124,9 +124,7 @@ def report_real(data: Path) -> None:
     sources: dict[str, list[Scored]] = {}
     refused: dict[str, int] = {}
     for series in real_series(data):
-        key = series.source.split(" practice")[0].rstrip(",") + (
-            "" if "practice" not in series.source else ", 12 practices"
-        )
+        key = "farmers, 12 practices" if "practice" in series.source else series.source
         level = f"{key} | {'whole' if series.name == 'all' else 'groups'}"
         one = scored(series)
         if one is None:
@@ -134,7 +132,7 @@ def report_real(data: Path) -> None:
         else:
             sources.setdefault(level, []).append(one)
     print(
-        "| series | level | forecast (refused) | 80 % holds, last period | 95 % | 80 %, all periods | 95 % | width of 95 % |"
+        "| series | level | forecast (refused) | last period: 80 % | 95 % | all periods: 80 % | 95 % | width of 95 % |"
     )
     print("|---|---|---|---|---|---|---|---|")
     every: list[Scored] = []
@@ -206,7 +204,8 @@ def report_simulated(seeds: int) -> None:
                     width.append((band.upper95[-1] - band.lower95[-1]) / members)
                 print(
                     f"| {name} | {members} | {100 * (1 - ever):.0f} % | {stray} | {cut} of 36 "
-                    f"| {100 * np.mean(inside80):.0f} % | {100 * np.mean(inside95):.0f} % | {100 * np.mean(width):.0f} % of members | {none} |",
+                    f"| {100 * np.mean(inside80):.0f} % | {100 * np.mean(inside95):.0f} % "
+                    f"| {100 * np.mean(width):.0f} % of members | {none} |",
                     flush=True,
                 )
 
@@ -224,8 +223,8 @@ def report_least_squares(seeds: int) -> None:
         ratio.append(217 * (two.ever.upper - two.ever.lower) / (one.wald_upper[0] - one.wald_lower[0]))
     print(
         f"ceiling of a logistic curve, 217 members: least squares holds it in {100 * np.mean(squares):.1f} %, profile "
-        f"likelihood in {100 * np.mean(profile):.1f} % of {seeds} seeds; its interval is {np.median(ratio):.1f} times as "
-        "wide"
+        f"likelihood in {100 * np.mean(profile):.1f} % of {seeds} seeds; its interval is {np.median(ratio):.1f} times "
+        "as wide"
     )
 
 

@@ -1,10 +1,10 @@
 """Curves that the data allow, as a weighted sample: what is not known of a curve goes into its forecast.
 
 Priors say what is known of any diffusion before a number is seen, in units of how long it has been watched, and are
-the same for every curve: any share may adopt in the end; half of those are reached at somewhere between a tenth of
-that time and ten times it; the start is more or less slow; hazards stray from the curve by up to twice or half, and
-keep straying for some periods. The sample is drawn by adaptive importance sampling from quasi-random numbers, so it is
-the same every time.
+the same for every curve: any share may adopt in the end (Jeffreys' prior of a proportion); half of those are reached
+at somewhere between a tenth of that time and ten times it; the start is more or less slow; hazards stray from the curve
+by up to twice or half, and keep straying for some periods. The sample is drawn by adaptive importance sampling from
+quasi-random numbers, so it is the same every time.
 
 Source: Cornuet, Marin, Mira and Robert (2012), Scand J Stat 39:798-812, for adaptive multiple importance sampling.
 """
@@ -26,6 +26,8 @@ _FORMS: Final = {
     Curve.BASS: (np.log(20.0), 1.5),
 }
 """Mean and deviation of the logarithm of each curve's form."""
+_EVER_DEVIATION: Final = 2.5
+"""Of the logit of the share that ever adopts, where the first points are drawn; its prior is Jeffreys'."""
 _HALF_DEVIATION: Final = 1.2
 _SPREAD: Final = (np.log(0.7), 1.0)
 """Much as half of a standard normal distribution, which is customary for deviations on a logarithmic scale."""
@@ -84,7 +86,7 @@ def sample_curves(curve: Curve, table: LifeTable) -> Sampled:
     """
     watched = float(table.edges[-1])
     prior_mean = np.array([0.0, np.log(watched), _FORMS[curve][0], _SPREAD[0], _MEMORY[0]])
-    prior_deviation = np.array([1.6, _HALF_DEVIATION, _FORMS[curve][1], _SPREAD[1], _MEMORY[1]])
+    prior_deviation = np.array([_EVER_DEVIATION, _HALF_DEVIATION, _FORMS[curve][1], _SPREAD[1], _MEMORY[1]])
     points = prior_mean + prior_deviation * ndtri(_uniform(_FIRST, 0))
     drawn, target, found = [], [], []
     proposals = [(prior_mean, np.diag(prior_deviation**2), np.inf, _FIRST)]
@@ -137,12 +139,12 @@ def _meaning(curve: Curve, points: Vector) -> tuple[Vector, Vector, Vector, Vect
 
 
 def _log_prior(points: Vector, mean: Vector, deviation: Vector) -> Vector:
-    # The share that ever adopts is uniform: on the logit's scale that is the logistic density.
+    # Jeffreys' prior of the share that ever adopts, Beta(1/2, 1/2), on the logit's scale.
     logit = points[:, 0]
-    uniform = -np.logaddexp(0, logit) - np.logaddexp(0, -logit)
+    ever = -(np.logaddexp(0, logit) + np.logaddexp(0, -logit)) / 2 - np.log(np.pi)
     scaled = (points[:, 1:] - mean[1:]) / deviation[1:]
     normal = -(scaled**2).sum(axis=1) / 2 - np.log(deviation[1:]).sum() - 2 * np.log(2 * np.pi)
-    return np.asarray(uniform + normal)
+    return np.asarray(ever + normal)
 
 
 Proposal = tuple[Vector, Vector, float, int]
