@@ -22,7 +22,7 @@ YEAR: Final = 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What is known of how adoption goes on. Times are months since `start`."""
+    """What is known of how adoption goes on. Times are periods since `start`."""
 
     forecast: Forecast | NoForecast
     start: date
@@ -32,13 +32,16 @@ class Outlook:
     """times in months since a member began; None where nobody has"""
     decay: tuple[tuple[str, DecayAlarm], ...] = ()
     """by title of what shows use"""
+    period_days: float = DAYS_A_MONTH
+    ahead: float = MONTHS_SHOWN
+    """how many periods the chart and the table go on"""
 
     @property
     def expected(self) -> tuple[ExpectedPoint, ...]:
         """The days to come that are shown."""
         if isinstance(self.forecast, NoForecast):
             return ()
-        band, until = self.forecast.band, self.forecast.now + MONTHS_SHOWN
+        band, until = self.forecast.band, self.forecast.now + self.ahead
         return tuple(
             ExpectedPoint(
                 day=self.day(float(time)),
@@ -52,9 +55,9 @@ class Outlook:
             if time <= until + 1e-6
         )
 
-    def day(self, months: float) -> date:
-        """Return the last day of a time in months since the start."""
-        return self.start + timedelta(days=round(months * DAYS_A_MONTH) - 1)
+    def day(self, periods: float) -> date:
+        """Return the last day of a time in periods since the start."""
+        return self.start + timedelta(days=round(periods * self.period_days) - 1)
 
 
 def rows_ahead(outlook: Outlook) -> tuple[tuple[date, float, float, float], ...]:
