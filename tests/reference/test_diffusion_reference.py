@@ -170,8 +170,8 @@ def test_hazards_of_125_doctors_as_statsmodels_fits_them(link: Link, theirs: obj
     assert found.log_likelihood == pytest.approx(expected.llf, abs=1e-8)
     observed = np.linalg.inv(-model.hessian(expected.params, observed=True))
     np.testing.assert_allclose(found.covariance, observed, rtol=1e-6, atol=1e-12)
-    # Van den Bulte and Lilien (2001), Am J Sociol 106:1409-1435, found no contagion once marketing is allowed for; here,
-    # with the course of time in the model, none is clear either.
+    # Van den Bulte and Lilien (2001), Am J Sociol 106:1409-1435, found no contagion once marketing is allowed for;
+    # here, with the course of time in the model, none is clear either.
     _, low, high = (one[found.names.index("peers")] for one in found.ratios)
     assert low < 1 < high
 

@@ -30,6 +30,8 @@ PRIOR_DEVIATION: Final = 1.5
 FEWEST_ADOPTERS: Final = 5
 _TIME: Final = ("start", "time", "time squared")
 _STEPS: Final = 60
+_NO_END: Final = 20.0
+"""Standard error of a standardised coefficient from which on the likelihood has no top."""
 
 
 class Link(StrEnum):
@@ -193,8 +195,9 @@ def fit_hazard(
     at = np.zeros(standard.shape[1])
     at[0] = np.log(max(adopters, 1) / len(rows.values))
     at, height, curvature = _climbed(standard, rows, link, penalty, at)
-    if prior_deviation is None and np.abs(at[1:]).max(initial=0.0) > 15:
-        name = (*_TIME, *rows.names)[int(np.argmax(np.abs(at[1:]))) + 1]
+    errors = np.sqrt(np.abs(np.diag(np.linalg.pinv(curvature))))
+    if prior_deviation is None and errors[1:].max(initial=0.0) > _NO_END:
+        name = (*_TIME, *rows.names)[int(np.argmax(errors[1:])) + 1]
         raise NotFitted(f"{name} separates those who adopted from those who did not; fit with a penalty.")
     # Back to the covariates' own units: the intercept takes what was subtracted from the others.
     turn = np.diag(1 / scale)
