@@ -1,6 +1,5 @@
 """Adoption in an analyst's table: who uses it since when, how it goes on, and when all will."""
 
-from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,16 +9,21 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from rounds.analyst.adoption_days import (
+    AdoptionDays,
+    by_member,
+    by_period,
+    dates_of,
+    numbers_of,
+    organisations_of,
+)
 from rounds.analyst.columns import Guess, Reading
-from rounds.analyst.dates import Dates, dates_in
 from rounds.analyst.frames import Table, TableError, table_of
-from rounds.analyst.names import best
-from rounds.analyst.numbers import numbers_in
 from rounds.analyst.shown import charts_as_html
 from rounds.learning.spread.diffusion.curves import FORECAST_FROM
 from rounds.learning.spread.diffusion.forecast import Forecast, NoForecast, forecast
 from rounds.learning.spread.diffusion.likelihood import CurveFit, fit_curve, why_no_fit
-from rounds.learning.spread.diffusion.times import DAYS_A_MONTH, AdoptionTimes, Watched, times_of
+from rounds.learning.spread.diffusion.times import AdoptionTimes, Watched, times_of
 from rounds.measures.definitions import Better
 from rounds.reports.charts.adoption import CoveragePoint, adoption_chart
 from rounds.reports.charts.theme import Spec
@@ -27,9 +31,6 @@ from rounds.reports.content.outlook import Outlook, forecast_words
 from rounds.reports.content.wording import number
 from rounds.storage.suggestions import nearest
 
-_ADOPTED: Final = ("adopted", "live", "adoption", "go_live", "started", "start", "implemented", "date", "when", "month")
-_ORGANISATION: Final = ("organisation", "organization", "org", "trust", "site", "practice", "provider", "code", "name")
-_ADOPTERS: Final = ("adopters", "cumulative", "adopted", "live", "sites", "total", "count", "n")
 _LOOKED_FOR: Final = 120
 """Periods ahead in which full coverage is looked for."""
 
@@ -168,180 +169,22 @@ def spread(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     for name in (organisation, when, earliest, adopters):
         if name is not None and name not in table.frame.columns:
             raise TableError(f"{table.name}: there is no column {name}{nearest(name, table.frame.columns)}")
-    when, dates = _dates(table, when, adopters, reading, guesses)
-    counted = adopters or _counted(table, when, organisation, earliest)
+    when, dates = dates_of(table, when, adopters, reading, guesses)
+    counted = adopters or numbers_of(table, when, organisation, earliest)
     if counted is not None:
         if adopters is None:
             guesses.append(
                 Guess(role="adopters", column=counted, because="the only column of numbers beside the dates")
             )
-        watching = _by_period(table, counted, dates, members, reading)
+        watching = by_period(table, counted, dates, members, reading)
     else:
-        organisation = organisation or _organisations(table, when, guesses)
-        watching = _by_member(table, organisation, dates, earliest, members, reading)
+        organisation = organisation or organisations_of(table, when, guesses)
+        watching = by_member(table, organisation, dates, earliest, members, reading)
     return _found(table, watching, guesses, start=start, as_of=as_of, ahead=ahead)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """What a table says: for each member the first and the last day on which it may have adopted."""
-
-    spans: tuple[tuple[str, date | None, date | None], ...]
-    period_days: float
-    last: date
-    """the last day that the table speaks of"""
-
-
-def _dates(
-    table: Table, when: str | None, adopters: str | None, reading: Reading, guesses: list[Guess]
-) -> tuple[str, Dates]:
-    frame = table.frame
-    tried = [when] if when is not None else [name for name in frame.columns if name != adopters]
-    found = {}
-    for name in tried:
-        column = frame[name]
-        if column.dtype == pl.String:
-            column = column.set(column.str.strip_chars() == "", None)
-        dates = dates_in(column, named_so=when is not None or _says_date(name), written=reading.dates, of_periods=False)
-        if dates is not None and dates.days.drop_nulls().len():
-            found[name] = dates
-    if not found:
-        raise TableError(
-            f"{table.name}: no column reads as dates ({', '.join(tried)}); name it with --when, and leave it empty for "
-            "who has not adopted"
-        )
-    chosen = when or best(list(found), _ADOPTED) or next(iter(found))
-    if when is None:
-        guesses.append(Guess(role="adopted", column=chosen, because=f"every cell is a date ({found[chosen].written})"))
-    return chosen, found[chosen]
-
-
-def _says_date(name: str) -> bool:
-    return any(word in name.lower() for word in ("date", "year", "month", "quarter", "period", "live", "adopt", "when"))
-
-
-def _counted(table: Table, when: str, organisation: str | None, earliest: str | None) -> str | None:
-    """Return the column of cumulative numbers of a table that has no organisations."""
-    if organisation is not None or earliest is not None:
-        return None
-    rest = [name for name in table.frame.columns if name != when]
-    numeric = [name for name in rest if numbers_in(table.frame[name]) is not None]
-    if not rest or len(numeric) < len(rest):
-        return None
-    return best(numeric, _ADOPTERS) or (numeric[0] if len(numeric) == 1 else None)
-
-
-def _organisations(table: Table, when: str, guesses: list[Guess]) -> str | None:
-    rest = [name for name in table.frame.columns if name != when]
-    chosen = best(rest, _ORGANISATION)
-    if chosen is not None:
-        guesses.append(Guess(role="organisation", column=chosen, because="its name"))
-    return chosen
-
-
-def _by_member(
-    table: Table, organisation: str | None, dates: Dates, earliest: str | None, members: int | None, reading: Reading
-) -> _Read:
-    names = (
-        [f"row {at}" for at in range(table.frame.height)]
-        if organisation is None
-        else table.frame[organisation].cast(pl.String).to_list()
-    )
-    first = None
-    if earliest is not None:
-        first = dates_in(table.frame[earliest], named_so=True, written=reading.dates, of_periods=False)
-        if first is None:
-            raise TableError(f"{table.name}: column {earliest} does not read as dates")
-    spans: list[tuple[str, date | None, date | None]] = []
-    seen: dict[str, int] = {}
-    for at, name in enumerate(names):
-        if name is None or not name.strip():
-            raise TableError(f"{table.name}, {table.place(at)}: the organisation is empty; fill it in")
-        if name in seen:
-            raise TableError(
-                f"{table.name}, {table.place(at)}: this organisation is already on {table.place(seen[name])}; keep its "
-                "first day of use"
-            )
-        seen[name] = at
-        day = dates.days[at]
-        begin, end = (None, None) if day is None else _span(day, dates.written)
-        if first is not None and end is not None and first.days[at] is not None:
-            begin = first.days[at]
-            if begin > end:
-                raise TableError(f"{table.name}, {table.place(at)}: {earliest} is after the last day it can be")
-        spans.append((name, begin, end))
-    if members is not None:
-        if members < len(spans):
-            raise TableError(f"{table.name}: it has {len(spans)} organisations, more than the {members} members")
-        spans += [(f"another {at}", None, None) for at in range(members - len(spans))]
-    if not any(end is not None for _, _, end in spans):
-        raise TableError(f"{table.name}: nobody has adopted yet: there is no curve to draw")
-    last = max(end for _, _, end in spans if end is not None)
-    return _Read(spans=tuple(spans), period_days=_length(dates), last=last)
-
-
-def _by_period(table: Table, adopters: str, dates: Dates, members: int | None, reading: Reading) -> _Read:
-    found = numbers_in(table.frame[adopters], missing_marks=reading.missing_marks)
-    if found is None or found.unreadable is not None:
-        at = 0 if found is None or found.unreadable is None else found.unreadable
-        raise TableError(f"{table.name}, {table.place(at)}, column {adopters}: this is no number")
-    if members is None:
-        raise TableError(
-            f"{table.name}: a number of adopters is out of how many? Say --members; without it who has not adopted "
-            "would be left out"
-        )
-    rows = sorted(
-        (day, value, at)
-        for at, (day, value) in enumerate(zip(dates.days, found.values, strict=True))
-        if day is not None and value is not None
-    )
-    if len(rows) < 2:
-        raise TableError(f"{table.name}: one number is no curve; give the number by the end of each period")
-    spans: list[tuple[str, date | None, date | None]] = []
-    before, begin = 0, None
-    for day, value, at in rows:
-        where = f"{table.name}, {table.place(at)}, column {adopters}"
-        end = _span(day, dates.written)[1]
-        if begin is not None and end < begin:
-            raise TableError(f"{where}: this period is there twice; keep one row a period")
-        if value != round(value) or value < 0:
-            raise TableError(f"{where}: a number of adopters is a whole number of 0 or more")
-        if value < before:
-            raise TableError(
-                f"{where}: the number falls; count each from its first day of use on, and who stopped elsewhere"
-            )
-        if value > members:
-            raise TableError(f"{where}: there are more adopters than the {members} members; correct one of them")
-        since = begin or _span(day, dates.written)[0]
-        spans += [(f"{at}-{one}", since, end) for one in range(round(value) - before)]
-        before, begin = round(value), end + timedelta(days=1)
-    spans += [(f"another {at}", None, None) for at in range(members - before)]
-    return _Read(spans=tuple(spans), period_days=_length(dates), last=_span(rows[-1][0], dates.written)[1])
-
-
-def _span(day: date, written: str) -> tuple[date, date]:
-    """Return the first and the last day that a cell stands for: a month or a year is not one day."""
-    if written == "quarters":
-        month = day.month + 2
-        return day, date(day.year, month, monthrange(day.year, month)[1])
-    if written == "financial years":
-        return day, date(day.year + 1, 3, 31)
-    if "%d" in written or written == "dates":
-        return day, day
-    if "%m" in written or "%b" in written or "%B" in written:
-        return day, date(day.year, day.month, monthrange(day.year, day.month)[1])
-    return date(day.year, 1, 1), date(day.year, 12, 31)
-
-
-def _length(dates: Dates) -> float:
-    first = dates.days.drop_nulls()[0]
-    begin, end = _span(first, dates.written)
-    days = (end - begin).days + 1
-    return 365.25 if days > 200 else 3 * DAYS_A_MONTH if days > 60 else DAYS_A_MONTH
-
-
 def _found(
-    table: Table, read: _Read, guesses: list[Guess], *, start: date | None, as_of: date | None, ahead: int
+    table: Table, read: AdoptionDays, guesses: list[Guess], *, start: date | None, as_of: date | None, ahead: int
 ) -> SpreadResult:
     now = as_of or read.last
     if as_of is None:

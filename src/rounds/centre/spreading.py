@@ -7,13 +7,15 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from rounds.centre.pooled_measure import PooledMeasure, within
+from rounds.centre.programmes import impact_panel
 from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import adoption_curve, coverage, first_reached, stopped_on
-from rounds.learning.spread.diffusion.forecast import forecast
+from rounds.learning.spread.diffusion.forecast import Forecast, forecast
 from rounds.learning.spread.diffusion.times import DAYS_A_MONTH, AdoptionTimes, Watched, times_of
 from rounds.learning.spread.expected import contributions, slow_members, soon
 from rounds.learning.spread.hazard import HazardFit, NotFitted, Spells, fit_hazard, peers_alike
@@ -23,8 +25,9 @@ from rounds.measures.definitions import Better
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.next_members import Next, next_members, total_of
-from rounds.reports.content.outlook import Outlook
+from rounds.reports.content.outlook import LOGARITHM, Outlook
 from rounds.reports.content.spread import spread
+from rounds.reports.content.wording import inline, rate_unit
 from rounds.reports.insight import Insight, Provenance
 from rounds.storage.workspace import Programme
 
@@ -32,6 +35,10 @@ _LOOKED_FOR = 120
 """Months ahead in which full coverage is looked for."""
 _HORIZON = 12
 """Months in which who is helped next may adopt."""
+_FIRST = 5
+"""Members that are looked for; of fewer than twice as many, half."""
+_FEWEST_BEFORE = 3
+"""Periods before anybody adopted, from which a rate there tells members apart."""
 _MONTH = timedelta(days=31)
 
 
@@ -109,7 +116,8 @@ def spread_insights(
     )
     if outcome is None or spells is None or not isinstance(fit, HazardFit):
         return (told,)
-    after = _next(programme, spells, fit, outcome, events, membership)
+    ahead = outlook.forecast if outlook and isinstance(outlook.forecast, Forecast) else None
+    after = _next(programme, spells, fit, outcome, events, membership, ahead)
     if after is None:
         return (told,)
     return told, next_members(
@@ -155,13 +163,14 @@ def _spells(watching: _Watching, outcome: PooledMeasure | None, membership: Memb
     names, columns = [], []
     if outcome is not None and set(codes) <= set(outcome.series["member"]):
         sizes = {code: sum(_a_year(outcome, code, "denominator")) / 2 for code in codes}
-        events = {code: sum(_a_year(outcome, code, "numerator")) / 2 for code in codes}
         if min(sizes.values()) > 0:
-            names += [f"{outcome.measure.denominator_unit} a year (log)", f"{outcome.measure.title} (rate)"]
-            columns += [
-                [float(np.log(sizes[code])) for code in codes],
-                [outcome.measure.scale * events[code] / sizes[code] for code in codes],
-            ]
+            names.append(f"{outcome.measure.denominator_unit} a year{LOGARITHM}")
+            columns.append([float(np.log(sizes[code])) for code in codes])
+        began = min((one.latest for one in present if one.latest is not None), default=watching.now)
+        before = _rates_before(outcome, codes, began)
+        if before is not None:
+            names.append(f"{inline(outcome.measure.title)} before anybody began, {rate_unit(outcome.measure)}")
+            columns.append(before)
     kinds = sorted({known[code].kind for code in codes})
     for kind in kinds[1:]:
         names.append(f"{kind} (and not {kinds[0]})")
@@ -178,6 +187,28 @@ def _spells(watching: _Watching, outcome: PooledMeasure | None, membership: Memb
         names=tuple(names),
         peers=peers_alike([known[code].region for code in codes]),
     )
+
+
+def _rates_before(outcome: PooledMeasure, codes: Sequence[str], began: date) -> list[float] | None:
+    """Return each member's rate before anybody adopted; None where that is too short or unknown of somebody.
+
+    Later rates are no cause of adopting: where it was adopted, they are its effect.
+    """
+    early = [period for period in outcome.periods if period.end < began]
+    if len(early) < _FEWEST_BEFORE or outcome.measure.span > 1:
+        return None
+    cells = within(outcome.series, early)
+    found = []
+    for code in codes:
+        mine = cells.filter(pl.col("member") == code)
+        top, bottom = (
+            sum(float(mine[f"{quantity}_{end}"].sum()) for end in ("lower", "upper"))
+            for quantity in ("numerator", "denominator")
+        )
+        if not bottom > 0:
+            return None
+        found.append(outcome.measure.scale * top / bottom)
+    return found
 
 
 def _fitted(spells: Spells | None) -> HazardFit | str:
@@ -206,8 +237,10 @@ def _next(
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
+    ahead: Forecast | None,
 ) -> Next | None:
-    coming = soon(spells, fit, horizon=_HORIZON)
+    new = None if ahead is None else ahead.new_by(ahead.now + _HORIZON)
+    coming = soon(spells, fit, horizon=_HORIZON, new=new)
     counted = set(outcome.series["member"])
     kept = [at for at, member in enumerate(coming.members) if member in counted]
     if not kept:
@@ -227,6 +260,7 @@ def _next(
         probability=coming.probability[kept],
         probability_draws=coming.draws[:, kept],
         effect_draws=draws,
+        first=min(_FIRST, max(len(kept) // 2, 1)),
     )
     row_of = dict(zip(coming.members, coming.rows, strict=True))
     first = [one.member for one in found.ranked[: found.first]]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rounds.learning.spread.hazard import EXPOSURE, HazardFit, Matrix, Spells, Vector, cumulative, design, exposure
 
@@ -110,15 +111,25 @@ class Soon:
     """in periods"""
 
 
-def soon(spells: Spells, fit: HazardFit, *, horizon: int, support: float = 1.0, seed: int = 1) -> Soon:
+def soon(
+    spells: Spells,
+    fit: HazardFit,
+    *,
+    horizon: int,
+    new: NDArray[np.int64] | None = None,
+    support: float = 1.0,
+    seed: int = 1,
+) -> Soon:
     """Return how likely each member that has not adopted is to adopt in the coming periods.
 
-    Peers are held where they are and the course of time where it is: neither is forecast.
+    Peers are held where they are. How many adopt in all is what a forecast of the whole says, where there is one, and
+    the hazards tell who; without one the course of time is held where it is.
 
     Args:
         spells: as they were fitted.
         fit: of them.
         horizon: how many periods to look ahead.
+        new: how many of those that wait adopt by then, drawn from a forecast; shape (any number,).
         support: by which factor help multiplies a member's hazard; 1 as long as nobody knows.
         seed: of the draws of coefficients.
 
@@ -133,15 +144,29 @@ def soon(spells: Spells, fit: HazardFit, *, horizon: int, support: float = 1.0, 
     if spells.peers is not None:
         columns.append(peers[waiting])
     now = np.stack(columns, axis=1)
-    passed = horizon * support * cumulative(fit.link, now @ drawn(fit, seed=seed).T)[0].T
-    middle = horizon * support * cumulative(fit.link, now @ fit.coefficients)[0]
+    passed = horizon * cumulative(fit.link, now @ drawn(fit, seed=seed).T)[0].T
+    middle = horizon * cumulative(fit.link, now @ fit.coefficients)[0]
+    if new is not None and len(waiting):
+        chosen = np.random.default_rng(seed + 1).choice(np.minimum(new, len(waiting)), size=len(passed))
+        passed = passed * _factor(passed, chosen.astype(np.float64))
+        middle = middle * _factor(middle[None, :], np.array([chosen.mean()]))[0]
     return Soon(
         members=tuple(spells.members[row] for row in waiting),
         rows=tuple(int(row) for row in waiting),
-        probability=-np.expm1(-middle),
-        draws=-np.expm1(-passed),
+        probability=-np.expm1(-support * middle),
+        draws=-np.expm1(-support * passed),
         horizon=horizon,
     )
+
+
+def _factor(passed: Matrix, wanted: Vector) -> Matrix:
+    """Return by what to multiply cumulative hazards so that as many adopt as wanted, shape (draws, 1)."""
+    low, high = np.full(len(passed), -40.0), np.full(len(passed), 40.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        few = -np.expm1(-passed * np.exp(middle)[:, None]).sum(axis=1) < wanted
+        low, high = np.where(few, middle, low), np.where(few, high, middle)
+    return np.asarray(np.exp((low + high) / 2)[:, None])
 
 
 def drawn(fit: HazardFit, *, seed: int = 1, draws: int = DRAWS) -> Matrix:

@@ -120,5 +120,5 @@ def who_next(
                 first=float(among[at]),
             )
         )
-    certain = first == count or all(one.first >= CERTAIN for one in ranked[:first])
+    certain = all(one.first >= CERTAIN for one in ranked[:first])
     return WhoNext(ranked=tuple(ranked), first=first, certain=certain)

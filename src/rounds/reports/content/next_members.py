@@ -14,6 +14,7 @@ from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import tidy
+from rounds.reports.content.outlook import reason_words
 from rounds.reports.content.wording import NETWORK, inline, listing, number, plural, quoted, slug
 from rounds.reports.insight import (
     Action,
@@ -81,17 +82,17 @@ def next_members(
     first = ranked[: told.found.first]
     names = [membership.name_of(one.member) for one in first]
     unit = _unit(told, measure)
-    sure = "" if told.found.certain or len(ranked) == len(first) else "; the order is not certain"
+    sure = "" if told.found.certain else "; that order is not certain"
     what = (
-        f"most {'would be gained' if measure.better is Better.HIGHER else 'could be avoided'}"
+        f"most {inline(measure.title)} could be {'gained' if measure.better is Better.HIGHER else 'avoided'}"
         if told.benefit_known
-        else "most patients could be reached"
+        else f"most {measure.denominator_unit} could be reached"
     )
     value, low, high = told.total
     return Insight(
         id=slug(Kind.SPREAD, innovation.id, stage, "next"),
         kind=Kind.SPREAD,
-        statement=f"With {title} next, {what} at {listing(names)}{sure}.",
+        statement=f"By helping with {title} next, {what} at {listing(names)}{sure}.",
         direction=Direction.NEUTRAL,
         scope=NETWORK,
         scope_name="the network",
@@ -152,11 +153,7 @@ def _unit(told: Next, measure: Measure) -> str:
 
 
 def _row(one: Ranked, told: Next, membership: Membership) -> tuple[Cell, ...]:
-    reasons = [
-        f"{part.name} {number(part.value)} (average {number(part.average)}): hazard x {number(part.ratio)}"
-        for part in told.reasons.get(one.member, ())
-        if abs(np.log(part.ratio)) > 0.05
-    ]
+    reasons = reason_words(told.reasons.get(one.member, ()))
     return (
         f"{one.place}=" if one.level else one.place,
         membership.name_of(one.member),
@@ -181,15 +178,15 @@ def _because(told: Next, measure: Measure) -> str:
         said += (
             f" Whether it changes {inline(measure.title)} is not known, so patients reached are counted, not benefited."
         )
-    if not told.found.certain and len(told.found.ranked) > told.found.first:
+    if not told.found.certain:
         said += " The intervals overlap: others may belong among the first."
     return said
 
 
 def _notes(told: Next, measure: Measure) -> tuple[str, ...]:
     notes = [
-        f"For {told.months} months ahead, with peers and pace as they are now. Nobody has measured what help does to "
-        "the chance of adopting: it is taken to be what it was for others.",
+        f"For {told.months} months ahead: as many adopt as the forecast says, and who they are follows from what went "
+        "with adopting sooner. Nobody has measured what help does to the chance of adopting.",
         f"{measure.denominator_unit.capitalize()} are counted, and one patient may have several. The effect is taken "
         "to be the same everywhere.",
     ]

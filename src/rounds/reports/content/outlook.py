@@ -1,5 +1,6 @@
 """What is said of how adoption goes on: the forecast, who is slow and why, and whether it lasts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -8,7 +9,8 @@ import numpy as np
 
 from rounds.learning.spread.diffusion.forecast import Forecast, NoForecast, Reached
 from rounds.learning.spread.diffusion.times import DAYS_A_MONTH
-from rounds.learning.spread.expected import Slow
+from rounds.learning.spread.expected import Contribution, Slow
+from rounds.learning.spread.hazard import EXPOSURE
 from rounds.learning.spread.sustaining import DecayAlarm, Sustained
 from rounds.network.members import Membership
 from rounds.reports.charts.adoption import ExpectedPoint
@@ -18,6 +20,8 @@ from rounds.reports.insight import Cell
 MONTHS_SHOWN: Final = 24
 """How far ahead the chart and the table go; dates are looked for further."""
 YEAR: Final = 12.0
+LOGARITHM: Final = " (log)"
+"""At the end of the name of a covariate that is one; people read the number itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +111,8 @@ def slow_words(slow: tuple[Slow, ...] | str, membership: Membership) -> tuple[st
         return (f"Who is slow cannot be told: {slow}",)
     found = []
     for one in slow[:5]:
-        reasons = [
-            f"{part.name} {number(part.value)} against {number(part.average)} on average (hazard x "
-            f"{number(part.ratio)}, {number(part.lower)} to {number(part.upper)})"
-            for part in one.contributions[:2]
-            if abs(np.log(part.ratio)) > 0.05
-        ]
-        why = f": {listing(reasons)}" if reasons else ""
+        reasons = reason_words(one.contributions[:2])
+        why = f". What sets it apart: {listing(reasons)}" if reasons else ""
         found.append(
             f"{membership.name_of(one.member)} is slow: of members like it, {100 * one.expected:.0f}% would be there "
             f"by now (95% interval {100 * one.lower:.0f}% to {100 * one.upper:.0f}%){why}. What holds it back is not "
@@ -122,6 +121,24 @@ def slow_words(slow: tuple[Slow, ...] | str, membership: Membership) -> tuple[st
     if len(slow) > 5:
         found.append(f"{len(slow) - 5} more are slower than members like them.")
     return tuple(found)
+
+
+def reason_words(parts: Sequence[Contribution]) -> list[str]:
+    """Return what moves a member's chance of adopting, as parts of a sentence; those that hardly do are left out."""
+    said = []
+    for part in parts:
+        if abs(np.log(part.ratio)) < 0.05:
+            continue
+        name, value, average = part.name, part.value, part.average
+        if name.endswith(LOGARITHM):
+            name, value, average = name.removesuffix(LOGARITHM), float(np.exp(value)), float(np.exp(average))
+        if name == EXPOSURE:
+            name, value, average = "per cent of its peers that are there", 100 * value, 100 * average
+        said.append(
+            f"{name} {number(value)} (typically {number(average)}; hazard x {number(part.ratio)}, "
+            f"{number(part.lower)} to {number(part.upper)})"
+        )
+    return said
 
 
 def lasting_words(outlook: Outlook, membership: Membership, member_noun: str) -> tuple[str, ...]:
@@ -134,16 +151,17 @@ def lasting_words(outlook: Outlook, membership: Membership, member_noun: str) ->
             f"A year after they began, {100 * share:.0f}% still use it (95% interval {100 * low:.0f}% to "
             f"{100 * high:.0f}%; {count}, of whom {outlook.sustained.stopped.sum():.0f} stopped)."
         )
-    for title, alarm in outlook.decay:
-        if not alarm.watched:
-            continue
+    watched = [(title, alarm) for title, alarm in outlook.decay if alarm.watched]
+    for title, alarm in watched:
         fallen = [
             f"{membership.name_of(one.member)} (from {100 * one.before:.0f}% to {100 * one.now:.0f}%"
             f"{'' if one.certain else ', if withheld counts are at their worst'})"
             for one in alarm.members
         ]
         said = f"has fallen at {listing(fallen)}" if fallen else f"has fallen at none of {alarm.watched} {member_noun}"
-        found.append(f"{title} {said} since it was new. {alarm.rule}")
+        found.append(f"Use, by “{title}”, {said} since it was new.")
+    if watched:
+        found.append(f"Falling use: {watched[0][1].rule}")
     return tuple(found)
 
 

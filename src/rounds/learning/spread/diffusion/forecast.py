@@ -77,9 +77,16 @@ class Forecast:
     """95 % interval of the share of members that adopts in the end"""
     spread: float
     """standard deviation of the logarithm of hazards over the curve's: 0.35 is a third up or down"""
+    numbers: NDArray[np.int64]
+    """adopters by each time of `band` on each path that was drawn, shape (paths, times)"""
     method: str = METHOD
     assumes: str = ASSUMES
     notes: tuple[str, ...] = ()
+
+    def new_by(self, time: float) -> NDArray[np.int64]:
+        """Return how many more have adopted by a time on each path, shape (paths,)."""
+        at = min(int(np.searchsorted(self.band.times, time - 1e-6)), len(self.band.times) - 1)
+        return np.asarray(self.numbers[:, at] - self.adopted, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +157,7 @@ def forecast(
         weights=dict(zip(FORECAST_FROM, chances, strict=True)),
         ceiling=(float(ceiling[0]), float(ceiling[1])),
         spread=spread,
+        numbers=numbers,
         notes=_notes(band, members, table),
     )
 
