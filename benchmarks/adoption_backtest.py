@@ -2,7 +2,6 @@
 
     python benchmarks/adoption_backtest.py                     # real series, of which the data folder is beside us
     python benchmarks/adoption_backtest.py --data FOLDER       # or elsewhere
-    python benchmarks/adoption_backtest.py --between           # farmers' remembered dates, as known between bounds
     python benchmarks/adoption_backtest.py --simulated 25      # known truth, 25 seeds a row; some ten minutes
     python benchmarks/adoption_backtest.py --least-squares 100 # how far errors of least squares are too small
 
@@ -39,21 +38,14 @@ class Series:
     name: str
     periods: Times
     last: int
-    remembered: bool = False
-    """dates were asked for after the last period, and are round numbers of years ago"""
 
-    def known_at(self, cut: int, *, between: bool = False) -> AdoptionTimes:
-        """Return what was known at the end of a period; a date of long ago between bounds, if asked for.
-
-        What is remembered as ten years ago was 8 to 12 years ago: to a fifth of the time since, from five years on.
-        """
+    def known_at(self, cut: int) -> AdoptionTimes:
+        """Return what was known at the end of a period."""
         has = self.periods <= cut
-        since = np.where(has, self.last + 1 - self.periods, 0)
-        vague = np.floor(since / 5) if between else np.zeros(len(since))
         return AdoptionTimes(
             entry=np.zeros(len(self.periods)),
-            lower=np.where(has, np.maximum(self.periods - 1 - vague, 0), cut).astype(float),
-            upper=np.where(has, np.minimum(self.periods + vague, cut), np.inf),
+            lower=np.where(has, self.periods - 1, cut).astype(float),
+            upper=np.where(has, self.periods, np.inf),
             now=float(cut),
         )
 
@@ -65,13 +57,13 @@ def real_series(data: Path) -> Iterator[Series]:
     yield from _with_groups("doctors, tetracycline", toa, [row["city"] for row in doctors], 17)
     farmers = _rows(data / "adoption_netdiffuser" / "brfarmers.csv")
     toa = [_or_never(int(row["toa"]), 20) for row in farmers]
-    yield from _with_groups("farmers, hybrid corn", toa, [row["village"] for row in farmers], 19, remembered=True)
+    yield from _with_groups("farmers, hybrid corn", toa, [row["village"] for row in farmers], 19)
     for practice in "ABCDEFGHIJKL":
         there = [row for row in farmers if row[f"yr{practice}"] not in ("", "NA")]
         years = [int(float(row[f"yr{practice}"])) for row in there]
         toa = [np.inf if year >= 66 else float(max(year - FROM_YEAR + 1, 1)) for year in years]
         villages = [row["village"] for row in there]
-        yield from _with_groups(f"farmers, practice {practice}", toa, villages, 66 - FROM_YEAR, remembered=True)
+        yield from _with_groups(f"farmers, practice {practice}", toa, villages, 66 - FROM_YEAR)
     turned = _rows(
         data / "openprescribing_opioid_change" / "ccg_data_opioid" / "ccg_data_opioidspercent" / "r_output.csv"
     )
@@ -94,14 +86,12 @@ def _or_never(period: int, never: int) -> float:
     return np.inf if period >= never else float(period)
 
 
-def _with_groups(
-    source: str, periods: Sequence[float], groups: Sequence[str], last: int, *, remembered: bool = False
-) -> Iterator[Series]:
+def _with_groups(source: str, periods: Sequence[float], groups: Sequence[str], last: int) -> Iterator[Series]:
     every = np.array(periods)
-    yield Series(source=source, name="all", periods=every, last=last, remembered=remembered)
+    yield Series(source=source, name="all", periods=every, last=last)
     for group in sorted(set(groups)):
         mine = np.array([one == group for one in groups])
-        yield Series(source=source, name=group, periods=every[mine], last=last, remembered=remembered)
+        yield Series(source=source, name=group, periods=every[mine], last=last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +105,11 @@ class Scored:
     below: bool
 
 
-def scored(series: Series, *, between: bool = False) -> Scored | None:
+def scored(series: Series) -> Scored | None:
     """Return how a forecast of the last third from the first two did; None where none is made."""
     cut = round(series.last * 2 / 3)
     truth = np.array([(series.periods <= at).sum() for at in range(cut + 1, series.last + 1)])
-    known = series.known_at(cut, between=between)
+    known = series.known_at(cut)
     found = forecast(known, until=float(series.last)) if known.adopted else None
     if not isinstance(found, Forecast):
         return None
@@ -133,16 +123,13 @@ def scored(series: Series, *, between: bool = False) -> Scored | None:
     )
 
 
-def report_real(data: Path, *, between: bool) -> None:
-    """Print coverage; with `between` of remembered dates alone, as known between bounds."""
+def report_real(data: Path) -> None:
     sources: dict[str, list[Scored]] = {}
     refused: dict[str, int] = {}
     for series in real_series(data):
-        if between and not series.remembered:
-            continue
         key = "farmers, 12 practices" if "practice" in series.source else series.source
         level = f"{key} | {'whole' if series.name == 'all' else 'groups'}"
-        one = scored(series, between=between)
+        one = scored(series)
         if one is None:
             refused[level] = refused.get(level, 0) + 1
         else:
@@ -249,11 +236,10 @@ if __name__ == "__main__":
     asked.add_argument("--data", type=Path, default=DATA)
     asked.add_argument("--simulated", type=int, default=0)
     asked.add_argument("--least-squares", type=int, default=0)
-    asked.add_argument("--between", action="store_true", help="remembered dates alone, as known between bounds")
     chosen = asked.parse_args()
     if chosen.simulated:
         report_simulated(chosen.simulated)
     if chosen.least_squares:
         report_least_squares(chosen.least_squares)
     if not (chosen.simulated or chosen.least_squares):
-        report_real(chosen.data, between=chosen.between)
+        report_real(chosen.data)

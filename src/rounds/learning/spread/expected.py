@@ -166,7 +166,7 @@ def _factor(passed: Matrix, wanted: Vector) -> Matrix:
         middle = (low + high) / 2
         few = -np.expm1(-passed * np.exp(middle)[:, None]).sum(axis=1) < wanted
         low, high = np.where(few, middle, low), np.where(few, high, middle)
-    return np.asarray(np.exp((low + high) / 2)[:, None])
+    return np.asarray(np.where(wanted > 0, np.exp((low + high) / 2), 0.0)[:, None])
 
 
 def drawn(fit: HazardFit, *, seed: int = 1, draws: int = DRAWS) -> Matrix:

@@ -82,7 +82,7 @@ def next_members(
     first = ranked[: told.found.first]
     names = [membership.name_of(one.member) for one in first]
     unit = _unit(told, measure)
-    sure = "" if told.found.certain else "; that order is not certain"
+    sure = "" if told.found.certain else "; others may come first"
     what = (
         f"most {inline(measure.title)} could be {'gained' if measure.better is Better.HIGHER else 'avoided'}"
         if told.benefit_known

@@ -82,11 +82,10 @@ def forecast_words(outlook: Outlook, member_noun: str) -> tuple[str, ...]:
     ahead = [one for one in found.reached if not one.already]
     said += [_when(one, outlook, found, member_noun) for one in ahead if one.share in (0.9, 1.0) or one is ahead[0]]
     weights = ", ".join(f"{curve} {100 * weight:.0f}%" for curve, weight in found.weights.items())
-    low, high = (100 * end for end in found.ceiling)
     said.append(
         f"The forecast weighs three curves by how well each fits ({weights}) and lets the pace stray from them as it "
-        f"has; {low:.0f}% to {high:.0f}% of members would adopt in the end. It holds for the members of today and "
-        "counts nobody who stops later."
+        f"has; that everybody adopts in the end has a chance of {100 * found.everybody:.0f}%. It holds for the members "
+        "of today and counts nobody who stops later."
     )
     return (*said, *found.notes)
 
@@ -161,7 +160,7 @@ def lasting_words(outlook: Outlook, membership: Membership, member_noun: str) ->
         said = f"has fallen at {listing(fallen)}" if fallen else f"has fallen at none of {alarm.watched} {member_noun}"
         found.append(f"Use, by “{title}”, {said} since it was new.")
     if watched:
-        found.append(f"Falling use: {watched[0][1].rule}")
+        found.append(watched[0][1].rule)
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """How many will have adopted by a day, and when half, four in five, nine in ten and all of them will have.
 
-Three shapes of curve are weighed by how likely the data are under each. What is not known of the curve, how hazards
+Three shapes of curve, with everybody adopting in the end or a share that never does, are weighed by how likely the data
+are under each. What is not known of the curve, how hazards
 stray from it, and who of the rest happens to adopt are all in the intervals. Members that are there now are the ones
 that may adopt; nobody is assumed to join or to stop.
 """
@@ -73,8 +74,10 @@ class Forecast:
     """how far was looked, in periods since adoption became possible"""
     weights: dict[Curve, float]
     """of each curve"""
+    everybody: float
+    """probability that everybody adopts in the end"""
     ceiling: tuple[float, float]
-    """95 % interval of the share of members that adopts in the end"""
+    """95 % interval of the chance that a member adopts in the end; of those that are here more may have already"""
     spread: float
     """standard deviation of the logarithm of hazards over the curve's: 0.35 is a third up or down"""
     numbers: NDArray[np.int64]
@@ -125,7 +128,7 @@ def forecast(
     if reason := why_no_fit(times):
         return NoForecast(reason=reason)
     table = life_table(times)
-    sampled = [sample_curves(curve, table) for curve in FORECAST_FROM]
+    sampled = [sample_curves(curve, table, everybody=one) for curve in FORECAST_FROM for one in (False, True)]
     chances = _chances(sampled)
     length = float(table.edges[1] - table.edges[0])
     future: Vector = times.now + length * np.arange(1.0, np.ceil((until - times.now) / length) + 1)
@@ -154,7 +157,11 @@ def forecast(
         band=band,
         reached=tuple(_reached(part, members, adopted, future, numbers) for part in SHARES),
         until=float(future[-1]),
-        weights=dict(zip(FORECAST_FROM, chances, strict=True)),
+        weights={
+            curve: sum(chance for one, chance in zip(sampled, chances, strict=True) if one.curve is curve)
+            for curve in FORECAST_FROM
+        },
+        everybody=sum(chance for one, chance in zip(sampled, chances, strict=True) if one.everybody),
         ceiling=(float(ceiling[0]), float(ceiling[1])),
         spread=spread,
         numbers=numbers,

@@ -88,7 +88,7 @@ def fit_curve(curve: Curve, times: AdoptionTimes, *, profile: bool = True) -> Cu
     if reason := why_no_fit(times):
         raise ValueError(reason)
     loss = _loss(curve, times)
-    best = min((_minimum(loss, start) for start in _starts(curve, times)), key=lambda found: found[1])
+    best = _minimum(loss, _starts(curve, times))
     ends = [_profile(loss, best, place) if profile else (best[0][place],) * 2 for place in (0, 1)]
     logit, log_half, log_form = best[0]
     parameters = natural(curve, Shape(half=np.exp(log_half), form=np.exp(log_form)))
@@ -145,9 +145,10 @@ def _starts(curve: Curve, times: AdoptionTimes) -> list[Vector]:
     ]
 
 
-def _minimum(loss: Loss, start: Vector) -> tuple[Vector, float]:
+def _minimum(loss: Loss, starts: list[Vector]) -> tuple[Vector, float]:
+    tried = [minimize(loss, start, method="BFGS", options={"gtol": 1e-4}) for start in starts]
+    first = min(tried, key=lambda found: float(found.fun))
     # Ridges towards "everybody, in the end" are long and flat: a simplex after the gradient does not stop on them.
-    first = minimize(loss, start, method="BFGS", options={"gtol": 1e-7})
     found = minimize(loss, first.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000})
     return found.x, float(found.fun)
 
@@ -165,7 +166,7 @@ def _profile(loss: Loss, best: tuple[Vector, float], place: int) -> tuple[float,
             whole[place], whole[others] = value, rest
             return loss(whole)
 
-        found = minimize(held, near, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-7, "maxiter": 600})
+        found = minimize(held, near, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5, "maxiter": 600})
         return float(found.fun - low - _DROP_95), found.x
 
     ends = []
@@ -180,7 +181,7 @@ def _profile(loss: Loss, best: tuple[Vector, float], place: int) -> tuple[float,
         if height < 0:
             ends.append(side * np.inf)
             continue
-        while abs(outside - inside) > 1e-3:
+        while abs(outside - inside) > 4e-3:
             between = (outside + inside) / 2
             height, rest = beyond(between, near)
             if height < 0:

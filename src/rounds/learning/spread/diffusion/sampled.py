@@ -1,10 +1,10 @@
 """Curves that the data allow, as a weighted sample: what is not known of a curve goes into its forecast.
 
 Priors say what is known of any diffusion before a number is seen, in units of how long it has been watched, and are
-the same for every curve: any share may adopt in the end (Jeffreys' prior of a proportion); half of those are reached
-at somewhere between a tenth of that time and ten times it; the start is more or less slow; hazards stray from the curve
-by up to twice or half, and keep straying for some periods. The sample is drawn by adaptive importance sampling from
-quasi-random numbers, so it is the same every time.
+the same for every curve: as likely as not everybody adopts in the end, else any share may (Jeffreys' prior of a
+proportion); half of those are reached at somewhere between a tenth of that time and ten times it; the start is more or
+less slow; hazards stray from the curve by up to twice or half, and keep straying for some periods. The sample is drawn
+by adaptive importance sampling from quasi-random numbers, so it is the same every time.
 
 Source: Cornuet, Marin, Mira and Robert (2012), Scand J Stat 39:798-812, for adaptive multiple importance sampling.
 """
@@ -34,8 +34,9 @@ _SPREAD: Final = (np.log(0.7), 1.0)
 _MEMORY: Final = (1.0, 1.5)
 """Mean and deviation of the logit of the correlation of hazards from one period to the next."""
 _MOST_MEMORY: Final = 0.97
-_DIMENSIONS: Final = 5
-_FIRST, _NEXT, _STAGES = 2048, 1024, 4
+_EVERYBODY: Final = 25.0
+"""The logit of a share that is all."""
+_FIRST, _NEXT, _STAGES = 1024, 512, 4
 _FREEDOM: Final = 5.0
 _ENOUGH: Final = 60.0
 """Effective draws that a proposal is fitted to; weights are flattened until there are as many."""
@@ -46,6 +47,8 @@ class Sampled:
     """Curves of one shape. Vectors have shape (draws,)."""
 
     curve: Curve
+    everybody: bool
+    """whether everybody adopts in the end under all of them"""
     ever: Vector
     """share of members that adopts in the end"""
     parameters: Vector
@@ -77,38 +80,42 @@ def left_by(curve: Curve, ever: Vector, parameters: Vector, times: Vector) -> Ve
     return np.where(times <= 0, 1.0, left)
 
 
-def sample_curves(curve: Curve, table: LifeTable) -> Sampled:
+def sample_curves(curve: Curve, table: LifeTable, *, everybody: bool = False) -> Sampled:
     """Return curves of a shape with how much the data speak for each.
 
     Args:
         curve: one of `FORECAST_FROM`.
         table: adopters and members at risk, with an adopter in it.
+        everybody: whether everybody adopts in the end, rather than a share that is not known.
     """
+    kept_from = 1 if everybody else 0
     watched = float(table.edges[-1])
     prior_mean = np.array([0.0, np.log(watched), _FORMS[curve][0], _SPREAD[0], _MEMORY[0]])
     prior_deviation = np.array([_EVER_DEVIATION, _HALF_DEVIATION, _FORMS[curve][1], _SPREAD[1], _MEMORY[1]])
-    points = prior_mean + prior_deviation * ndtri(_uniform(_FIRST, 0))
+    prior_mean, prior_deviation = prior_mean[kept_from:], prior_deviation[kept_from:]
+    points = prior_mean + prior_deviation * ndtri(_uniform(_FIRST, 0, len(prior_mean)))
     drawn, target, found = [], [], []
     proposals = [(prior_mean, np.diag(prior_deviation**2), np.inf, _FIRST)]
     for stage in range(_STAGES + 1):
         drawn.append(points)
-        one = _at(curve, points, table)
+        one = _at(curve, _whole(points, everybody=everybody), table)
         found.append(one)
-        target.append(one[0] + _log_prior(points, prior_mean, prior_deviation))
+        target.append(one[0] + _log_prior(points, prior_mean, prior_deviation, everybody=everybody))
         everything, logs = np.concatenate(drawn), np.concatenate(target)
         weighted = logs - _log_mixture(everything, proposals)
         if stage == _STAGES:
             break
         mean, spread = _moments(everything, _flattened(weighted))
         proposals.append((mean, spread, _FREEDOM, _NEXT))
-        points = _t_points(mean, spread, _uniform(_NEXT, (stage + 1) * _NEXT + _FIRST))
+        points = _t_points(mean, spread, _uniform(_NEXT, _FIRST + (stage + 1) * _NEXT, len(mean) + 1))
     highest = float(weighted.max())
     weights = np.exp(weighted - highest)
     total = float(weights.sum())
     kept = weights > 1e-9 * weights.max()
-    ever, parameters, spread_of, memory = _meaning(curve, everything[kept])
+    ever, parameters, spread_of, memory = _meaning(curve, _whole(everything[kept], everybody=everybody))
     return Sampled(
         curve=curve,
+        everybody=everybody,
         ever=ever,
         parameters=parameters,
         spread=spread_of,
@@ -118,6 +125,11 @@ def sample_curves(curve: Curve, table: LifeTable) -> Sampled:
         weights=weights[kept] / weights[kept].sum(),
         log_evidence=highest + float(np.log(total / len(everything))),
     )
+
+
+def _whole(points: Vector, *, everybody: bool) -> Vector:
+    """Return points with the logit of the share that ever adopts in front."""
+    return np.column_stack([np.full(len(points), _EVERYBODY), points]) if everybody else points
 
 
 def _at(curve: Curve, points: Vector, table: LifeTable) -> tuple[Vector, Vector, Vector]:
@@ -138,12 +150,15 @@ def _meaning(curve: Curve, points: Vector) -> tuple[Vector, Vector, Vector, Vect
     return expit(logit), parameters, np.exp(np.clip(log_spread, -5.0, 1.5)), _MOST_MEMORY * expit(to_memory)
 
 
-def _log_prior(points: Vector, mean: Vector, deviation: Vector) -> Vector:
+def _log_prior(points: Vector, mean: Vector, deviation: Vector, *, everybody: bool) -> Vector:
+    rest = slice(0 if everybody else 1, None)
+    scaled = (points[:, rest] - mean[rest]) / deviation[rest]
+    normal = -(scaled**2).sum(axis=1) / 2 - np.log(deviation[rest]).sum() - 2 * np.log(2 * np.pi)
+    if everybody:
+        return np.asarray(normal)
     # Jeffreys' prior of the share that ever adopts, Beta(1/2, 1/2), on the logit's scale.
     logit = points[:, 0]
     ever = -(np.logaddexp(0, logit) + np.logaddexp(0, -logit)) / 2 - np.log(np.pi)
-    scaled = (points[:, 1:] - mean[1:]) / deviation[1:]
-    normal = -(scaled**2).sum(axis=1) / 2 - np.log(deviation[1:]).sum() - 2 * np.log(2 * np.pi)
     return np.asarray(ever + normal)
 
 
@@ -197,8 +212,7 @@ def _t_points(mean: Vector, spread: Vector, uniform: Vector) -> Vector:
     return np.asarray(mean + normal * stretched[:, None])
 
 
-def _uniform(count: int, skip: int) -> Vector:
-    dimensions = _DIMENSIONS if skip == 0 else _DIMENSIONS + 1
+def _uniform(count: int, skip: int, dimensions: int) -> Vector:
     sequence = qmc.Sobol(dimensions, scramble=False)
-    sequence.fast_forward(skip + 1 if skip == 0 else skip)
+    sequence.fast_forward(max(skip, 1))  # the first point is 0
     return np.asarray(np.clip(sequence.random(count), 1e-6, 1 - 1e-6))
