@@ -110,7 +110,7 @@ def scored(series: Series) -> Scored | None:
     cut = round(series.last * 2 / 3)
     truth = np.array([(series.periods <= at).sum() for at in range(cut + 1, series.last + 1)])
     known = series.known_at(cut)
-    found = forecast(known, until=float(series.last)) if known.adopted else None
+    found = forecast(known, until=float(series.last), generator=np.random.default_rng(1)) if known.adopted else None
     if not isinstance(found, Forecast):
         return None
     band = found.band
@@ -197,7 +197,7 @@ def report_simulated(seeds: int) -> None:
                 for seed in range(seeds):
                     series = drawn(seed, curve=curve, parameters=parameters, members=members, ever=ever, stray=stray)
                     truth = (series.periods <= 36).sum()
-                    found = forecast(series.known_at(cut), until=36.0)
+                    found = forecast(series.known_at(cut), until=36.0, generator=np.random.default_rng(seed))
                     if not isinstance(found, Forecast):
                         none += 1
                         continue

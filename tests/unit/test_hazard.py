@@ -109,7 +109,7 @@ def test_slow_members_are_those_that_were_expected() -> None:
     large = spells.covariates[:, 0] == np.sort(spells.covariates[:, 0])[-1]
     held = replace(spells, by=np.where(large, -1, spells.by), after=np.where(large, 24, spells.after))
     fit = fit_hazard(held)
-    found = slow_members(held, fit)
+    found = slow_members(held, fit, generator=np.random.default_rng(1))
     assert found[0].member == held.members[int(np.argmax(large))]
     assert found[0].lower <= found[0].expected <= found[0].upper
     assert found[0].contributions[0].name == "size"
@@ -122,13 +122,16 @@ def test_slow_members_are_those_that_were_expected() -> None:
 def test_how_likely_it_is_soon_grows_with_horizon_and_help() -> None:
     spells = network(4)
     fit = fit_hazard(spells)
-    short, long = (soon(spells, fit, horizon=periods) for periods in (6, 12))
-    helped = soon(spells, fit, horizon=6, support=2.0)
+    short, long = (soon(spells, fit, horizon=periods, generator=np.random.default_rng(1)) for periods in (6, 12))
+    helped = soon(spells, fit, horizon=6, support=2.0, generator=np.random.default_rng(1))
     assert (short.probability < long.probability).all()
     np.testing.assert_allclose(helped.probability, long.probability)
     assert set(short.members).isdisjoint(np.array(spells.members)[spells.adopted])
     with pytest.raises(ValueError, match="one period ahead"):
-        soon(spells, fit, horizon=0)
+        soon(spells, fit, horizon=0, generator=np.random.default_rng(1))
+
+
+CHANCE = {"generator": np.random.default_rng(1)}
 
 
 def candidates(*sizes: tuple[float, float]) -> list[Candidate]:
@@ -139,7 +142,7 @@ def test_next_is_where_most_would_benefit_and_how_sure_that_is() -> None:
     rng = np.random.default_rng(1)
     draws = np.clip(0.4 + 0.02 * rng.standard_normal((2000, 4)), 0, 1)
     effect = 0.01 + 0.001 * rng.standard_normal(2000)
-    told = {"probability": np.full(4, 0.4), "probability_draws": draws, "effect_draws": effect}
+    told = {"probability": np.full(4, 0.4), "probability_draws": draws, "effect_draws": effect, "generator": rng}
     found = who_next(candidates((1000, 1000), (5000, 5000), (100, 100), (4000, 4000)), first=2, **told)
     assert [one.member for one in found.ranked] == ["R1", "R3", "R0", "R2"]
     assert found.certain
@@ -153,7 +156,11 @@ def test_next_is_where_most_would_benefit_and_how_sure_that_is() -> None:
 
 
 def test_level_members_share_a_place_and_a_chance() -> None:
-    told = {"probability": np.full(3, 0.5), "probability_draws": np.full((500, 3), 0.5), "effect_draws": np.ones(500)}
+    told = {
+        "probability": np.full(3, 0.5),
+        "probability_draws": np.full((500, 3), 0.5),
+        "effect_draws": np.ones(500),
+    } | CHANCE
     found = who_next(candidates((100, 100), (100, 100), (10, 10)), first=1, **told)
     assert [(one.place, one.level) for one in found.ranked] == [(1, True), (1, True), (3, False)]
     assert found.ranked[0].first == pytest.approx(0.5, abs=0.1)
@@ -161,12 +168,16 @@ def test_level_members_share_a_place_and_a_chance() -> None:
 
 
 def test_next_refuses_what_cannot_be_and_says_nothing_of_nobody() -> None:
-    one = {"probability": np.array([0.5]), "probability_draws": np.full((9, 1), 0.5), "effect_draws": np.ones(9)}
+    one = {
+        "probability": np.array([0.5]),
+        "probability_draws": np.full((9, 1), 0.5),
+        "effect_draws": np.ones(9),
+    } | CHANCE
     with pytest.raises(ValueError, match="R0: patients a year between 5 and 2"):
         who_next(candidates((5, 2)), **one)
     with pytest.raises(ValueError, match="not between 0 and 1"):
         who_next(candidates((1, 2)), **(one | {"probability": np.array([1.5])}))
-    none = {"probability": np.empty(0), "probability_draws": np.empty((9, 0)), "effect_draws": np.ones(9)}
+    none = {"probability": np.empty(0), "probability_draws": np.empty((9, 0)), "effect_draws": np.ones(9)} | CHANCE
     assert who_next([], **none).ranked == ()
 
 

@@ -206,7 +206,7 @@ def _found(
         )
     except ValueError as problem:
         raise TableError(f"{table.name}: {problem}") from None
-    found = forecast(times, until=times.now + max(ahead, _LOOKED_FOR))
+    found = forecast(times, until=times.now + max(ahead, _LOOKED_FOR), generator=np.random.default_rng(1))
     outlook = Outlook(forecast=found, start=begin_at, period_days=read.period_days, ahead=float(ahead))
     fits = () if why_no_fit(times) else tuple(fit_curve(curve, times) for curve in FORECAST_FROM)
     ends = [end for _, _, end in read.spans if end is not None]

@@ -94,9 +94,13 @@ def spread_insights(
     outlook = None
     if watching is not None:
         found = forecast(
-            watching.times, until=watching.times.now + _LOOKED_FOR, members_now=now.members, adopted_now=now.adopted
+            watching.times,
+            until=watching.times.now + _LOOKED_FOR,
+            generator=_generator(),
+            members_now=now.members,
+            adopted_now=now.adopted,
         )
-        slow = slow_members(spells, fit) if spells and isinstance(fit, HazardFit) else str(fit)
+        slow = slow_members(spells, fit, generator=_generator()) if spells and isinstance(fit, HazardFit) else str(fit)
         outlook = Outlook(
             forecast=found,
             start=watching.start,
@@ -128,6 +132,11 @@ def spread_insights(
         membership=membership,
         provenance=provenance,
     )
+
+
+def _generator() -> np.random.Generator:
+    """Return the same chance for every round, so that a page is made again as it was."""
+    return np.random.default_rng(1)
 
 
 def _watching(
@@ -240,7 +249,7 @@ def _next(
     ahead: Forecast | None,
 ) -> Next | None:
     new = None if ahead is None else ahead.new_by(ahead.now + _HORIZON)
-    coming = soon(spells, fit, horizon=_HORIZON, new=new)
+    coming = soon(spells, fit, horizon=_HORIZON, new=new, generator=_generator())
     counted = set(outcome.series["member"])
     kept = [at for at, member in enumerate(coming.members) if member in counted]
     if not kept:
@@ -260,6 +269,7 @@ def _next(
         probability=coming.probability[kept],
         probability_draws=coming.draws[:, kept],
         effect_draws=draws,
+        generator=_generator(),
         first=min(_FIRST, max(len(kept) // 2, 1)),
     )
     row_of = dict(zip(coming.members, coming.rows, strict=True))
@@ -299,7 +309,7 @@ def _effect(
     bottoms = np.array([_a_year(outcome, code, "denominator") for code in waiting]).sum(axis=0)
     rate = float(tops.mean() / max(bottoms.mean(), 1e-9))
     error = (np.log(ratio[2]) - np.log(ratio[1])) / (2 * 1.959963984540054)
-    drawn = np.exp(np.log(ratio[0]) + error * np.random.default_rng(1).standard_normal(draws))
+    drawn = np.exp(np.log(ratio[0]) + error * _generator().standard_normal(draws))
     return np.asarray(rate * (1 - drawn if outcome.measure.better is Better.LOWER else drawn - 1))
 
 

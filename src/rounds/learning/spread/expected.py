@@ -39,7 +39,9 @@ class Slow:
     """the largest first"""
 
 
-def slow_members(spells: Spells, fit: HazardFit, *, beyond: float = SLOW_FROM) -> tuple[Slow, ...]:
+def slow_members(
+    spells: Spells, fit: HazardFit, *, generator: np.random.Generator, beyond: float = SLOW_FROM
+) -> tuple[Slow, ...]:
     """Return the members that have not adopted and were expected to, the most expected first.
 
     What is known of them speaks for adopting, so what holds them back is something that is not known here.
@@ -47,10 +49,11 @@ def slow_members(spells: Spells, fit: HazardFit, *, beyond: float = SLOW_FROM) -
     Args:
         spells: as they were fitted.
         fit: of them.
+        generator: of coefficients as far as they are known.
         beyond: probability from which they count as slow.
     """
     rows = design(spells)
-    draws = drawn(fit)
+    draws = drawn(fit, generator)
     passed = cumulative(fit.link, rows.values @ draws.T)[0]
     total = np.zeros((len(spells.members), draws.shape[0]))
     np.add.at(total, rows.member, passed)
@@ -117,8 +120,8 @@ def soon(
     *,
     horizon: int,
     new: NDArray[np.int64] | None = None,
+    generator: np.random.Generator,
     support: float = 1.0,
-    seed: int = 1,
 ) -> Soon:
     """Return how likely each member that has not adopted is to adopt in the coming periods.
 
@@ -130,8 +133,8 @@ def soon(
         fit: of them.
         horizon: how many periods to look ahead.
         new: how many of those that wait adopt by then, drawn from a forecast; shape (any number,).
+        generator: of coefficients as far as they are known.
         support: by which factor help multiplies a member's hazard; 1 as long as nobody knows.
-        seed: of the draws of coefficients.
 
     Raises:
         ValueError: if horizon or support are not above 0.
@@ -144,10 +147,10 @@ def soon(
     if spells.peers is not None:
         columns.append(peers[waiting])
     now = np.stack(columns, axis=1)
-    passed = horizon * cumulative(fit.link, now @ drawn(fit, seed=seed).T)[0].T
+    passed = horizon * cumulative(fit.link, now @ drawn(fit, generator).T)[0].T
     middle = horizon * cumulative(fit.link, now @ fit.coefficients)[0]
     if new is not None and len(waiting):
-        chosen = np.random.default_rng(seed + 1).choice(np.minimum(new, len(waiting)), size=len(passed))
+        chosen = generator.choice(np.minimum(new, len(waiting)), size=len(passed))
         passed = passed * _factor(passed, chosen.astype(np.float64))
         middle = middle * _factor(middle[None, :], np.array([chosen.mean()]))[0]
     return Soon(
@@ -169,9 +172,9 @@ def _factor(passed: Matrix, wanted: Vector) -> Matrix:
     return np.asarray(np.where(wanted > 0, np.exp((low + high) / 2), 0.0)[:, None])
 
 
-def drawn(fit: HazardFit, *, seed: int = 1, draws: int = DRAWS) -> Matrix:
+def drawn(fit: HazardFit, generator: np.random.Generator, *, draws: int = DRAWS) -> Matrix:
     """Return coefficients as far as they are known, shape (draws, coefficients)."""
     values, vectors = np.linalg.eigh(fit.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    noise = np.random.default_rng(seed).standard_normal((draws, len(values)))
+    noise = generator.standard_normal((draws, len(values)))
     return np.asarray(fit.coefficients + noise @ root.T)

@@ -63,8 +63,8 @@ def who_next(
     probability: Vector,
     probability_draws: Matrix,
     effect_draws: Vector,
+    generator: np.random.Generator,
     first: int = 5,
-    seed: int = 1,
 ) -> WhoNext:
     """Return members by the patients who would benefit.
 
@@ -76,8 +76,8 @@ def who_next(
         probability_draws: as far as that is known, shape (draws, candidates).
         effect_draws: what the innovation does for an eligible patient, as far as that is known; above 0 is good;
             shape (draws,).
+        generator: of withheld numbers.
         first: how many to look for.
-        seed: of withheld numbers.
 
     Raises:
         ValueError: if shapes differ, or a number cannot be.
@@ -95,11 +95,11 @@ def who_next(
         bad = int(np.argmin(np.isfinite(high) & (low >= 0) & (low <= high)))
         raise ValueError(f"member {candidates[bad].member}: patients a year between {low[bad]:g} and {high[bad]:g}")
     first = min(first, count)
-    uniform = np.random.default_rng(seed).random(probability_draws.shape)
+    uniform = generator.random(probability_draws.shape)
     patients = probability_draws * (low + (high - low) * uniform) * effect_draws[:, None]
     middle = probability * (low + high) / 2 * float(effect_draws.mean())
     # Level members share what is left of the first places: a tiny number breaks ties by chance in each draw.
-    jitter = 1e-9 * np.random.default_rng(seed + 1).random(patients.shape) * max(float(np.abs(middle).max()), 1e-9)
+    jitter = 1e-9 * generator.random(patients.shape) * max(float(np.abs(middle).max()), 1e-9)
     places = np.argsort(np.argsort(-(patients + jitter), axis=1), axis=1)
     among = (places < first).mean(axis=0)
     ends = np.quantile(patients, [0.025, 0.975], axis=0)

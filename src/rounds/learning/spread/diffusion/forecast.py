@@ -100,16 +100,21 @@ class NoForecast:
 
 
 def forecast(
-    times: AdoptionTimes, *, until: float, members_now: int | None = None, adopted_now: int | None = None, seed: int = 1
+    times: AdoptionTimes,
+    *,
+    until: float,
+    generator: np.random.Generator,
+    members_now: int | None = None,
+    adopted_now: int | None = None,
 ) -> Forecast | NoForecast:
     """Return how many of the members of today will have adopted by each coming period.
 
     Args:
         times: of all members that were ever there.
         until: how far to look, in periods since adoption became possible; above `times.now`.
+        generator: of the paths that are drawn.
         members_now: members there today; as many as have times, if left out.
         adopted_now: of those, how many have adopted; as many as have times that say so, if left out.
-        seed: of the paths that are drawn.
 
     Returns:
         The forecast, or the reason why there is none: nobody adopted, fewer than five did, all at one time.
@@ -132,10 +137,9 @@ def forecast(
     chances = _chances(sampled)
     length = float(table.edges[1] - table.edges[0])
     future: Vector = times.now + length * np.arange(1.0, np.ceil((until - times.now) / length) + 1)
-    rng = np.random.default_rng(seed)
     paths = np.concatenate(
         [
-            _paths(one, round(_PATHS * chance), times.now, future, members - adopted, rng)
+            _paths(one, round(_PATHS * chance), times.now, future, members - adopted, generator)
             for one, chance in zip(sampled, chances, strict=True)
             if round(_PATHS * chance)
         ]
@@ -143,7 +147,7 @@ def forecast(
     numbers = adopted + paths
     ends = np.concatenate(
         [
-            rng.choice(one.ever, size=max(round(_PATHS * chance), 1), p=one.weights)
+            generator.choice(one.ever, size=max(round(_PATHS * chance), 1), p=one.weights)
             for one, chance in zip(sampled, chances, strict=True)
         ]
     )
