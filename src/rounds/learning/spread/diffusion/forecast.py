@@ -24,6 +24,8 @@ ASSUMES: Final = (
     "never adopt."
 )
 SHARES: Final = (0.5, 0.8, 0.9, 1.0)
+EVERYBODY: Final = 0.25
+"""How likely it is before any data that everybody adopts in the end."""
 _PATHS: Final = 4000
 _TOO_WIDE: Final = 0.6
 """Share of members between the ends of the 95 % interval of the final number, from which on the data say little."""
@@ -174,7 +176,8 @@ def forecast(
 
 
 def _chances(sampled: list[Sampled]) -> list[float]:
-    logs = np.array([one.log_evidence for one in sampled])
+    before = np.log([EVERYBODY if one.everybody else 1 - EVERYBODY for one in sampled])
+    logs = np.array([one.log_evidence for one in sampled]) + before
     weights = np.exp(logs - logs.max())
     return [float(weight) for weight in weights / weights.sum()]
 

@@ -1,7 +1,7 @@
 """Curves that the data allow, as a weighted sample: what is not known of a curve goes into its forecast.
 
 Priors say what is known of any diffusion before a number is seen, in units of how long it has been watched, and are
-the same for every curve: as likely as not everybody adopts in the end, else any share may (Jeffreys' prior of a
+the same for every curve: one time in four everybody adopts in the end, else any share may (Jeffreys' prior of a
 proportion); half of those are reached at somewhere between a tenth of that time and ten times it; the start is more or
 less slow; hazards stray from the curve by up to twice or half, and keep straying for some periods. The sample is drawn
 by adaptive importance sampling from quasi-random numbers, so it is the same every time.
