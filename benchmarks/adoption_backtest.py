@@ -241,4 +241,7 @@ if __name__ == "__main__":
     if chosen.least_squares:
         report_least_squares(chosen.least_squares)
     if not (chosen.simulated or chosen.least_squares):
-        report_real(chosen.data)
+        if chosen.data.is_dir():
+            report_real(chosen.data)
+        else:
+            print(f"no real series: {chosen.data} is not here; say --data FOLDER")
