@@ -14,7 +14,7 @@ from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent
-from rounds.learning.spread.coverage import adoption_curve, coverage, first_reached, stopped_on
+from rounds.learning.spread.coverage import adoption_curve, coverage, reached_between, stopped_on
 from rounds.learning.spread.diffusion.forecast import Forecast, forecast
 from rounds.learning.spread.diffusion.times import DAYS_A_MONTH, AdoptionTimes, Watched, times_of
 from rounds.learning.spread.expected import contributions, slow_members, soon
@@ -23,7 +23,7 @@ from rounds.learning.spread.sustaining import DecayAlarm, Sustained, Use, decay_
 from rounds.learning.spread.who_next import Candidate, who_next
 from rounds.measures.definitions import Better
 from rounds.network.innovations import Innovation
-from rounds.network.members import Membership
+from rounds.network.members import Member, Membership
 from rounds.reports.content.next_members import Next, next_members, total_of
 from rounds.reports.content.outlook import LOGARITHM, Outlook
 from rounds.reports.content.spread import spread
@@ -146,21 +146,29 @@ def _watching(
     own = [event.day for event in events if event.innovation == programme.innovation]
     if not own:
         return None
-    reached = first_reached(events, programme.innovation, programme.stage)
+    reached = reached_between(events, programme.innovation, programme.stage)
     # Nobody says when it could first be had: that is when somebody first heard of it, or a month before the first use.
-    start = min([min(own), *(day - _MONTH for day in reached.values())])
+    start = min([min(own), *(first - _MONTH for first, _ in reached.values())])
     watched = tuple(
-        Watched(
-            member=member.ods_code,
-            joined=member.joined,
-            left=member.left,
-            latest=reached.get(member.ods_code),
-        )
+        _watched(member, reached.get(member.ods_code))
         for member in membership.members
-        if member.joined <= as_of and (member.left is None or member.left > start)
+        if member.first_joined <= as_of and (member.left is None or member.left > start)
     )
     stopped = stopped_on(events, programme.innovation, programme.stage)
     return _Watching(watched=watched, start=start, now=as_of, stopped=stopped)
+
+
+def _watched(member: Member, reached: tuple[date, date] | None) -> Watched:
+    """Return since when a member could adopt and when it did.
+
+    What took over another's use had it when it joined, and what used it after a time outside is taken as a member then.
+    """
+    joined = member.first_joined
+    if reached is None:
+        return Watched(member=member.ods_code, joined=joined, left=member.left)
+    first, last = (max(day, joined) for day in reached)
+    left = member.left if member.left is not None and member.left > last else None
+    return Watched(member=member.ods_code, joined=joined, left=left, earliest=first, latest=last)
 
 
 def _spells(watching: _Watching, outcome: PooledMeasure | None, membership: Membership) -> Spells:
