@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.needs import NeedResult, need_less_use
     from rounds.analyst.over_time import SpcResult, spc
-    from rounds.analyst.spreading import SpreadResult, spread
     from rounds.analyst.rollouts import PowerResult, power
+    from rounds.analyst.spreading import SpreadResult, spread
     from rounds.analyst.ward_arrests import ArrestsResult, arrests
     from rounds.analyst.worth import ValueResult, value
 

@@ -122,6 +122,8 @@ def write_spread(result: "SpreadResult", folder: Path, *, pictures: int, done: C
             book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
     write_file(folder / "spread.xlsx", book.finished())
     return (folder / "spread.xlsx", *written)
+
+
 def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write one organisation before and after: `its.xlsx`, `its.svg` and `its.png`."""
     written = _pictures(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)

@@ -7,10 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from rounds.centre.pooled_measure import PooledMeasure, within
-from rounds.centre.programmes import impact_panel
 from rounds.centre.impact_panel import impact_panel
-from rounds.centre.pooled_measure import PooledMeasure
+from rounds.centre.pooled_measure import PooledMeasure, within
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent

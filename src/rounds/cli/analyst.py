@@ -1,4 +1,5 @@
 """For an analyst with a table and no network: `rounds spc`, `funnel`, `map` and `spread`."""
+
 """For an analyst with a table and no network: `rounds spc` and `rounds funnel`, and options that others share."""
 
 from datetime import date
@@ -236,7 +237,7 @@ def place_map(  # noqa: PLR0913, PLR0917 - a command's options
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-map"))
     lines = [result.sentence, *result.notes]
-    _finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
+    finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
 
 
 def spread(  # noqa: PLR0913, PLR0917 - a command's options
@@ -293,7 +294,7 @@ def spread(  # noqa: PLR0913, PLR0917 - a command's options
     )
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-spread"))
-    _finish(says, list(result.sentences), written, 1, 1, result.table().to_dicts(), "periods")
+    finish(says, list(result.sentences), written, 1, 1, result.table().to_dicts(), "periods")
 
 
 def _day(text: str | None, option: str) -> date | None:
@@ -303,7 +304,6 @@ def _day(text: str | None, option: str) -> date | None:
         raise typer.BadParameter("a day as in 2024-12-31", param_hint=option) from None
 
 
-def _finish(
 def finish(
     says: Terminal,
     lines: list[str],
