@@ -1,6 +1,4 @@
-"""For an analyst with a table and no network: `rounds spc`, `funnel`, `map` and `spread`."""
-
-"""For an analyst with a table and no network: `rounds spc` and `rounds funnel`, and options that others share."""
+"""For an analyst with a table and no network: `rounds spc`, `funnel` and `spread`, and options that others share."""
 
 from datetime import date
 from pathlib import Path
@@ -191,55 +189,6 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
     finish(says, lines, written, len(result), pictures, result.table().to_dicts(), "organisations")
 
 
-def place_map(  # noqa: PLR0913, PLR0917 - a command's options
-    context: typer.Context,
-    table: Data,
-    boundaries: Annotated[Path, typer.Option(help="GeoJSON file of the places, in longitude and latitude.")],
-    place: Annotated[str | None, typer.Option(help="Column of places.", show_default=False)] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Property of the boundaries that names the places.", show_default=False)
-    ] = None,
-    when: When = None,
-    numerator: Numerator = None,
-    denominator: Denominator = None,
-    better: Annotated[str, typer.Option(help="Which way is improvement: higher, lower or neither.")] = "neither",
-    per: Per = None,
-    where: Where = None,
-    dates: DateFormat = None,
-    withheld_mark: WithheldMark = None,
-    missing_mark: MissingMark = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for what is written; TABLE-map by default.")] = None,
-) -> None:
-    """Draw rates by place on a map, with the clusters of high and of low ones.
-
-    Several dates are added up. Clusters need the extra [bold]places[/bold].
-
-    [bold]Example[/bold]
-
-    rounds map admissions.csv --boundaries icb.geojson --place icb_code
-    """
-    from rounds.analyst import place_map as map_of
-
-    says = terminal_of(context)
-    result = map_of(
-        table,
-        boundaries,
-        place=place,
-        key=key,
-        when=when,
-        numerator=numerator,
-        denominator=denominator,
-        better=better,
-        per=per,
-        where=rows_where(where),
-        reading=_reading(dates, None, withheld_mark, missing_mark),
-    )
-    tell_guesses(says, result.source, result.guesses)
-    written = result.write(out or Path(f"{table.stem}-map"))
-    lines = [result.sentence, *result.notes]
-    finish(says, lines, written, 1, 1, result.table().to_dicts(), "places")
-
-
 def spread(  # noqa: PLR0913, PLR0917 - a command's options
     context: typer.Context,
     table: Data,
@@ -290,7 +239,7 @@ def spread(  # noqa: PLR0913, PLR0917 - a command's options
         as_of=_day(as_of, "--as-of"),
         ahead=ahead,
         where=rows_where(where),
-        reading=_reading(dates, None, None, missing_mark),
+        reading=reading_of(dates, None, None, missing_mark),
     )
     tell_guesses(says, result.source, result.guesses)
     written = result.write(out or Path(f"{table.stem}-spread"))
