@@ -161,6 +161,7 @@ BENCHMARKS = {
     "news2": False,
     "spc_bulk": False,
     "false_alarms": False,
+    "adoption_backtest": False,
 }
 """Whether each is run over records. What else is in benchmarks/ belongs to one of them, or is a task of its own."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rounds.analyst.needs import NeedResult, need_less_use
     from rounds.analyst.over_time import SpcResult, spc
     from rounds.analyst.rollouts import PowerResult, power
+    from rounds.analyst.spreading import SpreadResult, spread
     from rounds.analyst.ward_arrests import ArrestsResult, arrests
     from rounds.analyst.worth import ValueResult, value
 
@@ -37,6 +38,7 @@ __all__ = [
     "NeedResult",
     "PowerResult",
     "SpcResult",
+    "SpreadResult",
     "ValueResult",
     "arrests",
     "deterioration",
@@ -47,6 +49,7 @@ __all__ = [
     "place_map",
     "power",
     "spc",
+    "spread",
     "value",
 ]
 
@@ -60,6 +63,7 @@ _HOMES = {
     "NeedResult": "needs",
     "PowerResult": "rollouts",
     "SpcResult": "over_time",
+    "SpreadResult": "spreading",
     "ValueResult": "worth",
     "arrests": "ward_arrests",
     "deterioration": "early_warning",
@@ -70,6 +74,7 @@ _HOMES = {
     "place_map": "maps",
     "power": "rollouts",
     "spc": "over_time",
+    "spread": "spreading",
     "value": "worth",
 }
 

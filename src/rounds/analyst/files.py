@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for their types alone: they call this module
     from rounds.analyst.maps import MapResult
     from rounds.analyst.needs import NeedResult
     from rounds.analyst.over_time import SpcResult
+    from rounds.analyst.spreading import SpreadResult
     from rounds.analyst.ward_arrests import ArrestsResult
     from rounds.analyst.worth import ValueResult
 
@@ -106,6 +107,21 @@ def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callabl
     book.table_sheet("places", "Places", says, columns=tuple(table.columns), rows=rows)
     write_file(folder / "map.xlsx", book.finished())
     return (folder / "map.xlsx", *written)
+
+
+def write_spread(result: "SpreadResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
+    """Write adoption: `spread.xlsx`, `spread.svg` and `spread.png`."""
+    charts = [("spread", "Adoption", result.spec, result.alt_text)][:pictures]
+    written = _pictures(folder, charts, done)
+    book = _book(result.source, "Adoption", result.guesses, [("Found", sentence) for sentence in result.sentences])
+    for name, title, says, table in (
+        ("adoption", "Adoption by period", "Counted, then forecast with intervals of 80 % and 95 %.", result.table()),
+        ("reached", "When it is reached", "Empty where that is later than was looked.", result.reached()),
+    ):
+        if table.height:
+            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+    write_file(folder / "spread.xlsx", book.finished())
+    return (folder / "spread.xlsx", *written)
 
 
 def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:

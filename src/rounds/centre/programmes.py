@@ -1,4 +1,4 @@
-"""An innovation being spread: how far it has got, and whether it worked where it is used."""
+"""An innovation being spread: who uses it, and whether it worked there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,10 @@ from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
-from rounds.learning.spread.coverage import (
-    adoption_curve,
-    coverage,
-    first_reached,
-    stage_reached,
-    stopped_on,
-)
+from rounds.learning.spread.coverage import first_reached, stage_reached, stopped_on
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.content.impact import Evaluation, impact
-from rounds.reports.content.spread import spread
 from rounds.reports.insight import Insight, Provenance
 from rounds.storage.library import Library
 from rounds.storage.workspace import Programme
@@ -47,44 +40,6 @@ def embedded_innovations(
             for member in stage_reached(events, Stage.EMBEDDED, as_of, innovation=innovation.id):
                 found.setdefault(member, innovation)
     return found
-
-
-def spread_insight(
-    programme: Programme,
-    innovation: Innovation,
-    *,
-    events: tuple[AdoptionEvent, ...],
-    days: tuple[date, ...],
-    as_of: date,
-    membership: Membership,
-    provenance: Provenance,
-) -> Insight:
-    """Return how far an innovation has spread.
-
-    Args:
-        programme: says which stage counts as adopted.
-        innovation: what is being spread.
-        events: everybody's adoption events.
-        days: the ends of the periods of the curve.
-        as_of: the day the statement is about.
-        membership: who belonged on each day.
-        provenance: where the numbers come from.
-    """
-
-    def members_on(day: date) -> tuple[str, ...]:
-        return tuple(member.ods_code for member in membership.on(day))
-
-    kinds = sorted({member.kind for member in membership.members})
-    return spread(
-        curve=adoption_curve(events, innovation=innovation.id, stage=programme.stage, days=days, members_on=members_on),
-        now=coverage(
-            events, innovation=innovation.id, stage=programme.stage, day=as_of, members_on_day=members_on(as_of)
-        ),
-        innovation=innovation,
-        member_noun=f"{kinds[0]}s" if len(kinds) == 1 else "members",
-        membership=membership,
-        provenance=provenance,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,10 @@ from rounds.centre.plan import Plan
 from rounds.centre.pooled_lane import PooledSum, pooled_insights
 from rounds.centre.pooled_measure import PooledMeasure, pool_measure
 from rounds.centre.pooling import withheld_cells
-from rounds.centre.programmes import embedded_innovations, evaluate, impact_insight, spread_insight
+from rounds.centre.programmes import embedded_innovations, evaluate, impact_insight
 from rounds.centre.record import round_record
 from rounds.centre.score_tables import warning_insights
+from rounds.centre.spreading import spread_insights
 from rounds.centre.standardising import standardised_insights
 from rounds.exchange.envelope import CENTRE
 from rounds.exchange.messages import Reply
@@ -313,8 +314,14 @@ def _of_programmes(
             spread_told.add((programme.innovation, programme.stage))
             periods = measure.periods(first=declared.first, last=declared.last)
             ends = tuple(period.end for period in periods)
-            insights.append(
-                spread_insight(programme, innovation, events=events, days=ends, as_of=declared.as_of, **about)
+            insights += spread_insights(
+                programme,
+                innovation,
+                events=events,
+                days=ends,
+                as_of=declared.as_of,
+                counted=found,
+                **about,
             )
         if outcome is None:
             silences.append(silent_outcome(innovation, measure))

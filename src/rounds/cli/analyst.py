@@ -1,5 +1,6 @@
-"""For an analyst with a table and no network: `rounds spc` and `rounds funnel`, and options that others share."""
+"""For an analyst with a table and no network: `rounds spc`, `funnel` and `spread`, and options that others share."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -186,6 +187,70 @@ def funnel(  # noqa: PLR0913, PLR0917 - a command's options
         written = result.write(folder, pictures=pictures, done=bars.advance)
     lines = [f"{plot.name}: {plot.sentence}" for plot in result]
     finish(says, lines, written, len(result), pictures, result.table().to_dicts(), "organisations")
+
+
+def spread(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
+    table: Data,
+    organisation: Annotated[str | None, typer.Option(help="Column of organisations.", show_default=False)] = None,
+    when: Annotated[
+        str | None, typer.Option(help="Column of the day each adopted (empty: not yet), or of periods.")
+    ] = None,
+    earliest: Annotated[
+        str | None, typer.Option(help="Column of the first day it may have been; --when is then the last.")
+    ] = None,
+    adopters: Annotated[
+        str | None, typer.Option(help="Column of how many had adopted by the end of each period.", show_default=False)
+    ] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="How many could adopt, if the table does not list all.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="The day from which adoption was possible: 2022-04-01.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="The last day of which adoption is known: 2024-12-31.")] = None,
+    ahead: Annotated[int, typer.Option(min=1, max=120, help="How many periods of the forecast to show.")] = 24,
+    where: Where = None,
+    dates: DateFormat = None,
+    missing_mark: MissingMark = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for what is written; TABLE-spread by default.")
+    ] = None,
+) -> None:
+    """Draw how an innovation has spread and forecast how it goes on, from any table.
+
+    One row an organisation with the day it adopted, or one row a period with the number that had.
+
+    [bold]Examples[/bold]
+
+    rounds spread tracker.csv --as-of 2024-12-31
+
+    rounds spread totals.csv --adopters sites --members 54
+    """
+    from rounds.analyst import spread as spread_of
+
+    says = terminal_of(context)
+    result = spread_of(
+        table,
+        organisation=organisation,
+        when=when,
+        earliest=earliest,
+        adopters=adopters,
+        members=members,
+        start=_day(start, "--start"),
+        as_of=_day(as_of, "--as-of"),
+        ahead=ahead,
+        where=rows_where(where),
+        reading=reading_of(dates, None, None, missing_mark),
+    )
+    tell_guesses(says, result.source, result.guesses)
+    written = result.write(out or Path(f"{table.stem}-spread"))
+    finish(says, list(result.sentences), written, 1, 1, result.table().to_dicts(), "periods")
+
+
+def _day(text: str | None, option: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("a day as in 2024-12-31", param_hint=option) from None
 
 
 def finish(

@@ -6,6 +6,14 @@ from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.adoption import CoveragePoint, adoption_chart
+from rounds.reports.content.outlook import (
+    Outlook,
+    forecast_words,
+    lasting_words,
+    rows_ahead,
+    slow_words,
+    table_cells,
+)
 from rounds.reports.content.wording import NETWORK, listing, quoted, slug
 from rounds.reports.insight import (
     Action,
@@ -15,6 +23,7 @@ from rounds.reports.insight import (
     Estimate,
     Insight,
     Kind,
+    Mark,
     Provenance,
     Table,
 )
@@ -39,8 +48,9 @@ def spread(
     member_noun: str,
     membership: Membership,
     provenance: Provenance,
+    outlook: Outlook | None = None,
 ) -> Insight:
-    """Return how many members are at a stage of an innovation or beyond, and who is not.
+    """Return how many members are at a stage of an innovation or beyond, who is not, and how it may go on.
 
     Args:
         curve: coverage at the end of each period, in order.
@@ -49,6 +59,7 @@ def spread(
         member_noun: what the members are, in the plural: "hospitals".
         membership: to name those not there yet.
         provenance: where the numbers come from.
+        outlook: how adoption goes on; None where nobody has looked.
     """
     title = quoted(innovation.title)
     before = _a_year_before(curve, now.day)
@@ -57,6 +68,7 @@ def spread(
     statement = f"{now.adopted} of {now.members} {member_noun} {done} {title}{change}."
     missing = [membership.name_of(code) for code in now.not_yet]
     unit = f"{member_noun} that {done} it"
+    ahead = forecast_words(outlook, member_noun) if outlook else ()
     return Insight(
         id=slug(Kind.SPREAD, curve.innovation, curve.stage, NETWORK),
         kind=Kind.SPREAD,
@@ -88,23 +100,13 @@ def spread(
             adopted_label=f"{member_noun} that {done} it",
             members_label=f"all {member_noun}",
             title=f"{member_noun.capitalize()} that {done} {title}",
+            expected=outlook.expected if outlook else (),
         ),
         alt_text=(
             f"Step chart of the number of {member_noun} that {done} {title} out of all {member_noun}, from "
-            f"{_day(curve.points[0].day)} to {_day(curve.points[-1].day)}. {statement}"
+            f"{_day(curve.points[0].day)} to {_day(curve.points[-1].day)}. {statement}{f' {ahead[0]}' if ahead else ''}"
         ),
-        table=Table(
-            columns=("Day", f"{member_noun.capitalize()} that {done} it", f"All {member_noun}", "Per cent"),
-            rows=tuple(
-                (
-                    point.day,
-                    point.adopted,
-                    point.members,
-                    round(100 * point.adopted / point.members, 1) if point.members else 0.0,
-                )
-                for point in curve.points
-            ),
-        ),
+        table=_table(curve, outlook, now, (f"{member_noun.capitalize()} that {done} it", f"All {member_noun}")),
         action=Action(text=f"Offer help with {title} to {listing(missing)}.", owner_role="Programme manager")
         if missing
         else None,
@@ -113,6 +115,32 @@ def spread(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
             f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has '
             f"stopped is not counted.",
+            *ahead,
+            *(slow_words(outlook.slow, membership) if outlook else ()),
+            *(lasting_words(outlook, membership, member_noun) if outlook else ()),
+        ),
+    )
+
+
+def _table(curve: AdoptionCurve, outlook: Outlook | None, now: Coverage, names: tuple[str, str]) -> Table:
+    """Return the curve day by day, and days to come with their intervals where there is a forecast."""
+    counted = [
+        (
+            point.day,
+            point.adopted,
+            point.members,
+            round(100 * point.adopted / point.members, 1) if point.members else 0.0,
+        )
+        for point in curve.points
+    ]
+    ahead = rows_ahead(outlook) if outlook else ()
+    if not ahead:
+        return Table(columns=("Day", *names, "Per cent"), rows=tuple(counted))
+    return Table(
+        columns=("Day", *names, "Per cent", "Forecast, lower 95%", "Forecast, upper 95%"),
+        rows=(
+            *((*row, Mark.NOT_APPLICABLE, Mark.NOT_APPLICABLE) for row in counted),
+            *(table_cells(row, now.members) for row in ahead),
         ),
     )
 

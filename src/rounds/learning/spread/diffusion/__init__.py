@@ -1,0 +1,1 @@
+"""How adoption goes on: curves through time, their fit to dates known between bounds; forecasts."""
