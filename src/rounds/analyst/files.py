@@ -112,14 +112,14 @@ def write_map(result: "MapResult", folder: Path, *, pictures: int, done: Callabl
 def write_spread(result: "SpreadResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write adoption: `spread.xlsx`, `spread.svg` and `spread.png`."""
     charts = [("spread", "Adoption", result.spec, result.alt_text)][:pictures]
-    written = _pictures(folder, charts, done)
-    book = _book(result.source, "Adoption", result.guesses, [("Found", sentence) for sentence in result.sentences])
+    written = pictures_of(folder, charts, done)
+    book = book_of(result.source, "Adoption", result.guesses, [("Found", sentence) for sentence in result.sentences])
     for name, title, says, table in (
         ("adoption", "Adoption by period", "Counted, then forecast with intervals of 80 % and 95 %.", result.table()),
         ("reached", "When it is reached", "Empty where that is later than was looked.", result.reached()),
     ):
         if table.height:
-            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=_rows(table))
+            book.table_sheet(name, title, says, columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "spread.xlsx", book.finished())
     return (folder / "spread.xlsx", *written)
 
