@@ -9,9 +9,11 @@ import reports_fixture as given
 
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
+from rounds.centre.programmes import evaluate
 from rounds.centre.spreading import spread_insights
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
+from rounds.learning.impact.effect import Effect, NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
@@ -64,6 +66,10 @@ def measures(*, works: float = 0.5, falling: str | None = None) -> dict[str, Poo
 
 
 def told(of: tuple[AdoptionEvent, ...], found: dict[str, PooledMeasure], as_of: date = AS_OF) -> tuple[Insight, ...]:
+    outcome = found.get(PROGRAMME.outcome)
+    effect: Effect | NoEffect = NoEffect(reason="nothing was counted")
+    if outcome is not None:
+        effect = evaluate(PROGRAMME, given.INNOVATION, outcome=outcome, events=of, membership=given.MEMBERSHIP).effect
     return spread_insights(
         PROGRAMME,
         given.INNOVATION,
@@ -71,6 +77,7 @@ def told(of: tuple[AdoptionEvent, ...], found: dict[str, PooledMeasure], as_of: 
         days=tuple(month.end for month in MONTHS),
         as_of=as_of,
         counted=found,
+        effect=effect,
         membership=given.MEMBERSHIP,
         provenance=given.PROVENANCE,
     )

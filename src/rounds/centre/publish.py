@@ -31,6 +31,7 @@ from rounds.exchange.envelope import CENTRE
 from rounds.exchange.messages import Reply
 from rounds.learning.benefit.entries import Statement
 from rounds.learning.benefit.totals import latest
+from rounds.learning.impact.effect import NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Measure
 from rounds.measures.score_levels import bands_of
@@ -310,6 +311,11 @@ def _of_programmes(
         innovation = workspace.library.innovation(programme.innovation)
         provenance = _provenance(plan, replies, [measure], [outcome] if outcome else [])
         about: _About = {"membership": workspace.membership, "provenance": provenance}
+        evaluated = (
+            evaluate(programme, innovation, outcome=outcome, events=events, membership=workspace.membership)
+            if outcome
+            else None
+        )
         if (programme.innovation, programme.stage) not in spread_told:
             spread_told.add((programme.innovation, programme.stage))
             periods = measure.periods(first=declared.first, last=declared.last)
@@ -321,12 +327,12 @@ def _of_programmes(
                 days=ends,
                 as_of=declared.as_of,
                 counted=found,
+                effect=evaluated.effect if evaluated else NoEffect(reason="Its outcome was not counted."),
                 **about,
             )
-        if outcome is None:
+        if evaluated is None:
             silences.append(silent_outcome(innovation, measure))
         else:
-            evaluated = evaluate(programme, innovation, outcome=outcome, events=events, membership=workspace.membership)
             worked = impact_insight(evaluated, **about)
             insights.append(worked)
             statement = statement_of(

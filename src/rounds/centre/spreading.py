@@ -7,10 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure, within
-from rounds.learning.impact.did import estimate_effect
-from rounds.learning.impact.effect import NoEffect
+from rounds.learning.impact.effect import Effect, NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import adoption_curve, coverage, reached_between, stopped_on
 from rounds.learning.spread.diffusion.forecast import Forecast, forecast
@@ -54,7 +52,7 @@ class _Watching:
         return times_of(self.watched, start=self.start, now=self.now)
 
 
-def spread_insights(
+def spread_insights(  # noqa: PLR0913 - what two statements are made of
     programme: Programme,
     innovation: Innovation,
     *,
@@ -62,6 +60,7 @@ def spread_insights(
     days: tuple[date, ...],
     as_of: date,
     counted: Mapping[str, PooledMeasure],
+    effect: Effect | NoEffect,
     membership: Membership,
     provenance: Provenance,
 ) -> tuple[Insight, ...]:
@@ -75,6 +74,7 @@ def spread_insights(
         as_of: the day the statement is about.
         counted: measures by id: the programme's outcome, whose denominators are who could benefit, and what else it is
             meant to improve, of which shares of what should be done show whether it is used.
+        effect: what it did to the programme's outcome, or why nobody knows.
         membership: who belonged on each day.
         provenance: where the numbers come from.
     """
@@ -119,7 +119,7 @@ def spread_insights(
     if outcome is None or spells is None or not isinstance(fit, HazardFit):
         return (told,)
     ahead = outlook.forecast if outlook and isinstance(outlook.forecast, Forecast) else None
-    after = _next(programme, spells, fit, outcome, events, membership, ahead)
+    after = _next(spells, fit, outcome, effect, ahead)
     if after is None:
         return (told,)
     return told, next_members(
@@ -246,13 +246,7 @@ def _a_year(outcome: PooledMeasure, member: str, quantity: str) -> tuple[float, 
 
 
 def _next(
-    programme: Programme,
-    spells: Spells,
-    fit: HazardFit,
-    outcome: PooledMeasure,
-    events: tuple[AdoptionEvent, ...],
-    membership: Membership,
-    ahead: Forecast | None,
+    spells: Spells, fit: HazardFit, outcome: PooledMeasure, effect: Effect | NoEffect, ahead: Forecast | None
 ) -> Next | None:
     new = None if ahead is None else ahead.new_by(ahead.now + _HORIZON)
     coming = soon(spells, fit, horizon=_HORIZON, new=new, generator=_generator())
@@ -266,7 +260,7 @@ def _next(
         candidates.append(Candidate(member=coming.members[at], eligible_lower=low, eligible_upper=high))
     if not any(one.eligible_upper > 0 for one in candidates):
         return None
-    ratio = _rate_ratio(programme, outcome, events, membership)
+    ratio = _rate_ratio(effect, outcome.measure.better)
     draws = np.ones(len(coming.draws))
     if ratio is not None:
         draws = _effect(outcome, [one.member for one in candidates], ratio, len(draws))
@@ -295,15 +289,12 @@ def _next(
     )
 
 
-def _rate_ratio(
-    programme: Programme, outcome: PooledMeasure, events: tuple[AdoptionEvent, ...], membership: Membership
-) -> tuple[float, float, float] | None:
+def _rate_ratio(effect: Effect | NoEffect, better_when: Better) -> tuple[float, float, float] | None:
     """Return the rate ratio with its interval where it is better than none; None where that is not known."""
-    effect = estimate_effect(impact_panel(programme, outcome=outcome, events=events, membership=membership))
     if isinstance(effect, NoEffect):
         return None
     ratio = effect.rate_ratio
-    better = ratio.upper < 1 if outcome.measure.better is Better.LOWER else ratio.lower > 1
+    better = ratio.upper < 1 if better_when is Better.LOWER else ratio.lower > 1
     return (ratio.estimate, ratio.lower, ratio.upper) if better else None
 
 
