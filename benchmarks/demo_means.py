@@ -87,7 +87,7 @@ def broken(arrests: Arrests) -> tuple[Panel, float]:
         membership=Membership(
             members=(*known.members, Member(ods_code=NEW, name="Merged", kind="", region="", joined=merger))
         ),
-        successions=[Succession(old=code, new=NEW, day=merger) for code in codes[:2]],
+        merging=[Succession(old=code, new=NEW, day=merger) for code in codes[:2]],
         definitions=dict.fromkeys(changing, change),
     )
     truth = {code: avoided[row] for row, code in enumerate(codes)} | {NEW: avoided[0] + avoided[1]}

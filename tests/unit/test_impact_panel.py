@@ -13,8 +13,10 @@ from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.effect import Panel
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.learning.spread.succession import followed
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
+from rounds.network.successions import Succession, Successions
 from rounds.storage.workspace import Programme
 
 YEAR = periods_between(grain=Grain.MONTH, first=date(2024, 1, 1), last=date(2024, 12, 31))
@@ -25,7 +27,9 @@ def _event(stage: Stage, day: str, *, code: str = USER, innovation: str = "news2
     return AdoptionEvent(ods_code=code, innovation=innovation, stage=stage, day=date.fromisoformat(day))
 
 
-def _panel(counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEvent) -> Panel:
+def _panel(
+    counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEvent, taken_over: Successions | None = None
+) -> Panel:
     """The panel of two members with 20 of 400 in every month but those given, released under `hes`."""
     rows = [
         (code, period.start, *counts.get((code, month), (20, 400)))
@@ -37,7 +41,13 @@ def _panel(counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEven
     cells = release(count, terms=Terms(rule=Policy.HES), already_public=False).cells
     outcome = PooledMeasure(measure=measure, periods=YEAR, cells=cells, series=totals(cells, by=["member", "period"]))
     programme = Programme(innovation="news2", outcome=measure.id, stage=Stage.EMBEDDED)
-    return impact_panel(programme, outcome=outcome, events=events, membership=given.MEMBERSHIP)
+    return impact_panel(
+        programme,
+        outcome=outcome,
+        events=events,
+        membership=given.MEMBERSHIP,
+        taken_over=taken_over or Successions(),
+    )
 
 
 def _states(panel: Panel, row: int) -> str:
@@ -45,6 +55,16 @@ def _states(panel: Panel, row: int) -> str:
         "T" if treated else "x" if excluded else "."
         for treated, excluded in zip(panel.treated[row], panel.excluded[row], strict=True)
     )
+
+
+def test_what_a_predecessor_used_is_not_taken_for_time_without_it() -> None:
+    became = Successions(all=(Succession(old_code="OLD", new_code=USER, day=date(2024, 7, 1)),))
+    recorded = (_event(Stage.LIVE, "2024-03-10", code="OLD"), _event(Stage.EMBEDDED, "2024-04-01", code="OLD"))
+    taken_over = followed(recorded, became)
+    assert _states(_panel({}, *taken_over), 0) == "......TTTTTT"
+    assert _states(_panel({}, *taken_over, taken_over=became), 0) == "..xxxxTTTTTT"
+    ended = (*recorded, _event(Stage.STOPPED, "2024-05-01", code="OLD"))
+    assert _states(_panel({}, *followed(ended, became), taken_over=became), 0) == "..xxxxxxxxxx"
 
 
 def test_live_embedded_and_stopped_days_decide_what_each_month_is() -> None:

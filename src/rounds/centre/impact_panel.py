@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from rounds.learning.impact.histories import Succession, merged, with_definition
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stopped_on
 from rounds.network.members import Membership
+from rounds.network.successions import Successions
 from rounds.storage.workspace import Programme
+
+_NO_SUCCESSIONS: Final = Successions()
 
 
 def impact_panel(
@@ -23,7 +27,8 @@ def impact_panel(
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
-    successions: Sequence[Succession] = (),
+    taken_over: Successions = _NO_SUCCESSIONS,
+    merging: Sequence[Succession] = (),
     definitions: Mapping[str, date] | None = None,
 ) -> Panel:
     """Return the outcome's bounded counts by member and period, with who used the innovation when.
@@ -36,7 +41,9 @@ def impact_panel(
         outcome: the pooled outcome.
         events: who reached which stage when.
         membership: all that ever belonged.
-        successions: members that became others; those that became one are one row all along.
+        taken_over: whose work members carry on. What an organisation had live before it was carried on by a member
+            was at work in that member's counts of then, too: they are neither without it nor surely with it.
+        merging: members that became others and all sent counts; those that became one are one row all along.
         definitions: by member, the first day on which it counted by another definition than before.
 
     Raises:
@@ -56,7 +63,7 @@ def impact_panel(
     present = set(members)
     about = tuple(event for event in events if event.ods_code in present)
     periods = [(period.start, period.end) for period in outcome.periods]
-    live = first_reached(about, programme.innovation, Stage.LIVE)
+    live = _live(events, programme.innovation, members, taken_over)
     panel = build_panel(
         sites=members,
         periods=periods,
@@ -69,9 +76,22 @@ def impact_panel(
     )
     panel = panel if np.isnan(noisy).all() else replace(panel, noisy=noisy, sigma=sigma)
     panel = replace(panel, notes=_without_counts(programme, events, present, membership))
-    if successions:
-        panel = merged(panel, periods, successions, began=live)
+    if merging:
+        panel = merged(panel, periods, merging, began=live)
     return with_definitions(panel, periods, definitions) if definitions else panel
+
+
+def _live(
+    events: tuple[AdoptionEvent, ...], innovation: str, members: Sequence[str], taken_over: Successions
+) -> dict[str, date]:
+    """Return since when it was live at each member, or at somebody whose work the member carries on."""
+    reached = first_reached(events, innovation, Stage.LIVE)
+    found = {}
+    for member in members:
+        days = [reached[one] for one in (member, *taken_over.before(member)) if one in reached]
+        if days:
+            found[member] = min(days)
+    return found
 
 
 def _without_counts(

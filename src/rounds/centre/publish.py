@@ -312,7 +312,14 @@ def _of_programmes(
         provenance = _provenance(plan, replies, [measure], [outcome] if outcome else [])
         about: _About = {"membership": workspace.membership, "provenance": provenance}
         evaluated = (
-            evaluate(programme, innovation, outcome=outcome, events=events, membership=workspace.membership)
+            evaluate(
+                programme,
+                innovation,
+                outcome=outcome,
+                events=events,
+                membership=workspace.membership,
+                successions=workspace.successions,
+            )
             if outcome
             else None
         )

@@ -52,6 +52,13 @@ class Successions:
             return (code,)
         return tuple(sorted({last for one in following for last in self.after(one.new_code, day)}))
 
+    def before(self, code: str) -> frozenset[str]:
+        """Return whose work an organisation carries on, theirs included, whenever it took it over."""
+        backward: dict[str, set[str]] = {}
+        for one in self.all:
+            backward.setdefault(one.new_code, set()).add(one.old_code)
+        return frozenset(_reach(backward, (code,)) - {code})
+
     def of_members(self, codes: Collection[str]) -> "Successions":
         """Return only the successions that lead to or from one of these organisations."""
         return Successions(all=connected(self.all, codes))
