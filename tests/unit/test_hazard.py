@@ -9,6 +9,7 @@ from rounds.learning.spread.expected import contributions, slow_members, soon
 from rounds.learning.spread.hazard import NotFitted, Spells, exposure, fit_hazard, peers_alike
 from rounds.learning.spread.sustaining import Use, decay_alarm, sustained
 from rounds.learning.spread.who_next import Candidate, who_next
+from rounds.reports.content.next_members import total_of
 
 
 def network(seed: int, *, members: int = 200, size_effect: float = 0.8, peer_effect: float = 1.0) -> Spells:
@@ -148,6 +149,8 @@ def test_next_is_where_most_would_benefit_and_how_sure_that_is() -> None:
     assert found.certain
     assert found.ranked[0].patients == pytest.approx(0.4 * 5000 * effect.mean())
     assert found.ranked[0].lower < found.ranked[0].patients < found.ranked[0].upper
+    both, low, high = total_of(found, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert (both, low, high) == pytest.approx((found.ranked[0].patients + found.ranked[1].patients, 1.075, 3.925))
     # What is withheld may be anything between its bounds: the same order, and no longer sure of it.
     vague = who_next(candidates((1, 2000), (4000, 6000), (1, 200), (1, 8000)), first=1, **told)
     assert vague.ranked[0].member == "R1"

@@ -285,7 +285,7 @@ def _next(
         benefit_known=ratio is not None,
         rate_ratio=ratio,
         months=_HORIZON,
-        total=total_of(together),
+        total=total_of(found, together),
     )
 
 

@@ -52,10 +52,10 @@ class Next:
     """of the first together, with a 95 % interval"""
 
 
-def total_of(draws: Vector) -> tuple[float, float, float]:
-    """Return the mean and the 95 % interval of a total."""
+def total_of(found: WhoNext, draws: Vector) -> tuple[float, float, float]:
+    """Return what the first bring together, as the sum of what is said of each, with the 95 % interval of the draws."""
     low, high = np.quantile(draws, [0.025, 0.975])
-    return float(draws.mean()), float(low), float(high)
+    return sum(one.patients for one in found.ranked[: found.first]), float(low), float(high)
 
 
 def next_members(
