@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rounds.reports.charts.forest import NO_CHANGE, ticks
-from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, spec
+from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, points_by_state, spec
 
 BEFORE, AFTER, REFERENCE, ADOPTION = "Before", "With it", "Compared with this", "Adoption"
 
@@ -87,23 +87,6 @@ def event_study_chart(*, points: tuple[EventPoint, ...], reference: float, unit:
             "mark": {"type": "rule", "color": PALE, "strokeWidth": 5},
             "encoding": {"x": across, "y": {**up, "field": "lower"}, "y2": {"field": "upper"}},
         },
-        {
-            "data": {"values": drawn},
-            "mark": {"type": "point", "stroke": None},
-            "encoding": {
-                "x": across,
-                "y": up,
-                "color": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": [look[0] for look in present], "range": [look[1] for look in present]},
-                },
-                "shape": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": [look[0] for look in present], "range": [look[2] for look in present]},
-                },
-            },
-        },
+        points_by_state(drawn, across=across, axis=up, present=present),
     ]
     return spec(title=title, layers=layers)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, spec
+from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, points_by_state, spec
 
 LEADING, BESIDE, APART, NO_CHANGE = "Leads", "Beside it", "Says something else", "No change"
 
@@ -60,24 +60,7 @@ def forest_chart(*, rows: tuple[ForestRow, ...], title: str) -> Spec:
             "mark": {"type": "rule", "color": PALE, "strokeWidth": 4},
             "encoding": {"y": order, "x": {**across, "field": "lower"}, "x2": {"field": "upper"}},
         },
-        {
-            "data": {"values": values},
-            "mark": {"type": "point", "stroke": None},
-            "encoding": {
-                "y": order,
-                "x": across,
-                "color": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": [look[0] for look in present], "range": [look[1] for look in present]},
-                },
-                "shape": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": [look[0] for look in present], "range": [look[2] for look in present]},
-                },
-            },
-        },
+        points_by_state(values, across=across, axis=order, present=present),
     ]
     return spec(title=title, layers=layers, height_factor=max(0.6, 0.35 + 0.09 * len(rows)))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.theme import BLUE, ORANGE, PALE, Spec, from_zero, spec
+from rounds.reports.charts.theme import BLUE, ORANGE, PALE, Spec, from_zero, points_by_state, spec
 
 CHANCE, THEN, NOW, NOW_RANGE = "Chance alone puts it here (95%)", "Then", "Since", "Since: possible range"
 
@@ -66,25 +66,5 @@ def moved_chart(*, rows: tuple[MovedRow, ...], title: str) -> Spec:
         for kind in kinds
     ]
     states = [(THEN, BLUE, "circle"), (NOW, ORANGE, "diamond")]
-    labels = [label for label, _, _ in states]
-    layers.append(
-        {
-            "data": {"values": points},
-            "mark": {"type": "point", "stroke": None},
-            "encoding": {
-                "y": down,
-                "x": {**axis, "field": "value"},
-                "color": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [c for _, c, _ in states]},
-                },
-                "shape": {
-                    "field": "state",
-                    "type": "nominal",
-                    "scale": {"domain": labels, "range": [s for _, _, s in states]},
-                },
-            },
-        }
-    )
+    layers.append(points_by_state(points, across={**axis, "field": "value"}, axis=down, present=states))
     return spec(title=title, layers=layers, height_factor=max(0.5, 0.3 + 0.1 * len(rows)))
