@@ -12,7 +12,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from rounds.reports.charts.render import SvgCache, png_of
-from rounds.reports.charts.theme import WEB
+from rounds.reports.charts.theme import PRINT
 from rounds.reports.content.document import Document, Drawn, Tabled, Words
 from rounds.reports.insight import Cell
 
@@ -48,7 +48,7 @@ def word_of(
                     for item in block.items:
                         made.add_paragraph(item, style="List Bullet" if block.listed else None)
                 case Drawn():
-                    svg = drawn.svg(block.spec, WEB, key=block.key, name=block.title, description=block.alt_text)
+                    svg = drawn.svg(block.spec, PRINT, key=block.key, name=block.title, description=block.alt_text)
                     picture = made.add_picture(BytesIO(png_of(str(svg))), width=_WIDTH)
                     picture._inline.docPr.set("descr", block.alt_text)
                 case Tabled():

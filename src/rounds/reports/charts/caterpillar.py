@@ -9,7 +9,7 @@ MOST_NAMES = 40
 
 APART, ALIKE, OWN, TYPICAL = (
     "Differs from the typical",
-    "Cannot be told from the typical",
+    "No clear difference",
     "As counted",
     "Typical organisation",
 )

@@ -49,6 +49,10 @@ class Profile:
 WEB: Final = Profile(
     name="web", width=800, height=380, font=14, point=80, title_chars=94, legend_columns=4, ticks=6, period_labels=9
 )
+PRINT: Final = Profile(
+    name="print", width=520, height=290, font=12, point=50, title_chars=72, legend_columns=3, ticks=6, period_labels=7
+)
+"""As wide as the text of an A4 page."""
 MOBILE: Final = Profile(
     name="mobile", width=340, height=330, font=13, point=34, title_chars=38, legend_columns=2, ticks=5, period_labels=4
 )
@@ -75,8 +79,8 @@ def sized(chart: Spec, profile: Profile) -> Spec:
     found["background"] = "white"
     found["title"] = {"text": textwrap.wrap(meta["title"], profile.title_chars), "anchor": "start", "frame": "bounds"}
     found["config"] = _config(profile)
+    beside = 0
     for layer in found["layer"]:
-        _lay_out_legends(layer["encoding"], profile)
         across = layer["encoding"].get("x", {})
         if across.get("scale", {}).get("type") == "point":
             across["axis"] = {"values": thinned(across["scale"]["domain"], profile.period_labels)}
@@ -84,6 +88,11 @@ def sized(chart: Spec, profile: Profile) -> Spec:
         if down.get("type") == "nominal":
             names = [str(row[down["field"]]) for row in layer.get("data", {}).get("values", [])]
             down["axis"] = {**down.get("axis", {}), "minExtent": _beside(names, profile)}
+            beside = max(beside, down["axis"]["minExtent"])
+            if across.get("title"):  # a long one reaches below the names, not beyond the chart
+                across["axis"] = {**across.get("axis", {}), "titleAnchor": "end"}
+    for layer in found["layer"]:
+        _lay_out_legends(layer["encoding"], profile, room=profile.width - beside)
     return found
 
 
@@ -94,7 +103,7 @@ def _beside(names: list[str], profile: Profile) -> int:
     return round(min(widest, (1 + _WIDER_THAN_ARIAL) * (profile.width // 3)))
 
 
-def _lay_out_legends(encoding: Spec, profile: Profile) -> None:
+def _lay_out_legends(encoding: Spec, profile: Profile, *, room: int) -> None:
     """Give each legend as many columns as fit, and room between them, in any font.
 
     Widths are measured in Arial; a browser that has none of `FONT` takes a wider one, and an entry would run into the
@@ -108,7 +117,7 @@ def _lay_out_legends(encoding: Spec, profile: Profile) -> None:
         size = profile.font - 1
         widest = _EM_OF_A_LABEL + _EM_OF_A_CHARACTER * max(len(label) for label in labels)
         padding = round(_LEAST_GAP + _WIDER_THAN_ARIAL * size * widest)
-        columns = int((profile.width - _BESIDE_LEGEND) // (_SYMBOL + size * widest + _LEAST_GAP))
+        columns = int((room - _BESIDE_LEGEND) // (_SYMBOL + size * widest + _LEAST_GAP))
         most = min(profile.legend_columns, len(labels))
         channel["legend"] = {
             **channel.get("legend", {}),
