@@ -185,7 +185,7 @@ def _fetches_its_history(folder: Path, site: Path, answer: tuple[str | Path, ...
     assert "had answered round 2024-12 before" in rounds(*answer).stdout
     audited = rounds("--json", "audit", folder)
     assert json.loads(audited.stdout)["entries"] == {
-        "centre": 12,
+        "centre": 13,
         "hospital-01": 6,
         "hospital-02": 7,
         "hospital-03": 6,
