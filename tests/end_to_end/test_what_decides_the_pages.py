@@ -11,6 +11,7 @@ from log_stamps import no_standing
 from rounds.centre.plan import make_plan
 from rounds.centre.publish import inputs_digest
 from rounds.exchange.messages import Reply
+from rounds.network.successions import Succession, Successions
 from rounds.storage.workspace import RoundDeclaration, Workspace, read_workspace
 
 REPLY = Reply(
@@ -44,6 +45,16 @@ def _later_event(space: Workspace) -> Workspace:
     return replace(space, adoptions=(*space.adoptions, replace(space.adoptions[0], day=declared.as_of + timedelta(1))))
 
 
+def _became(days_after: int) -> Change:
+    def change(space: Workspace) -> Workspace:
+        (declared,) = space.rounds
+        old, new = space.membership.members[:2]
+        one = Succession(old_code=old.ods_code, new_code=new.ods_code, day=declared.as_of + timedelta(days_after))
+        return replace(space, successions=Successions(all=(*space.successions.all, one)))
+
+    return change
+
+
 def _another_target(space: Workspace) -> Workspace:
     measures = tuple(replace(measure, target=1.5) for measure in space.library.measures)
     return replace(space, library=replace(space.library, measures=measures))
@@ -61,6 +72,7 @@ DECIDES: dict[str, Change] = {
     "the network's name": lambda space: replace(space, name="Another network"),
     "a member's name": _another_name,
     "a day of adoption": _another_date,
+    "who carries on whose work": _became(0),
     "a measure's target": _another_target,
     "an innovation's owner": _another_owner,
 }
@@ -87,3 +99,4 @@ def test_replies_decide(network: Path) -> None:
 def test_what_happened_after_the_round_does_not_decide(network: Path) -> None:
     space = read_workspace(network)
     assert _digest(_later_event(space), REPLY) == _digest(space, REPLY) == _digest(read_workspace(network), REPLY)
+    assert _digest(_became(1)(space), REPLY) == _digest(space, REPLY)

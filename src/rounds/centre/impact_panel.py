@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Final
 
 import numpy as np
 
@@ -15,10 +14,8 @@ from rounds.learning.impact.histories import Succession, merged, with_definition
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stopped_on
 from rounds.network.members import Membership
-from rounds.network.successions import Successions
+from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.storage.workspace import Programme
-
-_NO_SUCCESSIONS: Final = Successions()
 
 
 def impact_panel(
@@ -27,7 +24,7 @@ def impact_panel(
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
-    taken_over: Successions = _NO_SUCCESSIONS,
+    taken_over: Successions = NO_SUCCESSIONS,
     merging: Sequence[Succession] = (),
     definitions: Mapping[str, date] | None = None,
 ) -> Panel:

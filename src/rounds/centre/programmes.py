@@ -14,7 +14,7 @@ from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stage_reached, stopped_on
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
-from rounds.network.successions import Successions
+from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.reports.content.impact import Evaluation, impact
 from rounds.reports.insight import Insight, Provenance
 from rounds.storage.library import Library
@@ -66,12 +66,10 @@ def evaluate(
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
-    successions: Successions | None = None,
+    successions: Successions = NO_SUCCESSIONS,
 ) -> Evaluated:
     """Return what an innovation did to its outcome where it is used; or why the data cannot say."""
-    panel = impact_panel(
-        programme, outcome=outcome, events=events, membership=membership, taken_over=successions or Successions()
-    )
+    panel = impact_panel(programme, outcome=outcome, events=events, membership=membership, taken_over=successions)
     chance = np.random.default_rng(PANEL_SEED)
     found = did_it_work(panel, generator=chance, settings=Settings(lead=PLACEBO_LEAD_PERIODS))
     beside = None if isinstance(found, NoEffect) else found

@@ -69,6 +69,8 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
     }
     if rebases := [repr(rebase) for rebase in workspace.rebases if rebase.since <= known]:
         inputs["rebases"] = rebases
+    if successions := workspace.successions.known_by(known).all:
+        inputs["successions"] = [repr(one) for one in successions]
     if pipeline := recorded_digest(workspace, as_of=known):
         inputs["pipeline"] = pipeline
     if known_of_benefit := known_before(workspace, plan.declaration):
@@ -318,7 +320,7 @@ def _of_programmes(
                 outcome=outcome,
                 events=events,
                 membership=workspace.membership,
-                successions=workspace.successions,
+                successions=workspace.successions.known_by(declared.as_of),
             )
             if outcome
             else None

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
 
 from rounds.errors import DefinitionError
 
@@ -51,6 +52,10 @@ class Successions:
         if not following:
             return (code,)
         return tuple(sorted({last for one in following for last in self.after(one.new_code, day)}))
+
+    def known_by(self, day: date) -> "Successions":
+        """Return only those that have happened by the end of a day."""
+        return Successions(all=tuple(one for one in self.all if one.day <= day))
 
     def before(self, code: str) -> frozenset[str]:
         """Return whose work an organisation carries on, theirs included, whenever it took it over."""
@@ -113,3 +118,6 @@ def _reach(steps: Mapping[str, Collection[str]], start: Iterable[str]) -> set[st
                 known.add(following)
                 pending.append(following)
     return known
+
+
+NO_SUCCESSIONS: Final = Successions()

@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage, read_fidelity
 from rounds.network.members import Member, Membership, Spell
-from rounds.network.successions import Successions
+from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
 from rounds.storage.suggestions import nearest
 
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{3,12}")
 _INNOVATION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_NO_SUCCESSIONS: Final = Successions()
 _STAGE_ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
 
 
@@ -93,7 +92,7 @@ def read_adoptions(
     *,
     membership: Membership,
     innovations: Collection[str] | None = None,
-    successions: Successions = _NO_SUCCESSIONS,
+    successions: Successions = NO_SUCCESSIONS,
 ) -> tuple[AdoptionEvent, ...]:
     """Return the adoption events written in an adoptions.csv, in the order of the file.
 
