@@ -192,10 +192,10 @@ def unchecked(folder: Path, *, remembered: Path | None = None) -> Records:
         folder: where they lie.
         remembered: a file that remembers them as checked from then on.
     """
-    from rounds.records import omop
+    from rounds.records import value_checks
 
     report = QualityReport(site="benchmark", people=1_000, left_out=())
-    with patch.object(omop, "check_values", return_value=([], report)):
+    with patch.object(value_checks, "check_values", return_value=([], report)):
         return open_records(folder, site="benchmark", as_of=AS_OF, checked=remembered, keep=remembered is not None)
 
 

@@ -1,6 +1,9 @@
 """The pack: never used when its records have changed, whole or absent, without ids, left to SQL where it must be."""
 
 import json
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -10,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from every_engine import LEFT_TO_SQL
-from small_site import DRUG, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site, years
+from small_site import AS_OF, DRUG, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site, years
 
 from rounds.engines import pack, reference
 from rounds.engines.asked import Asked
@@ -26,7 +29,8 @@ from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion
 from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Edge, Window
-from rounds.records.omop import Records
+from rounds.records import remembered
+from rounds.records.omop import Records, open_records
 from rounds.storage.library import read_library, shipped_library_folder
 
 SITE = {
@@ -215,20 +219,54 @@ def test_bits_are_added_up_exactly(word: type[np.unsignedinteger[Any]]) -> None:
         wait=np.zeros(1, dtype=np.int64),
         room=np.empty(ROOM, dtype=np.uint64),
     )
+    into = periods, totals.reshape(-1), periods
     half = 15_004  # in two goes, of which the first ends amid a range
     everybody = np.empty(0, dtype=np.int64), -1
-    tally(one[:half], other[:half], *everybody, half, 95, ranges, 1, groups, periods, totals, counter, False)
+    tally(one[:half], other[:half], *everybody, half, 95, ranges, 1, groups, *into, counter, False)
     # The other half as the masks of few: of those who have bits at all, each with who it is.
     both = (one & other)[half:people]
     few = np.flatnonzero(both)
     listed, masks = few.astype(np.int64), both[few]
-    tally(masks, masks, listed, len(few), people - half, 95 + half, ranges, 4, groups, periods, totals, counter, True)
+    tally(masks, masks, listed, len(few), people - half, 95 + half, ranges, 4, groups, *into, counter, True)
     expected = np.zeros_like(totals)
     place = np.searchsorted(ranges, 95 + np.arange(people), side="right") - 1
     for period in range(periods):
         bits = (one[:people] & other[:people]) >> word(period) & word(1)
         np.add.at(expected[:, period], groups[place, period], bits.astype(np.int64))
     assert (totals == expected).all()
+
+
+AGAIN = """
+import pickle, sys
+from datetime import date
+from pathlib import Path
+from rounds.engines.pack import count_all, open_pack
+from rounds.records import remembered
+from rounds.records.omop import open_records
+remembered._SETTLED_SECONDS = 0.0
+batch, as_of = pickle.loads(Path("batch.pickle").read_bytes())
+records = open_records(Path("records"), site="site-a", as_of=as_of, checked=Path("checked.json"))
+pack = open_pack(records)
+assert pack is not None
+(count,) = count_all(batch, records, member="RX1", pack=pack)
+print(count.cells["numerator"].to_list(), [name for name in ("duckdb", "numba.np.arrayobj") if name in sys.modules])
+"""
+
+
+def test_who_counts_again_waits_neither_for_duckdb_nor_for_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "_SETTLED_SECONDS", 0.0)
+    write_site(tmp_path / "records", drug_era="1001 drug 2020-07-01", **SITE)
+    batch = (Asked(measure=people_measure(drug_event(first=True)), periods=years(2020, 2021)),)
+    (tmp_path / "batch.pickle").write_bytes(pickle.dumps((batch, AS_OF)))
+    opened = open_records(
+        tmp_path / "records", site="site-a", as_of=AS_OF, checked=tmp_path / "checked.json", keep=True
+    )
+    before = pack.count_all(batch, opened, member="RX1")[0].cells["numerator"].to_list()
+    # The first knows all columns but may compile kernels; another process finds them.
+    shown = [subprocess.check_output([sys.executable, "-c", AGAIN], cwd=tmp_path, text=True) for _ in range(2)]
+    assert shown[-1].strip() == f"{before} []"
 
 
 def test_the_documentation_says_what_is_left_to_sql() -> None:

@@ -12,7 +12,7 @@ import pytest
 from small_site import AS_OF, write_site
 
 from rounds.errors import RecordsError
-from rounds.records import omop, remembered, value_checks
+from rounds.records import remembered, value_checks
 from rounds.records.keys import repeated_keys
 from rounds.records.omop import Records, open_records
 from rounds.records.quality import QualityReport, Rule, Source
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each time that the rows are checked."""
     made: list[int] = []
-    check_values = omop.check_values
+    check_values = value_checks.check_values
 
     def counted(
         connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], *, site: str, exclude: bool, as_of: date
@@ -43,7 +43,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         made.append(1)
         return check_values(connection, sources, site=site, exclude=exclude, as_of=as_of)
 
-    monkeypatch.setattr(omop, "check_values", counted)
+    monkeypatch.setattr(value_checks, "check_values", counted)
     return made
 
 
@@ -139,13 +139,13 @@ def test_refused_records_are_not_remembered(folder: Path, checks: list[int]) -> 
 def test_records_that_change_while_they_are_checked_are_not_remembered(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_values = omop.check_values
+    check_values = value_checks.check_values
 
     def changing(*args: object, **named: object) -> object:
         _rewritten(folder)
         return check_values(*args, **named)  # type: ignore[arg-type]  # passed through
 
-    monkeypatch.setattr(omop, "check_values", changing)
+    monkeypatch.setattr(value_checks, "check_values", changing)
     _open(folder)
     assert not (folder.parent / "checked.json").exists()
 

@@ -2,8 +2,7 @@
 """What a measure needs of a site before it can be counted: its tables, and its codes as the site knows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from rounds.engines.asked import cohorts_of, records_question
 from rounds.engines.groups import grouping_problems
@@ -18,11 +17,14 @@ from rounds.measures.questions import PublishedQuestion, RecordsQuestion
 from rounds.measures.traits import Answer, Marked, Value
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, EVENT_TABLES, Table
 
+if TYPE_CHECKING:  # with a vocabulary in a pack nobody asks it
+    import duckdb
+
 Concepts = Mapping[CodeList | Cohort, tuple[int, ...]]
 """What each code list means at a site: concepts, sorted. Of a cohort it is the number that stands for it."""
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], records: SiteTables) -> Concepts:
+def prepare(connection: "duckdb.DuckDBPyConnection", measures: Sequence[Measure], records: SiteTables) -> Concepts:
     """Return what the code lists of some measures mean at a site, or refuse.
 
     A refusal may name a concept of the vocabulary, never a row.
@@ -44,7 +46,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, measures: Sequence[Measure], 
     return {codes: _concepts(connection, codes) for codes in lists} | cohorts_of(measures)
 
 
-def _problems(connection: duckdb.DuckDBPyConnection, measure: Measure, records: SiteTables) -> Iterator[str]:
+def _problems(connection: "duckdb.DuckDBPyConnection", measure: Measure, records: SiteTables) -> Iterator[str]:
     question = measure.question
     if isinstance(question, PublishedQuestion):
         yield (
@@ -101,7 +103,7 @@ def _column(part: Criterion, table: Table) -> str | None:
 
 
 def _code_problems(
-    connection: duckdb.DuckDBPyConnection, codes: CodeList, measure: Measure, records: SiteTables
+    connection: "duckdb.DuckDBPyConnection", codes: CodeList, measure: Measure, records: SiteTables
 ) -> list[str]:
     where = f"site {records.site}: measure {measure.ref}, code list {codes.id} v{codes.version}"
     if codes.descendants and not records.has(CONCEPT_ANCESTOR.name):
@@ -126,7 +128,7 @@ def _code_problems(
     return problems
 
 
-def _nearest_concept(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+def _nearest_concept(connection: "duckdb.DuckDBPyConnection", name: str) -> str:
     near = connection.execute(
         "SELECT concept_id, concept_name FROM concept "
         "WHERE jaro_winkler_similarity(lower(concept_name), lower($1)) >= 0.9 "
@@ -136,14 +138,14 @@ def _nearest_concept(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     return f", whose nearest name is {near[0][1]} ({near[0][0]})" if near else ""
 
 
-def _concepts(connection: duckdb.DuckDBPyConnection, codes: CodeList) -> tuple[int, ...]:
+def _concepts(connection: "duckdb.DuckDBPyConnection", codes: CodeList) -> tuple[int, ...]:
     named, left_out = codes.concept_ids, codes.excluded_ids
     if codes.descendants:
         named, left_out = _with_descendants(connection, named), _with_descendants(connection, left_out)
     return tuple(sorted(set(named) - set(left_out)))
 
 
-def _with_descendants(connection: duckdb.DuckDBPyConnection, concepts: tuple[int, ...]) -> tuple[int, ...]:
+def _with_descendants(connection: "duckdb.DuckDBPyConnection", concepts: tuple[int, ...]) -> tuple[int, ...]:
     if not concepts:
         return ()
     rows = connection.execute(

@@ -3,11 +3,13 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import duckdb
 
 TABLE: Final = "rounds_excluded"
 """The table that holds them in a connection to the records, which has a DuckDB of its own."""
@@ -38,7 +40,7 @@ class Exclusion:
         places = np.minimum(np.searchsorted(self.person_ids, ids), len(self.person_ids) - 1)
         return np.asarray(self.person_ids[places] == ids)
 
-    def lay_down(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def lay_down(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Make the table `TABLE` of them."""
         connection.register("rounds_excluded_ids", {"person_id": self.person_ids})
         connection.execute(f"CREATE OR REPLACE TABLE {TABLE} AS SELECT person_id FROM rounds_excluded_ids")

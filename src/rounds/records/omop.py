@@ -6,13 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
-
-import duckdb
+from typing import TYPE_CHECKING, Literal
 
 from rounds.errors import RecordsError
 from rounds.records.exclusion import TABLE, Exclusion
-from rounds.records.fingerprints import files_seen
 from rounds.records.importing.generation import current_folder
 from rounds.records.private_duckdb import DEFAULT_MEMORY, private_duckdb
 from rounds.records.quality import (
@@ -23,11 +20,13 @@ from rounds.records.quality import (
     has_person,
     people_problem,
 )
-from rounds.records.remembered import digest_of_opening, recall, remember
-from rounds.records.sources import create_views, find_files, open_sources
+from rounds.records.remembered import digest_of_opening, recall, recall_sources, remember
+from rounds.records.sources import create_views, find_files
 from rounds.records.table_files import parts_of
 from rounds.records.tables import PERSON
-from rounds.records.value_checks import check_values
+
+if TYPE_CHECKING:  # records that were checked are opened without it
+    import duckdb
 
 OutsideObservation = Literal["refuse", "exclude"]
 
@@ -88,7 +87,7 @@ class Records:
         return replace(self, sources=tuple(narrow))
 
     @contextmanager
-    def connect(self, *, threads: int = 2, memory_limit: str = DEFAULT_MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(self, *, threads: int = 2, memory_limit: str = DEFAULT_MEMORY) -> Iterator["duckdb.DuckDBPyConnection"]:
         """Open a private DuckDB with one typed view for each table; what it spills to disk is removed at the end.
 
         Args:
@@ -98,6 +97,8 @@ class Records:
         Raises:
             RecordsError: if DuckDB refuses something in the block, without DuckDB's own words, which may repeat values.
         """
+        import duckdb
+
         with private_duckdb(threads=threads, memory_limit=memory_limit) as connection:
             try:
                 sources = self._counted_sources(connection)
@@ -111,7 +112,7 @@ class Records:
                     "try again"
                 ) from None
 
-    def _counted_sources(self, connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+    def _counted_sources(self, connection: "duckdb.DuckDBPyConnection") -> tuple[Source, ...]:
         """Return the tables less the rows of people who are excluded.
 
         Raises:
@@ -133,6 +134,8 @@ class Records:
 
 def person_files(records: Records) -> str:
     """Return the `files_seen` of a site's table `person`."""
+    from rounds.records.fingerprints import files_seen
+
     return files_seen(
         file for source in records.sources if source.table.name == PERSON.name for file in parts_of(source.path)
     )
@@ -196,17 +199,24 @@ def open_records(
         raise RecordsError(f"site {site}: there is no folder {folder}; correct `records.folder` in site.yaml")
     folder = current_folder(folder)
     files, problems = find_files(folder, site=site)
+    exclude = outside_observation == "exclude"
+    known = None if checked is None or problems else recall_sources(checked, files)
+    if checked is not None and known is not None:
+        digest = digest_of_opening(folder, known, site=site, exclude=exclude, as_of=as_of)
+        before = recall(checked, digest, site=site)
+        if before is not None:
+            return Records(site=site, folder=folder, sources=known, quality=before, as_of=as_of)
+    import duckdb
+
+    from rounds.records.opening import open_sources
+    from rounds.records.value_checks import check_values
+
     with private_duckdb(threads=2, memory_limit=DEFAULT_MEMORY) as connection:
         opened = open_sources(connection, files, site=site)
         found = tuple(one for one in opened if isinstance(one, Source))
         problems += [problem for one in opened if not isinstance(one, Source) for problem in one]
-        exclude = outside_observation == "exclude"
-        digest = None
-        if checked is not None and not problems:
-            digest = digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of)
-            before = recall(checked, digest, site=site)
-            if before is not None:
-                return Records(site=site, folder=folder, sources=found, quality=before, as_of=as_of)
+        remembering = checked is not None and keep and not problems
+        digest = digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of) if remembering else None
         create_views(connection, found)
         try:
             wrong, quality = check_values(connection, found, site=site, exclude=exclude, as_of=as_of)
@@ -221,13 +231,13 @@ def open_records(
     if problems:
         raise RecordsError("\n".join(problems))
     # Remembered only if nothing changed while it was read.
-    unchanged = digest == digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of) if keep else False
-    if checked is not None and unchanged:
-        remember(checked, digest, quality)
+    after = digest_of_opening(folder, found, site=site, exclude=exclude, as_of=as_of) if digest else None
+    if checked is not None and digest == after:
+        remember(checked, digest, found, quality)
     return Records(site=site, folder=folder, sources=found, quality=quality, as_of=as_of)
 
 
-def _leave_out_never_counted(connection: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], as_of: date) -> None:
+def _leave_out_never_counted(connection: "duckdb.DuckDBPyConnection", sources: tuple[Source, ...], as_of: date) -> None:
     """Take people with an impossible year of birth, who are in no denominator, out of what is counted."""
     for source in sources:
         if source.table.name == PERSON.name:

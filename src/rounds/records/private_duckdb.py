@@ -3,16 +3,19 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
+if TYPE_CHECKING:  # records that were checked are opened, and counted in a pack, without it
+    import duckdb
 
 DEFAULT_MEMORY: Final = "2GB"
 
 
 @contextmanager
-def private_duckdb(*, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def private_duckdb(*, threads: int, memory_limit: str) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Open a DuckDB of one's own, which goes with all it spilt when the block ends."""
+    import duckdb
+
     # Patients' rows may spill to disk: into a folder only this user can read, gone when the block ends. No extension is
     # fetched, so that counting opens no connection to the outside.
     with (

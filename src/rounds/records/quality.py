@@ -27,6 +27,8 @@ class Source:
     path: Path
     missing: tuple[str, ...]
     """Columns that the file does not have; all of them are columns that may be empty."""
+    casts: tuple[tuple[str, str, str], ...]
+    """Every other column: our name of it, the file's, and SQL that makes it the type it must be."""
     select: str
     """Columns as declared in the table, empty where the file's value does not fit the type or there is none, and
     `rounds_row`, which tells the rows apart and says where one stands (`place_of`)."""

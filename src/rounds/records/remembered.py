@@ -1,18 +1,21 @@
 """Remembers that a site's records were checked, so that the same records are not checked twice.
 
-What is remembered is a digest of the files and of the rules they were held against. Anything that does not fit it to
-the letter counts as never checked.
+What is remembered is a digest of the files and of the rules they were held against, and what columns each table has.
+Anything that does not fit the digest to the letter counts as never checked.
 """
 
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from rounds.records.quality import MINIMUM_PEOPLE, LeftOut, QualityReport, Source, rules_of
+from rounds.records.sources import source_of
 from rounds.records.table_files import parts_of, seen
+from rounds.records.tables import TABLES
 from rounds.storage.atomic import write_private_file
 
 _FORMAT: Final = 1
@@ -50,6 +53,32 @@ def digest_of_opening(
     return said.hexdigest() if newest < time.time() - _SETTLED_SECONDS else None
 
 
+def recall_sources(path: Path, files: Mapping[str, Path]) -> tuple[Source, ...] | None:
+    """Return the tables as they were when records were checked, if these are the same tables.
+
+    Whether they still have those columns is for the digest of opening to say, which is another if they do not.
+
+    Args:
+        path: where it was written down.
+        files: the file or folder of each table.
+    """
+    try:
+        columns = json.loads(path.read_bytes())["columns"]
+        if list(columns) != list(files):
+            return None
+        return tuple(
+            source_of(
+                TABLES[name],
+                files[name],
+                casts=tuple((str(our), str(its), str(cast)) for our, its, cast in about["casts"]),
+                missing=tuple(map(str, about["missing"])),
+            )
+            for name, about in columns.items()
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 def recall(path: Path, digest: str | None, *, site: str) -> QualityReport | None:
     """Return what was found when records of this digest were checked; None if they were not, or it is not certain."""
     if digest is None:
@@ -64,7 +93,7 @@ def recall(path: Path, digest: str | None, *, site: str) -> QualityReport | None
         return None
 
 
-def remember(path: Path, digest: str | None, quality: QualityReport) -> None:
+def remember(path: Path, digest: str | None, sources: tuple[Source, ...], quality: QualityReport) -> None:
     """Write down that records of this digest were checked and nothing was wrong with them."""
     if digest is None:
         return
@@ -73,6 +102,7 @@ def remember(path: Path, digest: str | None, quality: QualityReport) -> None:
         for item in quality.left_out
     ]
     known: dict[str, Any] = {"digest": digest, "people": quality.people, "left_out": left_out}
+    known["columns"] = {one.table.name: {"casts": one.casts, "missing": one.missing} for one in sources}
     write_private_file(path, json.dumps({**known, "seal": _seal(known)}, indent=1).encode())
 
 

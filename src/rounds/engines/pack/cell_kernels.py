@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled, compiled_making_arrays
-from rounds.engines.pack.tallies import PLANES, WHOLE, Counter, tally
+from rounds.engines.pack.compiled import compiled
+from rounds.engines.pack.kernels import FAR, seek
+from rounds.engines.pack.tallies import Counter, tally
 from rounds.measures.strata import AGE_BANDS
 
 Array = npt.NDArray[Any]
@@ -30,6 +31,17 @@ class Leveled(NamedTuple):
     about: Array
     """Of each kind of tally which way, and what sex and age band are multiplied by in the number of a cell."""
     totals: Array
+    counts: Array
+    """Room for as many numbers as there are levels in any way, and one more."""
+    together: Array
+    """Room for a mask of each of some people."""
+    edges: Array
+    """Room for where stretches of some people begin, and where the last ends: of each at least one person."""
+    cells: Array
+    """Room for the cell of each stretch in each period."""
+    listed: Array
+    """Nobody."""
+    counter: Counter
     bands: int
     """`BANDS`, which machine code that is kept must not have in it: it can become another without a kernel doing so."""
 
@@ -66,7 +78,7 @@ def levels_of_keys(
                 out[row] = level
 
 
-@compiled_making_arrays
+@compiled
 def order_by_level(
     level: Array,
     levels: int,
@@ -78,12 +90,11 @@ def order_by_level(
     stop: Array,
     range_of: Array,
     level_of: Array,
+    counts: Array,
 ) -> None:  # pragma: no cover
     """Bring so many people of a block at a time into the order of their ranges and levels; see `Leveled`."""
     at, number = 0, 0
-    place = int(np.searchsorted(edges, base, side="right")) - 1
-    counts = np.empty(levels + 1, dtype=np.int64)
-    some = 0
+    place, some = seek(edges, 0, len(edges), base + 1, FAR) - 1, 0
     while at < len(level):
         begin[some] = number
         start, end = at, min(at + size, len(level))
@@ -91,7 +102,7 @@ def order_by_level(
             while edges[place + 1] - base <= at:
                 place += 1
             until = min(edges[place + 1] - base, end)
-            counts[:] = 0
+            counts[: levels + 1] = 0
             for who in range(at, until):
                 counts[level[who] + 1] += 1
             counts[0] = at - start
@@ -108,7 +119,7 @@ def order_by_level(
     begin[some] = number
 
 
-@compiled_making_arrays
+@compiled
 def tally_leveled(
     leveled: Leveled,
     kind: int,
@@ -119,7 +130,6 @@ def tally_leveled(
     groups: Array,
     periods: int,
     totals: Array,
-    room: Array,
 ) -> None:  # pragma: no cover
     """Add up the bits that two masks of some people share, by cell.
 
@@ -132,12 +142,11 @@ def tally_leveled(
         size: how many there are at a time.
         groups: the sex and age band of a range in each period.
         periods: how many there are.
-        totals: shape (cells, periods), added to.
-        room: for a counter.
+        totals: of the first cell in each period, then of the next; added to.
     """
     way, by_sex, by_band = leveled.about[kind]
     order = leveled.order[way, offset : offset + len(one)]
-    together = np.empty(-(-len(one) // WHOLE) * WHOLE, dtype=one.dtype)
+    together, edges, cells = leveled.together, leveled.edges, leveled.cells
     some = np.uint64(0)
     for place in range(len(one)):
         together[place] = one[order[place]] & other[order[place]]
@@ -145,17 +154,15 @@ def tally_leveled(
     if some == 0:
         return
     first, last = leveled.begin[way, offset // size], leveled.begin[way, offset // size + 1]
-    edges = np.zeros(last - first + 1, dtype=np.int64)
-    cells = np.empty((last - first, periods), dtype=np.int64)
+    edges[0] = 0
     for place in range(last - first):
         edges[place + 1] = leveled.stop[way, first + place]
         group = groups[leveled.range_of[way, first + place]]
         for period in range(periods):
             sex, band = group[period] // leveled.bands, group[period] % leveled.bands
             cells[place, period] = sex * by_sex + band * by_band + leveled.level_of[way, first + place]
-    none = np.empty(0, dtype=np.int32)
-    counter = Counter(np.zeros(PLANES, dtype=np.uint64), together[:0], np.zeros(1, dtype=np.int64), room)
-    tally(together, together, none, -1, len(one), 0, edges, 0, cells, periods, totals, counter, True)
+    few = leveled.listed, -1
+    tally(together, together, *few, len(one), 0, edges, 0, cells, periods, totals, periods, leveled.counter, True)
 
 
 @compiled

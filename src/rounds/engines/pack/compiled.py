@@ -75,7 +75,7 @@ def _dispatcher(function: Callable[..., object], *, makes_arrays: bool) -> Any:
         return how(function)
     with _numba_keeps_in(folder):
         made = how(function)
-        made._cache = _Kept(function)  # type: ignore[no-untyped-call]  # numba has few types of its own
+        made._cache = (_KeptMakingArrays if makes_arrays else _Kept)(function)  # type: ignore[no-untyped-call]  # numba has few types of its own
     return made
 
 
@@ -83,13 +83,19 @@ class _Kept(FunctionCache):
     """Machine code as numba keeps it, loaded without what it takes to compile.
 
     Before it looks for machine code numba itself imports all that it can compile, and SciPy: a quarter of a second and
-    more. What is found runs without that, and where nothing is found the compiler imports it.
+    more. What is found runs without that, and where nothing is found the compiler imports it. So does a kernel in which
+    a function of numba's own is compiled, such as the one behind `in`: what such a function stands in is imported.
     """
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        rtsys.initialize(target)  # what arrays are made with
         with self._guard_against_spurious_io_errors():
             return self._load_overload(signature, target)  # type: ignore[no-untyped-call]
+
+
+class _KeptMakingArrays(_Kept):
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        rtsys.initialize(target)  # what arrays are made with
+        return super().load_overload(signature, target)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled, compiled_making_arrays
+from rounds.engines.pack.compiled import compiled
 
 Array = npt.NDArray[Any]
 
@@ -84,9 +84,9 @@ def take(
 
 @compiled
 def spread(work: Work, place: int, people: int) -> None:  # pragma: no cover
-    """Make the masks at a place those of everybody."""
-    number = work.number[place]
-    if number != EVERYBODY:
+    """Make the masks at a place those of everybody. Masks that were given, below 0, are everybody's already."""
+    if is_few(work, place):
+        number = work.number[place]
         masks, found, who = work.masks[place], work.found[0], work.who[place]
         for few in range(number):
             found[few] = masks[few]
@@ -94,17 +94,6 @@ def spread(work: Work, place: int, people: int) -> None:  # pragma: no cover
         for few in range(number):
             masks[who[few]] = found[few]
         work.number[place] = EVERYBODY
-
-
-@compiled_making_arrays
-def of_everybody(
-    work: Work, given: Array, place: int, offset: int, people: int, room: int
-) -> Array:  # pragma: no cover
-    """Return everybody's masks at a place, so many of them; below 0 are those that were given for the block."""
-    if place < 0:
-        return given[-place - 1, offset : offset + room]
-    spread(work, place, people)
-    return work.masks[place, :room]
 
 
 @compiled

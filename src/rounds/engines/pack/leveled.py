@@ -1,6 +1,7 @@
 """Tallies of people by the levels of groupings: which there are, and what a worker needs to make them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from rounds.engines.pack.blocks import BLOCK_PEOPLE, Block
 from rounds.engines.pack.cell_kernels import BANDS, Leveled, order_by_level
 from rounds.engines.pack.cells import Cells
 from rounds.engines.pack.levels import Levels
+from rounds.engines.pack.tallies import PLANES, ROOM, WHOLE, Counter
 from rounds.measures.groupings import Grouping
 
 
@@ -29,8 +31,14 @@ class LeveledTallies:
         self._size += cells.number * periods
         return self._size - cells.number * periods, self._kinds.index(cells)
 
-    def room(self, people_at_a_time: int) -> "LeveledRoom":
-        """Return what one worker needs."""
+    def room(self, people_at_a_time: int, periods: int, word: type[np.unsignedinteger[Any]]) -> "LeveledRoom":
+        """Return what one worker needs.
+
+        Args:
+            people_at_a_time: so many at most.
+            periods: so many at most.
+            word: the type of a mask.
+        """
         ways = len(self._ways)
         stretches = (ways, BLOCK_PEOPLE)
         about = [(self._ways.index(cells.groupings), *cells.weights) for cells in self._kinds]
@@ -42,6 +50,17 @@ class LeveledTallies:
             level_of=np.empty(stretches, dtype=np.int32),
             about=np.array(about, dtype=np.int64).reshape(-1, 3),
             totals=np.zeros(self._size, dtype=np.int64),
+            counts=np.empty(max((_levels(way) for way in self._ways), default=0) + 1, dtype=np.int64),
+            together=np.empty(-(-people_at_a_time // WHOLE) * WHOLE, dtype=word),
+            edges=np.empty(people_at_a_time + 1, dtype=np.int64),
+            cells=np.empty((people_at_a_time if ways else 0, periods), dtype=np.int64),
+            listed=np.empty(0, dtype=np.int32),
+            counter=Counter(
+                planes=np.zeros(PLANES, dtype=np.uint64),
+                waiting=np.empty(0, dtype=word),
+                wait=np.zeros(1, dtype=np.int64),
+                room=np.empty(ROOM, dtype=np.uint64),
+            ),
             bands=BANDS,
         )
         return LeveledRoom(levels=self.levels, ways=self._ways, arrays=arrays, people_at_a_time=people_at_a_time)
@@ -62,7 +81,7 @@ class LeveledRoom:
             cells = Cells(groupings=groupings)
             order_by_level(
                 cells.of_people(self.levels, block),
-                int(np.prod(cells.levels)),
+                _levels(groupings),
                 block.base,
                 block.pack.ranges,
                 self.people_at_a_time,
@@ -71,4 +90,9 @@ class LeveledRoom:
                 arrays.stop[way],
                 arrays.range_of[way],
                 arrays.level_of[way],
+                arrays.counts,
             )
+
+
+def _levels(groupings: tuple[Grouping, ...]) -> int:
+    return int(np.prod(Cells(groupings=groupings).levels))

@@ -157,7 +157,7 @@ class Program:
             case ByBirth(of_day=masks):
                 return self._made(OF_BIRTH, numbers=(_place(self.of_days, masks), 0))
             case Contrary(of=one):
-                return self._made(NOT, self._value(one))
+                return self._without(one)
             case Combined() as combined:
                 return self._combined(combined)
             case HavingFirstDay(birthdays=False) as having:
@@ -179,11 +179,15 @@ class Program:
         plain = [self._value(part) for part in combined.of if not isinstance(part.step, Contrary)]
         without = [part.step.of for part in combined.of if isinstance(part.step, Contrary)]
         if not plain:
-            plain, without = [self._made(NOT, self._value(without[0]))], without[1:]
+            plain, without = [self._without(without[0])], without[1:]
         found = self._joined(AND, plain)
         for part in without:
             found = self._made(AND_NOT, found, self._value(part))
         return found
+
+    def _without(self, one: Shared) -> tuple[_Value, int]:
+        value = self._value(one)
+        return self._made(NOT, value, value)
 
     def _joined(self, kind: int, several: Sequence[tuple[_Value, int]]) -> tuple[_Value, int]:
         found = several[0]

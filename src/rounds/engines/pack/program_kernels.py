@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0913, PLR0917, PLR0912, PLR0915  a kernel takes arrays one by one, and calls are not free in it
+# ruff: noqa: PLR0913, PLR0917, PLR0912, PLR0915, PLR1714, SIM109  a kernel takes arrays one by one, and calls are not free in it; `in` loads numba's compiler
 """Runs a program over a block of people: all steps on some of them, then on the next, so that masks stay near the core.
 
 See `rounds.engines.pack.program` for what a program is made of.
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.addresses import array_at, pointer_to
+from rounds.engines.pack.addresses import array_at
 from rounds.engines.pack.cell_kernels import Leveled, tally_leveled
-from rounds.engines.pack.compiled import compiled, compiled_making_arrays
+from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.few_kernels import (
     EVERYBODY,
     Work,
@@ -20,14 +20,14 @@ from rounds.engines.pack.few_kernels import (
     count_layers,
     is_few,
     leave_out,
-    of_everybody,
     share,
+    spread,
     take,
     unite,
 )
 from rounds.engines.pack.kernels import FAR, seek
 from rounds.engines.pack.scan_kernels import first_day_masks, scan
-from rounds.engines.pack.tallies import PLANES, ROOM, WAITING_BYTES, Counter, tally
+from rounds.engines.pack.tallies import Counter, tally
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +36,7 @@ FIRST_DAY, LISTED = 13, 14
 """What an operation does; its numbers are explained where `run` reads them."""
 
 
-@compiled_making_arrays
+@compiled
 def run(
     operations: Array,
     tables: Array,
@@ -51,10 +51,13 @@ def run(
     given: Array,
     listed_who: Array,
     listed_masks: Array,
+    of_list: Array,
     work: Work,
     base: int,
     people: int,
     totals: Array,
+    each: int,
+    counters: Counter,
     leveled: Leveled,
     kept: Array,
 ) -> None:  # pragma: no cover
@@ -75,26 +78,24 @@ def run(
         listed_who: people who have bits, as offsets in the block, in their order, and in the end somebody behind it;
             shape (steps, one more than the people of a block).
         listed_masks: their masks, worked out before as well.
+        of_list: room for a number of each list.
         work: places for masks, of a type with a bit for every period, as `given`.
         base: the number of the block's first person.
         people: how many the block has.
-        totals: shape (tallies, groups, periods), added to.
+        totals: of each tally those of the first group in each period, then of the next; added to.
+        each: how many totals a group has.
+        counters: of each tally; with nothing in them, now and in the end.
         leveled: how people are told apart by the levels of groupings, and totals of those tallies, added to.
         kept: room for masks that somebody else needs, shape (masks, at least the people of a block).
     """
-    none16, none8 = np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint8)
-    no_days, room = np.empty(0, dtype=of_days.dtype), np.empty(ROOM, dtype=np.uint64)
     for number in range(len(operations)):
         if operations[number, 0] == SCAN or operations[number, 0] == FIRST_DAY:
             about = tables[operations[number, 3]]
-            person = array_at(pointer_to(about[0]), (about[4],), np.int32)
+            person = array_at(about[0], about[4], np.int32)
             for place in range(operations[number, 6], operations[number, 7]):
                 cursor[place] = seek(person, max(cursor[place], ranges[place, 0]), ranges[place, 1], base, FAR)
-    planes = np.zeros((len(totals), PLANES), dtype=np.uint64)
-    waiting = np.empty((len(totals), WAITING_BYTES // of_days.itemsize), dtype=of_days.dtype)
-    wait = np.zeros((len(totals), 1), dtype=np.int64)
-    of_list = np.zeros(len(listed_who), dtype=np.int64)
-    first_range, size = seek(edges, 0, len(edges), base + 1, FAR) - 1, work.masks.shape[1]
+    of_list[:] = 0
+    first_range, size, days = seek(edges, 0, len(edges), base + 1, FAR) - 1, work.masks.shape[1], of_days.shape[1]
     for offset in range(0, people, size):
         some = min(size, people - offset)
         start = base + offset
@@ -102,13 +103,19 @@ def run(
             first_range += 1
         for number in range(len(operations)):
             kind, to, one, two = operations[number, :4]
-            if kind in (SCAN, FIRST_DAY):
+            by_few = kind == TALLY and (is_few(work, one) or is_few(work, two))
+            if (kind == NOT or kind == TALLY or kind == TALLY_LEVELED or kind == KEEP) and not by_few:
+                spread(work, one, some)
+                spread(work, two, some)
+                left = work.masks[one] if one >= 0 else given[-one - 1, offset : offset + size]
+                right = work.masks[two] if two >= 0 else given[-two - 1, offset : offset + size]
+            if kind == SCAN or kind == FIRST_DAY:
                 # one: layers, or days of which age; two: table; the windows of first and last day, or -1; then ranges
                 about = tables[two]
-                person = array_at(pointer_to(about[0]), (about[4],), np.int32)
-                first = array_at(pointer_to(about[1]), (about[4],), np.uint16)
-                last = array_at(pointer_to(about[2]), (about[4],), np.uint16) if about[2] != 0 else none16
-                inside = array_at(pointer_to(about[3]), (about[4],), np.uint8) if about[3] != 0 else none8
+                person = array_at(about[0], about[4], np.int32)
+                first = array_at(about[1], about[4], np.uint16)
+                last = array_at(about[2], about[4] if about[2] != 0 else 0, np.uint16)
+                inside = array_at(about[3], about[4] if about[3] != 0 else 0, np.uint8)
                 by_first, by_last = operations[number, 4], operations[number, 5]
                 low, high = operations[number, 6], operations[number, 7]
                 if kind == FIRST_DAY:
@@ -121,9 +128,9 @@ def run(
                         one,
                         person,
                         first,
-                        of_days[by_first] if by_first >= 0 else no_days,
+                        of_days[max(by_first, 0), : days if by_first >= 0 else 0],
                         last if len(last) > 0 else first,
-                        of_days[by_last] if by_last >= 0 else no_days,
+                        of_days[max(by_last, 0), : days if by_last >= 0 else 0],
                         inside,
                         ranges[low:high],
                         cursor[low:high],
@@ -141,7 +148,7 @@ def run(
             elif kind == AND_NOT:
                 leave_out(work, given, to, one, two, offset, some)
             elif kind == NOT:
-                turn_over(work.masks[to], of_everybody(work, given, one, offset, some, some), some)
+                turn_over(work.masks[to], left, some)
                 work.number[to] = EVERYBODY
             elif kind == OF_RANGE:  # one: which masks of ranges
                 of_range(work, to, of_ranges[one], edges, first_range, start, some)
@@ -154,32 +161,30 @@ def run(
             elif kind == COUNT:  # one: whose; two: how many layers
                 count_layers(work, given, to, two, one, offset, some)
             elif kind == TALLY:  # to: which tally; one: asked about; two: met; then chunk and number of periods
-                counter = Counter(planes[to], waiting[to], wait[to], room)
+                counter = Counter(counters.planes[to], counters.waiting[to], counters.wait[to], counters.room)
                 about_tally = some, start, edges, first_range, groups[operations[number, 4]], operations[number, 5]
-                of_tally = totals[to], counter, offset + some == people
-                if is_few(work, one) or is_few(work, two):
+                of_tally = totals[to], each, counter, offset + some == people
+                if by_few:
                     few = common_of_few(work, given, one, two, offset)
                     tally(work.found[0], work.found[0], work.listed, few, *about_tally, *of_tally)
                 else:
-                    asked = of_everybody(work, given, one, offset, some, size)
-                    met = of_everybody(work, given, two, offset, some, size)
-                    tally(asked, met, work.listed, -1, *about_tally, *of_tally)
+                    tally(left, right, work.listed, -1, *about_tally, *of_tally)
             elif kind == TALLY_LEVELED:  # to: where its totals begin; then as above, and then kind and number of cells
                 periods, cells = operations[number, 5], operations[number, 7]
                 tally_leveled(
                     leveled,
                     operations[number, 6],
-                    of_everybody(work, given, one, offset, some, some),
-                    of_everybody(work, given, two, offset, some, some),
+                    left[:some],
+                    right[:some],
                     offset,
                     size,
                     groups[operations[number, 4]],
                     periods,
-                    leveled.totals[to : to + cells * periods].reshape((cells, periods)),
-                    room,
+                    leveled.totals[to : to + cells * periods],
                 )
             elif kind == KEEP:  # to: which place among those that are kept
-                kept[to, offset : offset + some] = of_everybody(work, given, one, offset, some, some)
+                for who in range(some):
+                    kept[to, offset + who] = left[who]
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.leveled import LeveledRoom
 from rounds.engines.pack.program import Program
 from rounds.engines.pack.program_kernels import run
+from rounds.engines.pack.tallies import PLANES, ROOM, WAITING_BYTES, Counter
 
 PEOPLE_AT_A_TIME: Final = 4_096
 """If a mask has 64 bits; with shorter masks as many times more. Few enough that masks of everybody fit into the fastest
@@ -34,8 +35,11 @@ class Runner:
     of_days: Array
     of_ranges: Array
     within: Array
+    of_list: Array
     work: Work
     totals: Array
+    """Shape (tallies, groups, periods)."""
+    counters: Counter
     leveled: LeveledRoom
     kept: Array
     """The masks that the program keeps, of the last block."""
@@ -74,10 +78,13 @@ class Runner:
             self._given,
             self._listed_who,
             self._listed_masks,
+            self.of_list,
             self.work,
             block.base,
             block.people,
-            self.totals,
+            self.totals.reshape(len(self.totals), self.totals.shape[1] * self.totals.shape[2]),
+            self.totals.shape[2],
+            self.counters,
             self.leveled.arrays,
             self.kept,
         )
@@ -92,7 +99,7 @@ def runner_of(program: Program) -> Runner:
         rows.append([*known, 0, len(column["person"])])
         rows.append([*known, address_of(column["inside"], "u1"), len(column["person"])])
     ranges = np.array(program.ranges, dtype=np.int64).reshape(-1, 2)
-    at_a_time = PEOPLE_AT_A_TIME * 8 // np.dtype(program.word).itemsize
+    at_a_time, periods = PEOPLE_AT_A_TIME * 8 // np.dtype(program.word).itemsize, program.groups.shape[2]
     return Runner(
         program=program,
         tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
@@ -101,9 +108,11 @@ def runner_of(program: Program) -> Runner:
         of_days=_stacked(program.word, program.of_days, (DAYS,)),
         of_ranges=_stacked(program.word, program.of_ranges, (len(program.pack.ranges) - 1,)),
         within=_stacked(np.dtype(np.int32), program.within, (len(program.pack.ranges) - 1, 2)),
+        of_list=np.empty(len(program.listed), dtype=np.int64),
         work=_room_of(program, at_a_time),
-        totals=np.zeros((len(program.tallies), program.group_number, program.groups.shape[2]), dtype=np.int64),
-        leveled=program.leveled.room(at_a_time),
+        totals=np.zeros((len(program.tallies), program.group_number, periods), dtype=np.int64),
+        counters=_counters(len(program.tallies), program.word),
+        leveled=program.leveled.room(at_a_time, periods, program.word),
         kept=np.empty((len(program.kept), BLOCK_PEOPLE if program.kept else 0), dtype=np.uint64),
     )
 
@@ -119,6 +128,16 @@ def _room_of(program: Program, at_a_time: int) -> Work:
         listed=np.empty(at_a_time + 1, dtype=np.int32),
         found=np.empty((layers, at_a_time + 1), dtype=program.word),
         day_of=np.full(at_a_time, DAYS, dtype=np.int32),
+    )
+
+
+def _counters(number: int, word: type[np.unsignedinteger[Any]]) -> Counter:
+    """Return counters with nothing in them, as one."""
+    return Counter(
+        planes=np.zeros((number, PLANES), dtype=np.uint64),
+        waiting=np.empty((number, WAITING_BYTES // np.dtype(word).itemsize), dtype=word),
+        wait=np.zeros((number, 1), dtype=np.int64),
+        room=np.empty(ROOM, dtype=np.uint64),
     )
 
 

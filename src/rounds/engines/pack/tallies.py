@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rounds.engines.pack.compiled import compiled, compiled_making_arrays
+from rounds.engines.pack.addresses import words_of
+from rounds.engines.pack.compiled import compiled
 
 Array = npt.NDArray[Any]
 
@@ -56,6 +57,7 @@ def tally(
     groups: Array,
     periods: int,
     totals: Array,
+    each: int,
     counter: Counter,
     last: bool,
 ) -> None:  # pragma: no cover
@@ -78,7 +80,8 @@ def tally(
         first_range: the range of the first person.
         groups: the group of a range in each period, shape (ranges, at least so many periods).
         periods: how many there are.
-        totals: shape (groups, at least so many periods), added to.
+        totals: of the first group in each period, then of the next; added to.
+        each: how many totals a group has; at least as many as there are periods.
         counter: of this tally.
         last: whether no more people come: then nothing stays in the counter.
 
@@ -95,7 +98,7 @@ def tally(
         at = until
         if end <= people or last:
             count_waiting(counter)
-            settle(counter.planes, 8 * one.itemsize, groups[place], periods, totals)
+            settle(counter, 8 * one.itemsize, groups[place], periods, totals, each)
         place += 1
 
 
@@ -119,7 +122,7 @@ def count_waiting(counter: Counter) -> None:  # pragma: no cover
     number, waiting, planes = counter.wait[0], counter.waiting, counter.planes
     if number == 0:
         return
-    each, words = 8 // waiting.itemsize, waiting.view(np.uint64)
+    each, words = 8 // waiting.itemsize, words_of(waiting)
     some = (number + each - 1) // each
     waiting[number : some * each] = 0
     if some < _WORTH:
@@ -141,7 +144,7 @@ def gather(one: Array, other: Array, at: int, stop: int, counter: Counter) -> No
     planes, room = counter.planes, counter.room
     width = 8 * one.itemsize
     each = 64 // width
-    words, others = one.view(np.uint64), other.view(np.uint64)
+    words, others = words_of(one), words_of(other)
     if at % each != 0:
         word, since = at // each, at % each
         until = min(stop - word * each, each)
@@ -170,23 +173,26 @@ def gather(one: Array, other: Array, at: int, stop: int, counter: Counter) -> No
         put_number_in(planes, lanes)
 
 
-@compiled_making_arrays
-def settle(planes: Array, width: int, group: Array, periods: int, totals: Array) -> None:  # pragma: no cover
+@compiled
+def settle(
+    counter: Counter, width: int, group: Array, periods: int, totals: Array, each: int
+) -> None:  # pragma: no cover
     """Add what is in the planes, of masks of some width, to the totals of a group in each period; leave zeros."""
-    highest = PLANES
+    planes, highest = counter.planes, PLANES
     while highest > 0 and planes[highest - 1] == 0:
         highest -= 1
     if highest == 0:
         return
-    numbers = np.zeros(periods, dtype=np.int64)
+    numbers = counter.room[:periods]
+    numbers[:] = 0
     for level in range(highest):
         for slot in range(64 // width):
             plane = planes[level] >> np.uint64(slot * width)
             for period in range(periods):
-                numbers[period] += np.int64((plane >> np.uint64(period)) & np.uint64(1)) << level
+                numbers[period] += ((plane >> np.uint64(period)) & np.uint64(1)) << np.uint64(level)
     planes[:highest] = 0
     for period in range(periods):
-        totals[group[period], period] += numbers[period]
+        totals[group[period] * each + period] += np.int64(numbers[period])
 
 
 @compiled

@@ -12,6 +12,7 @@ import polars as pl
 from rounds.errors import RecordsError
 from rounds.measures.quality import Check, Expected
 from rounds.records.importing.generation import current_folder
+from rounds.records.opening import open_source
 from rounds.records.private_duckdb import private_duckdb
 from rounds.records.profile.both import both
 from rounds.records.profile.findings import Finding, Seen, Verdict
@@ -19,7 +20,7 @@ from rounds.records.profile.links import links_of
 from rounds.records.profile.lives import make_lives
 from rounds.records.profile.scan import TableProfile, columns_of, count_implausible, profile_table
 from rounds.records.quality import EARLIEST_YEAR_OF_BIRTH, Source
-from rounds.records.sources import create_views, find_files, open_source
+from rounds.records.sources import create_views, find_files
 from rounds.records.table_files import file_scan
 from rounds.records.tables import CONCEPT, CONCEPT_ANCESTOR, PERSON, REQUIRED, TABLES
 from rounds.storage.progress import Progress
