@@ -23,8 +23,40 @@ _MOST_ROUNDS = 5000
 _STANDS_STILL = 1e-11
 _NO_VARIATION = 1e-9
 _SINGULAR = 1e12
+_NO_ROOM = 1e-9
 
 Cube = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Values of some sites, and what else is known to move them."""
+
+    values: Matrix
+    """shape (sites, periods)"""
+    covariates: Cube | None = None
+    """shape (covariates, sites, periods)"""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.explaining.ndim != 3 or self.explaining.shape[1:] != self.values.shape:
+            raise ValueError(
+                f"values of shape {self.values.shape} do not fit covariates of shape {self.explaining.shape}"
+            )
+
+    @property
+    def explaining(self) -> Cube:
+        """Covariates, shape (covariates, sites, periods); with none, the first is 0."""
+        return np.zeros((0, *self.values.shape)) if self.covariates is None else self.covariates
+
+    def of(self, rows: NDArray[np.int64] | Mask) -> "Series":
+        """Return the series of some sites; a site can stand in it more than once."""
+        return Series(
+            values=self.values[rows], covariates=None if self.covariates is None else self.covariates[:, rows]
+        )
+
+    def again(self, values: Matrix) -> "Series":
+        """Return other values with the same covariates."""
+        return Series(values=values, covariates=self.covariates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +75,15 @@ class CommonFactors:
     """of the residuals, with the parameters taken off"""
 
 
-def fit_factors(
-    values: Matrix, *, number: int, covariates: Cube | None = None, stop: float | None = None
-) -> CommonFactors:
+def fit_factors(controls: Series, *, number: int, stop: float | None = None) -> CommonFactors:
     """Return the factors of sites without a gap, by least squares beside site and period effects.
 
     Without covariates they are principal components, to machine precision. With covariates slopes and factors are
     fitted in turn, from the slopes without factors on, until the slopes stand still.
 
     Args:
-        values: of sites that never adopt, shape (sites, periods), all finite.
+        controls: sites that never adopt, all values finite.
         number: of factors, at most two less than there are sites, and than there are periods.
-        covariates: shape (covariates, sites, periods).
         stop: largest change of the slopes at which they count as standing still; None for 1e-11 of their size.
             gsynth's is .001.
 
@@ -65,57 +94,55 @@ def fit_factors(
 
     >>> common = np.sin(np.arange(8.0))
     >>> shares = np.array([[1.0], [2.0], [4.0]])
-    >>> fit_factors(shares * common, number=1).residuals.round(12).any()
-    np.False_
+    >>> bool(np.abs(fit_factors(Series(values=shares * common), number=1).residuals).max() < 1e-12)
+    True
     """
-    of = np.zeros((0, *values.shape)) if covariates is None else covariates
-    _check(values, of, number)
-    left, explaining = without_means(values), without_means(of)
-    slopes, factors, common = np.zeros(len(of)), *_principal(left, number if not len(of) else 0)
-    if len(of):
-        slopes, factors, common = _in_turn(left, explaining, number, stop)
-    residuals = left - np.tensordot(slopes, explaining, axes=1) - common
-    rest = values - np.tensordot(slopes, of, axes=1)
+    _check(controls, number)
+    left, explaining = without_means(controls.values), without_means(controls.explaining)
+    slopes = _slopes(left, explaining, number, stop) if len(explaining) else np.zeros(0)
+    left = left - np.tensordot(slopes, explaining, axes=1)
+    factors, common = _principal(left, number)
+    residuals = left - common
+    rest = controls.values - np.tensordot(slopes, controls.explaining, axes=1)
     return CommonFactors(
         factors=factors,
         period_means=rest.mean(axis=0),
         slopes=slopes,
         residuals=residuals,
-        variance=float((residuals**2).sum()) / max(_degrees(values.shape, number, len(of)), 1),
+        variance=float((residuals**2).sum()) / max(_degrees(rest.shape, number, len(slopes)), 1),
     )
 
 
-def effects_of(fitted: CommonFactors, values: Matrix, before: Mask, covariates: Cube | None = None) -> Matrix:
+def effects_of(fitted: CommonFactors, adopters: Series, before: Mask) -> Matrix:
     """Return values less what they would have been without the innovation, shape (adopters, periods).
 
     Args:
         fitted: of sites that never adopt.
-        values: of those that do, same periods; NaN where missing.
+        adopters: sites that do, in the same periods; NaN where missing.
         before: where they were without it, from which level and loadings are fitted.
-        covariates: shape (covariates, adopters, periods).
 
     Returns:
         Effects; NaN in every period of a site whose time before does not tell its loadings.
+
+    Raises:
+        ValueError: if shapes differ, or a value before is missing.
     """
-    basis, inverse, left = _loading(fitted, values, before, covariates)
-    moments = np.where(before, left, 0.0) @ basis
-    loadings = np.einsum("skl,sl->sk", inverse, moments)
-    effects: Matrix = left - loadings @ basis.T
-    return effects
+    basis, inverses, left = _loading(fitted, adopters, before)
+    return left - _shares(basis, inverses, left, before) @ basis.T
 
 
-def prediction_error(fitted: CommonFactors, values: Matrix, before: Mask, covariates: Cube | None = None) -> float:
+def prediction_error(fitted: CommonFactors, adopters: Series, before: Mask) -> float:
     """Return the mean square of what adopters' periods before differ by from a fit without each; infinite if none.
 
     Leaving a period out of a regression multiplies its residual by 1 / (1 - leverage), so nothing is fitted again.
     The factors stay as they were, as in gsynth.
     """
-    basis, inverse, left = _loading(fitted, values, before, covariates)
-    loadings = np.einsum("skl,sl->sk", inverse, np.where(before, left, 0.0) @ basis)
-    leverage = np.einsum("tk,skl,tl->st", basis, inverse, basis)
-    missed = ((left - loadings @ basis.T) / (1.0 - leverage))[before]
-    error = float((missed**2).mean()) if missed.size else np.inf
-    return error if np.isfinite(error) else np.inf
+    basis, inverses, left = _loading(fitted, adopters, before)
+    missed = (left - _shares(basis, inverses, left, before) @ basis.T)[before]
+    room = 1.0 - np.einsum("tk,skl,tl->st", basis, inverses, basis)[before]
+    if not room.size or not (room > _NO_ROOM).all():  # a period that alone tells a loading; NaN where nothing does
+        return np.inf
+    return float(((missed / room) ** 2).mean())
 
 
 def choose_number(errors: Vector) -> int:
@@ -141,14 +168,12 @@ def without_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return left
 
 
-def _check(values: Matrix, covariates: Cube, number: int) -> None:
-    if values.ndim != 2 or covariates.ndim != 3 or covariates.shape[1:] != values.shape:
-        raise ValueError(f"values of shape {values.shape} do not fit covariates of shape {covariates.shape}")
-    if not (np.isfinite(values).all() and np.isfinite(covariates).all()):
+def _check(controls: Series, number: int) -> None:
+    sites, periods = controls.values.shape
+    if min(sites, periods) < 2 or not 0 <= number <= min(sites, periods) - 2:
+        raise ValueError(f"{sites} sites that never adopt and {periods} periods are too few for {number} factors")
+    if not (np.isfinite(controls.values).all() and np.isfinite(controls.explaining).all()):
         raise ValueError("a value or covariate of a site to compare with is missing or not finite; leave the site out")
-    most = max(min(values.shape) - 2, 0)
-    if not 0 <= number <= most:
-        raise ValueError(f"{number} factors need more than {values.shape[0]} sites and {values.shape[1]} periods")
 
 
 def _principal(left: Matrix, number: int) -> tuple[Matrix, Matrix]:
@@ -165,26 +190,26 @@ def _principal(left: Matrix, number: int) -> tuple[Matrix, Matrix]:
     return unit * np.sqrt(periods), left @ unit @ unit.T
 
 
-def _in_turn(left: Matrix, explaining: Cube, number: int, stop: float | None) -> tuple[Vector, Matrix, Matrix]:
-    """Return slopes, factors and their part, fitted in turn."""
+def _slopes(left: Matrix, explaining: Cube, number: int, stop: float | None) -> Vector:
+    """Return the slopes of covariates beside factors, both fitted in turn."""
     flat = explaining.reshape(len(explaining), -1)
     products = flat @ flat.T
     size = np.sqrt(np.diag(products))
-    if not (size > _NO_VARIATION * max(float(np.abs(left).max()), 1.0)).all() or (
-        np.linalg.cond(products / np.outer(size, size)) > _SINGULAR
-    ):
+    if not (size > _NO_VARIATION).all() or np.linalg.cond(products / np.outer(size, size)) > _SINGULAR:
         raise ValueError(
             "a covariate does not vary beside its site and period means, or is a sum of others; leave it out"
         )
-    common = np.zeros_like(left)
-    slopes = np.linalg.solve(products, flat @ left.ravel())
-    for _ in range(_MOST_ROUNDS):
-        factors, common = _principal(left - np.tensordot(slopes, explaining, axes=1), number)
-        again = np.linalg.solve(products, flat @ (left - common).ravel())
+    inverse = np.linalg.inv(products).astype(np.float64)
+    slopes: Vector = inverse @ (flat @ left.ravel())
+    for _ in range(_MOST_ROUNDS if number else 0):
+        _, common = _principal(left - np.tensordot(slopes, explaining, axes=1), number)
+        again: Vector = inverse @ (flat @ (left - common).ravel())
         moved, slopes = float(np.linalg.norm(again - slopes)), again
-        if moved <= (_STANDS_STILL * max(float(np.linalg.norm(slopes)), 1e-300) if stop is None else stop):
-            return slopes, *_principal(left - np.tensordot(slopes, explaining, axes=1), number)
-    raise NotConverged
+        if moved <= (_STANDS_STILL * float(np.linalg.norm(slopes)) if stop is None else stop):
+            return slopes
+    if number:
+        raise NotConverged
+    return slopes
 
 
 def _degrees(shape: tuple[int, ...], number: int, covariates: int) -> int:
@@ -192,19 +217,22 @@ def _degrees(shape: tuple[int, ...], number: int, covariates: int) -> int:
     return (sites - 1) * (periods - 1) - covariates - number * (sites + periods - 2) + number**2
 
 
-def _loading(
-    fitted: CommonFactors, values: Matrix, before: Mask, covariates: Cube | None
-) -> tuple[Matrix, Cube, Matrix]:
+def _loading(fitted: CommonFactors, adopters: Series, before: Mask) -> tuple[Matrix, Cube, Matrix]:
     """Return factors with a constant, each site's inverse of their products before, and what loadings must explain."""
     periods = len(fitted.factors)
-    if values.shape[1:] != (periods,) or before.shape != values.shape:
-        raise ValueError(f"adopters of shape {values.shape} do not fit factors of {periods} periods")
-    left = values - fitted.period_means
-    if covariates is not None:
-        left = left - np.tensordot(fitted.slopes, covariates, axes=1)
+    if adopters.values.shape[1:] != (periods,) or before.shape != adopters.values.shape:
+        raise ValueError(f"adopters of shape {adopters.values.shape} do not fit factors of {periods} periods")
+    left = adopters.values - fitted.period_means - np.tensordot(fitted.slopes, adopters.explaining, axes=1)
+    if not np.isfinite(left[before]).all():
+        raise ValueError("a value or covariate before an adoption is missing or not finite; take it for not seen")
     basis = np.hstack([fitted.factors, np.ones((periods, 1))])
-    products = np.einsum("tk,st,tl->skl", basis, before.astype(np.float64), basis)
-    return basis, _inverses(products), left
+    return basis, _inverses(np.einsum("tk,st,tl->skl", basis, before.astype(np.float64), basis)), left
+
+
+def _shares(basis: Matrix, inverses: Cube, left: Matrix, before: Mask) -> Matrix:
+    """Return each site's loadings and level, shape (sites, factors + 1)."""
+    shares: Matrix = np.einsum("skl,sl->sk", inverses, np.where(before, left, 0.0) @ basis)
+    return shares
 
 
 def _inverses(products: Cube) -> Cube:

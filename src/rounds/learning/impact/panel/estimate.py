@@ -145,7 +145,7 @@ def estimate_of(
         method,
         by_draw=by_draw,
         within=(influence**2).sum(axis=1),
-        treated_sites=treated_sites,
+        degrees=treated_sites - 1,
         assumes=assumes,
         left_out=left_out,
     )
@@ -158,12 +158,15 @@ def from_variance(
     *,
     by_draw: Vector,
     within: Vector,
-    treated_sites: int,
+    degrees: int,
     assumes: str,
     left_out: str = "",
 ) -> Estimate | NoEstimate:
-    """Return an estimate with its interval from its values and variances in each completed panel."""
-    pooled = pool(by_draw, within, degrees=max(treated_sites - 1, 1))
+    """Return an estimate with its interval from its values and variances in each completed panel.
+
+    `degrees` are those of Student's t with complete data; at least 1 is taken.
+    """
+    pooled = pool(by_draw, within, degrees=max(degrees, 1))
     error = float(np.sqrt(pooled.variance))
     if not (np.isfinite(error) and error > 1e-12):
         return NoEstimate(name=name, reason="all sites say exactly the same, so there is nothing to tell its error by")

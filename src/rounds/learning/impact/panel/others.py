@@ -17,6 +17,7 @@ from rounds.learning.impact.panel.estimate import (
     jackknifed,
     left_out,
 )
+from rounds.learning.impact.panel.generalised import compared, comparison_of
 from rounds.learning.impact.panel.linear import callaway_santanna_weights, imputation_weights
 from rounds.learning.impact.panel.outcome import Design, Outcome
 from rounds.learning.impact.panel.poisson import poisson_two_way
@@ -27,18 +28,25 @@ IMPUTED_RATES = "Log rates, imputed"
 CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
 SUN_ABRAHAM = "Sun-Abraham"
 SYNTHETIC = "Synthetic comparison"
+GENERALISED = "Generalised synthetic control"
 POISSON = "Poisson, two-way effects"
 
 _FEWEST_IN_A_COHORT = 2
 _MOST_REGRESSIONS = 5
+_BOOTSTRAP_RUNS = 200
 _PARALLEL = (
     "Without the innovation, log rates of those with and without it would have moved alike{when}; it did nothing "
     "before it went live and nothing to other sites; each site-period counts alike, whatever its size."
 )
 
 
-def other_estimates(outcome: Outcome) -> tuple[Estimate | NoEstimate, ...]:
-    """Return what the estimators beside the leading one say of a completed panel, in a fixed order."""
+def other_estimates(outcome: Outcome, *, generator: np.random.Generator) -> tuple[Estimate | NoEstimate, ...]:
+    """Return what the estimators beside the leading one say of a completed panel, in a fixed order.
+
+    Args:
+        outcome: the completed panel.
+        generator: the source of chance, for an error that takes a bootstrap.
+    """
     return (
         _of_weights(
             outcome,
@@ -56,6 +64,7 @@ def other_estimates(outcome: Outcome) -> tuple[Estimate | NoEstimate, ...]:
         ),
         _sun_abraham(outcome),
         _synthetic(outcome),
+        _generalised(outcome, generator),
         _poisson(outcome),
     )
 
@@ -125,7 +134,7 @@ def _sun_abraham(outcome: Outcome) -> Estimate | NoEstimate:
         "sun-abraham-log-rates@1",
         by_draw=by_draw,
         within=np.array([fit.standard_error**2 for fit in fits]),
-        treated_sites=_treated(design),
+        degrees=_treated(design) - 1,
         assumes=_PARALLEL.format(when=", and sites that never adopt show how"),
     )
 
@@ -159,6 +168,55 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             "them afterwards too; it did nothing before it went live and nothing to other sites."
         ),
         left_out=_fewer(cells, int(outcome.design.treated.sum())),
+    )
+
+
+def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate | NoEstimate:
+    """Return it with a jackknife over sites, or, where one site alone adopted, with the bootstrap of its source."""
+    if outcome.too_sparse is not None:
+        return NoEstimate(name=GENERALISED, reason=outcome.too_sparse)
+    comparison = comparison_of(outcome.design)
+    if isinstance(comparison, str):
+        return NoEstimate(name=GENERALISED, reason=comparison)
+    method = "generalised-synthetic-control-log-rates@1"
+    panels = compared(list(outcome.log_rates[:_MOST_REGRESSIONS]), comparison)
+    by_draw = panels.without(np.zeros(len(outcome.design.treated), dtype=np.bool_))
+    if by_draw is None:
+        return NoEstimate(name=GENERALISED, reason="no period with the innovation has sites to compare with")
+    left_out_cells = _fewer(int(comparison.after.sum()), int(outcome.design.treated.sum()))
+    if len(comparison.adopters) == 1:
+        try:
+            within = panels.variance(runs=_BOOTSTRAP_RUNS, generator=generator)
+        except NotConverged:
+            return NoEstimate(name=GENERALISED, reason="too few of its sites tell the factors apart")
+        return from_variance(
+            GENERALISED,
+            method,
+            by_draw=by_draw,
+            within=within,
+            degrees=len(comparison.controls) - 1,
+            assumes=f"{_sharing(panels.number)} One site alone adopted: it is taken to vary by chance as the others do.",
+            left_out=left_out_cells,
+        )
+    groups = groups_of(len(outcome.design.treated))
+    return estimate_of(
+        GENERALISED,
+        method,
+        by_draw=by_draw,
+        influence=jackknifed(left_out(panels.without, groups, draws=len(by_draw))),
+        treated_sites=len(comparison.adopters),
+        assumes=_sharing(panels.number),
+        left_out=left_out_cells,
+    )
+
+
+def _sharing(factors: int) -> str:
+    """Return what generalised synthetic control assumes, with so many factors."""
+    also = {0: "", 1: " and moves with 1 factor"}.get(factors, f" and moves with {factors} factors")
+    found = " (no further factor was found)" if factors == 0 else " that moves them, each by a share of its own"
+    return (
+        f"Beside its own level each site shares what happens in a period with those that never adopt{also}{found}; "
+        "levels and shares stay what they were before; it did nothing before it went live and nothing to other sites."
     )
 
 

@@ -98,14 +98,14 @@ def did_it_work(
         ValueError: if the panel contradicts itself.
     """
     asked = settings or Settings()
-    of_draws, of_steps, of_placebos = generator.spawn(3)
+    of_draws, of_steps, of_placebos, of_bootstrap = generator.spawn(4)
     fitted = fit_counts(panel)
     if isinstance(fitted, NoEffect):
         return fitted
     effect = effect_of(panel, fitted)
     outcome = complete(panel, fitted, draws=asked.draws, generator=of_draws)
     leading = _leading(fitted, effect)
-    others = other_estimates(outcome)
+    others = other_estimates(outcome, generator=of_bootstrap)
     applied = [one for one in others if isinstance(one, Estimate) and one.influence is not None]
     study = outcome.too_sparse or event_study(outcome, generator=of_steps)
     return DidItWork(
