@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
@@ -181,13 +182,16 @@ def _principal(left: Matrix, number: int) -> tuple[Matrix, Matrix]:
     sites, periods = left.shape
     if number == 0:
         return np.zeros((periods, 0)), np.zeros_like(left)
-    if sites < periods:
-        shares = np.linalg.eigh(left @ left.T)[1][:, ::-1][:, :number]
-        raw = left.T @ shares
-        length = np.linalg.norm(raw, axis=0)
-        return raw * (np.sqrt(periods) / np.where(length > 0, length, 1.0)), shares @ raw.T
-    unit = np.linalg.eigh(left.T @ left)[1][:, ::-1][:, :number]
-    return unit * np.sqrt(periods), left @ unit @ unit.T
+    # of the smaller product only the few largest are wanted; a whole decomposition costs 4 times as much on one
+    # processor, and far more where its threads wait for others
+    product = left @ left.T if sites < periods else left.T @ left
+    last = len(product) - 1
+    vectors = eigh(product, subset_by_index=[last - number + 1, last], check_finite=False)[1][:, ::-1]
+    if sites >= periods:
+        return vectors * np.sqrt(periods), left @ vectors @ vectors.T
+    raw = left.T @ vectors
+    length = np.linalg.norm(raw, axis=0)
+    return raw * (np.sqrt(periods) / np.where(length > 0, length, 1.0)), vectors @ raw.T
 
 
 def _slopes(left: Matrix, explaining: Cube, number: int, stop: float | None) -> Vector:

@@ -195,7 +195,7 @@ def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate |
             by_draw=by_draw,
             within=within,
             degrees=len(comparison.controls) - 1,
-            assumes=f"{_sharing(panels.number)} One site alone adopted: it is taken to vary by chance as the others do.",
+            assumes=f"{_sharing(panels.number)} The one site that adopted is taken to vary as the others do.",
             left_out=left_out_cells,
         )
     groups = groups_of(len(outcome.design.treated))
@@ -212,11 +212,11 @@ def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate |
 
 def _sharing(factors: int) -> str:
     """Return what generalised synthetic control assumes, with so many factors."""
-    also = {0: "", 1: " and moves with 1 factor"}.get(factors, f" and moves with {factors} factors")
-    found = " (no further factor was found)" if factors == 0 else " that moves them, each by a share of its own"
+    beyond = {0: "no further factor was found", 1: "beyond that 1 factor moves all, each by a share of its own"}
     return (
-        f"Beside its own level each site shares what happens in a period with those that never adopt{also}{found}; "
-        "levels and shares stay what they were before; it did nothing before it went live and nothing to other sites."
+        "Each site has its own level and shares what happens in a period with those that never adopt; "
+        f"{beyond.get(factors, f'beyond that {factors} factors move all, each by shares of its own')}; levels and "
+        "shares stay what they were before; it did nothing before it went live and nothing to other sites."
     )
 
 
