@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+from common_factors import factored
 from impact_coverage import Drawn, draw, with_bounds
 
 from rounds.learning.impact.effect import NoEffect, Panel
@@ -57,6 +58,8 @@ def _again(sound: Drawn, seed: int, factor: np.ndarray[tuple[int, ...], np.dtype
 CASES: dict[str, Callable[[int], Panel]] = {
     "all assumptions hold, mean 40, exact": lambda seed: draw(seed, mean=40.0).exact,
     "all assumptions hold, mean 8, HES rule": lambda seed: with_bounds(draw(seed, mean=8.0).exact),
+    "all assumptions hold, 50 sites": lambda seed: draw(seed, mean=40.0, sites=50).exact,
+    "adopters share more of a factor of .2, 50 sites": lambda seed: factored(seed, strength=0.2, more=1.0),
     "no effect, sites wander by 15 %": lambda seed: draw(seed, mean=40.0, drift=0.15, rate_ratio=1.0).exact,
     "no effect, adopters drift by 1 % a month": lambda seed: drifting(seed, per_month=-0.01),
     "no effect, adopters drift by 3 % a month": lambda seed: drifting(seed, per_month=-0.03),

@@ -58,11 +58,13 @@ def test_the_leading_estimator_leads_and_others_find_the_same_halving(sound: Did
         "Callaway-Sant'Anna",
         "Sun-Abraham",
         "Synthetic comparison",
+        "Generalised synthetic control",
         "Poisson, two-way effects",
     ]
     applied = [one for one in sound.estimates if isinstance(one, Estimate)]
     assert all(one.rate_ratio.lower < 0.5 < one.rate_ratio.upper for one in applied)
     assert isinstance(sound.estimates[3], NoEstimate)  # every time of adoption is one site's
+    assert isinstance(sound.estimates[5], NoEstimate)  # 3 sites never adopt, and it takes 8
     assert sound.agreement is not None
     assert sound.agreement.flagged == ()
     assert sound.draws == 1

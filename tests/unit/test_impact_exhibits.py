@@ -106,6 +106,10 @@ def test_a_panel_without_other_estimators_says_so(sound: DidItWork) -> None:
     assert compared.title == "No other estimator can be put beside this one."
     assert any("No placebo in space: there are too few sites." in note for note in compared.notes)
     assert support_of(bare) is None
+    beside = replace(bare, estimates=sound.estimates[:2])
+    title = exhibits_of(beside, SETTING)[0].title
+    assert title.startswith("2 estimators say between 5")
+    assert title.endswith("too few sites have it to judge if they agree.")
 
 
 @pytest.fixture(scope="module")

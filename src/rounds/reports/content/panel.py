@@ -125,10 +125,12 @@ def _compared(found: DidItWork, setting: Setting, name_of: NameOf) -> Exhibit:
 
 def _agreement_words(found: DidItWork) -> str:
     others = [one for one in found.estimates[1:] if isinstance(one, PanelEstimate)]
-    if not others or found.agreement is None:
+    if not others:
         return "No other estimator can be put beside this one."
     ratios = sorted(one.rate_ratio.estimate for one in (found.estimates[0], *others) if isinstance(one, PanelEstimate))
     span = f"between {change_words(ratios[0])} and {change_words(ratios[-1])}"
+    if found.agreement is None:
+        return f"{plural(len(others) + 1, 'estimator')} say {span}; too few sites have it to judge if they agree."
     apart = found.agreement.flagged
     if not apart:
         return f"{plural(len(others) + 1, 'estimator')} say {span}, and none disagrees with the leading one."
