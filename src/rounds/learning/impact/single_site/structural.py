@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from rounds.learning.impact.effect import Matrix, Vector
 
 METHOD = "structural-time-series@1"
+ASSUMES = (
+    "Without the innovation the site's level would have gone on wandering as it did before, and its rate would have "
+    "moved with those of the others as it did before; the innovation did not touch them."
+)
 
 Mask = NDArray[np.bool_]
 
@@ -19,8 +23,10 @@ _NOISE = np.geomspace(0.02, 1.5, 32)
 """Standard deviations of single periods about the level, in those of the series before the change."""
 _STEP = np.geomspace(0.002, 1.0, 28)
 """Of what the level moves by from one period to the next."""
-_STEP_SCALE = 0.05
-"""Half of the prior's steps are shorter (half-Cauchy); CausalImpact's own prior is close to 0.01, "safer" is 0.1."""
+STEP_SCALE = 0.05
+"""Half of the prior's steps are shorter (half-Cauchy). CausalImpact takes 0.01, and 0.1 "when in doubt"."""
+_AT_ONCE = 4_000_000
+"""Numbers in the matrices that are solved at once."""
 _PULL = np.geomspace(0.05, 3.0, 10)
 """Of the sites' coefficients all together, each site's being this over the root of their number."""
 
@@ -40,18 +46,49 @@ class Posterior:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What was seen, weighed by the covariance that each of g pairs of standard deviations gives it."""
+
+    noise: Vector
+    """standard deviation of single periods, shape (g,)"""
+    step: Vector
+    """of the level's steps, shape (g,)"""
+    precision: NDArray[np.float64]
+    """that the data give the coefficients, shape (g, terms, terms)"""
+    towards: Matrix
+    """precision times the coefficients that the data alone suggest, shape (g, terms)"""
+    rest: Vector
+    """log-likelihood of what was seen were all coefficients 0, up to a constant; shape (g,)"""
+
+    def at(self, pair: NDArray[np.int64]) -> "Weighed":
+        """Return some of the pairs."""
+        return Weighed(
+            noise=self.noise[pair],
+            step=self.step[pair],
+            precision=self.precision[pair],
+            towards=self.towards[pair],
+            rest=self.rest[pair],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conditional:
-    """The Gaussian posterior given the three standard deviations, for each of several triples g; n periods before."""
+    """The Gaussian posterior of the coefficients, given the standard deviations."""
 
     loglik: Vector
     """of what was seen, coefficients integrated out, up to a constant; shape (g,)"""
-    centre: Matrix
-    """of the coefficients, shape (g, terms)"""
-    root: NDArray[np.float64]
-    """R with R R' their covariance, shape (g, terms, terms)"""
+    lower: NDArray[np.float64]
+    """L with L L' the posterior precision, shape (g, terms, terms)"""
+    half: Matrix
+    """L' times the posterior mean, shape (g, terms)"""
+
+    def draw(self, chance: Matrix) -> Matrix:
+        """Return coefficients, shape (g, terms), from standard normal numbers of that shape; 0 gives the mean."""
+        found = np.linalg.solve(np.swapaxes(self.lower, 1, 2), (self.half + chance)[:, :, None])[:, :, 0]
+        return found.astype(np.float64, copy=False)
 
 
-def structural(  # noqa: PLR0913 - a series, what it goes with, and how to draw
+def structural(
     series: Vector,
     regressors: Matrix,
     *,
@@ -60,6 +97,7 @@ def structural(  # noqa: PLR0913 - a series, what it goes with, and how to draw
     after: Mask,
     draws: int,
     generator: np.random.Generator,
+    step_scale: float = STEP_SCALE,
 ) -> Posterior:
     """Return draws of what a series would have been after a change, from a local level with regression.
 
@@ -75,6 +113,7 @@ def structural(  # noqa: PLR0913 - a series, what it goes with, and how to draw
         after: periods to tell.
         draws: how many.
         generator: the source of chance.
+        step_scale: what half of the level's steps are shorter than a priori, in standard deviations of the series.
 
     Raises:
         ValueError: if there are fewer than 3 periods before or the series does not vary before.
@@ -87,42 +126,42 @@ def structural(  # noqa: PLR0913 - a series, what it goes with, and how to draw
     middle, spread = float(series[before].mean()), float(series[before].std(ddof=1))
     if not spread > 0.0:
         raise ValueError("the series is the same in every period before the change, so nothing tells how it varies")
-    middles, spreads = regressors[before].mean(axis=0), regressors[before].std(axis=0, ddof=1)
-    moved = (regressors - middles) / np.where(spreads > 0.0, spreads, np.inf)
-    terms = np.hstack([np.ones((len(series), 1)), fixed, moved])
+    own = np.hstack([np.ones((len(series), 1)), fixed])
+    moved, back = _directions(regressors, before=before, used=before | after)
+    terms = np.hstack([own, moved])
     seen = (series[before] - middle) / spread
     times = np.flatnonzero(before).astype(np.float64)
-    values, turn = _steps_of(times)
-    sites = moved.shape[1]
-    pulls = _PULL if sites else _PULL[:1]
-    noise, step, pull = (each.ravel() for each in np.meshgrid(_NOISE, _STEP, pulls, indexing="ij"))
-    prior = np.zeros((len(pull), terms.shape[1]))
-    prior[:, 1 : 1 + fixed.shape[1]] = 1.0
-    prior[:, 1 + fixed.shape[1] :] = max(sites, 1) / pull[:, None] ** 2
-    given = conditional(turn.T @ seen, turn.T @ terms[before], values, noise=noise, step=step, prior=prior)
-    log_weight = given.loglik - np.log1p((step / _STEP_SCALE) ** 2) + np.log(step)
-    weight = np.exp(log_weight - log_weight.max())
-    cell = generator.choice(len(weight), size=draws, p=weight / weight.sum())
-    chosen = given.centre[cell] + np.einsum(
-        "dij,dj->di", given.root[cell], generator.standard_normal((draws, terms.shape[1]))
-    )
-    level = _levels(seen - chosen @ terms[before].T, values, turn, times, noise[cell], step[cell], generator)
+    values, turn = walk_of(times)
+    noise, step = (each.ravel() for each in np.meshgrid(_NOISE, _STEP, indexing="ij"))
+    data = weighed(turn.T @ seen, turn.T @ terms[before], values, noise=noise, step=step)
+    pulls = _PULL if moved.shape[1] else _PULL[:1]
+    prior = np.zeros((len(pulls), terms.shape[1]))
+    prior[:, 1 : own.shape[1]] = 1.0
+    prior[:, own.shape[1] :] = max(regressors.shape[1], 1) / pulls[:, None] ** 2
+    flat = np.log(step) - np.log1p((step / step_scale) ** 2)
+    log_weight = np.array([conditional(data, one).loglik + flat for one in prior])
+    weight = np.exp(log_weight - log_weight.max()).ravel()
+    of_pull, pair = np.divmod(generator.choice(len(weight), size=draws, p=weight / weight.sum()), len(noise))
+    chosen = np.empty((draws, terms.shape[1]))
+    for some in np.array_split(np.arange(draws), max(1, draws * terms.shape[1] ** 2 // _AT_ONCE)):
+        given = conditional(data.at(pair[some]), prior[of_pull[some]])
+        chosen[some] = given.draw(generator.standard_normal((len(some), terms.shape[1])))
+    noise, step = noise[pair], step[pair]
+    level = _levels(seen - chosen @ terms[before].T, values, turn, times, noise, step, generator)
     gaps = np.diff(np.append(times[-1], np.flatnonzero(after)))
-    steps = generator.standard_normal((draws, len(gaps))) * np.sqrt(gaps) * step[cell][:, None]
-    chance = generator.standard_normal((draws, len(gaps))) * noise[cell][:, None]
+    steps = generator.standard_normal((draws, len(gaps))) * np.sqrt(gaps) * step[:, None]
+    chance = generator.standard_normal((draws, len(gaps))) * noise[:, None]
     paths = level[:, None] + np.cumsum(steps, axis=1) + chosen @ terms[after].T + chance
     return Posterior(
         paths=middle + spread * paths,
-        coefficients=chosen[:, 1 + fixed.shape[1] :] * spread / np.where(spreads > 0.0, spreads, np.inf),
-        noise=spread * noise[cell],
-        step=spread * step[cell],
+        coefficients=spread * chosen[:, own.shape[1] :] @ back.T,
+        noise=spread * noise,
+        step=spread * step,
     )
 
 
-def conditional(
-    seen: Vector, terms: Matrix, values: Vector, *, noise: Vector, step: Vector, prior: Matrix
-) -> Conditional:
-    """Return the posterior of the coefficients and the likelihood, given each triple of standard deviations.
+def weighed(seen: Vector, terms: Matrix, values: Vector, *, noise: Vector, step: Vector) -> Weighed:
+    """Return what a series says of its coefficients, given each pair of standard deviations.
 
     Args:
         seen: the series, turned so that its covariance is diagonal, shape (n,).
@@ -130,33 +169,61 @@ def conditional(
         values: eigenvalues of the covariance of a random walk of unit steps, shape (n,).
         noise: standard deviations of the noise, shape (g,).
         step: of the steps, shape (g,).
-        prior: precision of each coefficient, 0 for a flat prior; shape (g, terms).
     """
     variance = noise[:, None] ** 2 + step[:, None] ** 2 * values
-    precision = np.einsum("ni,gn,nj->gij", terms, 1.0 / variance, terms, optimize=True)
-    precision += prior[:, :, None] * np.eye(terms.shape[1])
-    towards = (seen / variance) @ terms
-    lower = np.linalg.cholesky(precision)
-    half = np.linalg.solve(lower, towards[:, :, None])[:, :, 0]
-    root = np.swapaxes(np.linalg.inv(lower), 1, 2)
+    return Weighed(
+        noise=noise,
+        step=step,
+        precision=np.einsum("ni,gn,nj->gij", terms, 1.0 / variance, terms, optimize=True),
+        towards=(seen / variance) @ terms,
+        rest=-0.5 * np.log(variance).sum(axis=1) - 0.5 * (seen**2 / variance).sum(axis=1),
+    )
+
+
+def conditional(data: Weighed, prior: Matrix) -> Conditional:
+    """Return the posterior of the coefficients and the likelihood, for each pair.
+
+    Args:
+        data: of g pairs.
+        prior: precision of each coefficient, 0 for a flat prior; shape (terms,) or (g, terms).
+    """
+    precision = data.precision + prior[..., :, None] * np.eye(data.towards.shape[1])
+    lower = np.linalg.cholesky(precision).astype(np.float64, copy=False)
+    half = np.linalg.solve(lower, data.towards[:, :, None])[:, :, 0]
     loglik = (
-        -0.5 * np.log(variance).sum(axis=1)
+        data.rest
         - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-        + 0.5 * np.log(np.where(prior > 0.0, prior, 1.0)).sum(axis=1)
-        - 0.5 * (seen**2 / variance).sum(axis=1)
+        + 0.5 * np.log(np.where(prior > 0.0, prior, 1.0)).sum(axis=-1)
         + 0.5 * (half**2).sum(axis=1)
     )
-    return Conditional(loglik=loglik, centre=np.einsum("gij,gj->gi", root, half), root=root)
+    return Conditional(loglik=loglik, lower=lower, half=half)
 
 
-def _steps_of(times: Vector) -> tuple[Vector, Matrix]:
-    """Return eigenvalues and -vectors of the covariance of a random walk that starts at the first time."""
+def walk_of(times: Vector) -> tuple[Vector, Matrix]:
+    """Return eigenvalues and -vectors of the covariance of a random walk of unit steps from the first time on."""
     walk = np.minimum(times[:, None], times[None, :]) - times[0]
     values, turn = np.linalg.eigh(walk)
     return np.maximum(values, 0.0), turn
 
 
-def _levels(  # noqa: PLR0913, PLR0917 - the pieces of one formula
+def _directions(regressors: Matrix, *, before: Mask, used: Mask) -> tuple[Matrix, Matrix]:
+    """Return the regressors in their standard deviations before, turned so that there are no more than periods used.
+
+    Coefficients are alike a priori, so turning changes nothing; many sites then cost no more than periods do.
+
+    Returns:
+        The turned regressors, shape (periods, r), and the matrix that turns their coefficients back, shape (p, r).
+    """
+    spread = regressors[before].std(axis=0, ddof=1)
+    by = np.where(spread > 0.0, spread, np.inf)
+    moved = (regressors - regressors[before].mean(axis=0)) / by
+    turn = np.eye(moved.shape[1])
+    if moved.shape[1] > int(used.sum()):
+        turn = np.linalg.svd(moved[used], full_matrices=False)[2].T
+    return moved @ turn, turn / by[:, None]
+
+
+def _levels(
     left: Matrix,
     values: Vector,
     turn: Matrix,
