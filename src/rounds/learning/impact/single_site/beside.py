@@ -1,110 +1,33 @@
 """Two more ways to reckon what one site would have done without a change, and whether they agree with the first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from rounds.learning.impact.did import fit_counts
-from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel, Vector
+from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel
 from rounds.learning.impact.panel.outcome import HALF, Outcome, complete
-from rounds.learning.impact.single_site import structural as level_model
-from rounds.learning.impact.single_site import synthetic as mixture
 from rounds.learning.impact.single_site.interrupted import Interrupted, season
-from rounds.learning.impact.single_site.structural import structural
-from rounds.learning.impact.single_site.synthetic import Mixed, Rates, limits, mix, placebo
+from rounds.learning.impact.single_site.mixing import by_mixture
+from rounds.learning.impact.single_site.reckoned import (
+    STRUCTURAL,
+    SYNTHETIC,
+    Beside,
+    Reckoned,
+    Untold,
+    Used,
+    avoided_of,
+    differences_of,
+)
+from rounds.learning.impact.single_site.structural import ASSUMES, METHOD, structural
 
-SYNTHETIC, STRUCTURAL = "Synthetic control", "Structural time series"
 FEWEST_BEFORE = 8
 """Periods before: with fewer, a mixture fits whatever happened and a level is all prior."""
 
-_Z95 = 1.959963984540054
-_Z_TOGETHER = 2.241402727604947
-"""Two differences, 5 % together (Bonferroni)."""
 _COMPLETED = 10
 _DRAWS = 4000
 _MOST_GAPS = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reckoned:
-    """What one way says. Vectors have shape (periods of the panel,), NaN where nothing is said."""
-
-    name: str
-    method: str
-    rate_ratio: Interval
-    """limits are 0 and infinite where they cannot be told"""
-    avoided: Interval
-    expected: Vector
-    """events without the innovation, in the periods with it"""
-    p_value: float
-    """placebo in space (synthetic control); tail area of the posterior (structural)"""
-    assumes: str
-
-    @property
-    def limited(self) -> bool:
-        return self.rate_ratio.lower > 0.0 and np.isfinite(self.rate_ratio.upper)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Untold:
-    """Why a way says nothing."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """What the synthetic control is made of and how good it is."""
-
-    donors: tuple[str, ...]
-    weights: Vector
-    """shape (donors,), adding up to 1; their mean over completed counts"""
-    ratio_range: tuple[float, float]
-    """of the rate ratio, over all mixtures that are as near before"""
-    misses: float
-    """root mean squared difference before, over the mean rate"""
-    as_far: int
-    """donors that moved as far from their own nearest mixtures, after over before"""
-    smallest_p: float
-
-    @property
-    def unique(self) -> bool:
-        """Whether every mixture as near before says the same of the periods after."""
-        return self.ratio_range[1] <= self.ratio_range[0] * 1.005
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One way against interrupted time series."""
-
-    name: str
-    ratio: float
-    """of the two rate ratios"""
-    statistic: float
-    """log of that over its standard error, as if the two did not share the site's own counts"""
-    flagged: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """The ways beside interrupted time series. None is chosen by its result."""
-
-    synthetic: Reckoned | Untold
-    structural: Reckoned | Untold
-    mixture: Mixture | None
-    """None where there is no synthetic control"""
-    differences: tuple[Difference, ...]
-    """empty where interrupted time series say nothing"""
-    completed: int
-    """sets of counts drawn from between their bounds; 1 where all are exact"""
-    notes: tuple[str, ...]
-    """who and what was left out, a sentence each"""
-
-    @property
-    def flagged(self) -> tuple[Difference, ...]:
-        return tuple(one for one in self.differences if one.flagged)
 
 
 def reckon_beside(
@@ -114,6 +37,7 @@ def reckon_beside(
     controls: Sequence[str],
     leading: Interrupted | NoEffect,
     generator: np.random.Generator,
+    alike_in: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Beside:
     """Return what synthetic control and a structural time series say of a site, beside interrupted time series.
 
@@ -127,14 +51,16 @@ def reckon_beside(
         controls: sites without the innovation, one or more.
         leading: what interrupted time series say of the same.
         generator: the source of chance.
+        alike_in: characteristics of every site before, by name and site. The mixture then matches these and the mean
+            rate before in place of the rate in each period, each as important as brings rates before nearest.
 
     Raises:
-        ValueError: if a site is not in the panel, or the panel contradicts itself.
+        ValueError: if a site is not in the panel or has no such characteristic, or the panel contradicts itself.
 
     Source: Abadie, Diamond and Hainmueller (2010), JASA 105:493-505; Brodersen and others (2015), Ann Appl Stat
         9:247-274.
     """
-    of_counts, of_paths = generator.spawn(2)
+    of_counts, of_paths, of_starts = generator.spawn(3)
     narrowed = _narrowed(panel, [site, *controls])
     fitted = fit_counts(narrowed)
     if isinstance(fitted, NoEffect):
@@ -147,33 +73,19 @@ def reckon_beside(
             f"compared with; at least {FEWEST_BEFORE} before are needed.",
             notes=used.notes,
         )
-    synthetic, made = _synthetic(narrowed, outcome, used)
+    synthetic, made = by_mixture(narrowed, outcome, used, alike_in or {}, of_starts)
     level = _structural(narrowed, outcome, used, of_paths)
     return Beside(
         synthetic=synthetic,
         structural=level,
         mixture=made,
-        differences=_differences(leading, (synthetic, level)),
+        differences=differences_of(leading, (synthetic, level)),
         completed=outcome.draws,
         notes=used.notes,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Used:
-    """Rows of donors and columns of periods in which all that are used have a count."""
-
-    donors: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def periods(self) -> tuple[int, ...]:
-        return (*self.before, *self.after)
-
-
-def _use(panel: Panel, outcome: Outcome) -> _Used:
+def _use(panel: Panel, outcome: Outcome) -> Used:
     own_before, own_after = outcome.design.untreated[0], outcome.design.treated[0]
     own = own_before | own_after
     known = outcome.design.untreated[1:] & own
@@ -188,7 +100,7 @@ def _use(panel: Panel, outcome: Outcome) -> _Used:
     whole = known[kept].all(axis=0) if kept.any() else np.zeros_like(own)
     if (own & ~whole).any() and kept.any():
         notes.append(f"{int((own & ~whole).sum())} periods in which one of the others has no count were left out.")
-    return _Used(
+    return Used(
         donors=tuple(int(row) + 1 for row in np.flatnonzero(kept)),
         before=tuple(np.flatnonzero(own_before & whole).tolist()),
         after=tuple(np.flatnonzero(own_after & whole).tolist()),
@@ -196,64 +108,7 @@ def _use(panel: Panel, outcome: Outcome) -> _Used:
     )
 
 
-def _synthetic(panel: Panel, outcome: Outcome, used: _Used) -> tuple[Reckoned | Untold, Mixture | None]:
-    if len(used.donors) < 2:
-        return Untold(name=SYNTHETIC, reason="a mixture needs two other sites or more"), None
-    columns = list(used.periods)
-    exposure = panel.exposure[:, columns]
-    every = [
-        Rates(
-            own=counts[0, columns] / exposure[0],
-            donors=(counts[np.ix_(used.donors, columns)] / exposure[list(used.donors)]).T,
-            exposure=exposure[0],
-            before=len(used.before),
-        )
-        for counts in outcome.counts
-    ]
-    mixed = [mix(rates) for rates in every]
-    if far := _out_of_reach(mixed):
-        return Untold(name=SYNTHETIC, reason=far), None
-    ratio = float(np.exp(np.mean(np.log([one.ratio for one in mixed]))))
-    found = [limits(rates) or (0.0, np.inf) for rates in every]
-    whole = Interval(estimate=ratio, lower=min(low for low, _ in found), upper=max(high for _, high in found))
-    tests = [placebo(rates) for rates in every]
-    p_value = max(one.p_value for one in tests)
-    seen = float(outcome.counts[:, 0, list(used.after)].sum(axis=1).mean())
-    expected = np.full(panel.lower.shape[1], np.nan)
-    rate = np.mean([one.expected for one in mixed], axis=0)
-    expected[list(used.after)] = (rate * exposure[0])[len(used.before) :]
-    reckoned = Reckoned(
-        name=SYNTHETIC,
-        method=mixture.METHOD,
-        rate_ratio=whole,
-        avoided=_avoided(seen, whole),
-        expected=expected,
-        p_value=p_value,
-        assumes=mixture.ASSUMES,
-    )
-    return reckoned, Mixture(
-        donors=tuple(panel.sites[row] for row in used.donors),
-        weights=np.mean([one.weights for one in mixed], axis=0),
-        ratio_range=max((one.ratio_range for one in mixed), key=lambda ends: ends[1] / ends[0]),
-        misses=float(np.mean([one.misses for one in mixed])),
-        as_far=round(p_value * (1 + len(used.donors))) - 1,
-        smallest_p=tests[0].smallest,
-    )
-
-
-def _out_of_reach(mixed: Sequence[Mixed]) -> str | None:
-    if not all(np.isfinite(one.ratio) and np.isfinite(one.ratio_range[1]) for one in mixed):
-        return "the nearest mixture of the others had no event after the change"
-    if sum(one.out_of_reach for one in mixed) * 2 <= len(mixed):
-        return None
-    off = float(np.mean([one.off for one in mixed]))
-    return (
-        f"no mixture of the others reaches its level: before, even the nearest is {abs(off):.0%} "
-        f"{'below' if off > 0 else 'above'} it on average"
-    )
-
-
-def _structural(panel: Panel, outcome: Outcome, used: _Used, generator: np.random.Generator) -> Reckoned | Untold:
+def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random.Generator) -> Reckoned | Untold:
     if outcome.too_sparse:
         return Untold(name=STRUCTURAL, reason=outcome.too_sparse)
     if not used.donors:
@@ -286,46 +141,13 @@ def _structural(panel: Panel, outcome: Outcome, used: _Used, generator: np.rando
     beyond = min(float(np.sum(ratios >= 1.0)), float(np.sum(ratios <= 1.0)))
     return Reckoned(
         name=STRUCTURAL,
-        method=level_model.METHOD,
+        method=METHOD,
         rate_ratio=ratio,
-        avoided=_avoided(float(seen.mean()), ratio),
+        avoided=avoided_of(float(seen.mean()), ratio),
         expected=expected,
         p_value=(1.0 + beyond) / (1.0 + len(ratios)),
-        assumes=level_model.ASSUMES,
+        assumes=ASSUMES,
     )
-
-
-def _differences(leading: Interrupted | NoEffect, others: Sequence[Reckoned | Untold]) -> tuple[Difference, ...]:
-    """Return each way against the leading one; errors are added as if the site's own counts were not in both, so that
-    a flag is rarer than 5 %."""
-    if isinstance(leading, NoEffect):
-        return ()
-    found = []
-    for one in others:
-        if isinstance(one, Untold) or not one.limited:
-            continue
-        apart = float(np.log(one.rate_ratio.estimate / leading.rate_ratio.estimate))
-        error = float(np.hypot(_error(one.rate_ratio), _error(leading.rate_ratio)))
-        statistic = apart / error if error > 0.0 else 0.0
-        found.append(
-            Difference(
-                name=one.name,
-                ratio=float(np.exp(apart)),
-                statistic=statistic,
-                flagged=abs(statistic) > _Z_TOGETHER,
-            )
-        )
-    return tuple(found)
-
-
-def _error(ratio: Interval) -> float:
-    return float(np.log(ratio.upper / ratio.lower)) / (2.0 * _Z95)
-
-
-def _avoided(seen: float, ratio: Interval) -> Interval:
-    lower = seen * (1.0 / ratio.upper - 1.0)
-    upper = seen * (1.0 / ratio.lower - 1.0) if ratio.lower > 0.0 else np.inf
-    return Interval(estimate=seen * (1.0 / ratio.estimate - 1.0), lower=lower, upper=upper)
 
 
 def _narrowed(panel: Panel, sites: Sequence[str]) -> Panel:

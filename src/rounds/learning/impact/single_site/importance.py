@@ -54,8 +54,13 @@ def mixture_of(own: Vector, donors: Matrix, importance: Vector) -> Vector:
         donors: shape (characteristics, donors).
         importance: shape (characteristics,), 0 or more.
     """
+    return nearest_mixture(*important(own, donors, importance))
+
+
+def important(own: Vector, donors: Matrix, importance: Vector) -> tuple[Matrix, Vector]:
+    """Return the donors' and the site's characteristics so that their plain distance is the weighed one."""
     root = np.sqrt(importance)
-    return nearest_mixture(root[:, None] * donors, root * own)
+    return root[:, None] * donors, root * own
 
 
 def choose_importance(

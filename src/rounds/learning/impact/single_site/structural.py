@@ -189,7 +189,7 @@ def conditional(data: Weighed, prior: Matrix) -> Conditional:
     """
     precision = data.precision + prior[..., :, None] * np.eye(data.towards.shape[1])
     lower = np.linalg.cholesky(precision).astype(np.float64, copy=False)
-    half = np.linalg.solve(lower, data.towards[:, :, None])[:, :, 0]
+    half = np.linalg.solve(lower, data.towards[:, :, None])[:, :, 0].astype(np.float64, copy=False)
     loglik = (
         data.rest
         - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)

@@ -7,6 +7,7 @@ import numpy as np
 
 from rounds.learning.impact.effect import Matrix, Vector
 from rounds.learning.impact.simplex import nearest_mixture, spread_of_mixtures
+from rounds.learning.impact.single_site.importance import important, mixture_of, scaled
 
 METHOD = "synthetic-control@1"
 ASSUMES = (
@@ -50,6 +51,23 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """By what sites are alike other than their rates in each period before."""
+
+    own: Vector
+    """characteristics of the site before, shape (characteristics,)"""
+    donors: Matrix
+    """shape (characteristics, donors)"""
+    importance: Vector
+    """how much each counts, once in its standard deviations over all sites; shape (characteristics,)"""
+
+    def swapped(self, place: int) -> "Likeness":
+        """Return the same with another site as the one that changed: 0 for itself, else a donor from 1 on."""
+        everybody = np.hstack([self.own[:, None], self.donors])
+        return Likeness(own=everybody[:, place], donors=np.delete(everybody, place, axis=1), importance=self.importance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed:
     """The nearest mixture and what the site did beside it."""
 
@@ -69,21 +87,26 @@ class Mixed:
     """even the nearest mixture lies on one side of the site before, by more than chance and 5 %"""
 
 
-def mix(rates: Rates) -> Mixed:
+def mix(rates: Rates, likeness: Likeness | None = None) -> Mixed:
     """Return the mixture of donors nearest to a site before, and the rate ratio after.
 
     Where what is matched is the outcome in each period before, no importance of periods (V) comes nearer to it than
     equal importance, which is taken.
 
+    Args:
+        rates: of the site and of the donors.
+        likeness: what to match in place of the rates in each period before.
+
     Source: Abadie, Diamond and Hainmueller (2010), JASA 105:493-505.
     """
-    own, donors = rates.own[: rates.before], rates.donors[: rates.before]
-    weights = nearest_mixture(donors, own)
+    own = rates.own[: rates.before]
+    features, target = _matched(rates, likeness)
+    weights = nearest_mixture(features, target)
     expected = rates.donors @ weights
     exposure, after = rates.exposure[rates.before :], rates.own[rates.before :]
     seen = float(exposure @ after)
     events = exposure @ rates.donors[rates.before :]
-    ends = spread_of_mixtures(donors, own, weights, events)
+    ends = spread_of_mixtures(features, target, weights, events)
     gap = own - expected[: rates.before]
     mean = float(own.mean()) or 1.0
     off, error = float(gap.mean()), float(gap.std()) / np.sqrt(rates.before)
@@ -98,7 +121,7 @@ def mix(rates: Rates) -> Mixed:
     )
 
 
-def limits(rates: Rates) -> tuple[float, float] | None:
+def limits(rates: Rates, likeness: Likeness | None = None) -> tuple[float, float] | None:
     """Return the 95 % limits of the rate ratio; None if there are fewer than 20 periods.
 
     For each ratio its effect is taken out of the periods after, the mixture is chosen on all periods, and the sum of
@@ -106,18 +129,24 @@ def limits(rates: Rates) -> tuple[float, float] | None:
     beginning). Ratios that rank within the highest 5 % are out. That needs no model of how counts vary, and holds
     where differences depend on earlier ones; it takes the ratio to be the same in all periods.
 
+    Args:
+        rates: of the site and of the donors.
+        likeness: what the mixture matches in place of rates; the mixture is then the same for every ratio.
+
     Source: Chernozhukov, Wuethrich and Zhu (2021), JASA 116:1849-1864.
     """
     if len(rates.own) < FEWEST_FOR_LIMITS:
         return None
-    middle = float(np.log(max(mix(rates).ratio, _SAME)))
+    mixed = mix(rates, likeness)
+    middle = float(np.log(max(mixed.ratio, _SAME)))
+    expected = None if likeness is None else mixed.expected
 
     def holds(log_ratio: float) -> bool:
-        return _rank(rates, float(np.exp(log_ratio))) > _LEVEL
+        return _rank(rates, float(np.exp(log_ratio)), expected) > _LEVEL
 
     grid = np.linspace(middle - _REACH, middle + _REACH, _POINTS)
     held = np.flatnonzero([holds(one) for one in grid])
-    if not len(held):  # the estimate itself is out where one period stands apart; then nothing is told
+    if not len(held):  # every ratio leaves the periods after apart, so they differ by more than one ratio
         return 0.0, np.inf
     first, last = int(held[0]), int(held[-1])
     lower = -np.inf if first == 0 else _edge(holds, grid[first], grid[first - 1])
@@ -143,11 +172,11 @@ class Placebo:
         return 1.0 / (1 + len(self.donors))
 
 
-def placebo(rates: Rates) -> Placebo:
+def placebo(rates: Rates, likeness: Likeness | None = None) -> Placebo:
     """Return the ratio of mean squared differences after and before, as roots, for the site and for each donor.
 
     Each donor is held against the nearest mixture of all other sites, the one that changed among them: so all are
-    alike if the change did nothing, and the rank is exact.
+    alike if the change did nothing, and the rank is exact. Characteristics keep the importance they have for the site.
 
     Source: Abadie, Diamond and Hainmueller (2010), JASA 105:493-505, section 3.4.
     """
@@ -155,18 +184,31 @@ def placebo(rates: Rates) -> Placebo:
     found = []
     for place in range(everybody.shape[1]):
         own, others = everybody[:, place], np.delete(everybody, place, axis=1)
-        gap = own - others @ nearest_mixture(others[: rates.before], own[: rates.before])
+        if likeness is None:
+            weights = nearest_mixture(others[: rates.before], own[: rates.before])
+        else:
+            like = likeness.swapped(place)
+            weights = mixture_of(*scaled(like.own, like.donors), like.importance)
+        gap = own - others @ weights
         least = _SAME * (float(own.mean()) or 1.0)
         before, after = (float(np.sqrt(np.mean(part**2))) for part in (gap[: rates.before], gap[rates.before :]))
         found.append(max(after, least) / max(before, least))
     return Placebo(own=found[0], donors=np.array(found[1:]))
 
 
-def _rank(rates: Rates, ratio: float) -> float:
+def _matched(rates: Rates, likeness: Likeness | None) -> tuple[Matrix, Vector]:
+    if likeness is None:
+        return rates.donors[: rates.before], rates.own[: rates.before]
+    return important(*scaled(likeness.own, likeness.donors), likeness.importance)
+
+
+def _rank(rates: Rates, ratio: float, expected: Vector | None) -> float:
     """Return the share of stretches whose differences add up to as much as those after, were this the ratio."""
     periods, after = len(rates.own), len(rates.own) - rates.before
     without = np.append(rates.own[: rates.before], rates.own[rates.before :] / ratio)
-    gap = without - rates.donors @ nearest_mixture(rates.donors, without)
+    if expected is None:
+        expected = rates.donors @ nearest_mixture(rates.donors, without)
+    gap = without - expected
     running = np.concatenate([[0.0], np.cumsum(np.append(gap, gap))])
     sums = np.abs(running[after : after + periods] - running[:periods])
     return float(np.mean(sums >= sums[rates.before] * (1.0 - _SAME) - _SAME * float(np.abs(without).max())))
