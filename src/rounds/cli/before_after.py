@@ -41,6 +41,10 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         str | None, typer.Option(help="From when it was introduced; from then to --since is left out.")
     ] = None,
     stopped: Annotated[str | None, typer.Option(help="First day on which it was no longer in effect.")] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help="Column by which the mixture of those beside it is to be like it; may be repeated."),
+    ] = None,
     drift: Annotated[bool, typer.Option(help="Allow it another trend than those beside it had all along.")] = True,
     family: Annotated[
         str | None, typer.Option(help="poisson, quasi_poisson, negative_binomial; chosen by itself if left out.")
@@ -62,7 +66,8 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
     """Tell what changed at one organisation, in level and in trend (interrupted time series).
 
     Its own past is carried on, or that of others beside it; what would have been is drawn with its band. What cannot be
-    said is said.
+    said is said. Beside two others or more it is reckoned two more ways, by the mixture of them that was nearest before
+    (synthetic control) and by a level that wanders (structural time series), and said whether the three agree.
 
     [bold]Examples[/bold]
 
@@ -78,6 +83,7 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         since=since,
         of=of,
         beside="all" if beside == ["all"] else tuple(beside or ()),
+        match=tuple(match or ()),
         live=live,
         stopped=stopped,
         drift=drift,
@@ -99,10 +105,13 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         {
             "found": result.summary().to_dicts(),
             "sentences": list(result.sentences),
+            "certainty": str(result.certainty),
+            "because": result.because,
+            "mixture": result.mixture().to_dicts(),
             "notes": list(result.notes),
             "written": [str(path) for path in written],
         },
-        text="\n".join([*result.sentences, *result.notes]),
+        text="\n".join([*result.sentences, f"Certainty: {result.certainty}. {result.because}", *result.notes]),
     )
 
 

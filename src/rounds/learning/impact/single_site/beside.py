@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from rounds.learning.impact.did import fit_counts
-from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel
+from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.panel.outcome import HALF, Outcome, complete
 from rounds.learning.impact.single_site.interrupted import Interrupted, season
 from rounds.learning.impact.single_site.mixing import by_mixture
@@ -20,13 +20,14 @@ from rounds.learning.impact.single_site.reckoned import (
     avoided_of,
     differences_of,
 )
-from rounds.learning.impact.single_site.structural import ASSUMES, METHOD, structural
+from rounds.learning.impact.single_site.structural import ASSUMES, METHOD, Posterior, structural
 
 FEWEST_BEFORE = 8
 """Periods before: with fewer, a mixture fits whatever happened and a level is all prior."""
 
 _COMPLETED = 10
 _DRAWS = 4000
+_MOST_LOG = 50.0
 _MOST_GAPS = 0.1
 
 
@@ -130,7 +131,7 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
             )
         except ValueError as error:
             return Untold(name=STRUCTURAL, reason=str(error))
-        events.append(np.maximum(np.exp(np.minimum(drawn.paths, 50.0)) * exposure - HALF, 0.0))
+        events.append(_events(drawn, exposure))
     totals = np.concatenate([one.sum(axis=1) for one in events])
     seen = np.repeat(outcome.counts[:, 0, after].sum(axis=1), _DRAWS // outcome.draws)
     ratios = seen / np.maximum(totals, HALF)
@@ -148,6 +149,19 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
         p_value=(1.0 + beyond) / (1.0 + len(ratios)),
         assumes=ASSUMES,
     )
+
+
+def _events(drawn: Posterior, exposure: Vector) -> Matrix:
+    """Return events that draws of log rates amount to, shape (draws, after).
+
+    log(count + 1/2) is unbiased for the log of the mean, so single periods' chance is added as a share and not as a
+    factor. A path that is not known well has ups and downs, whose exponentials add up to more than those of its mean;
+    all draws are lowered by the median of that.
+    """
+    events: Matrix = np.exp(np.minimum(drawn.expected, _MOST_LOG)) * exposure
+    plain = float(np.exp(np.minimum(drawn.expected.mean(axis=0), _MOST_LOG)) @ exposure)
+    convexity = float(np.median(events.sum(axis=1))) / plain
+    return events / convexity * np.maximum(1.0 + drawn.chance, 0.0)
 
 
 def _narrowed(panel: Panel, sites: Sequence[str]) -> Panel:

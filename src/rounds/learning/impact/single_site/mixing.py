@@ -29,6 +29,18 @@ def by_mixture(
     alike_in: Mapping[str, Mapping[str, float]],
     generator: np.random.Generator,
 ) -> tuple[Reckoned | Untold, Mixture | None]:
+    """Return what the synthetic control says and what it is made of, or why there is none.
+
+    Args:
+        panel: the site first, then those it is compared with.
+        outcome: their counts, completed where they have bounds.
+        used: who and when.
+        alike_in: characteristics to match, by name and site; empty to match the rate in each period before.
+        generator: where searches for their importance start.
+
+    Raises:
+        ValueError: if a site lacks a characteristic.
+    """
     if len(used.donors) < 2:
         return Untold(name=SYNTHETIC, reason="a mixture needs two other sites or more"), None
     columns = list(used.periods)

@@ -35,8 +35,10 @@ _PULL = np.geomspace(0.05, 3.0, 10)
 class Posterior:
     """What is believed of a series after its periods before the change."""
 
-    paths: Matrix
-    """the series as it may have been without the change, single periods' chance included; shape (draws, after)"""
+    expected: Matrix
+    """the level and what goes with the regressors, without the change; shape (draws, after)"""
+    chance: Matrix
+    """single periods' departures from that, shape (draws, after)"""
     coefficients: Matrix
     """of each regressor, in units of the series a unit of it; shape (draws, regressors)"""
     noise: Vector
@@ -151,9 +153,9 @@ def structural(
     gaps = np.diff(np.append(times[-1], np.flatnonzero(after)))
     steps = generator.standard_normal((draws, len(gaps))) * np.sqrt(gaps) * step[:, None]
     chance = generator.standard_normal((draws, len(gaps))) * noise[:, None]
-    paths = level[:, None] + np.cumsum(steps, axis=1) + chosen @ terms[after].T + chance
     return Posterior(
-        paths=middle + spread * paths,
+        expected=middle + spread * (level[:, None] + np.cumsum(steps, axis=1) + chosen @ terms[after].T),
+        chance=spread * chance,
         coefficients=spread * chosen[:, own.shape[1] :] @ back.T,
         noise=spread * noise,
         step=spread * step,

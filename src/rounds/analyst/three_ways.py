@@ -1,0 +1,144 @@
+"""One organisation beside others, reckoned three ways: in words, with how sure that is and why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rounds.learning.impact.effect import Interval, NoEffect
+from rounds.learning.impact.single_site.findings import ENOUGH
+from rounds.learning.impact.single_site.interrupted import Interrupted
+from rounds.learning.impact.single_site.reckoned import SYNTHETIC, Beside, Reckoned, Untold
+from rounds.learning.impact.single_site.synthetic import FEWEST_FOR_LIMITS
+from rounds.reports.content.wording import number
+from rounds.reports.insight import Certainty
+
+ITS = "Interrupted time series"
+_NAMED = 4
+_LIKELY = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sure:
+    """How certain a finding is, and why."""
+
+    level: Certainty
+    because: str
+
+
+def said(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ...]:
+    """Return what the two other ways say and whether the three agree, a sentence each."""
+    lines = []
+    if isinstance(beside.synthetic, Reckoned) and beside.mixture is not None:
+        order = np.argsort(-beside.mixture.weights)
+        named = [
+            f"{100 * beside.mixture.weights[at]:.0f}% {beside.mixture.donors[at]}"
+            for at in order[:_NAMED]
+            if beside.mixture.weights[at] >= 0.005
+        ]
+        more = int(np.sum(beside.mixture.weights >= 0.005)) - len(named)
+        made = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"Beside the mixture of others nearest before ({made}): {_ratio(beside.synthetic)}.")
+    if isinstance(beside.structural, Reckoned):
+        lines.append(
+            f"By a level that wanders as it did and moves with the others as it did: {_ratio(beside.structural)}."
+        )
+    untold = [one for one in (beside.synthetic, beside.structural) if isinstance(one, Untold)]
+    if len(untold) == 2 and untold[0].reason == untold[1].reason:
+        lines.append(f"{SYNTHETIC} and structural time series say nothing: {untold[0].reason}.")
+    else:
+        lines += [f"{one.name} says nothing: {one.reason}." for one in untold]
+    return (*lines, *_agreement(beside, leading))
+
+
+def remarks(beside: Beside) -> tuple[str, ...]:
+    """Return what stands behind the two other ways, a sentence each."""
+    notes = list(beside.notes)
+    mixture = beside.mixture
+    if mixture is not None and isinstance(beside.synthetic, Reckoned):
+        notes.append(
+            f"{SYNTHETIC}: before, the mixture is off by {mixture.misses:.0%} of the rate in a typical period. Each of "
+            f"the {len(mixture.donors)} others was held against its own mixture: {mixture.as_far or 'none'} moved as "
+            f"far (p = {beside.synthetic.p_value:.2g}; the smallest there can be is {mixture.smallest_p:.2g})."
+        )
+        if not mixture.unique:
+            ends = " to ".join(_change(one) for one in sorted(mixture.ratio_range))
+            notes.append(f"Many mixtures are as near before; by which of them is taken it says anything from {ends}.")
+        if mixture.importance:
+            counts = ", ".join(f"{what} {share:.0%}" for what, share in mixture.importance)
+            best = "no other brings rates before nearer" if mixture.best else "the best of several searches"
+            notes.append(f"The mixture matches, by importance: {counts} ({best}).")
+    told = [one for one in (beside.synthetic, beside.structural) if isinstance(one, Reckoned)]
+    if told and beside.completed > 1:
+        notes.append(
+            f"Both other ways were reckoned on {beside.completed} sets of counts drawn from between their bounds; of "
+            "the mixture the widest limits and the largest p are given."
+        )
+    return (*notes, *(f"{one.name} assumes: {one.assumes} {one.method}." for one in told))
+
+
+def sure_of(leading: Interrupted | NoEffect, beside: Beside | None) -> Sure:
+    """Return how certain it is what a change did at one organisation, and why; never more than moderate."""
+    if isinstance(leading, NoEffect):
+        return Sure(level=Certainty.LOW, because=leading.reason)
+    doubts = []
+    if not leading.controls:
+        doubts.append("nobody is compared with, so anything else that changed at that time reads as an effect")
+    if min(leading.before, leading.after) < ENOUGH:
+        doubts.append(f"there are fewer than {ENOUGH} periods before or after")
+    if beside is not None:
+        if beside.flagged:
+            doubts.append("ways of reckoning what would have been disagree by more than chance")
+        elif not beside.differences:
+            doubts.append("no other way could be set beside it")
+        mixture = beside.mixture
+        if (
+            _told(leading.rate_ratio)
+            and mixture is not None
+            and mixture.as_far
+            and isinstance(beside.synthetic, Reckoned)
+            and beside.synthetic.p_value > _LIKELY
+        ):
+            doubts.append(f"{mixture.as_far} of {len(mixture.donors)} others moved as far from their own mixtures")
+    if doubts:
+        return Sure(level=Certainty.LOW, because="; ".join(doubts) + ".")
+    return Sure(
+        level=Certainty.MODERATE,
+        because="it is compared with others and the ways of reckoning agree within chance; but one organisation "
+        "changed, and what else happened there at that time cannot be told from it.",
+    )
+
+
+def _agreement(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ...]:
+    if isinstance(leading, NoEffect) or not beside.differences:
+        return ()
+    if beside.flagged:
+        which = " and ".join(
+            f"{one.name.lower()} says {_change(one.ratio)} events than {ITS.lower()}" for one in beside.flagged
+        )
+        return (f"They disagree: {which}, by more than chance makes likely. None is chosen by its result.",)
+    ratios = {ITS: leading.rate_ratio} | {
+        one.name: one.rate_ratio for one in (beside.synthetic, beside.structural) if isinstance(one, Reckoned)
+    }
+    clear = [name for name, ratio in ratios.items() if _told(ratio)]
+    number_of = {2: "Both", 3: "All three"}[len(ratios)]
+    words = f"{number_of} agree within chance"
+    if 0 < len(clear) < len(ratios):
+        words += f", though only {' and '.join(name.lower() for name in clear)} can tell it from no change"
+    return (f"{words}.",)
+
+
+def _ratio(one: Reckoned) -> str:
+    if not one.limited:
+        why = f"fewer than {FEWEST_FOR_LIMITS} periods" if one.rate_ratio.upper == np.inf else "too few events"
+        return f"{_change(one.rate_ratio.estimate)} events, without limits ({why}, or more than one ratio)"
+    kind = "confidence" if one.name == SYNTHETIC else "credible"
+    ends = sorted((one.rate_ratio.lower, one.rate_ratio.upper), key=lambda end: abs(end - 1.0))
+    return f"{_change(one.rate_ratio.estimate)} events (95% {kind} interval {_change(ends[0])} to {_change(ends[1])})"
+
+
+def _told(ratio: Interval) -> bool:
+    return not ratio.lower <= 1.0 <= ratio.upper
+
+
+def _change(ratio: float) -> str:
+    return f"{number(abs(100.0 * (ratio - 1.0)))}% {'fewer' if ratio < 1.0 else 'more'}"
