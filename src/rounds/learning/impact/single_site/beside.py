@@ -119,10 +119,13 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
     exposure = panel.exposure[0, after]
     events: list[Matrix] = []
     for rates in outcome.log_rates:
+        others = rates[list(used.donors)]
+        common = others.mean(axis=0)
         try:
+            # how it moves against their mean, so that what is not known of coefficients pulls towards moving alike
             drawn = structural(
-                rates[0],
-                rates[list(used.donors)].T,
+                rates[0] - common,
+                others.T,
                 fixed=season(np.arange(periods), panel.a_year, int(before.sum())),
                 before=before,
                 after=after,
@@ -131,7 +134,7 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
             )
         except ValueError as error:
             return Untold(name=STRUCTURAL, reason=str(error))
-        events.append(_events(drawn, exposure))
+        events.append(_events(drawn, common[after], exposure))
     totals = np.concatenate([one.sum(axis=1) for one in events])
     seen = np.repeat(outcome.counts[:, 0, after].sum(axis=1), _DRAWS // outcome.draws)
     ratios = seen / np.maximum(totals, HALF)
@@ -151,15 +154,16 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
     )
 
 
-def _events(drawn: Posterior, exposure: Vector) -> Matrix:
+def _events(drawn: Posterior, common: Vector, exposure: Vector) -> Matrix:
     """Return events that draws of log rates amount to, shape (draws, after).
 
     log(count + 1/2) is unbiased for the log of the mean, so single periods' chance is added as a share and not as a
     factor. A path that is not known well has ups and downs, whose exponentials add up to more than those of its mean;
     all draws are lowered by the median of that.
     """
-    events: Matrix = np.exp(np.minimum(drawn.expected, _MOST_LOG)) * exposure
-    plain = float(np.exp(np.minimum(drawn.expected.mean(axis=0), _MOST_LOG)) @ exposure)
+    paths = np.minimum(drawn.expected + common, _MOST_LOG)
+    events: Matrix = np.exp(paths) * exposure
+    plain = float(np.exp(paths.mean(axis=0)) @ exposure)
     convexity = float(np.median(events.sum(axis=1))) / plain
     return events / convexity * np.maximum(1.0 + drawn.chance, 0.0)
 
