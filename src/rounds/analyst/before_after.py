@@ -12,9 +12,9 @@ import polars as pl
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.counted import Counted, counted
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.its_words import how, others_in_words, remarks, said, sentences, sure_of
 from rounds.analyst.likeness import alike_in, without_columns
 from rounds.analyst.shown import charts_as_html
-from rounds.analyst.three_ways import remarks, said, sure_of
 from rounds.learning.impact.effect import Interval, NoEffect, Panel
 from rounds.learning.impact.single_site.beside import reckon_beside
 from rounds.learning.impact.single_site.interrupted import Interrupted, interrupted
@@ -23,7 +23,6 @@ from rounds.learning.impact.single_site.regression import Family
 from rounds.measures.definitions import Better
 from rounds.reports.charts.interrupted import InterruptedPoint, interrupted_chart
 from rounds.reports.charts.theme import Spec
-from rounds.reports.content.wording import number
 from rounds.reports.insight import Certainty
 
 ALL = "all"
@@ -212,9 +211,9 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         raise TableError(f"{understood.table.name}: {error}") from error
     label = counts.labels[change] if change < len(counts.labels) else since
     points = _points(counts, panel, name, found, both, change)
-    sentences = _sentences(name, label, found, counts) + (() if both is None else said(both, found))
+    lines = sentences(name, label, found, str(counts.spacing.grain)) + (() if both is None else said(both, found))
     sure = sure_of(found, both)
-    title = f"{name}, {counts.unit}" + (f", beside {len(others)} others" if others else "")
+    title = f"{name}, {counts.unit}" + (f", beside {others_in_words(len(others))}" if others else "")
     return ItsResult(
         source=understood.table.name,
         guesses=understood.guesses,
@@ -222,17 +221,17 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         labels=counts.labels,
         found=found,
         beside=both,
-        sentences=sentences,
+        sentences=lines,
         certainty=sure.level,
         because=sure.because,
         notes=(
-            *(() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", _how(found))),
+            *(() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", how(found))),
             *(() if both is None else remarks(both)),
         ),
         points=points,
         spec=interrupted_chart(points=points, change=label, title=title),
         alt_text=f"Chart of {name} from {counts.labels[0]} to {counts.labels[-1]}, with a change in {label}. "
-        + " ".join(sentences),
+        + " ".join(lines),
     )
 
 
@@ -308,58 +307,3 @@ def _points(
             )
         )
     return tuple(points)
-
-
-def _sentences(name: str, label: str, found: Interrupted | NoEffect, counts: Counted) -> tuple[str, ...]:
-    if isinstance(found, NoEffect):
-        return (f"{name}: whether the change in {label} did anything cannot be said. {found.reason}",)
-    grain = str(counts.spacing.grain)
-    against = "than was to be expected from its own past" + (
-        f" and {len(found.controls)} others" if found.controls else ""
-    )
-    ratio = found.rate_ratio
-    first = f"{name}: from {label} on there were {_percent(ratio)} {against}"
-    if ratio.lower <= 1.0 <= ratio.upper:
-        first = (
-            f"{name}: from {label} on no change can be told {against.replace('than was', 'from what was')}: "
-            f"anything from {_change(ratio.lower)} to {_change(ratio.upper)}"
-        )
-    avoided = found.avoided
-    lines = [
-        f"{first}.",
-        f"That is {number(abs(avoided.estimate))} events {'fewer' if avoided.estimate >= 0 else 'more'} in "
-        f"{found.after} {grain}s (95% confidence interval {_fewer(avoided.lower)} to {_fewer(avoided.upper)}).",
-        f"At once the level changed by {_signed(found.level)}."
-        + ("" if found.slope is None else f" The trend changed by {_signed(found.slope)} a {grain}."),
-    ]
-    return tuple(lines)
-
-
-def _percent(ratio: Interval) -> str:
-    ends = sorted((ratio.lower, ratio.upper), key=lambda end: abs(end - 1.0))
-    return f"{_change(ratio.estimate)} events (95% confidence interval {_change(ends[0])} to {_change(ends[1])})"
-
-
-def _change(ratio: float) -> str:
-    return f"{number(abs(100.0 * (ratio - 1.0)))}% {'fewer' if ratio < 1.0 else 'more'}"
-
-
-def _fewer(avoided: float) -> str:
-    return f"{number(abs(avoided))} {'fewer' if avoided >= 0 else 'more'}"
-
-
-def _signed(ratio: Interval) -> str:
-    estimate, lower, upper = (100.0 * (end - 1.0) for end in (ratio.estimate, ratio.lower, ratio.upper))
-    return f"{estimate:+.1f}% (95% confidence interval {lower:+.1f}% to {upper:+.1f}%)"
-
-
-def _how(found: Interrupted) -> str:
-    words = {
-        Family.POISSON: "Poisson",
-        Family.QUASI_POISSON: f"quasi-Poisson, variance {number(found.dispersion)} times the mean",
-        Family.NEGATIVE_BINOMIAL: f"negative binomial, over-dispersion {number(found.dispersion)}",
-    }
-    return (
-        f"{words[found.family]}; errors look back {found.lag} periods (Newey and West), and are never smaller than "
-        f"those of independent counts. {found.method}."
-    )

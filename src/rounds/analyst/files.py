@@ -128,7 +128,10 @@ def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callabl
     """Write one organisation before and after: `its.xlsx`, `its.svg` and `its.png`."""
     written = pictures_of(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)
     notes = [("Found", sentence) for sentence in result.sentences]
-    notes += [("Certainty", f"{result.certainty}. {result.because}"), *(("Note", note) for note in result.notes)]
+    notes += [
+        ("Certainty", f"{result.certainty.capitalize()}: {result.because}"),
+        *(("Note", note) for note in result.notes),
+    ]
     book = book_of(result.source, "Before and after", result.guesses, notes)
     summary, table = result.summary(), result.table()
     if summary.height:

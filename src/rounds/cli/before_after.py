@@ -111,7 +111,9 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
             "notes": list(result.notes),
             "written": [str(path) for path in written],
         },
-        text="\n".join([*result.sentences, f"Certainty: {result.certainty}. {result.because}", *result.notes]),
+        text="\n".join(
+            [*result.sentences, f"{result.certainty.capitalize()} certainty: {result.because}", *result.notes]
+        ),
     )
 
 

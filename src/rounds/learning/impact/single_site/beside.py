@@ -8,6 +8,7 @@ import numpy as np
 from rounds.learning.impact.did import fit_counts
 from rounds.learning.impact.effect import Interval, Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.panel.outcome import HALF, Outcome, complete
+from rounds.learning.impact.single_site.findings import in_periods
 from rounds.learning.impact.single_site.interrupted import Interrupted, season
 from rounds.learning.impact.single_site.mixing import by_mixture
 from rounds.learning.impact.single_site.reckoned import (
@@ -70,8 +71,8 @@ def reckon_beside(
     used = _use(narrowed, outcome)
     if len(used.before) < FEWEST_BEFORE or not len(used.after):
         return _nothing(
-            f"{len(used.before)} periods before and {len(used.after)} after have counts of the site and of those it is "
-            f"compared with; at least {FEWEST_BEFORE} before are needed.",
+            f"{in_periods(len(used.before))} before and {len(used.after)} after have counts of the site and of "
+            f"those it is compared with; at least {FEWEST_BEFORE} before are needed, and one after.",
             notes=used.notes,
         )
     synthetic, made = by_mixture(narrowed, outcome, used, alike_in or {}, of_starts)
@@ -100,7 +101,8 @@ def _use(panel: Panel, outcome: Outcome) -> Used:
             notes.append(f"Not among those mixed or followed, because {why}: {names}.")
     whole = known[kept].all(axis=0) if kept.any() else np.zeros_like(own)
     if (own & ~whole).any() and kept.any():
-        notes.append(f"{int((own & ~whole).sum())} periods in which one of the others has no count were left out.")
+        lost_periods = in_periods(int((own & ~whole).sum()))
+        notes.append(f"Left out of both, because one of the others has no count: {lost_periods}.")
     return Used(
         donors=tuple(int(row) + 1 for row in np.flatnonzero(kept)),
         before=tuple(np.flatnonzero(own_before & whole).tolist()),

@@ -1,4 +1,4 @@
-"""One organisation beside others, reckoned three ways: in words, with how sure that is and why."""
+"""One organisation before and after, alone or beside others, in words: what was found, how sure that is and why."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from rounds.learning.impact.effect import Interval, NoEffect
 from rounds.learning.impact.single_site.findings import ENOUGH
 from rounds.learning.impact.single_site.interrupted import Interrupted
 from rounds.learning.impact.single_site.reckoned import SYNTHETIC, Beside, Reckoned, Untold
-from rounds.learning.impact.single_site.synthetic import FEWEST_FOR_LIMITS
+from rounds.learning.impact.single_site.regression import Family
 from rounds.reports.content.wording import number
 from rounds.reports.insight import Certainty
 
@@ -116,12 +116,15 @@ def _agreement(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ..
             f"{one.name.lower()} says {_change(one.ratio)} events than {ITS.lower()}" for one in beside.flagged
         )
         return (f"They disagree: {which}, by more than chance makes likely. None is chosen by its result.",)
+    judged = {one.name for one in beside.differences}
     ratios = {ITS: leading.rate_ratio} | {
-        one.name: one.rate_ratio for one in (beside.synthetic, beside.structural) if isinstance(one, Reckoned)
+        one.name: one.rate_ratio
+        for one in (beside.synthetic, beside.structural)
+        if isinstance(one, Reckoned) and one.name in judged
     }
     clear = [name for name, ratio in ratios.items() if _told(ratio)]
-    number_of = {2: "Both", 3: "All three"}[len(ratios)]
-    words = f"{number_of} agree within chance"
+    who = "All three" if len(ratios) == 3 else " and ".join(ratios)
+    words = f"{who} agree within chance"
     if 0 < len(clear) < len(ratios):
         words += f", though only {' and '.join(name.lower() for name in clear)} can tell it from no change"
     return (f"{words}.",)
@@ -129,8 +132,7 @@ def _agreement(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ..
 
 def _ratio(one: Reckoned) -> str:
     if not one.limited:
-        why = f"fewer than {FEWEST_FOR_LIMITS} periods" if one.rate_ratio.upper == np.inf else "too few events"
-        return f"{_change(one.rate_ratio.estimate)} events, without limits ({why}, or more than one ratio)"
+        return f"{_change(one.rate_ratio.estimate)} events; limits of 95% cannot be told"
     kind = "confidence" if one.name == SYNTHETIC else "credible"
     ends = sorted((one.rate_ratio.lower, one.rate_ratio.upper), key=lambda end: abs(end - 1.0))
     return f"{_change(one.rate_ratio.estimate)} events (95% {kind} interval {_change(ends[0])} to {_change(ends[1])})"
@@ -142,3 +144,67 @@ def _told(ratio: Interval) -> bool:
 
 def _change(ratio: float) -> str:
     return f"{number(abs(100.0 * (ratio - 1.0)))}% {'fewer' if ratio < 1.0 else 'more'}"
+
+
+def sentences(name: str, label: str, found: Interrupted | NoEffect, grain: str) -> tuple[str, ...]:
+    """Return what interrupted time series found, a sentence each.
+
+    Args:
+        name: of the organisation.
+        label: of the first period with the change.
+        found: what was found, or why nothing can be said.
+        grain: what a period is: "month".
+    """
+    if isinstance(found, NoEffect):
+        return (f"{name}: whether the change in {label} did anything cannot be said. {found.reason}",)
+    against = "than was to be expected from its own past" + (
+        f" and {others_in_words(len(found.controls))}" if found.controls else ""
+    )
+    ratio = found.rate_ratio
+    first = f"{name}: from {label} on there were {_percent(ratio)} {against}"
+    if ratio.lower <= 1.0 <= ratio.upper:
+        first = (
+            f"{name}: from {label} on no change can be told {against.replace('than was', 'from what was')}: "
+            f"anything from {_change(ratio.lower)} to {_change(ratio.upper)}"
+        )
+    avoided = found.avoided
+    lines = [
+        f"{first}.",
+        f"That is {number(abs(avoided.estimate))} events {'fewer' if avoided.estimate >= 0 else 'more'} in "
+        f"{found.after} {grain}s (95% confidence interval {_fewer(avoided.lower)} to {_fewer(avoided.upper)}).",
+        f"At once the level changed by {_signed(found.level)}."
+        + ("" if found.slope is None else f" The trend changed by {_signed(found.slope)} a {grain}."),
+    ]
+    return tuple(lines)
+
+
+def others_in_words(number_of: int) -> str:
+    """Return "1 other" or "5 others"."""
+    return "1 other" if number_of == 1 else f"{number_of} others"
+
+
+def _percent(ratio: Interval) -> str:
+    ends = sorted((ratio.lower, ratio.upper), key=lambda end: abs(end - 1.0))
+    return f"{_change(ratio.estimate)} events (95% confidence interval {_change(ends[0])} to {_change(ends[1])})"
+
+
+def _fewer(avoided: float) -> str:
+    return f"{number(abs(avoided))} {'fewer' if avoided >= 0 else 'more'}"
+
+
+def _signed(ratio: Interval) -> str:
+    estimate, lower, upper = (100.0 * (end - 1.0) for end in (ratio.estimate, ratio.lower, ratio.upper))
+    return f"{estimate:+.1f}% (95% confidence interval {lower:+.1f}% to {upper:+.1f}%)"
+
+
+def how(found: Interrupted) -> str:
+    """Return how counts vary and how errors were reckoned."""
+    words = {
+        Family.POISSON: "Poisson",
+        Family.QUASI_POISSON: f"quasi-Poisson, variance {number(found.dispersion)} times the mean",
+        Family.NEGATIVE_BINOMIAL: f"negative binomial, over-dispersion {number(found.dispersion)}",
+    }
+    return (
+        f"{words[found.family]}; errors look back {found.lag} periods (Newey and West), and are never smaller than "
+        f"those of independent counts. {found.method}."
+    )
