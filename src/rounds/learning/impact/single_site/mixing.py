@@ -20,6 +20,7 @@ from rounds.learning.impact.single_site.synthetic import (
 )
 
 MEAN_RATE = "mean rate before"
+_SAME = 1e-9
 
 
 def by_mixture(
@@ -54,6 +55,10 @@ def by_mixture(
         )
         for counts in outcome.counts
     ]
+    if all(np.ptp(rates.own[: rates.before]) <= _SAME * rates.own[: rates.before].max() for rates in every):
+        return Untold(
+            name=SYNTHETIC, reason="its rate is the same in every period before, so chance cannot be told"
+        ), None
     importance, likenesses = _likenesses(panel, every, used, alike_in, generator)
     mixed = [mix(rates, like) for rates, like in zip(every, likenesses, strict=True)]
     if far := _out_of_reach(mixed):
