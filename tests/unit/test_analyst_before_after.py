@@ -70,7 +70,8 @@ def test_two_other_ways_stand_beside_it_with_how_sure_that_is() -> None:
     assert "nobody is compared with" in alone.because
     one = its(falls(), since="2023-07", of="Site 3", beside="Site 1", today=TODAY)
     assert "Synthetic control says nothing: a mixture needs two other sites or more." in one.sentences
-    assert "1 other)" not in one.sentences[0]
+    assert "its own past and 1 other" in one.sentences[0]
+    assert "Interrupted time series and structural time series agree within chance." in one.sentences
     assert one.mixture().height == 0
 
 
@@ -127,6 +128,7 @@ def test_withheld_and_rounded_counts_go_in_between_their_bounds(tmp_path: Path) 
     )
     assert isinstance(result.found, Interrupted)
     assert result.found.withheld_share > 0.9
+    assert any("10 sets of counts were drawn from between their bounds" in note for note in result.notes)
     ends = {(point.bounds[1] - point.bounds[0]) * 10 for point in result.points if point.bounds}
     assert {round(end) for end in ends} <= {2, 4, 6}  # 8 to 12 or 13 to 17, and 1 to 7
     written = result.write(tmp_path / "out")
@@ -182,6 +184,8 @@ def test_a_change_outside_the_table_is_said() -> None:
         assert isinstance(result.found, NoEffect)
         assert says in result.sentences[0]
         assert result.summary().height == 0
+        assert result.certainty is Certainty.LOW
+        assert its(falls(), since=since, of="Site 1", beside="all", today=TODAY).sentences == result.sentences
 
 
 PLAN = {f"Site {number}": f"2025-{2 + number:02}-01" for number in range(1, 5)}

@@ -43,6 +43,8 @@ def said(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ...]:
             f"By a level that wanders as it did and moves with the others as it did: {_ratio(beside.structural)}."
         )
     untold = [one for one in (beside.synthetic, beside.structural) if isinstance(one, Untold)]
+    if len(untold) == 2 and isinstance(leading, NoEffect):
+        return ()
     if len(untold) == 2 and untold[0].reason == untold[1].reason:
         lines.append(f"{SYNTHETIC} and structural time series say nothing: {untold[0].reason}.")
     else:
@@ -69,10 +71,9 @@ def remarks(beside: Beside) -> tuple[str, ...]:
             notes.append(f"The mixture matches, by importance: {counts} ({best}).")
     told = [one for one in (beside.synthetic, beside.structural) if isinstance(one, Reckoned)]
     if told and beside.completed > 1:
-        notes.append(
-            f"Both other ways were reckoned on {beside.completed} sets of counts drawn from between their bounds; of "
-            "the mixture the widest limits and the largest p are given."
-        )
+        widest = "; of the mixture the widest limits and the largest p are given" if mixture is not None else ""
+        ways = " and ".join(one.name.lower() for one in told)
+        notes.append(f"For {ways}, {beside.completed} sets of counts were drawn from between their bounds{widest}.")
     return (*notes, *(f"{one.name} assumes: {one.assumes} {one.method}." for one in told))
 
 
@@ -123,7 +124,7 @@ def _agreement(beside: Beside, leading: Interrupted | NoEffect) -> tuple[str, ..
         if isinstance(one, Reckoned) and one.name in judged
     }
     clear = [name for name, ratio in ratios.items() if _told(ratio)]
-    who = "All three" if len(ratios) == 3 else " and ".join(ratios)
+    who = "All three" if len(ratios) == 3 else f"{ITS} and {next(name for name in ratios if name != ITS).lower()}"
     words = f"{who} agree within chance"
     if 0 < len(clear) < len(ratios):
         words += f", though only {' and '.join(name.lower() for name in clear)} can tell it from no change"

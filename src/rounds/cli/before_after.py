@@ -74,6 +74,8 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
     rounds its admissions.csv --since 2005-01
 
     rounds its falls.csv --of RX1 --since "Apr 2024" --live "Feb 2024" --beside all --withheld-range 1-7 --rounded-to 5
+
+    rounds its falls.csv --of RX1 --since 2024-04 --beside all --match share_over_75
     """
     from rounds.analyst import its as result_of
 
