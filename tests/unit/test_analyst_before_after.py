@@ -14,8 +14,10 @@ from rounds.cli.app import app
 from rounds.learning.impact.effect import NoEffect
 from rounds.learning.impact.power import Power
 from rounds.learning.impact.single_site.interrupted import Interrupted
+from rounds.reports.insight import Certainty
 
 TODAY = date(2026, 1, 1)
+WAYS = ("synthetic control", "structural time series")
 MONTHS = [f"{2021 + month // 12}-{month % 12 + 1:02}" for month in range(48)]
 
 
@@ -44,7 +46,70 @@ def test_a_change_is_told_in_words_with_its_line_and_band() -> None:
     assert table["expected_without"].null_count() == 30
     assert (table["expected_lower95"] < table["expected_without"]).drop_nulls().all()
     assert any(note.startswith("Assumed:") for note in result.notes)
-    assert set(result.summary()["what"]) == {"level", "slope", "rate_ratio", "avoided"}
+    others = {f"{what}, {way}" for what in ("rate_ratio", "avoided") for way in WAYS}
+    assert set(result.summary()["what"]) == {"level", "slope", "rate_ratio", "avoided"} | others
+    assert table["expected_mixture"].null_count() == table["expected_wandering"].null_count() == 30
+
+
+def test_two_other_ways_stand_beside_it_with_how_sure_that_is() -> None:
+    result = its(falls(), since="2023-07", of="Site 3", beside="all", today=TODAY)
+    said = " ".join(result.sentences)
+    assert "Beside the mixture of others nearest before (41% Site 2, 41% Site 4" in said
+    assert "By a level that wanders" in said
+    assert "All three agree within chance." in said
+    assert result.certainty is Certainty.MODERATE
+    assert "one organisation changed" in result.because
+    assert any("the smallest there can be is 0.17" in note for note in result.notes)
+    assert result.mixture()["weight"].sum() == pytest.approx(1)
+    ratios = result.summary().filter(pl.col("what").str.starts_with("rate_ratio"))
+    assert ratios.height == 3
+    assert (ratios["upper95"] < 1).all()
+    alone = its(falls(), since="2023-07", of="Site 3", today=TODAY)
+    assert alone.beside is None
+    assert alone.certainty is Certainty.LOW
+    assert "nobody is compared with" in alone.because
+    one = its(falls(), since="2023-07", of="Site 3", beside="Site 1", today=TODAY)
+    assert "Synthetic control says nothing: a mixture needs two other sites or more." in one.sentences
+    assert "its own past and 1 other" in one.sentences[0]
+    assert "Interrupted time series and structural time series agree within chance." in one.sentences
+    assert one.mixture().height == 0
+
+
+def with_likeness(older: object = 50.0) -> pl.DataFrame:
+    number = pl.col("trust").str.slice(-1).cast(pl.Float64)
+    table = falls().with_columns(older=40 + 2 * number, beds=number * 100)
+    return table.with_columns(pl.Series("older", [older, *table["older"][1:]], strict=False))
+
+
+def test_the_mixture_may_be_like_it_in_what_columns_say() -> None:
+    plain = its(falls(), since="2023-07", of="Site 3", beside="all", today=TODAY)
+    like = its(with_likeness(), since="2023-07", of="Site 3", beside="all", match=("older", "beds"), today=TODAY)
+    assert plain.mixture().to_dicts() != like.mixture().to_dicts()
+    assert like.beside is not None
+    assert like.beside.mixture is not None
+    assert [name for name, _ in like.beside.mixture.importance] == ["older", "beds", "mean rate before"]
+    assert sum(share for _, share in like.beside.mixture.importance) == pytest.approx(1)
+    assert any("The mixture matches, by importance: " in note for note in like.notes)
+    assert plain.summary()["estimate"][:4].to_list() == like.summary()["estimate"][:4].to_list()
+
+
+@pytest.mark.parametrize(
+    ("table", "given", "says"),
+    [
+        (falls(), {"beside": "all", "match": "older"}, "no column older"),
+        (with_likeness(), {"match": "older"}, "say with --beside"),
+        (with_likeness("many"), {"beside": "all", "match": "older"}, "row 1, column older: .* this is none"),
+        (with_likeness("inf"), {"beside": "all", "match": "older"}, "row 1, column older: .* this is none"),
+        (
+            with_likeness().with_columns(older=pl.when(pl.col("trust") != "Site 1").then("older")),
+            {"beside": "all", "match": "older"},
+            "Site 1 has no older before the change",
+        ),
+    ],
+)
+def test_likeness_that_cannot_be_is_asked(table: pl.DataFrame, given: dict[str, str], says: str) -> None:
+    with pytest.raises(TableError, match=says):
+        its(table, since="2023-07", of="Site 3", today=TODAY, **given)
 
 
 def test_withheld_and_rounded_counts_go_in_between_their_bounds(tmp_path: Path) -> None:
@@ -63,6 +128,7 @@ def test_withheld_and_rounded_counts_go_in_between_their_bounds(tmp_path: Path) 
     )
     assert isinstance(result.found, Interrupted)
     assert result.found.withheld_share > 0.9
+    assert any("10 sets of counts were drawn from between their bounds" in note for note in result.notes)
     ends = {(point.bounds[1] - point.bounds[0]) * 10 for point in result.points if point.bounds}
     assert {round(end) for end in ends} <= {2, 4, 6}  # 8 to 12 or 13 to 17, and 1 to 7
     written = result.write(tmp_path / "out")
@@ -118,6 +184,8 @@ def test_a_change_outside_the_table_is_said() -> None:
         assert isinstance(result.found, NoEffect)
         assert says in result.sentences[0]
         assert result.summary().height == 0
+        assert result.certainty is Certainty.LOW
+        assert its(falls(), since=since, of="Site 1", beside="all", today=TODAY).sentences == result.sentences
 
 
 PLAN = {f"Site {number}": f"2025-{2 + number:02}-01" for number in range(1, 5)}
@@ -160,6 +228,7 @@ def test_the_commands(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "fewer events" in done.stdout
+    assert "Low certainty: nobody is compared with" in done.stdout
     done = runner.invoke(
         app, ["power", str(table), "--plan", str(plan), "--ratio", "0.7", "--ahead", "18", "--withheld", "1-7"]
     )

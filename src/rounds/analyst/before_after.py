@@ -12,14 +12,18 @@ import polars as pl
 from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
 from rounds.analyst.counted import Counted, counted
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.its_words import how, others_in_words, remarks, said, sentences, sure_of
+from rounds.analyst.likeness import alike_in, without_columns
 from rounds.analyst.shown import charts_as_html
 from rounds.learning.impact.effect import Interval, NoEffect, Panel
+from rounds.learning.impact.single_site.beside import reckon_beside
 from rounds.learning.impact.single_site.interrupted import Interrupted, interrupted
+from rounds.learning.impact.single_site.reckoned import Beside, Reckoned
 from rounds.learning.impact.single_site.regression import Family
 from rounds.measures.definitions import Better
 from rounds.reports.charts.interrupted import InterruptedPoint, interrupted_chart
 from rounds.reports.charts.theme import Spec
-from rounds.reports.content.wording import number
+from rounds.reports.insight import Certainty
 
 ALL = "all"
 
@@ -33,7 +37,11 @@ class ItsResult:
     name: str
     labels: tuple[str, ...]
     found: Interrupted | NoEffect
+    beside: Beside | None
+    """what two other ways say; None where no other organisation is compared with"""
     sentences: tuple[str, ...]
+    certainty: Certainty
+    because: str
     notes: tuple[str, ...]
     points: tuple[InterruptedPoint, ...]
     spec: Spec
@@ -55,6 +63,8 @@ class ItsResult:
                 "highest": point.value if point.bounds is None else point.bounds[1],
                 "fitted": point.fitted,
                 "expected_without": point.expected,
+                "expected_mixture": point.mixture,
+                "expected_wandering": point.wandering,
                 "expected_lower95": None if point.band is None else point.band[0],
                 "expected_upper95": None if point.band is None else point.band[1],
             }
@@ -64,20 +74,37 @@ class ItsResult:
         return pl.DataFrame(rows, schema=schema)
 
     def summary(self) -> pl.DataFrame:
-        """Return the level, the slope, the ratio and the events avoided, with 95 % intervals."""
-        if isinstance(self.found, NoEffect):
-            return pl.DataFrame(
-                schema={"what": pl.String, "estimate": pl.Float64, "lower95": pl.Float64, "upper95": pl.Float64}
-            )
-        found = self.found
-        named = {"level": found.level, "slope": found.slope, "rate_ratio": found.rate_ratio, "avoided": found.avoided}
+        """Return the level, the slope, the ratio and the events avoided, with 95 % intervals.
+
+        Of the two other ways the last two; null where a limit cannot be told.
+        """
+        named: dict[str, Interval | None] = {}
+        if isinstance(self.found, Interrupted):
+            found = self.found
+            named = {"level": found.level, "slope": found.slope}
+            named |= {"rate_ratio": found.rate_ratio, "avoided": found.avoided}
+        for one in () if self.beside is None else (self.beside.synthetic, self.beside.structural):
+            if isinstance(one, Reckoned):
+                named |= {
+                    f"rate_ratio, {one.name.lower()}": one.rate_ratio,
+                    f"avoided, {one.name.lower()}": one.avoided,
+                }
         return pl.DataFrame(
             [
-                {"what": what, "estimate": one.estimate, "lower95": one.lower, "upper95": one.upper}
+                (what, one.estimate, *(end if np.isfinite(end) else None for end in (one.lower, one.upper)))
                 for what, one in named.items()
                 if one is not None
-            ]
+            ],
+            schema={"what": pl.String, "estimate": pl.Float64, "lower95": pl.Float64, "upper95": pl.Float64},
+            orient="row",
         )
+
+    def mixture(self) -> pl.DataFrame:
+        """Return what the synthetic control is made of, the heaviest first; no row where there is none."""
+        made = None if self.beside is None else self.beside.mixture
+        weights = {} if made is None else dict(zip(made.donors, made.weights.tolist(), strict=True))
+        rows = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+        return pl.DataFrame(rows, schema={"organisation": pl.String, "weight": pl.Float64}, orient="row")
 
     def write(
         self, folder: str | Path, *, pictures: int = 1, done: Callable[[], None] = lambda: None
@@ -96,6 +123,7 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     beside: str | Sequence[str] = (),
     live: str | None = None,
     stopped: str | None = None,
+    match: str | Sequence[str] = (),
     drift: bool = True,
     family: str | None = None,
     lag: int | None = None,
@@ -108,8 +136,13 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
     today: date | None = None,
+    seed: int = 1,
 ) -> ItsResult:
     """Return what changed at one organisation, in level and in trend, and what would have been without.
+
+    Beside others two more ways stand next to interrupted time series: the mixture of others nearest before (synthetic
+    control) and a level that wanders and moves with the others (structural time series, as in CausalImpact), with
+    whether the three agree.
 
     Args:
         data: as in `spc`, with whole numbers of events.
@@ -118,6 +151,8 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         beside: organisations without the change to compare with, or "all" others.
         live: from when it was being introduced; periods from then to `since` are left out.
         stopped: first day on which it was no longer in effect; periods from then on are left out.
+        match: columns of characteristics by which the mixture of others is to be like it, in place of their rates in
+            each period before; their mean before counts.
         drift: whether it may have had another trend than those beside it all along.
         family: poisson, quasi_poisson or negative_binomial; chosen by itself if left out.
         lag: how many periods errors look back for autocorrelation; chosen by itself if left out.
@@ -130,6 +165,7 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         where: as in `spc`.
         reading: as in `spc`.
         today: as in `spc`.
+        seed: of the draws of the two other ways; the same seed gives the same numbers.
 
     Raises:
         TableError: names file, line and column, and what to do.
@@ -143,7 +179,11 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         denominator=denominator,
         value=numerator if denominator is None else None,
     )
-    understood = understand(table_of(data, where=where), given, reading=reading or Reading(), wants=Wants(dates=True))
+    like = (match,) if isinstance(match, str) else tuple(match)
+    if like and not beside:
+        raise TableError("--match says by what others are to be like it; say with --beside which")
+    table = table_of(data, where=where)
+    understood = understand(without_columns(table, like), given, reading=reading or Reading(), wants=Wants(dates=True))
     counts = counted(understood, per=per, today=today or datetime.now(tz=UTC).date(), rounded_to=rounded_to)
     panel, name = counts.panel, _chosen(counts, of)
     others = _others(counts, name, beside)
@@ -154,24 +194,44 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         raise TableError(f"family is {', '.join(Family)}; not {family}") from None
     try:
         found = interrupted(panel, name, controls=others, drift=drift, family=kind, lag=lag)
+        begun = counts.day_of(since if live is None else live, "--since")
+        both = (
+            reckon_beside(
+                panel,
+                name,
+                controls=others,
+                leading=found,
+                generator=np.random.default_rng(seed),
+                alike_in=alike_in(table, understood, like, before=begun),
+            )
+            if others
+            else None
+        )
     except ValueError as error:
         raise TableError(f"{understood.table.name}: {error}") from error
     label = counts.labels[change] if change < len(counts.labels) else since
-    points = _points(counts, panel, name, found, change)
-    sentences = _sentences(name, label, found, counts)
-    title = f"{name}, {counts.unit}" + (f", beside {len(others)} others" if others else "")
+    points = _points(counts, panel, name, found, both, change)
+    lines = sentences(name, label, found, str(counts.spacing.grain)) + (() if both is None else said(both, found))
+    sure = sure_of(found, both)
+    title = f"{name}, {counts.unit}" + (f", beside {others_in_words(len(others))}" if others else "")
     return ItsResult(
         source=understood.table.name,
         guesses=understood.guesses,
         name=name,
         labels=counts.labels,
         found=found,
-        sentences=sentences,
-        notes=() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", _how(found)),
+        beside=both,
+        sentences=lines,
+        certainty=sure.level,
+        because=sure.because,
+        notes=(
+            *(() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", how(found))),
+            *(() if both is None else remarks(both)),
+        ),
         points=points,
         spec=interrupted_chart(points=points, change=label, title=title),
         alt_text=f"Chart of {name} from {counts.labels[0]} to {counts.labels[-1]}, with a change in {label}. "
-        + " ".join(sentences),
+        + " ".join(lines),
     )
 
 
@@ -213,8 +273,9 @@ def _with_change(counts: Counted, name: str, *, since: str, live: str | None, st
 
 
 def _points(
-    counts: Counted, panel: Panel, name: str, found: Interrupted | NoEffect, change: int
+    counts: Counted, panel: Panel, name: str, found: Interrupted | NoEffect, beside: Beside | None, change: int
 ) -> tuple[InterruptedPoint, ...]:
+    others = () if beside is None else (beside.synthetic, beside.structural)
     row = panel.sites.index(name)
     with np.errstate(invalid="ignore"):
         rate = counts.scale / panel.exposure[row]
@@ -241,61 +302,8 @@ def _points(
                 fitted=at(found.fitted, place) if told and isinstance(found, Interrupted) else None,
                 expected=expected,
                 band=None if ends[0] is None or ends[1] is None else (ends[0], ends[1]),
+                mixture=at(others[0].expected, place) if others and isinstance(others[0], Reckoned) else None,
+                wandering=at(others[1].expected, place) if others and isinstance(others[1], Reckoned) else None,
             )
         )
     return tuple(points)
-
-
-def _sentences(name: str, label: str, found: Interrupted | NoEffect, counts: Counted) -> tuple[str, ...]:
-    if isinstance(found, NoEffect):
-        return (f"{name}: whether the change in {label} did anything cannot be said. {found.reason}",)
-    grain = str(counts.spacing.grain)
-    against = "than was to be expected from its own past" + (
-        f" and {len(found.controls)} others" if found.controls else ""
-    )
-    ratio = found.rate_ratio
-    first = f"{name}: from {label} on there were {_percent(ratio)} {against}"
-    if ratio.lower <= 1.0 <= ratio.upper:
-        first = (
-            f"{name}: from {label} on no change can be told {against.replace('than was', 'from what was')}: "
-            f"anything from {_change(ratio.lower)} to {_change(ratio.upper)}"
-        )
-    avoided = found.avoided
-    lines = [
-        f"{first}.",
-        f"That is {number(abs(avoided.estimate))} events {'fewer' if avoided.estimate >= 0 else 'more'} in "
-        f"{found.after} {grain}s (95% confidence interval {_fewer(avoided.lower)} to {_fewer(avoided.upper)}).",
-        f"At once the level changed by {_signed(found.level)}."
-        + ("" if found.slope is None else f" The trend changed by {_signed(found.slope)} a {grain}."),
-    ]
-    return tuple(lines)
-
-
-def _percent(ratio: Interval) -> str:
-    ends = sorted((ratio.lower, ratio.upper), key=lambda end: abs(end - 1.0))
-    return f"{_change(ratio.estimate)} events (95% confidence interval {_change(ends[0])} to {_change(ends[1])})"
-
-
-def _change(ratio: float) -> str:
-    return f"{number(abs(100.0 * (ratio - 1.0)))}% {'fewer' if ratio < 1.0 else 'more'}"
-
-
-def _fewer(avoided: float) -> str:
-    return f"{number(abs(avoided))} {'fewer' if avoided >= 0 else 'more'}"
-
-
-def _signed(ratio: Interval) -> str:
-    estimate, lower, upper = (100.0 * (end - 1.0) for end in (ratio.estimate, ratio.lower, ratio.upper))
-    return f"{estimate:+.1f}% (95% confidence interval {lower:+.1f}% to {upper:+.1f}%)"
-
-
-def _how(found: Interrupted) -> str:
-    words = {
-        Family.POISSON: "Poisson",
-        Family.QUASI_POISSON: f"quasi-Poisson, variance {number(found.dispersion)} times the mean",
-        Family.NEGATIVE_BINOMIAL: f"negative binomial, over-dispersion {number(found.dispersion)}",
-    }
-    return (
-        f"{words[found.family]}; errors look back {found.lag} periods (Newey and West), and are never smaller than "
-        f"those of independent counts. {found.method}."
-    )

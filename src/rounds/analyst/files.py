@@ -127,12 +127,20 @@ def write_spread(result: "SpreadResult", folder: Path, *, pictures: int, done: C
 def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callable[[], None]) -> tuple[Path, ...]:
     """Write one organisation before and after: `its.xlsx`, `its.svg` and `its.png`."""
     written = pictures_of(folder, [("its", result.name, result.spec, result.alt_text)][:pictures], done)
-    notes = [("Found", sentence) for sentence in result.sentences] + [("Note", note) for note in result.notes]
+    notes = [("Found", sentence) for sentence in result.sentences]
+    notes += [
+        ("Certainty", f"{result.certainty.capitalize()}: {result.because}"),
+        *(("Note", note) for note in result.notes),
+    ]
     book = book_of(result.source, "Before and after", result.guesses, notes)
     summary, table = result.summary(), result.table()
     if summary.height:
         says = "Level, slope and rate_ratio are ratios: 1 is no change."
         book.table_sheet("change", "What changed", says, columns=tuple(summary.columns), rows=rows_of(summary))
+    mixture = result.mixture()
+    if mixture.height:
+        says = "What the mixture of others nearest before is made of (synthetic control)."
+        book.table_sheet("mixture", "Mixture", says, columns=tuple(mixture.columns), rows=rows_of(mixture))
     hidden = table["value"].is_null() & table["highest"].is_not_null()
     book.table_sheet(
         "periods", "Periods", "One row a period.", columns=tuple(table.columns), rows=rows_of(table, hidden=hidden)

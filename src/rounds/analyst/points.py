@@ -81,7 +81,7 @@ def lines_of(understood: Understood, *, per: float | None, today: date, several:
             "at": pl.int_range(table.frame.height, eager=True),
             "series": rows.new_from_index(0, table.frame.height) if len(rows) == 1 else rows,
             "day": dates.days,
-            "name": _names(understood),
+            "name": names_of(understood),
         }
     ).sort("day", "at")
     if not several:
@@ -98,7 +98,8 @@ def lines_of(understood: Understood, *, per: float | None, today: date, several:
     )
 
 
-def _names(understood: Understood) -> pl.Series:
+def names_of(understood: Understood) -> pl.Series:
+    """Return the name of the series that each row is of, shape (rows,)."""
     columns, frame = understood.columns, understood.table.frame
     if not columns.series:
         what = columns.value or columns.numerator or ""

@@ -41,6 +41,10 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         str | None, typer.Option(help="From when it was introduced; from then to --since is left out.")
     ] = None,
     stopped: Annotated[str | None, typer.Option(help="First day on which it was no longer in effect.")] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help="Column by which the mixture of those beside it is to be like it; may be repeated."),
+    ] = None,
     drift: Annotated[bool, typer.Option(help="Allow it another trend than those beside it had all along.")] = True,
     family: Annotated[
         str | None, typer.Option(help="poisson, quasi_poisson, negative_binomial; chosen by itself if left out.")
@@ -62,13 +66,16 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
     """Tell what changed at one organisation, in level and in trend (interrupted time series).
 
     Its own past is carried on, or that of others beside it; what would have been is drawn with its band. What cannot be
-    said is said.
+    said is said. Beside two others or more it is reckoned two more ways, by the mixture of them that was nearest before
+    (synthetic control) and by a level that wanders (structural time series), and said whether the three agree.
 
     [bold]Examples[/bold]
 
     rounds its admissions.csv --since 2005-01
 
     rounds its falls.csv --of RX1 --since "Apr 2024" --live "Feb 2024" --beside all --withheld-range 1-7 --rounded-to 5
+
+    rounds its falls.csv --of RX1 --since 2024-04 --beside all --match share_over_75
     """
     from rounds.analyst import its as result_of
 
@@ -78,6 +85,7 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         since=since,
         of=of,
         beside="all" if beside == ["all"] else tuple(beside or ()),
+        match=tuple(match or ()),
         live=live,
         stopped=stopped,
         drift=drift,
@@ -99,10 +107,15 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         {
             "found": result.summary().to_dicts(),
             "sentences": list(result.sentences),
+            "certainty": str(result.certainty),
+            "because": result.because,
+            "mixture": result.mixture().to_dicts(),
             "notes": list(result.notes),
             "written": [str(path) for path in written],
         },
-        text="\n".join([*result.sentences, *result.notes]),
+        text="\n".join(
+            [*result.sentences, f"{result.certainty.capitalize()} certainty: {result.because}", *result.notes]
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from rounds.reports.charts.theme import (
 )
 
 COUNTED, FITTED, EXPECTED = "Counted", "Fitted", "Expected without the change"
+MIXTURE, WANDERING = "Expected: mixture of others", "Expected: wandering level"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,10 @@ class InterruptedPoint:
     """without the change; only from it on"""
     band: tuple[float, float] | None
     """95 % confidence limits of that"""
+    mixture: float | None = None
+    """expected by the mixture of others nearest before; only from the change on"""
+    wandering: float | None = None
+    """expected by a level that wanders; only from the change on"""
 
 
 def interrupted_chart(*, points: tuple[InterruptedPoint, ...], change: str, title: str) -> Spec:
@@ -43,9 +48,18 @@ def interrupted_chart(*, points: tuple[InterruptedPoint, ...], change: str, titl
         title: what the vertical axis shows.
     """
     across = across_periods([point.label for point in points])
-    heights = [
-        height for point in points for height in (point.value, point.fitted, point.expected) if height is not None
-    ]
+    drawn = {
+        name: (color, dash, values)
+        for name, color, dash, values in (
+            (FITTED, BLUE, [1, 0], [point.fitted for point in points]),
+            (EXPECTED, ORANGE, [6, 3], [point.expected for point in points]),
+            (MIXTURE, INK, [2, 2], [point.mixture for point in points]),
+            (WANDERING, GREY, [8, 2, 2, 2], [point.wandering for point in points]),
+        )
+        if name in {FITTED, EXPECTED} or any(height is not None for height in values)
+    }
+    heights = [point.value for point in points if point.value is not None]
+    heights += [height for *_, values in drawn.values() for height in values if height is not None]
     heights += [end for point in points for ends in (point.bounds, point.band) for end in ends or ()]
     axis = value_axis(heights)
     counted = [
@@ -63,10 +77,7 @@ def interrupted_chart(*, points: tuple[InterruptedPoint, ...], change: str, titl
     ]
     lines = [
         {"period": point.label, "line": name, "of": f"{name} {point.expected is None}", "y": height}
-        for name, heights_of in (
-            (FITTED, [point.fitted for point in points]),
-            (EXPECTED, [point.expected for point in points]),
-        )
+        for name, (_, _, heights_of) in drawn.items()
         for point, height in zip(points, heights_of, strict=True)
     ]
     layers: list[Spec] = [
@@ -100,13 +111,13 @@ def interrupted_chart(*, points: tuple[InterruptedPoint, ...], change: str, titl
                 "stroke": {
                     "field": "line",
                     "type": "nominal",
-                    "scale": {"domain": [FITTED, EXPECTED], "range": [BLUE, ORANGE]},
+                    "scale": {"domain": list(drawn), "range": [color for color, *_ in drawn.values()]},
                     "legend": {"symbolType": "stroke", "symbolSize": 500},
                 },
                 "strokeDash": {
                     "field": "line",
                     "type": "nominal",
-                    "scale": {"domain": [FITTED, EXPECTED], "range": [[1, 0], [6, 3]]},
+                    "scale": {"domain": list(drawn), "range": [dash for _, dash, _ in drawn.values()]},
                     "legend": None,
                 },
             },

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from rounds.learning.impact.effect import Matrix, Vector
 from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.outcome import Design
+from rounds.learning.impact.simplex import nearest_mixture
 
 Rows = NDArray[np.int64]
 
 _LEAST_CONTROLS = 2
 _LEAST_BEFORE = 2
-_SUM_TO_ONE = 1e3
 _EXACT = 1e-9
 _TINY_RIDGE = 1e-6  # of the noise level, for weights of periods, as in the paper
 
@@ -117,10 +116,5 @@ def _simplex(features: Matrix, target: Vector, ridge: float) -> Vector:
     """
     rows, columns = features.shape
     centred, wanted = features - features.mean(axis=0), target - target.mean()
-    scale = float(np.abs(centred).max()) or 1.0
     penalty = np.sqrt(rows) * ridge * np.eye(columns)
-    heavy = _SUM_TO_ONE * scale
-    stacked = np.vstack([centred, penalty, heavy * np.ones((1, columns))])
-    weights, _ = nnls(stacked, np.concatenate([wanted, np.zeros(columns), [heavy]]), maxiter=50 * columns)
-    total = float(weights.sum())
-    return weights / total if total > 0 else np.full(columns, 1 / columns)
+    return nearest_mixture(np.vstack([centred, penalty]), np.concatenate([wanted, np.zeros(columns)]))

@@ -49,7 +49,7 @@ def refusal(panel: Panel, row: int) -> str | None:
         return f"There is no count from {name} with the innovation in effect; wait for more periods."
     if before.sum() < FEWEST_BEFORE or after.sum() < FEWEST_AFTER:
         return (
-            f"{name} has {_periods(int(before.sum()))} before and {_periods(int(after.sum()))} after; at least "
+            f"{name} has {in_periods(int(before.sum()))} before and {in_periods(int(after.sum()))} after; at least "
             f"{FEWEST_BEFORE} and {FEWEST_AFTER} are needed, and {ENOUGH} of each to trust a trend."
         )
     for part, words in ((before, "before"), (after, "after")):
@@ -72,7 +72,7 @@ def caveats(panel: Panel, row: int, told: Told) -> tuple[str, ...]:
     before, after = told.before, told.after
     if before < ENOUGH or after < ENOUGH:
         notes.append(
-            f"There are {_periods(before)} before and {_periods(after)} after; with fewer than {ENOUGH} on either "
+            f"There are {in_periods(before)} before and {in_periods(after)} after; with fewer than {ENOUGH} on either "
             "side a trend is poorly told."
         )
     if not told.slope:
@@ -81,10 +81,10 @@ def caveats(panel: Panel, row: int, told: Told) -> tuple[str, ...]:
         notes.append("No season is allowed for: there are fewer than two years of counts, or the year is not known.")
     gaps = np.isnan(panel.lower[row]) & ~panel.excluded[row]
     if gaps.any():
-        notes.append(f"{_periods(int(gaps.sum()))} without a count {'was' if gaps.sum() == 1 else 'were'} left out.")
+        notes.append(f"{in_periods(int(gaps.sum()))} without a count {'was' if gaps.sum() == 1 else 'were'} left out.")
     if panel.excluded[row].any():
         left = int(panel.excluded[row].sum())
-        notes.append(f"Left out while it was being introduced or after it stopped: {_periods(left)}.")
+        notes.append(f"Left out while it was being introduced or after it stopped: {in_periods(left)}.")
     if told.autocorrelation < _UNLIKELY:
         notes.append(
             f"Counts depend on those before them (p = {told.autocorrelation:.3f}); the intervals allow for that, as "
@@ -93,5 +93,6 @@ def caveats(panel: Panel, row: int, told: Told) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _periods(number: int) -> str:
+def in_periods(number: int) -> str:
+    """Return "1 period" or "5 periods"."""
     return "1 period" if number == 1 else f"{number} periods"

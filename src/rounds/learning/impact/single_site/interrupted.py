@@ -172,10 +172,9 @@ def _design(panel: Panel, row: int, controls: list[int], *, drift: bool) -> _Des
         seasonal = True
     else:
         columns += [np.ones(len(at)), since / periods]
-        for harmonic in range(1, _harmonics(panel.a_year, int(own.sum())) + 1):
-            angle = 2.0 * np.pi * harmonic * at[:, 1] / float(panel.a_year or 1)
-            columns += [np.sin(angle), np.cos(angle)]
-            seasonal = True
+        of_season = season(at[:, 1], panel.a_year, int(own.sum()))
+        columns += list(of_season.T)
+        seasonal = of_season.shape[1] > 0
     level = len(columns)
     columns.append(post.astype(np.float64))
     slope = None
@@ -183,6 +182,21 @@ def _design(panel: Panel, row: int, controls: list[int], *, drift: bool) -> _Des
         slope = len(columns)
         columns.append(np.where(post, since, 0.0))
     return _Design(matrix=np.stack(columns, axis=1), cells=at, level=level, slope=slope, seasonal=seasonal, drift=drift)
+
+
+def season(period: NDArray[np.int64], a_year: int | None, counts: int) -> Matrix:
+    """Return the season's columns, sine and cosine of each harmonic; none where counts are too few to tell one.
+
+    Args:
+        period: whole numbers in order of time, shape (cells,).
+        a_year: how many periods make a year; None if that is not known.
+        counts: how many there are to tell a season from.
+    """
+    columns = []
+    for harmonic in range(1, _harmonics(a_year, counts) + 1):
+        angle = 2.0 * np.pi * harmonic * period / float(a_year or 1)
+        columns += [np.sin(angle), np.cos(angle)]
+    return np.array(columns).reshape(-1, len(period)).T
 
 
 def _harmonics(a_year: int | None, counts: int) -> int:
