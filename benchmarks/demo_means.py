@@ -21,8 +21,9 @@ from demo_truth import PROGRAMME, adoption, members, pooled, pooled_rows
 from rounds.centre.impact_panel import impact_panel
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, Panel
-from rounds.learning.impact.histories import Succession, member_of
+from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Member, Membership
+from rounds.network.successions import Succession, Successions
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
 
 MEANS = (3.0, 8.0, 40.0)
@@ -87,15 +88,18 @@ def broken(arrests: Arrests) -> tuple[Panel, float]:
         membership=Membership(
             members=(*known.members, Member(ods_code=NEW, name="Merged", kind="", region="", joined=merger))
         ),
-        merging=[Succession(old=code, new=NEW, day=merger) for code in codes[:2]],
-        definitions=dict.fromkeys(changing, change),
+        successions=Successions(all=tuple(Succession(old_code=code, new_code=NEW, day=merger) for code in codes[:2])),
+        changes=[
+            DefinitionChange(measure=PROGRAMME.outcome, ods_code=code, day=change, reason="planted")
+            for code in changing
+        ],
     )
     truth = {code: avoided[row] for row, code in enumerate(codes)} | {NEW: avoided[0] + avoided[1]}
     effect = estimate_effect(panel)
     if not isinstance(effect, Effect):
         return panel, float("nan")
     used = panel.treated & np.isfinite(effect.counterfactual)
-    return panel, float(sum(truth[member_of(site)][used[row]].sum() for row, site in enumerate(panel.sites)))
+    return panel, float(sum(truth[panel.member_of(site)][used[row]].sum() for row, site in enumerate(panel.sites)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from log_stamps import no_standing
 from rounds.centre.plan import make_plan
 from rounds.centre.publish import inputs_digest
 from rounds.exchange.messages import Reply
+from rounds.network.definition_changes import DefinitionChange
 from rounds.network.successions import Succession, Successions
 from rounds.storage.workspace import RoundDeclaration, Workspace, read_workspace
 
@@ -55,6 +56,17 @@ def _became(days_after: int) -> Change:
     return change
 
 
+def _counted_otherwise(days_after: int, measure: str = "") -> Change:
+    def change(space: Workspace) -> Workspace:
+        (declared,) = space.rounds
+        day = declared.as_of + timedelta(days_after)
+        named = measure or declared.programmes[0].outcome
+        one = DefinitionChange(measure=named, ods_code=None, day=day, reason="A new system")
+        return replace(space, definition_changes=(*space.definition_changes, one))
+
+    return change
+
+
 def _another_target(space: Workspace) -> Workspace:
     measures = tuple(replace(measure, target=1.5) for measure in space.library.measures)
     return replace(space, library=replace(space.library, measures=measures))
@@ -73,6 +85,7 @@ DECIDES: dict[str, Change] = {
     "a member's name": _another_name,
     "a day of adoption": _another_date,
     "who carries on whose work": _became(0),
+    "what the outcome's counts mean": _counted_otherwise(0),
     "a measure's target": _another_target,
     "an innovation's owner": _another_owner,
 }
@@ -100,3 +113,5 @@ def test_what_happened_after_the_round_does_not_decide(network: Path) -> None:
     space = read_workspace(network)
     assert _digest(_later_event(space), REPLY) == _digest(space, REPLY) == _digest(read_workspace(network), REPLY)
     assert _digest(_became(1)(space), REPLY) == _digest(space, REPLY)
+    assert _digest(_counted_otherwise(1)(space), REPLY) == _digest(space, REPLY)
+    assert _digest(_counted_otherwise(0, "falls")(space), REPLY) == _digest(space, REPLY), "no outcome of the round"

@@ -1,5 +1,7 @@
 """What a round makes of its numbers and adoption dates before an effect is estimated from them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -13,9 +15,10 @@ from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.effect import Panel
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
-from rounds.learning.spread.succession import followed
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
+from rounds.network.definition_changes import DefinitionChange
+from rounds.network.members import Membership
 from rounds.network.successions import Succession, Successions
 from rounds.storage.workspace import Programme
 
@@ -28,9 +31,14 @@ def _event(stage: Stage, day: str, *, code: str = USER, innovation: str = "news2
 
 
 def _panel(
-    counts: dict[tuple[str, int], tuple[int, int]], *events: AdoptionEvent, taken_over: Successions | None = None
+    counts: dict[tuple[str, int], tuple[int, int]],
+    *events: AdoptionEvent,
+    successions: Sequence[Succession] = (),
+    changes: Sequence[DefinitionChange] = (),
+    joined: dict[str, date] | None = None,
 ) -> Panel:
     """The panel of two members with 20 of 400 in every month but those given, released under `hes`."""
+    members = [replace(one, joined=(joined or {}).get(one.ods_code, one.joined)) for one in given.MEMBERSHIP.members]
     rows = [
         (code, period.start, *counts.get((code, month), (20, 400)))
         for code in (USER, OTHER)
@@ -45,8 +53,9 @@ def _panel(
         programme,
         outcome=outcome,
         events=events,
-        membership=given.MEMBERSHIP,
-        taken_over=taken_over or Successions(),
+        membership=Membership(members=tuple(members)),
+        successions=Successions(all=tuple(successions)),
+        changes=changes,
     )
 
 
@@ -58,13 +67,43 @@ def _states(panel: Panel, row: int) -> str:
 
 
 def test_what_a_predecessor_used_is_not_taken_for_time_without_it() -> None:
-    became = Successions(all=(Succession(old_code="OLD", new_code=USER, day=date(2024, 7, 1)),))
+    """`OLD` sent nothing. Its successor began on that day, and may have sent `OLD`'s counts; or it was there before."""
+    became, day = [Succession(old_code="OLD", new_code=USER, day=date(2024, 7, 1))], {USER: date(2024, 7, 1)}
     recorded = (_event(Stage.LIVE, "2024-03-10", code="OLD"), _event(Stage.EMBEDDED, "2024-04-01", code="OLD"))
-    taken_over = followed(recorded, became)
-    assert _states(_panel({}, *taken_over), 0) == "......TTTTTT"
-    assert _states(_panel({}, *taken_over, taken_over=became), 0) == "..xxxxTTTTTT"
+    assert _states(_panel({}, *recorded), 0) == "............"
+    began = _panel({}, *recorded, successions=became, joined=day)
+    assert (_states(began, 0), began.sites) == ("..xxxxTTTTTT", (USER, OTHER))
     ended = (*recorded, _event(Stage.STOPPED, "2024-05-01", code="OLD"))
-    assert _states(_panel({}, *followed(ended, became), taken_over=became), 0) == "..xxxxxxxxxx"
+    assert _states(_panel({}, *ended, successions=became, joined=day), 0) == "..xxxxxxxxxx"
+    there = _panel({}, *recorded, successions=became)
+    assert there.sites == (f"{USER} (to 2024-06-30)", f"{USER} (from 2024-07-01)", OTHER)
+    assert (_states(there, 0), _states(there, 1)) == ("..xxxx......", "......xxxxxx")
+
+
+def test_members_that_became_one_are_one_row_and_a_definition_that_changed_has_two() -> None:
+    became = [Succession(old_code=OTHER, new_code=USER, day=date(2024, 7, 1))]
+    events = [_event(Stage.EMBEDDED, f"2024-0{month}-01", code=code) for code, month in ((USER, 2), (OTHER, 4))]
+    panel = _panel({(OTHER, month): (0, 0) for month in range(7, 13)}, *events, successions=became)
+    assert panel.sites == (USER,)
+    assert _states(panel, 0) == ".xxTTTTTTTTT"
+    assert (panel.lower[0, 5], panel.upper[0, 5], panel.exposure[0, 5]) == (36, 44, 800)
+    assert (panel.lower[0, 6], panel.upper[0, 6], panel.exposure[0, 6]) == (18, 22, 400)
+    assert "one row all along" in panel.notes[0]
+    assert given.MEMBERSHIP.name_of(OTHER) in panel.notes[0]
+    change = DefinitionChange(measure="m", ods_code=USER, day=date(2024, 5, 15), reason="A new record system.")
+    everywhere = replace(change, ods_code=None, day=date(2024, 9, 1))
+    panel = _panel({}, *events, changes=[everywhere, change, replace(change, day=date(2024, 1, 1))])
+    assert panel.sites == (
+        f"{USER} (to 2024-05-14)",
+        f"{USER} (2024-05-15 to 2024-08-31)",
+        f"{USER} (from 2024-09-01)",
+        f"{OTHER} (to 2024-08-31)",
+        f"{OTHER} (from 2024-09-01)",
+    )
+    assert [int((~np.isnan(row)).sum()) for row in panel.lower] == [4, 3, 4, 8, 4]
+    assert len(panel.notes) == 2
+    assert "2024-05-15 (A new record system)" in panel.notes[0]
+    assert "everywhere on 2024-09-01" in panel.notes[1]
 
 
 def test_live_embedded_and_stopped_days_decide_what_each_month_is() -> None:

@@ -1,6 +1,7 @@
 """The panel that an impact is estimated from: what left the sites, and who had the innovation when."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -10,9 +11,12 @@ from rounds.centre.estimates import exposures, noise_of
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.learning.impact.did import build_panel
 from rounds.learning.impact.effect import Panel
-from rounds.learning.impact.histories import Succession, merged, with_definitions
+from rounds.learning.impact.histories import with_levels
+from rounds.learning.impact.mergers import Before, Histories, joined
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stopped_on
+from rounds.learning.spread.succession import followed
+from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
 from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.storage.workspace import Programme
@@ -24,32 +28,34 @@ def impact_panel(
     outcome: PooledMeasure,
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
-    taken_over: Successions = NO_SUCCESSIONS,
-    merging: Sequence[Succession] = (),
-    definitions: Mapping[str, date] | None = None,
+    successions: Successions = NO_SUCCESSIONS,
+    changes: Sequence[DefinitionChange] = (),
 ) -> Panel:
     """Return the outcome's bounded counts by member and period, with who used the innovation when.
 
     A denominator that is withheld, empty or hidden by its noise leaves its member-period out: there is no exposure to
-    speak of. So does a reply that has not come: a member without any is named in the panel's notes.
+    speak of. So does a reply that has not come: a member without any is named in the panel's notes. Members that became
+    one are one row all along where that can be told (`joined`), and counts that mean something else from a day on have
+    a level of their own (`with_levels`); both are said in the notes.
 
     Args:
         programme: the innovation, its stage and its outcome.
         outcome: the pooled outcome.
-        events: who reached which stage when.
+        events: who reached which stage when, as it is recorded of each: without what was taken over by successions.
         membership: all that ever belonged.
-        taken_over: whose work members carry on. What an organisation had live before it was carried on by a member
-            was at work in that member's counts of then, too: they are neither without it nor surely with it.
-        merging: members that became others and all sent counts; those that became one are one row all along.
-        definitions: by member, the first day on which it counted by another definition than before.
+        successions: who carried on whose work, as far as it is known.
+        changes: how what the outcome's counts mean has changed.
 
     Raises:
-        ValueError: if dates or successions contradict each other.
+        ValueError: if dates contradict each other.
     """
     members, starts = outcome.members(membership), [period.start for period in outcome.periods]
-    shape = (len(members), len(starts))
+    own = successions.of_members(members)
+    involved = {code for one in own.all for code in (one.old_code, one.new_code)}
+    rows = (*members, *sorted(involved - set(members)))
+    shape = (len(rows), len(starts))
     lower, upper, exposure, noisy, sigma = (np.full(shape, np.nan) for _ in range(5))
-    row_of = {member: row for row, member in enumerate(members)}
+    row_of = {member: row for row, member in enumerate(rows)}
     column_of = {start: column for column, start in enumerate(starts)}
     sizes, noise = exposures(outcome.series), noise_of(outcome.series, "numerator")
     for index, cell in enumerate(outcome.series.iter_rows(named=True)):
@@ -57,42 +63,93 @@ def impact_panel(
         if sizes[index] > 0:
             lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
             exposure[at], noisy[at], sigma[at] = sizes[index], noise.drawn[index], noise.sigma[index]
-    present = set(members)
-    about = tuple(event for event in events if event.ods_code in present)
+    about = tuple(event for event in events if event.ods_code in row_of)
     periods = [(period.start, period.end) for period in outcome.periods]
-    live = _live(events, programme.innovation, members, taken_over)
+    effective = first_reached(about, programme.innovation, programme.stage)
     panel = build_panel(
-        sites=members,
+        sites=rows,
         periods=periods,
         lower=lower,
         upper=upper,
         exposure=exposure,
-        effective_from=first_reached(about, programme.innovation, programme.stage),
-        live_from=live,
+        effective_from=effective,
+        live_from=first_reached(about, programme.innovation, Stage.LIVE),
         stopped_on=stopped_on(about, programme.innovation, programme.stage),
     )
     panel = panel if np.isnan(noisy).all() else replace(panel, noisy=noisy, sigma=sigma)
-    panel = replace(panel, notes=_without_counts(programme, events, present, membership))
-    if merging:
-        panel = merged(panel, periods, merging, began=live)
-    return with_definitions(panel, periods, definitions) if definitions else panel
+    everybody = followed(events, own)
+    panel = replace(panel, notes=_without_counts(programme, everybody, set(members), membership))
+    breaks, said = _changed(changes, members, periods, membership)
+    known = Histories(
+        before=lambda code, day: _before(membership, code, day),
+        effective_from=effective,
+        stopped_on=stopped_on(everybody, programme.innovation, programme.stage),
+        name_of=lambda code: _name(membership, code),
+    )
+    made = joined(panel, periods, own, known, breaks=breaks)
+    panel = replace(_only(made.panel, set(members)), notes=(*made.panel.notes, *said))
+    return with_levels(panel, periods, {code: days for code, days in made.breaks.items() if code in panel.sites})
 
 
-def _live(
-    events: tuple[AdoptionEvent, ...], innovation: str, members: Sequence[str], taken_over: Successions
-) -> dict[str, date]:
-    """Return since when it was live at each member, or at somebody whose work the member carries on."""
-    reached = first_reached(events, innovation, Stage.LIVE)
-    found = {}
-    for member in members:
-        days = [reached[one] for one in (member, *taken_over.before(member)) if one in reached]
-        if days:
-            found[member] = min(days)
-    return found
+def _only(panel: Panel, members: set[str]) -> Panel:
+    """Return the panel without rows of organisations of which no counts were asked or came."""
+    kept = [row for row, name in enumerate(panel.sites) if name in members]
+    return replace(
+        panel,
+        sites=tuple(panel.sites[row] for row in kept),
+        lower=panel.lower[kept],
+        upper=panel.upper[kept],
+        exposure=panel.exposure[kept],
+        treated=panel.treated[kept],
+        excluded=panel.excluded[kept],
+        noisy=None if panel.noisy is None else panel.noisy[kept],
+        sigma=None if panel.sigma is None else panel.sigma[kept],
+    )
+
+
+def _before(membership: Membership, code: str, day: date) -> Before:
+    """Return what a member was before a day: it began on the day it joined, if that is the day."""
+    for member in membership.members:
+        if member.ods_code == code:
+            if member.first_joined < day:
+                return Before.THERE
+            return Before.NEW if member.first_joined == day else Before.UNKNOWN
+    return Before.UNKNOWN
+
+
+def _name(membership: Membership, code: str) -> str:
+    return next((member.name for member in membership.members if member.ods_code == code), code)
+
+
+def _changed(
+    changes: Sequence[DefinitionChange],
+    members: Sequence[str],
+    periods: Sequence[tuple[date, date]],
+    membership: Membership,
+) -> tuple[dict[str, list[date]], list[str]]:
+    """Return from when counts mean something else, by member, and that in words."""
+    found: dict[str, list[date]] = defaultdict(list)
+    said = []
+    for one in sorted(changes, key=lambda change: (change.day, change.ods_code or "")):
+        if not periods[0][0] < one.day <= periods[-1][1]:
+            continue
+        about = [code for code in members if one.ods_code in (None, code)]
+        for code in about:
+            found[code].append(one.day)
+        if about:
+            where = "everywhere" if one.ods_code is None else f"at {_name(membership, one.ods_code)}"
+            said.append(
+                f"The definition changed {where} on {one.day} ({one.reason.rstrip('.')}); counts are compared with "
+                "counts under the same definition only."
+            )
+    return found, said
 
 
 def _without_counts(
-    programme: Programme, events: tuple[AdoptionEvent, ...], present: set[str], membership: Membership
+    programme: Programme,
+    events: tuple[AdoptionEvent, ...],
+    present: set[str],
+    membership: Membership,
 ) -> tuple[str, ...]:
     """Return who has the innovation and sent no counts, in words."""
     reached = first_reached(events, programme.innovation, programme.stage)

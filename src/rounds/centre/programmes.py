@@ -12,6 +12,8 @@ from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stage_reached, stopped_on
+from rounds.learning.spread.succession import followed
+from rounds.network.definition_changes import DefinitionChange
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.network.successions import NO_SUCCESSIONS, Successions
@@ -67,9 +69,22 @@ def evaluate(
     events: tuple[AdoptionEvent, ...],
     membership: Membership,
     successions: Successions = NO_SUCCESSIONS,
+    changes: Sequence[DefinitionChange] = (),
 ) -> Evaluated:
-    """Return what an innovation did to its outcome where it is used; or why the data cannot say."""
-    panel = impact_panel(programme, outcome=outcome, events=events, membership=membership, taken_over=successions)
+    """Return what an innovation did to its outcome where it is used; or why the data cannot say.
+
+    Args:
+        programme: the innovation, its stage and its outcome.
+        innovation: as it is in the library.
+        outcome: the pooled outcome.
+        events: who reached which stage when, without what was taken over by successions.
+        membership: all that ever belonged.
+        successions: who carried on whose work by the day of the round.
+        changes: how what the outcome's counts mean had changed by that day.
+    """
+    panel = impact_panel(
+        programme, outcome=outcome, events=events, membership=membership, successions=successions, changes=changes
+    )
     chance = np.random.default_rng(PANEL_SEED)
     found = did_it_work(panel, generator=chance, settings=Settings(lead=PLACEBO_LEAD_PERIODS))
     beside = None if isinstance(found, NoEffect) else found
@@ -81,7 +96,9 @@ def evaluate(
         effect=found if isinstance(found, NoEffect) else found.effect,
         placebo=None if beside is None else beside.placebo_in_time,
         beside=beside,
-        restarted=restarted_members(programme, events, members=panel.sites),
+        restarted=restarted_members(
+            programme, followed(events, successions), members=tuple(panel.member_of(row) for row in panel.sites)
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from rounds.centre.benefit_statements import statement_of
 from rounds.centre.benefits import Benefits, Ledger, Told, benefits_of, known_before
 from rounds.centre.case_mix import case_mix_insights
 from rounds.centre.completeness import completeness_lines, flagged
+from rounds.centre.earlier_definitions import earlier_definition
 from rounds.centre.learn import variation_insights
 from rounds.centre.need import need_insights
 from rounds.centre.pipeline import pipeline_insights, recorded_digest
@@ -69,6 +70,12 @@ def inputs_digest(workspace: Workspace, plan: Plan, replies: Sequence[Reply], *,
     }
     if rebases := [repr(rebase) for rebase in workspace.rebases if rebase.since <= known]:
         inputs["rebases"] = rebases
+    outcomes = {programme.outcome for programme in plan.declaration.programmes}
+    if changes := [repr(one) for outcome in sorted(outcomes) for one in workspace.changes_of(outcome, known)]:
+        inputs["definition changes"] = changes
+    of_outcomes = [earlier_definition(workspace, plan.declaration, one) for one in plan.measures if one.id in outcomes]
+    if earlier := [repr(one) for one in of_outcomes if one is not None]:
+        inputs["earlier definitions"] = earlier
     if successions := workspace.successions.known_by(known).all:
         inputs["successions"] = [repr(one) for one in successions]
     if pipeline := recorded_digest(workspace, as_of=known):
@@ -318,9 +325,10 @@ def _of_programmes(
                 programme,
                 innovation,
                 outcome=outcome,
-                events=events,
+                events=tuple(event for event in workspace.adoptions if event.day <= declared.as_of),
                 membership=workspace.membership,
                 successions=workspace.successions.known_by(declared.as_of),
+                changes=workspace.changes_of(programme.outcome, declared.as_of),
             )
             if outcome
             else None
@@ -343,6 +351,8 @@ def _of_programmes(
             silences.append(silent_outcome(innovation, measure))
         else:
             worked = impact_insight(evaluated, **about)
+            if earlier := earlier_definition(workspace, declared, measure):
+                worked = replace(worked, notes=(*worked.notes, earlier.says(measure)))
             insights.append(worked)
             statement = statement_of(
                 evaluated, network=workspace.id, round_id=plan.round_id, data_as_of=declared.as_of, events=events

@@ -16,10 +16,12 @@ from rounds.learning.spread.succession import followed
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.measures.score_levels import bands_of
+from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
 from rounds.network.pipeline import Pipeline
 from rounds.network.rebases import StatedRebase
 from rounds.network.successions import Successions
+from rounds.storage.definition_change_files import read_definition_changes
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import Library, read_library, shipped_library_folder
 from rounds.storage.members import read_adoptions, read_membership, refuse_succeeded
@@ -152,6 +154,8 @@ class Workspace:
     pipeline: Pipeline
     """as it is recorded, of all days"""
     rebases: tuple[StatedRebase, ...]
+    definition_changes: tuple[DefinitionChange, ...]
+    """as they are stated, of all days"""
     library: Library
     rounds: tuple[RoundDeclaration, ...]
 
@@ -159,6 +163,10 @@ class Workspace:
         """Return the adoption events that surely were by a day, with what organisations had taken over by then."""
         events = followed(self.adoptions, self.successions)
         return tuple(event for event in events if event.day <= day)
+
+    def changes_of(self, measure: str, day: date) -> tuple[DefinitionChange, ...]:
+        """Return how what a measure's counts mean had changed by a day."""
+        return tuple(one for one in self.definition_changes if one.measure == measure and one.day <= day)
 
     def site_folder(self, site: SiteEntry) -> Path:
         return self.folder / site.folder
@@ -223,6 +231,11 @@ def read_workspace(folder: Path) -> Workspace:
         ),
         rebases=read_rebases(
             folder / "rebases.csv", membership=membership, measures={measure.id for measure in library.measures}
+        ),
+        definition_changes=read_definition_changes(
+            folder / "definition_changes.csv",
+            membership=membership,
+            measures={measure.id for measure in library.measures},
         ),
         library=library,
         rounds=tuple(declared),

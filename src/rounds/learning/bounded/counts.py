@@ -43,6 +43,8 @@ class Part:
     upper: float
     size: float
     """its denominator, > 0: the parts' rates are taken to be alike"""
+    of: str = ""
+    """whose count it is"""
 
 
 class IntervalCounts:

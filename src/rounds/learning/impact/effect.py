@@ -36,8 +36,17 @@ class Panel:
     """how many periods make a year; None if that is not known or makes no season"""
     parts: Mapping[tuple[str, int], tuple[Part, ...]] = field(default_factory=dict)
     """by site and period, the counts of which its own is the sum; its bounds are then the sums of theirs"""
+    of: Mapping[str, str] = field(default_factory=dict)
+    """by row, whose counts it holds, where that is not its name: members whose counts have several levels"""
+    in_effect: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """by member that became part of a row, before that: the periods throughout which the innovation was in effect
+    there, be it or not in all the row is the sum of"""
     notes: tuple[str, ...] = ()
     """what was left out when it was put together, a sentence each"""
+
+    def member_of(self, row: str) -> str:
+        """Return whose counts a row holds."""
+        return self.of.get(row, row)
 
     @property
     def with_noise(self) -> NDArray[np.bool_]:

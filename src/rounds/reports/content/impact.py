@@ -115,9 +115,8 @@ def impact(
             beside=evaluation.beside,
         )
         estimate, method = _ratio(effect), effect.method
-        sites = tuple(
-            membership.name_of(code) for code, used in zip(panel.sites, panel.treated, strict=True) if used.any()
-        )
+        used = [row for row, mask in zip(panel.sites, panel.treated, strict=True) if mask.any()]
+        sites = tuple(dict.fromkeys(membership.name_of(panel.member_of(row)) for row in used))
     chart_title = f"{measure.title}, {rate_unit(measure)}, {in_effect} ({better_words(measure.better)})"
     return Insight(
         id=slug(Kind.IMPACT, innovation.id, measure.id, NETWORK),
@@ -147,7 +146,7 @@ def impact(
         action=_action(reading, title, measure),
         provenance=provenance,
         notes=(*_notes(effect, placebo, sites, measure), *_restart_note(evaluation.restarted, membership)),
-        exhibits=_exhibits(evaluation.beside, measure, in_effect, membership),
+        exhibits=_exhibits(evaluation, measure, in_effect, membership),
     )
 
 
@@ -161,15 +160,19 @@ def _restart_note(restarted: tuple[str, ...], membership: Membership) -> tuple[s
     )
 
 
-def _exhibits(
-    beside: DidItWork | None, measure: Measure, in_effect: str, membership: Membership
-) -> tuple[Exhibit, ...]:
+def _exhibits(evaluation: Evaluation, measure: Measure, in_effect: str, membership: Membership) -> tuple[Exhibit, ...]:
+    beside, panel = evaluation.beside, evaluation.panel
     if beside is None:
         return ()
+
+    def name_of(row: str) -> str:
+        member = panel.member_of(row)
+        return membership.name_of(member) + row.removeprefix(member)
+
     setting = Setting(
         subject=f"{measure.title} {in_effect}", better=better_words(measure.better), period=period_noun(measure)
     )
-    return exhibits_of(beside, setting, membership.name_of)
+    return exhibits_of(beside, setting, name_of)
 
 
 def _ratio(effect: Effect) -> Estimate:
