@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from rounds.learning.benefit.attribution import EstimatedCells, attribute
-from rounds.learning.benefit.entries import Statement
+from rounds.learning.benefit.entries import Matrix, Statement
 from rounds.learning.benefit.rules import SPLIT_EVENLY
 from rounds.learning.benefit.totals import benefited, counted_once
+from rounds.learning.bounded.counts import Part
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, Panel
 from rounds.learning.intervals import Z95
@@ -47,6 +48,95 @@ def test_intervals_of_every_kind_of_total_hold_the_truth_as_often_as_they_say() 
         assert abs(share - 0.95) < 3.5 * spread / SEEDS**0.5, (name, share)
     assert max(one.apart for one in found) < 1e-9
     assert max(one.effect for one in found) < 1e-8
+
+
+MERGED_SEEDS = 8
+
+
+def test_what_was_avoided_before_a_merger_is_each_ones_own_as_often_as_it_says() -> None:
+    found = [benefit_coverage.one_merged_seed(seed) for seed in range(300, 300 + MERGED_SEEDS)]
+    for name, spread in {"predecessor x month": 0.05, "predecessor": 0.16, "both": 0.22, "all three": 0.22}.items():
+        share = np.mean([one.held[name][0] / one.held[name][1] for one in found])
+        assert abs(share - 0.95) < 3.5 * spread / MERGED_SEEDS**0.5, (name, share)
+    assert max(one.apart for one in found) < 1e-9
+    assert max(one.effect for one in found) < 1e-8
+
+
+def _merged(panel: Panel) -> Panel:
+    """The first two sites as one row of which all counts are sums."""
+    parts = {
+        ("ab", column): tuple(
+            Part(
+                lower=float(panel.lower[row, column]),
+                upper=float(panel.upper[row, column]),
+                size=float(panel.exposure[row, column]),
+                of="ab"[row],
+            )
+            for row in (0, 1)
+        )
+        for column in range(panel.lower.shape[1])
+    }
+    both = np.array([1, 1, *[0] * 6], dtype=bool)
+
+    def together(matrix: Matrix) -> Matrix:
+        return np.vstack([matrix[both].sum(axis=0), matrix[~both]])
+
+    mixed = panel.treated[0] ^ panel.treated[1]
+    return Panel(
+        sites=("ab", *panel.sites[2:]),
+        lower=together(panel.lower),
+        upper=together(panel.upper),
+        exposure=together(panel.exposure),
+        treated=np.vstack([panel.treated[0] & panel.treated[1], panel.treated[2:]]),
+        excluded=np.vstack([mixed, panel.excluded[2:]]),
+        parts=parts,
+    )
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize(("wander", "alpha"), [(0.0, 0.0), (0.0, 0.3), (0.15, 0.0)])
+def test_parts_of_a_merged_row_add_up_to_it_with_all_their_errors(wander: float, alpha: float, bounded: bool) -> None:
+    panel = _merged(_panel(5, wander=wander, alpha=alpha, bounded=bounded))
+    effect = estimate_effect(panel)
+    assert isinstance(effect, Effect)
+    found = _cells(panel, effect)
+    assert found.parts
+    value, half = _interval(found)
+    assert value == pytest.approx(effect.avoided.estimate, abs=1e-8)
+    assert half == pytest.approx(found.half_width, rel=1e-8)
+    made = attribute(found)
+    assert set(made.parts) == {place for place in found.parts if place in made.cells}
+    for place, several in made.parts.items():
+        whole = made.cells[place]
+        assert sum(one.value for one in several) == pytest.approx(whole.value, abs=1e-9)
+        assert sum(one.own_variance for one in several) == pytest.approx(whole.own_variance)
+        assert sum(one.own_with_effect for one in several) == pytest.approx(whole.own_with_effect)
+        moved = np.zeros(len(made.sources))
+        for sign, entries in ((1, several), (-1, (whole,))):
+            for entry in entries:
+                for source, slope in entry.slopes:
+                    moved[source] += sign * slope
+        assert np.abs(moved).max() < 1e-9
+        if not bounded:
+            counts = [part.lower for part in found.parts[place]]
+            share = [one.value + count for one, count in zip(several, counts, strict=True)]
+            assert sum(share) == pytest.approx(effect.counterfactual[place])
+            assert min(share) > 0
+
+
+def test_a_single_predecessor_has_all_that_was_avoided_before() -> None:
+    panel = _merged(_panel(5, wander=0.0, alpha=0.0, bounded=False))
+    alone = {
+        key: (replace(parts[0], lower=lower, upper=lower),)
+        for key, parts in panel.parts.items()
+        for lower in (panel.lower[0, key[1]],)
+    }
+    panel = replace(panel, parts=alone)
+    effect = estimate_effect(panel)
+    assert isinstance(effect, Effect)
+    made = attribute(_cells(panel, effect))
+    assert made.parts
+    assert all(several == (made.cells[place],) for place, several in made.parts.items())
 
 
 def _panel(seed: int, *, wander: float, alpha: float, bounded: bool, events: float = 9.0) -> Panel:
@@ -86,6 +176,7 @@ def _cells(panel: Panel, effect: Effect) -> EstimatedCells:
         baseline=effect.baseline,
         log_ratio=float(np.log(effect.rate_ratio.estimate)),
         half_width=(effect.avoided.upper - effect.avoided.lower) / 2,
+        parts={(panel.sites.index(name), column): parts for (name, column), parts in panel.parts.items()},
     )
 
 
@@ -93,9 +184,10 @@ def _interval(found: EstimatedCells, *, gained: bool = False) -> tuple[float, fl
     """Return the sum over all cells and its half width, by the whole covariance matrix, cell by cell."""
     parts = attribute(found, gained=gained)
     size = len(parts.sources)
-    rows = np.zeros((len(parts.cells), size))
+    every = [one for place, whole in parts.cells.items() for one in parts.parts.get(place, (whole,))]
+    rows = np.zeros((len(every), size))
     own, with_effect, values = [], [], []
-    for row, avoided in enumerate(parts.cells.values()):
+    for row, avoided in enumerate(every):
         for source, slope in avoided.slopes:
             rows[row, source] += slope
         own.append(avoided.own_variance)

@@ -16,6 +16,7 @@ from rounds.errors import DefinitionError
 from rounds.learning.benefit.reconcile import Unreconciled
 from rounds.learning.benefit.rules import FIRST_IN_EFFECT, RULES, SPLIT_EVENLY, RuleBook
 from rounds.learning.benefit.totals import Quarter
+from rounds.network.successions import Succession, Successions
 from rounds.reports.benefit_files import RETURN_FOLDER, RETURN_WORKBOOK, write_return
 from rounds.reports.content.benefit import benefit_insight
 from rounds.reports.content.benefit_lines import ALL_PROGRAMMES, Level, Span, check_lines
@@ -122,11 +123,31 @@ def test_a_member_counts_while_it_belongs_and_under_its_successor_after_a_merger
     merged = made(
         statement,
         left={"X2": date(2024, 7, 1)},
-        counts_under=lambda member, day: "X1" if (member, day >= date(2024, 7, 1)) == ("X2", True) else member,
+        counts_under=Successions(all=(Succession(old_code="X2", new_code="X1", day=date(2024, 7, 1)),)).counts_under,
     )
     by_site = {line.scope: line.total.entries for line in merged.of(Level.SITE, Span.ALL)}
     assert by_site == {"X1": 18, "X2": 6}
     assert merged.notes[-1] != found.notes[-1]
+    assert (whole.total.sites, found.sites["news2", "cardiac-arrests"]) == (2, 2)
+    assert (merged.members, merged.sites["news2", "cardiac-arrests"]) == (found.members, 1)
+    into_two = [Succession(old_code="X2", new_code=new, day=date(2024, 7, 1)) for new in ("X1", "X3")]
+    assert Successions(all=tuple(into_two)).counts_under("X2", date(2024, 8, 1)) == "X2", "divided: nobody's"
+
+
+def test_a_total_over_two_definitions_says_so() -> None:
+    older = given.statement(
+        [one for one in year_of("X1") if one.start.month < 7], last=date(2024, 6, 30), data_as_of=date(2024, 7, 1)
+    )
+    newer = given.statement(
+        [one for one in year_of("X1") if one.start.month > 6], measure="cardiac-arrests v2", first=date(2024, 7, 1)
+    )
+    said = (
+        "Totals of cardiac-arrests add up numbers of several definitions: cardiac-arrests v1 from 2024-01-01 to "
+        "2024-06-30 and cardiac-arrests v2 from 2024-07-01 to 2024-12-31. Have the later one counted over the whole "
+        "time to compare them."
+    )
+    assert said in made(older, newer).notes
+    assert not any("several definitions" in note for note in made(newer).notes)
 
 
 def test_a_quarter_that_is_not_complete_says_why() -> None:

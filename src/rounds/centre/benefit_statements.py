@@ -1,12 +1,13 @@
 """From a round's panel and its effect to what the benefit ledger says of a programme."""
 
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
 from rounds.centre.programmes import Evaluated
 from rounds.learning.benefit.attribution import Attribution, EstimatedCells, attribute
-from rounds.learning.benefit.entries import Counted, Entry, Matrix, Reached, Statement
+from rounds.learning.benefit.entries import Avoided, Counted, Entry, Matrix, Reached, Statement
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import first_reached
@@ -30,27 +31,30 @@ def statement_of(
         network: the network's id.
         round_id: the round's.
         data_as_of: the day as of which its numbers were asked.
-        events: everybody's adoption events.
+        events: everybody's adoption events, those taken over from others too.
     """
     measure, panel, effect = found.outcome.measure, found.panel, found.effect
     better_more = measure.better is Better.HIGHER
     parts = _attributed(panel, effect, gained=better_more)
     since = first_reached(events, found.innovation.id, found.programme.stage)
-    row_of = {code: row for row, code in enumerate(panel.sites)}
+    places = _places(panel)
     column_of = {period.start: column for column, period in enumerate(found.outcome.periods)}
     entries = []
     for cell in found.outcome.series.sort("member", "period").iter_rows(named=True):
         member, start = cell["member"], cell["period"]
-        at = row_of[member], column_of[start]
-        if panel.treated[at]:
+        column = column_of[start]
+        place = places.get((member, column))
+        itself = panel.in_effect.get(member)
+        with_it = place is not None and bool(panel.treated[place.row, column])
+        if with_it or (itself is not None and itself[column]):
             entries.append(
                 Entry(
                     member=member,
                     start=start,
-                    end=found.outcome.periods[at[1]].end,
-                    since=since[member],
+                    end=found.outcome.periods[column].end,
+                    since=min(since.get(member, start), start),
                     reached=Reached(lower=cell["denominator_lower"], upper=cell["denominator_upper"]),
-                    avoided=parts.cells.get(at),
+                    avoided=_avoided(parts, place, column) if place is not None and with_it else None,
                 )
             )
     return Statement(
@@ -65,7 +69,7 @@ def statement_of(
         counted=counted_of(measure),
         reached_unit=measure.denominator_unit,
         reached_counted=counted_of(measure),
-        members=panel.sites,
+        members=tuple(sorted(set(found.outcome.series["member"]))),
         first=found.outcome.periods[0].start,
         last=found.outcome.periods[-1].end,
         method=effect.method if isinstance(effect, Effect) else NO_METHOD,
@@ -73,6 +77,34 @@ def statement_of(
         sources=parts.sources,
         entries=tuple(entries),
     )
+
+
+class _Place(NamedTuple):
+    """Where a member's count of a period is in a panel."""
+
+    row: int
+    part: int | None
+    """which of the counts that its cell is the sum of"""
+
+
+def _places(panel: Panel) -> dict[tuple[str, int], _Place]:
+    """Return where each member's count of each period is; where it is missing it may be nowhere."""
+    found: dict[tuple[str, int], _Place] = {}
+    for row, name in enumerate(panel.sites):
+        for column in range(panel.lower.shape[1]):
+            several = panel.parts.get((name, column), ())
+            for at, part in enumerate(several):
+                found[part.of, column] = _Place(row, at)
+            if not several and (panel.treated[row, column] or not np.isnan(panel.lower[row, column])):
+                found[panel.member_of(name), column] = _Place(row, None)
+    return found
+
+
+def _avoided(parts: Attribution, place: _Place, column: int) -> Avoided | None:
+    if place.part is None:
+        return parts.cells.get((place.row, column))
+    several = parts.parts.get((place.row, column))
+    return None if several is None else several[place.part]
 
 
 def counted_of(measure: Measure) -> Counted:
@@ -83,6 +115,7 @@ def counted_of(measure: Measure) -> Counted:
 def _attributed(panel: Panel, effect: Effect | NoEffect, *, gained: bool) -> Attribution:
     if isinstance(effect, NoEffect) or effect.baseline is None:
         return Attribution(sources=_NO_SOURCES, cells={})
+    row_of = {name: row for row, name in enumerate(panel.sites)}
     found = EstimatedCells(
         lower=panel.lower,
         upper=panel.upper,
@@ -94,5 +127,6 @@ def _attributed(panel: Panel, effect: Effect | NoEffect, *, gained: bool) -> Att
         half_width=(effect.avoided.upper - effect.avoided.lower) / 2.0,
         noisy=panel.noisy,
         sigma=panel.sigma,
+        parts={(row_of[name], column): parts for (name, column), parts in panel.parts.items()},
     )
     return attribute(found, gained=gained)

@@ -191,6 +191,7 @@ def make_return(
         statements=statements,
         book=book,
         claims=claims_beside_evidence(statements, known, membership=workspace.membership, rule=book.at(as_of)),
+        counts_under=workspace.successions.known_by(as_of).counts_under,
     )
 
 

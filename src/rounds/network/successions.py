@@ -53,6 +53,16 @@ class Successions:
             return (code,)
         return tuple(sorted({last for one in following for last in self.after(one.new_code, day)}))
 
+    def counts_under(self, code: str, day: date) -> str:
+        """Return under whose code counts what happened at an organisation on a day: its own if it was divided.
+
+        >>> merged = Succession(old_code="RD3", new_code="R0D", day=date(2020, 10, 1))
+        >>> Successions(all=(merged,)).counts_under("RD3", date(2020, 9, 30))
+        'RD3'
+        """
+        following = self.after(code, day)
+        return following[0] if len(following) == 1 else code
+
     def known_by(self, day: date) -> "Successions":
         """Return only those that have happened by the end of a day."""
         return Successions(all=tuple(one for one in self.all if one.day <= day))

@@ -1,5 +1,7 @@
 """Which events avoided fall on which site and period, and how their errors hang together.
 
+A row that is the sum of sites before they became one is taken apart once more, by `rounds.learning.benefit.sharing`.
+
 An effect is estimated over a whole network. Its sum of events avoided is taken apart here into site-periods,
 counterfactual less observed, so that the parts add up to it exactly; a withheld count stands as what is expected of it
 given its bounds. An error of a part has three sources: the site and period effects of the counterfactual, the shared
@@ -10,13 +12,15 @@ Source: two-step M-estimation as in Newey and McFadden (1994), Handbook of Econo
 cell instead of the sum over all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.benefit.entries import EFFECT, Avoided, Matrix
-from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
+from rounds.learning.benefit.sharing import Share, Whole, shared_out
+from rounds.learning.bounded.counts import Fit, IntervalCounts, Part, Vector
 from rounds.learning.bounded.two_way import Cells, Index, TwoWay
 from rounds.learning.intervals import Z95
 
@@ -46,14 +50,21 @@ class EstimatedCells:
     """half the 95 % interval of the sum of events avoided, wider than counting explains if sites differ"""
     noisy: Matrix | None = None
     sigma: Matrix | None = None
+    parts: Mapping[tuple[int, int], tuple[Part, ...]] = field(default_factory=dict)
+    """by site and period, as positions, the counts of which its own is the sum"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """Events avoided by site-period. `cells` maps (site, period), as positions, to what was avoided there."""
+    """Events avoided by site-period. `cells` maps (site, period), as positions, to what was avoided there.
+
+    `parts` maps those that are a sum to what was avoided at each it is the sum of, in their order: it adds up to the
+    cell's own, and so does its error, each part's with each other's.
+    """
 
     sources: Matrix
     cells: dict[tuple[int, int], Avoided]
+    parts: dict[tuple[int, int], tuple[Avoided, ...]] = field(default_factory=dict)
 
 
 def attribute(found: EstimatedCells, *, gained: bool = False) -> Attribution:
@@ -95,7 +106,34 @@ def attribute(found: EstimatedCells, *, gained: bool = False) -> Attribution:
             own_variance=float(noise[at]),
             own_with_effect=-sign * float(with_effect[at]),
         )
-    return Attribution(sources=shared, cells=cells)
+    wholes = {
+        place: Whole(
+            expected=float(expected[at]),
+            fitted=float(np.exp(fitted[at])),
+            seen=float(seen.expected[at]),
+            follows=float(follows[at]),
+            moves_with=(1 + int(site_at[at]), 1 + len(sites) + int(period_at[at])),
+            wanders_with=(size + int(site_at[at]), wander) if wander > 0 else None,
+            avoided=cells[place],
+        )
+        for at, place in enumerate(cells)
+        if place in found.parts
+    }
+    sources, parts = shared_out(wholes, _shares(found), shared, sign=sign, alpha=baseline.alpha)
+    return Attribution(sources=sources, cells=cells, parts=parts)
+
+
+def _shares(found: EstimatedCells) -> list[Share]:
+    """Return what each site counted while it was a part of a row, against what is fitted to the row there."""
+    shares = []
+    for (row, column), parts in found.parts.items():
+        mean = found.counterfactual[row, column]
+        if np.isfinite(mean):
+            treated = bool(found.treated[row, column])
+            fitted = float(mean) * (float(np.exp(found.log_ratio)) if treated else 1.0)
+            rate = fitted / sum(part.size for part in parts)
+            shares.append(Share(place=(row, column), parts=parts, rate=rate, treated=treated))
+    return shares
 
 
 def _shared(after: Cells, seen: Fit, baseline: TwoWay, sites: Index, periods: Index) -> Matrix:
@@ -156,6 +194,11 @@ def _cells(found: EstimatedCells) -> Cells:
             found.upper[mask],
             noisy=None if found.noisy is None else found.noisy[mask],
             sigma=None if found.sigma is None else found.sigma[mask],
+            parts={
+                at: found.parts[place]
+                for at, place in enumerate(zip(site.tolist(), period.tolist(), strict=True))
+                if place in found.parts
+            },
         ),
         log_exposure=np.log(found.exposure[mask]),
         shape=(mask.shape[0], mask.shape[1]),

@@ -66,6 +66,15 @@ MEMBER_ON_FIRST_DAY: Final = Rule(
     "member that became part of another counts under its successor from the day of the merger on, and under its own "
     "name before.",
 )
+OWN_BEFORE_MERGER: Final = Rule(
+    id="own-before-merger",
+    version=1,
+    says="Members that became one are estimated as one. Before the merger each counts its own: its share of the events "
+    "expected without the innovation, less its own events. The share is that of its denominator, weighed by how its "
+    "rate stood to the others' in periods before the innovation. Together they are what was estimated, and so are "
+    "their errors. Where not all of them had the innovation, it reached those that had it, and how many benefited is "
+    "not said.",
+)
 QUARTER_OF_FIRST_DAY: Final = Rule(
     id="quarter-of-first-day",
     version=1,
@@ -105,6 +114,7 @@ RULES: Final = (
     LIKE_WITH_LIKE,
     REACHED_UNION,
     MEMBER_ON_FIRST_DAY,
+    OWN_BEFORE_MERGER,
     QUARTER_OF_FIRST_DAY,
     LATEST_ROUND,
     ERRORS_ADD,

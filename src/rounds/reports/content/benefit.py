@@ -103,7 +103,7 @@ def _sentence(found: QuarterlyReturn, statement: Statement, whole: Line) -> str:
     title = quoted(statement.innovation_title)
     reached = whole.total.reached
     many = f"{reached.lower:,}" if reached.lower == reached.upper else f"{reached.lower:,} to {reached.upper:,}"
-    where = f"{plural(whole.total.sites, 'site')} of {found.members}"
+    where = f"{plural(found.sites[statement.programme], 'site')} of {found.members}"
     there = f"{title} reached {many} {reached_words(statement)} at {where}"
     benefited = whole.total.benefited
     if benefited is None or whole.shown is None:

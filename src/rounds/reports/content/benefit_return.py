@@ -1,6 +1,6 @@
 """A network's quarterly return: who was reached, how many benefited, and sums that add up wherever one looks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -51,6 +51,8 @@ class QuarterlyReturn:
     data_as_of: date
     members: int
     """who belonged on the last day of the quarter, or on the day of the ledger if that is earlier"""
+    sites: Mapping[tuple[str, str], int]
+    """at how many of them, or of others that belonged, each programme was in effect; those that became one are one"""
     statements: tuple[Statement, ...]
     """in force"""
     lines: tuple[Line, ...]
@@ -120,10 +122,17 @@ def network_return(
         earlier, _ = places.inside(counted_once(statements, rule=before))
         restated = _restated(lines, [one for one in earlier if one.entry.start <= quarter.end])
     used = [one for one in statements if one.entries]
+    day = min(quarter.end, as_of)
     return QuarterlyReturn(
         asked=asked,
         data_as_of=max(one.data_as_of for one in used),
-        members=len(membership.on(min(quarter.end, as_of))),
+        members=len(membership.on(day)),
+        sites={
+            programme: len(
+                {counts_under(one.entry.member, day) for one in kept if one.statement.programme == programme}
+            )
+            for programme in {one.statement.programme for one in kept}
+        },
         statements=tuple(statements),
         lines=lines,
         rule=rule,
@@ -194,6 +203,7 @@ def _notes(kept: Sequence[Counting], outside: Sequence[Counting], membership: Me
         found += statement.flags
         if statement.why_none:
             found.append(f"{statement.innovation_title}, {statement.measure_title}: {statement.why_none}")
+    found += _of_several_versions(kept)
     harmed = [
         (code, found_total)
         for code, found_total in totals_by(kept, lambda one: one.entry.member).items()
@@ -211,3 +221,19 @@ def _notes(kept: Sequence[Counting], outside: Sequence[Counting], membership: Me
             f"{plural(len(outside), 'site-period')} at {codes} are not counted: it did not belong to the network then."
         )
     return tuple(dict.fromkeys(found))
+
+
+def _of_several_versions(kept: Sequence[Counting]) -> list[str]:
+    """Return, in words, which totals add up numbers that were counted by several versions of a measure."""
+    spans: dict[str, dict[str, tuple[date, date]]] = {}
+    for one in kept:
+        entry, versions = one.entry, spans.setdefault(one.statement.programme[1], {})
+        first, last = versions.get(one.statement.measure, (entry.start, entry.end))
+        versions[one.statement.measure] = (min(first, entry.start), max(last, entry.end))
+    return [
+        f"Totals of {measure} add up numbers of several definitions: "
+        + listing([f"{version} from {first} to {last}" for version, (first, last) in sorted(versions.items())])
+        + ". Have the later one counted over the whole time to compare them."
+        for measure, versions in spans.items()
+        if len(versions) > 1
+    ]
