@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.kernels import among, seek
+from rounds.engines.pack.kernels import FAR, among, seek
 
 Array = npt.NDArray[Any]
 
 NO_DAY: Final = -1
-FIRST_STEP: Final = 8
+_AT_ONCE: Final = 16
+"""So many rows are compared in a few instructions."""
+_NEAR: Final = 8
+"""So many times as many are passed one after the other before it is worth leaping."""
 
 
 class Asked(NamedTuple):
@@ -141,11 +144,8 @@ def every_event(
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
             period = _period(person[row], int(day[row]), observed, observed_first, observed_last, prior, post)
-            if period >= 0:
-                out_person[number] = person[row]
-                out_day[number] = day[row]
-                out_period[number] = period
-                number += 1
+            out_person[number], out_day[number], out_period[number] = person[row], day[row], period
+            number += period >= 0
     return number
 
 
@@ -154,21 +154,23 @@ def _period(
     who: int, day: int, observed: Array, observed_first: Array, observed_last: Array, prior: int, post: int
 ) -> int:  # pragma: no cover
     """Return the observation period that a day lies in with so many days around it; -1 if none."""
+    found = -1  # they do not overlap: there is one at most, and no branch that a processor could guess wrong
     for place in range(observed[who], observed[who + 1]):
         first, last = np.int64(observed_first[place]), np.int64(observed_last[place])
-        if first + prior <= day and day + post <= last and first <= day <= last:
-            return place
-    return -1
+        within = (first + max(prior, 0) <= day) & (day + max(post, 0) <= last)
+        found = place if within else found
+    return found
 
 
 @compiled
 def begins(person: Array, begin: Array) -> None:  # pragma: no cover
     """Write down where everybody's events begin."""
-    at = 0
-    for who in range(len(begin)):
-        while at < len(person) and person[at] < who:
-            at += 1
-        begin[who] = at
+    following = 0
+    for at in range(len(person)):
+        while following <= person[at]:
+            begin[following] = at
+            following += 1
+    begin[following:] = len(person)
 
 
 @compiled
@@ -237,8 +239,8 @@ def count_by_event(
             who = of[event]
             if who != before:
                 before = who
-                at = seek(person, end, stop, who, FIRST_STEP)
-                end = seek(person, at, stop, who + 1, FIRST_STEP)
+                at = _pass(person, end, stop, who)
+                end = _pass(person, at, stop, who + 1)
             while at < end and day[at] < low[event]:
                 at += 1
             row = at
@@ -250,6 +252,21 @@ def count_by_event(
                 ):
                     out[event] += 1
                 row += 1
+
+
+@compiled
+def _pass(person: Array, at: int, stop: int, who: int) -> int:  # pragma: no cover
+    """Return the first row from `at` on that is of somebody numbered `who` or higher, who is mostly near."""
+    far = at + _NEAR * _AT_ONCE
+    while at + _AT_ONCE <= stop and person[at + _AT_ONCE - 1] < who:
+        at += _AT_ONCE
+        if at == far:
+            return seek(person, at, stop, who, FAR)
+    some = person[at : min(at + _AT_ONCE, stop)]
+    before = 0
+    for row in range(len(some)):
+        before += some[row] < who
+    return at + before
 
 
 @compiled
@@ -292,36 +309,19 @@ def tally(
         events: by rule, events that meet it and all before.
         judged: how many rules there are.
     """
-    people = 0
-    at = 0
-    every = (np.uint64(1) << np.uint64(judged)) - np.uint64(1)
+    people, at, one = 0, 0, np.uint64(1)
     while at < len(person):
         who = person[at]
         people += 1
-        anything = np.uint64(0)
-        farthest = 0
+        anything, farthest = np.uint64(0), np.uint64(0)
         while at < len(person) and person[at] == who:
-            mask = met[at]
-            anything |= mask
-            deep = 0
-            while (mask >> np.uint64(deep)) & np.uint64(1):
-                deep += 1
-            if deep > 0:
-                events[deep - 1] += 1
-            farthest = max(farthest, deep)
+            anything |= met[at]
+            without_gap = met[at] & ~(met[at] + one)  # the bits below the first that is not there
+            farthest |= without_gap
+            for rule in range(judged):
+                events[rule] += np.int64((without_gap >> np.uint64(rule)) & one)
             at += 1
-        if farthest > 0:
-            remaining[farthest - 1] += 1
-        missed = every & ~anything
-        while missed != 0:
-            rule = 0
-            while (missed >> np.uint64(rule)) & np.uint64(1) == 0:
-                rule += 1
-            meeting[rule] -= 1
-            missed &= missed - np.uint64(1)
-    for rule in range(judged):
-        meeting[rule] += people
-    for rule in range(judged - 2, -1, -1):
-        remaining[rule] += remaining[rule + 1]
-        events[rule] += events[rule + 1]
+        for rule in range(judged):
+            meeting[rule] += np.int64((anything >> np.uint64(rule)) & one)
+            remaining[rule] += np.int64((farthest >> np.uint64(rule)) & one)
     return people
