@@ -206,7 +206,7 @@ def test_adoption_follows_organisations_by_date(tmp_path: Path) -> None:
 def test_who_declines_is_aware_and_says_why(empty: Workspace, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"Trust;Status;Reason\n{empty.membership.members[0].name};Declined;=no money\n")
     reading = read_tracker(empty, AskedTracker(path=tmp_path / "t.csv", innovation=INNOVATION, as_of=AS_OF))
-    assert [(event.stage, event.reason) for event in reading.events] == [(Stage.AWARE, "declined: no money")]
+    assert [(event.stage, event.reason) for event in reading.events] == [(Stage.AWARE, "declined: =no money")]
 
 
 def test_rows_that_contradict_each_other_are_left_out(empty: Workspace, tmp_path: Path) -> None:

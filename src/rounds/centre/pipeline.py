@@ -1,8 +1,6 @@
 """A network's pipeline at the centre: in and out of workbooks, ranked, and said in a round."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -36,6 +34,7 @@ from rounds.storage.pipeline_files import (
     pipeline_csvs,
     read_pipeline_workbook,
 )
+from rounds.storage.spreadsheet_text import csv_of, unguarded
 from rounds.storage.workspace import Workspace
 
 COMPANIES = "company-matches.csv"
@@ -132,12 +131,9 @@ def record_company_matches(workspace: Workspace, maybe: tuple[MaybeSame, ...], *
     new = [("", one.company, one.other, f"{one.likeness:.0f} of 100 alike") for one in maybe]
     if not new and not said:
         return None
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("confirmed", "company", "other", "why"))
     settled = {(row[1], row[2]) for row in said}
-    writer.writerows([*said, *(row for row in new if (row[1], row[2]) not in settled)])
-    written = text.getvalue().encode()
+    rows = [*said, *(row for row in new if (row[1], row[2]) not in settled)]
+    written = csv_of(("confirmed", "company", "other", "why"), rows)
     if not path.exists() or path.read_bytes() != written:
         digest = hashlib.sha256(written).hexdigest()
         event = Event(action=Action.RECORDED, round_id=path.stem, party=CENTRE, digest=digest, day=today)
@@ -242,7 +238,7 @@ def _company_rows(path: Path) -> list[tuple[str, str, str, str]]:
     for line, confirmed, company, other, why in table.iter_rows():
         if (confirmed or "").lower() not in ("", "yes", "no"):
             raise DefinitionError(f"{path.name}, line {line}, column confirmed: write yes or no, or leave it empty")
-        found.append(((confirmed or "").lower(), company, other, why or ""))
+        found.append(((confirmed or "").lower(), *(unguarded(text or "").strip() for text in (company, other, why))))
     return found
 
 

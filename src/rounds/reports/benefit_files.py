@@ -1,19 +1,15 @@
 """The quarterly return as an Excel workbook and as CSV files."""
 
-import csv
-import io
-from datetime import date
 from pathlib import Path
 
 from rounds.reports.content.benefit_return import QuarterlyReturn
 from rounds.reports.content.benefit_tables import ReturnTable, return_tables
 from rounds.reports.excel import SHORTHAND
-from rounds.reports.insight import Cell
 from rounds.reports.workbook import FIRST_ROW, Workbook, sheet_names
+from rounds.storage.spreadsheet_text import csv_of
 
 RETURN_WORKBOOK = "benefit-return.xlsx"
 RETURN_FOLDER = "benefit-return"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 WORDS = (
     ("Reached", "Who was in the measure's denominator in a period throughout which the innovation was in effect."),
@@ -39,7 +35,7 @@ def write_return(folder: Path, found: QuarterlyReturn, *, code_version: str) -> 
     written = [workbook]
     for table in tables:
         path = folder / RETURN_FOLDER / f"{table.name}.csv"
-        path.write_bytes(_csv(table))
+        path.write_bytes(csv_of(table.columns, table.rows))
         written.append(path)
     return tuple(written)
 
@@ -75,22 +71,3 @@ def _workbook(found: QuarterlyReturn, tables: tuple[ReturnTable, ...], code_vers
     for name, table in zip(names, tables, strict=True):
         made.table_sheet(name, table.title, table.says, columns=table.columns, rows=list(table.rows))
     return made.finished()
-
-
-def _csv(table: ReturnTable) -> bytes:
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([[_text(cell) for cell in row] for row in table.rows])
-    return made.getvalue().encode()
-
-
-def _text(cell: Cell) -> str | int | float:
-    """Return a cell as it stands in a CSV; a text that a spreadsheet would run as a formula is quoted with '."""
-    match cell:
-        case date():
-            return cell.isoformat()
-        case str():
-            return f"'{cell}" if cell.startswith(_FORMULA) else str(cell)
-        case _:
-            return cell

@@ -4,8 +4,6 @@ A row a name: what was written, the code and name proposed, how alike (0 to 1), 
 `certain` (used at once), `yes` (a person has said so), `no` (never use it), or empty (waits for a person).
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +13,10 @@ from typing import Final
 from rounds.errors import DefinitionError
 from rounds.network.matching import Certainty, Match, Register
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
+from rounds.storage.spreadsheet_text import csv_of, unguarded
 
 MATCHES: Final = "adoption-matches.csv"
 _COLUMNS: Final = ("as_written", "ods_code", "name", "score", "why", "candidates", "confirmed")
-_SPREADSHEET_FORMULA: Final = ("=", "+", "-", "@", "\t")
 
 
 class Confirmed(StrEnum):
@@ -82,7 +80,7 @@ def read_matches(path: Path, *, register: Register) -> Mapping[str, MatchRow]:
     lines: dict[str, int] = {}
     for row in read_csv(path, columns, error=DefinitionError, may_be_blank=blank).iter_rows(named=True):
         where = f"{path.name}, line {row.pop(LINE)}"
-        texts = {name: (value or "").removeprefix("'") for name, value in row.items()}
+        texts = {name: unguarded(value or "") for name, value in row.items()}
         word = texts.pop("confirmed").lower()
         if word not in list(Confirmed):
             raise DefinitionError(f'{where}, column confirmed: write yes or no, or leave it empty; not "{word[:20]}"')
@@ -106,15 +104,8 @@ def key_of(as_written: str) -> str:
 
 def matches_csv(rows: Iterable[MatchRow]) -> bytes:
     """Return the match file's bytes, those that wait first, then by name."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for row in sorted(rows, key=lambda one: (one.confirmed is not Confirmed.WAITS, key_of(one.as_written))):
-        cells = (row.as_written, row.ods_code, row.name, row.score, row.why, row.candidates, row.confirmed.value)
-        writer.writerow([_harmless(cell) for cell in cells])
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet would run a name that begins like a formula."""
-    return f"'{cell}" if cell.startswith(_SPREADSHEET_FORMULA) else cell
+    ordered = sorted(rows, key=lambda one: (one.confirmed is not Confirmed.WAITS, key_of(one.as_written)))
+    cells = [
+        (row.as_written, row.ods_code, row.name, row.score, row.why, row.candidates, row.confirmed) for row in ordered
+    ]
+    return csv_of(_COLUMNS, cells, for_excel=True)

@@ -1,7 +1,5 @@
 """members.csv and adoptions.csv: who belongs, since when, and who uses what."""
 
-import csv
-import io
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +13,7 @@ from rounds.learning.spread.adoption import AdoptionEvent, Stage, read_fidelity
 from rounds.network.members import Member, Membership, Spell
 from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
+from rounds.storage.spreadsheet_text import csv_of, unguarded
 from rounds.storage.suggestions import nearest
 
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{3,12}")
@@ -146,7 +145,7 @@ def read_adoptions(
                 day=row["date"],
                 earliest=row["earliest"],
                 fidelity=read_fidelity(row["fidelity"]) if row["fidelity"] else None,
-                reason=row["reason"] or "",
+                reason=unguarded(row["reason"] or "").strip(),
             )
         except DefinitionError as error:
             raise DefinitionError(f"{where}: {error}") from None
@@ -245,11 +244,7 @@ def adoptions_csv(events: Iterable[AdoptionEvent]) -> bytes:
     ]
     always = ("ods_code", "innovation", "stage", "date")
     columns = [*always, *(name for name in ("earliest", "fidelity", "reason") if any(row[name] for row in rows))]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return csv_of(columns, [[row[name] for name in columns] for row in rows])
 
 
 def check_adoptions(events: Sequence[AdoptionEvent]) -> None:

@@ -3,12 +3,10 @@
 The columns of a table are the fields of its class (`network/pipeline.py`); only what has no default must be there.
 """
 
-import csv
-import io
 import re
 import types
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +25,7 @@ from rounds.network.pipeline import (
     ValueClaim,
 )
 from rounds.storage.sheets import Cell, Sheet, read_sheets
+from rounds.storage.spreadsheet_text import csv_of, unguarded
 from rounds.storage.suggestions import nearest
 
 FOLDER: Final = "pipeline"
@@ -91,7 +90,7 @@ def read_pipeline(folder: Path, *, library: InLibrary = _ANY) -> Pipeline:
     for table in TABLES:
         path = folder / FOLDER / f"{table}.csv"
         if path.exists():
-            sheet = read_sheets(path, error=DefinitionError, separator=",")[0]
+            sheet = _unguarded(read_sheets(path, error=DefinitionError, separator=",")[0])
             found[table] = list(_rows(table, sheet, f"{FOLDER}/{path.name}", header=0))
     return _checked(found, library)
 
@@ -134,11 +133,7 @@ def pipeline_csvs(pipeline: Pipeline) -> Mapping[str, bytes]:
     for table in TABLES:
         rows = getattr(pipeline, table)
         if rows:
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(columns_of(table))
-            writer.writerows([[_as_text(cell) for cell in cells] for cells in cells_of(table, rows)])
-            found[f"{table}.csv"] = text.getvalue().encode()
+            found[f"{table}.csv"] = csv_of(columns_of(table), cells_of(table, rows))
     return found
 
 
@@ -153,16 +148,6 @@ def _plain(value: Any) -> str | float | date | None:
         return value.value
     found: str | float | date | None = value
     return None if value == "" else found
-
-
-def _as_text(cell: str | float | date | None) -> str:
-    match cell:
-        case None:
-            return ""
-        case float():
-            return repr(cell)
-        case _:
-            return str(cell)
 
 
 def _is_required(one: Field[Any]) -> bool:
@@ -207,6 +192,13 @@ def _rows(table: str, sheet: Sheet, where: str, *, header: int) -> Iterable[Plac
             yield Placed(place=place, row=kind(**values))
         except DefinitionError as error:
             raise DefinitionError(f"{place}: {error}") from None
+
+
+def _unguarded(sheet: Sheet) -> Sheet:
+    rows = tuple(
+        tuple(unguarded(cell).strip() if isinstance(cell, str) else cell for cell in row) for row in sheet.rows
+    )
+    return replace(sheet, rows=rows)
 
 
 def _name(cell: Cell) -> str:

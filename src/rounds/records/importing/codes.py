@@ -14,6 +14,7 @@ from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern
 from rounds.records.importing.staged import SEPARATOR, StagedTable
 from rounds.storage.csv_files import LINE, ColumnType, read_csv
+from rounds.storage.spreadsheet_text import unguarded
 
 CONCEPT_ITSELF: Final = "concept"
 """The system of a code that is a concept id already."""
@@ -48,7 +49,10 @@ def read_code_map(session: Session, path: Path | None) -> tuple[Finding, ...]:
         "concept_id": ColumnType.COUNT,
     } | ({"domain_id": ColumnType.TEXT} if "domain_id" in named else {})
     frame = read_csv(path, columns, error=RecordsError, may_be_blank=("source_system", "concept_id", "domain_id"))
-    frame = frame.with_columns(pl.col("source_system").fill_null("").str.strip_chars_end("/"))
+    frame = frame.with_columns(
+        pl.col("source_system").fill_null("").str.strip_chars_end("/"),
+        pl.col("source_code").map_elements(unguarded, return_dtype=pl.String),
+    )
     twice = frame.filter(frame.select("source_system", "source_code", "concept_id").is_duplicated())
     if twice.height:
         raise RecordsError(f"{path.name}, line {twice[LINE][1]}: the line comes twice; remove one")

@@ -1,7 +1,5 @@
 """Writes the self-assessment of an installation: a page, a table for Excel, JSON, and templates to fill in."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rounds.network.assurance import Assurance, By, Statement
 from rounds.reports.policy import POLICY
+from rounds.storage.spreadsheet_text import csv_of
 
 _REPORTS = Path(__file__).parents[1]
 _PROJECT: Final = "https://github.com/sa-tre/satre-specification"
@@ -53,7 +52,7 @@ def write_evidence(folder: Path, *, assurance: Assurance, installation: Installa
         installation: what was found here.
     """
     (folder / "satre.json").write_text(_json(assurance, installation), encoding="utf-8", newline="\n")
-    (folder / "satre.csv").write_text(_table(assurance), encoding="utf-8-sig", newline="")  # Excel reads the mark
+    (folder / "satre.csv").write_bytes(_table(assurance))
     templates = folder / "templates"
     templates.mkdir()
     left = [one for one in assurance.statements if one.by is not By.SOFTWARE]
@@ -82,15 +81,14 @@ def _json(assurance: Assurance, installation: Installation) -> str:
     return json.dumps(fields, indent=1, sort_keys=True, default=str) + "\n"
 
 
-def _table(assurance: Assurance) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["statement", "level", "topic", "by", "state", "claim", "tests", "evidence", "your answer", "owner"])
+def _table(assurance: Assurance) -> bytes:
+    columns = ("statement", "level", "topic", "by", "state", "claim", "tests", "evidence", "your answer", "owner")
+    rows = []
     for one in assurance.statements:
         state = STATES[one.state] if one.state else ""
         tests, evidence = " ".join(one.tests), " ".join(one.evidence)
-        rows.writerow([f"SATRE {one.id}", one.level, one.topic, one.by, state, one.claim, tests, evidence, "", ""])
-    return text.getvalue()
+        rows.append((f"SATRE {one.id}", one.level, one.topic, one.by, state, one.claim, tests, evidence, "", ""))
+    return csv_of(columns, rows, for_excel=True)
 
 
 def _template(part: str, statements: Sequence[Statement], installation: Installation) -> str:

@@ -257,8 +257,7 @@ def _words(cells: Cells, at: int | None) -> str:
 
 
 def _reason(cells: Cells, layout: Layout) -> str:
-    # Without what a spreadsheet would take for the beginning of a formula.
-    reason = _words(cells, layout.at(Role.REASON)).lstrip("=+-@ ")
+    reason = _words(cells, layout.at(Role.REASON))
     status = _words(cells, layout.at(Role.STATUS))
     return ": ".join(filter(None, (status.lower(), reason))) if status.lower() in DECLINED else reason
 
