@@ -210,8 +210,11 @@ def _check_order(path: Path, written: list[_Written]) -> None:
         other = min(earlier.line, later.line)
         where = f"{path.name}, line {line}"
         if one.stage is two.stage:
+            if one.day < two.day and two.fidelity is not None and two.stage is not Stage.STOPPED:
+                continue  # it still is there, and this is how fully it used it by then
             raise DefinitionError(
-                f"{where}: {two.ods_code} already reached {two.stage} of {two.innovation} on line {other}; keep one row"
+                f"{where}: {two.ods_code} already reached {two.stage} of {two.innovation} on line {other}; keep one "
+                "row, or write on the later one how fully it was used by then (fidelity)"
             )
         if one.day == two.day and one.earliest is None and two.earliest is None:
             raise DefinitionError(

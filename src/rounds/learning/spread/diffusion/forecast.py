@@ -1,13 +1,17 @@
 """How many will have adopted by a day, and when half, four in five, nine in ten and all of them will have.
 
 Three shapes of curve, with everybody adopting in the end or a share that never does, are weighed by how likely the data
-are under each. What is not known of the curve, how hazards
-stray from it, and who of the rest happens to adopt are all in the intervals. Members that are there now are the ones
-that may adopt; nobody is assumed to join or to stop.
+are under each. What is not known of the curve, how hazards stray from it, and who of the rest happens to adopt are all
+in the intervals. Members that are there now are the ones that may adopt; nobody is assumed to join or to stop.
+
+Whether everybody adopts in the end is seldom in the data before it is over, and one interval of both cases together is
+that of neither: it leaves out the end that belongs to the less likely one. So the ends are those of both cases, unless
+the data rule one out: an interval holds what it says whichever is true.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +21,7 @@ from rounds.learning.spread.diffusion.likelihood import FEWEST_ADOPTERS, why_no_
 from rounds.learning.spread.diffusion.sampled import Sampled, sample_curves
 from rounds.learning.spread.diffusion.times import AdoptionTimes, LifeTable, life_table
 
-METHOD: Final = "three-curves-that-wander@1"
+METHOD: Final = "three-curves-that-wander@2"
 ASSUMES: Final = (
     "Members are alike but for chance; adoption goes on as one of three curves (logistic, Gompertz, Bass), from which "
     "its pace strays as much as it has so far; the members are those of today; and a share of them, not known, may "
@@ -26,7 +30,10 @@ ASSUMES: Final = (
 SHARES: Final = (0.5, 0.8, 0.9, 1.0)
 EVERYBODY: Final = 0.25
 """How likely it is before any data that everybody adopts in the end."""
+RULED_OUT: Final = 0.025
+"""The chance of either case, everybody or not, below which intervals no longer have to hold under it."""
 _PATHS: Final = 4000
+_Numbers = NDArray[np.int64] | NDArray[np.float64]
 _TOO_WIDE: Final = 0.6
 """Share of members between the ends of the 95 % interval of the final number, from which on the data say little."""
 
@@ -139,14 +146,13 @@ def forecast(
     chances = _chances(sampled)
     length = float(table.edges[1] - table.edges[0])
     future: Vector = times.now + length * np.arange(1.0, np.ceil((until - times.now) / length) + 1)
-    paths = np.concatenate(
-        [
-            _paths(one, round(_PATHS * chance), times.now, future, members - adopted, generator)
-            for one, chance in zip(sampled, chances, strict=True)
-            if round(_PATHS * chance)
-        ]
-    )
-    numbers = adopted + paths
+    cases = [_case(whole, sampled, chances, times.now, future, members - adopted, generator) for whole in (False, True)]
+    everybody = sum(chance for one, chance in zip(sampled, chances, strict=True) if one.everybody)
+    parts = [
+        adopted + case for case, chance in zip(cases, (1 - everybody, everybody), strict=True) if chance >= RULED_OUT
+    ]
+    counts = round(_PATHS * (1 - everybody)), round(_PATHS * everybody)
+    numbers = adopted + np.concatenate([case[:count] for case, count in zip(cases, counts, strict=True)])
     ends = np.concatenate(
         [
             generator.choice(one.ever, size=max(round(_PATHS * chance), 1), p=one.weights)
@@ -155,19 +161,19 @@ def forecast(
     )
     ceiling = np.quantile(ends, [0.025, 0.975])
     spread = float(sum(chance * float(one.weights @ one.spread) for one, chance in zip(sampled, chances, strict=True)))
-    band = _band(future, numbers)
+    band = _band(future, numbers, parts)
     return Forecast(
         members=members,
         adopted=adopted,
         now=times.now,
         band=band,
-        reached=tuple(_reached(part, members, adopted, future, numbers) for part in SHARES),
+        reached=tuple(_reached(part, members, adopted, future, numbers, parts) for part in SHARES),
         until=float(future[-1]),
         weights={
             curve: sum(chance for one, chance in zip(sampled, chances, strict=True) if one.curve is curve)
             for curve in FORECAST_FROM
         },
-        everybody=sum(chance for one, chance in zip(sampled, chances, strict=True) if one.everybody),
+        everybody=everybody,
         ceiling=(float(ceiling[0]), float(ceiling[1])),
         spread=spread,
         numbers=numbers,
@@ -201,31 +207,70 @@ def _paths(
     return found
 
 
-def _band(future: Vector, numbers: NDArray[np.int64]) -> Band:
+def _case(
+    everybody: bool,
+    sampled: list[Sampled],
+    chances: list[float],
+    now: float,
+    future: Vector,
+    rest: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Return paths of one case, everybody or not, by how likely its curves are within it; shape (_PATHS, times)."""
+    own = [(one, chance) for one, chance in zip(sampled, chances, strict=True) if one.everybody is everybody]
+    each = np.array([chance for _, chance in own]) + 1e-300  # a case may be so unlikely that it has no number
+    ends = np.round(_PATHS * np.cumsum(each) / each.sum())
+    counts = np.diff(ends, prepend=0.0).astype(int)
+    made = np.concatenate(
+        [_paths(one, count, now, future, rest, rng) for (one, _), count in zip(own, counts, strict=True) if count]
+    )
+    return np.asarray(rng.permutation(made))
+
+
+def _band(future: Vector, numbers: NDArray[np.int64], cases: list[NDArray[np.int64]]) -> Band:
     # Whole numbers: an interval ends at numbers that can be, so it holds at least what it says.
-    low95, low80 = (np.quantile(numbers, part, axis=0, method="lower") for part in (0.025, 0.1))
-    high80, high95 = (np.quantile(numbers, part, axis=0, method="higher") for part in (0.9, 0.975))
+    low95, low80 = (_lowest(cases, part, "lower") for part in (0.025, 0.1))
+    high80, high95 = (_highest(cases, part, "higher") for part in (0.9, 0.975))
     middle = np.quantile(numbers, 0.5, axis=0, method="lower")
     low95, low80, middle, high80, high95 = (one.astype(np.float64) for one in (low95, low80, middle, high80, high95))
     return Band(times=future, median=middle, lower80=low80, upper80=high80, lower95=low95, upper95=high95)
 
 
-def _reached(part: float, members: int, adopted: int, future: Vector, numbers: NDArray[np.int64]) -> Reached:
+def _reached(
+    part: float,
+    members: int,
+    adopted: int,
+    future: Vector,
+    numbers: NDArray[np.int64],
+    cases: list[NDArray[np.int64]],
+) -> Reached:
     needed = int(np.ceil(part * members - 1e-9))
-    there = numbers >= needed
-    first = np.where(there.any(axis=1), future[np.argmax(there, axis=1)], np.inf)
-    low95, low80, middle, high80, high95 = np.quantile(first, [0.025, 0.1, 0.5, 0.9, 0.975], method="higher")
+    times = _first_there(numbers, needed, future)
+    of_cases = [_first_there(case, needed, future) for case in cases]
     return Reached(
         share=part,
         number=needed,
         already=adopted >= needed,
-        median=float(middle),
-        lower80=float(low80),
-        upper80=float(high80),
-        lower95=float(low95),
-        upper95=float(high95),
-        within=float(there.any(axis=1).mean()),
+        median=float(np.quantile(times, 0.5, method="higher")),
+        lower80=float(_lowest(of_cases, 0.1, "higher")),
+        upper80=float(_highest(of_cases, 0.9, "higher")),
+        lower95=float(_lowest(of_cases, 0.025, "higher")),
+        upper95=float(_highest(of_cases, 0.975, "higher")),
+        within=float(np.isfinite(times).mean()),
     )
+
+
+def _first_there(numbers: NDArray[np.int64], needed: int, future: Vector) -> Vector:
+    there = numbers >= needed
+    return np.asarray(np.where(there.any(axis=1), future[np.argmax(there, axis=1)], np.inf))
+
+
+def _lowest(cases: Sequence[_Numbers], part: float, method: Literal["lower", "higher"]) -> Vector:
+    return np.asarray(np.min([np.quantile(case, part, axis=0, method=method) for case in cases], axis=0))
+
+
+def _highest(cases: Sequence[_Numbers], part: float, method: Literal["lower", "higher"]) -> Vector:
+    return np.asarray(np.max([np.quantile(case, part, axis=0, method=method) for case in cases], axis=0))
 
 
 def _notes(band: Band, members: int, table: LifeTable) -> tuple[str, ...]:

@@ -86,6 +86,8 @@ def events_of(rows: Sequence[tuple[str, TrackerRow]], known: Known) -> Taken:
             same = recorded[event.ods_code, event.stage]
             if any(one.first_day <= event.day and event.first_day <= one.day for one in same):
                 already += 1
+                read = _read_since(event, known, gathered[code], left_out)
+                events += [read] if read is not None else []
             elif same:
                 left_out.append(
                     LeftOut(
@@ -284,6 +286,30 @@ def _words(when: When) -> str:
     if when.earliest is None:
         return f"{when.latest} at the latest"
     return f"{when.latest}" if when.earliest == when.latest else f"{when.earliest} to {when.latest}"
+
+
+def _read_since(
+    event: AdoptionEvent, known: Known, rows: Sequence[TrackerRow], left_out: list[LeftOut]
+) -> AdoptionEvent | None:
+    """Return how fully an organisation uses it by the tracker's day, where that differs from what is recorded."""
+    own = [one for one in known.recorded if (one.ods_code, one.innovation) == (event.ods_code, event.innovation)]
+    read = [one for one in own if one.fidelity is not None and one.day <= known.as_of]
+    last = max(read, key=lambda one: one.day, default=None)
+    now = max((one for one in own if one.day <= known.as_of), key=lambda one: one.day, default=None)
+    if event.fidelity is None or now is None or now.stage is not event.stage or event.stage is Stage.STOPPED:
+        return None
+    if last is not None and last.fidelity == event.fidelity:
+        return None
+    if now.day == known.as_of:
+        left_out.append(
+            LeftOut(
+                place=_places(rows),
+                why=f"{event.ods_code} was recorded on {now.day} with fidelity {now.fidelity or 'unknown'}, and the "
+                f"tracker of that day says {event.fidelity}; correct adoptions.csv if the tracker is right",
+            )
+        )
+        return None
+    return replace(event, day=known.as_of, earliest=None, reason="how fully it was used, by the tracker of that day")
 
 
 def _stretch(event: AdoptionEvent) -> str:
