@@ -1,6 +1,7 @@
 """What a round says of how adoption goes on: forecast, who is next and slow, falling use; and when it cannot say."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -14,10 +15,11 @@ from rounds.centre.spreading import spread_insights
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.learning.impact.effect import Effect, NoEffect
-from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.learning.spread.adoption import AdoptionEvent, Stage, read_fidelity
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import periods_between
+from rounds.network.members import Membership
 from rounds.reports.insight import Insight
 from rounds.storage.workspace import Programme
 
@@ -65,11 +67,16 @@ def measures(*, works: float = 0.5, falling: str | None = None) -> dict[str, Poo
     }
 
 
-def told(of: tuple[AdoptionEvent, ...], found: dict[str, PooledMeasure], as_of: date = AS_OF) -> tuple[Insight, ...]:
+def told(
+    of: tuple[AdoptionEvent, ...],
+    found: dict[str, PooledMeasure],
+    as_of: date = AS_OF,
+    membership: Membership = given.MEMBERSHIP,
+) -> tuple[Insight, ...]:
     outcome = found.get(PROGRAMME.outcome)
     effect: Effect | NoEffect = NoEffect(reason="nothing was counted")
     if outcome is not None:
-        effect = evaluate(PROGRAMME, given.INNOVATION, outcome=outcome, events=of, membership=given.MEMBERSHIP).effect
+        effect = evaluate(PROGRAMME, given.INNOVATION, outcome=outcome, events=of, membership=membership).effect
     return spread_insights(
         PROGRAMME,
         given.INNOVATION,
@@ -78,7 +85,7 @@ def told(of: tuple[AdoptionEvent, ...], found: dict[str, PooledMeasure], as_of: 
         as_of=as_of,
         counted=found,
         effect=effect,
-        membership=given.MEMBERSHIP,
+        membership=membership,
         provenance=given.PROVENANCE,
     )
 
@@ -106,6 +113,89 @@ def test_a_round_says_how_it_goes_on_and_who_is_next() -> None:
     chances = [float(row[5]) / 100 for row in after.table.rows if isinstance(row[5], float)]
     upper = next(row for row in here.table.rows if row[0] >= date(2026, 1, 1))[-1]
     assert 9 + sum(chances) <= float(upper)  # type: ignore[arg-type]  # a number
+
+
+def test_who_stopped_is_listed_apart_with_its_reason_and_never_ranked() -> None:
+    used, planned = given.CODES[4], given.CODES[12]
+    stopped = tuple(
+        AdoptionEvent(
+            ods_code=code,
+            innovation=given.INNOVATION.id,
+            stage=stage,
+            day=day,
+            reason="no staff" if stage is Stage.STOPPED else "",
+        )
+        for code, stage, day in (
+            (used, Stage.STOPPED, date(2024, 8, 1)),
+            (planned, Stage.PLANNED, date(2023, 1, 9)),
+            (planned, Stage.STOPPED, date(2023, 5, 1)),
+        )
+    )
+    here, after = told((*events(**BEGAN), *stopped), measures())
+    name = given.MEMBERSHIP.name_of
+    ranked = {row[1] for row in after.table.rows}
+    assert ranked == {name(code) for code in given.CODES[9:] if code != planned}
+    for page in (here, after):
+        (apart,) = [note for note in page.notes if note.startswith("Stopped, and so not among those to win over")]
+        assert f"{name(used)} on 1 August 2024 (live from 5 June 2023), saying “no staff”" in apart
+        assert f"{name(planned)} on 1 May 2023 (planned from 9 January 2023), saying “no staff”" in apart
+    (missing,) = [note for note in here.notes if note.startswith("Not there yet: ")]
+    assert name(planned) not in missing
+    assert name(used) not in missing
+    assert here.action is not None
+    assert name(planned) not in here.action.text
+
+
+def test_who_merged_away_is_no_candidate_and_its_successor_is() -> None:
+    """The ninth and tenth to wait come together in January, into one that has had numbers since then alone."""
+    gone, new = given.CODES[9:11], "RNEW"
+    merged = date(2024, 10, 1)
+    members = [replace(one, left=merged) if one.ods_code in gone else one for one in given.MEMBERSHIP.members]
+    joined = replace(given.MEMBERSHIP.members[0], ods_code=new, name="Newly Merged", joined=merged, earlier=())
+    rows = [
+        (new if code in gone and month.start >= merged else code, month.start, 10 + at % 3, 2000)
+        for at, code in enumerate(given.CODES)
+        for month in MONTHS
+    ]
+    summed: dict[tuple[str, date], tuple[int, int]] = {}
+    for code, start, events_, size in rows:
+        before = summed.get((code, start), (0, 0))
+        summed[code, start] = before[0] + events_, before[1] + size
+    found = {PROGRAMME.outcome: counted(given.ARRESTS, [(*key, *numbers) for key, numbers in summed.items()])}
+    _, after = told(events(**BEGAN), found, membership=Membership(members=(*members, joined)))
+    ranked = {row[1]: row for row in after.table.rows}
+    assert {given.MEMBERSHIP.name_of(code) for code in gone}.isdisjoint(ranked)
+    # Twice the patients of one of the two, of a whole year although it has been there for three months.
+    (successor,) = [row for name, row in ranked.items() if name == "Newly Merged"]
+    assert successor[6] == successor[7] == pytest.approx(48_000, rel=0.02)
+    # On the eve, the two were.
+    _, eve = told(events(**BEGAN), found, merged - timedelta(days=1), Membership(members=(*members, joined)))
+    assert {given.MEMBERSHIP.name_of(code) for code in gone} <= {row[1] for row in eve.table.rows}
+    assert "Newly Merged" not in {row[1] for row in eve.table.rows}
+
+
+def test_falling_fidelity_is_decay_of_a_member_that_still_counts() -> None:
+    one, two = given.CODES[:2]
+    read = tuple(
+        AdoptionEvent(
+            ods_code=code,
+            innovation=given.INNOVATION.id,
+            stage=Stage.LIVE,
+            day=day,
+            fidelity=read_fidelity(text),
+        )
+        for code, day, text in (
+            (one, date(2023, 9, 1), "90% of wards"),
+            (one, date(2024, 10, 1), "55% of wards"),
+            (two, date(2024, 10, 1), "low"),
+        )
+    )
+    here, *_ = told((*events(**BEGAN), *read), {})
+    assert here.statement.startswith("9 of 15 hospitals use")
+    notes, name = " ".join(here.notes), given.MEMBERSHIP.name_of
+    assert f"{name(one)} uses it less fully than it did: 90% of wards in September 2023, 55% of wards in Oct" in notes
+    assert f"Low, and not known to have been better: {name(two)}." in notes
+    assert "known of 2 of 9; never recorded at" in notes
 
 
 def test_without_a_known_effect_patients_are_reached_and_not_benefited() -> None:

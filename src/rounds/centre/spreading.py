@@ -8,19 +8,20 @@ import numpy as np
 import polars as pl
 
 from rounds.centre.pooled_measure import PooledMeasure, within
+from rounds.centre.spread_next import a_year, next_in_line, same_chance
 from rounds.learning.impact.effect import Effect, NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent
-from rounds.learning.spread.coverage import adoption_curve, coverage, reached_between, stopped_on
+from rounds.learning.spread.coverage import adoption_curve, coverage, reached_between, stopped_members, stopped_on
 from rounds.learning.spread.diffusion.forecast import Forecast, forecast
 from rounds.learning.spread.diffusion.times import DAYS_A_MONTH, AdoptionTimes, Watched, times_of
-from rounds.learning.spread.expected import contributions, slow_members, soon
+from rounds.learning.spread.expected import slow_members
+from rounds.learning.spread.fidelity import fidelity_watch
 from rounds.learning.spread.hazard import HazardFit, NotFitted, Spells, fit_hazard, peers_alike
 from rounds.learning.spread.sustaining import DecayAlarm, Sustained, Use, decay_alarm, sustained
-from rounds.learning.spread.who_next import Candidate, who_next
 from rounds.measures.definitions import Better
 from rounds.network.innovations import Innovation
 from rounds.network.members import Member, Membership
-from rounds.reports.content.next_members import Next, next_members, total_of
+from rounds.reports.content.next_members import next_members
 from rounds.reports.content.outlook import LOGARITHM, Outlook
 from rounds.reports.content.spread import spread
 from rounds.reports.content.wording import inline, rate_unit
@@ -29,10 +30,6 @@ from rounds.storage.workspace import Programme
 
 _LOOKED_FOR = 120
 """Months ahead in which full coverage is looked for."""
-_HORIZON = 12
-"""Months in which who is helped next may adopt."""
-_FIRST = 5
-"""Members that are looked for; of fewer than twice as many, half."""
 _FEWEST_BEFORE = 3
 """Periods before anybody adopted, from which a rate there tells members apart."""
 _MONTH = timedelta(days=31)
@@ -85,7 +82,10 @@ def spread_insights(  # noqa: PLR0913 - what two statements are made of
     stage = programme.stage
     outcome = counted.get(programme.outcome)
     uses = [counted[one] for one in programme.improves if one in counted]
-    now = coverage(events, innovation=innovation.id, stage=stage, day=as_of, members_on_day=members_on(as_of))
+    members_now = members_on(as_of)
+    now = coverage(events, innovation=innovation.id, stage=stage, day=as_of, members_on_day=members_now)
+    stopped = stopped_members(events, innovation.id, stage, as_of, among=members_now)
+    users = set(members_now) - set(now.not_yet)
     watching = _watching(programme, events, as_of, membership)
     spells = _spells(watching, outcome, membership) if watching else None
     fit = _fitted(spells)
@@ -94,17 +94,18 @@ def spread_insights(  # noqa: PLR0913 - what two statements are made of
         found = forecast(
             watching.times,
             until=watching.times.now + _LOOKED_FOR,
-            generator=_generator(),
+            generator=same_chance(),
             members_now=now.members,
             adopted_now=now.adopted,
         )
-        slow = slow_members(spells, fit, generator=_generator()) if spells and isinstance(fit, HazardFit) else str(fit)
+        slow = slow_members(spells, fit, generator=same_chance()) if spells and isinstance(fit, HazardFit) else str(fit)
         outlook = Outlook(
             forecast=found,
             start=watching.start,
             slow=slow,
             sustained=_sustained(watching),
             decay=tuple(_decay(one, watching) for one in uses if _shows_use(one)),
+            fidelity=fidelity_watch(events, innovation=innovation.id, users=users, as_of=as_of),
         )
     kinds = sorted({member.kind for member in membership.members})
     told = spread(
@@ -115,11 +116,20 @@ def spread_insights(  # noqa: PLR0913 - what two statements are made of
         membership=membership,
         provenance=provenance,
         outlook=outlook,
+        stopped=stopped,
     )
     if outcome is None or spells is None or not isinstance(fit, HazardFit):
         return (told,)
     ahead = outlook.forecast if outlook and isinstance(outlook.forecast, Forecast) else None
-    after = _next(spells, fit, outcome, effect, ahead)
+    after = next_in_line(
+        spells,
+        fit,
+        outcome=outcome,
+        effect=effect,
+        ahead=ahead,
+        members={member.ods_code: member.first_joined for member in membership.on(as_of)},
+        stopped=stopped,
+    )
     if after is None:
         return (told,)
     return told, next_members(
@@ -130,11 +140,6 @@ def spread_insights(  # noqa: PLR0913 - what two statements are made of
         membership=membership,
         provenance=provenance,
     )
-
-
-def _generator() -> np.random.Generator:
-    """Return the same chance for every round, so that a page is made again as it was."""
-    return np.random.default_rng(1)
 
 
 def _watching(
@@ -177,7 +182,7 @@ def _spells(watching: _Watching, outcome: PooledMeasure | None, membership: Memb
     known = {member.ods_code: member for member in membership.members}
     names, columns = [], []
     if outcome is not None and set(codes) <= set(outcome.series["member"]):
-        sizes = {code: sum(_a_year(outcome, code, "denominator")) / 2 for code in codes}
+        sizes = {code: sum(a_year(outcome, code, "denominator", since=known[code].first_joined)) / 2 for code in codes}
         if min(sizes.values()) > 0:
             names.append(f"{outcome.measure.denominator_unit} a year{LOGARITHM}")
             columns.append([float(np.log(sizes[code])) for code in codes])
@@ -233,81 +238,6 @@ def _fitted(spells: Spells | None) -> HazardFit | str:
         return fit_hazard(spells)
     except NotFitted as problem:
         return str(problem)
-
-
-def _a_year(outcome: PooledMeasure, member: str, quantity: str) -> tuple[float, float]:
-    """Return what a member's recent periods add up to, as a year: lower and upper."""
-    mine = outcome.in_recent(outcome.series.filter(pl.col("member") == member))
-    if not mine.height:
-        return 0.0, 0.0
-    length = sum((period.end - period.start).days + 1 for period in outcome.recent) / 365.25
-    low, high = (float(mine[f"{quantity}_{end}"].sum()) / length for end in ("lower", "upper"))
-    return max(low, 0.0), max(high, 0.0)
-
-
-def _next(
-    spells: Spells, fit: HazardFit, outcome: PooledMeasure, effect: Effect | NoEffect, ahead: Forecast | None
-) -> Next | None:
-    new = None if ahead is None else ahead.new_by(ahead.now + _HORIZON)
-    coming = soon(spells, fit, horizon=_HORIZON, new=new, generator=_generator())
-    counted = set(outcome.series["member"])
-    kept = [at for at, member in enumerate(coming.members) if member in counted]
-    if not kept:
-        return None
-    candidates = []
-    for at in kept:
-        low, high = _a_year(outcome, coming.members[at], "denominator")
-        candidates.append(Candidate(member=coming.members[at], eligible_lower=low, eligible_upper=high))
-    if not any(one.eligible_upper > 0 for one in candidates):
-        return None
-    ratio = _rate_ratio(effect, outcome.measure.better)
-    draws = np.ones(len(coming.draws))
-    if ratio is not None:
-        draws = _effect(outcome, [one.member for one in candidates], ratio, len(draws))
-    found = who_next(
-        candidates,
-        probability=coming.probability[kept],
-        probability_draws=coming.draws[:, kept],
-        effect_draws=draws,
-        generator=_generator(),
-        first=min(_FIRST, max(len(kept) // 2, 1)),
-    )
-    row_of = dict(zip(coming.members, coming.rows, strict=True))
-    first = [one.member for one in found.ranked[: found.first]]
-    together = np.zeros(len(draws))
-    for place, one in enumerate(candidates):
-        if one.member in first:
-            patients = (one.eligible_lower + one.eligible_upper) / 2
-            together += coming.draws[:, kept[place]] * patients * draws
-    return Next(
-        found=found,
-        reasons={one.member: contributions(spells, fit, row_of[one.member]) for one in candidates},
-        benefit_known=ratio is not None,
-        rate_ratio=ratio,
-        months=_HORIZON,
-        total=total_of(found, together),
-    )
-
-
-def _rate_ratio(effect: Effect | NoEffect, better_when: Better) -> tuple[float, float, float] | None:
-    """Return the rate ratio with its interval where it is better than none; None where that is not known."""
-    if isinstance(effect, NoEffect):
-        return None
-    ratio = effect.rate_ratio
-    better = ratio.upper < 1 if better_when is Better.LOWER else ratio.lower > 1
-    return (ratio.estimate, ratio.lower, ratio.upper) if better else None
-
-
-def _effect(
-    outcome: PooledMeasure, waiting: Sequence[str], ratio: tuple[float, float, float], draws: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return events avoided (or gained) for each of the denominator, at the rate of those that wait."""
-    tops = np.array([_a_year(outcome, code, "numerator") for code in waiting]).sum(axis=0)
-    bottoms = np.array([_a_year(outcome, code, "denominator") for code in waiting]).sum(axis=0)
-    rate = float(tops.mean() / max(bottoms.mean(), 1e-9))
-    error = (np.log(ratio[2]) - np.log(ratio[1])) / (2 * 1.959963984540054)
-    drawn = np.exp(np.log(ratio[0]) + error * _generator().standard_normal(draws))
-    return np.asarray(rate * (1 - drawn if outcome.measure.better is Better.LOWER else drawn - 1))
 
 
 def _sustained(watching: _Watching) -> Sustained | None:

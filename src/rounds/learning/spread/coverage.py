@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -171,6 +171,64 @@ def stopped_on(events: Iterable[AdoptionEvent], innovation: str, stage: Stage) -
             ended := [event for event in histories[code] if event.day > start and not _at_or_beyond(event.stage, stage)]
         )
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A member that had begun, or meant to, and no longer does. Whether it begins again is a question of its own."""
+
+    member: str
+    day: date
+    """on which it stopped, or the last on which it can have"""
+    had: Stage | None
+    """the furthest stage that it had been at before; None if none is recorded"""
+    since: date | None
+    """from when on it was there"""
+    reason: str
+    """in its own words; empty if it gave none"""
+
+
+def stopped_members(
+    events: Iterable[AdoptionEvent], innovation: str, stage: Stage, day: date, *, among: Collection[str]
+) -> tuple[Stopped, ...]:
+    """Return who stopped and has not begun again by the end of a day, in order of code.
+
+    That is who stopped last of all it did, at whatever stage; and who had been at `stage` and fell back behind it.
+
+    Args:
+        events: of this and other innovations.
+        innovation: the innovation's id.
+        stage: which counts as using it; any but `stopped`.
+        day: what came after it is not known.
+        among: ODS codes of the members of that day; others are left out.
+
+    Raises:
+        ValueError: if `stage` is `stopped`.
+        DefinitionError: if a member has two stages of one innovation on one day.
+    """
+    _require_reachable(stage)
+    found = []
+    for code, history in sorted(_histories(events, innovation).items()):
+        known = [event for event in history if event.day <= day]
+        if code not in among or not known or _at_or_beyond(known[-1].stage, stage):
+            continue
+        before = [event for event in known if event.stage is not Stage.STOPPED]
+        furthest = max((event.stage for event in before), key=_ORDER.index, default=None)
+        fell_back = furthest is not None and _at_or_beyond(furthest, stage)
+        if known[-1].stage is not Stage.STOPPED and not fell_back:
+            continue
+        last = max((at for at, event in enumerate(known) if _at_or_beyond(event.stage, stage)), default=-1)
+        ended = known[-1] if known[-1].stage is Stage.STOPPED else known[last + 1]
+        found.append(
+            Stopped(
+                member=code,
+                day=ended.day,
+                had=furthest,
+                since=min((event.day for event in before if event.stage is furthest), default=None),
+                reason=ended.reason,
+            )
+        )
+    return tuple(found)
 
 
 def _histories(events: Iterable[AdoptionEvent], innovation: str) -> dict[str, list[AdoptionEvent]]:

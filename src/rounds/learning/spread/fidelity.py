@@ -29,9 +29,9 @@ KNOWN_FOR: Final = timedelta(days=366)
 PROOF: Final = 0.05
 """Chance of a fall as deep where nothing changed, below which what was counted proves it."""
 RULE: Final = (
-    "Fidelity has fallen where it is 20 points below the best before, or 10 points and no longer full (80% and more) or "
-    "no longer partial (50% and more); a word, where it is a level lower. Older than a year it counts as unknown, and "
-    "unknown is not low."
+    "Fidelity has fallen where it is 20 points below the best before, or 10 points and no longer full (80% and more) "
+    "or no longer partial (50% and more); a word, where it is a level lower. Older than a year it counts as unknown, "
+    "and unknown is not low."
 )
 _ORDER: Final = (FidelityLevel.LOW, FidelityLevel.PARTIAL, FidelityLevel.FULL)
 _CLOSE: Final = 1e-9

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from rounds.learning.spread.coverage import Stopped
 from rounds.learning.spread.diffusion.curves import Vector
 from rounds.learning.spread.expected import Contribution
 from rounds.learning.spread.who_next import Ranked, WhoNext
@@ -15,6 +16,7 @@ from rounds.network.members import Membership
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import tidy
 from rounds.reports.content.outlook import reason_words
+from rounds.reports.content.stopped import stopped_words
 from rounds.reports.content.wording import NETWORK, inline, listing, number, plural, quoted, slug
 from rounds.reports.insight import (
     Action,
@@ -50,6 +52,10 @@ class Next:
     """of the horizon"""
     total: tuple[float, float, float]
     """of the first together, with a 95 % interval"""
+    stopped: tuple[Stopped, ...] = ()
+    """who had begun and stopped: not ranked"""
+    uncounted: tuple[str, ...] = ()
+    """ODS codes of who waits and has no numbers: not ranked"""
 
 
 def total_of(found: WhoNext, draws: Vector) -> tuple[float, float, float]:
@@ -141,7 +147,7 @@ def next_members(
         ),
         action=Action(text=f"Offer help with {title} to {listing(names)}.", owner_role="Programme manager"),
         provenance=provenance,
-        notes=_notes(told, measure),
+        notes=_notes(told, measure, membership),
     )
 
 
@@ -183,7 +189,7 @@ def _because(told: Next, measure: Measure) -> str:
     return said
 
 
-def _notes(told: Next, measure: Measure) -> tuple[str, ...]:
+def _notes(told: Next, measure: Measure, membership: Membership) -> tuple[str, ...]:
     notes = [
         f"For {told.months} months ahead: as many adopt as the forecast says, and who they are follows from what went "
         "with adopting sooner. Nobody has measured what help does to the chance of adopting.",
@@ -198,4 +204,8 @@ def _notes(told: Next, measure: Measure) -> tuple[str, ...]:
         )
     if any(one.level for one in told.found.ranked):
         notes.append("Members with = are level: their order says nothing.")
+    notes += stopped_words(told.stopped, membership)
+    if told.uncounted:
+        names = listing([membership.name_of(code) for code in told.uncounted])
+        notes.append(f"Not ranked, because no {inline(measure.title)} were counted there: {names}.")
     return tuple(notes)

@@ -10,10 +10,12 @@ import numpy as np
 from rounds.learning.spread.diffusion.forecast import Forecast, NoForecast, Reached
 from rounds.learning.spread.diffusion.times import DAYS_A_MONTH
 from rounds.learning.spread.expected import Contribution, Slow
+from rounds.learning.spread.fidelity import FidelityWatch
 from rounds.learning.spread.hazard import EXPOSURE
 from rounds.learning.spread.sustaining import DecayAlarm, Sustained
 from rounds.network.members import Membership
 from rounds.reports.charts.adoption import ExpectedPoint
+from rounds.reports.content.fidelity import fidelity_words
 from rounds.reports.content.wording import listing, number, plural
 from rounds.reports.insight import Cell
 
@@ -36,6 +38,8 @@ class Outlook:
     """times in months since a member began; None where nobody has"""
     decay: tuple[tuple[str, DecayAlarm], ...] = ()
     """by title of what shows use"""
+    fidelity: FidelityWatch | None = None
+    """how fully those who use it do; None where nobody does"""
     period_days: float = DAYS_A_MONTH
     ahead: float = MONTHS_SHOWN
     """how many periods the chart and the table go on"""
@@ -93,7 +97,7 @@ def forecast_words(outlook: Outlook, member_noun: str) -> tuple[str, ...]:
 def _when(one: Reached, outlook: Outlook, found: Forecast, member_noun: str) -> str:
     whom = f"All {found.members} {member_noun}" if one.share == 1.0 else f"{one.number} of {found.members}"
     limit = _month(outlook.day(found.until))
-    if one.within < 0.025:
+    if one.within < 0.025 or not np.isfinite(one.lower95):
         return f"{whom} are not to be expected by {limit}: the chance is below 3%."
     early = _month(outlook.day(one.lower95))
     if np.isfinite(one.upper95):
@@ -161,7 +165,7 @@ def lasting_words(outlook: Outlook, membership: Membership, member_noun: str) ->
         found.append(f"Use, by “{title}”, {said} since it was new.")
     if watched:
         found.append(watched[0][1].rule)
-    return tuple(found)
+    return (*found, *(fidelity_words(outlook.fidelity, membership) if outlook.fidelity is not None else ()))
 
 
 def table_cells(row: tuple[date, float, float, float], members: int) -> tuple[Cell, ...]:

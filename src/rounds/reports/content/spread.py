@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from rounds.learning.spread.adoption import AdoptionCurve, Coverage, Stage
+from rounds.learning.spread.coverage import Stopped
 from rounds.network.innovations import Innovation
 from rounds.network.members import Membership
 from rounds.reports.charts.adoption import CoveragePoint, adoption_chart
@@ -14,6 +15,7 @@ from rounds.reports.content.outlook import (
     slow_words,
     table_cells,
 )
+from rounds.reports.content.stopped import stopped_words
 from rounds.reports.content.wording import NETWORK, listing, quoted, slug
 from rounds.reports.insight import (
     Action,
@@ -49,6 +51,7 @@ def spread(
     membership: Membership,
     provenance: Provenance,
     outlook: Outlook | None = None,
+    stopped: tuple[Stopped, ...] = (),
 ) -> Insight:
     """Return how many members are at a stage of an innovation or beyond, who is not, and how it may go on.
 
@@ -60,13 +63,15 @@ def spread(
         membership: to name those not there yet.
         provenance: where the numbers come from.
         outlook: how adoption goes on; None where nobody has looked.
+        stopped: members that began and stopped; they are told apart from those that never did.
     """
     title = quoted(innovation.title)
     before = _a_year_before(curve, now.day)
     done = STAGE_WORDS[curve.stage]
     change, direction = _change(before, now)
     statement = f"{now.adopted} of {now.members} {member_noun} {done} {title}{change}."
-    missing = [membership.name_of(code) for code in now.not_yet]
+    apart = {one.member for one in stopped}
+    missing = [membership.name_of(code) for code in now.not_yet if code not in apart]
     unit = f"{member_noun} that {done} it"
     ahead = forecast_words(outlook, member_noun) if outlook else ()
     return Insight(
@@ -84,7 +89,7 @@ def spread(
             because=(
                 f"counted from dated adoption records against the membership on {_day(now.day)}, not "
                 f"estimated. A member without a "
-                "record counts as not there yet; how well it is used is not measured here."
+                "record counts as not there yet; how fully it is used is told below, where anybody has recorded it."
             ),
             estimate=Estimate(
                 value=now.adopted, lower=now.adopted, upper=now.adopted, interval="complete count", unit=unit
@@ -115,6 +120,7 @@ def spread(
             f"Not there yet: {', '.join(missing) if missing else 'nobody'}.",
             f'Counts members at stage "{curve.stage.replace("_", " ")}" or beyond on each day; one that has '
             f"stopped is not counted.",
+            *stopped_words(stopped, membership),
             *ahead,
             *(slow_words(outlook.slow, membership) if outlook else ()),
             *(lasting_words(outlook, membership, member_noun) if outlook else ()),

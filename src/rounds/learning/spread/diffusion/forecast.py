@@ -148,11 +148,10 @@ def forecast(
     future: Vector = times.now + length * np.arange(1.0, np.ceil((until - times.now) / length) + 1)
     cases = [_case(whole, sampled, chances, times.now, future, members - adopted, generator) for whole in (False, True)]
     everybody = sum(chance for one, chance in zip(sampled, chances, strict=True) if one.everybody)
-    parts = [
-        adopted + case for case, chance in zip(cases, (1 - everybody, everybody), strict=True) if chance >= RULED_OUT
-    ]
     counts = round(_PATHS * (1 - everybody)), round(_PATHS * everybody)
     numbers = adopted + np.concatenate([case[:count] for case, count in zip(cases, counts, strict=True)])
+    likely = zip(cases, (1 - everybody, everybody), strict=True)
+    parts = [numbers, *(adopted + case for case, chance in likely if chance >= RULED_OUT)]
     ends = np.concatenate(
         [
             generator.choice(one.ever, size=max(round(_PATHS * chance), 1), p=one.weights)
