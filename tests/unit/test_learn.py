@@ -11,13 +11,14 @@ import reports_fixture as given
 from small_site import drug_event, people_measure, visits_measure
 
 from rounds.centre.funnels import funnel_of
+from rounds.centre.last_need import measured_need
 from rounds.centre.learn import variation_insights
-from rounds.centre.pipeline import measured_need
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.errors import DefinitionError
+from rounds.learning.spread.pipeline.rank import Measured, NotMeasured
 from rounds.measures.counts import Count, count_schema
 from rounds.measures.definitions import Better
 from rounds.measures.kinds import CountKind
@@ -97,7 +98,7 @@ def test_a_funnel_needs_what_is_expected_to_tell_enough() -> None:
 def test_a_measure_shows_how_many_a_need_concerns(policy: Policy, monthly: int, lower: int, upper: int) -> None:
     """Fifteen hospitals, the same each month of 2024; a withheld number is from 1 to 7."""
     shown = measured_need(pooled_measure(dict.fromkeys(given.CODES, (monthly, 1000)), policy=policy))
-    assert shown is not None
+    assert isinstance(shown, Measured)
     assert (shown.lower, shown.upper) == pytest.approx((lower * 365.25 / 366, upper * 365.25 / 366))
     assert "a year in the numerator of" in shown.words
 
@@ -106,9 +107,11 @@ def test_of_a_measure_that_is_better_higher_the_rest_is_the_need() -> None:
     found = pooled_measure(dict.fromkeys(given.CODES, (400, 1000)), policy=Policy.OPEN)
     higher = replace(found, measure=replace(found.measure, better=Better.HIGHER))
     shown = measured_need(higher)
-    assert shown is not None
+    assert isinstance(shown, Measured)
     assert shown.lower == pytest.approx(15 * 12 * 600 * 365.25 / 366)
-    assert measured_need(replace(found, measure=replace(found.measure, better=Better.NEITHER))) is None
+    neither = measured_need(replace(found, measure=replace(found.measure, better=Better.NEITHER)))
+    assert isinstance(neither, NotMeasured)
+    assert neither.because.endswith("is better neither way")
 
 
 def _totals(*, known: int = 0, withheld: int = 0) -> pl.DataFrame:

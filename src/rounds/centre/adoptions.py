@@ -11,7 +11,8 @@ from rounds.audit.chain import Action, Event
 from rounds.errors import DefinitionError
 from rounds.exchange.envelope import CENTRE
 from rounds.learning.spread.adoption import AdoptionEvent, Coverage, Fidelity, Stage
-from rounds.learning.spread.coverage import coverage
+from rounds.learning.spread.coverage import Stopped, coverage, stopped_members
+from rounds.learning.spread.fidelity import FidelityWatch, fidelity_watch
 from rounds.learning.spread.succession import followed
 from rounds.learning.spread.tracker.columns import Layout, Meaning, layout_of
 from rounds.learning.spread.tracker.events import Known, events_of
@@ -20,6 +21,7 @@ from rounds.network.matching import Organisation, Register, register_of
 from rounds.reports.tracker_workbook import tracker_workbook
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.facts import write_fact
+from rounds.storage.held import ADOPTIONS
 from rounds.storage.match_files import (
     MATCHES,
     Confirmed,
@@ -33,8 +35,6 @@ from rounds.storage.members import adoptions_csv, check_adoptions, checked_in_ti
 from rounds.storage.register_files import read_register
 from rounds.storage.sheets import Sheet, read_sheets
 from rounds.storage.workspace import Workspace
-
-ADOPTIONS = "adoptions.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +154,34 @@ def coverage_on(workspace: Workspace, *, innovation: str, stage: Stage, day: dat
     )
 
 
-def fidelity_on(workspace: Workspace, *, innovation: str, day: date) -> dict[str, Fidelity]:
-    """Return, by ODS code, how fully members used an innovation when that was last recorded by a day."""
-    found: dict[str, AdoptionEvent] = {}
-    for event in workspace.known_adoptions(day):
-        if event.innovation == innovation and event.fidelity is not None:
-            found[event.ods_code] = max(found.get(event.ods_code, event), event, key=lambda one: one.day)
-    return {code: event.fidelity for code, event in sorted(found.items()) if event.fidelity is not None}
+def stopped_on_day(workspace: Workspace, *, innovation: str, stage: Stage, day: date) -> tuple[Stopped, ...]:
+    """Return which members of a day had begun and stopped, with when and why."""
+    members = [member.ods_code for member in workspace.membership.on(day)]
+    return stopped_members(workspace.known_adoptions(day), innovation, stage, day, among=members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FidelityRead:
+    """How fully members that use an innovation do."""
+
+    latest: Mapping[str, Fidelity]
+    """what was recorded last, by ODS code, of those of whom anything was"""
+    watch: FidelityWatch
+
+
+def fidelity_read(workspace: Workspace, *, innovation: str, coverage: Coverage) -> FidelityRead:
+    """Return how fully the members that are covered on a day use an innovation, as recorded by then."""
+    day = coverage.day
+    users = {member.ods_code for member in workspace.membership.on(day)} - set(coverage.not_yet)
+    events = workspace.known_adoptions(day)
+    latest: dict[str, AdoptionEvent] = {}
+    for event in events:
+        if event.innovation == innovation and event.fidelity is not None and event.ods_code in users:
+            latest[event.ods_code] = max(latest.get(event.ods_code, event), event, key=lambda one: one.day)
+    return FidelityRead(
+        latest={code: event.fidelity for code, event in sorted(latest.items()) if event.fidelity is not None},
+        watch=fidelity_watch(events, innovation=innovation, users=users, as_of=day),
+    )
 
 
 def export_tracker(workspace: Workspace, *, innovation: str, day: date) -> bytes:

@@ -7,14 +7,12 @@ from datetime import date
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
+from rounds.centre.last_need import last_needs, measured_need
 from rounds.centre.pooled_measure import PooledMeasure
-from rounds.centre.pooling import totals
 from rounds.errors import DefinitionError
 from rounds.exchange.envelope import CENTRE
-from rounds.learning.spread.pipeline.rank import Measured, Ranked, ranked
+from rounds.learning.spread.pipeline.rank import Measured, NotMeasured, Ranked, ranked
 from rounds.learning.spread.pipeline.support import MaybeSame, SupportSummary, counted_support, plain_company
-from rounds.measures.definitions import Better
-from rounds.measures.kinds import CountKind
 from rounds.network.innovations import EvidenceStage
 from rounds.network.pipeline import Pipeline, PipelineInnovation
 from rounds.reports.content import pipeline as content
@@ -23,6 +21,7 @@ from rounds.reports.pipeline_workbook import pipeline_workbook
 from rounds.storage.audit_log import LEDGER
 from rounds.storage.csv_files import ColumnType, read_csv
 from rounds.storage.facts import write_fact, write_fact_folder
+from rounds.storage.held import COMPANIES
 from rounds.storage.innovation_record import read_innovation_record
 from rounds.storage.pipeline_files import (
     FOLDER,
@@ -37,9 +36,6 @@ from rounds.storage.pipeline_files import (
 from rounds.storage.spreadsheet_text import csv_of, unguarded
 from rounds.storage.workspace import Workspace
 
-COMPANIES = "company-matches.csv"
-_DAYS_A_YEAR = 365.25
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineOnADay:
@@ -50,10 +46,17 @@ class PipelineOnADay:
     support: SupportSummary
 
 
-def pipeline_on(workspace: Workspace, day: date, *, measured: Mapping[str, Measured] | None = None) -> PipelineOnADay:
+def pipeline_on(
+    workspace: Workspace, day: date, *, measured: Mapping[str, Measured | NotMeasured] | None = None
+) -> PipelineOnADay:
     """Return a network's pipeline as it was known on a day, ranked, with what support came to.
 
     The library's innovations belong to it, each at the stage that its definition says unless a dated one is recorded.
+
+    Args:
+        workspace: the network.
+        day: what came later is not known.
+        measured: needs that measures show, by id, or why they show none; `centre.last_need` knows those of past rounds.
 
     Raises:
         DefinitionError: if a table, or what people said of companies, cannot be read; naming file and row.
@@ -115,7 +118,7 @@ def record_pipeline(workspace: Workspace, pipeline: Pipeline, *, today: date) ->
 def export_pipeline(workspace: Workspace, *, day: date) -> bytes:
     """Return the workbook of a network's pipeline, whole, with its ranking and its support as known on a day."""
     whole = workspace.pipeline
-    known = pipeline_on(workspace, day)
+    known = pipeline_on(workspace, day, measured=last_needs(workspace, day))
     tables = tuple(
         (table, columns_of(table), needed_of(table), cells_of(table, getattr(whole, table))) for table in TABLES
     )
@@ -158,10 +161,10 @@ def pipeline_insights(
     """
     if workspace.pipeline == Pipeline():
         return ()
-    measured = {id_: shown for id_, one in found.items() if (shown := measured_need(one)) is not None}
+    measured = {id_: measured_need(one) for id_, one in found.items()}
     known = pipeline_on(workspace, as_of, measured=measured)
     needs = {one.need_measure for one in known.pipeline.innovations}
-    used = [one for id_, one in found.items() if id_ in needs and id_ in measured]
+    used = [one for id_, one in found.items() if id_ in needs and isinstance(measured[id_], Measured)]
     said = (
         [content.ranking(known.ranking, provenance=provenance(used), claims=known.pipeline.value)]
         if known.ranking
@@ -170,32 +173,6 @@ def pipeline_insights(
     if known.support.totals:
         said.append(content.support(known.support, provenance=provenance([])))
     return tuple(said)
-
-
-def measured_need(found: PooledMeasure) -> Measured | None:
-    """Return how many people or events a year a measure shows a need of, of late, within the bounds of what left sites.
-
-    Of a measure that is better lower, its numerator; of one that is better higher, those of the denominator who are not
-    in the numerator. None of a mean, of a measure that is better neither way, and without numbers.
-    """
-    measure = found.measure
-    if measure.kind is CountKind.MEAN or measure.better is Better.NEITHER or not found.periods or measure.span > 1:
-        return None
-    sums = totals(found.in_recent(found.cells), by=["period"])
-    if sums.is_empty():
-        return None
-    lower, upper = float(sums["numerator_lower"].sum()), float(sums["numerator_upper"].sum())
-    if measure.better is Better.HIGHER:
-        if not measure.kind.is_proportion:
-            return None
-        people = float(sums["denominator_lower"].sum()), float(sums["denominator_upper"].sum())
-        lower, upper = max(people[0] - upper, 0.0), max(people[1] - lower, 0.0)
-    days = (found.recent[-1].end - found.recent[0].start).days + 1
-    per_year = _DAYS_A_YEAR / days
-    lower, upper = lower * per_year, upper * per_year
-    what = "not in the numerator of" if measure.better is Better.HIGHER else "in the numerator of"
-    many = f"{lower:,.0f}" if f"{lower:,.0f}" == f"{upper:,.0f}" else f"{lower:,.0f} to {upper:,.0f}"
-    return Measured(lower=lower, upper=upper, words=f"{many} a year {what} {measure.title}")
 
 
 def recorded_digest(workspace: Workspace, *, as_of: date) -> str | None:
@@ -238,7 +215,8 @@ def _company_rows(path: Path) -> list[tuple[str, str, str, str]]:
     for line, confirmed, company, other, why in table.iter_rows():
         if (confirmed or "").lower() not in ("", "yes", "no"):
             raise DefinitionError(f"{path.name}, line {line}, column confirmed: write yes or no, or leave it empty")
-        found.append(((confirmed or "").lower(), *(unguarded(text or "").strip() for text in (company, other, why))))
+        one, two = unguarded(company).strip(), unguarded(other).strip()
+        found.append(((confirmed or "").lower(), one, two, unguarded(why or "").strip()))
     return found
 
 

@@ -139,6 +139,17 @@ def asked_days(desk: Desk, plan: Plan) -> dict[str, date]:
     return {site.site: _asked(desk, plan.round_id, site.site).issued for site in plan.sites}
 
 
+def kept_replies(desk: Desk, plan: Plan) -> tuple[Reply, ...]:
+    """Return the replies to a round that were taken in, verified anew. Writes nothing.
+
+    Raises:
+        MessageError: if one is not what it claims, or does not answer what the round asks now.
+    """
+    kept = [site for site in plan.sites if desk.received_path(plan.round_id, site.site).exists()]
+    posts = [_open(desk, plan, site) for site in kept]
+    return tuple(post.reply for post in posts if post is not None and isinstance(post.reply, Reply))
+
+
 def refusals(desk: Desk, plan: Plan) -> dict[str, str]:
     """Return why sites have refused a round, by site. Writes nothing.
 

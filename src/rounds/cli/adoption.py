@@ -1,6 +1,5 @@
 """`rounds adoption`: programme trackers in and out, and coverage of the membership."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,11 @@ from rounds.cli.terminal import Terminal, terminal_of
 from rounds.errors import DefinitionError, ExitCode
 
 if TYPE_CHECKING:  # the command line imports late so that --help is fast
-    from rounds.centre.adoptions import TrackerReading
+    from rounds.centre.adoptions import FidelityRead, TrackerReading
     from rounds.learning.spread.adoption import Coverage, Stage
+    from rounds.learning.spread.coverage import Stopped
     from rounds.learning.spread.tracker.columns import Meaning
+    from rounds.storage.workspace import Workspace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,9 +67,8 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     rounds adoption import tracker.csv --network my-network --innovation freed --status "on hold=none"
     """
     from rounds.centre.adoptions import AskedTracker, read_tracker, record_adoptions, write_matches
-    from rounds.storage.workspace import read_workspace
+    from rounds.storage.held import held_workspace
 
-    workspace = read_workspace(network)
     now = day_of(today)
     asked = AskedTracker(
         path=tracker,
@@ -81,9 +81,10 @@ def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command
     )
     if asked.as_of > now:
         raise typer.BadParameter(f"--as-of {asked.as_of} lies in the future; a tracker can only tell of what has been")
-    reading = read_tracker(workspace, asked)
-    matches = write_matches(workspace, reading, today=now)
-    recorded = record_adoptions(workspace, reading, today=now) if yes else None
+    with held_workspace(network) as workspace:
+        reading = read_tracker(workspace, asked)
+        matches = write_matches(workspace, reading, today=now)
+        recorded = record_adoptions(workspace, reading, today=now) if yes else None
     _tell(terminal_of(context), reading, matches, recorded)
     if yes and (reading.waiting or reading.left_out):
         raise typer.Exit(ExitCode.PARTIAL)
@@ -109,18 +110,14 @@ def coverage(
 
     rounds adoption coverage my-network --innovation deterioration-programme --stage embedded --on 2024-03-31
     """
-    from rounds.centre.adoptions import coverage_on, fidelity_on
+    from rounds.centre.adoptions import coverage_on, fidelity_read, stopped_on_day
     from rounds.storage.workspace import read_workspace
 
     workspace = read_workspace(network)
     wanted = _stage(stage)
     found = coverage_on(workspace, innovation=innovation, stage=wanted, day=day_of(on))
-    names = {member.ods_code: member.name for member in workspace.membership.members}
-    used = {
-        code: str(fidelity)
-        for code, fidelity in fidelity_on(workspace, innovation=innovation, day=found.day).items()
-        if code in names and code not in found.not_yet
-    }
+    stopped = stopped_on_day(workspace, innovation=innovation, stage=wanted, day=found.day)
+    read = fidelity_read(workspace, innovation=innovation, coverage=found)
     fields = {
         "day": found.day,
         "innovation": innovation,
@@ -129,9 +126,20 @@ def coverage(
         "members": found.members,
         "maybe": list(found.maybe),
         "not_yet": list(found.not_yet),
-        "fidelity": used,
+        "stopped": [
+            {"ods_code": one.member, "on": one.day, "had": one.had, "reason": one.reason or None} for one in stopped
+        ],
+        "fidelity": {code: str(fidelity) for code, fidelity in read.latest.items()},
+        "fidelity_fallen": [
+            {"ods_code": one.member, "from": str(one.before.fidelity), "to": str(one.now.fidelity), "on": one.now.day}
+            for one in read.watch.fallen
+        ],
+        "fidelity_low": list(read.watch.low),
+        "fidelity_unknown": [*read.watch.unknown, *read.watch.out_of_date],
     }
-    terminal_of(context).result(fields, text="\n".join(_coverage_lines(found, wanted.value, innovation, names, used)))
+    terminal_of(context).result(
+        fields, text="\n".join(_coverage_lines(found, innovation, wanted, workspace, stopped, read))
+    )
 
 
 @app.command()
@@ -167,20 +175,31 @@ def refuse_to_overwrite(to: Path) -> None:
 
 
 def _coverage_lines(
-    found: "Coverage", stage: str, innovation: str, names: Mapping[str, str], used: Mapping[str, str]
+    found: "Coverage",
+    innovation: str,
+    stage: "Stage",
+    workspace: "Workspace",
+    stopped: "tuple[Stopped, ...]",
+    read: "FidelityRead",
 ) -> list[str]:
+    from rounds.reports.content.fidelity import fidelity_words
+    from rounds.reports.content.stopped import stopped_words
+
+    names = {member.ods_code: member.name for member in workspace.membership.members}
     word = stage.replace("_", " ")
     lines = [f"{found.adopted} of {found.members} members at {word} or beyond of {innovation} on {found.day}."]
     if found.maybe:
         listed = ", ".join(f"{code} {names[code]}" for code in found.maybe)
         lines.append(f"{len(found.maybe)} more may be, by when it is said to have been: {listed}.")
-    if used:
-        told = ", ".join(f"{code} {fidelity}" for code, fidelity in used.items())
-        lines.append(f"How fully it is used, of {len(used)} of those {found.adopted}: {told}.")
-    rest = [code for code in found.not_yet if code not in found.maybe]
+    if read.latest:
+        told = ", ".join(f"{code} {fidelity}" for code, fidelity in read.latest.items())
+        lines.append(f"How fully it is used, of {len(read.latest)} of those {found.adopted}: {told}.")
+    lines += fidelity_words(read.watch, workspace.membership)
+    apart = {*found.maybe, *(one.member for one in stopped)}
+    rest = [code for code in found.not_yet if code not in apart]
     if rest:
         lines.append(f"Not yet: {', '.join(f'{code} {names[code]}' for code in rest)}.")
-    return lines
+    return lines + stopped_words(stopped, workspace.membership)
 
 
 def _tell(terminal: Terminal, reading: "TrackerReading", matches: Path, recorded: Path | None) -> None:

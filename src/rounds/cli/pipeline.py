@@ -37,14 +37,14 @@ def import_(
     rounds pipeline import innovation-record.json --network my-network
     """
     from rounds.centre.pipeline import read_pipeline_file, record_pipeline
+    from rounds.storage.held import held_workspace
     from rounds.storage.pipeline_files import TABLES
-    from rounds.storage.workspace import read_workspace
 
-    workspace = read_workspace(network)
     now = day_of(today)
-    found = read_pipeline_file(workspace, file, today=now)
+    with held_workspace(network) as workspace:
+        found = read_pipeline_file(workspace, file, today=now)
+        recorded = record_pipeline(workspace, found, today=now) if yes else None
     counts = {table: len(getattr(found, table)) for table in TABLES}
-    recorded = record_pipeline(workspace, found, today=now) if yes else None
     told = ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
     last = f"Recorded in {recorded}." if recorded else "A dry run: nothing was changed. Add --yes to record it."
     terminal_of(context).result({**counts, "recorded": recorded}, text=f"{file.name}: {told}.\n{last}")
@@ -77,20 +77,21 @@ def export(
 def rank(context: typer.Context, folder: Folder, today: Today = None) -> None:
     """Rank the innovations by need x evidence x readiness, with reasons and the ranks that are possible.
 
-    What is not recorded counts neither for nor against: it makes the range wider. A need that a measure shows is
-    counted in a round, and stands on its page.
+    What is not recorded counts neither for nor against: it makes the range wider. A need that a measure shows is that
+    of the last published round that counted it, and says which; where there is none, it says why.
 
     [bold]Example[/bold]
 
     rounds pipeline rank my-network
     """
+    from rounds.centre.last_need import last_needs
     from rounds.centre.pipeline import pipeline_on, record_company_matches
-    from rounds.storage.workspace import read_workspace
+    from rounds.storage.held import held_workspace
 
-    workspace = read_workspace(folder)
     now = day_of(today)
-    known = pipeline_on(workspace, now)
-    review = record_company_matches(workspace, known.support.maybe_same, today=now)
+    with held_workspace(folder) as workspace:
+        known = pipeline_on(workspace, now, measured=last_needs(workspace, now))
+        review = record_company_matches(workspace, known.support.maybe_same, today=now)
     lines, fields = [], []
     for place, one in enumerate(known.ranking, start=1):
         possible = f"{one.first}" if one.first == one.last else f"{one.first} to {one.last}"

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from rounds.errors import RoundsError
 
 _PARTIAL = ".partial-"
+_SWAP_SECONDS = 0.05
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -54,7 +56,8 @@ def write_private_file(path: Path, content: bytes) -> None:
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """Replace a whole folder by what `fill` writes into an empty one.
 
-    Killed before the swap, the old folder stays; killed during it, no folder stands there and the next call makes it.
+    Killed before the swap, the old folder stays; killed during it, the old one lies beside, where `standing` finds it
+    and the next call puts it back.
 
     Args:
         path: the folder to make or replace.
@@ -62,6 +65,7 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     """
     with _refusals_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        put_back(path)
         partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
@@ -78,6 +82,27 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         else:
             os.replace(partial, path)  # noqa: PTH105
         _sync_folder(path.parent)
+
+
+def standing(path: Path) -> Path:
+    """Return where a folder's content is: there, or beside it if a process was killed while it swapped the folder."""
+    for _ in range(2):
+        left = None if path.exists() else _swapped_out(path)
+        if left is None:
+            return path
+        time.sleep(_SWAP_SECONDS)  # whoever is swapping it just now is done by then
+    return left if left is not None and not path.exists() else path
+
+
+def put_back(path: Path) -> None:
+    """Put a folder back that a killed process left beside its place. Call it only under the lock of its writers."""
+    if not path.exists() and (left := _swapped_out(path)) is not None:
+        os.replace(left, path)  # noqa: PTH105 - see write_file
+
+
+def _swapped_out(path: Path) -> Path | None:
+    left = path.parent.glob(f"{_PARTIAL}*-old-{path.name}")
+    return max(left, key=lambda one: one.stat().st_mtime, default=None)
 
 
 def refuse_unwritable(*folders: Path) -> None:

@@ -24,6 +24,7 @@ from rounds.network.pipeline import (
     Support,
     ValueClaim,
 )
+from rounds.storage.atomic import standing
 from rounds.storage.sheets import Cell, Sheet, read_sheets
 from rounds.storage.spreadsheet_text import csv_of, unguarded
 from rounds.storage.suggestions import nearest
@@ -87,8 +88,9 @@ def read_pipeline(folder: Path, *, library: InLibrary = _ANY) -> Pipeline:
         DefinitionError: naming file, row and column, and what to correct.
     """
     found: dict[str, list[Placed]] = {}
+    where = standing(folder / FOLDER)
     for table in TABLES:
-        path = folder / FOLDER / f"{table}.csv"
+        path = where / f"{table}.csv"
         if path.exists():
             sheet = _unguarded(read_sheets(path, error=DefinitionError, separator=",")[0])
             found[table] = list(_rows(table, sheet, f"{FOLDER}/{path.name}", header=0))

@@ -97,6 +97,13 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured:
+    """Why a measure shows no need, as the end of a sentence."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
     """An innovation in its place."""
 
@@ -129,14 +136,14 @@ def ranked(
     pipeline: Pipeline,
     *,
     stages: Mapping[str, EvidenceStage] | None = None,
-    measured: Mapping[str, Measured] | None = None,
+    measured: Mapping[str, Measured | NotMeasured] | None = None,
 ) -> tuple[Ranked, ...]:
     """Return a pipeline's innovations, the one that should come first first.
 
     Args:
         pipeline: what is known; see `Pipeline.up_to` for what was known on a day.
         stages: stages of innovations that have no dated one, by id.
-        measured: needs that measures show, by the measure's id.
+        measured: needs that measures show, by the measure's id, or why one shows none.
     """
     found = []
     for one in pipeline.innovations:
@@ -162,10 +169,11 @@ def stage_of(pipeline: Pipeline, innovation: str) -> EvidenceStage | None:
     return max(reached, key=lambda row: row.date).stage if reached else None
 
 
-def need_of(innovation: PipelineInnovation, measured: Mapping[str, Measured]) -> Factor:
+def need_of(innovation: PipelineInnovation, measured: Mapping[str, Measured | NotMeasured]) -> Factor:
     """Return how large the need is that an innovation addresses, by how many people it concerns in a year."""
     shown = measured.get(innovation.need_measure)
-    if shown is not None:
+    unshown = f"; its measure shows nothing, because {shown.because}" if isinstance(shown, NotMeasured) else ""
+    if isinstance(shown, Measured):
         span = Span(low=_by_people(shown.lower), high=_by_people(shown.upper))
         return Factor(span=span, why=shown.words)
     if innovation.people_lower is not None and innovation.people_upper is not None:
@@ -173,7 +181,11 @@ def need_of(innovation: PipelineInnovation, measured: Mapping[str, Measured]) ->
         span = Span(low=_by_people(low), high=_by_people(high))
         who = f" ({innovation.need_by})" if innovation.need_by else ""
         many = f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
-        return Factor(span=span, why=f"concerns {many} people a year{who}")
+        return Factor(span=span, why=f"concerns {many} people a year{who}{unshown}")
+    if isinstance(shown, NotMeasured):
+        stated = f" Stated: {innovation.need_stated}" if innovation.need_stated else ""
+        why = f"unknown, because {shown.because}.{stated}"
+        return Factor(span=UNKNOWN, why=why, missing="how many people the need concerns")
     stated = innovation.need_stated or (f"measure {innovation.need_measure}" if innovation.need_measure else "")
     why = f"how many people it concerns is not known: {stated}" if stated else "no need is stated"
     return Factor(span=UNKNOWN, why=why, missing="how many people the need concerns")
