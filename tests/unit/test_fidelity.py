@@ -103,7 +103,7 @@ def test_a_later_reading_is_no_second_adoption() -> None:
     counted = coverage(readings, innovation="x", stage=Stage.LIVE, day=AS_OF, members_on_day=["RX1"])
     assert (counted.adopted, counted.not_yet) == (1, ())
     with pytest.raises(
-        DefinitionError, match="line 3: RX1 already reached live of x on line 2; keep one row, or write"
+        DefinitionError, match=r"RX1 already reached live of x \(live on 2023-01-01\); keep one row, or write"
     ):
         check_adoptions((readings[0], event("RX1", Stage.LIVE, date(2024, 1, 1))))
     with pytest.raises(DefinitionError, match="already reached live"):

@@ -55,7 +55,7 @@ def test_two_imports_at_once_both_count(tmp_path: Path) -> None:
     said = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], said
     recorded = {(one.ods_code, one.day) for one in read_workspace(folder).adoptions}
-    assert recorded == {(own[0].ods_code, date(2024, 3, 1)), (own[1].ods_code, date(2024, 3, 2))}
+    assert recorded == {(own[0].code, date(2024, 3, 1)), (own[1].code, date(2024, 3, 2))}
 
 
 def test_who_has_waited_long_enough_is_told_the_folder(tmp_path: Path) -> None:

@@ -351,3 +351,52 @@ def test_the_command_is_a_dry_run_unless_told_and_counts_coverage(tmp_path: Path
     assert (told["adopted"], told["members"]) == (len(rows), 6)
     assert list(told["fidelity"].values()) == ["12 of 14 wards"]
     assert sorted(told["not_yet"]) == sorted(one.code for one in truth if not one.live)
+
+
+def test_a_later_tracker_records_how_fully_it_is_used_by_then(tmp_path: Path) -> None:
+    """A live date stays what it was; a fidelity that differs is a reading of the later tracker's day, and once only."""
+    own = members(1, count=4)
+    folder = network(tmp_path / "n", own)
+    command = ["adoption", "import", str(tmp_path / "t.csv"), "--network", str(folder), "--innovation", INNOVATION]
+
+    def imported(fidelity: str, day: str) -> str:
+        (tmp_path / "t.csv").write_text(f"Trust,Status,Date,Fidelity\n{own[0].name},Live,March 2024,{fidelity}\n")
+        return CliRunner().invoke(app, [*command, "--today", "2025-03-31", "--as-of", day, "--yes"]).stdout
+
+    imported("90% of wards", "2024-06-30")
+    assert "on 2025-03-31, fidelity 50% of wards" in imported("50% of wards", "2025-03-31")
+    assert "New: 0 events; 1 were recorded before." in imported("50% of wards", "2025-03-31")
+    told = imported("60% of wards", "2025-03-31")
+    assert "recorded on 2025-03-31 with fidelity 50% of wards, and the tracker of that day says 60% of wards" in told
+    rows = [(str(one.day), str(one.fidelity)) for one in read_workspace(folder).adoptions]
+    assert rows == [("2024-03-31", "90% of wards"), ("2025-03-31", "50% of wards")]
+    shown = (
+        CliRunner()
+        .invoke(app, ["adoption", "coverage", str(folder), "--innovation", INNOVATION, "--on", "2025-03-31"])
+        .stdout
+    )
+    assert "1 of 4 members at live or beyond" in shown
+    assert f"{own[0].name} uses it less fully than it did: 90% of wards in March 2024, 50% of wards in March" in shown
+
+
+def test_what_is_left_out_says_where_and_what_to_do(tmp_path: Path) -> None:
+    own = members(1, count=4)
+    folder = network(tmp_path / "n", own)
+    command = ["adoption", "import", str(tmp_path / "t.csv"), "--network", str(folder), "--innovation", INNOVATION]
+
+    def imported(*rows: str) -> str:
+        (tmp_path / "t.csv").write_text("\n".join(["Code,Trust,Status,Date", *rows]) + "\n")
+        found = CliRunner().invoke(app, [*command, "--today", "2025-03-31", "--yes"])
+        return f"{found.stdout}{found.exception}"
+
+    name, code = own[0].name, own[0].code
+    both = imported(f",{name},Planned,2024-03-01", f",{name},Live,2024-03-01")
+    assert f"row 3: {code} is at planned and at live on one day, 2024-03-01; live is kept; correct a date" in both
+    back = imported(f",{name},Planned,2024-12-01")
+    assert "row 2: against what adoptions.csv records: planned on 2024-12-01: with live on 2024-03-01" in back
+    unknown = imported("ZZ9,Nowhere Trust,Live,2024-03-01")
+    assert '"ZZ9 Nowhere Trust" (no code is proposed)' in unknown
+    assert "Write the right ODS code and yes beside each in adoption-matches.csv" in unknown
+    assert "t.csv: there is no row below the header (row 1); fill one in" in imported()
+    many = imported(*[f",{name},Live,2024-03-01"] * 5000)
+    assert "5000 rows (row 2, row 3, row 4, row 5, row 6, row 7 and 4,994 more)" in many

@@ -15,7 +15,7 @@ from rounds.learning.spread.coverage import Stopped, coverage, stopped_members
 from rounds.learning.spread.fidelity import FidelityWatch, fidelity_watch
 from rounds.learning.spread.succession import followed
 from rounds.learning.spread.tracker.columns import Layout, Meaning, layout_of
-from rounds.learning.spread.tracker.events import Known, events_of
+from rounds.learning.spread.tracker.events import Known, events_of, some_places
 from rounds.learning.spread.tracker.rows import LeftOut, TrackerRow, read_rows
 from rounds.network.matching import Organisation, Register, register_of
 from rounds.reports.tracker_workbook import tracker_workbook
@@ -87,6 +87,11 @@ def read_tracker(workspace: Workspace, asked: AskedTracker) -> TrackerReading:
     sheet, layout = _sheet(asked)
     where = asked.path.name + (f", sheet {sheet.name}" if sheet.name else "")
     read = read_rows(sheet.rows, layout, place=sheet.place, said=asked.statuses)
+    if not read.rows and not read.left_out:
+        raise DefinitionError(
+            f"{where}: there is no row below the header ({sheet.place(layout.header)}); fill one in, or name another "
+            "sheet"
+        )
     register = _register(workspace, asked.register)
     settled = read_matches(workspace.folder / MATCHES, register=register)
     matches: dict[str, MatchRow] = {}
@@ -109,7 +114,10 @@ def read_tracker(workspace: Workspace, asked: AskedTracker) -> TrackerReading:
         check=lambda event: checked_in_time(event, members.get(event.ods_code), workspace.successions),
     )
     taken = events_of(resolved, known)
-    events, against = _that_agree(workspace.adoptions, taken.events, asked.innovation)
+    places: dict[str, list[str]] = defaultdict(list)
+    for code, row in resolved:
+        places[code].append(row.place)
+    events, against = _that_agree(workspace.adoptions, taken.events, asked.innovation, places)
     return TrackerReading(
         where=where,
         rows=len(read.rows),
@@ -268,7 +276,10 @@ def _written(row: TrackerRow) -> str:
 
 
 def _that_agree(
-    recorded: Sequence[AdoptionEvent], new: Sequence[AdoptionEvent], innovation: str
+    recorded: Sequence[AdoptionEvent],
+    new: Sequence[AdoptionEvent],
+    innovation: str,
+    places: Mapping[str, Sequence[str]],
 ) -> tuple[tuple[AdoptionEvent, ...], tuple[LeftOut, ...]]:
     """Return the new events that can be true beside the recorded ones, and why others are left out."""
     kept: list[AdoptionEvent] = []
@@ -284,7 +295,9 @@ def _that_agree(
         try:
             check_adoptions((*known[code], *own))
         except DefinitionError as error:
-            left_out.append(LeftOut(place=code, why=f"against what is recorded: {str(error).split(': ', 1)[-1]}"))
+            left_out.append(
+                LeftOut(place=some_places(places.get(code, (code,))), why=f"against what {ADOPTIONS} records: {error}")
+            )
         else:
             kept += own
     return tuple(kept), tuple(left_out)

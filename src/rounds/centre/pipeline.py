@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from rounds.audit.chain import Action, Event
@@ -113,6 +114,19 @@ def record_pipeline(workspace: Workspace, pipeline: Pipeline, *, today: date) ->
 
     write_fact_folder(folder, fill, event=event, log=workspace.centre / LEDGER)
     return folder
+
+
+def went_back(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return, in sentences, which innovations come to an earlier stage than before: that may be so, or a wrong date."""
+    order = tuple(EvidenceStage)
+    found = []
+    for earlier, later in pairwise(sorted(pipeline.stages, key=lambda row: (row.innovation, row.date))):
+        if earlier.innovation == later.innovation and order.index(later.stage) < order.index(earlier.stage):
+            found.append(
+                f"{later.innovation} goes back from {earlier.stage} ({earlier.date}) to {later.stage} ({later.date}); "
+                "if it did not, correct a date in stages"
+            )
+    return tuple(found)
 
 
 def export_pipeline(workspace: Workspace, *, day: date) -> bytes:

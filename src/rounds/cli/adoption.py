@@ -209,7 +209,9 @@ def _tell(terminal: Terminal, reading: "TrackerReading", matches: Path, recorded
     lines.append(
         f"Names: {certain} of {len(reading.matches)} are settled, {len(reading.waiting)} wait for a person ({matches})."
     )
-    lines += _some([f'"{row.as_written}" ({row.ods_code} {row.name}?): {row.why}' for row in reading.waiting])
+    lines += _some([f'"{row.as_written}" ({_proposed(row.ods_code, row.name)}): {row.why}' for row in reading.waiting])
+    if reading.waiting:
+        lines.append(f"  Write the right ODS code and yes beside each in {matches.name}, then import again.")
     if reading.left_out:
         lines.append("Left out:")
         lines += _some([f"{one.place}: {one.why}" for one in reading.left_out])
@@ -218,7 +220,11 @@ def _tell(terminal: Terminal, reading: "TrackerReading", matches: Path, recorded
         lines += _some(list(reading.noted))
     lines.append(f"New: {len(reading.events)} events; {reading.already} were recorded before.")
     lines += _some(
-        [f"{one.ods_code} {one.stage.replace('_', ' ')} {_when(one.earliest, one.day)}" for one in reading.events]
+        [
+            f"{one.ods_code} {one.stage.replace('_', ' ')} {_when(one.earliest, one.day)}"
+            + (f", fidelity {one.fidelity}" if one.fidelity else "")
+            for one in reading.events
+        ]
     )
     lines.append(
         f"Recorded in {recorded}." if recorded else "A dry run: nothing was recorded. Add --yes to record what is new."
@@ -232,12 +238,22 @@ def _tell(terminal: Terminal, reading: "TrackerReading", matches: Path, recorded
         "noted": reading.noted,
         "already": reading.already,
         "new": [
-            {"ods_code": one.ods_code, "stage": one.stage.value, "earliest": one.earliest, "date": one.day}
+            {
+                "ods_code": one.ods_code,
+                "stage": one.stage.value,
+                "earliest": one.earliest,
+                "date": one.day,
+                "fidelity": str(one.fidelity) if one.fidelity else None,
+            }
             for one in reading.events
         ],
         "recorded": recorded,
     }
     terminal.result(fields, text="\n".join(lines))
+
+
+def _proposed(ods_code: str, name: str) -> str:
+    return f"{ods_code} {name}?" if ods_code else "no code is proposed"
 
 
 def _some(lines: list[str]) -> list[str]:

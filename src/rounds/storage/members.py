@@ -1,7 +1,7 @@
 """members.csv and adoptions.csv: who belongs, since when, and who uses what."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
@@ -154,7 +154,7 @@ def read_adoptions(
         except DefinitionError as error:
             raise DefinitionError(f"{where}: {error}") from None
         written.append(_Written(line, event))
-    _check_order(path, written)
+    _check_order(written, name=lambda row: f"line {row.line}", where=f"{path.name}, ")
     return tuple(event for _, event in written)
 
 
@@ -195,8 +195,8 @@ def _carried_on(code: str, members: Collection[str], successions: Successions) -
     return any(one in members for one in successions.after(code, date.max))
 
 
-def _check_order(path: Path, written: list[_Written]) -> None:
-    """Refuse two rows that cannot both be true of one organisation and innovation."""
+def _check_order(written: list[_Written], *, name: Callable[[_Written], str], where: str = "") -> None:
+    """Refuse two rows that cannot both be true of one organisation and innovation; `name` says which each is."""
 
     def key(row: _Written) -> tuple[str, str, date, int, int]:
         event = row.event
@@ -206,26 +206,25 @@ def _check_order(path: Path, written: list[_Written]) -> None:
         one, two = earlier.event, later.event
         if (one.ods_code, one.innovation) != (two.ods_code, two.innovation):
             continue
-        line = max(earlier.line, later.line)
-        other = min(earlier.line, later.line)
-        where = f"{path.name}, line {line}"
+        other, last = (name(row) for row in sorted((earlier, later), key=lambda row: row.line))
+        place = f"{where}{last}"
         if one.stage is two.stage:
             if one.day < two.day and two.fidelity is not None and two.stage is not Stage.STOPPED:
                 continue  # it still is there, and this is how fully it used it by then
             raise DefinitionError(
-                f"{where}: {two.ods_code} already reached {two.stage} of {two.innovation} on line {other}; keep one "
+                f"{place}: {two.ods_code} already reached {two.stage} of {two.innovation} ({other}); keep one "
                 "row, or write on the later one how fully it was used by then (fidelity)"
             )
         if one.day == two.day and one.earliest is None and two.earliest is None:
             raise DefinitionError(
-                f"{where}: with line {other}, {two.ods_code} is at {one.stage} and at {two.stage} of {two.innovation} "
+                f"{place}: with {other}, {two.ods_code} is at {one.stage} and at {two.stage} of {two.innovation} "
                 f"on {two.day}; keep the row of what it came to that day"
             )
         if two.earliest is not None and two.first_day <= one.day:
             continue  # within its stretch it can have been the earlier
         if one.stage is not Stage.STOPPED and _STAGE_ORDER[two.stage] < _STAGE_ORDER[one.stage]:
             raise DefinitionError(
-                f"{where}: with line {other}, {two.ods_code} reaches {two.stage} of {two.innovation} after "
+                f"{place}: with {other}, {two.ods_code} reaches {two.stage} of {two.innovation} after "
                 f"{one.stage}; correct the dates, or add the day on which it stopped"
             )
 
@@ -254,6 +253,9 @@ def check_adoptions(events: Sequence[AdoptionEvent]) -> None:
     """Raise if two events cannot both be true of one organisation and innovation.
 
     Raises:
-        DefinitionError: naming both by their place in the order given, as lines of an adoptions.csv.
+        DefinitionError: naming both by their stage and day.
     """
-    _check_order(Path("adoptions.csv"), [_Written(line, event) for line, event in enumerate(events, start=2)])
+    _check_order(
+        [_Written(line, event) for line, event in enumerate(events)],
+        name=lambda row: f"{row.event.stage.replace('_', ' ')} on {row.event.day}",
+    )

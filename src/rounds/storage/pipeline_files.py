@@ -92,6 +92,11 @@ def read_pipeline(folder: Path, *, library: InLibrary = _ANY) -> Pipeline:
     for table in TABLES:
         path = where / f"{table}.csv"
         if path.exists():
+            if not path.read_bytes().strip():
+                raise DefinitionError(
+                    f"{FOLDER}/{path.name}: the file is empty; write its first row ({','.join(columns_of(table))}), or "
+                    "delete the file"
+                )
             sheet = _unguarded(read_sheets(path, error=DefinitionError, separator=",")[0])
             found[table] = list(_rows(table, sheet, f"{FOLDER}/{path.name}", header=0))
     return _checked(found, library)
@@ -267,12 +272,13 @@ def _checked(found: Mapping[str, list[Placed]], library: InLibrary) -> Pipeline:
             about = getattr(row, "innovation", "")
             if about and about not in known:
                 raise DefinitionError(
-                    f'{place}: no innovation "{about[:60]}" in sheet innovations or the library{nearest(about, known)}'
+                    f'{place}, column innovation: no innovation "{about[:60]}" in sheet innovations or the '
+                    f"library{nearest(about, known)}"
                 )
             key = _key(table, row)
             if key in seen:
-                what = "two stages on one day" if table == "stages" else "the same row"
-                raise DefinitionError(f"{place}: {what} as in {seen[key]}; keep one")
+                what = ", column date: two stages on one day as" if table == "stages" else ": the same row as"
+                raise DefinitionError(f"{place}{what} in {seen[key]}; keep one")
             seen[key] = place
     return Pipeline(**{table: tuple(placed.row for placed in rows) for table, rows in found.items()})
 

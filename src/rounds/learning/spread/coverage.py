@@ -180,6 +180,8 @@ class Stopped:
     member: str
     day: date
     """on which it stopped, or the last on which it can have"""
+    earliest: date | None = None
+    """the first on which it can have; None where the day is known"""
     had: Stage | None
     """the furthest stage that it had been at before; None if none is recorded"""
     since: date | None
@@ -223,6 +225,7 @@ def stopped_members(
             Stopped(
                 member=code,
                 day=ended.day,
+                earliest=ended.earliest,
                 had=furthest,
                 since=min((event.day for event in before if event.stage is furthest), default=None),
                 reason=ended.reason,

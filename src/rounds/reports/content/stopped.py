@@ -1,6 +1,7 @@
 """What is said of members that began with an innovation and stopped: when, and the reason they gave."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from rounds.learning.spread.coverage import Stopped
 from rounds.network.members import Membership
@@ -18,7 +19,12 @@ def stopped_words(stopped: Sequence[Stopped], membership: Membership) -> list[st
 
 
 def _story(one: Stopped) -> str:
-    since = "" if one.since is None else f" from {one.since.day} {one.since:%B %Y}"
+    since = "" if one.since is None else f" from {_day(one.since)}"
     had = "" if one.had is None else f" ({one.had.replace('_', ' ')}{since})"
     why = f", saying \u201c{one.reason}\u201d" if one.reason else ", and gave no reason"
-    return f"on {one.day.day} {one.day:%B %Y}{had}{why}"
+    when = f"on {_day(one.day)}" if one.earliest is None else f"between {_day(one.earliest)} and {_day(one.day)}"
+    return f"{when}{had}{why}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"

@@ -14,6 +14,7 @@ from rounds.network.members import Member
 from rounds.network.successions import Successions
 
 _ORDER: Final = tuple(Stage)
+_MOST_PLACES: Final = 6
 Check = Callable[[AdoptionEvent], AdoptionEvent]
 """Returns an event that its organisation can have had, or raises DefinitionError."""
 
@@ -113,7 +114,7 @@ def _reached(rows: Sequence[TrackerRow], known: Known, left_out: list[LeftOut], 
         when = _shared(dates)
         if dates and when is None:
             left_out.append(
-                LeftOut(place=", ".join(places), why=f"dates of {stage} contradict each other; correct one")
+                LeftOut(place=some_places(places), why=f"dates of {stage} contradict each other; correct one")
             )
             continue
         is_status = any(one.is_status for one, _ in said)
@@ -168,7 +169,7 @@ def _dated(
         if event is None:
             left_out.append(
                 LeftOut(
-                    place=", ".join(one.places),
+                    place=some_places(one.places),
                     why=f"{one.stage} is dated before a stage that it follows; correct a date",
                 )
             )
@@ -180,15 +181,16 @@ def _dated(
         try:
             event = known.check(_as_known_then(event, known))
         except DefinitionError as error:
-            left_out.append(LeftOut(place=", ".join(one.places), why=str(error)))
+            left_out.append(LeftOut(place=some_places(one.places), why=str(error)))
             continue
         if found and found[-1].ods_code == event.ods_code and found[-1].day == event.day:
             earlier = found.pop()
             if earlier.earliest is None and event.earliest is None:
                 left_out.append(
                     LeftOut(
-                        place=", ".join(one.places),
-                        why=f"{earlier.stage} and {event.stage} stand on one day; the further is kept",
+                        place=some_places(one.places),
+                        why=f"{code} is at {earlier.stage} and at {event.stage} on one day, {event.day}; "
+                        f"{event.stage} is kept; correct a date or a stage in the tracker if that is wrong",
                     )
                 )
             elif earlier.earliest is not None and earlier.first_day < event.day:
@@ -317,4 +319,11 @@ def _stretch(event: AdoptionEvent) -> str:
 
 
 def _places(rows: Sequence[TrackerRow]) -> str:
-    return ", ".join(dict.fromkeys(row.place for row in rows))
+    return some_places([row.place for row in rows])
+
+
+def some_places(places: Sequence[str]) -> str:
+    """Return the places of some rows, of many the first few and how many more."""
+    named = list(dict.fromkeys(places))
+    more = f" and {len(named) - _MOST_PLACES:,} more" if len(named) > _MOST_PLACES else ""
+    return ", ".join(named[:_MOST_PLACES]) + more
