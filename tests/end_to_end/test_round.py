@@ -2,11 +2,16 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
 from network_copy import TODAY, copy_of, rounds, tree
+from typer.testing import CliRunner
+
+from rounds.cli.app import app
+from rounds.storage.workspace import read_workspace
 
 AUDIENCES = (
     "practitioner",
@@ -134,3 +139,29 @@ def _told(folder: Path) -> dict[str, str]:
         for path in (folder / "exchange").rglob("*.json")
     }
     return tree(folder / "outputs") | replies
+
+
+def test_a_ranking_takes_its_need_from_the_last_round(finished: Path, network: Path, tmp_path: Path) -> None:
+    def need(folder: Path, today: str) -> tuple[float, float, str]:
+        asked = ["--json", "pipeline", "rank", str(folder), "--today", today]
+        ranking = json.loads(CliRunner().invoke(app, asked).stdout)["ranking"]
+        (one,) = [row for row in ranking if row["innovation"] == "deterioration-programme"]
+        return (*one["need"],)
+
+    after = copy_of(finished, tmp_path / "after")
+    declared = read_workspace(after).rounds[0]
+    low, high, why = need(after, TODAY)
+    assert 0 < low <= high < 1
+    assert why.endswith(f"in round {declared.id} of {declared.as_of}")
+    page = next(path for path in after.glob("outputs/*/insights.json"))
+    assert why.removesuffix(f", in round {declared.id} of {declared.as_of}") in page.read_text(encoding="utf-8")
+    early = str(declared.as_of - timedelta(days=1))
+    assert need(after, early) == (
+        0.0,
+        1.0,
+        f"unknown, because the first round that asks for cardiac-arrests, {declared.id}, is about {declared.as_of}.",
+    )
+    before = need(copy_of(network, tmp_path / "before"), TODAY)
+    assert before[2].startswith(
+        f"unknown, because round {declared.id} asks for cardiac-arrests and is not published yet"
+    )

@@ -154,6 +154,19 @@ def test_intervals_hold_the_truth_of_a_simulation() -> None:
     assert inside80 >= 7
 
 
+def test_intervals_hold_whether_or_not_everybody_adopts() -> None:
+    """Where the data do not say, one interval over both cases leaves out the lower end of the one."""
+    times, truth = simulated(2, ever=0.9, cut=24)
+    found = forecast(times, until=36.0, generator=np.random.default_rng(1))
+    assert isinstance(found, Forecast)
+    assert 0.2 < found.everybody < 0.8
+    both = np.quantile(found.numbers[:, -1], [0.1, 0.9], method="lower")
+    assert found.band.lower80[-1] < both[0]
+    assert found.band.upper80[-1] >= both[1]
+    assert found.band.lower80[-1] <= truth <= found.band.upper80[-1]
+    assert all(one.lower95 <= one.lower80 <= one.median <= one.upper80 <= one.upper95 for one in found.reached)
+
+
 def test_dates_between_bounds_widen_what_is_known_and_keep_it_right() -> None:
     rng = np.random.default_rng(5)
     exact = np.sort(15 + 3.6 * np.log(1 / rng.uniform(0.02, 0.99, 200) - 1))
