@@ -143,8 +143,7 @@ def test_rubins_rules() -> None:
 
 def test_weights_take_levels_of_sites_and_periods_away() -> None:
     design = Design(untreated=~SOUND.treated, treated=SOUND.treated)
-    for weigh in (imputation_weights, callaway_santanna_weights):
-        weights = weigh(design)
+    for weights in (imputation_weights([design])[0], callaway_santanna_weights(design)):
         assert weights is not None
         assert weights.sum(axis=0) == pytest.approx(0.0, abs=1e-12)
         assert weights.sum(axis=1) == pytest.approx(0.0, abs=1e-12)

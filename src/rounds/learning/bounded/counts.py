@@ -50,7 +50,7 @@ class Part:
 class IntervalCounts:
     """Cells with their bounds, laid out once so that each evaluation is a few passes over one flat array."""
 
-    __slots__ = ("_cell", "_first", "_k", "_log_factorial", "_log_noise", "_table_size", "size")
+    __slots__ = ("_above", "_cell", "_first", "_k", "_log_factorial", "_log_noise", "_lower", "_table_size", "size")
 
     def __init__(
         self,
@@ -83,11 +83,13 @@ class IntervalCounts:
             raise ValueError(f"cell {at + 1} has bounds {lower[at]:g} to {upper[at]:g}: give 0 <= lower <= upper")
         self.size = len(lower)
         widths = (upper - lower).astype(np.int64) + 1
+        self._lower = lower.astype(np.float64)
         self._first: NDArray[np.int64] = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
         self._cell: NDArray[np.int64] = np.repeat(np.arange(self.size), widths)
         self._k: NDArray[np.int64] = (
             np.arange(len(self._cell)) - self._first[self._cell] + lower.astype(np.int64)[self._cell]
         )
+        self._above: Vector = self._k - self._lower[self._cell]
         self._log_factorial: Vector = gammaln(self._k + 1.0)
         self._table_size = int(self._k.max(initial=0)) + 1
         self._log_noise = None if noisy is None else self._noise(noisy, sigma)
@@ -155,16 +157,18 @@ class IntervalCounts:
         mean = np.exp(log_mean)
         c = 1.0 + alpha * mean
         log_c = np.log1p(alpha * mean)
-        terms = self._k * (log_mean - log_c)[self._cell] + log_weights
+        terms = self._above * (log_mean - log_c)[self._cell] + log_weights
         highest = np.maximum.reduceat(terms, self._first)
         parts = np.exp(terms - highest[self._cell])
         total = np.add.reduceat(parts, self._first)
-        expected = np.add.reduceat(parts * self._k, self._first) / total
-        variance = np.add.reduceat(parts * (self._k - expected[self._cell]) ** 2, self._first) / total
+        above = parts * self._above
+        beyond = np.add.reduceat(above, self._first) / total
+        variance = np.add.reduceat(above * self._above, self._first) / total - beyond**2
+        expected = self._lower + beyond
         log_zero = -mean if alpha == 0.0 else -log_c / alpha
         spread = mean * (1.0 + alpha * expected) - variance
         return Fit(
-            loglik=float(np.sum(highest + np.log(total) + log_zero)),
+            loglik=float(np.sum(self._lower * (log_mean - log_c) + highest + np.log(total) + log_zero)),
             expected=expected,
             variance=variance,
             score=(expected - mean) / c,

@@ -1,6 +1,6 @@
 """The estimators beside the leading one. Those that take no bounds work on completed panels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def other_estimates(outcome: Outcome, *, generator: np.random.Generator) -> tupl
         ),
         _of_weights(
             outcome,
-            callaway_santanna_weights,
+            lambda designs: [callaway_santanna_weights(design) for design in designs],
             name=CALLAWAY_SANTANNA,
             method="callaway-santanna-log-rates@1",
             assumes=_PARALLEL.format(when=" from the last period before adoption on"),
@@ -77,11 +77,18 @@ def grouped(influence: Vector, groups: NDArray[np.int64]) -> Vector:
 
 
 def _of_weights(
-    outcome: Outcome, weigh: Callable[[Design], Matrix | None], *, name: str, method: str, assumes: str
+    outcome: Outcome,
+    weigh: Callable[[Sequence[Design]], list[Matrix | None]],
+    *,
+    name: str,
+    method: str,
+    assumes: str,
 ) -> Estimate | NoEstimate:
     if outcome.too_sparse is not None:
         return NoEstimate(name=name, reason=outcome.too_sparse)
-    weights = weigh(outcome.design)
+    groups = groups_of(len(outcome.design.treated))
+    members = [groups == group for group in range(int(groups.max()) + 1)]
+    weights, *rest = weigh([outcome.design, *(outcome.design.without(rows) for rows in members)])
     if weights is None:
         return NoEstimate(name=name, reason="no site was without the innovation when and where it would be compared")
     cells = int(outcome.design.treated.sum())
@@ -91,16 +98,15 @@ def _of_weights(
         found: Vector = np.tensordot(outcome.log_rates, of, axes=([1, 2], [0, 1]))
         return found
 
-    def without(rows: Mask) -> Vector | None:
-        rest = weigh(outcome.design.without(rows))
-        return None if rest is None else value(rest)
-
-    groups = groups_of(len(outcome.design.treated))
+    without = np.full((outcome.draws, len(members)), np.nan)
+    for group, of_rest in enumerate(rest):
+        if of_rest is not None:
+            without[:, group] = value(of_rest)
     return estimate_of(
         name,
         method,
         by_draw=value(weights),
-        influence=jackknifed(left_out(without, groups, draws=outcome.draws)),
+        influence=jackknifed(without),
         treated_sites=_treated(outcome.design),
         assumes=assumes,
         left_out=_fewer(used, cells),
