@@ -19,7 +19,7 @@ _LEAST_EXTRA_VARIANCE = 1e-3  # relative to Poisson, at the mean count: less tha
 _GREATEST_ALPHA = 10.0
 _NONE = 1e12
 _SEARCH_TOLERANCE = 1e-4
-"""While variances are being chosen: after such a step the criterion is exact to some 1e-7, and they hang on .02 of it."""
+"""While variances are chosen: after such a step the criterion is right to some 1e-7, and .02 of it decide."""
 _NEAREST = 9
 _FARTHEST = 30.0
 """Weights that add up to more than this are those of an extrapolation that leads nowhere."""
@@ -129,7 +129,7 @@ class _Trail:
 
 
 def _interpolating(powers: Matrix) -> Vector:
-    """Return the least weights with which values at points give that of a polynomial at 0; NaN where points coincide."""
+    """Return the least weights that make a polynomial at 0 of its values at points; NaN where points coincide."""
     scaled = powers / np.maximum(np.abs(powers).max(axis=0), 1e-12)
     try:
         weights: Vector = scaled @ np.linalg.solve(scaled.T @ scaled, np.eye(powers.shape[1])[0])

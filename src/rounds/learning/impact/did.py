@@ -21,7 +21,7 @@ from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.gradual import fit_gradual
 from rounds.learning.bounded.two_way import Cells, DenseFactor, NotConverged, TwoWay, fit_dispersed_two_way
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
-from rounds.learning.impact.identification import Mask, Selection, check_panel, select
+from rounds.learning.impact.identification import Mask, Selection, check_panel, select, without_absurd
 
 METHOD = "interval-count-imputation-did@2"
 ASSUMES = (
@@ -59,7 +59,8 @@ def build_panel(
     """Return a panel in which each site-period is without the innovation, with it, or in between.
 
     A period is treated if the innovation was in effect on every day of it. Periods that touch the time from going
-    live to the first treated one, and all that touch the time after stopping, are excluded.
+    live to the first treated one, and all that touch the time after stopping, are excluded. Counts that are none of
+    events are left out, with a note (`without_absurd`).
 
     Args:
         sites: one name a row.
@@ -100,7 +101,7 @@ def build_panel(
         a_year=_periods_a_year(periods),
     )
     check_panel(panel)
-    return panel
+    return without_absurd(panel, [start.isoformat() for start, _ in periods])
 
 
 def _periods_a_year(periods: Sequence[tuple[date, date]]) -> int | None:
@@ -151,7 +152,7 @@ def fit_counts(panel: Panel) -> CountFit | NoEffect:
     check_panel(panel)
     selection = select(panel)
     if isinstance(selection, NoEffect):
-        return selection
+        return NoEffect(reason=" ".join((selection.reason, *panel.notes)))
     untreated, treated = cells_of(panel, selection.untreated), cells_of(panel, selection.treated)
     try:
         if _is_sparse(panel, selection):
