@@ -21,9 +21,9 @@ from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.gradual import fit_gradual
 from rounds.learning.bounded.two_way import Cells, DenseFactor, NotConverged, TwoWay, fit_dispersed_two_way
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
-from rounds.learning.impact.identification import Mask, Selection, check_panel, select, without_absurd
+from rounds.learning.impact.identification import Mask, Selection, check_panel, select, wide_share, without_absurd
 
-METHOD = "interval-count-imputation-did@2"
+METHOD = "interval-count-imputation-did@3"
 ASSUMES = (
     "Without the innovation, rates at sites with and without it would have moved by the same factor from period to "
     "period (parallel trends on the log scale, in all periods); it did nothing before it went live and nothing to "
@@ -33,7 +33,8 @@ ASSUMES = (
 
 GRADUAL = (
     "Most counts are known only within a factor of two. Rates without the innovation were therefore taken to change "
-    "gradually (trend, season and a random walk), and sites to be alike beside how long they had the innovation."
+    "gradually (trend, season and a random walk), and sites to be alike beside how long they had the innovation. "
+    "Something that happened everywhere in one period alone is allowed for in part only."
 )
 
 _Z95 = 1.959963984540054
@@ -344,13 +345,12 @@ def cells_of(panel: Panel, mask: Mask) -> Cells:
 
 def _is_sparse(panel: Panel, selection: Selection) -> bool:
     """Return whether most counts are so wide that a free effect of each period would pull rates (`gradual`)."""
-    used = (selection.untreated | selection.treated) & ~panel.with_noise
-    if not used.any() or not all(
+    if not all(
         (selection.untreated.any(axis=axis)).sum() >= fewest
         for axis, fewest in zip((1, 0), _FEWEST_GRADUAL, strict=True)
     ):
         return False
-    return bool((panel.upper[used] > 2.0 * np.maximum(panel.lower[used], 1.0)).mean() > _MOSTLY_WIDE)
+    return wide_share(panel, selection.untreated | selection.treated) > _MOSTLY_WIDE
 
 
 def _share(panel: Panel) -> Vector:

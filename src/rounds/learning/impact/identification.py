@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rounds.learning.bounded.counts import MOST_EVENTS
 from rounds.learning.impact.effect import NoEffect, Panel
+from rounds.learning.intervals import Z95
 
 Mask = NDArray[np.bool_]
 
@@ -263,12 +264,22 @@ def _notes_on_unused(panel: Panel, treated: Mask, usable: Mask, untreated: Mask)
     return tuple(notes)
 
 
+def wide_share(panel: Panel, used: Mask) -> float:
+    """Return the share of counts known only within a factor of two: by bounds, or 19 times in 20 by their noise."""
+    lower, upper = panel.lower[used], panel.upper[used]
+    if panel.noisy is not None and panel.sigma is not None:
+        noise, drawn = panel.with_noise[used], panel.noisy[used]
+        lower = np.where(noise, drawn - Z95 * panel.sigma[used], lower)
+        upper = np.where(noise, drawn + Z95 * panel.sigma[used], upper)
+    return float(np.mean(upper > 2.0 * np.maximum(lower, 1.0)))
+
+
 def _note_on_wide(panel: Panel, used: Mask) -> tuple[str, ...]:
-    wide = panel.upper[used] > 2.0 * np.maximum(panel.lower[used], 1.0)
-    if wide.mean() <= _MOST_WIDE:
+    wide = wide_share(panel, used)
+    if wide <= _MOST_WIDE:
         return ()
     return (
-        f"{wide.mean():.0%} of the counts are known only within a factor of more than two, so the estimate leans on "
+        f"{wide:.0%} of the counts are known only within a factor of more than two, so the estimate leans on "
         f"few of them and may be some per cent off; have the measure counted over longer periods.",
     )
 

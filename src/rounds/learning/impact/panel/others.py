@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
-from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import (
     Estimate,
     NoEstimate,
@@ -15,7 +14,6 @@ from rounds.learning.impact.panel.estimate import (
     from_variance,
     groups_of,
     jackknifed,
-    left_out,
 )
 from rounds.learning.impact.panel.generalised import compared, comparison_of
 from rounds.learning.impact.panel.linear import callaway_santanna_weights, imputation_weights
@@ -155,19 +153,16 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
     weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
-    by_draw = np.array([combined(found) for found in weighed])
-
-    def without(rows: Mask) -> Vector | None:
-        found = [combined(one, rows) for one in weighed]
-        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
-
-    cells = sum(len(block.rows) * len(block.after) for block in blocks)
     groups = groups_of(len(outcome.design.treated))
+    of_groups = np.arange(-1, int(groups.max()) + 1)[:, None] == groups[None, :]
+    with_all_and_without = np.stack([combined(found, of_groups) for found in weighed])
+    by_draw, without = with_all_and_without[:, 0], with_all_and_without[:, 1:]
+    cells = sum(len(block.rows) * len(block.after) for block in blocks)
     return estimate_of(
         SYNTHETIC,
         "synthetic-did-log-rates@1",
         by_draw=by_draw,
-        influence=jackknifed(left_out(without, groups, draws=len(by_draw))),
+        influence=jackknifed(without),
         treated_sites=sum(len(block.rows) for block in blocks),
         assumes=(
             "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "
