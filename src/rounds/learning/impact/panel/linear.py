@@ -13,7 +13,7 @@ from rounds.learning.impact.effect import Matrix
 from rounds.learning.impact.identification import Mask, connected_parts
 from rounds.learning.impact.panel.outcome import Design
 
-_CELLS_AT_ONCE = 300_000
+_CELLS_AT_ONCE = 120_000
 
 
 def imputation_weights(designs: Sequence[Design]) -> list[Matrix | None]:

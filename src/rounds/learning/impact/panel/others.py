@@ -14,6 +14,7 @@ from rounds.learning.impact.panel.estimate import (
     from_variance,
     groups_of,
     jackknifed,
+    left_out,
 )
 from rounds.learning.impact.panel.generalised import compared, comparison_of
 from rounds.learning.impact.panel.linear import callaway_santanna_weights, imputation_weights
