@@ -8,6 +8,10 @@ Networks are those of `impact_coverage.py`. In the cases where something is wron
 before they adopt, or the effect fades or differs from site to site.
 """
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices of 51 rows: threads cost more than they bring
+
 import sys
 import time
 from collections import Counter

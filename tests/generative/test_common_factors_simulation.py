@@ -28,7 +28,7 @@ def test_it_holds_the_truth_where_adopters_share_more_of_what_moves_all() -> Non
         panel = factored(seed, strength=0.2, more=1.0)
         design = Design(untreated=~panel.treated, treated=panel.treated)
         rates = np.log((panel.lower + 0.5) / panel.exposure)
-        comparison, weights = comparison_of(design), imputation_weights(design)
+        comparison, weights = comparison_of(design), imputation_weights([design])[0]
         assert not isinstance(comparison, str)
         assert weights is not None
         found = compared([rates], comparison)

@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from rounds.learning.bounded.counts import IntervalCounts
+from rounds.learning.bounded.counts import IntervalCounts, risen, risen_slope
 from rounds.learning.bounded.pooled import BoundedCells, expected_counts, fit_cells, pooled_rate
 from rounds.learning.variation.over_time.withheld import Known, limits_expected
 
@@ -47,6 +47,29 @@ def test_noise_without_its_sigma_and_bounds_out_of_order_are_refused() -> None:
         IntervalCounts(np.array([0.0]), np.array([5.0]), noisy=np.array([2.0]))
     with pytest.raises(ValueError, match="cell 2 has bounds 5 to 3"):
         IntervalCounts(np.array([0.0, 5.0]), np.array([5.0, 3.0]))
+
+
+@pytest.mark.parametrize("alpha", [1e-5, 0.01, 5.0])
+def test_sums_beyond_the_table_are_those_added_up_one_by_one(alpha: float) -> None:
+    steps = np.arange(300_000, dtype=np.float64)
+    for found, terms in ((risen, np.log1p(alpha * steps)), (risen_slope, steps / (1 + alpha * steps))):
+        added = np.concatenate([[0.0], np.cumsum(terms)])
+        at = np.array([0, 1, 2, 65_535, 65_536, 65_537, 65_538, 100_000, 300_000])
+        assert found(at, alpha) == pytest.approx(added[at], rel=1e-12)
+        near = found(np.arange(65_530, 65_545), alpha)
+        assert np.diff(near) == pytest.approx(terms[65_530:65_544], rel=1e-6)
+
+
+def test_a_count_takes_no_memory_for_its_size_and_bounds_that_say_nothing_are_refused() -> None:
+    counts = IntervalCounts(np.array([1e9, 4.0]), np.array([1e9 + 4, 4.0]))
+    for alpha in (0.0, 0.2):
+        fit = counts.evaluate(np.log([1e9, 4.0]), alpha, counts.log_weights(alpha))
+        assert fit.expected == pytest.approx([1e9 + 2, 4.0], rel=1e-9)
+        assert np.isfinite(fit.loglik)
+    with pytest.raises(ValueError, match=r"cell 2 has bounds 0 to 1e\+09; all bounds together hold more"):
+        IntervalCounts(np.array([1.0, 0.0]), np.array([7.0, 1e9]))
+    with pytest.raises(ValueError, match="cell 1 has bounds 0 to inf"):
+        IntervalCounts(np.array([0.0]), np.array([np.inf]))
 
 
 def one_series(lower: list[int], upper: list[int], size: list[float]) -> BoundedCells:

@@ -134,6 +134,39 @@ def test_what_the_data_cannot_say_is_refused_with_what_is_missing(panel: Panel, 
     assert reason in found.reason
 
 
+def test_one_absurd_count_is_left_out_by_name_and_the_rest_is_estimated() -> None:
+    """A slip at one site, and a count of which nothing is known at another, leave an answer for everybody else."""
+    lower = np.tile([20.0, 22.0, 18.0, 10.0, 11.0, 9.0], (4, 1))
+    lower[2:] = [30.0, 33.0, 28.0, 29.0, 31.0, 30.0]
+    plain = {
+        "sites": ["a", "b", "c", "d"],
+        "periods": MONTHS,
+        "exposure": np.full((4, 6), 100.0),
+        "effective_from": {"a": date(2024, 4, 1), "b": date(2024, 4, 1)},
+        "live_from": {},
+        "stopped_on": {},
+    }
+    wrong, upper = lower.copy(), lower.copy()
+    wrong[1, 4] = upper[1, 4] = 1e9
+    upper[2, 0] = 1e6
+    found = estimate_effect(build_panel(lower=wrong, upper=upper, **plain))
+    missing = lower.copy()
+    missing[1, 4] = missing[2, 0] = np.nan
+    expected = estimate_effect(build_panel(lower=missing, upper=missing, **plain))
+    assert isinstance(found, Effect)
+    assert isinstance(expected, Effect)
+    assert found.rate_ratio == expected.rate_ratio
+    assert found.notes == (
+        "Not used: b in 2024-05-01: a count above 10,000,000 is no count of events; have it corrected.",
+        "Not used: c in 2024-01-01: a count is known only within 20,000, which is to know nothing of it.",
+        *expected.notes,
+    )
+    nothing = estimate_effect(build_panel(lower=np.full((4, 6), 1e9), upper=np.full((4, 6), 1e9), **plain))
+    assert isinstance(nothing, NoEffect)
+    assert "a in 2024-01-01, a in 2024-02-01" in nothing.reason
+    assert "and 19 more: a count above 10,000,000" in nothing.reason
+
+
 def test_bounds_added_up_after_disclosure_control_are_refused() -> None:
     lower, upper = TWO_BY_TWO.lower.copy(), TWO_BY_TWO.upper.copy()
     lower[1], upper[1] = [10, 14], [24, 30]

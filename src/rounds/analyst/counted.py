@@ -9,13 +9,12 @@ from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing
 from rounds.analyst.frames import TableError
 from rounds.analyst.points import Line, lines_of
+from rounds.learning.bounded.counts import MOST_EVENTS
 from rounds.learning.impact.effect import Matrix, Panel
 from rounds.measures.periods import Grain
 
 _A_YEAR = {Grain.WEEK: 52, Grain.MONTH: 12, Grain.QUARTER: 4}
 _WHOLE = 1e-6
-MOST = 10_000_000
-"""Events in one period: more are sums of money or of people, and no counts of events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +140,10 @@ def _bounds(understood: Understood, line: Line, scale: float) -> tuple[Matrix, M
                 f"{understood.table.name}, column {column}: series {line.name} has numbers that are no counts; give "
                 "whole numbers of events, 0 or more, with --numerator and --denominator"
             )
-        if (shown > MOST).any():
+        if (shown > MOST_EVENTS).any():
             raise TableError(
-                f"{understood.table.name}: series {line.name} has counts above {MOST:,}; give events a period, or "
-                "shorter periods"
+                f"{understood.table.name}: series {line.name} has counts above {MOST_EVENTS:,}; give events a period, "
+                "or shorter periods"
             )
     return np.round(ends[0]), np.round(ends[1]), sizes
 

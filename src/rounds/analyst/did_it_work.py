@@ -14,6 +14,7 @@ from rounds.analyst.columns import Columns, Guess, Reading, Understood, Wants, u
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.shown import charts_as_html, way_of
+from rounds.learning.bounded.counts import MOST_EVENTS, MOST_VALUES
 from rounds.learning.impact.did import build_panel
 from rounds.learning.impact.effect import NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
@@ -30,8 +31,6 @@ from rounds.reports.insight import Certainty, Exhibit, Mark
 
 IN_EFFECT = "where it was adopted"
 _SCALE = 1_000.0
-_LARGEST = 10_000_000
-"""Events in one period: the likelihood of over-dispersed counts keeps a number for each."""
 _ESTIMATES = (
     "what",
     "rate_ratio",
@@ -267,9 +266,12 @@ def _matrix(
             "the number is withheld and nothing says what it can be; say it with --withheld-range, as in 1-7",
         )
         refuse(cells != cells.floor(), "the number is no whole number, and events are counted; name another column")
-        refuse(cells > _LARGEST, f"more than {_LARGEST:,} events in one period cannot be modelled; use shorter periods")
+        refuse(
+            cells > MOST_EVENTS,
+            f"more than {MOST_EVENTS:,} events in one period cannot be modelled; use shorter periods",
+        )
         spread = float((numbers.upper - numbers.lower).fill_null(0.0).sum())
-        if spread > _LARGEST:
+        if spread + len(cells) > MOST_VALUES:
             raise TableError(f"{table.name}, column {name}: what withheld numbers can be is too wide to be modelled")
     found = np.full(shape, np.nan)
     found[at[0], at[1]] = cells.fill_null(np.nan).to_numpy()

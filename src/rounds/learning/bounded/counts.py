@@ -5,7 +5,7 @@ lower <= Y <= upper and, where noise was added, Y + noise as well. An exact coun
 there is one code path for all, whatever the policy: withheld, rounded, pulled to a midpoint or noisy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 Vector = NDArray[np.float64]
+
+MOST_EVENTS = 10_000_000
+"""A count above this is no count of events but a sum of money or of people, or a slip: panels leave it out, by name."""
+MOST_VALUES = 10_000_000
+"""That counts can have between their bounds, all cells together: each takes some 60 bytes."""
+_SUMMED = 1 << 16
+"""Sums up to here are added up one by one; beyond, they are an integral: no count needs a table of its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,7 @@ class Part:
 class IntervalCounts:
     """Cells with their bounds, laid out once so that each evaluation is a few passes over one flat array."""
 
-    __slots__ = ("_cell", "_first", "_k", "_log_factorial", "_log_noise", "_table_size", "size")
+    __slots__ = ("_above", "_cell", "_first", "_k", "_log_factorial", "_log_noise", "_lower", "size")
 
     def __init__(
         self,
@@ -73,7 +80,8 @@ class IntervalCounts:
                 than the sums of the bounds do.
 
         Raises:
-            ValueError: if a bound is below 0 or out of order, or a noisy count comes without its sigma.
+            ValueError: if a bound is below 0, infinite or out of order, bounds hold more than `MOST_VALUES` numbers
+                together, or a noisy count comes without its sigma.
 
         Source: Canonne, Kamath and Steinke (2020), NeurIPS 33, for the discrete Gaussian: P(j) is in proportion to
             exp(-j^2 / 2 sigma^2) over whole numbers j.
@@ -81,15 +89,22 @@ class IntervalCounts:
         if len(lower) and not (np.all(lower >= 0) and np.all(upper >= lower)):
             at = int(np.argmax(~((lower >= 0) & (upper >= lower))))
             raise ValueError(f"cell {at + 1} has bounds {lower[at]:g} to {upper[at]:g}: give 0 <= lower <= upper")
+        if not (np.isfinite(upper).all() and float((upper - lower).sum()) + len(lower) <= MOST_VALUES):
+            at = int(np.argmax(upper - lower))
+            raise ValueError(
+                f"cell {at + 1} has bounds {lower[at]:g} to {upper[at]:g}; all bounds together hold more than "
+                f"{MOST_VALUES:,} numbers: leave out counts of which so little is known"
+            )
         self.size = len(lower)
         widths = (upper - lower).astype(np.int64) + 1
+        self._lower = lower.astype(np.float64)
         self._first: NDArray[np.int64] = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
         self._cell: NDArray[np.int64] = np.repeat(np.arange(self.size), widths)
         self._k: NDArray[np.int64] = (
             np.arange(len(self._cell)) - self._first[self._cell] + lower.astype(np.int64)[self._cell]
         )
+        self._above: Vector = self._k - self._lower[self._cell]
         self._log_factorial: Vector = gammaln(self._k + 1.0)
-        self._table_size = int(self._k.max(initial=0)) + 1
         self._log_noise = None if noisy is None else self._noise(noisy, sigma)
         if parts:
             self._log_noise = (np.zeros(len(self._k)) if self._log_noise is None else self._log_noise) + self._ways(
@@ -137,9 +152,7 @@ class IntervalCounts:
         seen = self._log_factorial if self._log_noise is None else self._log_factorial - self._log_noise
         if alpha == 0.0:
             return -seen
-        rising = np.concatenate([[0.0], np.cumsum(np.log1p(alpha * np.arange(self._table_size - 1)))])
-        table: Vector = rising[self._k] - seen
-        return table
+        return risen(self._k, alpha) - seen
 
     def evaluate(self, log_mean: Vector, alpha: float, log_weights: Vector) -> Fit:
         """Return log-likelihood, score and information at the given log means.
@@ -155,16 +168,18 @@ class IntervalCounts:
         mean = np.exp(log_mean)
         c = 1.0 + alpha * mean
         log_c = np.log1p(alpha * mean)
-        terms = self._k * (log_mean - log_c)[self._cell] + log_weights
+        terms = self._above * (log_mean - log_c)[self._cell] + log_weights
         highest = np.maximum.reduceat(terms, self._first)
         parts = np.exp(terms - highest[self._cell])
         total = np.add.reduceat(parts, self._first)
-        expected = np.add.reduceat(parts * self._k, self._first) / total
-        variance = np.add.reduceat(parts * (self._k - expected[self._cell]) ** 2, self._first) / total
+        above = parts * self._above
+        beyond = np.add.reduceat(above, self._first) / total
+        variance = np.add.reduceat(above * self._above, self._first) / total - beyond**2
+        expected = self._lower + beyond
         log_zero = -mean if alpha == 0.0 else -log_c / alpha
         spread = mean * (1.0 + alpha * expected) - variance
         return Fit(
-            loglik=float(np.sum(highest + np.log(total) + log_zero)),
+            loglik=float(np.sum(self._lower * (log_mean - log_c) + highest + np.log(total) + log_zero)),
             expected=expected,
             variance=variance,
             score=(expected - mean) / c,
@@ -181,9 +196,7 @@ class IntervalCounts:
         terms = self._k * (log_mean - np.log1p(alpha * mean))[self._cell] + log_weights
         highest = np.maximum.reduceat(terms, self._first)
         parts = np.exp(terms - highest[self._cell])
-        steps = np.arange(self._table_size - 1)
-        rising = np.concatenate([[0.0], np.cumsum(steps / (1.0 + alpha * steps))])[self._k]
-        own = rising - (self._k + 1.0 / alpha) * (mean / c)[self._cell]
+        own = risen_slope(self._k, alpha) - (self._k + 1.0 / alpha) * (mean / c)[self._cell]
         expected = np.add.reduceat(parts * own, self._first) / np.add.reduceat(parts, self._first)
         return float(np.sum(expected + np.log1p(alpha * mean) / alpha**2))
 
@@ -204,3 +217,42 @@ class IntervalCounts:
         found = np.clip(np.searchsorted(climbing, wanted, side="right"), self._first, last)
         drawn: Vector = self._k[found].astype(np.float64)
         return drawn
+
+
+def risen(k: NDArray[np.int64], alpha: float) -> Vector:
+    """Return the sum of log(1 + alpha j) over j < k.
+
+    Args:
+        k: whole numbers, 0 or more, however large.
+        alpha: above 0.
+
+    Source: Euler and Maclaurin's formula beyond 65,536; the first term left out is below 1e-17.
+    """
+
+    def beyond(at: Vector) -> Vector:
+        u = alpha * at
+        found: Vector = ((1.0 + u) * np.log1p(u) - u) / alpha - np.log1p(u) / 2.0 + alpha / (1.0 + u) / 12.0
+        return found
+
+    return _added_up(k, lambda steps: np.log1p(alpha * steps), beyond)
+
+
+def risen_slope(k: NDArray[np.int64], alpha: float) -> Vector:
+    """Return the derivative of `risen` in alpha: the sum of j / (1 + alpha j) over j < k. Arguments as there."""
+
+    def beyond(at: Vector) -> Vector:
+        u = alpha * at
+        found: Vector = (u - np.log1p(u)) / alpha**2 - at / (1.0 + u) / 2.0 + 1.0 / (1.0 + u) ** 2 / 12.0
+        return found
+
+    return _added_up(k, lambda steps: steps / (1.0 + alpha * steps), beyond)
+
+
+def _added_up(k: NDArray[np.int64], term: Callable[[Vector], Vector], beyond: Callable[[Vector], Vector]) -> Vector:
+    last = min(int(k.max(initial=0)), _SUMMED)
+    table = np.concatenate([[0.0], np.cumsum(term(np.arange(last, dtype=np.float64)))])
+    found: Vector = table[np.minimum(k, last)]
+    far = k > last
+    if far.any():
+        found[far] += beyond(k[far].astype(np.float64)) - beyond(np.array([float(last)]))
+    return found

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from rounds.learning.bounded.counts import Vector
-from rounds.learning.bounded.two_way import Cells, Matrix, Prior, TwoWay, fit_two_way
+from rounds.learning.bounded.two_way import STEP_TOLERANCE, Cells, Matrix, Prior, TwoWay, fit_two_way
 
 _START = (0.1, 0.005)
 """Variances of sites and of a period's step to try first."""
@@ -18,6 +18,11 @@ _LEAST, _MOST = 1e-4, 3.0
 _LEAST_EXTRA_VARIANCE = 1e-3  # relative to Poisson, at the mean count: less than this is none
 _GREATEST_ALPHA = 10.0
 _NONE = 1e12
+_SEARCH_TOLERANCE = 1e-4
+"""While variances are chosen: after such a step the criterion is right to some 1e-7, and .02 of it decide."""
+_NEAREST = 9
+_FARTHEST = 30.0
+"""Weights that add up to more than this are those of an extrapolation that leads nowhere."""
 
 
 def fit_gradual(cells: Cells, *, tells_site: Vector, a_year: int | None) -> TwoWay:
@@ -43,39 +48,98 @@ def fit_gradual(cells: Cells, *, tells_site: Vector, a_year: int | None) -> TwoW
     site_rank, period_rank = sites - int(np.ptp(tells_site) > 0), periods - flat.shape[1]
     first_look = cells.counts.evaluate(np.zeros(cells.counts.size), 0.0, cells.counts.log_weights(0.0))
     rate = np.log(max(float(first_look.expected.sum()), 0.5) / float(np.exp(cells.log_exposure).sum()))
-    start = (np.zeros(sites), np.full(periods, rate))
+    start = np.concatenate([np.zeros(sites), np.full(periods, rate)])
+    every_period = np.arange(periods, dtype=np.int64)
 
-    def fitted(log_variances: Vector, alpha: float) -> tuple[float, TwoWay]:
-        nonlocal start
+    def fitted(log_variances: Vector, alpha: float, start: Vector, tolerance: float) -> tuple[float, TwoWay]:
         site_variance, period_variance = np.exp(log_variances)
-        prior = Prior(site=site_unit / site_variance, period=period_unit / period_variance)
         found = fit_two_way(
-            cells, free_periods=np.arange(periods, dtype=np.int64), start=start, alpha=alpha, prior=prior
+            cells,
+            free_periods=every_period,
+            start=(start[:sites], start[sites:]),
+            alpha=alpha,
+            prior=Prior(site=site_unit / site_variance, period=period_unit / period_variance),
+            tolerance=tolerance,
         )
-        start = (found.site_effects, found.period_effects)
         ranks = site_rank * log_variances[0] + period_rank * log_variances[1]
         return found.loglik - 0.5 * (found.factor.log_determinant + float(ranks)), found
+
+    of_variances = _Trail(start)
 
     def loss(log_variances: Vector) -> float:
         if not np.all((log_variances >= np.log(_LEAST)) & (log_variances <= np.log(_MOST))):
             return _NONE
-        return -fitted(log_variances, 0.0)[0]
+        height, found = fitted(log_variances, 0.0, of_variances.ahead(log_variances), _SEARCH_TOLERANCE)
+        of_variances.add(log_variances, found)
+        return -height
 
     first = np.log(np.array(_START))
     simplex = first + np.array([[0.0, 0.0], [0.8, 0.0], [0.0, -0.8]])
     options = {"initial_simplex": simplex, "xatol": 0.1, "fatol": 0.02, "maxiter": 60}
     chosen = np.asarray(minimize(loss, first, method="Nelder-Mead", options=options).x, dtype=np.float64)
-    height, poisson = fitted(chosen, 0.0)
+    height, poisson = fitted(chosen, 0.0, of_variances.ahead(chosen), STEP_TOLERANCE)
     least = float(np.log(_LEAST_EXTRA_VARIANCE / np.exp(poisson.log_mean(cells)).mean()))
-    best = minimize_scalar(
-        lambda log_alpha: -fitted(chosen, float(np.exp(log_alpha)))[0],
-        bounds=(least, np.log(_GREATEST_ALPHA)),
-        method="bounded",
-        options={"xatol": 0.1},
-    )
+    of_alpha = _Trail(_effects(poisson))
+
+    def loss_of_alpha(log_alpha: float) -> float:
+        at = np.array([log_alpha])
+        height, found = fitted(chosen, float(np.exp(log_alpha)), of_alpha.ahead(at), _SEARCH_TOLERANCE)
+        of_alpha.add(at, found)
+        return -height
+
+    bounds = (least, np.log(_GREATEST_ALPHA))
+    best = minimize_scalar(loss_of_alpha, bounds=bounds, method="bounded", options={"xatol": 0.1})
     if -best.fun <= height:
         return poisson
-    return fitted(chosen, float(np.exp(best.x)))[1]
+    return fitted(chosen, float(np.exp(best.x)), of_alpha.ahead(np.array([best.x])), STEP_TOLERANCE)[1]
+
+
+class _Trail:
+    """The effects found at the points a search has been to. They foretell those at the next, by a polynomial through
+    the nearest, so that Newton's method has a step or two to go in place of five."""
+
+    __slots__ = ("_effects", "_points", "_start")
+
+    def __init__(self, start: Vector) -> None:
+        """Begin with the effects to start from where nothing has been found yet."""
+        self._start = start
+        self._points: list[Vector] = []
+        self._effects: list[Vector] = []
+
+    def add(self, point: Vector, found: TwoWay) -> None:
+        """Remember what was found at a point."""
+        self._points.append(point.copy())
+        self._effects.append(_effects(found))
+
+    def ahead(self, point: Vector) -> Vector:
+        """Return what the effects at a point are likely to be: nothing but a start for Newton's method."""
+        if not self._points:
+            return self._start
+        away = np.array(self._points) - point
+        nearest = np.argsort((away**2).sum(axis=1), kind="stable")[:_NEAREST]
+        away, effects = away[nearest], np.array([self._effects[at] for at in nearest])
+        squares = [away[:, one] * away[:, two] for one in range(len(point)) for two in range(one, len(point))]
+        powers = np.column_stack([np.ones(len(away)), away, *squares])
+        for terms in (powers.shape[1], 1 + len(point)):
+            if len(away) >= terms:
+                weights = _interpolating(powers[:, :terms])
+                if np.abs(weights).sum() <= _FARTHEST:
+                    return np.asarray(weights @ effects, dtype=np.float64)
+        return np.asarray(effects[0], dtype=np.float64)
+
+
+def _interpolating(powers: Matrix) -> Vector:
+    """Return the least weights that make a polynomial at 0 of its values at points; NaN where points coincide."""
+    scaled = powers / np.maximum(np.abs(powers).max(axis=0), 1e-12)
+    try:
+        weights: Vector = scaled @ np.linalg.solve(scaled.T @ scaled, np.eye(powers.shape[1])[0])
+    except np.linalg.LinAlgError:
+        return np.full(len(powers), np.nan)
+    return weights
+
+
+def _effects(found: TwoWay) -> Vector:
+    return np.concatenate([found.site_effects, found.period_effects])
 
 
 def _free_in_time(periods: int, a_year: int | None) -> Matrix:

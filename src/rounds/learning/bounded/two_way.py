@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.optimize import minimize_scalar
 
 from rounds.learning.bounded.counts import Fit, IntervalCounts, Vector
@@ -13,7 +14,8 @@ Matrix = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _MAX_STEPS = 100
-_STEP_TOLERANCE = 1e-9  # Newton's error after a step this small is far below rounding
+STEP_TOLERANCE = 1e-9
+"""Newton's error after a step this small is far below rounding."""
 _LEAST_EXTRA_VARIANCE = 1e-3  # relative to Poisson, at the mean count: less than this is none
 _GREATEST_ALPHA = 10.0
 
@@ -100,11 +102,12 @@ class DenseFactor:
     """The information matrix of site and period effects under a `Prior`, ready to be solved with."""
 
     sites: int
-    lower: tuple[Matrix, bool]
+    upper: Matrix
+    """its Cholesky factor U, of which only the upper triangle means anything: U' U"""
 
     def solve(self, site_part: Vector, period_part: Vector) -> tuple[Vector, Vector]:
         """Return the two parts of V g for g = (site_part, period_part), V the inverse information."""
-        solved = cho_solve(self.lower, np.concatenate([site_part, period_part]))
+        solved = dpotrs(self.upper, np.concatenate([site_part, period_part]), lower=False)[0]
         return solved[: self.sites], solved[self.sites :]
 
     def variance_of(self, site_part: Vector, period_part: Vector) -> float:
@@ -114,14 +117,12 @@ class DenseFactor:
 
     def draw(self, generator: np.random.Generator, *, periods: int) -> tuple[Vector, Vector]:
         """Return a normal draw of (site effects, period effects) with mean 0 and variance V."""
-        factor, is_lower = self.lower
-        drawn = generator.standard_normal(self.sites + periods)
-        found = solve_triangular(factor, drawn, lower=is_lower, trans="T" if is_lower else "N")
+        found = solve_triangular(self.upper, generator.standard_normal(self.sites + periods))
         return found[: self.sites], found[self.sites :]
 
     @property
     def log_determinant(self) -> float:
-        return float(2.0 * np.sum(np.log(np.diag(self.lower[0]))))
+        return float(2.0 * np.sum(np.log(np.diag(self.upper))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +137,9 @@ class Prior:
     period: Matrix
     """shape (periods, periods)"""
 
-    def cost(self, sites: Vector, periods: Vector) -> float:
-        """Return by how much the logarithm of the prior falls."""
-        return 0.5 * float(sites @ self.site @ sites + periods @ self.period @ periods)
+    def pull(self, sites: Vector, periods: Vector) -> tuple[Vector, Vector]:
+        """Return how strongly the prior draws each effect towards 0."""
+        return self.site @ sites, self.period @ periods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +159,13 @@ class TwoWay:
 
 
 def fit_two_way(
-    cells: Cells, *, free_periods: Index, start: tuple[Vector, Vector], alpha: float, prior: Prior | None = None
+    cells: Cells,
+    *,
+    free_periods: Index,
+    start: tuple[Vector, Vector],
+    alpha: float,
+    prior: Prior | None = None,
+    tolerance: float = STEP_TOLERANCE,
 ) -> TwoWay:
     """Return the maximum-likelihood site and period effects at a given over-dispersion, by Newton's method.
 
@@ -170,6 +177,7 @@ def fit_two_way(
         start: site and period effects to start from.
         alpha: negative-binomial over-dispersion; 0 is Poisson.
         prior: what is believed of the effects; None for nothing.
+        tolerance: the step after which Newton's method has arrived; what is left is about its square.
 
     Raises:
         NotConverged: if there is no maximum or Newton's method does not find it.
@@ -180,7 +188,10 @@ def fit_two_way(
     def evaluate(sites: Vector, periods: Vector) -> tuple[Fit, float]:
         log_mean = sites[cells.site] + periods[cells.period] + cells.log_exposure
         fit = cells.counts.evaluate(log_mean, alpha, log_weights)
-        return fit, fit.loglik if prior is None else fit.loglik - prior.cost(sites, periods)
+        if prior is None:
+            return fit, fit.loglik
+        of_sites, of_periods = prior.pull(sites, periods)
+        return fit, fit.loglik - 0.5 * float(sites @ of_sites + periods @ of_periods)
 
     def factor_at(fit: Fit) -> Factor | DenseFactor:
         if prior is None:
@@ -191,7 +202,8 @@ def fit_two_way(
     for _ in range(_MAX_STEPS):
         site_score, period_score = cells.by_site(now.score), cells.by_period(now.score)
         if prior is not None:
-            site_score, period_score = site_score - prior.site @ sites, period_score - prior.period @ periods
+            of_sites, of_periods = prior.pull(sites, periods)
+            site_score, period_score = site_score - of_sites, period_score - of_periods
         site_step, period_step = factor_at(now).solve(site_score, period_score)
         largest = max(np.abs(site_step).max(), np.abs(period_step).max())
         scale = min(1.0, 3.0 / largest) if largest > 0 else 1.0
@@ -204,7 +216,7 @@ def fit_two_way(
             raise NotConverged
         sites, periods = sites + scale * site_step, periods + scale * period_step
         now, height = following, higher
-        if scale * largest < _STEP_TOLERANCE:
+        if scale * largest < tolerance:
             break
     else:
         raise NotConverged
@@ -282,16 +294,15 @@ def factor_of(weights: Matrix, free_periods: Index) -> Factor:
 
 
 def _dense_factor(cells: Cells, prior: Prior, information: Vector) -> DenseFactor:
-    sites = cells.shape[0]
-    weights = np.zeros(cells.shape)
-    weights[cells.site, cells.period] = np.maximum(information, 1e-12)
-    whole = np.block(
-        [
-            [np.diag(weights.sum(axis=1)) + prior.site, weights],
-            [weights.T, np.diag(weights.sum(axis=0)) + prior.period],
-        ]
-    )
-    try:
-        return DenseFactor(sites=sites, lower=cho_factor(whole))
-    except LinAlgError as error:
-        raise NotConverged from error
+    sites, periods = cells.shape
+    # as `_factor` does; only the upper triangle is read
+    weights = np.maximum(information, 1e-12)
+    whole = np.zeros((sites + periods, sites + periods), order="F")
+    whole[:sites, :sites], whole[sites:, sites:] = prior.site, prior.period
+    whole[cells.site, sites + cells.period] = weights
+    whole.ravel(order="K")[:: sites + periods + 1] += np.concatenate([cells.by_site(weights), cells.by_period(weights)])
+    # LAPACK without SciPy's wrapper, which takes as long as the factor itself: a fit asks for a hundred of them
+    upper, failed = dpotrf(whole, lower=False, clean=False, overwrite_a=True)
+    if failed:
+        raise NotConverged
+    return DenseFactor(sites=sites, upper=upper)

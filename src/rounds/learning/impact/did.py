@@ -21,9 +21,9 @@ from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.gradual import fit_gradual
 from rounds.learning.bounded.two_way import Cells, DenseFactor, NotConverged, TwoWay, fit_dispersed_two_way
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
-from rounds.learning.impact.identification import Mask, Selection, check_panel, select
+from rounds.learning.impact.identification import Mask, Selection, check_panel, select, wide_share, without_absurd
 
-METHOD = "interval-count-imputation-did@2"
+METHOD = "interval-count-imputation-did@3"
 ASSUMES = (
     "Without the innovation, rates at sites with and without it would have moved by the same factor from period to "
     "period (parallel trends on the log scale, in all periods); it did nothing before it went live and nothing to "
@@ -33,7 +33,8 @@ ASSUMES = (
 
 GRADUAL = (
     "Most counts are known only within a factor of two. Rates without the innovation were therefore taken to change "
-    "gradually (trend, season and a random walk), and sites to be alike beside how long they had the innovation."
+    "gradually (trend, season and a random walk), and sites to be alike beside how long they had the innovation. "
+    "Something that happened everywhere in one period alone is allowed for in part only."
 )
 
 _Z95 = 1.959963984540054
@@ -59,7 +60,8 @@ def build_panel(
     """Return a panel in which each site-period is without the innovation, with it, or in between.
 
     A period is treated if the innovation was in effect on every day of it. Periods that touch the time from going
-    live to the first treated one, and all that touch the time after stopping, are excluded.
+    live to the first treated one, and all that touch the time after stopping, are excluded. Counts that are none of
+    events are left out, with a note (`without_absurd`).
 
     Args:
         sites: one name a row.
@@ -100,7 +102,7 @@ def build_panel(
         a_year=_periods_a_year(periods),
     )
     check_panel(panel)
-    return panel
+    return without_absurd(panel, [start.isoformat() for start, _ in periods])
 
 
 def _periods_a_year(periods: Sequence[tuple[date, date]]) -> int | None:
@@ -151,7 +153,7 @@ def fit_counts(panel: Panel) -> CountFit | NoEffect:
     check_panel(panel)
     selection = select(panel)
     if isinstance(selection, NoEffect):
-        return selection
+        return NoEffect(reason=" ".join((selection.reason, *panel.notes)))
     untreated, treated = cells_of(panel, selection.untreated), cells_of(panel, selection.treated)
     try:
         if _is_sparse(panel, selection):
@@ -343,13 +345,12 @@ def cells_of(panel: Panel, mask: Mask) -> Cells:
 
 def _is_sparse(panel: Panel, selection: Selection) -> bool:
     """Return whether most counts are so wide that a free effect of each period would pull rates (`gradual`)."""
-    used = (selection.untreated | selection.treated) & ~panel.with_noise
-    if not used.any() or not all(
+    if not all(
         (selection.untreated.any(axis=axis)).sum() >= fewest
         for axis, fewest in zip((1, 0), _FEWEST_GRADUAL, strict=True)
     ):
         return False
-    return bool((panel.upper[used] > 2.0 * np.maximum(panel.lower[used], 1.0)).mean() > _MOSTLY_WIDE)
+    return wide_share(panel, selection.untreated | selection.treated) > _MOSTLY_WIDE
 
 
 def _share(panel: Panel) -> Vector:

@@ -1,16 +1,22 @@
 """Which site-periods can say something about the effect, and why the others cannot."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rounds.learning.bounded.counts import MOST_EVENTS
 from rounds.learning.impact.effect import NoEffect, Panel
+from rounds.learning.intervals import Z95
 
 Mask = NDArray[np.bool_]
 
 MOST_NOISE = 1.0
 """The largest variance of noise, in mean counts, with which an effect is estimated."""
+MOST_WIDTH = 20_000
+"""Numbers between the bounds of a count that is used: noise whose sigma is 2,500 people, if it is from a policy."""
+_MOST_NAMED = 5
 _MOST_WIDE = 0.75  # benchmarks/impact_coverage.py: 63 % at a mean count of 8 (bias 2 %), 81 % at 5 (9 %)
 
 
@@ -52,6 +58,46 @@ def check_panel(panel: Panel) -> None:
     _refuse(panel, low > high, "has a lower bound above its upper bound")
     _refuse(panel, ~missing & ~((panel.exposure > 0) & np.isfinite(panel.exposure)), "has a count but no exposure")
     _refuse(panel, panel.treated & panel.excluded, "is both treated and excluded")
+
+
+def without_absurd(panel: Panel, periods: Sequence[str]) -> Panel:
+    """Return a panel without counts that are none of events, and notes of which they were and why.
+
+    One slip of a keyboard is no reason for everybody else to go without an answer.
+
+    Args:
+        panel: a panel that `check_panel` has passed.
+        periods: what each column is called.
+    """
+    there = ~np.isnan(panel.lower)
+    high = there & (np.nan_to_num(panel.upper) > MOST_EVENTS)
+    wide = there & ~high & (np.nan_to_num(panel.upper - panel.lower) > MOST_WIDTH)
+    if not (high.any() or wide.any()):
+        return panel
+    notes = [
+        f"Not used: {_where(panel, periods, wrong)}: {why}."
+        for wrong, why in (
+            (high, f"a count above {MOST_EVENTS:,} is no count of events; have it corrected"),
+            (wide, f"a count is known only within {MOST_WIDTH:,}, which is to know nothing of it"),
+        )
+        if wrong.any()
+    ]
+    gone = high | wide
+    return replace(
+        panel,
+        lower=np.where(gone, np.nan, panel.lower),
+        upper=np.where(gone, np.nan, panel.upper),
+        noisy=None if panel.noisy is None else np.where(gone, np.nan, panel.noisy),
+        sigma=None if panel.sigma is None else np.where(gone, np.nan, panel.sigma),
+        notes=(*panel.notes, *notes),
+    )
+
+
+def _where(panel: Panel, periods: Sequence[str], wrong: Mask) -> str:
+    """Return some of the site-periods in words."""
+    found = [f"{panel.sites[row]} in {periods[column]}" for row, column in np.argwhere(wrong).tolist()]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
 
 
 def _refuse(panel: Panel, wrong: Mask, problem: str) -> None:
@@ -218,12 +264,22 @@ def _notes_on_unused(panel: Panel, treated: Mask, usable: Mask, untreated: Mask)
     return tuple(notes)
 
 
+def wide_share(panel: Panel, used: Mask) -> float:
+    """Return the share of counts known only within a factor of two: by bounds, or 19 times in 20 by their noise."""
+    lower, upper = panel.lower[used], panel.upper[used]
+    if panel.noisy is not None and panel.sigma is not None:
+        noise, drawn = panel.with_noise[used], panel.noisy[used]
+        lower = np.where(noise, drawn - Z95 * panel.sigma[used], lower)
+        upper = np.where(noise, drawn + Z95 * panel.sigma[used], upper)
+    return float(np.mean(upper > 2.0 * np.maximum(lower, 1.0)))
+
+
 def _note_on_wide(panel: Panel, used: Mask) -> tuple[str, ...]:
-    wide = panel.upper[used] > 2.0 * np.maximum(panel.lower[used], 1.0)
-    if wide.mean() <= _MOST_WIDE:
+    wide = wide_share(panel, used)
+    if wide <= _MOST_WIDE:
         return ()
     return (
-        f"{wide.mean():.0%} of the counts are known only within a factor of more than two, so the estimate leans on "
+        f"{wide:.0%} of the counts are known only within a factor of more than two, so the estimate leans on "
         f"few of them and may be some per cent off; have the measure counted over longer periods.",
     )
 

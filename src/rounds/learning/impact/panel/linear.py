@@ -3,34 +3,78 @@
 So one set of weights serves every completed panel, and every placebo or left-out site costs one set of weights.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from rounds.learning.bounded.two_way import NotConverged, factor_of
 from rounds.learning.impact.effect import Matrix
 from rounds.learning.impact.identification import Mask, connected_parts
 from rounds.learning.impact.panel.outcome import Design
 
+_CELLS_AT_ONCE = 120_000
 
-def imputation_weights(design: Design) -> Matrix | None:
-    """Return the weights of the imputation estimator, shape (sites, periods); None if nothing can be compared.
+
+def imputation_weights(designs: Sequence[Design]) -> list[Matrix | None]:
+    """Return the weights of the imputation estimator in each design, shape (sites, periods); None if nothing compares.
 
     Site and period effects are fitted to site-periods without the innovation by least squares; the estimate is the
-    mean of what is left of those with it.
+    mean of what is left of those with it. Designs are done together, because networks are small and designs many.
+
+    Args:
+        designs: of one network, made up or with sites left out.
 
     Source: Borusyak, Jaravel and Spiess (2024), Rev Econ Stud 91:3253-3285.
     """
-    parts = connected_parts(design.untreated)
-    usable = design.treated & (parts.site[:, None] == parts.period[None, :]) & (parts.site[:, None] >= 0)
-    if not usable.any():
-        return None
-    wanted = usable / usable.sum()
-    try:
-        factor = factor_of(design.untreated.astype(np.float64), parts.free_periods)
-    except NotConverged:
-        return None
-    of_sites, of_periods = factor.solve(wanted.sum(axis=1), wanted.sum(axis=0))
-    weights: Matrix = wanted - design.untreated * (of_sites[:, None] + of_periods[None, :])
-    return weights
+    found: list[Matrix | None] = []
+    at_once = max(1, _CELLS_AT_ONCE // designs[0].untreated.size) if designs else 1
+    for first in range(0, len(designs), at_once):
+        some = designs[first : first + at_once]
+        weights, there = _imputation_weights(
+            np.stack([one.untreated for one in some]), np.stack([one.treated for one in some])
+        )
+        found.extend(one if compares else None for one, compares in zip(weights, there.tolist(), strict=True))
+    return found
+
+
+def _imputation_weights(untreated: Mask, treated: Mask) -> tuple[Matrix, Mask]:
+    """Return weights of shape (designs, sites, periods), and in which designs anything compares.
+
+    As `factor_of` solves one: sites are eliminated, and one period of each connected part is 0.
+    """
+    site, period = _parts(untreated)
+    nowhere = untreated.shape[1]
+    usable = treated & (site[:, :, None] == period[:, None, :]) & (site < nowhere)[:, :, None]
+    number = usable.sum(axis=(1, 2))
+    wanted = usable / np.maximum(number, 1)[:, None, None]
+    repeated = np.tril(period[:, :, None] == period[:, None, :], k=-1).any(axis=2)
+    free = (period < nowhere) & repeated
+    shares = untreated / np.maximum(untreated.sum(axis=2, keepdims=True), 1)
+    weights = np.where(free[:, None, :], untreated, 0.0)
+    schur = -np.matmul(weights.transpose(0, 2, 1), np.where(free[:, None, :], shares, 0.0))
+    places = np.arange(untreated.shape[2])
+    schur[:, places, places] += np.where(free, untreated.sum(axis=1), 1.0)
+    of_period = np.where(free, wanted.sum(axis=1) - np.einsum("dsp,ds->dp", shares, wanted.sum(axis=2)), 0.0)
+    of_periods = np.linalg.solve(schur, of_period[:, :, None])[:, :, 0]
+    of_sites = wanted.sum(axis=2) / np.maximum(untreated.sum(axis=2), 1)
+    of_sites -= np.einsum("dsp,dp->ds", shares, of_periods)
+    return wanted - untreated * (of_sites[:, :, None] + of_periods[:, None, :]), number > 0
+
+
+def _parts(untreated: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, for sites and periods of each design, the first site that data join them to; the number of sites if none.
+
+    As `connected_parts`, for many designs at once.
+    """
+    nowhere = untreated.shape[1]
+    site = np.where(untreated.any(axis=2), np.arange(nowhere), nowhere)
+    while True:
+        period = np.where(untreated, site[:, :, None], nowhere).min(axis=1)
+        joined = np.where(untreated, period[:, None, :], nowhere).min(axis=2)
+        if np.array_equal(joined, site):
+            return site, period
+        site = joined
 
 
 def callaway_santanna_weights(design: Design) -> Matrix | None:

@@ -1,13 +1,12 @@
 """The estimators beside the leading one. Those that take no bounds work on completed panels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
-from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import (
     Estimate,
     NoEstimate,
@@ -57,7 +56,7 @@ def other_estimates(outcome: Outcome, *, generator: np.random.Generator) -> tupl
         ),
         _of_weights(
             outcome,
-            callaway_santanna_weights,
+            lambda designs: [callaway_santanna_weights(design) for design in designs],
             name=CALLAWAY_SANTANNA,
             method="callaway-santanna-log-rates@1",
             assumes=_PARALLEL.format(when=" from the last period before adoption on"),
@@ -77,11 +76,18 @@ def grouped(influence: Vector, groups: NDArray[np.int64]) -> Vector:
 
 
 def _of_weights(
-    outcome: Outcome, weigh: Callable[[Design], Matrix | None], *, name: str, method: str, assumes: str
+    outcome: Outcome,
+    weigh: Callable[[Sequence[Design]], list[Matrix | None]],
+    *,
+    name: str,
+    method: str,
+    assumes: str,
 ) -> Estimate | NoEstimate:
     if outcome.too_sparse is not None:
         return NoEstimate(name=name, reason=outcome.too_sparse)
-    weights = weigh(outcome.design)
+    groups = groups_of(len(outcome.design.treated))
+    members = [groups == group for group in range(int(groups.max()) + 1)]
+    weights, *rest = weigh([outcome.design, *(outcome.design.without(rows) for rows in members)])
     if weights is None:
         return NoEstimate(name=name, reason="no site was without the innovation when and where it would be compared")
     cells = int(outcome.design.treated.sum())
@@ -91,16 +97,15 @@ def _of_weights(
         found: Vector = np.tensordot(outcome.log_rates, of, axes=([1, 2], [0, 1]))
         return found
 
-    def without(rows: Mask) -> Vector | None:
-        rest = weigh(outcome.design.without(rows))
-        return None if rest is None else value(rest)
-
-    groups = groups_of(len(outcome.design.treated))
+    without = np.full((outcome.draws, len(members)), np.nan)
+    for group, of_rest in enumerate(rest):
+        if of_rest is not None:
+            without[:, group] = value(of_rest)
     return estimate_of(
         name,
         method,
         by_draw=value(weights),
-        influence=jackknifed(left_out(without, groups, draws=outcome.draws)),
+        influence=jackknifed(without),
         treated_sites=_treated(outcome.design),
         assumes=assumes,
         left_out=_fewer(used, cells),
@@ -149,19 +154,16 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
     weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
-    by_draw = np.array([combined(found) for found in weighed])
-
-    def without(rows: Mask) -> Vector | None:
-        found = [combined(one, rows) for one in weighed]
-        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
-
-    cells = sum(len(block.rows) * len(block.after) for block in blocks)
     groups = groups_of(len(outcome.design.treated))
+    of_groups = np.arange(-1, int(groups.max()) + 1)[:, None] == groups[None, :]
+    with_all_and_without = np.stack([combined(found, of_groups) for found in weighed])
+    by_draw, without = with_all_and_without[:, 0], with_all_and_without[:, 1:]
+    cells = sum(len(block.rows) * len(block.after) for block in blocks)
     return estimate_of(
         SYNTHETIC,
         "synthetic-did-log-rates@1",
         by_draw=by_draw,
-        influence=jackknifed(left_out(without, groups, draws=len(by_draw))),
+        influence=jackknifed(without),
         treated_sites=sum(len(block.rows) for block in blocks),
         assumes=(
             "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import erf, exp, pi, sqrt
 
 import numpy as np
@@ -67,9 +68,11 @@ def sensitivity(study: EventStudy) -> Sensitivity | str:
     half = float(ndtri(0.975)) * error
     parallel = Robust(allowed=0.0, lower=mean - half, upper=mean + half)
 
+    @cache
     def relative(allowed: float) -> Robust:
         return relative_magnitudes(values, covariance, before=before, allowed=allowed)
 
+    @cache
     def smooth(allowed: float) -> Robust:
         return smoothness(values, covariance, before=before, allowed=allowed)
 
@@ -136,25 +139,25 @@ def smoothness(values: Vector, covariance: Matrix, *, before: int, allowed: floa
     start[-1] = slope
     free = np.vstack([np.eye(before - 1), times[: before - 1]]) if before > 1 else np.zeros((1, 0))
 
-    def weights(chosen: Vector) -> Vector:
-        return np.concatenate([start + free @ chosen, wanted])
+    whole = np.concatenate([start, wanted])
+    lift = np.vstack([free, np.zeros((after, before - 1))])
+    # all in terms of what is chosen, for it is tried some hundred times: variance and bias are those of its weights
+    spread, cross, plain = lift.T @ covariance @ lift, lift.T @ covariance @ whole, float(whole @ covariance @ whole)
+    turned, straight = allowed * (grows.T @ lift), allowed * (grows.T @ whole)
 
     def half(chosen: Vector) -> float:
-        of_all = weights(chosen)
-        error = float(np.sqrt(of_all @ covariance @ of_all))
-        bias = allowed * float(np.abs(of_all @ grows).sum())
+        error = sqrt(plain + float(chosen @ (2.0 * cross + spread @ chosen)))
+        bias = float(np.abs(straight + turned @ chosen).sum())
         return _folded(bias / error) * error
 
     chosen = np.zeros(before - 1)
     if before > 1:
         # least variance to begin with, which is the answer where nothing but a line is allowed
-        lean = free.T @ covariance[:before, :before] @ free
-        pull = free.T @ (covariance[:before, :before] @ start + covariance[:before, before:] @ wanted)
-        chosen = -np.linalg.solve(lean, pull)
+        chosen = -np.linalg.solve(spread, cross)
         if allowed > 0:
             options = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000, "maxfev": 4000}
             chosen = minimize(half, chosen, method="Nelder-Mead", options=options).x
-    mean, width = float(weights(chosen) @ values), half(chosen)
+    mean, width = float((whole + lift @ chosen) @ values), half(chosen)
     return Robust(allowed=allowed, lower=mean - width, upper=mean + width)
 
 

@@ -52,23 +52,25 @@ def placebo_in_space(
     design = outcome.design
     rows = np.flatnonzero((design.untreated | design.treated).any(axis=1))
     dates = _dates(panel, design)[rows]
-    weights = imputation_weights(design)
+    weights = imputation_weights([design])[0]
     if weights is None or len(rows) < 3:
         return "there are too few sites to deal adoption out among"
     rates = outcome.log_rates.mean(axis=0)
     real = float((weights * rates).sum() / np.sqrt((weights**2).sum()))
     found: list[float] = []
     strength: list[float] = []
-    for _ in range(_MOST_TRIES * runs):
-        if len(found) == runs:
-            break
-        pretended = np.full((len(design.untreated), 2), design.untreated.shape[1])
-        pretended[rows] = generator.permutation(dates)
-        weights = imputation_weights(_pretending(design.untreated, pretended))
-        if weights is not None:
-            value = float((weights * rates).sum())
-            found.append(value)
-            strength.append(abs(value) / float(np.sqrt((weights**2).sum())))
+    left = _MOST_TRIES * runs
+    while left > 0 and len(found) < runs:
+        tries = min(left, runs - len(found))
+        left -= tries
+        pretended = np.full((tries, len(design.untreated), 2), design.untreated.shape[1])
+        for run in range(tries):
+            pretended[run, rows] = generator.permutation(dates)
+        for weights in imputation_weights([_pretending(design.untreated, one) for one in pretended]):
+            if weights is not None:
+                value = float((weights * rates).sum())
+                found.append(value)
+                strength.append(abs(value) / float(np.sqrt((weights**2).sum())))
     if len(found) < runs:
         return "too little time without the innovation is left to deal adoption out in"
     as_far = sum(one >= abs(real) - 1e-12 for one in strength)

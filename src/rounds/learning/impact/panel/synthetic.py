@@ -87,26 +87,31 @@ def contrasts(values: Matrix, block: Block) -> Contrasts:
     )
 
 
-def combined(found: tuple[Contrasts, ...], without: Mask | None = None) -> float | None:
-    """Return the mean over blocks, each weighted by its site-periods with the innovation; None if none is left.
+def combined(found: tuple[Contrasts, ...], without: Mask) -> Vector:
+    """Return the mean over blocks, each weighted by its site-periods with the innovation, with some sites left out.
+
+    Weights stay as they were (the paper's algorithm 3).
 
     Args:
         found: the contrasts of each block.
-        without: sites to leave out, a mask; weights stay as they were (the paper's algorithm 3).
+        without: sites to leave out in each case, shape (cases, sites).
+
+    Returns:
+        A mean a case, shape (cases,); NaN where no block is left.
     """
-    total, size = 0.0, 0
+    total, size = np.zeros(len(without)), np.zeros(len(without))
     for one in found:
-        treated = np.ones(len(one.block.rows), dtype=np.bool_) if without is None else ~without[one.block.rows]
-        kept = np.ones(len(one.weights), dtype=np.bool_) if without is None else ~without[one.block.controls]
-        if not (treated.any() and kept.any()):
-            continue
-        weights = np.where(kept, one.weights, 0.0)
-        if weights.sum() < _EXACT:
-            weights = kept.astype(np.float64)
-        change = float(one.of_treated[treated].mean() - weights @ one.of_controls / weights.sum())
-        cells = int(treated.sum()) * len(one.block.after)
-        total, size = total + cells * change, size + cells
-    return total / size if size else None
+        treated, kept = ~without[:, one.block.rows], ~without[:, one.block.controls]
+        weights = kept * one.weights
+        weights = np.where(weights.sum(axis=1, keepdims=True) < _EXACT, kept, weights)
+        number, weight = treated.sum(axis=1), weights.sum(axis=1)
+        change = treated @ one.of_treated / np.maximum(number, 1) - weights @ one.of_controls / np.maximum(
+            weight, _EXACT
+        )
+        cells = np.where(weight > 0, number * len(one.block.after), 0)
+        total += cells * change
+        size += cells
+    return np.where(size > 0, total / np.maximum(size, 1.0), np.nan)
 
 
 def _simplex(features: Matrix, target: Vector, ridge: float) -> Vector:
