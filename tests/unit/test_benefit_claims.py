@@ -1,10 +1,11 @@
 """Claims beside evidence: what each status means, what does not add up, and files that cannot be read as claims."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from rounds.errors import DefinitionError
 from rounds.learning.benefit.claims import Quantity, Said, Source, Status, side_by_side
@@ -200,5 +201,73 @@ def test_a_file_that_is_no_list_of_claims_is_refused(tmp_path: Path, old: str, n
 
 
 def test_one_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionError, match="line 3: c1 is on line 2 already"):
+    with pytest.raises(DefinitionError, match="line 3: c1 is at claims.csv, line 2 already"):
         read(tmp_path, HEADER + ROW + ROW)
+
+
+def workbook(
+    tmp_path: Path, *rows: dict[str, object], heading: tuple[str, ...] = tuple(HEADER.strip().split(","))
+) -> Path:
+    """As people keep one: a title above the table, the days as dates, and a sheet that is no list of claims."""
+    book = Workbook()
+    book.active.title = "Claims"
+    for line in (["What we claim"], [], heading, *([row.get(name) for name in heading] for row in rows)):
+        book.active.append(line)
+    book.create_sheet("Notes").append(["ask Pat"])
+    book.save(tmp_path / "claims.xlsx")
+    return tmp_path / "claims.xlsx"
+
+
+def from_workbook(path: Path) -> tuple[Said, ...]:
+    return read_claim_file(path, innovations=["news2"], members=["RX1"], measures=["cardiac-arrests"])
+
+
+CELLS: dict[str, object] = {
+    **dict(zip(HEADER.strip().split(","), ROW.strip().split(","), strict=True)),
+    "number": -153,
+    "first": datetime(2022, 4, 1),  # noqa: DTZ001 - a cell of Excel has no time zone
+    "lower": None,
+    "upper": None,
+    "part_of": None,
+}
+
+
+def test_a_workbook_says_what_the_csv_says(tmp_path: Path) -> None:
+    (from_csv,) = read(tmp_path, HEADER + ROW)
+    assert from_workbook(workbook(tmp_path, CELLS)) == (from_csv,)
+    (summed,) = from_workbook(workbook(tmp_path, {**CELLS, "number": 0.1 + 0.2}))
+    assert (summed.value, summed.precision) == (0.3, 0.1), "the dust of floating point is no digit that was printed"
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"number": None}, "row 4, column number: the cell is empty"),
+        ({"number": "=1/0"}, "row 4, column number: the cell is empty, or a formula without a value"),
+        ({"number": "#REF!"}, "row 4, column number: the cell is empty, or a formula without a value"),
+        ({"number": True}, "row 4, column number: the cell is TRUE or FALSE"),
+        ({"number": datetime(2024, 1, 1)}, "row 4, column number: the cell is not a number"),  # noqa: DTZ001
+        ({"number": "£5m"}, "row 4, column number: the cell is not a number"),
+        ({"number": -5, "quantity": "reached", "what": "cardiac-arrests"}, "row 4: claim c1: fewer than 0 are reached"),
+        ({"innovation": "nwes2"}, 'row 4, column innovation: there is no innovation in the library "nwes2"; did you'),
+        ({"first": 44652}, "row 4, column first: the date is not written as 2024-03-31"),
+    ],
+)
+def test_a_bad_cell_of_a_workbook_is_named(tmp_path: Path, cells: dict[str, object], says: str) -> None:
+    with pytest.raises(DefinitionError, match=rf"claims.xlsx, sheet Claims, {says}"):
+        from_workbook(workbook(tmp_path, {**CELLS, **cells}))
+
+
+def test_a_workbook_without_a_list_of_claims_is_refused(tmp_path: Path) -> None:
+    names = tuple(HEADER.strip().split(","))
+    with pytest.raises(DefinitionError, match=r"sheet Claims, row 3: there is no column innovation; did you mean"):
+        from_workbook(workbook(tmp_path, CELLS, heading=(*names[:3], "inovation", *names[4:])))
+    with pytest.raises(DefinitionError, match=r"sheet Claims, row 3: two columns are called id"):
+        from_workbook(workbook(tmp_path, CELLS, heading=(*names, "id")))
+    with pytest.raises(DefinitionError, match=r"no sheet has a row of headings .* there is Claims, Notes"):
+        from_workbook(workbook(tmp_path, CELLS, heading=("a", "b")))
+    with pytest.raises(
+        DefinitionError, match=r"sheet Claims, row 5: c1 is at claims.xlsx, sheet Claims, row 4 already"
+    ):
+        from_workbook(workbook(tmp_path, CELLS, CELLS))
+    assert from_workbook(workbook(tmp_path)) == (), "a heading and no rows: nothing is claimed"

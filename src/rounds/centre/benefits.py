@@ -46,7 +46,7 @@ def import_claims(workspace: Workspace, path: Path, *, today: date) -> tuple[int
     """Record the claims and evaluations of a file, and return how many it holds and how many of them are new.
 
     Raises:
-        DefinitionError: naming file, line and what to correct; nothing was recorded then.
+        DefinitionError: naming file, row and what to correct; nothing was recorded then.
     """
     library = workspace.library
     said = read_claim_file(

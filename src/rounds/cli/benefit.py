@@ -108,7 +108,8 @@ def claims(
     context: typer.Context,
     folder: Folder,
     file: Annotated[
-        Path | None, typer.Argument(help="A CSV of claims and evaluations to record first; docs/statistics/benefit.md.")
+        Path | None,
+        typer.Argument(help="A CSV or workbook of claims and evaluations to record first; docs/statistics/benefit.md."),
     ] = None,
     as_of: AsOf = None,
     today: Today = None,

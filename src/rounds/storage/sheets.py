@@ -41,6 +41,15 @@ class Sheet:
         return f"sheet {self.name}, row {self.first_row + row}" if self.name else f"row {self.first_row + row}"
 
 
+def is_workbook(path: Path) -> bool:
+    """Return whether a file is a workbook, by its first bytes; a file that cannot be opened is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (_ZIP, _OLD_OFFICE)
+    except OSError:
+        return False
+
+
 def read_sheets(path: Path, *, error: type[RoundsError], separator: str | None = None) -> tuple[Sheet, ...]:
     """Return the visible sheets of a workbook that hold anything, or the one of a CSV file.
 
