@@ -201,7 +201,7 @@ def test_a_file_that_is_no_list_of_claims_is_refused(tmp_path: Path, old: str, n
 
 
 def test_one_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionError, match="line 3: c1 is at claims.csv, line 2 already"):
+    with pytest.raises(DefinitionError, match=r"line 3: c1 is at claims.csv, line 2 already"):
         read(tmp_path, HEADER + ROW + ROW)
 
 

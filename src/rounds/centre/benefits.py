@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from rounds.centre.benefit_prices import prices_digests, prices_in
 from rounds.errors import DefinitionError
 from rounds.exchange.envelope import CENTRE
 from rounds.learning.benefit.claims import ClaimBeside, Quantity, Said, Source, side_by_side
@@ -192,6 +193,7 @@ def make_return(
         book=book,
         claims=claims_beside_evidence(statements, known, membership=workspace.membership, rule=book.at(as_of)),
         counts_under=workspace.successions.known_by(as_of).counts_under,
+        prices=prices_in(workspace),
     )
 
 
@@ -222,7 +224,7 @@ def _is_before(statement: Statement, declared: RoundDeclaration) -> bool:
 
 
 def known_before(workspace: Workspace, declared: RoundDeclaration) -> dict[str, object]:
-    """Return what of the ledger decides what a round publishes: statements of rounds before it, claims and rules."""
+    """Return what of the ledger decides what a round publishes: statements before it, claims, rules and prices."""
     if not declared.programmes:
         return {}
     path = ledger_path(workspace)
@@ -232,6 +234,8 @@ def known_before(workspace: Workspace, declared: RoundDeclaration) -> dict[str, 
     found: dict[str, object] = {"statements": others} if others else {}
     if claims:
         found["claims"] = claims
+    if prices := prices_digests(workspace):
+        found["prices"] = prices
     if rules.exists():
         found["rules"] = repr(read_rule_book(rules))
     return found

@@ -243,6 +243,7 @@ def _totals(found: "QuarterlyReturn") -> list[str]:
 
 
 def _fields(found: "QuarterlyReturn") -> list[dict[str, object]]:
+    from rounds.reports.content.benefit_money_tables import value_cells, value_words
     from rounds.reports.content.benefit_tables import asked_for, benefited_words, reached_words, whole_ends
 
     rows = []
@@ -263,5 +264,7 @@ def _fields(found: "QuarterlyReturn") -> list[dict[str, object]]:
             low, high = whole_ends(benefited)
             row |= {"lower": low, "upper": high}
             row["says"] = f"{line.shown:,} {benefited_words(statement)}, 95% interval {low:,} to {high:,}."
+        row["says"] = f"{row['says']} {value_words(line)}"
+        row |= dict(zip(("value", "value_lower", "value_upper", "value_is"), value_cells(line), strict=True))
         rows.append(row)
     return rows

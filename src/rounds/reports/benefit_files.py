@@ -15,6 +15,11 @@ WORDS = (
     ("Reached", "Who was in the measure's denominator in a period throughout which the innovation was in effect."),
     ("Benefited", "Events expected without the innovation less events counted (of good events the other way round)."),
     ("Below 0", "More events than expected: harm. It is counted like every benefit."),
+    (
+        "Value",
+        "What the benefit is worth at declared prices less what was spent and not saved; below 0 it cost more than it "
+        'brought. Where no price is known it says "not valued", which is not 0.',
+    ),
     ("95%", "An interval made by a method that holds the true value 95 times in 100, if its assumptions hold."),
     ("Site-periods", "One site in one period of the measure, such as a month."),
 )

@@ -107,7 +107,7 @@ def _readable(cell: Cell, where: str) -> str:
 
 
 def _text(cell: Cell) -> str:
-    """Return a cell as it would stand in a CSV; a sum of Excel such as 0.1 + 0.2 without the dust of its last digits."""
+    """Return a cell as it would stand in a CSV; a sum such as 0.1 + 0.2 without the dust of its last digits."""
     match cell:
         case None:
             return ""

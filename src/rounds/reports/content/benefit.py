@@ -3,8 +3,10 @@
 from rounds.learning.benefit.entries import Counted, Statement
 from rounds.reports.charts.benefit import BenefitPoint, benefit_chart
 from rounds.reports.content.benefit_lines import ALL_PROGRAMMES, Level, Line, Span
+from rounds.reports.content.benefit_money_tables import value_cells, value_words
 from rounds.reports.content.benefit_return import QuarterlyReturn
 from rounds.reports.content.benefit_tables import reached_words, whole_ends
+from rounds.reports.content.value_words import money_span
 from rounds.reports.content.wording import NETWORK, inline, plural, quoted, slug
 from rounds.reports.insight import (
     Action,
@@ -32,6 +34,9 @@ TABLE_COLUMNS = (
     "Benefited",
     "Benefited, lower",
     "Benefited, upper",
+    "Value",
+    "Value, lower",
+    "Value, upper",
     "Remark",
 )
 
@@ -175,6 +180,7 @@ def _row(line: Line) -> tuple[Cell, ...]:
         total.reached.lower,
         total.reached.upper,
         *told,
+        *value_cells(line)[:3],
         "; ".join(remark) or Mark.NOT_APPLICABLE,
     )
 
@@ -189,8 +195,22 @@ def _action(whole: Line, statement: Statement) -> Action:
     return Action(text="Report how many were reached, and claim no benefit from this.", owner_role="Programme manager")
 
 
+def _money_note(whole: Line) -> str:
+    if isinstance(whole.money, str):
+        return value_words(whole)
+    declared = whole.money.declared[0]
+    spent, saved = (money_span(one, declared.currency) for one in (whole.money.now.spent, whole.money.now.saved))
+    return (
+        f"{value_words(whole)} Spent: {spent}; saved: {saved}. At {declared.price_year} prices, not discounted, as "
+        f"stated by {declared.author}; the return has present values."
+    )
+
+
 def _notes(found: QuarterlyReturn, statement: Statement, whole: Line) -> tuple[str, ...]:
-    notes = [f"Counted by the rules {', '.join(str(rule) for rule in found.rules)}; the return gives their words."]
+    notes = [
+        _money_note(whole),
+        f"Counted by the rules {', '.join(str(rule) for rule in found.rules)}; the return gives their words.",
+    ]
     if statement.counted is Counted.EVENTS:
         notes.append("Events are counted, not patients: one patient may have several.")
     if whole.total.told < whole.total.entries:

@@ -11,11 +11,14 @@ import numpy as np
 from rounds.learning.benefit.reconcile import Shown, Sum, refuse_unreconciled
 from rounds.learning.benefit.rounding import whole_parts
 from rounds.learning.benefit.totals import Counting, Quarter, Total, quarter_of, total, totals_by
+from rounds.learning.value.realised import Money
 from rounds.network.members import Member, Membership
 
 ALL_PROGRAMMES = "all programmes"
 SINCE_START = "since the start"
 _EXACT = 1e-9
+_HALF_A_HUNDREDTH = 0.005
+"""Money adds up in whole units of its currency, health in hundredths."""
 
 
 class Level(StrEnum):
@@ -62,6 +65,8 @@ class Line:
     total: Total
     shown: int | None
     """those benefited as a whole number; None if nothing can be said"""
+    money: Money | str = "nobody has priced it"
+    """what it has cost and is worth, or why that is not said"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +254,22 @@ def check_lines(lines: Sequence[Line], *, what: str) -> None:
     exact = [line for line in shown if line.total.benefited is not None]
     largest = max((abs(_value(line)) for line in exact), default=0.0)
     refuse_unreconciled(_sums(exact, _value), what=f"{what}, before rounding", tolerance=_EXACT * max(largest, 1.0))
+    named = {name for line in lines for name in _amounts(line)}
+    for name in sorted(named):
+        priced = [line for line in lines if name in _amounts(line)]
+        refuse_unreconciled(
+            _sums(priced, lambda line, name=name: _amounts(line)[name]),  # type: ignore[misc]
+            what=f"{what}, {name}",
+            tolerance=_HALF_A_HUNDREDTH,
+        )
+
+
+def _amounts(line: Line) -> dict[str, float]:
+    """Return every sum of money of a line by its name; none where it is not valued."""
+    if isinstance(line.money, str):
+        return {}
+    both = (("", line.money.now), (", present value", line.money.present))
+    return {f"{name}{when}": one.estimate for when, amounts in both for name, one in amounts.named.items()}
 
 
 def _value(line: Line) -> float:

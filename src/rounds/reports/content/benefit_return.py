@@ -19,6 +19,7 @@ from rounds.reports.content.benefit_lines import (
     check_lines,
     return_lines,
 )
+from rounds.reports.content.benefit_money import NO_PRICES, Prices, with_money
 from rounds.reports.content.wording import listing, plural
 
 
@@ -88,6 +89,7 @@ def network_return(
     statements: Sequence[Statement],
     book: RuleBook,
     claims: Sequence[ClaimBeside] = (),
+    prices: Prices = NO_PRICES,
     counts_under: Callable[[str, date], str] = lambda member, _day: member,
 ) -> QuarterlyReturn:
     """Return the quarterly return, having made sure that its totals are the sums of their parts.
@@ -97,6 +99,7 @@ def network_return(
         statements: those in force as of the day, from `latest`.
         book: which rule holds from when.
         claims: beside their evidence.
+        prices: what programmes cost and their effect is worth, where somebody has declared it.
         counts_under: under whose code what happened at a member on a day is counted, if it became part of another.
 
     Raises:
@@ -115,7 +118,7 @@ def network_return(
             f"the ledger has no entry for {quarter.label}: no programme was in effect anywhere throughout a period of "
             "it, or no round has counted it yet"
         )
-    lines = return_lines(kept, places, quarter)
+    lines = with_money(return_lines(kept, places, quarter), kept, places=places, prices=prices)
     check_lines(lines, what=f"the return of {asked.network_name} for {quarter.label}")
     restated: tuple[Restated, ...] = ()
     if before is not None:

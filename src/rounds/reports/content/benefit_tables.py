@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from rounds.learning.benefit.claims import ClaimBeside, Said
 from rounds.learning.benefit.entries import Counted, Statement
 from rounds.learning.benefit.totals import Benefited, Total
+from rounds.learning.value.programme import Declared
 from rounds.reports.content.benefit_lines import ALL_PROGRAMMES, Level, Line, Span
+from rounds.reports.content.benefit_money_tables import (
+    MONEY_COLUMNS,
+    PRICE_COLUMNS,
+    VALUE_COLUMNS,
+    money_rows,
+    price_rows,
+    value_cells,
+)
 from rounds.reports.content.benefit_return import QuarterlyReturn
 from rounds.reports.content.wording import inline
 from rounds.reports.insight import Cell, Mark
@@ -34,7 +43,10 @@ TOTAL_COLUMNS = (
     "Site-periods with an estimate",
     "Site-periods reached",
     "Shared with another programme",
+    *VALUE_COLUMNS,
 )
+_ABOUT = 10
+"""Columns that say what a line is a line of."""
 CLAIM_COLUMNS = (
     "Claim",
     "Who claims",
@@ -114,6 +126,22 @@ def return_tables(found: QuarterlyReturn) -> tuple[ReturnTable, ...]:
             rows=tuple(_total_row(found, line) for line in sites),
         ),
         ReturnTable(
+            name="money",
+            title="Money, by quarter and year",
+            says="What was spent and what came of it, where prices are declared. Sites add up to regions and the "
+            "network, quarters to years. Present values count a later financial year less. Where no price is known: "
+            "not valued.",
+            columns=(*TOTAL_COLUMNS[:_ABOUT], *MONEY_COLUMNS),
+            rows=tuple(row for line in found.lines for row in money_rows(line, _total_row(found, line)[:_ABOUT])),
+        ),
+        ReturnTable(
+            name="prices",
+            title="Prices that the money was made by",
+            says="As they are declared and reviewed. Intervals of money hold what is not known of prices and events.",
+            columns=PRICE_COLUMNS,
+            rows=tuple(row for one in _declared(found) for row in price_rows(one)),
+        ),
+        ReturnTable(
             name="restated",
             title="Restated because a rule changed",
             says="The same totals by the rule that holds now and by the one before.",
@@ -185,7 +213,13 @@ def _total_row(found: QuarterlyReturn, line: Line) -> tuple[Cell, ...]:
         total.told,
         total.entries,
         total.shared,
+        *value_cells(line),
     )
+
+
+def _declared(found: QuarterlyReturn) -> tuple[Declared, ...]:
+    priced = [line.money for line in found.lines if not isinstance(line.money, str)]
+    return tuple({one.id: one for money in priced for one in money.declared}.values())
 
 
 def _ends(total: Total) -> tuple[Cell, Cell]:
