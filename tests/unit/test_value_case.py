@@ -37,6 +37,7 @@ GROUPS = StatedGroups(
     names=("1 most deprived", "2", "3", "4", "5 least deprived"),
     lower=(40, 30, 22, 8, 1),
     upper=(40, 30, 22, 12, 7),
+    values=(40, 30, 22, None, None),
     source="a table",
 )
 
@@ -109,7 +110,9 @@ distribution:
 
 
 def test_net_health_by_group_is_told_with_what_was_stated(tmp_path: Path) -> None:
-    groups = StatedGroups(by="fifth", names=("a", "b"), lower=(90, 10), upper=(90, 10), source="a table")
+    groups = StatedGroups(
+        by="fifth", names=("a", "b"), lower=(90, 10), upper=(90, 10), values=(90, 10), source="a table"
+    )
     document = case(tmp_path, evidence(groups=groups), RANGED + DISTRIBUTION)
     net = table(document, "net-health").rows
     effect = next(row[2] for row in table(document, "benefits").rows if row[1] == "QALYs gained, present value")
@@ -123,7 +126,9 @@ def test_net_health_by_group_is_told_with_what_was_stated(tmp_path: Path) -> Non
     said = words(document)
     assert "With an aversion to inequality of 0 (Atkinson)" in said
     assert "With an aversion to inequality of 10 (Atkinson)" in said
-    withheld = case(tmp_path, evidence(groups=replace(groups, upper=(90, 17))), RANGED + DISTRIBUTION)
+    withheld = case(
+        tmp_path, evidence(groups=replace(groups, upper=(90, 17), values=(90, None))), RANGED + DISTRIBUTION
+    )
     assert "not told, because some counts are withheld" in words(withheld)
     other = case(tmp_path, evidence(groups=GROUPS), RANGED + DISTRIBUTION)
     assert "the distribution is stated for a and b" in words(other)
@@ -164,10 +169,11 @@ def test_groups_come_from_a_rounds_own_table() -> None:
     columns = ("Deprivation", "Events", "Events, lowest possible", "Events, highest possible")
     rows = (("1", 40, 40, 40), ("2", Mark.WITHHELD, 1, 7), ("unknown", Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, 7))
     insight = replace(IMPACT, kind=Kind.EQUITY, table=Table(columns=columns, rows=rows))
-    found = groups_of((insight,), insight.measure)
+    found = groups_of((insight,), insight.measure.split(" ")[0])
     assert isinstance(found, StatedGroups)
     assert (found.names, found.lower, found.upper) == (("1", "2"), (40.0, 1.0), (40.0, 7.0))
-    assert "does not count it by deprivation" in str(groups_of((insight,), "another v1"))
+    assert found.values == (40.0, None)
+    assert "does not count another by deprivation" in str(groups_of((insight,), "another"))
 
 
 def test_site_periods_travel_in_the_file_of_insights() -> None:

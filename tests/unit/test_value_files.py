@@ -36,7 +36,9 @@ def test_a_rate_of_discount_that_nobody_states_is_that_of_the_green_book(tmp_pat
 
 
 def test_the_demo_says_that_its_costs_are_invented(tmp_path: Path) -> None:
-    text = costs_yaml(innovation="a-programme", outcome="arrests", using=12, hospitals=15, day="2026-03-31")
+    text = costs_yaml(
+        innovation="a-programme", outcome="arrests", by_group="g", using=12, hospitals=15, day="2026-03-31"
+    )
     found = read(tmp_path, text)
     assert all("invented" in one.source for one in found.costs)
     assert [plan.sites for plan in found.plans] == [(12,) * 5, (12, 14, 15, 15, 15)]

@@ -73,7 +73,7 @@ def write_value_case(workspace: Workspace, declaration: RoundDeclaration, declar
     impact = _impact(insights, declared, declaration)
     measure = _measure_of(workspace, impact)
     groups = declared.groups or groups_of(
-        tuple(one for one in insights if one.kind is Kind.EQUITY and one.scope == NETWORK), impact.measure
+        tuple(one for one in insights if one.kind is Kind.EQUITY and one.scope == NETWORK), declared.groups_measure
     )
     evidence = evidence_of(impact, period_years=period_years(measure, declaration), groups=groups)
     try:

@@ -215,6 +215,10 @@ def nation(
             if line.shown is None
             else f"{line.shown:,} {line.benefited_unit} ({line.lower:,} to {line.upper:,})."
         )
+        + (
+            f" {line.value_is[0].upper()}{line.value_is[1:]}"
+            + (": {:,.0f} ({:,.0f} to {:,.0f}).".format(*line.value) if line.value else ".")
+        )
         for line in found
     ]
     terminal_of(context).result({"nation": [line.fields for line in found]}, text="\n".join(lines))

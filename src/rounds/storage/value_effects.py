@@ -63,6 +63,7 @@ class GroupsFile(Definition):
             names=tuple(self.events),
             lower=tuple(ends[0] for ends in self.events.values()),
             upper=tuple(ends[-1] for ends in self.events.values()),
+            values=tuple(ends[0] if ends[0] == ends[-1] else None for ends in self.events.values()),
             source=self.source,
         )
 

@@ -166,6 +166,8 @@ class ValueFile(Definition):
     problem: Words
     innovation: Identifier
     measure: Identifier
+    groups_measure: Identifier | None = None
+    """The measure that counts the same events by deprivation, where `measure` itself does not."""
     perspective: Words
     currency: Currency
     price_year: PriceYear
@@ -194,6 +196,8 @@ class ValueFile(Definition):
         """
         if self.author == self.reviewer:
             raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
+        if self.groups is not None and self.groups_measure is not None:
+            raise DefinitionError("groups are stated and measured; give `groups` or `groups_measure`", field="groups")
         check_year(self.price_year)
         index = {} if self.inflation is None else self.inflation.index
         kept = KeptFile(percent=100.0, source="assumed") if self.kept is None else self.kept
@@ -206,6 +210,7 @@ class ValueFile(Definition):
                 problem=self.problem,
                 innovation=self.innovation,
                 measure=self.measure,
+                groups_measure=self.groups_measure or self.measure,
                 perspective=self.perspective,
                 currency=self.currency,
                 price_year=self.price_year,

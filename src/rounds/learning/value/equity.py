@@ -1,5 +1,6 @@
 """Who gains: a benefit split over groups whose counts may be withheld, and what inequality makes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ class Part:
 
     group: str
     share: float | None
-    """of the events; None where counts are withheld"""
+    """of the events; None where counts of this group or another are withheld"""
     share_lower: float
     """95 %, chance and bounds together"""
     share_upper: float
@@ -25,7 +26,14 @@ class Part:
     gained_upper: float
 
 
-def split(groups: tuple[str, ...], lower: ArrayLike, upper: ArrayLike, benefit: Interval) -> tuple[Part, ...]:
+def split(
+    groups: tuple[str, ...],
+    lower: ArrayLike,
+    upper: ArrayLike,
+    benefit: Interval,
+    *,
+    values: Sequence[float | None] | None = None,
+) -> tuple[Part, ...]:
     """Return how a benefit splits over groups if the innovation changes everybody's risk by the same factor.
 
     Each group's part is its part of the events. A share's interval is Wilson's at the counts within the bounds that
@@ -36,9 +44,12 @@ def split(groups: tuple[str, ...], lower: ArrayLike, upper: ArrayLike, benefit: 
         lower: the fewest events of each, shape (groups,).
         upper: the most.
         benefit: of all groups together.
+        values: the events of each as they are shown, None where they are withheld. If left out, those whose bounds are
+            the same.
 
     Raises:
-        ValueError: if shapes differ, a bound is impossible, or there was certainly no event.
+        ValueError: if shapes differ, a bound is impossible, a value lies outside its bounds, or there was certainly no
+            event.
     """
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     if low.shape != (len(groups),) or high.shape != low.shape:
@@ -50,14 +61,19 @@ def split(groups: tuple[str, ...], lower: ArrayLike, upper: ArrayLike, benefit: 
         raise ValueError(f"{groups[int(np.argmax(bad))]} has impossible bounds of its events")
     if high.sum() == 0:
         raise ValueError("there was no event in any group, so there is nothing to split")
+    if values is None:
+        values = [float(one) if one == other else None for one, other in zip(low, high, strict=True)]
+    known = np.array([np.nan if value is None else value for value in values])
+    outside = (known < low) | (known > high)
+    if known.shape != low.shape or outside.any():
+        raise ValueError(f"{groups[int(np.argmax(outside))]}: its events lie outside their bounds")
     parts = []
     z = normal_quantile(0.95)
     for at, group in enumerate(groups):
         others_low, others_high = low.sum() - low[at], high.sum() - high[at]
         least = _end(low[at], others_high, z, 0)
         most = _end(high[at], others_low, z, 1)
-        exact = bool((low == high).all())
-        share = float(low[at] / low.sum()) if exact else None
+        share = None if np.isnan(known).any() or not known.any() else float(known[at] / known.sum())
         corners = [one * other for one in (least, most) for other in (benefit.lower, benefit.upper)]
         parts.append(
             Part(

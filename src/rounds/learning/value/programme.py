@@ -100,6 +100,8 @@ class StatedGroups:
     names: tuple[str, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+    values: tuple[float | None, ...]
+    """as they are shown, which may be rounded; None where they are withheld"""
     source: str
 
 
@@ -128,6 +130,8 @@ class Declared:
     problem: str
     innovation: str
     measure: str
+    groups_measure: str
+    """that counts the events by group; the same one, or one beside it"""
     perspective: str
     currency: str
     price_year: str

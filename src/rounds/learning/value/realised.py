@@ -10,10 +10,10 @@ from scipy.special import ndtri
 from rounds.learning.value.programme import Declared, Per
 from rounds.learning.value.simulations import Interval, Matrix, Vector
 
-DRAWS: Final = 2_000
-"""Simulations behind each interval. They are spread evenly over what may be, so that few go far."""
-_AT_ONCE: Final = 500
-"""Sums simulated together, so that memory stays small."""
+DRAWS: Final = 10_000
+"""Simulations behind each interval."""
+_AT_ONCE: Final = 1_000_000
+"""Numbers simulated together, so that memory stays small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _costs_at_stated(declared: Declared, taken: Taken, *, saving: bool) -> Vecto
     return found
 
 
-def ends(declared: Declared, taken: Taken, *, seed: int, draws: int = DRAWS) -> Matrix:
+def ends(declared: Declared, taken: Taken, *, seed: int, draws: int) -> Matrix:
     """Return between what sums lie with 95 % probability, shape (sums, quantities, 2).
 
     The quantities are: spent, saved, net cost, health, and net benefit at each worth.
@@ -118,8 +118,9 @@ def ends(declared: Declared, taken: Taken, *, seed: int, draws: int = DRAWS) -> 
     worths = declared.threshold.worths if declared.threshold else ()
     found = np.empty((len(taken.events), 4 + len(worths), 2))
     low, high = int(0.025 * draws), int(np.ceil(0.975 * draws)) - 1
-    for first in range(0, len(taken.events), _AT_ONCE):
-        at = slice(first, first + _AT_ONCE)
+    size = max(_AT_ONCE // draws, 1)
+    for first in range(0, len(taken.events), size):
+        at = slice(first, first + size)
         events = taken.events[at, None] + taken.error[at, None] * normal
         health = (taken.health_events[at, None] + taken.health_error[at, None] * normal) * per_event
         spent, saved = np.zeros_like(events), np.zeros_like(events)

@@ -7,8 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from rounds.errors import DefinitionError
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
+from rounds.records.synthetic.areas import LEVELS, LOOK_UP, arrest_shares, draw_mix, look_up_csv
 from rounds.records.synthetic.arrests import Arrests, draw_arrests
 from rounds.records.synthetic.pipeline import DEMO_PIPELINE
 from rounds.records.synthetic.plan import Hospital, Stream, SyntheticNetwork
@@ -20,6 +23,7 @@ from rounds.storage.progress import Progress
 
 INNOVATION: Final = "deterioration-programme"
 OUTCOME: Final = "cardiac-arrests"
+BY_DEPRIVATION: Final = "cardiac-arrests-by-deprivation"
 IMPROVES: Final = ("observations-on-admission", "outreach-reviews")
 MEASURES: Final = (
     (OUTCOME, 1),
@@ -27,6 +31,7 @@ MEASURES: Final = (
     ("observations-on-admission", 1),
     ("outreach-reviews", 1),
     ("length-of-stay", 1),
+    (BY_DEPRIVATION, 1),
 )
 AVOIDED_MEANS: Final = (
     "arrests that would have happened without the programme less those that did, summed over the hospital-months in "
@@ -117,12 +122,14 @@ def _definitions(arrests: Arrests) -> dict[str, str]:
         COSTS_FILE: costs_yaml(
             innovation=INNOVATION,
             outcome=OUTCOME,
+            by_group=BY_DEPRIVATION,
             using=sum(hospital.embedded is not None for hospital in arrests.hospitals),
             hospitals=len(arrests.hospitals),
             day=(plan.last_day + timedelta(days=365)).isoformat(),
         ),
         "truth.json": json.dumps(truth(arrests), indent=2) + "\n",
         **{f"sites/{hospital.site}/site.yaml": _site_yaml(hospital) for hospital in arrests.hospitals},
+        **{f"sites/{hospital.site}/{LOOK_UP}": look_up_csv(hospital) for hospital in arrests.hospitals},
     }
 
 
@@ -159,6 +166,7 @@ def _financial_quarter(day: date) -> str:
 def truth(arrests: Arrests) -> dict[str, object]:
     """Return what a round should find, as it stands in truth.json."""
     expected, realised = arrests.expected_avoided, arrests.realised_avoided
+    shares = np.array([arrest_shares(draw_mix(arrests.plan, hospital)) for hospital in arrests.hospitals])
     return {
         "seed": arrests.plan.seed,
         "innovation": INNOVATION,
@@ -167,6 +175,9 @@ def truth(arrests: Arrests) -> dict[str, object]:
         "avoided_means": AVOIDED_MEANS,
         "expected_avoided": round(float(expected.sum()), 3),
         "realised_avoided": int(realised.sum()),
+        "expected_avoided_by_deprivation": {
+            level: round(float(expected.sum(axis=1) @ shares[:, at]), 3) for at, level in enumerate(LEVELS)
+        },
         "treated_site_months": int(arrests.treated.sum()),
         "sites": [
             {

@@ -37,18 +37,23 @@ NAMES: Final = (
 )
 """Invented, and so are the codes ZZ1 to ZZ20: a real hospital trust has a code that begins with R."""
 
+_STREAMS_A_HOSPITAL: Final = 4
 _FEWEST_MONTHS: Final = 24
 _MONTHS_BEFORE_FIRST: Final = 7
 _MONTHS_AFTER_LAST: Final = 12
 
 
 class Stream(IntEnum):
-    """What a stream of random numbers is for. Streams of one seed never overlap."""
+    """What a stream of random numbers is for. Streams of one seed never overlap.
+
+    Those from 1,000 on came later, and are numbered so that the ones before stay as they were.
+    """
 
     HOSPITALS = 0
     ARRESTS = 1
     RECORDS = 2
     ADOPTIONS = 3
+    AREAS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ class SyntheticNetwork:
 
     def generator(self, stream: Stream, *, hospital: int = 0) -> np.random.Generator:
         """Return the random numbers of a stream, at their beginning."""
-        key = np.array([self.seed, hospital * len(Stream) + stream], dtype=np.uint64)
+        key = np.array([self.seed, hospital * _STREAMS_A_HOSPITAL + stream], dtype=np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
 
 

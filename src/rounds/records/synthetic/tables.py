@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from rounds.records.synthetic.areas import draw_fifths, location_ids, locations
 from rounds.records.synthetic.arrests import Arrests
 from rounds.records.synthetic.plan import Stream, SyntheticNetwork
 
@@ -72,7 +73,7 @@ def site_tables(arrests: Arrests, *, hospital: int) -> dict[str, pl.DataFrame]:
         arrests: what was drawn for the network.
         hospital: the row of the hospital, from 0.
     """
-    plan = arrests.plan
+    plan, place = arrests.plan, arrests.hospitals[hospital]
     rng = plan.generator(Stream.RECORDS, hospital=hospital)
     admissions = _draw_admissions(arrests, hospital, rng)
     patients = _draw_patients(plan, admissions, rng)
@@ -81,7 +82,7 @@ def site_tables(arrests: Arrests, *, hospital: int) -> dict[str, pl.DataFrame]:
     nights = end - admissions.start
     arrest_day = admissions.start + _up_to(rng, nights)
     end = np.where(admissions.arrest & patients.died, arrest_day, end)
-    live = arrests.hospitals[hospital].live
+    live = place.live
     is_live = admissions.start >= _day_number(live) if live else np.zeros(len(end), dtype=np.bool_)
     observed = rng.random(len(end)) < np.where(is_live, plan.observed_on_admission[1], plan.observed_on_admission[0])
     reviewed = rng.random(len(end)) < np.where(is_live, plan.reviewed[1], plan.reviewed[0])
@@ -91,8 +92,12 @@ def site_tables(arrests: Arrests, *, hospital: int) -> dict[str, pl.DataFrame]:
     visit = base + np.arange(len(end))
     last_observed = np.full(len(patients.female), last_day)
     last_observed[patients.person[patients.died]] = end[patients.died]
+    arrested = np.zeros(len(patients.female), dtype=np.bool_)
+    arrested[patients.person[admissions.arrest]] = True
+    fifths = draw_fifths(plan, place, arrested)
     return {
-        "person": _people(patients, base),
+        "person": _people(patients, base).with_columns(location_id=location_ids(base, fifths)),
+        "location": locations(place, base),
         "observation_period": pl.DataFrame(
             {
                 "observation_period_id": base + np.arange(len(last_observed)),

@@ -3,12 +3,13 @@
 COSTS_FILE = "library/values/deterioration-programme.yaml"
 
 
-def costs_yaml(*, innovation: str, outcome: str, using: int, hospitals: int, day: str) -> str:
+def costs_yaml(*, innovation: str, outcome: str, by_group: str, using: int, hospitals: int, day: str) -> str:
     """Return a file of costs.
 
     Args:
         innovation: what is valued.
         outcome: the measure of the events avoided.
+        by_group: the measure that tells who had them.
         using: how many hospitals use it.
         hospitals: how many there are.
         day: of the next review.
@@ -25,6 +26,7 @@ problem: >-
   would have prevented. Hospitals differ in how they observe, score and respond.
 innovation: {innovation}
 measure: {outcome}
+groups_measure: {by_group}
 perspective: the hospitals of the network ({invented})
 currency: GBP
 price_year: "2024/25"

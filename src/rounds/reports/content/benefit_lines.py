@@ -1,7 +1,7 @@
 """The totals of a network's return, whole as they are shown, and the check that they are the sums of their parts."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -250,18 +250,21 @@ def check_lines(lines: Sequence[Line], *, what: str) -> None:
         Unreconciled: naming each total that is not.
     """
     shown = [line for line in lines if line.shown is not None]
-    refuse_unreconciled(_sums(shown, lambda line: float(line.shown or 0)), what=what)
+    refuse_unreconciled(_sums(_parts(shown), lambda line: float(line.shown or 0)), what=what)
     exact = [line for line in shown if line.total.benefited is not None]
     largest = max((abs(_value(line)) for line in exact), default=0.0)
-    refuse_unreconciled(_sums(exact, _value), what=f"{what}, before rounding", tolerance=_EXACT * max(largest, 1.0))
-    named = {name for line in lines for name in _amounts(line)}
-    for name in sorted(named):
-        priced = [line for line in lines if name in _amounts(line)]
-        refuse_unreconciled(
-            _sums(priced, lambda line, name=name: _amounts(line)[name]),  # type: ignore[misc]
-            what=f"{what}, {name}",
-            tolerance=_HALF_A_HUNDREDTH,
-        )
+    within = _EXACT * max(largest, 1.0)
+    refuse_unreconciled(_sums(_parts(exact), _value), what=f"{what}, before rounding", tolerance=within)
+    amounts = {id(line): _amounts(line) for line in lines}
+    parts = _parts([line for line in lines if amounts[id(line)]])
+    for name in sorted({name for found in amounts.values() for name in found}):
+        own = [(whole, some) for whole, some in parts if name in amounts[id(whole)]]
+        values = {at: found[name] for at, found in amounts.items() if name in found}
+        refuse_unreconciled(_sums(own, _known(values)), what=f"{what}, {name}", tolerance=_HALF_A_HUNDREDTH)
+
+
+def _known(values: Mapping[int, float]) -> Callable[[Line], float]:
+    return lambda line: values[id(line)]
 
 
 def _amounts(line: Line) -> dict[str, float]:
@@ -276,16 +279,18 @@ def _value(line: Line) -> float:
     return line.total.benefited.value if line.total.benefited is not None else math.nan
 
 
-def _sums(lines: Sequence[Line], value: Callable[[Line], float]) -> list[Sum]:
+def _sums(parts: Iterable[tuple[Line, Sequence[Line]]], value: Callable[[Line], float]) -> list[Sum]:
     def shown(line: Line) -> Shown:
         return Shown(
             place=f"{line.innovation}, {line.measure}, {line.scope_name}, {line.window.label}", value=value(line)
         )
 
-    def added(whole: Line, parts: Iterable[Line]) -> Sum:
-        return Sum(total=shown(whole), parts=tuple(shown(part) for part in parts))
+    return [Sum(total=shown(whole), parts=tuple(shown(part) for part in some)) for whole, some in parts]
 
-    found = []
+
+def _parts(lines: Sequence[Line]) -> list[tuple[Line, Sequence[Line]]]:
+    """Return every total with the lines that it is the sum of."""
+    found: list[tuple[Line, Sequence[Line]]] = []
     at: dict[tuple[str, str, Level, Window], list[Line]] = {}
     over: dict[tuple[str, str, Level, str, Span], list[Line]] = {}
     for line in lines:
@@ -296,17 +301,17 @@ def _sums(lines: Sequence[Line], value: Callable[[Line], float]) -> list[Sum]:
         if line.innovation == ALL_PROGRAMMES:
             parts = [one for one in lines if one.measure == line.measure and one.innovation != ALL_PROGRAMMES]
             parts = [one for one in parts if one.level is Level.NETWORK and _inside(one, line, Span.QUARTER)]
-            found.append(added(line, parts))
+            found.append((line, parts))
             continue
         if line.level is Level.NETWORK:
-            found.append(added(line, at.get((*own, Level.REGION, line.window), [])))
+            found.append((line, at.get((*own, Level.REGION, line.window), [])))
         if line.level is Level.REGION:
             sites = at.get((*own, Level.SITE, line.window), [])
-            found.append(added(line, [one for one in sites if one.region == line.region]))
+            found.append((line, [one for one in sites if one.region == line.region]))
         finer = {Span.YEAR: Span.QUARTER, Span.ALL: Span.YEAR}.get(line.window.span)
         if finer is not None:
             inside = over.get((*own, line.level, line.scope, finer), [])
-            found.append(added(line, [one for one in inside if _inside(one, line, finer)]))
+            found.append((line, [one for one in inside if _inside(one, line, finer)]))
     return found
 
 

@@ -14,7 +14,7 @@ from rounds.learning.benefit.rules import ONE_DAY
 from rounds.learning.benefit.totals import Benefited, Counting, Quarter, benefited, quarter_of
 from rounds.learning.intervals import Z95
 from rounds.learning.value.programme import Declared, Per
-from rounds.learning.value.realised import Amounts, Money, Taken, ends, expected
+from rounds.learning.value.realised import DRAWS, Amounts, Money, Taken, ends, expected
 from rounds.learning.value.simulations import Interval, Matrix, Vector
 from rounds.reports.content.benefit_lines import ALL_PROGRAMMES, Level, Line, Places, Span
 from rounds.reports.content.wording import listing
@@ -22,6 +22,8 @@ from rounds.reports.content.wording import listing
 SEED: Final = 0
 """Of the simulations behind intervals: the same ledger and prices make the same return."""
 NOT_FOUND: Final = "no benefit was found that could be valued, and without one there is no net benefit"
+DRAWS_OF_A_SITE: Final = 2_000
+"""Behind an interval of one site, which is wide; there are many of them."""
 UNTOLD: Final = "nothing can be expected without the innovation, so nobody is said to have benefited"
 _HUNDREDTHS: Final = 100
 """of a unit of health, in which it is added up"""
@@ -78,16 +80,23 @@ def with_money(lines: Sequence[Line], kept: Sequence[Counting], *, places: Place
         if isinstance(declared, str):
             found |= dict.fromkeys(own, declared)
             continue
-        told = [at for at in own if lines[at].total.benefited is not None]
         found |= dict.fromkeys(own, UNTOLD)
-        found |= dict(zip(told, _priced(declared, [lines[at] for at in told], counting, places), strict=True))
+        told = [at for at in own if lines[at].total.benefited is not None]
+        for draws, some in (
+            (DRAWS, [at for at in told if lines[at].level is not Level.SITE]),
+            (DRAWS_OF_A_SITE, [at for at in told if lines[at].level is Level.SITE]),
+        ):
+            made = _priced(declared, [lines[at] for at in some], counting, places, draws=draws)
+            found |= dict(zip(some, made, strict=True))
     valued = [replace(line, money=found.get(at, UNTOLD)) for at, line in enumerate(lines)]
     return tuple(
         replace(line, money=_together(line, valued)) if line.innovation == ALL_PROGRAMMES else line for line in valued
     )
 
 
-def _priced(declared: Declared, lines: Sequence[Line], counting: Sequence[Counting], places: Places) -> list[Money]:
+def _priced(
+    declared: Declared, lines: Sequence[Line], counting: Sequence[Counting], places: Places, *, draws: int
+) -> list[Money]:
     """Return the money of lines in which somebody is said to have benefited, all of one programme."""
     if not lines:
         return []
@@ -137,7 +146,7 @@ def _priced(declared: Declared, lines: Sequence[Line], counting: Sequence[Counti
             health_events=np.array([one.value for _, one in told]),
             health_error=np.array([one.half_width / Z95 for _, one in told]),
         )
-        both.append(_amounts(declared, summed[:, _TIMES:], ends(declared, taken, seed=SEED)))
+        both.append(_amounts(declared, summed[:, _TIMES:], ends(declared, taken, seed=SEED, draws=draws)))
     return [
         Money(declared=(declared,), now=now, present=present, since=first.financial_year)
         for now, present in zip(*both, strict=True)

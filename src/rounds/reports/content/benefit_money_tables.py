@@ -42,10 +42,17 @@ PRICE_COLUMNS = (
 
 def value_cells(line: Line) -> tuple[Cell, ...]:
     """Return what a line's benefit is worth less what it cost, or that it is not valued and why."""
+    found = value_of(line)
+    return (*(NOT_VALUED,) * 3, found) if isinstance(found, str) else (*_three(found[0]), found[1])
+
+
+def value_of(line: Line) -> tuple[Interval, str] | str:
+    """Return what a line's benefit is worth less what it cost, with what that is, or that it is not valued and why."""
     if isinstance(line.money, str):
-        return (*(NOT_VALUED,) * 3, f"{NOT_VALUED}: {line.money}")
+        return f"{NOT_VALUED}: {line.money}"
     found, what = _value(line.money)
-    return (*_three(found), f"{what}, {_prices_words(line.money)}, not discounted")
+    declared = line.money.declared[0]
+    return found, f"{what}, {declared.currency} at {declared.price_year} prices, not discounted"
 
 
 def value_words(line: Line) -> str:
@@ -66,10 +73,6 @@ def _value(money: Money) -> tuple[Interval, str]:
         Interval(estimate=-cost.estimate, lower=-cost.upper, upper=-cost.lower),
         f"saved less spent, as nobody stated what one {declared.unit} is worth",
     )
-
-
-def _prices_words(money: Money) -> str:
-    return f"{money.declared[0].currency} at {money.declared[0].price_year} prices"
 
 
 def money_rows(line: Line, about: tuple[Cell, ...]) -> Sequence[tuple[Cell, ...]]:

@@ -8,6 +8,7 @@ from rounds.errors import DefinitionError
 from rounds.learning.benefit.entries import Counted
 from rounds.learning.benefit.reconcile import Shown, Sum, refuse_unreconciled
 from rounds.reports.content.benefit_lines import SINCE_START, Line, Span
+from rounds.reports.content.benefit_money_tables import NOT_VALUED, value_of
 from rounds.reports.content.benefit_return import QuarterlyReturn
 from rounds.reports.content.benefit_tables import asked_for, benefited_words, reached_words
 
@@ -29,6 +30,10 @@ class NationalLine:
     lower: int
     upper: int
     benefited_unit: str
+    value: tuple[float, float, float] | None
+    """what it is worth, with its interval; None if some network's part is not valued, or valued in another way"""
+    value_is: str
+    """what the value is, or why there is none"""
     parts: tuple[tuple[str, int | None], ...]
     """(network, those benefited)"""
 
@@ -65,6 +70,7 @@ def national_lines(returns: Sequence[QuarterlyReturn]) -> tuple[NationalLine, ..
 
 def _added(innovation: str, span: Span, parts: Sequence[tuple[QuarterlyReturn, Line]]) -> NationalLine:
     first, line = parts[0]
+    worth, worth_is = _worth(parts)
     statement = first.statement_of(line)
     reached = [part.total.reached for _, part in parts]
     people = statement.reached_counted is Counted.PEOPLE
@@ -85,8 +91,27 @@ def _added(innovation: str, span: Span, parts: Sequence[tuple[QuarterlyReturn, L
         lower=round(value - half),
         upper=round(value + half),
         benefited_unit=benefited_words(statement),
+        value=worth,
+        value_is=worth_is,
         parts=tuple((one.asked.network_name, part.shown) for one, part in parts),
     )
+
+
+def _worth(parts: Sequence[tuple[QuarterlyReturn, Line]]) -> tuple[tuple[float, float, float] | None, str]:
+    """Return the value of networks together: never of some of them, and never over currencies, years or worths."""
+    found = []
+    for one, line in parts:
+        worth = value_of(line)
+        if isinstance(worth, str):
+            return None, f"{worth} ({one.asked.network_name})"
+        found.append(worth)
+    ways = sorted({what for _, what in found})
+    if len(ways) > 1:
+        return None, f"{NOT_VALUED}: networks value it in different ways: {'; '.join(ways)}"
+    value = math.fsum(one.estimate for one, _ in found)
+    below = math.sqrt(math.fsum((one.estimate - one.lower) ** 2 for one, _ in found))
+    above = math.sqrt(math.fsum((one.upper - one.estimate) ** 2 for one, _ in found))
+    return (value, float(round(value - below)), float(round(value + above))), ways[0]
 
 
 def _refuse_unlike(returns: Sequence[QuarterlyReturn]) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from rounds.learning.value.equity import Net, Part, equity_impact, net_by_group
 from rounds.learning.value.programme import Declared, Distribution, StatedGroups
 from rounds.learning.value.simulations import Vector
+from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.content.cells import tidy
-from rounds.reports.content.document import Block, Section, Tabled, bullets, paragraph
+from rounds.reports.content.document import Block, Drawn, Section, Tabled, bullets, paragraph
 from rounds.reports.content.value_evidence import Evidence
 from rounds.reports.content.value_words import money, signed
 from rounds.reports.content.wording import listing, number
@@ -37,16 +38,55 @@ def equity_section(declared: Declared, evidence: Evidence, effects: Vector, cost
             f"events: {most.group} has {number(100 * most.share_lower)}% to {number(100 * most.share_upper)}% of them "
             "(95% interval). Whether it works equally well in every group has not been shown."
         ),
+        *_withheld(evidence.groups),
+        _drawn(parts, evidence.groups, evidence.outcome),
         Tabled(
             name="who-gains",
             caption=f"Events avoided so far, by {evidence.groups.by}",
-            table=_groups_table(parts, evidence.groups.by),
+            table=_groups_table(parts, evidence.groups),
             source=evidence.groups.source,
         ),
     ]
     if declared.distribution is not None:
         blocks += _inequality(declared, declared.distribution, evidence.groups, parts, (effects, costs), source)
     return Section(id="equity", heading=_HEADING, blocks=tuple(blocks))
+
+
+def _withheld(groups: StatedGroups) -> list[Block]:
+    names = [name for name, value in zip(groups.names, groups.values, strict=True) if value is None]
+    if not names:
+        return []
+    return [
+        paragraph(
+            f"Withheld to protect patients, which is not zero: {listing(names)}. What is there lies within bounds, and "
+            "so does every share; a share is only given as a number where no group is withheld."
+        )
+    ]
+
+
+def _drawn(parts: Sequence[Part], groups: StatedGroups, outcome: str) -> Drawn:
+    rows = tuple(
+        IntervalRow(
+            label=one.group,
+            value=None if one.gained is None else tidy(one.gained),
+            lower=tidy(one.gained_lower),
+            upper=tidy(one.gained_upper),
+            withheld=value is None,
+        )
+        for one, value in zip(parts, groups.values, strict=True)
+    )
+    words = listing([f"{one.label} {number(one.lower)} to {number(one.upper)}" for one in rows])
+    return Drawn(
+        key="who-gains",
+        title=f"Who gains: events avoided by {groups.by}",
+        spec=interval_chart(
+            rows=rows,
+            title=f"{outcome[0].upper()}{outcome[1:]} avoided so far, by {groups.by}",
+            shown="95% interval",
+            hidden="Withheld: interval",
+        ),
+        alt_text=f"Intervals of events avoided by {groups.by}: {words}.",
+    )
 
 
 def _inequality(
@@ -105,16 +145,32 @@ def _net_table(found: Sequence[Net], by: str, burden: Vector) -> Table:
     return Table(columns=(by.capitalize(), *columns), rows=tuple(rows))
 
 
-def _groups_table(parts: Sequence[Part], by: str) -> Table:
+def _groups_table(parts: Sequence[Part], groups: StatedGroups) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for one in parts:
-        share: Cell = Mark.WITHHELD if one.share is None else tidy(100 * one.share)
-        gained: Cell = Mark.WITHHELD if one.gained is None else tidy(one.gained)
-        ends: tuple[Cell, ...] = (tidy(100 * one.share_lower), tidy(100 * one.share_upper))
-        rows.append((one.group, share, *ends, gained, tidy(one.gained_lower), tidy(one.gained_upper)))
+    for one, value, low, high in zip(parts, groups.values, groups.lower, groups.upper, strict=True):
+        hidden = Mark.WITHHELD if value is None else Mark.NOT_AVAILABLE
+        share: Cell = hidden if one.share is None else tidy(100 * one.share)
+        gained: Cell = hidden if one.gained is None else tidy(one.gained)
+        rows.append(
+            (
+                one.group,
+                Mark.WITHHELD if value is None else tidy(value),
+                tidy(low),
+                tidy(high),
+                share,
+                tidy(100 * one.share_lower),
+                tidy(100 * one.share_upper),
+                gained,
+                tidy(one.gained_lower),
+                tidy(one.gained_upper),
+            )
+        )
     return Table(
         columns=(
-            by.capitalize(),
+            groups.by.capitalize(),
+            "Events",
+            "Events, lowest possible",
+            "Events, highest possible",
             "Share of events, %",
             "Share, 95% interval, lower",
             "Share, 95% interval, upper",

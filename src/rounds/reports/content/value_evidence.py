@@ -59,7 +59,7 @@ class Evidence:
         if isinstance(self.groups, str):
             return self.groups
         benefit = Interval(estimate=self.avoided.value or 0.0, lower=self.avoided.lower, upper=self.avoided.upper)
-        return split(self.groups.names, self.groups.lower, self.groups.upper, benefit)
+        return split(self.groups.names, self.groups.lower, self.groups.upper, benefit, values=self.groups.values)
 
 
 def evidence_of(insight: Insight, *, period_years: float, groups: StatedGroups | str) -> Evidence:
@@ -129,7 +129,7 @@ def source_words(provenance: Provenance) -> str:
     )
 
 
-_EVENTS = ("Events, lowest possible", "Events, highest possible")
+_EVENTS = ("Events", "Events, lowest possible", "Events, highest possible")
 
 
 def groups_of(insights: tuple[Insight, ...], measure: str, *, by: str = "deprivation") -> StatedGroups | str:
@@ -137,18 +137,24 @@ def groups_of(insights: tuple[Insight, ...], measure: str, *, by: str = "depriva
 
     Args:
         insights: of the whole network.
-        measure: its id and version, as insights name it.
+        measure: its id.
         by: the word that heads the table's first column.
     """
     for insight in insights:
         columns = insight.table.columns
-        if insight.measure == measure and columns[0].lower() == by and set(_EVENTS) <= set(columns):
-            low, high = (columns.index(name) for name in _EVENTS)
+        if insight.measure.split(" ")[0] == measure and columns[0].lower() == by and set(_EVENTS) <= set(columns):
+            shown, low, high = (columns.index(name) for name in _EVENTS)
             found = [
-                (str(row[0]), float(least), float(most))
+                (
+                    str(row[0]),
+                    float(least),
+                    float(most),
+                    float(value) if isinstance(value := row[shown], int | float) else None,
+                )
                 for row in insight.table.rows
                 if isinstance(least := row[low], int | float) and isinstance(most := row[high], int | float)
             ]
-            names, lower, upper = zip(*found, strict=True) if found else ((), (), ())
-            return StatedGroups(by=by, names=names, lower=lower, upper=upper, source=source_words(insight.provenance))
-    return f"the round does not count it by {by}; ask for that, and the next case can say who gains"
+            names, lower, upper, values = zip(*found, strict=True) if found else ((), (), (), ())
+            source = source_words(insight.provenance)
+            return StatedGroups(by=by, names=names, lower=lower, upper=upper, values=values, source=source)
+    return f"the round does not count {measure} by {by}; ask for that, and the next case can say who gains"
