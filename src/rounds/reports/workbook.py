@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from io import BytesIO
+from math import ceil
 from typing import Any
 
 import xlsxwriter
@@ -13,6 +14,14 @@ from rounds.reports.insight import Cell, Mark
 SHEET_NAME_LIMIT = 31
 FIRST_ROW = 2
 """Title, what the sheet holds, then the table's heading."""
+
+_LARGE = 10_000
+"""From here on a number is shown in whole units and with separators."""
+_LINE_HIGH = 15.0
+"""of a line of text in points; a program that does not measure text itself would cut longer ones"""
+_PAGE_WIDE = 200.0
+"""Widths of columns that can still be read on one printed page; wider tables go over several"""
+_A4 = 9
 
 Rows = list[tuple[Cell, ...]]
 
@@ -36,25 +45,27 @@ class Workbook:
             "title": self.book.add_format({"bold": True, "font_size": 14}),
             "head": self.book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1}),
             "wrap": self.book.add_format({"text_wrap": True, "valign": "top"}),
+            "large": self.book.add_format({"num_format": "#,##0"}),
             "date": self.book.add_format({"num_format": "d mmm yyyy", "align": "left"}),
         }
         self._tables = 0
 
     def text_sheet(self, name: str, title: str, lines: Iterable[tuple[str, str]], *, widths: tuple[int, int]) -> Any:
         """Add a sheet of labels and texts."""
-        sheet = self.book.add_worksheet(name)
-        sheet.write_string(0, 0, title, self.looks["title"])
+        sheet = self._sheet(name, title)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         for row, (label, text) in enumerate(lines, start=FIRST_ROW):
+            lines_high = max(ceil(len(part) / width) for part, width in zip((label, text), widths, strict=True))
+            sheet.set_row(row, _LINE_HIGH * max(lines_high, 1))
             sheet.write_string(row, 0, label, self.looks["wrap"])
             sheet.write_string(row, 1, text, self.looks["wrap"])
         return sheet
 
     def table_sheet(self, name: str, title: str, says: str, *, columns: tuple[str, ...], rows: Rows) -> Any:
         """Add a sheet of one named table."""
-        sheet = self.book.add_worksheet(name)
-        sheet.write_string(0, 0, title, self.looks["title"])
+        sheet = self._sheet(name, title)
+        sheet.repeat_rows(FIRST_ROW)
         sheet.write_string(1, 0, says)
         self._tables += 1
         headings = unique_headings(columns)
@@ -73,9 +84,24 @@ class Workbook:
         for at, row in enumerate(rows, start=FIRST_ROW + 1):
             for column, cell in enumerate(row):
                 self._write(sheet, at, column, cell)
-        for column, heading in enumerate(headings):
-            sheet.set_column(column, column, _width(heading, [row[column] for row in rows[:200]]))
+        widths = [_width(heading, [row[column] for row in rows[:200]]) for column, heading in enumerate(headings)]
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        high = max(ceil((len(heading) + 2) / width) for heading, width in zip(headings, widths, strict=True))
+        sheet.set_row(FIRST_ROW, _LINE_HIGH * high)
+        sheet.fit_to_pages(ceil(sum(widths) / _PAGE_WIDE), 0)
+        sheet.repeat_columns(0)
         sheet.freeze_panes(FIRST_ROW + 1, 1)
+        return sheet
+
+    def _sheet(self, name: str, title: str) -> Any:
+        """Add a sheet that prints in landscape on A4, as long as it is, and one page wide unless it is a wide table."""
+        sheet = self.book.add_worksheet(name)
+        sheet.set_landscape()
+        sheet.set_paper(_A4)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_footer("&L&A&RPage &P of &N")
+        sheet.write_string(0, 0, title, self.looks["title"])
         return sheet
 
     def _write(self, sheet: Any, row: int, column: int, cell: Cell) -> None:
@@ -83,7 +109,7 @@ class Workbook:
             case Mark() | str():
                 sheet.write_string(row, column, str(cell))
             case int() | float():
-                sheet.write_number(row, column, cell)
+                sheet.write_number(row, column, cell, self.looks["large"] if abs(cell) >= _LARGE else None)
             case date():
                 sheet.write_datetime(row, column, datetime.combine(cell, datetime.min.time()), self.looks["date"])
 

@@ -1,5 +1,6 @@
 """A document as Word opens and people edit it."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from io import BytesIO
@@ -7,6 +8,7 @@ from typing import Any, Final
 
 import docx
 from docx.enum.section import WD_ORIENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
@@ -18,7 +20,13 @@ from rounds.reports.insight import Cell
 
 _INK: Final = RGBColor(0x21, 0x2B, 0x32)
 _GREY: Final = RGBColor(0x4C, 0x62, 0x72)
+_PALE: Final = "E8EDEE"
 _WIDTH: Final = Cm(17)
+_LONGEST_WORD: Final = 14
+_LONG_TEXT: Final = 60
+_MANY_COLUMNS: Final = 8
+"""From here on letters are smaller, so that words stay whole."""
+_NUMBER: Final = re.compile(r"[-+\u2212]?[0-9][0-9,.]*|\[[cxz]\]")
 
 
 def word_of(
@@ -89,19 +97,47 @@ def _small(paragraph: Any, text: str, *, bold: bool = False) -> None:
 
 def _table(made: Any, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Add a table whose first row is repeated on every page and known as its heading."""
-    table = made.add_table(rows=1, cols=len(columns), style="Light List")
+    table = made.add_table(rows=1, cols=len(columns), style="Table Grid")
+    table.autofit = False
+    widths = _widths(columns, rows)
+    size = Pt(8.5 if len(columns) < _MANY_COLUMNS else 7.5)
     for at, name in enumerate(columns):
-        _fill(table.rows[0].cells[at], name)
+        _fill(table.rows[0].cells[at], name, size, bold=True)
+        _shade(table.rows[0].cells[at])
     heading = OxmlElement("w:tblHeader")
     table.rows[0]._tr.get_or_add_trPr().append(heading)
     for row in rows:
-        added = table.add_row().cells
+        added = table.add_row()
+        added._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
         for at, text in enumerate(row):
-            _fill(added[at], text)
+            _fill(added.cells[at], text, size, bold=at == 0)
+            if at and _NUMBER.fullmatch(text):
+                added.cells[at].paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+        for cell in column.cells:
+            cell.width = width
     made.add_paragraph()
 
 
-def _fill(cell: Any, text: str) -> None:
+def _widths(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[int]:
+    """Return the width of each column: its longest word whole where that can be, more where texts are long."""
+    wanted = []
+    for at, name in enumerate(columns):
+        texts = [name, *(row[at] for row in rows)]
+        word = max(len(part) for text in texts for part in text.split() or [""])
+        wanted.append(min(word, _LONGEST_WORD) + 3 + min(max(map(len, texts)), _LONG_TEXT) / 6)
+    return [int(_WIDTH * one / sum(wanted)) for one in wanted]
+
+
+def _shade(cell: Any) -> None:
+    shading = OxmlElement("w:shd")
+    for name, value in (("val", "clear"), ("color", "auto"), ("fill", _PALE)):
+        shading.set(qn(f"w:{name}"), value)
+    cell._tc.get_or_add_tcPr().append(shading)
+
+
+def _fill(cell: Any, text: str, size: Pt, *, bold: bool) -> None:
     cell.text = text
     for run in cell.paragraphs[0].runs:
-        run.font.size = Pt(8.5)
+        run.font.size, run.bold = size, bold

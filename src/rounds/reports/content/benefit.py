@@ -121,8 +121,16 @@ def _sentence(found: QuarterlyReturn, statement: Statement, whole: Line) -> str:
     ends = sorted((abs(low), abs(high)))
     return (
         f"{there}; there were {abs(whole.shown):,} {'more' if more else 'fewer'} {what} than expected without it "
-        f"(95% CI {ends[0]:,} to {ends[1]:,})."
+        f"(95% CI {ends[0]:,} to {ends[1]:,}){_valued(whole)}."
     )
+
+
+def _valued(whole: Line) -> str:
+    """Return what follows a sentence of those who benefited, where it is known what that is worth."""
+    if isinstance(whole.money, str):
+        return ""
+    words = value_words(whole).removesuffix(".")
+    return f"; {words[0].lower()}{words[1:]}"
 
 
 def _change(value: int) -> str:

@@ -36,13 +36,14 @@ def equity_section(declared: Declared, evidence: Evidence, effects: Vector, cost
         paragraph(
             f"If it lowers everybody's risk by the same factor, each group by {evidence.groups.by} gains as it has "
             f"events: {most.group} has {number(100 * most.share_lower)}% to {number(100 * most.share_upper)}% of them "
-            "(95% interval). Whether it works equally well in every group has not been shown."
+            "(95% interval), at all sites and over all of the round; sites that use it are taken to serve the same "
+            "people. Whether it works equally well in every group has not been shown."
         ),
         *_withheld(evidence.groups),
         _drawn(parts, evidence.groups, evidence.outcome),
         Tabled(
             name="who-gains",
-            caption=f"Events avoided so far, by {evidence.groups.by}",
+            caption=f"Events, shares of them and events avoided so far, by {evidence.groups.by} (95% intervals)",
             table=_groups_table(parts, evidence.groups),
             source=evidence.groups.source,
         ),
@@ -169,14 +170,14 @@ def _groups_table(parts: Sequence[Part], groups: StatedGroups) -> Table:
         columns=(
             groups.by.capitalize(),
             "Events",
-            "Events, lowest possible",
-            "Events, highest possible",
-            "Share of events, %",
-            "Share, 95% interval, lower",
-            "Share, 95% interval, upper",
-            "Events avoided",
-            "Events avoided, 95% interval, lower",
-            "Events avoided, 95% interval, upper",
+            "Events, least",
+            "Events, most",
+            "Share, %",
+            "Share, lower",
+            "Share, upper",
+            "Avoided",
+            "Avoided, lower",
+            "Avoided, upper",
         ),
         rows=tuple(rows),
     )
