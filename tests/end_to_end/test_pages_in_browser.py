@@ -7,6 +7,8 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import date
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +23,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from rounds.reports.case.write import write_case
 from rounds.reports.outputs import write_outputs
 from rounds.reports.pages import write_pages
 
@@ -195,6 +198,39 @@ def test_a_score_tables_page_reads_well_without_scripts(browser: webdriver.Chrom
         browser.get(url)
         assert browser.execute_script("return document.scrollingElement.scrollWidth") <= width
         assert browser.execute_script(CROWDED) == []
+
+
+def test_axe_finds_nothing(
+    browser: webdriver.Chrome, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of audiences, of a round, of an impact with its checks, of a measure, and a case; folded parts open."""
+    axe = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
+    case = unit_module("test_value_case")
+    document = case.case(tmp_path, case.evidence(groups=case.GROUPS))
+    (tmp_path / "case").mkdir()
+    write_case(tmp_path / "case", document=document, made_on=date(2025, 5, 1))
+    pages = (
+        "policy-maker.html",
+        "round.html",
+        "measures/deterioration-programme.html",
+        "measures/cardiac-arrests.html",
+    )
+    widen(browser, 1280)
+    for url in ((tmp_path / "case" / "index.html").as_uri(), *(root + path for path in pages)):
+        browser.get(url)
+        browser.execute_script("document.querySelectorAll('details').forEach(item => { item.open = true; })")
+        browser.execute_script(axe)
+        found = browser.execute_async_script(AXE)
+        assert found["passes"] > 20
+        assert found["violations"] == [], url
+
+
+AXE = """
+    const done = arguments[0];
+    axe.run(document).then(found => done({passes: found.passes.length,
+        violations: found.violations.map(one => [one.id, one.nodes.map(node => node.html.slice(0, 120))])}));
+"""
 
 
 def test_the_first_tab_stop_skips_to_the_content(browser: webdriver.Chrome, root: str) -> None:

@@ -15,6 +15,7 @@ from rounds.learning.spread.adoption import Stage
 from rounds.measures.questions import RecordsQuestion
 from rounds.records.omop import open_records
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests, write_demo_network
+from rounds.records.synthetic.areas import LEVELS, LOOK_UP, arrest_shares, draw_mix
 from rounds.records.synthetic.network import INNOVATION, MEASURES, truth
 from rounds.records.synthetic.tables import (
     BEDSIDE_REVIEW,
@@ -241,3 +242,26 @@ def test_progress_is_told_of_every_site(tmp_path: Path) -> None:
 def test_an_impossible_plan_is_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         replace(SMALL, **change)
+
+
+def test_arrests_are_of_each_fifth_as_it_was_planted(network: Path, small: Arrests) -> None:
+    """Every address is in the site's look-up; what the truth says of fifths adds up to what it says of all."""
+    told = truth(small)
+    by_fifth = told["expected_avoided_by_deprivation"]
+    assert isinstance(by_fifth, dict)
+    assert sum(by_fifth.values()) == pytest.approx(told["expected_avoided"], abs=0.01)
+    events, expected = np.zeros(len(LEVELS)), np.zeros(len(LEVELS))
+    for row, hospital in enumerate(small.hospitals):
+        look_up = pl.read_csv(network / "sites" / hospital.site / LOOK_UP)
+        homes = (
+            read(network, hospital.site, "person")
+            .select("person_id", "location_id")
+            .join(read(network, hospital.site, "location"), on="location_id", how="left")
+            .join(look_up, left_on="location_source_value", right_on="value", how="left")
+        )
+        assert homes.filter(pl.col("location_id").is_not_null())["level"].null_count() == 0
+        arrests = read(network, hospital.site, "condition_occurrence").join(homes, on="person_id")
+        counted = dict(arrests["level"].drop_nulls().value_counts().iter_rows())
+        events += [counted.get(level, 0) for level in LEVELS]
+        expected += small.events[row].sum() * arrest_shares(draw_mix(small.plan, hospital))
+    assert np.abs(events - expected).max() < 4 * np.sqrt(expected.max())

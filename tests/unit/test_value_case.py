@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from rounds.cli.app import app
 from rounds.errors import DefinitionError
 from rounds.learning.value.programme import StatedGroups
 from rounds.measures.periods import Grain
+from rounds.reports.case.write import write_case
 from rounds.reports.content.document import Document, Tabled, Words
 from rounds.reports.content.value_case import value_case
 from rounds.reports.content.value_evidence import Evidence, evidence_of, groups_of
@@ -97,6 +99,28 @@ def test_a_benefit_is_valued_with_its_interval_and_its_round(tmp_path: Path) -> 
         "problem", "evidence", "options", "costs", "benefits", "value", "budget", "equity", "sensitivity", "risks",
         "unknown", "sources",
     ]  # fmt: skip
+
+
+def test_a_withheld_group_keeps_its_bounds_and_is_never_nought(tmp_path: Path) -> None:
+    """In the document, on the page and in the workbook; groups that were only rounded keep their numbers."""
+    document = case(tmp_path, evidence(groups=GROUPS))
+    (tmp_path / "case").mkdir()
+    write_case(tmp_path / "case", document=document, made_on=date(2025, 5, 1))
+    sheet = load_workbook(tmp_path / "case" / "business-case.xlsx")["who-gains"]
+    for name, events, low, high, *told in sheet.iter_rows(min_row=4, values_only=True):
+        place = GROUPS.names.index(str(name))
+        assert (low, high) == (GROUPS.lower[place], GROUPS.upper[place])
+        if GROUPS.values[place] is None:
+            assert (events, told[0], told[3]) == ("[c]", "[c]", "[c]")
+            assert told[1] > 0  # type: ignore[operator]
+        else:
+            assert (events, told[0], told[3]) == (GROUPS.values[place], "[x]", "[x]")
+    said = "Withheld to protect patients, which is not zero: 4 and 5 least deprived."
+    assert said in words(document)
+    assert said in (tmp_path / "case" / "index.html").read_text(encoding="utf-8")
+    rounded = replace(GROUPS, lower=(38, 28, 20, 8, 3), upper=(42, 32, 24, 12, 7), values=(40, 30, 22, 10, 5))
+    shares = [row[4] for row in table(case(tmp_path, evidence(groups=rounded)), "who-gains").rows]
+    assert shares == pytest.approx([100 * value / 107 for value in (40, 30, 22, 10, 5)], rel=1e-4)
 
 
 DISTRIBUTION = """\
