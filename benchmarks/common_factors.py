@@ -25,6 +25,7 @@ from rounds.learning.impact.effect import NoEffect, Panel
 from rounds.learning.impact.panel.estimate import Estimate
 from rounds.learning.impact.panel.others import other_estimates
 from rounds.learning.impact.panel.outcome import complete
+from rounds.learning.impact.scale import Scale
 
 
 def factored(seed: int, *, strength: float, more: float, sites: int = 50, months: int = 36) -> Panel:
@@ -79,8 +80,9 @@ def estimates(panel: Panel, seed: int) -> dict[str, Estimate]:
     leading = Estimate(
         name="Counts, imputed",
         method="",
-        rate_ratio=ratio,
-        log_ratio=float(np.log(ratio.estimate)),
+        scale=Scale.RATIO,
+        value=float(np.log(ratio.estimate)),
+        half=float(np.log(ratio.upper / ratio.estimate)),
         standard_error=float(np.log(ratio.upper / ratio.lower)) / 3.92,
         degrees=np.inf,
         assumes="",
@@ -96,8 +98,8 @@ def tally(case: str, seeds: int) -> dict[str, tuple[float, float, float, float, 
     found: defaultdict[str, list[tuple[float, float, bool]]] = defaultdict(list)
     for seed in range(seeds):
         for name, one in estimates(CASES[case](seed), seed).items():
-            off = one.log_ratio - float(np.log(RATE_RATIO))
-            holds = one.rate_ratio.lower <= RATE_RATIO <= one.rate_ratio.upper
+            off = one.value - float(np.log(RATE_RATIO))
+            holds = one.effect.lower <= RATE_RATIO <= one.effect.upper
             found[name].append((off, one.standard_error, holds))
     told = {}
     for name, rows in found.items():

@@ -27,6 +27,7 @@ from rounds.learning.impact.effect import NoEffect, Panel
 from rounds.learning.impact.panel.pre_trend import Drift
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.impact.panel.space import SpacePlacebo
+from rounds.reports.content.impact_words import is_change
 
 MEASURES = 40
 
@@ -90,7 +91,7 @@ def tally(case: str, seeds: int) -> Counter[str]:
 def _said(found: DidItWork) -> list[str]:
     said = [f"flag {one.name}" for one in found.agreement.flagged] if found.agreement else []
     said += ["any flag"] if said else []
-    if found.effect.rate_ratio.upper < 1 or found.effect.rate_ratio.lower > 1:
+    if is_change(found.effect):
         said.append("leading interval excludes 1")
     if found.together is not None and found.together.p_value < 0.05:
         said.append("steps before, together, p < .05")

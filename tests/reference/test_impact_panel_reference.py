@@ -22,6 +22,7 @@ from rounds.learning.impact.panel.poisson import poisson_two_way
 from rounds.learning.impact.panel.sensitivity import relative_magnitudes, smoothness
 from rounds.learning.impact.panel.sun_abraham import SunAbraham, sun_abraham
 from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
+from rounds.learning.impact.scale import Scale
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 ORACLES, DATA = SHARED / "oracles" / "impact", SHARED / "data" / "impact_did"
@@ -130,7 +131,12 @@ def test_estimators_that_weigh_rates_are_those_of_did() -> None:
 def test_steps_of_one_period_are_the_event_study_of_did() -> None:
     values, design, _ = mpdta()
     outcome = Outcome(
-        design=design, counts=values[None], log_rates=values[None], exposure=np.ones_like(values), too_sparse=None
+        design=design,
+        values=values[None],
+        scale=Scale.UNITS,
+        counts=None,
+        exposure=np.ones_like(values),
+        too_sparse=None,
     )
     found = event_study(outcome, generator=np.random.default_rng(1), width=1)
     assert isinstance(found, EventStudy)
@@ -143,7 +149,7 @@ def test_steps_of_one_period_are_the_event_study_of_did() -> None:
     assert [step.first for step in found.steps] == list(told)
     for step in found.steps:
         value, error = told[step.first]
-        assert step.log_ratio == pytest.approx(value, rel=1e-10)
+        assert step.value == pytest.approx(value, rel=1e-10)
         # the jackknife of 50 groups is off by a tenth, one time in three
         assert step.standard_error == pytest.approx(error, rel=0.25)
 
@@ -157,7 +163,7 @@ def test_synthetic_differences_find_what_proposition_99_did() -> None:
     (block,) = blocks_of(design)
     found = contrasts(values, block)
     nobody = np.zeros((1, len(values)), dtype=np.bool_)
-    assert combined((found,), nobody)[0] == pytest.approx(-15.603827872733838, abs=0.002)
+    assert combined((found,), np.ones(len(values)), nobody)[0] == pytest.approx(-15.603827872733838, abs=0.002)
     assert np.sort(found.weights)[::-1][:5] == pytest.approx([0.124, 0.105, 0.078, 0.070, 0.057], abs=6e-4)
 
 

@@ -14,10 +14,13 @@ from rounds.analyst.counted import Counted, counted
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.its_words import how, others_in_words, remarks, said, sentences, sure_of
 from rounds.analyst.likeness import alike_in, without_columns
+from rounds.analyst.mean_columns import means_over_time
+from rounds.analyst.mean_its import mean_notes_of, mean_sentences
 from rounds.analyst.shown import charts_as_html
 from rounds.learning.impact.effect import Interval, NoEffect, Panel
 from rounds.learning.impact.single_site.beside import reckon_beside
 from rounds.learning.impact.single_site.interrupted import Interrupted, interrupted
+from rounds.learning.impact.single_site.means import InterruptedMean, interrupted_mean
 from rounds.learning.impact.single_site.reckoned import Beside, Reckoned
 from rounds.learning.impact.single_site.regression import Family
 from rounds.measures.definitions import Better
@@ -36,7 +39,7 @@ class ItsResult:
     guesses: tuple[Guess, ...]
     name: str
     labels: tuple[str, ...]
-    found: Interrupted | NoEffect
+    found: Interrupted | InterruptedMean | NoEffect
     beside: Beside | None
     """what two other ways say; None where no other organisation is compared with"""
     sentences: tuple[str, ...]
@@ -74,7 +77,7 @@ class ItsResult:
         return pl.DataFrame(rows, schema=schema)
 
     def summary(self) -> pl.DataFrame:
-        """Return the level, the slope, the ratio and the events avoided, with 95 % intervals.
+        """Return the level, the slope, the ratio and the events avoided, of means the difference, with 95 % intervals.
 
         Of the two other ways the last two; null where a limit cannot be told.
         """
@@ -83,6 +86,8 @@ class ItsResult:
             found = self.found
             named = {"level": found.level, "slope": found.slope}
             named |= {"rate_ratio": found.rate_ratio, "avoided": found.avoided}
+        if isinstance(self.found, InterruptedMean):
+            named = {"level": self.found.level, "slope": self.found.slope, "difference": self.found.difference}
         for one in () if self.beside is None else (self.beside.synthetic, self.beside.structural):
             if isinstance(one, Reckoned):
                 named |= {
@@ -131,8 +136,10 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     series: str | Sequence[str] = (),
     numerator: str | None = None,
     denominator: str | None = None,
+    value: str | None = None,
+    shown_in: str | None = None,
     per: float | None = None,
-    rounded_to: int = 1,
+    rounded_to: float | None = None,
     where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
     today: date | None = None,
@@ -159,9 +166,11 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         when: as in `spc`.
         series: as in `spc`.
         numerator: as in `spc`.
-        denominator: as in `spc`; without it events are compared as they are.
+        denominator: as in `spc`; without it events are compared as they are. Of means how many each is of.
+        value: the column of means, in place of events.
+        shown_in: what means are in, such as nights.
         per: as in `spc`.
-        rounded_to: of what shown counts are multiples, because they were rounded.
+        rounded_to: of what shown counts or means are multiples, because they were rounded.
         where: as in `spc`.
         reading: as in `spc`.
         today: as in `spc`.
@@ -177,14 +186,23 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         series=(series,) if isinstance(series, str) else tuple(series),
         numerator=numerator if denominator is not None or numerator is None else None,
         denominator=denominator,
-        value=numerator if denominator is None else None,
+        value=value if value is not None else numerator if denominator is None else None,
     )
     like = (match,) if isinstance(match, str) else tuple(match)
     if like and not beside:
         raise TableError("--match says by what others are to be like it; say with --beside which")
+    if value is None and shown_in is not None:
+        raise TableError("--shown-in is about means; name their column with --value")
+    if value is not None and (numerator is not None or per is not None or family is not None or like):
+        raise TableError("--numerator, --per, --family and --match are about events; leave them out, or --value")
     table = table_of(data, where=where)
     understood = understand(without_columns(table, like), given, reading=reading or Reading(), wants=Wants(dates=True))
-    counts = counted(understood, per=per, today=today or datetime.now(tz=UTC).date(), rounded_to=rounded_to)
+    day = today or datetime.now(tz=UTC).date()
+    counts = (
+        counted(understood, per=per, today=day, rounded_to=_whole(rounded_to))
+        if value is None
+        else means_over_time(understood, shown_in=shown_in, today=day, rounded_to=rounded_to or 0.0)
+    )
     panel, name = counts.panel, _chosen(counts, of)
     others = _others(counts, name, beside)
     panel, change = _with_change(counts, name, since=since, live=live, stopped=stopped)
@@ -192,26 +210,33 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         kind = None if family is None else Family(family)
     except ValueError:
         raise TableError(f"family is {', '.join(Family)}; not {family}") from None
+    found: Interrupted | InterruptedMean | NoEffect
+    both: Beside | None = None
     try:
-        found = interrupted(panel, name, controls=others, drift=drift, family=kind, lag=lag)
-        begun = counts.day_of(since if live is None else live, "--since")
-        both = (
-            reckon_beside(
-                panel,
-                name,
-                controls=others,
-                leading=found,
-                generator=np.random.default_rng(seed),
-                alike_in=alike_in(table, understood, like, before=begun),
-            )
-            if others
-            else None
-        )
+        if value is None:
+            found = interrupted(panel, name, controls=others, drift=drift, family=kind, lag=lag)
+            begun = counts.day_of(since if live is None else live, "--since")
+            if others:
+                both = reckon_beside(
+                    panel,
+                    name,
+                    controls=others,
+                    leading=found,
+                    generator=np.random.default_rng(seed),
+                    alike_in=alike_in(table, understood, like, before=begun),
+                )
+        else:
+            found = interrupted_mean(panel, name, controls=others, drift=drift, lag=lag)
     except ValueError as error:
         raise TableError(f"{understood.table.name}: {error}") from error
     label = counts.labels[change] if change < len(counts.labels) else since
     points = _points(counts, panel, name, found, both, change)
-    lines = sentences(name, label, found, str(counts.spacing.grain)) + (() if both is None else said(both, found))
+    grain = str(counts.spacing.grain)
+    lines = (
+        mean_sentences(name, label, found, shown_in=counts.unit, grain=grain)
+        if isinstance(found, InterruptedMean)
+        else sentences(name, label, found, grain) + (() if both is None else said(both, found))
+    )
     sure = sure_of(found, both)
     title = f"{name}, {counts.unit}" + (f", beside {others_in_words(len(others))}" if others else "")
     return ItsResult(
@@ -225,7 +250,7 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         certainty=sure.level,
         because=sure.because,
         notes=(
-            *(() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", how(found))),
+            *(() if isinstance(found, NoEffect) else (*found.notes, f"Assumed: {found.assumes}", *_how(found, counts))),
             *(() if both is None else remarks(both)),
         ),
         points=points,
@@ -233,6 +258,14 @@ def its(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         alt_text=f"Chart of {name} from {counts.labels[0]} to {counts.labels[-1]}, with a change in {label}. "
         + " ".join(lines),
     )
+
+
+def _whole(rounded_to: float | None) -> int:
+    if rounded_to is None:
+        return 1
+    if rounded_to < 1 or rounded_to % 1:
+        raise TableError(f"counts are rounded to a multiple of a whole number, not of {rounded_to:g}")
+    return int(rounded_to)
 
 
 def _chosen(counts: Counted, of: str | None) -> str:
@@ -273,12 +306,18 @@ def _with_change(counts: Counted, name: str, *, since: str, live: str | None, st
 
 
 def _points(
-    counts: Counted, panel: Panel, name: str, found: Interrupted | NoEffect, beside: Beside | None, change: int
+    counts: Counted,
+    panel: Panel,
+    name: str,
+    found: Interrupted | InterruptedMean | NoEffect,
+    beside: Beside | None,
+    change: int,
 ) -> tuple[InterruptedPoint, ...]:
     others = () if beside is None else (beside.synthetic, beside.structural)
     row = panel.sites.index(name)
     with np.errstate(invalid="ignore"):
-        rate = counts.scale / panel.exposure[row]
+        rate = counts.scale / panel.exposure[row] if panel.mean_of is None else np.ones(len(panel.exposure[row]))
+    ends_of = (panel.lower, panel.upper) if panel.mean_of is None else (panel.means, panel.means)
 
     def at(values: Any, place: int) -> float | None:
         found = float(values[place] * rate[place])
@@ -286,12 +325,11 @@ def _points(
 
     points = []
     for place, label in enumerate(counts.labels):
-        lower, upper = at(panel.lower[row], place), at(panel.upper[row], place)
-        told = isinstance(found, Interrupted)
-        expected = at(found.counterfactual, place) if isinstance(found, Interrupted) and place >= change else None
+        lower, upper = (at(matrix[row], place) for matrix in ends_of)
+        expected = at(found.counterfactual, place) if not isinstance(found, NoEffect) and place >= change else None
         ends = (
             (at(found.band_lower, place), at(found.band_upper, place))
-            if isinstance(found, Interrupted) and expected is not None
+            if not isinstance(found, NoEffect) and expected is not None
             else (None, None)
         )
         points.append(
@@ -299,7 +337,7 @@ def _points(
                 label=label,
                 value=lower if lower == upper else None,
                 bounds=None if lower is None or upper is None or lower == upper else (lower, upper),
-                fitted=at(found.fitted, place) if told and isinstance(found, Interrupted) else None,
+                fitted=None if isinstance(found, NoEffect) else at(found.fitted, place),
                 expected=expected,
                 band=None if ends[0] is None or ends[1] is None else (ends[0], ends[1]),
                 mixture=at(others[0].expected, place) if others and isinstance(others[0], Reckoned) else None,
@@ -307,3 +345,7 @@ def _points(
             )
         )
     return tuple(points)
+
+
+def _how(found: Interrupted | InterruptedMean, counts: Counted) -> tuple[str, ...]:
+    return mean_notes_of(found, shown_in=counts.unit) if isinstance(found, InterruptedMean) else (how(found),)

@@ -8,18 +8,19 @@ import numpy as np
 from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing
 from rounds.analyst.frames import TableError
-from rounds.analyst.points import Line, lines_of
+from rounds.analyst.points import Line, Lines, lines_of
 from rounds.learning.bounded.counts import MOST_EVENTS
 from rounds.learning.impact.effect import Matrix, Panel
 from rounds.measures.periods import Grain
 
-_A_YEAR = {Grain.WEEK: 52, Grain.MONTH: 12, Grain.QUARTER: 4}
+A_YEAR = {Grain.WEEK: 52, Grain.MONTH: 12, Grain.QUARTER: 4}
+"""How many periods make a year, where that makes a season."""
 _WHOLE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """Counts of every series, and the days of their periods."""
+    """Counts, or means, of every series, and the days of their periods."""
 
     panel: Panel
     """nobody has the innovation in it yet"""
@@ -89,11 +90,8 @@ def counted(understood: Understood, *, per: float | None, today: date, rounded_t
         raise TableError(
             f"{understood.table.name}: the dates are not evenly spaced; give one row a month, quarter, week or day"
         )
-    first = min(line.days[0] for line in lines.lines)
-    last = max(line.days[-1] for line in lines.lines)
-    days = [first]
-    while days[-1] < last:
-        days.append(lines.spacing.after(days[-1]))
+    days = days_of(lines)
+    first = days[0]
     shape = (len(lines.lines), len(days))
     lower, upper, exposure = (np.full(shape, np.nan) for _ in range(3))
     for row, line in enumerate(lines.lines):
@@ -119,9 +117,18 @@ def counted(understood: Understood, *, per: float | None, today: date, rounded_t
         exposure=exposure,
         treated=nobody,
         excluded=nobody,
-        a_year=_A_YEAR.get(lines.spacing.grain),
+        a_year=A_YEAR.get(lines.spacing.grain),
     )
-    return Counted(panel=panel, days=tuple(days), spacing=lines.spacing, scale=lines.scale, unit=lines.unit)
+    return Counted(panel=panel, days=days, spacing=lines.spacing, scale=lines.scale, unit=lines.unit)
+
+
+def days_of(lines: Lines) -> tuple[date, ...]:
+    """Return the first day of every period from the first of any series to the last."""
+    days = [min(line.days[0] for line in lines.lines)]
+    last = max(line.days[-1] for line in lines.lines)
+    while days[-1] < last:
+        days.append(lines.spacing.after(days[-1]))
+    return tuple(days)
 
 
 def _bounds(understood: Understood, line: Line, scale: float) -> tuple[Matrix, Matrix, Matrix]:

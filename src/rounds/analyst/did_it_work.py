@@ -13,16 +13,17 @@ from rounds.analyst.adoption import Adoption, adoption_of
 from rounds.analyst.columns import Columns, Guess, Reading, Understood, Wants, understand
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.mean_columns import alike_note, mean_columns, mean_words
 from rounds.analyst.shown import charts_as_html, way_of
 from rounds.learning.bounded.counts import MOST_EVENTS, MOST_VALUES
 from rounds.learning.impact.did import build_panel
-from rounds.learning.impact.effect import NoEffect, Panel
+from rounds.learning.impact.effect import MeanEffect, MeanOf, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.measures.definitions import Better
 from rounds.reports.charts.impact import impact_chart
 from rounds.reports.charts.theme import Spec
 from rounds.reports.content.impact_points import impact_points
-from rounds.reports.content.impact_words import Setting
+from rounds.reports.content.impact_words import RATIOS, Setting, Words, mean_notes
 from rounds.reports.content.panel import exhibits_of
 from rounds.reports.content.reading import Reading as Said
 from rounds.reports.content.reading import no_reading, reading_of
@@ -33,7 +34,7 @@ IN_EFFECT = "where it was adopted"
 _SCALE = 1_000.0
 _ESTIMATES = (
     "what",
-    "rate_ratio",
+    "effect",
     "lower",
     "upper",
     "against_leading",
@@ -41,7 +42,7 @@ _ESTIMATES = (
     "against_upper",
     "remark",
 )
-_STEPS = ("periods", "rate_ratio", "lower", "upper", "lower_all_steps", "upper_all_steps", "organisations")
+_STEPS = ("periods", "effect", "lower", "upper", "lower_all_steps", "upper_all_steps", "organisations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +73,18 @@ class ImpactResult:
         return (self.sentence, sure, *(line for one in self.exhibits for line in (one.title, *one.notes)), *self.notes)
 
     def estimates(self) -> pl.DataFrame:
-        """Return a row an estimator and check: rate ratio, 95 % interval, difference from the leading one, remark."""
-        return _frame(self.exhibits[0], _ESTIMATES) if self.exhibits else pl.DataFrame()
+        """Return a row an estimator and check: rate ratio, 95 % interval, difference from the leading one, remark.
+
+        Of means `difference` stands in place of `rate_ratio`.
+        """
+        return _frame(self.exhibits[0], _named(_ESTIMATES, self.panel)) if self.exhibits else pl.DataFrame()
 
     def steps(self) -> pl.DataFrame:
         """Return a row a step before or after adoption; empty where there are none."""
-        return _frame(self.exhibits[1], _STEPS) if len(self.exhibits) > 1 else pl.DataFrame()
+        return _frame(self.exhibits[1], _named(_STEPS, self.panel)) if len(self.exhibits) > 1 else pl.DataFrame()
 
     def table(self) -> pl.DataFrame:
-        """Return a row a period: the rate counted (lowest and highest possible) and expected, per 1,000."""
+        """Return a row a period: the rate per 1,000, or the mean: lowest and highest possible, and expected."""
         effect = self.found if isinstance(self.found, NoEffect) else self.found.effect
         points = impact_points(effect, self.panel, self.periods, _SCALE)
         schema = {
@@ -118,6 +122,9 @@ def impact(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     when: str | None = None,
     numerator: str | None = None,
     denominator: str | None = None,
+    value: str | None = None,
+    shown_in: str | None = None,
+    rounded_to: float = 0.0,
     adopted: str | None = None,
     stopped: str | None = None,
     better: str = "lower",
@@ -136,7 +143,10 @@ def impact(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         organisation: the column of organisations.
         when: the column of dates, months, quarters or years.
         numerator: the column of events, whole numbers.
-        denominator: the column of those at risk, or of time.
+        denominator: the column of those at risk, or of time; of how many a mean is of.
+        value: the column of means, in place of events: a mean length of stay, say.
+        shown_in: what means are in, such as nights.
+        rounded_to: of what means are multiples, because they were rounded; 0 if they were not.
         adopted: the column of the day each organisation adopted, the same in all its rows; empty if it never did.
         stopped: the column of the day it stopped; what comes after is left out.
         better: which way is improvement: "higher", "lower" or "neither".
@@ -155,16 +165,21 @@ def impact(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         raise TableError(f"the number of placebos is 0 or more, not {placebos}")
     table = table_of(data, where=where)
     how = reading or Reading()
-    named = (organisation, when, numerator, denominator)
+    if value is not None and numerator is not None:
+        raise TableError("name either events with --numerator, or means with --value")
+    if value is None and (shown_in is not None or rounded_to):
+        raise TableError("--shown-in and --rounded-to are about means; name their column with --value")
+    named = (organisation, when, numerator, denominator, value)
     adoption = adoption_of(table, adopted=adopted, stopped=stopped, taken=named, reading=how)
     given = Columns(
         when=when,
         series=(organisation,) if organisation else (),
         numerator=numerator,
         denominator=denominator,
+        value=value,
     )
     understood = understand(adoption.rest, given, reading=how, wants=Wants(dates=True))
-    made = _panel(understood, adoption)
+    made = _panel(understood, adoption, RATIOS if value is None else mean_words(shown_in), rounded_to)
     chance = np.random.default_rng(seed)
     found = did_it_work(made.panel, generator=chance, settings=Settings(runs=placebos))
     return _result(understood, adoption, made, found, way)
@@ -176,18 +191,21 @@ class _Made:
     labels: tuple[str, ...]
     spacing: Spacing
     title: str
-    unit: str
+    shown: str
+    """what is shown of it: "per 1,000 admissions", or what a mean is in"""
+    words: Words
 
 
-def _panel(understood: Understood, adoption: Adoption) -> _Made:
+def _panel(understood: Understood, adoption: Adoption, words: Words, rounded_to: float) -> _Made:
     table, columns = understood.table, understood.columns
     dates = understood.dates
     if dates is None:
         raise TableError(f"{table.name}: no column reads as dates; name it with --when")
-    if columns.numerator is None or columns.denominator is None:
+    counts = words.shown_in is None
+    if counts and (columns.numerator is None or columns.denominator is None):
         raise TableError(
             f"{table.name}: counts of events are needed, and how many each is of; name them with --numerator and "
-            "--denominator"
+            "--denominator, or means with --value"
         )
     if len(columns.series) != 1:
         named = " and ".join(columns.series) or "none"
@@ -198,8 +216,12 @@ def _panel(understood: Understood, adoption: Adoption) -> _Made:
     names = table.frame[columns.series[0]].cast(pl.String).fill_null("(blank)")
     sites, days = names.unique(maintain_order=True).to_list(), dates.days.unique().sort().to_list()
     at = _places(understood, names, dates.days)
-    lower, upper = (_matrix(understood, end, at, (len(sites), len(days))) for end in ("lower", "upper"))
-    exposure = _matrix(understood, "denominator", at, (len(sites), len(days)))
+    shape = (len(sites), len(days))
+    if counts:
+        lower, upper, exposure = (_matrix(understood, end, at, shape) for end in ("lower", "upper", "denominator"))
+    else:
+        told = mean_columns(understood, rounded_to=rounded_to)
+        lower, upper, exposure = (_placed(rows, at, shape) for rows in (told.lower, told.upper, told.size))
     missing = np.isnan(lower) | np.isnan(upper) | ~(exposure > 0)
     spacing = spacing_of(days, dates.written)
     ends = [later - timedelta(days=1) for later in days[1:]]
@@ -215,6 +237,7 @@ def _panel(understood: Understood, adoption: Adoption) -> _Made:
             effective_from=started,
             live_from={},
             stopped_on=stopped,
+            mean_of=None if counts else MeanOf(),
         )
     except ValueError as error:
         raise TableError(f"{table.name}: {error}; correct it") from error
@@ -222,8 +245,9 @@ def _panel(understood: Understood, adoption: Adoption) -> _Made:
         panel=panel,
         labels=tuple(spacing.label(day) for day in days),
         spacing=spacing,
-        title=columns.numerator,
-        unit=columns.denominator,
+        title=columns.numerator or columns.value or "",
+        shown=f"per {_SCALE:,.0f} {columns.denominator}" if words.shown_in is None else words.shown_in,
+        words=words,
     )
 
 
@@ -273,8 +297,14 @@ def _matrix(
         spread = float((numbers.upper - numbers.lower).fill_null(0.0).sum())
         if spread + len(cells) > MOST_VALUES:
             raise TableError(f"{table.name}, column {name}: what withheld numbers can be is too wide to be modelled")
+    return _placed(cells.fill_null(np.nan).to_numpy(), at, shape)
+
+
+def _placed(
+    rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], at: tuple[list[int], list[int]], shape: tuple[int, int]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     found = np.full(shape, np.nan)
-    found[at[0], at[1]] = cells.fill_null(np.nan).to_numpy()
+    found[at[0], at[1]] = rows
     return found
 
 
@@ -283,13 +313,18 @@ def _result(
 ) -> ImpactResult:
     said = _said(made, found, better)
     effect = found if isinstance(found, NoEffect) else found.effect
-    title = f"{_capital(made.title)} per {_SCALE:,.0f} {made.unit} {IN_EFFECT} ({better_words(better)})"
+    title = f"{_capital(made.title)}, {made.shown}, {IN_EFFECT} ({better_words(better)})"
     setting = Setting(
-        subject=f"{_capital(made.title)} {IN_EFFECT}",
+        subject=f"{_capital(made.title)}{made.words.unit} {IN_EFFECT}",
         better=better_words(better),
         period=str(made.spacing.grain) if made.spacing.grain else "period",
+        words=made.words,
     )
     notes = [] if isinstance(found, NoEffect) else list(found.effect.notes)
+    if made.words.shown_in is not None:
+        notes += alike_note(understood)
+    if isinstance(effect, MeanEffect):
+        notes += mean_notes(effect, made.words)
     if adoption.never:
         notes.append("An empty cell of the adoption date was read as never adopted.")
     return ImpactResult(
@@ -301,7 +336,7 @@ def _result(
         because=said.because,
         spec=impact_chart(
             points=impact_points(effect, made.panel, made.labels, _SCALE),
-            observed_label="Counted: possible range",
+            observed_label=made.words.observed,
             expected_label="Expected without",
             title=title,
         ),
@@ -321,12 +356,25 @@ def _said(made: _Made, found: DidItWork | NoEffect, better: Better) -> Said:
         return no_reading(found, IN_EFFECT, title=made.title)
     title = _capital(made.title)
     return reading_of(
-        found.effect, found.placebo_in_time, made.panel, IN_EFFECT, title=title, better=better, beside=found
+        found.effect,
+        found.placebo_in_time,
+        made.panel,
+        IN_EFFECT,
+        title=title,
+        better=better,
+        beside=found,
+        words=made.words,
     )
 
 
 def _capital(name: str) -> str:
     return name[0].upper() + name[1:]
+
+
+def _named(columns: tuple[str, ...], panel: Panel) -> tuple[str, ...]:
+    """Return the names of an exhibit's columns, with what an effect is: a rate ratio, or a difference of means."""
+    effect = "rate_ratio" if panel.mean_of is None else "difference"
+    return tuple(effect if name == "effect" else name for name in columns)
 
 
 def _frame(exhibit: Exhibit, names: tuple[str, ...]) -> pl.DataFrame:

@@ -136,6 +136,8 @@ def write_its(result: "ItsResult", folder: Path, *, pictures: int, done: Callabl
     summary, table = result.summary(), result.table()
     if summary.height:
         says = "Level, slope and rate_ratio are ratios: 1 is no change."
+        if "difference" in summary["what"]:
+            says = "In the units of the mean: 0 is no change."
         book.table_sheet("change", "What changed", says, columns=tuple(summary.columns), rows=rows_of(summary))
     mixture = result.mixture()
     if mixture.height:

@@ -30,7 +30,8 @@ def write_impact(result: "ImpactResult", folder: Path, *, pictures: int, done: C
         )
     table = result.table()
     if table.height:
-        says = "One row a period: the rate per 1,000 as counted, from its lowest to its highest possible, and expected."
+        what = "rate per 1,000" if result.panel.mean_of is None else "mean"
+        says = f"One row a period: the {what} as counted, from its lowest to its highest possible, and expected."
         book.table_sheet("periods", "Periods", says, columns=tuple(table.columns), rows=rows_of(table))
     write_file(folder / "impact.xlsx", book.finished())
     return (folder / "impact.xlsx", *written)

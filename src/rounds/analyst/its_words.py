@@ -7,6 +7,7 @@ import numpy as np
 from rounds.learning.impact.effect import Interval, NoEffect
 from rounds.learning.impact.single_site.findings import ENOUGH
 from rounds.learning.impact.single_site.interrupted import Interrupted
+from rounds.learning.impact.single_site.means import InterruptedMean
 from rounds.learning.impact.single_site.reckoned import SYNTHETIC, Beside, Reckoned, Untold
 from rounds.learning.impact.single_site.regression import Family
 from rounds.reports.content.wording import number
@@ -77,7 +78,7 @@ def remarks(beside: Beside) -> tuple[str, ...]:
     return (*notes, *(f"{one.name} assumes: {one.assumes} {one.method}." for one in told))
 
 
-def sure_of(leading: Interrupted | NoEffect, beside: Beside | None) -> Sure:
+def sure_of(leading: Interrupted | InterruptedMean | NoEffect, beside: Beside | None) -> Sure:
     """Return how certain it is what a change did at one organisation, and why; never more than moderate."""
     if isinstance(leading, NoEffect):
         return Sure(level=Certainty.LOW, because=leading.reason)
@@ -86,7 +87,9 @@ def sure_of(leading: Interrupted | NoEffect, beside: Beside | None) -> Sure:
         doubts.append("nobody is compared with, so anything else that changed at that time reads as an effect")
     if min(leading.before, leading.after) < ENOUGH:
         doubts.append(f"there are fewer than {ENOUGH} periods before or after")
-    if beside is not None:
+    if isinstance(leading, InterruptedMean):
+        doubts.append("of a mean no other way is set beside it")
+    elif beside is not None:
         if beside.flagged:
             doubts.append("ways of reckoning what would have been disagree by more than chance")
         elif not beside.differences:

@@ -8,12 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from rounds.analyst.columns import Columns, Guess, Reading, Wants, understand
+from rounds.analyst.columns import Columns, Guess, Reading, Understood, Wants, understand
 from rounds.analyst.counted import Counted, counted
 from rounds.analyst.dates import dates_in
 from rounds.analyst.frames import TableError, table_of
+from rounds.analyst.mean_columns import means_over_time
 from rounds.learning.impact.effect import NoEffect
-from rounds.learning.impact.power import Coarse, Needed, Power, learn_baseline, needed, rollout_power
+from rounds.learning.impact.mean_power import MeanPower, learn_mean_baseline, mean_needed, mean_rollout_power
+from rounds.learning.impact.power import WANTED, Coarse, Needed, Power, learn_baseline, needed, rollout_power
 from rounds.reports.content.wording import number, plural
 
 MOST_AHEAD = 120
@@ -26,7 +28,7 @@ class PowerResult:
 
     source: str
     guesses: tuple[Guess, ...]
-    found: Power | NoEffect
+    found: Power | MeanPower | NoEffect
     enough: Needed | None
     sentences: tuple[str, ...]
     notes: tuple[str, ...]
@@ -38,7 +40,16 @@ class PowerResult:
         """Return the numbers, one row."""
         if isinstance(self.found, NoEffect) or self.enough is None:
             return pl.DataFrame()
-        found = self.found
+        found, enough = self.found, {"periods_needed": self.enough.periods, "sites_needed": self.enough.sites}
+        sites = {"sites_with": found.treated_sites, "sites_to_compare": found.comparison_sites}
+        if isinstance(found, MeanPower):
+            told = {
+                "power": found.power,
+                "standard_error": found.standard_error,
+                "smallest_difference": found.smallest,
+                "number_with": found.number,
+            }
+            return pl.DataFrame([told | sites | enough])
         return pl.DataFrame(
             [
                 {
@@ -47,11 +58,9 @@ class PowerResult:
                     "smallest_ratio": found.smallest,
                     "events_with": found.events,
                     "information_kept": found.kept,
-                    "sites_with": found.treated_sites,
-                    "sites_to_compare": found.comparison_sites,
-                    "periods_needed": self.enough.periods,
-                    "sites_needed": self.enough.sites,
                 }
+                | sites
+                | enough
             ]
         )
 
@@ -60,14 +69,17 @@ def power(  # noqa: PLR0913 - an analyst's own names for columns, all optional
     data: Any,
     plan: Mapping[str, str | date] | str | Path,
     *,
-    ratio: float,
     ahead: int,
+    ratio: float | None = None,
+    difference: float | None = None,
     withheld: tuple[int, int] | None = None,
     rounded_to: int = 1,
     when: str | None = None,
     series: str | Sequence[str] = (),
     numerator: str | None = None,
     denominator: str | None = None,
+    value: str | None = None,
+    shown_in: str | None = None,
     where: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
     today: date | None = None,
@@ -78,14 +90,17 @@ def power(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         data: past counts of every organisation, as in `its`, before anybody has the innovation.
         plan: by organisation, the first day on which it will have it; or the path of a CSV file with a column of
             organisations and one of dates. Who is not in it stays without.
-        ratio: the rate ratio to look for: 0.8 is a fifth fewer events.
         ahead: how many periods after the last of the table will be counted.
+        ratio: the rate ratio to look for: 0.8 is a fifth fewer events.
+        difference: of means, the difference to look for, in their units: -0.5 is half a night less.
         withheld: smallest and largest count that will be withheld, if any.
         rounded_to: to a multiple of what other counts will be rounded.
         when: as in `spc`.
         series: as in `spc`.
         numerator: as in `spc`.
-        denominator: as in `spc`.
+        denominator: as in `spc`; of means how many each is of.
+        value: the column of means, in place of events.
+        shown_in: what means are in, such as nights.
         where: as in `spc`.
         reading: as in `spc`.
         today: as in `spc`.
@@ -102,11 +117,26 @@ def power(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         series=(series,) if isinstance(series, str) else tuple(series),
         numerator=numerator if denominator is not None or numerator is None else None,
         denominator=denominator,
-        value=numerator if denominator is None else None,
+        value=value if value is not None else numerator if denominator is None else None,
     )
     understood = understand(table_of(data, where=where), given, reading=reading or Reading(), wants=Wants(dates=True))
-    counts = counted(understood, per=None, today=today or datetime.now(tz=UTC).date())
-    starts = _starts(counts, _planned(plan, reading or Reading()), ahead)
+    day = today or datetime.now(tz=UTC).date()
+    planned = _planned(plan, reading or Reading())
+    if value is not None:
+        if difference is None or ratio is not None or numerator is not None:
+            raise TableError(
+                "of means, say with --difference what to look for; --ratio and --numerator are about events"
+            )
+        if withheld is not None or rounded_to != 1:
+            raise TableError(
+                "--withheld and --rounded-to are about counts; what rounding does to means is in their scatter"
+            )
+        means = means_over_time(understood, shown_in=shown_in, today=day, rounded_to=0.0)
+        return _of_means(understood, means, planned, difference=difference, ahead=ahead)
+    if ratio is None or difference is not None or shown_in is not None:
+        raise TableError("of events, say with --ratio what to look for; of means name their column with --value")
+    counts = counted(understood, per=None, today=day)
+    starts = _starts(counts, planned, ahead)
     try:
         coarse = Coarse(withheld=withheld, base=rounded_to)
         baseline = learn_baseline(counts.panel)
@@ -129,6 +159,41 @@ def power(  # noqa: PLR0913 - an analyst's own names for columns, all optional
         notes=(
             *found.notes,
             "By the estimator of a round, at a 5% level and 80% power. It holds if rates go on as they were.",
+        ),
+    )
+
+
+def _of_means(
+    understood: Understood, means: Counted, planned: dict[str, date], *, difference: float, ahead: int
+) -> PowerResult:
+    name, starts = understood.table.name, _starts(means, planned, ahead)
+    try:
+        baseline = learn_mean_baseline(means.panel)
+        if isinstance(baseline, NoEffect):
+            return _refused(name, understood.guesses, baseline)
+        found = mean_rollout_power(baseline, starts=starts, ahead=ahead, difference=difference)
+    except ValueError as error:
+        raise TableError(f"{name}: {error}") from error
+    if isinstance(found, NoEffect):
+        return _refused(name, understood.guesses, found)
+    enough = mean_needed(baseline, starts=starts, ahead=ahead, difference=difference, most_periods=_MOST_LOOKED_FOR)
+    grain, way = str(means.spacing.grain), "lower" if difference < 0 else "higher"
+    return PowerResult(
+        source=name,
+        guesses=understood.guesses,
+        found=found,
+        enough=enough,
+        sentences=(
+            f"If the innovation makes the mean {number(abs(difference))} {means.unit} {way}, "
+            f"{plural(found.treated_sites, 'site')} and {ahead} {grain}s will show it with a chance of "
+            f"{100 * found.power:.0f}%.",
+            f"With a chance of 80% the smallest effect that shows is {number(found.smallest)} {means.unit}.",
+            _enough(found, enough, grain),
+        ),
+        notes=(
+            *means.panel.notes,
+            *found.notes,
+            "By the estimator of a round, at a 5% level and 80% power. It holds if means go on scattering as they did.",
         ),
     )
 
@@ -208,17 +273,20 @@ def _sentences(found: Power, enough: Needed, counts: Counted, *, ratio: float, a
             f"With a chance of 80% the smallest effect that shows is {number(100 * (1 - found.smallest))}% fewer "
             "events."
         )
-    if found.power >= 0.8:
+    return (*lines, _enough(found, enough, grain))
+
+
+def _enough(found: Power | MeanPower, enough: Needed, grain: str) -> str:
+    """Return what would be enough to find the effect, in a sentence."""
+    if found.power >= WANTED:
         few = [
             f"{enough.sites} of the sites planned" if enough.sites else "",
             f"{enough.periods} {grain}s" if enough.periods else "",
         ]
-        lines.append(f"Enough for 80%: {' or '.join(part for part in few if part)}.")
-    elif enough.periods is not None:
-        lines.append(f"For 80% with the same plan, count for {enough.periods} {grain}s.")
-    else:
-        lines.append(
-            f"Not even {_MOST_LOOKED_FOR} {grain}s with this plan are enough for 80%; let sites begin at more "
-            "different times, keep more of them for comparison, or look for a larger effect."
-        )
-    return tuple(lines)
+        return f"Enough for 80%: {' or '.join(part for part in few if part)}."
+    if enough.periods is not None:
+        return f"For 80% with the same plan, count for {enough.periods} {grain}s."
+    return (
+        f"Not even {_MOST_LOOKED_FOR} {grain}s with this plan are enough for 80%; let sites begin at more different "
+        "times, keep more of them for comparison, or look for a larger effect."
+    )

@@ -8,13 +8,17 @@ import numpy as np
 from rounds.centre.programmes import Evaluated
 from rounds.learning.benefit.attribution import Attribution, EstimatedCells, attribute
 from rounds.learning.benefit.entries import Avoided, Counted, Entry, Matrix, Reached, Statement
-from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect, Panel
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import first_reached
 from rounds.measures.definitions import Better, Measure
 from rounds.measures.kinds import CountKind
 
 NO_METHOD = "none"
+NOT_OF_A_MEAN = (
+    "The outcome is a mean. It moves by few people far or by many a little, so nobody can be counted as having "
+    "benefited; who was reached is counted."
+)
 _NO_SOURCES: Matrix = np.zeros((1, 1))
 
 
@@ -73,7 +77,7 @@ def statement_of(
         first=found.outcome.periods[0].start,
         last=found.outcome.periods[-1].end,
         method=effect.method if isinstance(effect, Effect) else NO_METHOD,
-        why_none=effect.reason if isinstance(effect, NoEffect) else "",
+        why_none=_why_none(effect),
         sources=parts.sources,
         entries=tuple(entries),
     )
@@ -112,8 +116,18 @@ def counted_of(measure: Measure) -> Counted:
     return Counted.PEOPLE if measure.kind is CountKind.PROPORTION and measure.unit == "people" else Counted.EVENTS
 
 
-def _attributed(panel: Panel, effect: Effect | NoEffect, *, gained: bool) -> Attribution:
-    if isinstance(effect, NoEffect) or effect.baseline is None:
+def _why_none(effect: Effect | MeanEffect | NoEffect) -> str:
+    match effect:
+        case Effect():
+            return ""
+        case MeanEffect():
+            return NOT_OF_A_MEAN
+        case NoEffect():
+            return effect.reason
+
+
+def _attributed(panel: Panel, effect: Effect | MeanEffect | NoEffect, *, gained: bool) -> Attribution:
+    if not isinstance(effect, Effect) or effect.baseline is None:
         return Attribution(sources=_NO_SOURCES, cells={})
     row_of = {name: row for row, name in enumerate(panel.sites)}
     found = EstimatedCells(

@@ -1,16 +1,18 @@
 """The panel that an impact is estimated from: what left the sites, and who had the innovation when."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from rounds.centre.estimates import exposures, noise_of
 from rounds.centre.pooled_measure import PooledMeasure
+from rounds.disclosure.bounded import State
 from rounds.learning.impact.did import build_panel
-from rounds.learning.impact.effect import Panel
+from rounds.learning.impact.effect import MeanOf, Panel
 from rounds.learning.impact.histories import with_levels
 from rounds.learning.impact.mergers import Before, Histories, joined
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
@@ -31,8 +33,10 @@ def impact_panel(
     successions: Successions = NO_SUCCESSIONS,
     changes: Sequence[DefinitionChange] = (),
 ) -> Panel:
-    """Return the outcome's bounded counts by member and period, with who used the innovation when.
+    """Return the outcome's bounded counts, or means, by member and period, with who used the innovation when.
 
+    A mean whose sum is withheld is missing; where it was rounded, its bounds lie as far on either side of it as the
+    farther of them.
     A denominator that is withheld, empty or hidden by its noise leaves its member-period out: there is no exposure to
     speak of. So does a reply that has not come: a member without any is named in the panel's notes. Members that became
     one are one row all along where that can be told (`joined`), and counts that mean something else from a day on have
@@ -58,9 +62,14 @@ def impact_panel(
     row_of = {member: row for row, member in enumerate(rows)}
     column_of = {start: column for column, start in enumerate(starts)}
     sizes, noise = exposures(outcome.series), noise_of(outcome.series, "numerator")
+    amount = outcome.measure.amount
     for index, cell in enumerate(outcome.series.iter_rows(named=True)):
         at = row_of[cell["member"]], column_of[cell["period"]]
-        if sizes[index] > 0:
+        if sizes[index] > 0 and amount is not None:
+            exposure[at] = sizes[index]
+            lower[at], upper[at] = _sum_of(cell, sizes[index])
+            noisy[at] = noise.drawn[index]
+        elif sizes[index] > 0:
             lower[at], upper[at] = cell["numerator_lower"], cell["numerator_upper"]
             exposure[at], noisy[at], sigma[at] = sizes[index], noise.drawn[index], noise.sigma[index]
     about = tuple(event for event in events if event.ods_code in row_of)
@@ -75,10 +84,16 @@ def impact_panel(
         effective_from=effective,
         live_from=first_reached(about, programme.innovation, Stage.LIVE),
         stopped_on=stopped_on(about, programme.innovation, programme.stage),
+        mean_of=None if amount is None else MeanOf(low=amount.low, step=amount.step),
     )
-    panel = panel if np.isnan(noisy).all() else replace(panel, noisy=noisy, sigma=sigma)
+    with_noise = not np.isnan(noisy).all()
+    if amount is None and with_noise:
+        panel = replace(panel, noisy=noisy, sigma=sigma)
     everybody = followed(events, own)
-    panel = replace(panel, notes=_without_counts(programme, everybody, set(members), membership))
+    notes = _without_counts(programme, everybody, set(members), membership)
+    if amount is not None and with_noise:
+        notes += ("Means have noise that was added for privacy. It is scatter, and so within the interval.",)
+    panel = replace(panel, notes=notes)
     breaks, said = _changed(changes, members, periods, membership)
     known = Histories(
         before=lambda code, day: _before(membership, code, day),
@@ -89,6 +104,22 @@ def impact_panel(
     made = joined(panel, periods, own, known, breaks=breaks)
     panel = replace(_only(made.panel, set(members)), notes=(*made.panel.notes, *said))
     return with_levels(panel, periods, {code: days for code, days in made.breaks.items() if code in panel.sites})
+
+
+def _sum_of(cell: Mapping[str, Any], size: float) -> tuple[float, float]:
+    """Return between what the sum behind a mean lies, around the one that is shown; NaN if it is withheld.
+
+    Bounds are those of the mean, for its denominator may have been rounded too. Noise has none: it is scatter.
+    """
+    shown = cell["numerator_value"]
+    if shown is None:
+        return np.nan, np.nan
+    if cell["numerator_state"] == State.NOISY:
+        return float(shown), float(shown)
+    lowest = size * cell["numerator_lower"] / max(cell["denominator_upper"], 1)
+    highest = size * cell["numerator_upper"] / max(cell["denominator_lower"], 1)
+    reach = max(shown - lowest, highest - shown, 0.0)
+    return shown - reach, shown + reach
 
 
 def _only(panel: Panel, members: set[str]) -> Panel:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rounds.centre.impact_panel import impact_panel
 from rounds.centre.pooled_measure import PooledMeasure
-from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stage_reached, stopped_on
@@ -53,8 +53,8 @@ class Evaluated:
     innovation: Innovation
     outcome: PooledMeasure
     panel: Panel
-    effect: Effect | NoEffect
-    placebo: Effect | NoEffect | None
+    effect: Effect | MeanEffect | NoEffect
+    placebo: Effect | MeanEffect | NoEffect | None
     beside: DidItWork | None = None
     """other estimators and checks; None where there is no effect"""
     restarted: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rounds.centre.pooled_measure import PooledMeasure, within
-from rounds.learning.impact.effect import Effect, NoEffect
+from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect
 from rounds.learning.spread.coverage import Stopped
 from rounds.learning.spread.diffusion.forecast import Forecast
 from rounds.learning.spread.expected import contributions, soon
@@ -51,7 +51,7 @@ def next_in_line(
     fit: HazardFit,
     *,
     outcome: PooledMeasure,
-    effect: Effect | NoEffect,
+    effect: Effect | MeanEffect | NoEffect,
     ahead: Forecast | None,
     members: Mapping[str, date],
     stopped: Sequence[Stopped],
@@ -128,9 +128,9 @@ def _new(ahead: Forecast | None, spells: Spells) -> NDArray[np.int64] | None:
     return np.asarray(same_chance().hypergeometric(able, rest - able, np.minimum(new, rest)), dtype=np.int64)
 
 
-def _rate_ratio(effect: Effect | NoEffect, better_when: Better) -> tuple[float, float, float] | None:
+def _rate_ratio(effect: Effect | MeanEffect | NoEffect, better_when: Better) -> tuple[float, float, float] | None:
     """Return the rate ratio with its interval where it is better than none; None where that is not known."""
-    if isinstance(effect, NoEffect):
+    if not isinstance(effect, Effect):
         return None
     ratio = effect.rate_ratio
     better = ratio.upper < 1 if better_when is Better.LOWER else ratio.lower > 1

@@ -9,7 +9,7 @@ import polars as pl
 
 from rounds.centre.pooled_measure import PooledMeasure, within
 from rounds.centre.spread_next import a_year, next_in_line, same_chance
-from rounds.learning.impact.effect import Effect, NoEffect
+from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect
 from rounds.learning.spread.adoption import AdoptionEvent
 from rounds.learning.spread.coverage import adoption_curve, coverage, reached_between, stopped_members, stopped_on
 from rounds.learning.spread.diffusion.forecast import Forecast, forecast
@@ -57,7 +57,7 @@ def spread_insights(  # noqa: PLR0913 - what two statements are made of
     days: tuple[date, ...],
     as_of: date,
     counted: Mapping[str, PooledMeasure],
-    effect: Effect | NoEffect,
+    effect: Effect | MeanEffect | NoEffect,
     membership: Membership,
     provenance: Provenance,
 ) -> tuple[Insight, ...]:
@@ -227,7 +227,7 @@ def _rates_before(outcome: PooledMeasure, codes: Sequence[str], began: date) -> 
         )
         if not bottom > 0:
             return None
-        found.append(outcome.measure.scale * top / bottom)
+        found.append(outcome.measure.shown_from + outcome.measure.scale * top / bottom)
     return found
 
 

@@ -18,6 +18,8 @@ Data = Annotated[Path, typer.Argument(metavar="TABLE", help="A CSV file with a r
 When = Annotated[str | None, typer.Option(help="Column of dates, months, quarters or years.", show_default=False)]
 Numerator = Annotated[str | None, typer.Option(help="Column of events.", show_default=False)]
 Denominator = Annotated[str | None, typer.Option(help="Column of how many each is of.", show_default=False)]
+MeanValue = Annotated[str | None, typer.Option("--value", help="Column of means, in place of events.")]
+ShownIn = Annotated[str | None, typer.Option(help="What means are in, such as nights.", show_default=False)]
 Per = Annotated[float | None, typer.Option(help="Rates are per this many.", show_default=False)]
 Where = Annotated[
     list[str] | None,

@@ -9,9 +9,11 @@ from rounds.cli.analyst import (
     Data,
     DateFormat,
     Denominator,
+    MeanValue,
     MissingMark,
     Numerator,
     Per,
+    ShownIn,
     When,
     Where,
     WithheldMark,
@@ -54,10 +56,14 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
     series: Series = None,
     numerator: Numerator = None,
     denominator: Denominator = None,
+    value: MeanValue = None,
+    shown_in: ShownIn = None,
     per: Per = None,
     where: Where = None,
     dates: DateFormat = None,
-    rounded_to: Annotated[int, typer.Option(min=1, help="Shown counts were rounded to a multiple of this.")] = 1,
+    rounded_to: Annotated[
+        float | None, typer.Option(min=0, help="Shown counts or means were rounded to a multiple of this.")
+    ] = None,
     withheld_range: WithheldRange = None,
     withheld_mark: WithheldMark = None,
     missing_mark: MissingMark = None,
@@ -76,6 +82,8 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
     rounds its falls.csv --of RX1 --since "Apr 2024" --live "Feb 2024" --beside all --withheld-range 1-7 --rounded-to 5
 
     rounds its falls.csv --of RX1 --since 2024-04 --beside all --match share_over_75
+
+    rounds its stays.csv --value mean_nights --denominator stays --shown-in nights --of RX1 --since "Apr 2024"
     """
     from rounds.analyst import its as result_of
 
@@ -95,6 +103,8 @@ def its(  # noqa: PLR0913, PLR0917 - a command's options
         series=tuple(series or ()),
         numerator=numerator,
         denominator=denominator,
+        value=value,
+        shown_in=shown_in,
         per=per,
         rounded_to=rounded_to,
         where=rows_where(where),
@@ -123,8 +133,13 @@ def power(  # noqa: PLR0913, PLR0917 - a command's options
     context: typer.Context,
     table: Data,
     plan: Annotated[Path, typer.Option(help="CSV file: organisations, and the first day on which each will have it.")],
-    ratio: Annotated[float, typer.Option(help="Rate ratio to look for: 0.8 is a fifth fewer events.")],
     ahead: Annotated[int, typer.Option(min=1, max=120, help="Periods after the table's last that will be counted.")],
+    ratio: Annotated[
+        float | None, typer.Option(help="Rate ratio to look for: 0.8 is a fifth fewer events.", show_default=False)
+    ] = None,
+    difference: Annotated[
+        float | None, typer.Option(help="Of means, the difference to look for, in their units.", show_default=False)
+    ] = None,
     withheld: Annotated[
         str | None, typer.Option(help="Counts that will be withheld, as in 1-7.", show_default=False)
     ] = None,
@@ -133,6 +148,8 @@ def power(  # noqa: PLR0913, PLR0917 - a command's options
     series: Series = None,
     numerator: Numerator = None,
     denominator: Denominator = None,
+    value: MeanValue = None,
+    shown_in: ShownIn = None,
     where: Where = None,
     dates: DateFormat = None,
     withheld_range: WithheldRange = None,
@@ -148,6 +165,8 @@ def power(  # noqa: PLR0913, PLR0917 - a command's options
     rounds power arrests.csv --plan rollout.csv --ratio 0.8 --ahead 24
 
     rounds power arrests.csv --plan rollout.csv --ratio 0.8 --ahead 24 --withheld 1-7 --rounded-to 5
+
+    rounds power stays.csv --plan rollout.csv --value mean_nights --denominator stays --difference -0.5 --ahead 12
     """
     from rounds.analyst import power as result_of
 
@@ -155,14 +174,17 @@ def power(  # noqa: PLR0913, PLR0917 - a command's options
     result = result_of(
         table,
         plan,
-        ratio=ratio,
         ahead=ahead,
+        ratio=ratio,
+        difference=difference,
         withheld=whole_range(withheld, "--withheld"),
         rounded_to=rounded_to,
         when=when,
         series=tuple(series or ()),
         numerator=numerator,
         denominator=denominator,
+        value=value,
+        shown_in=shown_in,
         where=rows_where(where),
         reading=reading_of(dates, withheld_range, withheld_mark, missing_mark),
     )

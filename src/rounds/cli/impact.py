@@ -9,8 +9,10 @@ from rounds.cli.analyst import (
     Data,
     DateFormat,
     Denominator,
+    MeanValue,
     MissingMark,
     Numerator,
+    ShownIn,
     When,
     Where,
     WithheldMark,
@@ -29,6 +31,9 @@ def impact(  # noqa: PLR0913, PLR0917 - a command's options
     when: When = None,
     numerator: Numerator = None,
     denominator: Denominator = None,
+    value: MeanValue = None,
+    shown_in: ShownIn = None,
+    rounded_to: Annotated[float, typer.Option(min=0, help="Means were rounded to a multiple of this.")] = 0.0,
     adopted: Annotated[
         str | None,
         typer.Option(help="Column of the day each organisation adopted; empty: never.", show_default=False),
@@ -49,13 +54,16 @@ def impact(  # noqa: PLR0913, PLR0917 - a command's options
     """Say whether an innovation worked where it was adopted, by several estimators, with checks.
 
     One row an organisation and period: events, how many they are of, and the day the organisation adopted (empty if it
-    never did). Columns that are not named are guessed, and what was guessed is said.
+    never did); with --value a mean in place of events. Columns that are not named are guessed, and what was guessed is
+    said.
 
     [bold]Examples[/bold]
 
     rounds impact arrests.csv
 
     rounds impact arrests.csv --organisation trust --numerator arrests --denominator admissions --adopted live_on
+
+    rounds impact stays.csv --value mean_nights --denominator stays --shown-in nights --rounded-to 0.1
     """
     from rounds.analyst import impact as impact_of
 
@@ -66,6 +74,9 @@ def impact(  # noqa: PLR0913, PLR0917 - a command's options
         when=when,
         numerator=numerator,
         denominator=denominator,
+        value=value,
+        shown_in=shown_in,
+        rounded_to=rounded_to,
         adopted=adopted,
         stopped=stopped,
         better=better,

@@ -14,7 +14,6 @@ from rounds.errors import DefinitionError, DisclosureRefusal
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.succession import followed
 from rounds.measures.definitions import Measure
-from rounds.measures.kinds import CountKind
 from rounds.measures.score_levels import bands_of
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
@@ -286,11 +285,6 @@ def _read_round(path: Path, site_ids: tuple[str, ...], library: Library) -> Roun
             raise DefinitionError(
                 f"{path}: programme {programme.innovation}: the periods of its outcome `{programme.outcome}` overlap, "
                 f"and an effect needs periods that do not; ask for the measure with `span: 1`"
-            )
-        if outcome.kind is CountKind.MEAN:
-            raise DefinitionError(
-                f"{path}: programme {programme.innovation}: its outcome `{programme.outcome}` is a mean, and effects "
-                "are estimated on rates only; name another outcome, and the mean under `improves`"
             )
         programmes.append(
             Programme(

@@ -20,7 +20,7 @@ from scipy.special import chdtri, stdtrit
 from rounds.learning.bounded.counts import IntervalCounts
 from rounds.learning.bounded.gradual import fit_gradual
 from rounds.learning.bounded.two_way import Cells, DenseFactor, NotConverged, TwoWay, fit_dispersed_two_way
-from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
+from rounds.learning.impact.effect import Effect, Interval, Matrix, MeanOf, NoEffect, Panel, Vector
 from rounds.learning.impact.identification import Mask, Selection, check_panel, select, wide_share, without_absurd
 
 METHOD = "interval-count-imputation-did@3"
@@ -46,7 +46,7 @@ _FEWEST_GRADUAL = (6, 12)
 """Sites and periods with counts: with fewer nothing can be said of how they vary."""
 
 
-def build_panel(
+def build_panel(  # noqa: PLR0913 - what a panel is made of
     *,
     sites: Sequence[str],
     periods: Sequence[tuple[date, date]],
@@ -56,6 +56,7 @@ def build_panel(
     effective_from: Mapping[str, date],
     live_from: Mapping[str, date],
     stopped_on: Mapping[str, date],
+    mean_of: MeanOf | None = None,
 ) -> Panel:
     """Return a panel in which each site-period is without the innovation, with it, or in between.
 
@@ -72,6 +73,7 @@ def build_panel(
         effective_from: first day the innovation was in effect (embedded), by site; absent if it never was.
         live_from: first day it went live, by site; the effective day stands in where it is absent.
         stopped_on: first day it no longer was in effect, by site.
+        mean_of: what the numbers add up if means are taken of them; None for counts.
 
     Raises:
         ValueError: if shapes differ, a date is of an unknown site, dates of a site contradict each other, or counts do.
@@ -100,6 +102,7 @@ def build_panel(
         treated=treated,
         excluded=excluded,
         a_year=_periods_a_year(periods),
+        mean_of=mean_of,
     )
     check_panel(panel)
     return without_absurd(panel, [start.isoformat() for start, _ in periods])

@@ -17,6 +17,8 @@ MOST_NOISE = 1.0
 MOST_WIDTH = 20_000
 """Numbers between the bounds of a count that is used: noise whose sigma is 2,500 people, if it is from a policy."""
 _MOST_NAMED = 5
+MOST_ROUNDING = 0.2
+"""The largest that rounding may reach, as a share of how far means are from their lowest: two and a half steps."""
 _MOST_WIDE = 0.75  # benchmarks/impact_coverage.py: 63 % at a mean count of 8 (bias 2 %), 81 % at 5 (9 %)
 
 
@@ -53,8 +55,9 @@ def check_panel(panel: Panel) -> None:
     low, high = np.where(missing, 0.0, panel.lower), np.where(np.isnan(panel.upper), 0.0, panel.upper)
     _refuse(panel, missing != np.isnan(panel.upper), "has one bound only; a missing count has NaN in both")
     _refuse(panel, ~np.isfinite(low) | ~np.isfinite(high), "has a bound that is not finite")
-    _refuse(panel, (low % 1 != 0) | (high % 1 != 0), "has a bound that is not a whole number")
-    _refuse(panel, low < 0, "has a negative count")
+    if panel.mean_of is None:
+        _refuse(panel, (low % 1 != 0) | (high % 1 != 0), "has a bound that is not a whole number")
+        _refuse(panel, low < 0, "has a negative count")
     _refuse(panel, low > high, "has a lower bound above its upper bound")
     _refuse(panel, ~missing & ~((panel.exposure > 0) & np.isfinite(panel.exposure)), "has a count but no exposure")
     _refuse(panel, panel.treated & panel.excluded, "is both treated and excluded")
@@ -112,7 +115,13 @@ def select(panel: Panel) -> Selection | NoEffect:
     Args:
         panel: a panel that `check_panel` has passed.
     """
-    observed = ~np.isnan(panel.lower)
+    hidden = hidden_by_rounding(panel)
+    observed = ~np.isnan(panel.lower) & ~hidden[:, None]
+    if hidden.any() and not observed.any():
+        return NoEffect(
+            reason="The rounding of means hides them: at every site they are less than two and a half steps of it from "
+            "the lowest. Have the measure counted over longer periods, or bound what one can add more closely."
+        )
     untreated = observed & ~panel.treated & ~panel.excluded
     treated = observed & panel.treated
     if panel.lower.shape[1] < 2:
@@ -126,28 +135,80 @@ def select(panel: Panel) -> Selection | NoEffect:
         )
     if not untreated.any():
         return NoEffect(reason="There are no counts from periods without the innovation to compare with.")
-    overlapping = _site_with_overlapping_bounds(panel, untreated | treated)
-    if overlapping is not None:
-        return NoEffect(
-            reason=f"The bounds of {overlapping}'s counts overlap without being equal, so they were added up after "
-            f"disclosure control or made under two policies; have the measure counted and released without strata."
-        )
-    if hidden := _hidden_by_noise(panel, untreated | treated):
-        return NoEffect(reason=hidden)
-    untreated, notes = _without_empty(panel, untreated)
+    notes: tuple[str, ...] = _note_on_rounding(panel, hidden) + _note_on_withheld(panel, ~hidden)
+    if panel.mean_of is None:
+        if problem := _problem_of_counts(panel, untreated | treated):
+            return NoEffect(reason=problem)
+        untreated, notes = _without_empty(panel, untreated)
     parts = connected_parts(untreated)
     connected = (parts.site[:, None] == parts.period[None, :]) & (parts.site[:, None] >= 0)
     usable = treated & connected
+    numbers = "events" if panel.mean_of is None else "means"
     if not usable.any():
-        return NoEffect(reason=_nothing_usable(treated, untreated))
-    notes += _notes_on_unused(panel, treated, usable, untreated) + _note_on_wide(panel, untreated | usable)
-    if not panel.upper[usable].any():
-        return NoEffect(
-            reason="There was not a single event with the innovation in effect: the rate ratio is 0 and its interval "
-            "cannot be computed this way; wait for more periods or show the counts."
-        )
+        return NoEffect(reason=_nothing_usable(treated, untreated, numbers))
+    notes += _notes_on_unused(panel, treated, usable, untreated, numbers)
+    if panel.mean_of is None:
+        notes += _note_on_wide(panel, untreated | usable)
+        if not panel.upper[usable].any():
+            return NoEffect(
+                reason="There was not a single event with the innovation in effect: the rate ratio is 0 and its "
+                "interval cannot be computed this way; wait for more periods or show the counts."
+            )
     return Selection(
         untreated=untreated, treated=usable, free_periods=parts.free_periods, connected=connected, notes=notes
+    )
+
+
+def _problem_of_counts(panel: Panel, used: Mask) -> str | None:
+    overlapping = _site_with_overlapping_bounds(panel, used)
+    if overlapping is not None:
+        return (
+            f"The bounds of {overlapping}'s counts overlap without being equal, so they were added up after "
+            f"disclosure control or made under two policies; have the measure counted and released without strata."
+        )
+    return _hidden_by_noise(panel, used)
+
+
+def withheld_means(panel: Panel) -> Mask:
+    """Return which means were withheld: there is a denominator and no sum, shape (sites, periods)."""
+    return np.asarray(np.isnan(panel.lower) & (panel.exposure > 0) & ~panel.excluded)
+
+
+def hidden_by_rounding(panel: Panel) -> Mask:
+    """Return at which sites rounding hides means, shape (sites,): where they are but a few steps of it from the lowest.
+
+    There errors of rounding do not cancel: all sums from half a step to one and a half look alike, and lower ones are
+    withheld. With sums of 1.1 steps effects came out half as large as they were, with 1.7 a tenth too large, and with
+    2.3 and more right to 1 % (`benchmarks/mean_impact.py rounding`).
+    """
+    if panel.mean_of is None:
+        return np.zeros(len(panel.sites), dtype=np.bool_)
+    there = ~np.isnan(panel.lower)
+    distance = np.where(there, np.abs(panel.means - panel.mean_of.low), np.nan)
+    reach = np.where(there, panel.reach, np.nan)
+    rows: Mask = np.asarray(there.any(axis=1))
+    found: Mask = np.zeros(len(rows), dtype=np.bool_)
+    found[rows] = np.nanmedian(reach[rows], axis=1) > MOST_ROUNDING * np.nanmedian(distance[rows], axis=1)
+    return found
+
+
+def _note_on_rounding(panel: Panel, hidden: Mask) -> tuple[str, ...]:
+    if not hidden.any():
+        return ()
+    names = ", ".join(site for site, gone in zip(panel.sites, hidden, strict=True) if gone)
+    return (
+        f"Left out because their means are rounded to steps so wide that they hide a change: {names}. The effect is "
+        "that at the others.",
+    )
+
+
+def _note_on_withheld(panel: Panel, rows: Mask) -> tuple[str, ...]:
+    if panel.mean_of is None or not (withheld := withheld_means(panel) & rows[:, None]).any():
+        return ()
+    of = int((withheld | (~np.isnan(panel.lower) & ~panel.excluded & rows[:, None])).sum())
+    return (
+        f"{withheld.sum()} of {of} means were withheld; they are left out, never taken as 0. Where it is rather low "
+        "means, or rather high ones, that are withheld, the estimate is off by that.",
     )
 
 
@@ -235,31 +296,32 @@ def connected_parts(untreated: Mask) -> Parts:
     return Parts(site=site, period=period, free_periods=free.astype(np.int64))
 
 
-def _nothing_usable(treated: Mask, untreated: Mask) -> str:
+def _nothing_usable(treated: Mask, untreated: Mask, numbers: str) -> str:
     with_past = treated & _in_site(untreated)[:, None]
     if not with_past.any():
         return (
-            "No site with the innovation has a period with events before it; add earlier periods, so that each site "
-            "can be compared with itself."
+            f"No site with the innovation has a period with {numbers} before it; add earlier periods, so that each "
+            "site can be compared with itself."
         )
     return (
         "In every period with the innovation in effect, no comparable site was still without it (all adopted at "
-        "once, or those that did not adopt had no event); the change cannot be told from what happened everywhere. "
-        "Add sites that have not adopted, or that adopted later."
+        f"once, or those that did not adopt had no {numbers}); the change cannot be told from what happened "
+        "everywhere. Add sites that have not adopted, or that adopted later."
     )
 
 
-def _notes_on_unused(panel: Panel, treated: Mask, usable: Mask, untreated: Mask) -> tuple[str, ...]:
+def _notes_on_unused(panel: Panel, treated: Mask, usable: Mask, untreated: Mask, numbers: str) -> tuple[str, ...]:
     notes = []
     without_past = _in_site(treated) & ~_in_site(untreated)
     if without_past.any():
         names = ", ".join(site for site, lost in zip(panel.sites, without_past, strict=True) if lost)
-        notes.append(f"Left out because they have no period with events before the innovation: {names}.")
+        notes.append(f"Left out because they have no period with {numbers} before the innovation: {names}.")
     unmatched = treated & ~usable & ~without_past[:, None]
     if unmatched.any():
+        rest = "effect and the events avoided are those" if numbers == "events" else "effect is that"
         notes.append(
             f"Left out because no comparable site was still without the innovation: {unmatched.sum()} site-periods "
-            f"in {_periods(_in_period(unmatched).sum())}. The effect and the events avoided are those of the rest."
+            f"in {_periods(_in_period(unmatched).sum())}. The {rest} of the rest."
         )
     return tuple(notes)
 

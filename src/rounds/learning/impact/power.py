@@ -26,7 +26,8 @@ _Z95 = 1.959963984540054
 WANTED = 0.8
 """The power that is customary to ask for."""
 _SMALLEST_RATIO = 0.02
-_FEWEST_SITES, _FEWEST_PERIODS = 3, 6
+FEWEST_SITES, FEWEST_PERIODS = 3, 6
+"""With fewer nothing can be said of what is usual."""
 _GRID = 80
 
 
@@ -99,10 +100,10 @@ def learn_baseline(panel: Panel) -> Baseline | NoEffect:
     used = ~np.isnan(panel.lower) & ~panel.treated & ~panel.excluded
     rows = np.where(used, np.nan_to_num(panel.upper), 0.0).sum(axis=1) > 0
     columns = np.where(used, np.nan_to_num(panel.upper), 0.0).sum(axis=0) > 0
-    if rows.sum() < _FEWEST_SITES or columns.sum() < _FEWEST_PERIODS:
+    if rows.sum() < FEWEST_SITES or columns.sum() < FEWEST_PERIODS:
         return NoEffect(
-            reason=f"There are {rows.sum()} sites and {columns.sum()} periods with events; at least {_FEWEST_SITES} "
-            f"and {_FEWEST_PERIODS} are needed to say what is usual."
+            reason=f"There are {rows.sum()} sites and {columns.sum()} periods with events; at least {FEWEST_SITES} "
+            f"and {FEWEST_PERIODS} are needed to say what is usual."
         )
     used &= rows[:, None] & columns[None, :]
     site, period = np.nonzero(used)
@@ -146,9 +147,19 @@ def _between(cells: Cells, residual: Vector, slope: Vector, variance: Vector) ->
             continue
         moved.append(float(residual[parts[0]].sum()) / falls[0] - float(residual[parts[1]].sum()) / falls[1])
         noise.append(sum(float(variance[part].sum()) / fall**2 for part, fall in zip(parts, falls, strict=True)))
-    if len(moved) < _FEWEST_SITES:
+    return site_variance(np.array(moved), np.array(noise))
+
+
+def site_variance(change: Vector, noise: Vector) -> float:
+    """Return the variance between sites of how they moved, beyond what chance explains.
+
+    Args:
+        change: of each site, shape (sites,).
+        noise: its variance by chance alone, same shape.
+    """
+    if len(change) < FEWEST_SITES:
         return 0.0
-    change, weight = np.array(moved), 1.0 / np.maximum(np.array(noise), 1e-12)
+    weight = 1.0 / np.maximum(noise, 1e-12)
     centre = float((weight * change).sum() / weight.sum())
     excess = float((weight * (change - centre) ** 2).sum()) - (len(change) - 1)
     scale = float(weight.sum() - (weight**2).sum() / weight.sum())
@@ -173,14 +184,9 @@ def rollout_power(
     Raises:
         ValueError: if a number is out of range, or a site is not in the baseline.
     """
-    if ahead < 1:
-        raise ValueError("at least one future period must be counted")
+    check_plan(baseline.sites, starts, ahead)
     if not 0 < rate_ratio < np.inf or rate_ratio == 1.0:
         raise ValueError("a rate ratio is above 0 and other than 1, as 0.8 for a fifth fewer events")
-    if strangers := sorted(set(starts) - set(baseline.sites)):
-        raise ValueError(f"the plan names {', '.join(strangers)}, of which there are no past events")
-    if any(start < 0 for start in starts.values()):
-        raise ValueError("a site cannot take it up before the first future period; leave out the time that has passed")
     expected, treated, usable = _laid_out(baseline, starts, ahead)
     if not treated.any():
         return NoEffect(reason="No site has the innovation in a period that is counted; begin earlier or count longer.")
@@ -214,6 +220,16 @@ def rollout_power(
         comparison_sites=int((~treated[:, usable.any(axis=0)]).any(axis=1).sum()),
         notes=tuple(notes),
     )
+
+
+def check_plan(sites: tuple[str, ...], starts: dict[str, int], ahead: int) -> None:
+    """Raise ValueError if a plan is of sites without a past, begins in the past, or nothing is counted after it."""
+    if ahead < 1:
+        raise ValueError("at least one future period must be counted")
+    if strangers := sorted(set(starts) - set(sites)):
+        raise ValueError(f"the plan names {', '.join(strangers)}, of which there are no past numbers")
+    if any(start < 0 for start in starts.values()):
+        raise ValueError("a site cannot take it up before the first future period; leave out the time that has passed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +270,27 @@ def needed(
             return False
         return _found(rate_ratio, _standard_error(baseline, expected, treated, usable, rate_ratio, rule)) >= WANTED
 
-    in_order = sorted(starts, key=lambda site: (starts[site], baseline.sites.index(site)))
+    return enough_of(baseline.sites, starts, ahead=ahead, most_periods=most_periods, enough=enough)
+
+
+def enough_of(
+    sites: tuple[str, ...],
+    starts: dict[str, int],
+    *,
+    ahead: int,
+    most_periods: int,
+    enough: Callable[[dict[str, int], int], bool],
+) -> Needed:
+    """Return the fewest periods with all sites of a plan, and the fewest of its sites in its periods, that are enough.
+
+    Args:
+        sites: of the network, in order.
+        starts: as planned.
+        ahead: as planned.
+        most_periods: no longer than this is looked for.
+        enough: whether so many of the starts and so many periods are.
+    """
+    in_order = sorted(starts, key=lambda site: (starts[site], sites.index(site)))
     return Needed(
         periods=_first(lambda periods: enough(starts, periods), most_periods),
         sites=_first(lambda many: enough({site: starts[site] for site in in_order[:many]}, ahead), len(in_order)),
@@ -268,12 +304,16 @@ def _first(enough: Callable[[int], bool], most: int) -> int | None:
 
 def _laid_out(baseline: Baseline, starts: dict[str, int], ahead: int) -> tuple[Matrix, Mask, Mask]:
     """Return events expected without the innovation, who has it, and where that can be compared; past and future."""
-    past = baseline.expected.shape[1]
     expected = np.hstack([baseline.expected, _future(baseline, ahead)])
-    treated = np.zeros(expected.shape, dtype=np.bool_)
+    return expected, *laid_out(baseline.sites, starts, past=baseline.expected.shape[1], ahead=ahead)
+
+
+def laid_out(sites: tuple[str, ...], starts: dict[str, int], *, past: int, ahead: int) -> tuple[Mask, Mask]:
+    """Return who has the innovation when, and where that can be compared, shape (sites, past + ahead)."""
+    treated = np.zeros((len(sites), past + ahead), dtype=np.bool_)
     for site, start in starts.items():
-        treated[baseline.sites.index(site), past + start :] = True
-    return expected, treated, treated & np.asarray((~treated).any(axis=0))[None, :]
+        treated[sites.index(site), past + start :] = True
+    return treated, treated & np.asarray((~treated).any(axis=0))[None, :]
 
 
 def _rule(baseline: Baseline, coarse: Coarse | None, rate_ratio: float) -> "_Kept":

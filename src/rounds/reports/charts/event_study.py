@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rounds.reports.charts.forest import NO_CHANGE, ticks
+from rounds.reports.charts.forest import NO_CHANGE, effect_axis
 from rounds.reports.charts.theme import BLUE, GREY, INK, ORANGE, PALE, Spec, points_by_state, spec
 
 BEFORE, AFTER, REFERENCE, ADOPTION = "Before", "With it", "Compared with this", "Adoption"
@@ -10,7 +10,7 @@ BEFORE, AFTER, REFERENCE, ADOPTION = "Before", "With it", "Compared with this", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPoint:
-    """One step, as a ratio to the last step before adoption."""
+    """One step, as a ratio to the last step before adoption, or a difference from it."""
 
     middle: float
     """periods from adoption to the step's middle"""
@@ -19,7 +19,9 @@ class EventPoint:
     simultaneous: tuple[float, float]
 
 
-def event_study_chart(*, points: tuple[EventPoint, ...], reference: float, unit: str, title: str) -> Spec:
+def event_study_chart(
+    *, points: tuple[EventPoint, ...], reference: float, unit: str, title: str, ratios: bool = True
+) -> Spec:
     """Return steps before and after adoption with two intervals: thick alone, thin together with all others.
 
     Args:
@@ -27,15 +29,11 @@ def event_study_chart(*, points: tuple[EventPoint, ...], reference: float, unit:
         reference: periods from adoption to the middle of the step that others are compared with.
         unit: of the periods, in the plural.
         title: what is shown, with which way is better.
+        ratios: whether steps are ratios, and not differences.
     """
-    ends = [1.0, *(end for point in points for end in point.simultaneous)]
-    up: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": None,
-        "scale": {"type": "log", "domain": [0.95 * min(ends), 1.05 * max(ends)]},
-        "axis": {"grid": True, "values": ticks(min(ends), max(ends)), "format": "~g"},
-    }
+    none = 1.0 if ratios else 0.0
+    ends = [none, *(end for point in points for end in point.simultaneous)]
+    up: Spec = {"field": "value", "type": "quantitative", "title": None, **effect_axis(ends, ratios=ratios)}
     middles = [reference, *(point.middle for point in points)]
     across: Spec = {
         "field": "at",
@@ -55,12 +53,12 @@ def event_study_chart(*, points: tuple[EventPoint, ...], reference: float, unit:
         }
         for point in points
     ]
-    drawn = [*values, {"at": reference, "value": 1.0, "state": REFERENCE}]
+    drawn = [*values, {"at": reference, "value": none, "state": REFERENCE}]
     looks = [(BEFORE, GREY, "circle"), (REFERENCE, INK, "diamond"), (AFTER, BLUE, "square")]
     present = [look for look in looks if any(row["state"] == look[0] for row in drawn)]
     layers: list[Spec] = [
         {
-            "data": {"values": [{"value": 1.0, "line": NO_CHANGE}]},
+            "data": {"values": [{"value": none, "line": NO_CHANGE}]},
             "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5, "strokeDash": [6, 4]},
             "encoding": {"y": up},
         },

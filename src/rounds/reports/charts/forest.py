@@ -9,7 +9,7 @@ LEADING, BESIDE, APART, NO_CHANGE = "Leads", "Beside it", "Says something else",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForestRow:
-    """One answer, as a ratio above 0."""
+    """One answer: a ratio above 0, or a difference."""
 
     name: str
     value: float
@@ -19,21 +19,18 @@ class ForestRow:
     """`LEADING`, `BESIDE` or `APART`"""
 
 
-def forest_chart(*, rows: tuple[ForestRow, ...], title: str) -> Spec:
-    """Return ratios with their intervals against no change, on a log scale.
+def forest_chart(*, rows: tuple[ForestRow, ...], title: str, axis: str, ratios: bool = True) -> Spec:
+    """Return effects with their intervals against no change: ratios on a log scale, or differences.
 
     Args:
         rows: in the order shown.
         title: what is shown, with which way is better.
+        axis: what stands along it.
+        ratios: whether they are ratios, and not differences.
     """
-    ends = [1.0, *(end for row in rows for end in (row.lower, row.upper))]
-    across: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": "Rate with it over rate without it (log scale)",
-        "scale": {"type": "log", "domain": [0.95 * min(ends), 1.05 * max(ends)]},
-        "axis": {"grid": True, "values": ticks(min(ends), max(ends)), "format": "~g"},
-    }
+    none = 1.0 if ratios else 0.0
+    ends = [none, *(end for row in rows for end in (row.lower, row.upper))]
+    across: Spec = {"field": "value", "type": "quantitative", "title": axis, **effect_axis(ends, ratios=ratios)}
     order: Spec = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"grid": False}}
     values = [
         {"name": row.name, "value": row.value, "lower": row.lower, "upper": row.upper, "state": row.state}
@@ -43,7 +40,7 @@ def forest_chart(*, rows: tuple[ForestRow, ...], title: str) -> Spec:
     present = [look for look in looks if any(row.state == look[0] for row in rows)]
     layers: list[Spec] = [
         {
-            "data": {"values": [{"value": 1.0, "line": NO_CHANGE}]},
+            "data": {"values": [{"value": none, "line": NO_CHANGE}]},
             "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
             "encoding": {
                 "x": across,
@@ -63,6 +60,20 @@ def forest_chart(*, rows: tuple[ForestRow, ...], title: str) -> Spec:
         points_by_state(values, across=across, axis=order, present=present),
     ]
     return spec(title=title, layers=layers, height_factor=max(0.6, 0.35 + 0.09 * len(rows)))
+
+
+def effect_axis(ends: list[float], *, ratios: bool) -> Spec:
+    """Return the scale and the labels of effects: of ratios a log scale, of differences a plain one."""
+    if ratios:
+        return {
+            "scale": {"type": "log", "domain": [0.95 * min(ends), 1.05 * max(ends)]},
+            "axis": {"grid": True, "values": ticks(min(ends), max(ends)), "format": "~g"},
+        }
+    room = 0.05 * (max(ends) - min(ends))
+    return {
+        "scale": {"domain": [min(ends) - room, max(ends) + room], "zero": False, "nice": False},
+        "axis": {"grid": True, "tickCount": 6, "format": "~g"},
+    }
 
 
 def ticks(lowest: float, highest: float) -> list[float]:

@@ -14,6 +14,8 @@ class ImpactPoint:
     upper: float
     expected: float | None
     sites: int
+    shown: float | None = None
+    """what stands between the bounds where it is drawn: a mean that was rounded"""
 
 
 def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expected_label: str, title: str) -> Spec:
@@ -34,7 +36,7 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
             "period": point.label,
             "lower": point.lower,
             "upper": point.upper,
-            "value": point.lower,
+            "value": point.lower if point.shown is None else point.shown,
             "line": observed_label,
         }
         for point in points
@@ -45,17 +47,23 @@ def impact_chart(*, points: tuple[ImpactPoint, ...], observed_label: str, expect
     axis = value_axis(heights)
     colour = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": [BLUE, ORANGE]}}
     shape = {"field": "line", "type": "nominal", "scale": {"domain": labels, "range": ["square", "diamond"]}}
-    exact = [row for row in counted if row["lower"] == row["upper"]]
+    shown = any(point.shown is not None for point in points)
+    exact = [row for row in counted if shown or row["lower"] == row["upper"]]
     layers: list[Spec] = [
         {
             "data": {"values": counted},
-            "mark": {"type": "area", "color": BLUE, "opacity": 0.3, "line": {"color": BLUE, "strokeWidth": 1.5}},
+            "mark": {
+                "type": "area",
+                "color": BLUE,
+                "opacity": 0.3,
+                "line": False if shown else {"color": BLUE, "strokeWidth": 1.5},
+            },
             "encoding": {"x": across, "y": {**axis, "field": "upper"}, "y2": {"field": "lower"}},
         },
         {
             "data": {"values": counted},
             "mark": {"type": "line", "color": BLUE, "strokeWidth": 1.5},
-            "encoding": {"x": across, "y": {**axis, "field": "lower"}},
+            "encoding": {"x": across, "y": axis if shown else {**axis, "field": "lower"}},
         },
         {
             "data": {"values": expected if drawn else []},

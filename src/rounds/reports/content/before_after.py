@@ -8,19 +8,25 @@ from rounds.learning.impact.panel.run import DidItWork
 from rounds.learning.impact.panel.sensitivity import MAGNITUDES, Sensitivity
 from rounds.reports.charts.event_study import EventPoint, event_study_chart
 from rounds.reports.content.cells import tidy
-from rounds.reports.content.impact_words import UNLIKELY, Setting, change_words
+from rounds.reports.content.impact_words import UNLIKELY, Setting, Words
 from rounds.reports.content.wording import plural
 from rounds.reports.insight import Cell, Exhibit, Table
 
 
 def before_and_after(found: DidItWork, study: EventStudy, setting: Setting) -> Exhibit:
     """Return the steps before and after adoption, with what tests of them and their sensitivity say in words."""
+    words = setting.words
+    shown = words.scale.shown
+
+    def both(ends: tuple[float, float]) -> tuple[float, float]:
+        return shown(ends[0]), shown(ends[1])
+
     points = tuple(
         EventPoint(
             middle=(step.first + step.last) / 2,
-            value=float(np.exp(step.log_ratio)),
-            pointwise=_ratios(step.pointwise),
-            simultaneous=_ratios(step.simultaneous),
+            value=shown(step.value),
+            pointwise=both(step.pointwise),
+            simultaneous=both(step.simultaneous),
         )
         for step in study.steps
     )
@@ -28,8 +34,8 @@ def before_and_after(found: DidItWork, study: EventStudy, setting: Setting) -> E
     rows: list[tuple[Cell, ...]] = [
         (
             f"{step.first} to {step.last}",
-            tidy(float(np.exp(step.log_ratio))),
-            *(tidy(end) for end in (*_ratios(step.pointwise), *_ratios(step.simultaneous))),
+            tidy(shown(step.value)),
+            *(tidy(end) for end in (*both(step.pointwise), *both(step.simultaneous))),
             step.sites,
         )
         for step in study.steps
@@ -42,16 +48,17 @@ def before_and_after(found: DidItWork, study: EventStudy, setting: Setting) -> E
             reference=-(study.width + 1) / 2,
             unit=f"{setting.period}s",
             title=f"{setting.subject}: steps of {width} against the last before adoption ({setting.better})",
+            ratios=words.shown_in is None,
         ),
         alt_text=(
-            f"Event study in steps of {width}, as rate ratios to the last step before adoption: "
-            + "; ".join(f"from {step.first} to {step.last}, {np.exp(step.log_ratio):.2f}" for step in study.steps)
+            f"Event study in steps of {width}, {words.effect.lower()} to the last step before adoption: "
+            + "; ".join(f"from {step.first} to {step.last}, {shown(step.value):.2f}" for step in study.steps)
             + "."
         ),
         table=Table(
             columns=(
                 f"{setting.period.capitalize()}s from adoption",
-                "Rate ratio",
+                words.effect,
                 "Lower, this step",
                 "Upper, this step",
                 "Lower, all steps",
@@ -62,11 +69,6 @@ def before_and_after(found: DidItWork, study: EventStudy, setting: Setting) -> E
         ),
         notes=_before_notes(found, setting),
     )
-
-
-def _ratios(ends: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.exp(np.clip(ends, -50, 50))
-    return float(low), float(high)
 
 
 def _before_words(found: DidItWork, study: EventStudy) -> str:
@@ -90,29 +92,29 @@ def _before_notes(found: DidItWork, setting: Setting) -> tuple[str, ...]:
             f"The {plural(found.together.steps, 'step')} before adoption, tested together: p = "
             f"{found.together.p_value:.2f}."
         )
-    drift = found.drift
+    drift, words = found.drift, setting.words
     if isinstance(drift, Drift):
         notes.append(
-            f"Before adoption, adopters moved {_pace(drift.per_period)} a {setting.period} against sites that never "
-            f"adopt (95% CI {_pace(drift.lower)} to {_pace(drift.upper)}; p = {drift.p_value:.2f})."
+            f"Before adoption, adopters moved {words.pace(drift.per_period)} a {setting.period} against sites that "
+            f"never adopt (95% CI {words.pace(drift.lower)} to {words.pace(drift.upper)}; p = {drift.p_value:.2f})."
         )
         notes.append(
-            f"That test would notice a drift of {100 * np.expm1(drift.detectable):.1f}% a {setting.period} 4 times in "
-            f"5. A smaller one can hide; one just as large would look like "
-            f"{change_words(float(np.exp(-drift.hidden)))} by itself."
+            f"That test would notice a drift of {words.pace(drift.detectable).removeprefix('+')} a {setting.period} 4 "
+            f"times in 5. A smaller one can hide; one just as large would look like "
+            f"{words.change(words.scale.shown(-drift.hidden))} by itself."
         )
     else:
         notes.append(f"A drift apart from sites that never adopt cannot be tested: {drift}.")
     told = found.sensitivity
     if isinstance(told, Sensitivity):
-        notes += _sensitivity_notes(told)
+        notes += _sensitivity_notes(told, words)
     else:
         notes.append(f"How far trends may differ before the finding falls cannot be told: {told}.")
     return tuple(notes)
 
 
-def _sensitivity_notes(told: Sensitivity) -> list[str]:
-    mean = f"Over all steps after adoption, {change_words(float(np.exp(told.log_ratio)))}"
+def _sensitivity_notes(told: Sensitivity, words: Words) -> list[str]:
+    mean = f"Over all steps after adoption, {words.change(words.scale.shown(told.value))}"
     if told.parallel.lower <= 0 <= told.parallel.upper:
         return [f"{mean}, which cannot be told from no change even if trends were parallel."]
     limit = told.relative_breakdown
@@ -130,10 +132,7 @@ def _sensitivity_notes(told: Sensitivity) -> list[str]:
         else:
             notes.append(
                 "A drift along a straight line that began before adoption would not explain it; the line would have "
-                f"to bend by more than {100 * np.expm1(told.smooth_breakdown):.1f}% from each step to the next."
+                f"to bend by more than {words.pace(told.smooth_breakdown).removeprefix('+')} from each step to the "
+                "next."
             )
     return notes
-
-
-def _pace(per_period: float) -> str:
-    return f"{100 * np.expm1(per_period):+.1f}%"

@@ -221,7 +221,9 @@ def _notes(found: QuarterlyReturn, statement: Statement, whole: Line) -> tuple[s
     ]
     if statement.counted is Counted.EVENTS:
         notes.append("Events are counted, not patients: one patient may have several.")
-    if whole.total.told < whole.total.entries:
+    if statement.why_none:
+        notes.append(statement.why_none)
+    elif whole.total.told < whole.total.entries:
         notes.append(
             f"{whole.total.told} of {plural(whole.total.entries, 'site-period')} reached have an estimate; what was "
             "avoided in the others is not known and not counted."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.effect import Effect, Interval, MeanEffect, NoEffect, Panel
 from rounds.learning.impact.panel.run import DidItWork
 from rounds.learning.spread.adoption import Stage
 from rounds.measures.definitions import Better, Measure
@@ -13,7 +13,7 @@ from rounds.network.members import Membership
 from rounds.reports.charts.impact import impact_chart
 from rounds.reports.content.cells import tidy
 from rounds.reports.content.impact_points import impact_points
-from rounds.reports.content.impact_words import Setting
+from rounds.reports.content.impact_words import Setting, Words, main_effect, mean_notes
 from rounds.reports.content.panel import exhibits_of
 from rounds.reports.content.reading import Reading, no_reading, reading_of
 from rounds.reports.content.wording import (
@@ -59,8 +59,8 @@ STAGE_WORDS = {
 class Evaluation:
     """What a difference-in-differences found, and what it looked at."""
 
-    effect: Effect | NoEffect
-    placebo: Effect | NoEffect | None
+    effect: Effect | MeanEffect | NoEffect
+    placebo: Effect | MeanEffect | NoEffect | None
     """the same estimate where nothing should be found; None if not tried"""
     panel: Panel
     periods: tuple[str, ...]
@@ -100,9 +100,10 @@ def impact(
     effect, placebo, panel, periods = evaluation.effect, evaluation.placebo, evaluation.panel, evaluation.periods
     title = quoted(innovation.title)
     in_effect = f"where {title} is {STAGE_WORDS[stage]}"
+    words = Words(shown_in=measure.shown_in)
     if isinstance(effect, NoEffect):
         reading = no_reading(effect, in_effect, title=measure.title)
-        estimate, method = _counted(panel), "none"
+        estimate, method = _counted(panel, measure), "none"
         sites: tuple[str, ...] = ()
     else:
         reading = reading_of(
@@ -113,8 +114,9 @@ def impact(
             title=measure.title,
             better=measure.better,
             beside=evaluation.beside,
+            words=words,
         )
-        estimate, method = _ratio(effect), effect.method
+        estimate, method = _effect(effect, words), effect.method
         used = [row for row, mask in zip(panel.sites, panel.treated, strict=True) if mask.any()]
         sites = tuple(dict.fromkeys(membership.name_of(panel.member_of(row)) for row in used))
     chart_title = f"{measure.title}, {rate_unit(measure)}, {in_effect} ({better_words(measure.better)})"
@@ -133,7 +135,7 @@ def impact(
         benefit=_benefit(effect, reading, title, measure),
         chart=impact_chart(
             points=impact_points(effect, panel, periods, measure.scale),
-            observed_label="Counted: possible range",
+            observed_label=words.observed,
             expected_label="Expected without",
             title=chart_title,
         ),
@@ -169,27 +171,32 @@ def _exhibits(evaluation: Evaluation, measure: Measure, in_effect: str, membersh
         member = panel.member_of(row)
         return membership.name_of(member) + row.removeprefix(member)
 
+    words = Words(shown_in=measure.shown_in)
     setting = Setting(
-        subject=f"{measure.title} {in_effect}", better=better_words(measure.better), period=period_noun(measure)
+        subject=f"{measure.title}{words.unit} {in_effect}",
+        better=better_words(measure.better),
+        period=period_noun(measure),
+        words=words,
     )
     return exhibits_of(beside, setting, name_of)
 
 
-def _ratio(effect: Effect) -> Estimate:
-    ratio = effect.rate_ratio
-    return Estimate(
-        value=ratio.estimate, lower=ratio.lower, upper=ratio.upper, interval=CI, unit="rate ratio (1 is no change)"
-    )
+def _effect(effect: Effect | MeanEffect, words: Words) -> Estimate:
+    found = main_effect(effect)
+    unit = f"{words.effect[0].lower()}{words.effect[1:]} ({words.scale.none:.0f} is no change)"
+    return Estimate(value=found.estimate, lower=found.lower, upper=found.upper, interval=CI, unit=unit)
 
 
-def _counted(panel: Panel) -> Estimate:
-    """Return what is known without an estimate: the events counted while it was in effect.
+def _counted(panel: Panel, measure: Measure) -> Estimate:
+    """Return what is known without an estimate: the events counted, or the mean, while it was in effect.
 
     Where the denominator is unknown there may have been events too; then the unit says which part was counted.
     """
     used = panel.treated & ~panel.excluded
     known = int((used & ~np.isnan(panel.lower)).sum())
     every = int(used.sum())
+    if panel.mean_of is not None:
+        return _mean_counted(panel, measure, known=known, every=every)
     lower, upper = (float(np.nansum(np.where(used, bound, np.nan))) for bound in (panel.lower, panel.upper))
     unit = "events counted while it was in effect"
     if known < every:
@@ -203,7 +210,27 @@ def _counted(panel: Panel) -> Estimate:
     )
 
 
-def _comparator(effect: Effect | NoEffect, in_effect: str) -> str | None:
+def _mean_counted(panel: Panel, measure: Measure, *, known: int, every: int) -> Estimate:
+    """Return the mean of all site-periods with it; where there is none, between what a mean lies at all."""
+    there = panel.treated & ~np.isnan(panel.lower)
+    unit = f"{measure.shown_in}, the mean while it was in effect, in {known:,} of {plural(every, 'site-period')}"
+    if not there.any():
+        ends = (measure.shown_from, measure.shown_to)
+        return Estimate(
+            value=None, lower=ends[0], upper=ends[1], interval="what a mean can be; not an effect", unit=unit
+        )
+    sizes, means, reach = panel.exposure[there], panel.means[there], panel.reach[there]
+    mean, half = float((sizes * means).sum() / sizes.sum()), float((sizes * reach).sum() / sizes.sum())
+    return Estimate(
+        value=mean if half == 0.0 else None,
+        lower=mean - half,
+        upper=mean + half,
+        interval="lowest to highest possible; not an effect",
+        unit=unit,
+    )
+
+
+def _comparator(effect: Effect | MeanEffect | NoEffect, in_effect: str) -> str | None:
     if isinstance(effect, NoEffect):
         return None
     return (
@@ -212,9 +239,12 @@ def _comparator(effect: Effect | NoEffect, in_effect: str) -> str | None:
     )
 
 
-def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: Measure) -> Benefit | None:
-    """Return the events avoided (or gained) where the estimate says it got better; a possible harm is no benefit."""
-    if isinstance(effect, NoEffect) or reading.direction is not Direction.BETTER:
+def _benefit(effect: Effect | MeanEffect | NoEffect, reading: Reading, title: str, measure: Measure) -> Benefit | None:
+    """Return the events avoided (or gained) where the estimate says it got better; a possible harm is no benefit.
+
+    Of a mean nobody can be named who benefited: it moves by a few people far or by many a little.
+    """
+    if not isinstance(effect, Effect) or reading.direction is not Direction.BETTER:
         return None
     sign = -1 if measure.better is Better.HIGHER else 1
     ends = sorted((sign * effect.avoided.lower, sign * effect.avoided.upper))
@@ -228,21 +258,17 @@ def _benefit(effect: Effect | NoEffect, reading: Reading, title: str, measure: M
 
 
 def _table(
-    effect: Effect | NoEffect,
-    placebo: Effect | NoEffect | None,
+    effect: Effect | MeanEffect | NoEffect,
+    placebo: Effect | MeanEffect | NoEffect | None,
     panel: Panel,
     periods: tuple[str, ...],
     measure: Measure,
 ) -> Table:
     rate = rate_unit(measure)
-    rows: list[tuple[Cell, ...]] = [
-        ("Rate ratio", "all", *_interval_cells(effect, "rate_ratio"), "1 is no change"),
-        ("Events avoided", "all", *_interval_cells(effect, "avoided"), "below 0: more events than expected"),
-        ("Placebo rate ratio", "all", *_interval_cells(placebo, "rate_ratio"), "should include 1"),
-    ]
+    rows = _of_all(effect, placebo, measure)
     for point in impact_points(effect, panel, periods, measure.scale):
         exact = point.lower == point.upper
-        counted: Cell = point.lower if exact else Mark.WITHHELD
+        counted: Cell = point.shown if point.shown is not None else point.lower if exact else Mark.WITHHELD
         rows.append(
             (
                 "Counted",
@@ -253,17 +279,46 @@ def _table(
                 f"{rate}, {plural(point.sites, 'site')}{'' if exact else '; some counts withheld or rounded'}",
             )
         )
-        if isinstance(effect, Effect):
+        if not isinstance(effect, NoEffect):
             expected: Cell = Mark.NOT_AVAILABLE if point.expected is None else point.expected
             remark = rate if point.expected is not None else "no site without it to compare with"
             rows.append(("Expected without it", point.label, expected, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, remark))
     return Table(columns=("What", "Period", "Value", "Lower", "Upper", "Unit or remark"), rows=tuple(rows))
 
 
-def _interval_cells(effect: Effect | NoEffect | None, which: str) -> tuple[Cell, Cell, Cell]:
-    if not isinstance(effect, Effect):
+def _of_all(
+    effect: Effect | MeanEffect | NoEffect, placebo: Effect | MeanEffect | NoEffect | None, measure: Measure
+) -> list[tuple[Cell, ...]]:
+    """Return the rows of the table that are about all periods."""
+    words = Words(shown_in=measure.shown_in)
+    none = f"{words.scale.none:.0f}"
+    main = (None if isinstance(one, NoEffect) or one is None else main_effect(one) for one in (effect, placebo))
+    first, last = (_cells(one) for one in main)
+    share = effect.share if isinstance(effect, MeanEffect) else None
+    total = effect.total if isinstance(effect, MeanEffect) else None
+    between: list[tuple[Cell, ...]] = (
+        [("Events avoided", "all", *_avoided(effect), "below 0: more events than expected")]
+        if measure.shown_in is None
+        else [
+            ("Share of the mean without it", "all", *_cells(share), "-0.1 is a tenth less"),
+            (f"All {measure.shown_in}", "all", *_cells(total), f"of all {measure.unit} with it"),
+        ]
+    )
+    effect_is = words.effect[0].lower() + words.effect[1:]
+    return [
+        (words.effect, "all", *first, f"{none} is no change"),
+        *between,
+        (f"Placebo {effect_is}", "all", *last, f"should include {none}"),
+    ]
+
+
+def _avoided(effect: Effect | MeanEffect | NoEffect) -> tuple[Cell, Cell, Cell]:
+    return _cells(effect.avoided if isinstance(effect, Effect) else None)
+
+
+def _cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
+    if interval is None:
         return (Mark.NOT_AVAILABLE,) * 3
-    interval = effect.rate_ratio if which == "rate_ratio" else effect.avoided
     return tidy(interval.estimate), tidy(interval.lower), tidy(interval.upper)
 
 
@@ -278,21 +333,31 @@ def _action(reading: Reading, title: str, measure: Measure) -> Action:
 
 
 def _notes(
-    effect: Effect | NoEffect, placebo: Effect | NoEffect | None, sites: tuple[str, ...], measure: Measure
+    effect: Effect | MeanEffect | NoEffect,
+    placebo: Effect | MeanEffect | NoEffect | None,
+    sites: tuple[str, ...],
+    measure: Measure,
 ) -> tuple[str, ...]:
     notes = [f"For {inline(measure.title)}, {better_words(measure.better)}."]
     if isinstance(effect, NoEffect):
         return (*notes, "No estimate means that we do not know; it does not mean that there was no effect.")
     notes.append(f"In effect at {', '.join(sites)}: {plural(effect.treated_periods, 'site-period')}.")
-    if effect.withheld_share:
+    if isinstance(effect, Effect) and effect.withheld_share:
         notes.append(
             f"{100 * effect.withheld_share:.0f}% of the counts used are withheld, rounded or have noise; the chart "
             f"draws their lowest to highest possible value."
         )
     notes += effect.notes
-    if isinstance(placebo, Effect):
+    if placebo is not None and not isinstance(placebo, NoEffect):
         notes.append("The placebo asks the same question where the answer should be no change.")
-    notes.append(
-        f"Events are counted, not people: one patient may have several. Dispersion {number(effect.dispersion)}."
-    )
+    if isinstance(effect, Effect):
+        notes.append(
+            f"Events are counted, not people: one patient may have several. Dispersion {number(effect.dispersion)}."
+        )
+    else:
+        notes += mean_notes(effect, Words(shown_in=measure.shown_in))
+        notes.append(
+            "How many patients benefited is not said: a mean moves by few people far or by many a little, and no rule "
+            "of the benefit ledger makes people of it."
+        )
     return tuple(notes)

@@ -181,9 +181,11 @@ def _because(told: Next, measure: Measure) -> str:
         parts.append(f"times what it did elsewhere (rate ratio {number(ratio)}, {number(low)} to {number(high)})")
     said = " ".join(parts) + "."
     if not told.benefit_known:
-        said += (
-            f" Whether it changes {inline(measure.title)} is not known, so patients reached are counted, not benefited."
-        )
+        title = inline(measure.title)
+        why = f"Whether it changes {title} is not known"
+        if measure.shown_in is not None:
+            why = f"Nobody can be counted by a mean, as {title} is"
+        said += f" {why}, so patients reached are counted, not benefited."
     if not told.found.certain:
         said += " The intervals overlap: others may belong among the first."
     return said

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rounds.learning.impact.effect import Effect, Interval
+from rounds.learning.impact.effect import Interval, NoEffect
 from rounds.learning.impact.panel.agreement import Difference
 from rounds.learning.impact.panel.estimate import Estimate as PanelEstimate
 from rounds.learning.impact.panel.estimate import NoEstimate
@@ -15,22 +15,13 @@ from rounds.learning.impact.panel.space import SpacePlacebo
 from rounds.reports.charts.forest import APART, BESIDE, LEADING, ForestRow, forest_chart
 from rounds.reports.content.before_after import before_and_after
 from rounds.reports.content.cells import tidy
-from rounds.reports.content.impact_words import UNLIKELY, Setting, change_words
+from rounds.reports.content.impact_words import RATIOS, UNLIKELY, Setting, Words, is_change, main_effect
 from rounds.reports.content.wording import listing, plural
 from rounds.reports.insight import Cell, Exhibit, Mark, Table
 
 NameOf = Callable[[str], str]
 _SHARE_OF_EFFECT = 0.5
-_COLUMNS = (
-    "What",
-    "Rate ratio",
-    "Lower",
-    "Upper",
-    "Against the leading one",
-    "Lower, against it",
-    "Upper, against it",
-    "Remark",
-)
+_COLUMNS = ("Lower", "Upper", "Against the leading one", "Lower, against it", "Upper, against it", "Remark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +32,17 @@ class Doubt:
     grave: bool
 
 
-def doubts_of(found: DidItWork) -> tuple[Doubt, ...]:
+def doubts_of(found: DidItWork, words: Words = RATIOS) -> tuple[Doubt, ...]:
     """Return what in the panel speaks against the leading estimate, the estimators' disagreement first."""
     doubts = []
     apart = () if found.agreement is None else found.agreement.flagged
     if apart:
         names = listing([one.name for one in apart])
         doubts.append(Doubt(words=f"other estimators disagree ({names}), so find out why", grave=False))
-    drift, effect = found.drift, float(np.log(found.effect.rate_ratio.estimate))
+    drift, effect = found.drift, found.scale.value_of(main_effect(found.effect).estimate)
     if isinstance(drift, Drift) and drift.p_value < UNLIKELY:
         share = drift.adding_up_to / effect if effect else 0.0
-        adds = f"which alone would amount to {change_words(float(np.exp(drift.adding_up_to)))}"
+        adds = f"which alone would amount to {words.change(words.scale.shown(drift.adding_up_to))}"
         doubts.append(
             Doubt(
                 words=f"adopting sites were moving apart from the others before they adopted, {adds}",
@@ -60,10 +51,10 @@ def doubts_of(found: DidItWork) -> tuple[Doubt, ...]:
         )
     if found.together is not None and found.together.p_value < UNLIKELY:
         doubts.append(Doubt(words="the steps before adoption are not level", grave=False))
-    space, ratio = found.placebo_in_space, found.effect.rate_ratio
-    if isinstance(space, SpacePlacebo) and space.p_value > UNLIKELY and not ratio.lower <= 1 <= ratio.upper:
-        words = f"adoption dealt out at random looks as strong {space.p_value:.0%} of the time"
-        doubts.append(Doubt(words=words, grave=False))
+    space = found.placebo_in_space
+    if isinstance(space, SpacePlacebo) and space.p_value > UNLIKELY and is_change(found.effect):
+        at_random = f"adoption dealt out at random looks as strong {space.p_value:.0%} of the time"
+        doubts.append(Doubt(words=at_random, grave=False))
     return tuple(doubts)
 
 
@@ -94,9 +85,9 @@ def _compared(found: DidItWork, setting: Setting, name_of: NameOf) -> Exhibit:
     rows = tuple(
         ForestRow(
             name=one.name,
-            value=one.rate_ratio.estimate,
-            lower=one.rate_ratio.lower,
-            upper=one.rate_ratio.upper,
+            value=one.effect.estimate,
+            lower=one.effect.lower,
+            upper=one.effect.upper,
             state=LEADING
             if one is applied[0]
             else APART
@@ -105,30 +96,36 @@ def _compared(found: DidItWork, setting: Setting, name_of: NameOf) -> Exhibit:
         )
         for one in applied
     )
-    title = _agreement_words(found)
+    title, words = _agreement_words(found, setting.words), setting.words
     return Exhibit(
         name="Estimators",
         title=title,
-        chart=forest_chart(rows=rows, title=f"{setting.subject}: what each estimator says ({setting.better})"),
+        chart=forest_chart(
+            rows=rows,
+            title=f"{setting.subject}: what each estimator says ({setting.better})",
+            axis=words.axis,
+            ratios=words.shown_in is None,
+        ),
         alt_text=(
-            f"Forest chart of {plural(len(rows), 'estimate')} of the rate ratio with 95% confidence intervals: "
+            f"Forest chart of {plural(len(rows), 'estimate')} of the {words.effect.lower()} with 95% confidence "
+            "intervals: "
             + "; ".join(f"{row.name} {row.value:.2f} ({row.lower:.2f} to {row.upper:.2f})" for row in rows)
             + "."
         ),
         table=Table(
-            columns=_COLUMNS,
+            columns=("What", words.effect, *_COLUMNS),
             rows=(*(_estimate_row(one, differences) for one in found.estimates), *_check_rows(found, name_of)),
         ),
-        notes=_compared_notes(found, name_of),
+        notes=_compared_notes(found, name_of, words),
     )
 
 
-def _agreement_words(found: DidItWork) -> str:
+def _agreement_words(found: DidItWork, words: Words) -> str:
     others = [one for one in found.estimates[1:] if isinstance(one, PanelEstimate)]
     if not others:
         return "No other estimator can be put beside this one."
-    ratios = sorted(one.rate_ratio.estimate for one in (found.estimates[0], *others) if isinstance(one, PanelEstimate))
-    span = f"between {change_words(ratios[0])} and {change_words(ratios[-1])}"
+    effects = sorted(one.effect.estimate for one in (found.estimates[0], *others) if isinstance(one, PanelEstimate))
+    span = f"between {words.change(effects[0])} and {words.change(effects[-1])}"
     if found.agreement is None:
         return f"{plural(len(others) + 1, 'estimator')} say {span}; too few sites have it to judge if they agree."
     apart = found.agreement.flagged
@@ -145,10 +142,10 @@ def _estimate_row(one: PanelEstimate | NoEstimate, differences: dict[str, Differ
     if isinstance(one, NoEstimate):
         return (one.name, *_NONE, *_NONE, f"does not apply: {one.reason}")
     apart = differences.get(one.name)
-    against: tuple[Cell, ...] = (Mark.NOT_APPLICABLE,) * 3 if apart is None else _cells(apart.ratio)
+    against: tuple[Cell, ...] = (Mark.NOT_APPLICABLE,) * 3 if apart is None else _cells(apart.apart)
     verdict = "" if apart is None else "disagrees. " if apart.flagged else "does not disagree. "
     left_out = f" {one.left_out[0].upper()}{one.left_out[1:]}." if one.left_out else ""
-    return (one.name, *_cells(one.rate_ratio), *against, f"{verdict}{one.assumes}{left_out} Method: {one.method}")
+    return (one.name, *_cells(one.effect), *against, f"{verdict}{one.assumes}{left_out} Method: {one.method}")
 
 
 def _cells(interval: Interval) -> tuple[Cell, ...]:
@@ -159,17 +156,18 @@ def _check_rows(found: DidItWork, name_of: NameOf) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     blank: tuple[Cell, ...] = (Mark.NOT_APPLICABLE,) * 3
     placebo = found.placebo_in_time
-    if isinstance(placebo, Effect):
-        rows.append(("Placebo in time", *_cells(placebo.rate_ratio), *blank, "should include 1"))
+    if not isinstance(placebo, NoEffect):
+        remark = f"should include {found.scale.none:.0f}"
+        rows.append(("Placebo in time", *_cells(main_effect(placebo)), *blank, remark))
     space = found.placebo_in_space
     if isinstance(space, SpacePlacebo):
-        ends = np.exp(np.quantile(space.log_ratios, [0.5, 0.025, 0.975]))
+        ends = [found.scale.shown(float(end)) for end in np.quantile(space.values, [0.5, 0.025, 0.975])]
         remark = f"middle and 95% range of {space.runs} runs; p = {space.p_value:.3f}, at least {space.smallest:.3f}"
-        rows.append(("Placebos in space", *(tidy(float(end)) for end in ends), *blank, remark))
+        rows.append(("Placebos in space", *(tidy(end) for end in ends), *blank, remark))
     rows += [
         (
             f"Without {name_of(one.site)}",
-            tidy(one.rate_ratio),
+            tidy(one.effect),
             Mark.NOT_AVAILABLE,
             Mark.NOT_AVAILABLE,
             *blank,
@@ -181,13 +179,26 @@ def _check_rows(found: DidItWork, name_of: NameOf) -> list[tuple[Cell, ...]]:
         remark = f"looked at only; {found.two_way.negative_weights:.0%} of its weights are below 0"
         if found.two_way.late_against_early is not None:
             remark += f"; {found.two_way.late_against_early:.0%} of it compares with sites that already had it"
-        ratio = tidy(found.two_way.rate_ratio)
-        rows.append(("Two-way fixed effects", ratio, Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, *blank, remark))
+        rows.append(
+            (
+                "Two-way fixed effects",
+                tidy(found.two_way.effect),
+                Mark.NOT_AVAILABLE,
+                Mark.NOT_AVAILABLE,
+                *blank,
+                remark,
+            )
+        )
     return rows
 
 
-def _compared_notes(found: DidItWork, name_of: NameOf) -> tuple[str, ...]:
-    notes = ["No estimator is chosen by its result: the first leads because it alone works on what is known of counts."]
+def _compared_notes(found: DidItWork, name_of: NameOf, words: Words) -> tuple[str, ...]:
+    why = (
+        "it alone works on what is known of counts"
+        if words.shown_in is None
+        else "it uses every period without the innovation, and so varies least where trends are parallel"
+    )
+    notes = [f"No estimator is chosen by its result: the first leads because {why}."]
     if found.draws > 1:
         notes.append(
             f"{found.withheld_share:.0%} of the counts are known between bounds. The other estimators take no bounds; "
@@ -215,8 +226,7 @@ def _compared_notes(found: DidItWork, name_of: NameOf) -> tuple[str, ...]:
     if found.influential:
         first = found.influential[0]
         notes.append(
-            f"The site that moves the estimate most is {name_of(first.site)}: without it, "
-            f"{change_words(first.rate_ratio)}."
+            f"The site that moves the estimate most is {name_of(first.site)}: without it, {words.change(first.effect)}."
         )
     return tuple(notes)
 

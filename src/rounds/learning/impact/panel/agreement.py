@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from rounds.learning.impact.effect import Interval
-from rounds.learning.impact.panel.estimate import Estimate, pool, ratio_interval
+from rounds.learning.impact.panel.estimate import Estimate, pool
 
 METHOD = "joint-jackknife-differences@1"
 LEVEL = 0.05
@@ -19,8 +19,9 @@ class Difference:
     """One estimator against the leading one."""
 
     name: str
-    ratio: Interval
-    """of the two rate ratios, with an interval that holds for all estimators together"""
+    apart: Interval
+    """ratio of the two rate ratios, or difference of the two differences, with an interval that holds for all
+    estimators together"""
     statistic: float
     """the difference in its standard errors"""
     flagged: bool
@@ -58,14 +59,14 @@ def agreement(leading: Estimate, others: Sequence[Estimate], *, treated_sites: i
         if one.influence is None or leading.influence is None:
             raise ValueError(f"{one.name} has no influences of sites, so its difference cannot be judged")
         apart = one.influence - leading.influence
-        pooled = pool(one.by_draw - leading.log_ratio, (apart**2).sum(axis=1), degrees=float(max(treated_sites - 1, 1)))
+        pooled = pool(one.by_draw - leading.value, (apart**2).sum(axis=1), degrees=float(max(treated_sites - 1, 1)))
         error = float(np.sqrt(pooled.variance))
         statistic = pooled.value / error if error > 1e-9 else 0.0
         limit = float(stdtrit(pooled.degrees, 1 - LEVEL / (2 * len(others))))
         found.append(
             Difference(
                 name=one.name,
-                ratio=ratio_interval(pooled.value, limit * error),
+                apart=leading.scale.interval(pooled.value, limit * error),
                 statistic=statistic,
                 flagged=abs(statistic) > limit,
             )

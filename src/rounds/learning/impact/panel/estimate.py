@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 
 from rounds.learning.impact.effect import Interval, Matrix, Vector
 from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.scale import Scale
 
 MOST_GROUPS = 50
 """With more sites than this, the jackknife leaves out groups of them."""
@@ -17,25 +18,32 @@ _FEWEST_TREATED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """One estimator's answer, as a rate ratio: with the innovation over without it."""
+    """One estimator's answer: with the innovation over without it, as the log of a ratio, or less it, of means."""
 
     name: str
     method: str
     """name@version"""
-    rate_ratio: Interval
-    log_ratio: float
+    scale: Scale
+    value: float
+    """on that scale"""
+    half: float
+    """width of its 95 % interval to each side"""
     standard_error: float
-    """of the log ratio"""
     degrees: float
     """of freedom of Student's t behind the interval; infinite for a normal one"""
     assumes: str
     left_out: str
     """what this estimator does not use, in words; empty if it uses all that the leading one does"""
     influence: Matrix | None
-    """by how much each group of sites moves the log ratio, shape (draws, groups), or (1, groups) if alike in all;
+    """by how much each group of sites moves the value, shape (draws, groups), or (1, groups) if alike in all;
     its squares add up to the variance between sites; None for an estimator that is not held against the others"""
     by_draw: Vector
-    """the log ratio in each completed panel, shape (draws,); one where counts are exact"""
+    """the value in each completed panel, shape (draws,); one where numbers are exact"""
+
+    @property
+    def effect(self) -> Interval:
+        """The rate ratio or the difference, with its 95 % interval."""
+        return self.scale.interval(self.value, self.half)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +135,7 @@ def estimate_of(
     name: str,
     method: str,
     *,
+    scale: Scale,
     by_draw: Vector,
     influence: Matrix | None,
     treated_sites: int,
@@ -143,6 +152,7 @@ def estimate_of(
     found = from_variance(
         name,
         method,
+        scale=scale,
         by_draw=by_draw,
         within=(influence**2).sum(axis=1),
         degrees=treated_sites - 1,
@@ -156,6 +166,7 @@ def from_variance(
     name: str,
     method: str,
     *,
+    scale: Scale,
     by_draw: Vector,
     within: Vector,
     degrees: int,
@@ -170,12 +181,12 @@ def from_variance(
     error = float(np.sqrt(pooled.variance))
     if not (np.isfinite(error) and error > 1e-12):
         return NoEstimate(name=name, reason="all sites say exactly the same, so there is nothing to tell its error by")
-    half = float(stdtrit(pooled.degrees, 0.975)) * error
     return Estimate(
         name=name,
         method=method,
-        rate_ratio=ratio_interval(pooled.value, half),
-        log_ratio=pooled.value,
+        scale=scale,
+        value=pooled.value,
+        half=float(stdtrit(pooled.degrees, 0.975)) * error,
         standard_error=error,
         degrees=pooled.degrees,
         assumes=assumes,
@@ -183,9 +194,3 @@ def from_variance(
         influence=None,
         by_draw=by_draw,
     )
-
-
-def ratio_interval(log_ratio: float, half: float) -> Interval:
-    """Return a ratio with the interval that is `half` wide to each side on the log scale."""
-    ends = np.exp(np.clip([log_ratio, log_ratio - half, log_ratio + half], -700, 700))
-    return Interval(estimate=float(ends[0]), lower=float(ends[1]), upper=float(ends[2]))

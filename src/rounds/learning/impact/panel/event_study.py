@@ -18,6 +18,8 @@ _STEPS_IN_ALL = 12
 _LONGEST_STEP = 6
 _DRAWS_OF_LARGEST = 20_000
 _FEWEST_SITES = 3
+_NOTHING = 1e-9
+"""Sizes that add up to less are what rounding leaves of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,11 @@ class Step:
     first: int
     """periods from adoption to the step's first period; below 0 before it"""
     last: int
-    log_ratio: float
+    value: float
+    """log rate ratio, or difference of means, to the last step before adoption"""
     standard_error: float
     pointwise: tuple[float, float]
-    """95 % interval of this step alone, on the log scale"""
+    """95 % interval of this step alone, on the same scale"""
     simultaneous: tuple[float, float]
     """interval that holds together with those of all other steps 95 times in 100"""
     sites: int
@@ -45,7 +48,7 @@ class EventStudy:
     """periods a step"""
     steps: tuple[Step, ...]
     covariance: Matrix
-    """of the steps' log ratios, shape (steps, steps)"""
+    """of the steps' values, shape (steps, steps)"""
     degrees: float
     treated_sites: int
 
@@ -60,11 +63,11 @@ def event_study(outcome: Outcome, *, generator: np.random.Generator, width: int 
 
     Each adopting site's step is compared with its own last step before adoption, and that change with the mean change
     of all sites without the innovation throughout: Callaway and Sant'Anna's event study with steps of several periods
-    in place of single ones, and one reference for all, so that steps before and after are made alike. Sites count
-    alike. Different steps can rest on different sites; the number is given.
+    in place of single ones, and one reference for all, so that steps before and after are made alike. Sites count as
+    much as the design says. Different steps can rest on different sites; the number is given.
 
     Args:
-        outcome: log rates, completed where counts have bounds only.
+        outcome: log rates, completed where counts have bounds only, or means.
         generator: the source of chance for the simultaneous intervals, which are simulated.
         width: periods a step; by default a twelfth of all, 1 to 6.
 
@@ -96,7 +99,7 @@ def event_study(outcome: Outcome, *, generator: np.random.Generator, width: int 
         Step(
             first=first,
             last=first + width - 1,
-            log_ratio=float(values[at]),
+            value=float(values[at]),
             standard_error=float(errors[at]),
             pointwise=_ends(values[at], errors[at], float(stdtrit(degrees, 0.975))),
             simultaneous=_ends(values[at], errors[at], largest),
@@ -133,7 +136,7 @@ def _tallies(outcome: Outcome, firsts: list[int], width: int, groups: NDArray[np
     start = np.where(treated.any(axis=1), treated.argmax(axis=1), -1)
     before = untreated & (np.arange(periods)[None, :] < start[:, None])
     last = np.where(before.any(axis=1), periods - 1 - before[:, ::-1].argmax(axis=1), -1)
-    member = (groups[:, None] == np.arange(int(groups.max()) + 1)[None, :]).astype(np.float64)
+    member = (groups[:, None] == np.arange(int(groups.max()) + 1)[None, :]) * outcome.design.site_sizes[:, None]
     sums = [_Sums(outcome.draws, member.shape[1]) for _ in firsts]
     pairs, label = np.unique(np.stack([start, last], axis=1), axis=0, return_inverse=True)
     for which, (begin, final) in enumerate(pairs.tolist()):
@@ -141,7 +144,7 @@ def _tallies(outcome: Outcome, firsts: list[int], width: int, groups: NDArray[np
             continue
         base = slice(final - width + 1, final + 1)
         rows = (label.ravel() == which) & before[:, base].all(axis=1)
-        level = outcome.log_rates[:, :, base].mean(axis=2)
+        level = outcome.values[:, :, base].mean(axis=2)
         for total, first in zip(sums, firsts, strict=True):
             origin = (begin if first >= 0 else final + 1) + first
             span = slice(origin, origin + width)
@@ -149,7 +152,7 @@ def _tallies(outcome: Outcome, firsts: list[int], width: int, groups: NDArray[np
                 continue
             adopting = rows & (treated if first >= 0 else before)[:, span].all(axis=1)
             others = ~rows & untreated[:, base].all(axis=1) & untreated[:, span].all(axis=1)
-            total.add(outcome.log_rates[:, :, span].mean(axis=2) - level, adopting, others, member)
+            total.add(outcome.values[:, :, span].mean(axis=2) - level, adopting, others, member)
     return [one.tally() for one in sums]
 
 
@@ -157,7 +160,7 @@ class _Sums:
     """A step's sums so far, over all sites and without each group."""
 
     def __init__(self, draws: int, groups: int) -> None:
-        self._sum, self._number = np.zeros(draws), 0.0
+        self._sum, self._number, self._sites = np.zeros(draws), 0.0, 0
         self._sum_without, self._number_without = np.zeros((draws, groups)), np.zeros(groups)
 
     def add(self, change: Matrix, adopting: Mask, others: Mask, member: Matrix) -> None:
@@ -168,16 +171,19 @@ class _Sums:
         adopters, comparisons = member[adopting].sum(axis=0), member[others].sum(axis=0)
         self._sum += of_adopters.sum(axis=1) - adopters.sum() * of_others.sum(axis=1) / comparisons.sum()
         self._number += float(adopters.sum())
+        self._sites += int(adopting.sum())
         left, compared = adopters.sum() - adopters, comparisons.sum() - comparisons
         rest = of_others.sum(axis=1, keepdims=True) - of_others
-        gap = of_adopters.sum(axis=1, keepdims=True) - of_adopters - left * rest / np.maximum(compared, 1.0)
-        self._sum_without += np.where(compared > 0, gap, 0.0)
-        self._number_without += np.where(compared > 0, left, 0.0)
+        there = compared > _NOTHING
+        gap = of_adopters.sum(axis=1, keepdims=True) - of_adopters - left * rest / np.where(there, compared, 1.0)
+        self._sum_without += np.where(there, gap, 0.0)
+        self._number_without += np.where(there, left, 0.0)
 
     def tally(self) -> _Tally:
         number = self._number_without
-        without = np.where(number > 0, self._sum_without / np.maximum(number, 1.0), np.nan)
-        return _Tally(values=self._sum / max(self._number, 1.0), without=without, sites=int(self._number))
+        there = number > _NOTHING
+        without = np.where(there, self._sum_without / np.where(there, number, 1.0), np.nan)
+        return _Tally(values=self._sum / (self._number or 1.0), without=without, sites=self._sites)
 
 
 def _pooled(values: Matrix, influences: Matrix, *, degrees: float) -> tuple[Matrix, float]:

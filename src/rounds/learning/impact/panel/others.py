@@ -1,6 +1,7 @@
 """The estimators beside the leading one. Those that take no bounds work on completed panels."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,10 @@ from rounds.learning.impact.panel.outcome import Design, Outcome
 from rounds.learning.impact.panel.poisson import poisson_two_way
 from rounds.learning.impact.panel.sun_abraham import MOST_TERMS, sun_abraham
 from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
+from rounds.learning.impact.scale import Scale
 
 IMPUTED_RATES = "Log rates, imputed"
+SITES_ALIKE = "Means imputed, all alike"
 CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
 SUN_ABRAHAM = "Sun-Abraham"
 SYNTHETIC = "Synthetic comparison"
@@ -34,9 +37,13 @@ _FEWEST_IN_A_COHORT = 2
 _MOST_REGRESSIONS = 5
 _BOOTSTRAP_RUNS = 200
 _PARALLEL = (
-    "Without the innovation, log rates of those with and without it would have moved alike{when}; it did nothing "
-    "before it went live and nothing to other sites; each site-period counts alike, whatever its size."
+    "Without the innovation, {numbers} of those with and without it would have moved alike{when}; it did nothing "
+    "before it went live and nothing to other sites; {counting}."
 )
+_NUMBERS = {Scale.RATIO: "log-rates", Scale.UNITS: "means"}
+_ALIKE = "each site-period counts alike, whatever its size"
+_BY_SIZE = "sites count by their size"
+_ALL_PERIODS = " in all periods"
 
 
 def other_estimates(outcome: Outcome, *, generator: np.random.Generator) -> tuple[Estimate | NoEstimate, ...]:
@@ -46,25 +53,45 @@ def other_estimates(outcome: Outcome, *, generator: np.random.Generator) -> tupl
         outcome: the completed panel.
         generator: the source of chance, for an error that takes a bootstrap.
     """
-    return (
-        _of_weights(
+    first = (
+        of_weights(
             outcome,
             imputation_weights,
             name=IMPUTED_RATES,
             method="imputation-did-log-rates@1",
-            assumes=_PARALLEL.format(when=" in all periods"),
-        ),
-        _of_weights(
+            assumes=parallel(outcome, when=_ALL_PERIODS),
+        )
+        if outcome.scale is Scale.RATIO
+        else of_weights(
+            alike := replace(outcome, design=replace(outcome.design, sizes=None)),
+            imputation_weights,
+            name=SITES_ALIKE,
+            method="imputation-did-means-unweighted@1",
+            assumes=parallel(alike, when=_ALL_PERIODS),
+        )
+    )
+    return (
+        first,
+        of_weights(
             outcome,
             lambda designs: [callaway_santanna_weights(design) for design in designs],
             name=CALLAWAY_SANTANNA,
-            method="callaway-santanna-log-rates@1",
-            assumes=_PARALLEL.format(when=" from the last period before adoption on"),
+            method=f"callaway-santanna-{_NUMBERS[outcome.scale]}@1",
+            assumes=parallel(outcome, when=" from the last period before adoption on"),
         ),
         _sun_abraham(outcome),
         _synthetic(outcome),
         _generalised(outcome, generator),
-        _poisson(outcome),
+        *(() if outcome.counts is None else (_poisson(outcome, outcome.counts),)),
+    )
+
+
+def parallel(outcome: Outcome, *, when: str = _ALL_PERIODS) -> str:
+    """Return what estimators assume that carry on what happened without the innovation."""
+    return _PARALLEL.format(
+        numbers=_NUMBERS[outcome.scale].replace("-", " "),
+        when=when,
+        counting=_ALIKE if outcome.design.sizes is None else _BY_SIZE,
     )
 
 
@@ -75,7 +102,7 @@ def grouped(influence: Vector, groups: NDArray[np.int64]) -> Vector:
     return added
 
 
-def _of_weights(
+def of_weights(
     outcome: Outcome,
     weigh: Callable[[Sequence[Design]], list[Matrix | None]],
     *,
@@ -83,6 +110,15 @@ def _of_weights(
     method: str,
     assumes: str,
 ) -> Estimate | NoEstimate:
+    """Return the estimate of an estimator that is a sum of weights times values, with a jackknife over sites.
+
+    Args:
+        outcome: what to weigh.
+        weigh: gives the weights of a design; None if nothing can be compared.
+        name: of the estimator.
+        method: its name@version.
+        assumes: what must hold for it to mean what it says.
+    """
     if outcome.too_sparse is not None:
         return NoEstimate(name=name, reason=outcome.too_sparse)
     groups = groups_of(len(outcome.design.treated))
@@ -94,7 +130,7 @@ def _of_weights(
     used = int((weights[outcome.design.treated] > 0).sum())
 
     def value(of: Matrix) -> Vector:
-        found: Vector = np.tensordot(outcome.log_rates, of, axes=([1, 2], [0, 1]))
+        found: Vector = np.tensordot(outcome.values, of, axes=([1, 2], [0, 1]))
         return found
 
     without = np.full((outcome.draws, len(members)), np.nan)
@@ -104,6 +140,7 @@ def _of_weights(
     return estimate_of(
         name,
         method,
+        scale=outcome.scale,
         by_draw=value(weights),
         influence=jackknifed(without),
         treated_sites=_treated(outcome.design),
@@ -128,19 +165,20 @@ def _sun_abraham(outcome: Outcome) -> Estimate | NoEstimate:
         return NoEstimate(name=SUN_ABRAHAM, reason=f"{len(adopting)} times of adoption make it too slow to fit")
     try:
         fits = [
-            sun_abraham(np.where(used, rates, np.nan), start, clustered=True)
-            for rates in outcome.log_rates[:_MOST_REGRESSIONS]
+            sun_abraham(np.where(used, rates, np.nan), start, clustered=True, sizes=design.sizes)
+            for rates in outcome.values[:_MOST_REGRESSIONS]
         ]
     except NotConverged:
         return NoEstimate(name=SUN_ABRAHAM, reason="it takes sites that never adopt")
     by_draw = np.array([fit.effect for fit in fits])
     return from_variance(
         SUN_ABRAHAM,
-        "sun-abraham-log-rates@1",
+        f"sun-abraham-{_NUMBERS[outcome.scale]}@1",
+        scale=outcome.scale,
         by_draw=by_draw,
         within=np.array([fit.standard_error**2 for fit in fits]),
         degrees=_treated(design) - 1,
-        assumes=_PARALLEL.format(when=", and sites that never adopt show how"),
+        assumes=parallel(outcome, when=", and sites that never adopt show how"),
     )
 
 
@@ -153,15 +191,17 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             name=SYNTHETIC,
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
-    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
+    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.values[:_MOST_REGRESSIONS]]
+    sizes = outcome.design.site_sizes
     groups = groups_of(len(outcome.design.treated))
     of_groups = np.arange(-1, int(groups.max()) + 1)[:, None] == groups[None, :]
-    with_all_and_without = np.stack([combined(found, of_groups) for found in weighed])
+    with_all_and_without = np.stack([combined(found, sizes, of_groups) for found in weighed])
     by_draw, without = with_all_and_without[:, 0], with_all_and_without[:, 1:]
     cells = sum(len(block.rows) * len(block.after) for block in blocks)
     return estimate_of(
         SYNTHETIC,
-        "synthetic-did-log-rates@1",
+        f"synthetic-did-{_NUMBERS[outcome.scale]}@1",
+        scale=outcome.scale,
         by_draw=by_draw,
         influence=jackknifed(without),
         treated_sites=sum(len(block.rows) for block in blocks),
@@ -180,8 +220,8 @@ def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate |
     comparison = comparison_of(outcome.design)
     if isinstance(comparison, str):
         return NoEstimate(name=GENERALISED, reason=comparison)
-    method = "generalised-synthetic-control-log-rates@1"
-    panels = compared(list(outcome.log_rates[:_MOST_REGRESSIONS]), comparison)
+    method = f"generalised-synthetic-control-{_NUMBERS[outcome.scale]}@1"
+    panels = compared(list(outcome.values[:_MOST_REGRESSIONS]), comparison)
     by_draw = panels.without(np.zeros(len(outcome.design.treated), dtype=np.bool_))
     if by_draw is None:
         return NoEstimate(name=GENERALISED, reason="no period with the innovation has sites to compare with")
@@ -194,6 +234,7 @@ def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate |
         return from_variance(
             GENERALISED,
             method,
+            scale=outcome.scale,
             by_draw=by_draw,
             within=within,
             degrees=len(comparison.controls) - 1,
@@ -204,6 +245,7 @@ def _generalised(outcome: Outcome, generator: np.random.Generator) -> Estimate |
     return estimate_of(
         GENERALISED,
         method,
+        scale=outcome.scale,
         by_draw=by_draw,
         influence=jackknifed(left_out(panels.without, groups, draws=len(by_draw))),
         treated_sites=len(comparison.adopters),
@@ -222,15 +264,16 @@ def _sharing(factors: int) -> str:
     )
 
 
-def _poisson(outcome: Outcome) -> Estimate | NoEstimate:
+def _poisson(outcome: Outcome, completed: Matrix) -> Estimate | NoEstimate:
     try:
-        fits = [poisson_two_way(counts, outcome.exposure, outcome.design) for counts in outcome.counts]
+        fits = [poisson_two_way(counts, outcome.exposure, outcome.design) for counts in completed]
     except NotConverged:
         return NoEstimate(name=POISSON, reason="it cannot be fitted: too few events")
     groups = groups_of(len(outcome.design.treated))
     return estimate_of(
         POISSON,
         "poisson-two-way-did@1",
+        scale=outcome.scale,
         by_draw=np.array([fit.log_ratio for fit in fits]),
         influence=np.stack([grouped(fit.influence, groups) for fit in fits]),
         treated_sites=_treated(outcome.design),

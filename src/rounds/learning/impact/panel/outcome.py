@@ -1,13 +1,17 @@
-"""What the panel's linear estimators work on: log rates, completed many times over where counts have bounds only."""
+"""What the panel's linear estimators work on: means, or log rates, completed many times over where counts have bounds.
 
-from dataclasses import dataclass
+Means are weighed by how many people or visits they are of; rates of counts all alike, as their logs are.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rounds.learning.bounded.two_way import Cells
 from rounds.learning.impact.did import CountFit, cells_of
 from rounds.learning.impact.effect import Matrix, Panel, Vector
-from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.identification import Mask, Selection
+from rounds.learning.impact.scale import Scale
 
 HALF = 0.5
 """Added to each count: log(Y + 1/2) has next to no bias where 2 events or more are expected (.026 at 2, .002 at 3)."""
@@ -21,28 +25,69 @@ class Design:
 
     untreated: Mask
     treated: Mask
+    sizes: Matrix | None = None
+    """how much each site-period counts, > 0 where it is used; None if all count alike"""
 
     def without(self, rows: Mask) -> "Design":
         """Return the design with some sites left out."""
         kept = ~rows[:, None]
-        return Design(untreated=self.untreated & kept, treated=self.treated & kept)
+        return replace(self, untreated=self.untreated & kept, treated=self.treated & kept)
+
+    def weighed(self, cells: Mask) -> Matrix:
+        """Return how much each of some site-periods counts, 0 for the others."""
+        if self.sizes is None:
+            return cells.astype(np.float64)
+        found: Matrix = np.where(cells, self.sizes, 0.0)
+        return found
+
+    @property
+    def site_sizes(self) -> Vector:
+        """How much each site counts where its periods are compared with one another: 1 on average."""
+        used = self.untreated | self.treated
+        number = used.sum(axis=1)
+        sizes: Vector = self.weighed(used).sum(axis=1) / np.maximum(number, 1)
+        there = sizes[number > 0]
+        return sizes / there.mean() if len(there) else sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Counts drawn from what is known of them, shape (draws, sites, periods). One draw where all are exact."""
+    """Numbers drawn from what is known of them, shape (draws, sites, periods). One draw where all are exact."""
 
     design: Design
-    counts: Matrix
-    log_rates: Matrix
-    """log((count + 1/2) / exposure); 0 outside the design"""
+    values: Matrix
+    """log((count + 1/2) / exposure), or means; 0 outside the design"""
+    scale: Scale
+    counts: Matrix | None
+    """None of means"""
     exposure: Matrix
     too_sparse: str | None
     """why logs of these counts would mislead; None if they do not"""
 
     @property
     def draws(self) -> int:
-        return len(self.counts)
+        return len(self.values)
+
+    @property
+    def completed(self) -> Matrix:
+        """The counts behind rates, shape (draws, sites, periods); means have none."""
+        if self.counts is None:
+            raise ValueError("means have no counts")
+        return self.counts
+
+
+def means_of(panel: Panel, selection: Selection) -> Outcome:
+    """Return a panel's means as they are shown. Rounding is scatter like any other; what is withheld is not there."""
+    used = selection.untreated | selection.treated
+    exposure = np.where(used, panel.exposure, 1.0)
+    return Outcome(
+        design=Design(untreated=selection.untreated, treated=selection.treated, sizes=exposure),
+        values=np.where(used, panel.means, 0.0)[None],
+        scale=Scale.UNITS,
+        counts=None,
+        exposure=exposure,
+        too_sparse=None,
+    )
 
 
 def complete(panel: Panel, fitted: CountFit, *, draws: int, generator: np.random.Generator) -> Outcome:
@@ -79,10 +124,15 @@ def complete(panel: Panel, fitted: CountFit, *, draws: int, generator: np.random
         log_mean = best + _shift(fitted, cells, with_it, generator)
         counts[draw][used] = cells.counts.draw(log_mean, fitted.baseline.alpha, generator.random(cells.counts.size))
     exposure = np.where(used, panel.exposure, 1.0)
-    log_rates = np.where(used, np.log((counts + HALF) / exposure), 0.0)
+    values = np.where(used, np.log((counts + HALF) / exposure), 0.0)
     expected = np.exp(best + np.where(with_it, fitted.ratio.estimate, 0.0))
     return Outcome(
-        design=design, counts=counts, log_rates=log_rates, exposure=exposure, too_sparse=_too_sparse(expected)
+        design=design,
+        values=values,
+        scale=Scale.RATIO,
+        counts=counts,
+        exposure=exposure,
+        too_sparse=_too_sparse(expected),
     )
 
 

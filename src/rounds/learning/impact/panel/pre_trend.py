@@ -28,7 +28,7 @@ class Together:
     p_value: float
     steps: int
     detectable_drift: float
-    """the steady drift a period, on the log scale, that this test would notice 4 times in 5"""
+    """the steady drift a period, on the scale of the steps, that this test would notice 4 times in 5"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ class Drift:
     """How fast sites that adopt move apart from those that never do, while neither has the innovation."""
 
     per_period: float
-    """on the log scale"""
+    """on the scale of the outcome: logs of rates, or means"""
     lower: float
     upper: float
     p_value: float
     detectable: float
     """the drift a period that this test would notice 4 times in 5"""
     adding_up_to: float
-    """what the drift found would amount to, on the log scale, over the middle time with the innovation"""
+    """what the drift found would amount to, on that scale, over the middle time with the innovation"""
     hidden: float
     """what the smallest drift that is noticed 4 times in 5 would amount to, likewise"""
 
@@ -59,7 +59,7 @@ def together(study: EventStudy) -> Together | None:
     before = list(range(study.before))[-most:] if most else []
     if not before:
         return None
-    values = np.array([study.steps[at].log_ratio for at in before])
+    values = np.array([study.steps[at].value for at in before])
     block = study.covariance[np.ix_(before, before)]
     number, rest = len(before), treated - len(before)
     statistic = float(values @ np.linalg.solve(block, values)) * rest / (number * (treated - 1))
@@ -93,7 +93,7 @@ def drift(outcome: Outcome) -> Drift | str:
         return "adopters and the others have too few periods before adoption in common"
 
     def value(of: Matrix) -> Vector:
-        found: Vector = np.tensordot(outcome.log_rates, of, axes=([1, 2], [0, 1]))
+        found: Vector = np.tensordot(outcome.values, of, axes=([1, 2], [0, 1]))
         return found
 
     def without(rows: Mask) -> Vector | None:
@@ -127,11 +127,12 @@ def _slope(design: Design, adopts: Mask) -> Matrix | None:
     periods = design.untreated.shape[1]
     ramp = np.where(adopts[:, None], np.arange(periods) - (periods - 1) / 2, 0.0)
     try:
-        left = two_way_residuals(ramp, design.untreated)
+        left = two_way_residuals(ramp, design.untreated, sizes=design.sizes)
     except NotConverged:
         return None
-    size = float((left**2).sum())
-    return left / size if size > 1e-9 else None
+    found: Matrix = left * design.weighed(design.untreated)
+    size = float((found * left).sum())
+    return found / size if size > 1e-9 else None
 
 
 def _welch(influence: Matrix, groups: NDArray[np.int64], adopts: Mask, never: Mask) -> float:

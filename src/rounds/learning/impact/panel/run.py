@@ -1,22 +1,25 @@
 """The whole panel: every estimator and every check of one outcome, from one call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rounds.learning.impact.did import ASSUMES, METHOD, CountFit, effect_of, fit_counts
-from rounds.learning.impact.effect import Effect, NoEffect, Panel
+from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect, Panel, Vector
 from rounds.learning.impact.panel.agreement import Agreement, agreement
 from rounds.learning.impact.panel.bacon import LATER_ALWAYS, LATER_EARLIER, goodman_bacon
 from rounds.learning.impact.panel.estimate import Estimate, NoEstimate, groups_of
 from rounds.learning.impact.panel.event_study import EventStudy, event_study
 from rounds.learning.impact.panel.linear import two_way_weights
+from rounds.learning.impact.panel.means import MeanFit, estimate_mean_effect, fit_means, mean_effect_of
 from rounds.learning.impact.panel.others import grouped, other_estimates
 from rounds.learning.impact.panel.outcome import Outcome, complete
 from rounds.learning.impact.panel.pre_trend import Drift, Together, drift, together
 from rounds.learning.impact.panel.sensitivity import Sensitivity, sensitivity
 from rounds.learning.impact.panel.space import SpacePlacebo, placebo_in_space
-from rounds.learning.impact.placebo import placebo
+from rounds.learning.impact.placebo import placebo, pretended
+from rounds.learning.impact.scale import Scale
 
 LEADING = "Counts, imputed"
 _Z95 = 1.959963984540054
@@ -41,14 +44,16 @@ class WithoutSite:
     """The leading estimate without one site."""
 
     site: str
-    rate_ratio: float
+    effect: float
+    """rate ratio, or difference of means"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoWayCheck:
     """How far the customary regression with site and period effects can be believed; it is not among the estimates."""
 
-    rate_ratio: float
+    effect: float
+    """rate ratio, or difference of means"""
     negative_weights: float
     """share of the site-periods with the innovation that it weighs negatively"""
     late_against_early: float | None
@@ -59,14 +64,14 @@ class TwoWayCheck:
 class DidItWork:
     """Everything the panel says about one outcome. No estimator is chosen by its result: the first leads, always."""
 
-    effect: Effect
+    effect: Effect | MeanEffect
     estimates: tuple[Estimate | NoEstimate, ...]
     """the leading one first"""
     agreement: Agreement | None
     """None if no other estimator applies"""
     two_way: TwoWayCheck | None
     """what two-way fixed effects would compare; None where they cannot be fitted"""
-    placebo_in_time: Effect | NoEffect
+    placebo_in_time: Effect | MeanEffect | NoEffect
     placebo_in_space: SpacePlacebo | str | None
     """or why there is none; None if not asked for"""
     event_study: EventStudy | str
@@ -83,6 +88,24 @@ class DidItWork:
     """completed panels behind the estimators that take no bounds; 1 where counts are exact"""
     withheld_share: float
 
+    @property
+    def scale(self) -> Scale:
+        """Whether effects are ratios of rates, or differences of means."""
+        return Scale.RATIO if isinstance(self.effect, Effect) else Scale.UNITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Led:
+    """What the leading estimator of an outcome found, and what goes on from it."""
+
+    effect: Effect | MeanEffect
+    leading: Estimate
+    outcome: Outcome
+    influence: Vector
+    """by how much each site moves it, shape (sites,)"""
+    again: Callable[[Panel], float | None]
+    """the estimate of another panel; None where there is none"""
+
 
 def did_it_work(
     panel: Panel, *, generator: np.random.Generator, settings: Settings | None = None
@@ -90,7 +113,7 @@ def did_it_work(
     """Return the panel of an outcome, or why nothing can be said.
 
     Args:
-        panel: counts with bounds, exposures and treatment, shape (sites, periods).
+        panel: counts with bounds, or means, exposures and treatment, shape (sites, periods).
         generator: the source of chance; in the same state it gives the same panel.
         settings: how much work to do.
 
@@ -99,21 +122,23 @@ def did_it_work(
     """
     asked = settings or Settings()
     of_draws, of_steps, of_placebos, of_bootstrap = generator.spawn(4)
-    fitted = fit_counts(panel)
-    if isinstance(fitted, NoEffect):
-        return fitted
-    effect = effect_of(panel, fitted)
-    outcome = complete(panel, fitted, draws=asked.draws, generator=of_draws)
-    leading = _leading(fitted, effect)
+    led = _counts(panel, asked, of_draws) if panel.mean_of is None else _means(panel)
+    if isinstance(led, NoEffect):
+        return led
+    effect, outcome = led.effect, led.outcome
     others = other_estimates(outcome, generator=of_bootstrap)
     applied = [one for one in others if isinstance(one, Estimate) and one.influence is not None]
     study = outcome.too_sparse or event_study(outcome, generator=of_steps)
     return DidItWork(
         effect=effect,
-        estimates=(leading, *others),
-        agreement=agreement(leading, applied, treated_sites=effect.treated_sites) if applied else None,
+        estimates=(led.leading, *others),
+        agreement=agreement(led.leading, applied, treated_sites=effect.treated_sites) if applied else None,
         two_way=_two_way(outcome),
-        placebo_in_time=placebo(panel, lead=asked.lead),
+        placebo_in_time=(
+            placebo(panel, lead=asked.lead)
+            if panel.mean_of is None
+            else pretended(panel, estimate_mean_effect, lead=asked.lead)
+        ),
         placebo_in_space=(
             outcome.too_sparse or placebo_in_space(panel, outcome, runs=asked.runs, generator=of_placebos)
             if asked.runs
@@ -123,10 +148,57 @@ def did_it_work(
         together=None if isinstance(study, str) else together(study),
         drift=outcome.too_sparse or drift(outcome),
         sensitivity=study if isinstance(study, str) else sensitivity(study),
-        influential=_influential(panel, fitted),
+        influential=_influential(panel, led),
         draws=outcome.draws,
         withheld_share=effect.withheld_share,
     )
+
+
+def _counts(panel: Panel, asked: Settings, of_draws: np.random.Generator) -> _Led | NoEffect:
+    fitted = fit_counts(panel)
+    if isinstance(fitted, NoEffect):
+        return fitted
+    effect = effect_of(panel, fitted)
+
+    def again(rest: Panel) -> float | None:
+        found = fit_counts(rest)
+        return None if isinstance(found, NoEffect) else found.ratio.estimate
+
+    return _Led(
+        effect=effect,
+        leading=_leading(fitted, effect),
+        outcome=complete(panel, fitted, draws=asked.draws, generator=of_draws),
+        influence=fitted.influence,
+        again=again,
+    )
+
+
+def _means(panel: Panel) -> _Led | NoEffect:
+    fitted = fit_means(panel)
+    if isinstance(fitted, NoEffect):
+        return fitted
+
+    def again(rest: Panel) -> float | None:
+        found = fit_means(rest)
+        return None if isinstance(found, NoEffect) else found.leading.value
+
+    effect = mean_effect_of(panel, fitted)
+    return _Led(
+        effect=effect,
+        leading=fitted.leading,
+        outcome=fitted.outcome,
+        influence=_by_site(fitted, effect),
+        again=again,
+    )
+
+
+def _by_site(fitted: MeanFit, effect: MeanEffect) -> Vector:
+    """Return what each site adds to the estimate beyond its share of it, to first order: it adds up to 0."""
+    treated = fitted.outcome.design.weighed(fitted.selection.treated)
+    shares = treated.sum(axis=1) / treated.sum()
+    apart = np.nan_to_num(fitted.outcome.values[0] - effect.counterfactual)
+    added: Vector = (fitted.weights * apart).sum(axis=1) - fitted.leading.value * shares
+    return added
 
 
 def _two_way(outcome: Outcome) -> TwoWayCheck | None:
@@ -134,17 +206,17 @@ def _two_way(outcome: Outcome) -> TwoWayCheck | None:
     weights = two_way_weights(design)
     if weights is None:
         return None
-    rates = outcome.log_rates.mean(axis=0)
-    periods = rates.shape[1]
+    values = outcome.values.mean(axis=0)
+    periods = values.shape[1]
     start = np.where(design.treated.any(axis=1), design.treated.argmax(axis=1), periods)
     late = None
-    whole = bool((design.untreated | design.treated).all())
+    whole = design.sizes is None and bool((design.untreated | design.treated).all())
     stays = bool((design.treated == (np.arange(periods)[None, :] >= start[:, None])).all())
     if whole and stays:
-        found = goodman_bacon(rates, start)
+        found = goodman_bacon(values, start)
         late = sum(one.weight for one in found if one.kind in (LATER_EARLIER, LATER_ALWAYS))
     return TwoWayCheck(
-        rate_ratio=float(np.exp((weights * rates).sum())),
+        effect=outcome.scale.shown(float((weights * values).sum())),
         negative_weights=float(np.mean(weights[design.treated] < -1e-12)),
         late_against_early=late,
     )
@@ -152,12 +224,14 @@ def _two_way(outcome: Outcome) -> TwoWayCheck | None:
 
 def _leading(fitted: CountFit, effect: Effect) -> Estimate:
     log_ratio, groups = fitted.ratio.estimate, groups_of(len(fitted.influence))
+    half = float(np.log(effect.rate_ratio.upper)) - log_ratio
     return Estimate(
         name=LEADING,
         method=METHOD,
-        rate_ratio=effect.rate_ratio,
-        log_ratio=log_ratio,
-        standard_error=float(np.log(effect.rate_ratio.upper) - log_ratio) / _Z95,
+        scale=Scale.RATIO,
+        value=log_ratio,
+        half=half,
+        standard_error=half / _Z95,
         degrees=np.inf,
         assumes=ASSUMES,
         left_out="",
@@ -166,22 +240,22 @@ def _leading(fitted: CountFit, effect: Effect) -> Estimate:
     )
 
 
-def _influential(panel: Panel, fitted: CountFit) -> tuple[WithoutSite, ...]:
+def _influential(panel: Panel, led: _Led) -> tuple[WithoutSite, ...]:
     """Return the estimate without each of the sites that move it most, fitted again; by first-order influence."""
     most = 1 if panel.lower.size > _MANY_CELLS else _MOST_INFLUENTIAL
     found = []
-    for row in np.argsort(-np.abs(fitted.influence), kind="stable")[:most]:
+    for row in np.argsort(-np.abs(led.influence), kind="stable")[:most]:
         gone = np.arange(len(panel.sites))[:, None] == row
-        again = fit_counts(
+        value = led.again(
             replace(
                 panel,
                 lower=np.where(gone, np.nan, panel.lower),
                 upper=np.where(gone, np.nan, panel.upper),
+                exposure=np.where(gone, np.nan, panel.exposure),
                 noisy=None if panel.noisy is None else np.where(gone, np.nan, panel.noisy),
                 treated=panel.treated & ~gone,
             )
         )
-        if not isinstance(again, NoEffect):
-            ratio = float(np.exp(again.ratio.estimate))
-            found.append(WithoutSite(site=panel.sites[row], rate_ratio=ratio))
+        if value is not None:
+            found.append(WithoutSite(site=panel.sites[row], effect=led.leading.scale.shown(value)))
     return tuple(found)

@@ -22,7 +22,7 @@ _ABOUT = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Robust:
-    """The interval of the mean log ratio after adoption that holds though trends were not parallel."""
+    """The interval of the mean effect after adoption that holds though trends were not parallel."""
 
     allowed: float
     lower: float
@@ -31,9 +31,9 @@ class Robust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
-    """How the finding fares as less is assumed. All on the log scale, for the mean of the steps after adoption."""
+    """How the finding fares as less is assumed: the mean of the steps after adoption, on the scale of the steps."""
 
-    log_ratio: float
+    value: float
     parallel: Robust
     """with trends parallel; allows nothing"""
     relative: tuple[Robust, ...]
@@ -59,7 +59,7 @@ def sensitivity(study: EventStudy) -> Sensitivity | str:
     expected = [study.width * at for at in (*range(-before - 1, -1), *range(after))]
     if before < 1 or after < 1 or firsts != expected:
         return "it takes steps before and after adoption that follow each other without a gap"
-    values = np.array([step.log_ratio for step in study.steps])
+    values = np.array([step.value for step in study.steps])
     # Student's t in place of the normal: the covariance comes from few sites
     scale = float(stdtrit(study.degrees, 0.975) / ndtri(0.975))
     covariance = study.covariance * scale**2
@@ -78,7 +78,7 @@ def sensitivity(study: EventStudy) -> Sensitivity | str:
 
     pace = abs(mean) / (2 * after)
     return Sensitivity(
-        log_ratio=mean,
+        value=mean,
         parallel=parallel,
         relative=tuple(relative(allowed) for allowed in MAGNITUDES),
         relative_breakdown=_breakdown(relative, parallel),

@@ -1,13 +1,12 @@
 """The placebo in space: adoption dealt out at random among sites and times without the innovation."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial, prod
 
 import numpy as np
 
 from rounds.learning.impact.effect import Panel
-from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.linear import imputation_weights
 from rounds.learning.impact.panel.outcome import Design, Outcome
 
@@ -20,8 +19,8 @@ class SpacePlacebo:
     """Where the real estimate ranks among those of made-up adopters."""
 
     runs: int
-    log_ratios: tuple[float, ...]
-    """of each run"""
+    values: tuple[float, ...]
+    """of each run, on the scale of the outcome"""
     p_value: float
     """share of runs, the real one with them, that are as far from no change as it"""
     smallest: float
@@ -36,12 +35,13 @@ def placebo_in_space(
     """Return how often adoption dealt out at random looks as strong as the real one, or why it cannot be told.
 
     The sites' adoption dates (and "never") are shuffled among all sites; only site-periods without the innovation are
-    used, so that nothing can have worked in a run. Each run's log rate ratio by imputation is divided by the length
-    of its weights, which makes runs with few and with many made-up site-periods comparable; so is the real one.
+    used, so that nothing can have worked in a run. Each run's value by imputation is divided by the length of its
+    weights (by what its standard error would be if site-periods varied by their sizes alone), which makes runs with few
+    and with many made-up site-periods comparable; so is the real one.
 
     Args:
         panel: says when each site adopted.
-        outcome: log rates, completed where counts have bounds only.
+        outcome: log rates, completed where counts have bounds only, or means.
         runs: at least 1; 200 gives a smallest p of .005.
         generator: the source of chance.
 
@@ -55,8 +55,9 @@ def placebo_in_space(
     weights = imputation_weights([design])[0]
     if weights is None or len(rows) < 3:
         return "there are too few sites to deal adoption out among"
-    rates = outcome.log_rates.mean(axis=0)
-    real = float((weights * rates).sum() / np.sqrt((weights**2).sum()))
+    rates = outcome.values.mean(axis=0)
+    spread = 1.0 / np.sqrt(design.weighed(np.ones_like(design.untreated)))
+    real = float((weights * rates).sum() / np.linalg.norm(weights * spread))
     found: list[float] = []
     strength: list[float] = []
     left = _MOST_TRIES * runs
@@ -66,17 +67,17 @@ def placebo_in_space(
         pretended = np.full((tries, len(design.untreated), 2), design.untreated.shape[1])
         for run in range(tries):
             pretended[run, rows] = generator.permutation(dates)
-        for weights in imputation_weights([_pretending(design.untreated, one) for one in pretended]):
+        for weights in imputation_weights([_pretending(design, one) for one in pretended]):
             if weights is not None:
                 value = float((weights * rates).sum())
                 found.append(value)
-                strength.append(abs(value) / float(np.sqrt((weights**2).sum())))
+                strength.append(abs(value) / float(np.linalg.norm(weights * spread)))
     if len(found) < runs:
         return "too little time without the innovation is left to deal adoption out in"
     as_far = sum(one >= abs(real) - 1e-12 for one in strength)
     return SpacePlacebo(
         runs=runs,
-        log_ratios=tuple(found),
+        values=tuple(found),
         p_value=(1 + as_far) / (1 + runs),
         smallest=max(1 / (1 + runs), 1 / _arrangements(dates)),
         sites=len(rows),
@@ -92,9 +93,9 @@ def _dates(panel: Panel, design: Design) -> np.ndarray[tuple[int, ...], np.dtype
     return np.stack([np.minimum(first, start), start], axis=1)
 
 
-def _pretending(untreated: Mask, dates: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Design:
-    columns = np.arange(untreated.shape[1])[None, :]
-    return Design(untreated=untreated & (columns < dates[:, :1]), treated=untreated & (columns >= dates[:, 1:]))
+def _pretending(design: Design, dates: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Design:
+    free, columns = design.untreated, np.arange(design.untreated.shape[1])[None, :]
+    return replace(design, untreated=free & (columns < dates[:, :1]), treated=free & (columns >= dates[:, 1:]))
 
 
 def _arrangements(dates: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:

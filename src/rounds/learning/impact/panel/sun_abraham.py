@@ -36,6 +36,7 @@ def sun_abraham(
     *,
     clustered: bool,
     covariates: Matrix | None = None,
+    sizes: Matrix | None = None,
 ) -> SunAbraham:
     """Return the effect by event time and over all.
 
@@ -49,6 +50,7 @@ def sun_abraham(
         clustered: whether errors may go together within a site (with fixest's small-sample correction), or are
             independent and alike.
         covariates: shape (covariates, sites, periods).
+        sizes: how much each site-period counts; all alike if left out.
 
     Raises:
         NotConverged: if terms cannot be told apart, as without sites that never adopt.
@@ -71,8 +73,15 @@ def sun_abraham(
         raise NotConverged
     columns = [(start == cohort)[:, None] & (distance == away) for cohort, away in terms]
     extra = [] if covariates is None else list(covariates)
-    left = np.stack([two_way_residuals(column * 1.0, used)[used] for column in (*columns, *extra)], axis=1)
-    outcome = two_way_residuals(values, used)[used]
+    counting = np.ones(used.shape) if sizes is None else sizes
+    root = np.sqrt(counting[used])
+
+    def left_of(column: Matrix) -> Vector:
+        found: Vector = two_way_residuals(column, used, sizes=sizes)[used] * root
+        return found
+
+    left = np.stack([left_of(column * 1.0) for column in (*columns, *extra)], axis=1)
+    outcome = left_of(values)
     gram = left.T @ left
     if np.linalg.matrix_rank(gram) < len(gram):
         raise NotConverged
@@ -80,7 +89,7 @@ def sun_abraham(
     found = inverse @ (left.T @ outcome)
     rest = outcome - left @ found
     variance = _variance(left, rest, inverse, used, clustered=clustered)
-    sizes = np.array([float((column & used).sum()) for column in columns])
+    sizes = np.array([float(counting[column & used].sum()) for column in columns])
     away = np.array([one for _, one in terms])
     times = np.unique(away)
     mixes = np.stack([np.where(away == time, sizes, 0.0) for time in times])

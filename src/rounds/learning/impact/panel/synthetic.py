@@ -87,13 +87,14 @@ def contrasts(values: Matrix, block: Block) -> Contrasts:
     )
 
 
-def combined(found: tuple[Contrasts, ...], without: Mask) -> Vector:
+def combined(found: tuple[Contrasts, ...], sizes: Vector, without: Mask) -> Vector:
     """Return the mean over blocks, each weighted by its site-periods with the innovation, with some sites left out.
 
     Weights stay as they were (the paper's algorithm 3).
 
     Args:
         found: the contrasts of each block.
+        sizes: how much each site with the innovation counts, shape (sites,).
         without: sites to leave out in each case, shape (cases, sites).
 
     Returns:
@@ -101,17 +102,17 @@ def combined(found: tuple[Contrasts, ...], without: Mask) -> Vector:
     """
     total, size = np.zeros(len(without)), np.zeros(len(without))
     for one in found:
-        treated, kept = ~without[:, one.block.rows], ~without[:, one.block.controls]
+        treated, kept = ~without[:, one.block.rows] * sizes[one.block.rows], ~without[:, one.block.controls]
         weights = kept * one.weights
         weights = np.where(weights.sum(axis=1, keepdims=True) < _EXACT, kept, weights)
         number, weight = treated.sum(axis=1), weights.sum(axis=1)
-        change = treated @ one.of_treated / np.maximum(number, 1) - weights @ one.of_controls / np.maximum(
+        change = treated @ one.of_treated / np.where(number > 0, number, 1.0) - weights @ one.of_controls / np.maximum(
             weight, _EXACT
         )
         cells = np.where(weight > 0, number * len(one.block.after), 0)
         total += cells * change
         size += cells
-    return np.where(size > 0, total / np.maximum(size, 1.0), np.nan)
+    return np.where(size > 0, total / np.where(size > 0, size, 1.0), np.nan)
 
 
 def _simplex(features: Matrix, target: Vector, ridge: float) -> Vector:

@@ -120,7 +120,7 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
     before, after = (np.isin(np.arange(periods), part) for part in (used.before, used.after))
     exposure = panel.exposure[0, after]
     events: list[Matrix] = []
-    for rates in outcome.log_rates:
+    for rates in outcome.values:
         others = rates[list(used.donors)]
         common = others.mean(axis=0)
         try:
@@ -138,7 +138,7 @@ def _structural(panel: Panel, outcome: Outcome, used: Used, generator: np.random
             return Untold(name=STRUCTURAL, reason=str(error))
         events.append(_events(drawn, common[after], exposure))
     totals = np.concatenate([one.sum(axis=1) for one in events])
-    seen = np.repeat(outcome.counts[:, 0, after].sum(axis=1), _DRAWS // outcome.draws)
+    seen = np.repeat(outcome.completed[:, 0, after].sum(axis=1), _DRAWS // outcome.draws)
     ratios = seen / np.maximum(totals, HALF)
     middle, lower, upper = np.quantile(ratios, [0.5, 0.025, 0.975])
     ratio = Interval(estimate=float(middle), lower=float(lower), upper=float(upper))

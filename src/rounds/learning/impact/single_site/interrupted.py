@@ -29,7 +29,7 @@ ASSUMES_PARALLEL = (
 )
 
 _FEWEST_FOR_SLOPE = 4
-_SPARE = 3
+SPARE = 3
 """Counts more than coefficients, at least."""
 
 
@@ -108,9 +108,9 @@ def interrupted(
     row = panel.sites.index(site)
     if problem := refusal(panel, row):
         return NoEffect(reason=problem)
-    design = _design(panel, row, [panel.sites.index(name) for name in controls], drift=drift)
+    design = design_of(panel, row, [panel.sites.index(name) for name in controls], drift=drift)
     spare = len(design.cells) - design.matrix.shape[1]
-    if spare < _SPARE:
+    if spare < SPARE:
         return NoEffect(
             reason=f"There are {len(design.cells)} counts to tell {design.matrix.shape[1]} things (level, trend, "
             "season, the change); add periods."
@@ -136,8 +136,8 @@ def interrupted(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Design:
-    """The regression. `place` says which column is what."""
+class SegmentedDesign:
+    """The regression: what each of its columns is."""
 
     matrix: Matrix
     """shape (cells, terms)"""
@@ -150,7 +150,8 @@ class _Design:
     drift: bool
 
 
-def _design(panel: Panel, row: int, controls: list[int], *, drift: bool) -> _Design:
+def design_of(panel: Panel, row: int, controls: list[int], *, drift: bool) -> SegmentedDesign:
+    """Return the regression of a site's numbers, and of those beside it, on level, trend, season and change."""
     known = ~np.isnan(panel.lower)
     treated, periods = panel.treated[row], panel.lower.shape[1]
     first = int(np.argmax(treated))
@@ -181,7 +182,9 @@ def _design(panel: Panel, row: int, controls: list[int], *, drift: bool) -> _Des
     if int(post.sum()) >= _FEWEST_FOR_SLOPE:
         slope = len(columns)
         columns.append(np.where(post, since, 0.0))
-    return _Design(matrix=np.stack(columns, axis=1), cells=at, level=level, slope=slope, seasonal=seasonal, drift=drift)
+    return SegmentedDesign(
+        matrix=np.stack(columns, axis=1), cells=at, level=level, slope=slope, seasonal=seasonal, drift=drift
+    )
 
 
 def season(period: NDArray[np.int64], a_year: int | None, counts: int) -> Matrix:
@@ -209,7 +212,7 @@ def _harmonics(a_year: int | None, counts: int) -> int:
 def _result(
     panel: Panel,
     row: int,
-    design: _Design,
+    design: SegmentedDesign,
     fitted: Regression,
     *,
     family: Family,
@@ -251,7 +254,7 @@ def _result(
     wide = np.array([half(one) for one in without[mine]])
     lines["fitted"][place], lines["expected"][place] = fitted.mean[mine], expected[mine]
     lines["lower"][place], lines["upper"][place] = expected[mine] * np.exp(-wide), expected[mine] * np.exp(wide)
-    unlikely = _ljung_box(fitted.residuals[mine])
+    unlikely = ljung_box(fitted.residuals[mine])
     before, after = int((mine & ~post).sum()), int(post.sum())
     at = tuple(design.cells.T)
     return Interrupted(
@@ -291,7 +294,7 @@ def _result(
     )
 
 
-def _ljung_box(residuals: Vector) -> float:
+def ljung_box(residuals: Vector) -> float:
     """Return p of the test that residuals do not depend on earlier ones.
 
     Source: Ljung and Box (1978), Biometrika 65:297-303.

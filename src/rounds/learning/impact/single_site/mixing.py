@@ -53,7 +53,7 @@ def by_mixture(
             exposure=exposure[0],
             before=len(used.before),
         )
-        for counts in outcome.counts
+        for counts in outcome.completed
     ]
     if all(np.ptp(rates.own[: rates.before]) <= _SAME * rates.own[: rates.before].max() for rates in every):
         return Untold(
@@ -68,7 +68,7 @@ def by_mixture(
     whole = Interval(estimate=ratio, lower=min(low for low, _ in found), upper=max(high for _, high in found))
     tests = [placebo(rates, like) for rates, like in zip(every, likenesses, strict=True)]
     p_value = max(one.p_value for one in tests)
-    seen = float(outcome.counts[:, 0, list(used.after)].sum(axis=1).mean())
+    seen = float(outcome.completed[:, 0, list(used.after)].sum(axis=1).mean())
     expected = np.full(panel.lower.shape[1], np.nan)
     rate = np.mean([one.expected for one in mixed], axis=0)
     expected[list(used.after)] = (rate * exposure[0])[len(used.before) :]

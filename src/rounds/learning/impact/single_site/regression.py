@@ -46,10 +46,10 @@ class Regression:
     alpha: float
     """negative-binomial over-dispersion; 0 for the other families"""
     phi: float
-    """variance over the mean, of quasi-Poisson; else 1"""
+    """variance over the mean, of quasi-Poisson; of one that means are of, of the normal; else 1"""
     loglik: float
     mean: Vector
-    """fitted counts, shape (n,)"""
+    """fitted counts or means, shape (n,)"""
     scores: Matrix
     """each cell's part of the likelihood equations, shape (n, p)"""
     bread: Matrix
@@ -101,6 +101,43 @@ def fit_counts(counts: IntervalCounts, design: Matrix, log_exposure: Vector, *, 
         scores=design * fit.score[:, None],
         bread=bread,
         residuals=fit.residual / np.sqrt(mean * (1.0 + alpha * mean)),
+        degrees_of_freedom=cells - terms,
+    )
+
+
+def fit_means(means: Vector, sizes: Vector, design: Matrix) -> Regression:
+    """Return the regression of means on a design, by least squares weighted by how many each is of.
+
+    Args:
+        means: shape (cells,).
+        sizes: same shape, > 0.
+        design: shape (cells, p), of full rank.
+
+    Raises:
+        ValueError: if there are not more cells than coefficients.
+        NotConverged: if the coefficients cannot be told apart.
+
+    Source: Aitken (1936), Proc R Soc Edinb 55:42-48, for the weights.
+    """
+    cells, terms = design.shape
+    if cells <= terms:
+        raise ValueError(f"{cells} means cannot tell {terms} coefficients; give more periods")
+    bread = _inverse(design, sizes)
+    coefficients: Vector = bread @ (design.T @ (sizes * means))
+    mean: Vector = design @ coefficients
+    apart = means - mean
+    phi = float((sizes * apart**2).sum()) / (cells - terms)
+    logs = np.log(2.0 * np.pi * max(phi, np.finfo(np.float64).tiny) / sizes)
+    return Regression(
+        coefficients=coefficients,
+        covariance=phi * bread,
+        alpha=0.0,
+        phi=phi,
+        loglik=float(-0.5 * (logs.sum() + (cells - terms))),
+        mean=mean,
+        scores=design * (sizes * apart)[:, None],
+        bread=bread,
+        residuals=np.sqrt(sizes) * apart,
         degrees_of_freedom=cells - terms,
     )
 
