@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
+from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import (
+    MOST_GROUPS,
     Estimate,
     NoEstimate,
     estimate_of,
@@ -21,7 +23,7 @@ from rounds.learning.impact.panel.linear import callaway_santanna_weights, imput
 from rounds.learning.impact.panel.outcome import Design, Outcome
 from rounds.learning.impact.panel.poisson import poisson_two_way
 from rounds.learning.impact.panel.sun_abraham import MOST_TERMS, sun_abraham
-from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
+from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts, without
 
 IMPUTED_RATES = "Log rates, imputed"
 CALLAWAY_SANTANNA = "Callaway-Sant'Anna"
@@ -33,6 +35,7 @@ POISSON = "Poisson, two-way effects"
 _FEWEST_IN_A_COHORT = 2
 _MOST_REGRESSIONS = 5
 _BOOTSTRAP_RUNS = 200
+_MOST_FITTED_AGAIN = 2
 _PARALLEL = (
     "Without the innovation, log rates of those with and without it would have moved alike{when}; it did nothing "
     "before it went live and nothing to other sites; each site-period counts alike, whatever its size."
@@ -154,16 +157,20 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
     weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.log_rates[:_MOST_REGRESSIONS]]
-    groups = groups_of(len(outcome.design.treated))
-    of_groups = np.arange(-1, int(groups.max()) + 1)[:, None] == groups[None, :]
-    with_all_and_without = np.stack([combined(found, of_groups) for found in weighed])
-    by_draw, without = with_all_and_without[:, 0], with_all_and_without[:, 1:]
+    by_draw = np.array([combined(found) for found in weighed])
+    sites = len(outcome.design.treated)
+    again = weighed[: 1 if sites > MOST_GROUPS else _MOST_FITTED_AGAIN]
+
+    def left(rows: Mask) -> Vector | None:
+        found = [combined(without(one, rows) for one in panel) for panel in again]
+        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
+
     cells = sum(len(block.rows) * len(block.after) for block in blocks)
     return estimate_of(
         SYNTHETIC,
-        "synthetic-did-log-rates@1",
+        "synthetic-did-log-rates@2",
         by_draw=by_draw,
-        influence=jackknifed(without),
+        influence=jackknifed(left_out(left, groups_of(sites, costly=True), draws=len(again))),
         treated_sites=sum(len(block.rows) for block in blocks),
         assumes=(
             "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "
