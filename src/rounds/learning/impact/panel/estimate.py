@@ -98,8 +98,9 @@ def merged(influence: Matrix, *, groups: int) -> Matrix:
     draws, number = influence.shape
     if number == groups:
         return influence
-    added: Matrix = influence.reshape(draws, number // groups, groups).sum(axis=1)
-    return added * np.sqrt((1 - 1 / number) / (1 - 1 / groups))
+    added = influence.reshape(draws, number // groups, groups).sum(axis=1)
+    larger: Matrix = added * np.sqrt((1 - 1 / number) / (1 - 1 / groups))
+    return larger
 
 
 def left_out(estimate: Callable[[Mask], Vector | None], groups: NDArray[np.int64], *, draws: int) -> Matrix:
