@@ -108,7 +108,7 @@ def test_in_the_panel_it_finds_the_halving_and_can_be_held_against_the_others() 
     for panel in (SOUND, with_bounds(SOUND)):
         found = told(panel)
         assert isinstance(found, Estimate)
-        assert found.rate_ratio.lower < RATE_RATIO < found.rate_ratio.upper
+        assert found.effect.lower < RATE_RATIO < found.effect.upper
         assert found.influence is not None
         assert (found.influence**2).sum(axis=1).mean() == pytest.approx(found.standard_error**2, rel=0.3)
         assert "no further factor was found" in found.assumes
@@ -121,11 +121,11 @@ def test_one_adopter_has_the_bootstraps_error_and_is_not_held_against_the_others
     found = told(one_adopter(SOUND))
     assert isinstance(found, Estimate)
     assert found.influence is None
-    assert found.rate_ratio.lower < RATE_RATIO < found.rate_ratio.upper
+    assert found.effect.lower < RATE_RATIO < found.effect.upper
     assert "The one site that adopted" in found.assumes
     again = told(one_adopter(SOUND))
     assert isinstance(again, Estimate)
-    assert again.rate_ratio == found.rate_ratio
+    assert again.effect == found.effect
 
 
 def test_too_few_to_compare_with_is_said() -> None:

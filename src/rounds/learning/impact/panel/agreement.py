@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from rounds.learning.impact.effect import Interval
-from rounds.learning.impact.panel.estimate import Estimate, pool
+from rounds.learning.impact.panel.estimate import Estimate, merged, pool
 
 METHOD = "joint-jackknife-differences@1"
 LEVEL = 0.05
@@ -49,7 +49,7 @@ def agreement(leading: Estimate, others: Sequence[Estimate], *, treated_sites: i
 
     Args:
         leading: what the others are held against.
-        others: with influences over the same groups.
+        others: with influences over the same groups, or over groups of those.
         treated_sites: how many sites have the innovation.
 
     Source: Hausman (1978), Econometrica 46:1251-1271, for the idea; Efron and Stein (1981) for the variance.
@@ -58,7 +58,7 @@ def agreement(leading: Estimate, others: Sequence[Estimate], *, treated_sites: i
     for one in others:
         if one.influence is None or leading.influence is None:
             raise ValueError(f"{one.name} has no influences of sites, so its difference cannot be judged")
-        apart = one.influence - leading.influence
+        apart = one.influence - merged(leading.influence, groups=one.influence.shape[1])
         pooled = pool(one.by_draw - leading.value, (apart**2).sum(axis=1), degrees=float(max(treated_sites - 1, 1)))
         error = float(np.sqrt(pooled.variance))
         statistic = pooled.value / error if error > 1e-9 else 0.0

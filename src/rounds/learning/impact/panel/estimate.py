@@ -13,6 +13,8 @@ from rounds.learning.impact.scale import Scale
 
 MOST_GROUPS = 50
 """With more sites than this, the jackknife leaves out groups of them."""
+FEWER_GROUPS = 25
+"""Then, where each costs a fit; pairs of the others."""
 _FEWEST_TREATED = 2
 
 
@@ -35,8 +37,9 @@ class Estimate:
     left_out: str
     """what this estimator does not use, in words; empty if it uses all that the leading one does"""
     influence: Matrix | None
-    """by how much each group of sites moves the value, shape (draws, groups), or (1, groups) if alike in all;
-    its squares add up to the variance between sites; None for an estimator that is not held against the others"""
+    """by how much each group of sites moves the value, shape (draws, groups), with fewer draws or one if they are alike
+    in all or cost a fit; its squares add up to the variance between sites; None for an estimator that is not held
+    against the others"""
     by_draw: Vector
     """the value in each completed panel, shape (draws,); one where numbers are exact"""
 
@@ -88,9 +91,24 @@ def pool(by_draw: Vector, within: Vector, *, degrees: float) -> Pooled:
     return Pooled(value=value, variance=whole, degrees=1 / (1 / of_draws + (0.0 if np.isinf(of_data) else 1 / of_data)))
 
 
-def groups_of(sites: int) -> NDArray[np.int64]:
-    """Return the group of each site: its own up to 50 sites, and above that one of 50."""
-    return np.arange(sites) % min(sites, MOST_GROUPS)
+def groups_of(sites: int, *, costly: bool = False) -> NDArray[np.int64]:
+    """Return the group of each site: its own up to 50 sites, and above that one of 50, or of 25 if each costs a fit."""
+    return np.arange(sites) % (sites if sites <= MOST_GROUPS else FEWER_GROUPS if costly else MOST_GROUPS)
+
+
+def merged(influence: Matrix, *, groups: int) -> Matrix:
+    """Return influences of sites in as many groups, shape (draws, groups), as large as a jackknife's over those.
+
+    Args:
+        influence: shape (draws, a multiple of `groups`), group i in group i modulo `groups` of the answer.
+        groups: how many.
+    """
+    draws, number = influence.shape
+    if number == groups:
+        return influence
+    added = influence.reshape(draws, number // groups, groups).sum(axis=1)
+    larger: Matrix = added * np.sqrt((1 - 1 / number) / (1 - 1 / groups))
+    return larger
 
 
 def left_out(estimate: Callable[[Mask], Vector | None], groups: NDArray[np.int64], *, draws: int) -> Matrix:

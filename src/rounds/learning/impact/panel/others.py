@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from rounds.learning.bounded.two_way import NotConverged
 from rounds.learning.impact.effect import Matrix, Vector
+from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.panel.estimate import (
+    MOST_GROUPS,
     Estimate,
     NoEstimate,
     estimate_of,
@@ -22,7 +24,7 @@ from rounds.learning.impact.panel.linear import callaway_santanna_weights, imput
 from rounds.learning.impact.panel.outcome import Design, Outcome
 from rounds.learning.impact.panel.poisson import poisson_two_way
 from rounds.learning.impact.panel.sun_abraham import MOST_TERMS, sun_abraham
-from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts
+from rounds.learning.impact.panel.synthetic import blocks_of, combined, contrasts, without
 from rounds.learning.impact.scale import Scale
 
 IMPUTED_RATES = "Log rates, imputed"
@@ -36,6 +38,7 @@ POISSON = "Poisson, two-way effects"
 _FEWEST_IN_A_COHORT = 2
 _MOST_REGRESSIONS = 5
 _BOOTSTRAP_RUNS = 200
+_MOST_FITTED_AGAIN = 2
 _PARALLEL = (
     "Without the innovation, {numbers} of those with and without it would have moved alike{when}; it did nothing "
     "before it went live and nothing to other sites; {counting}."
@@ -191,19 +194,22 @@ def _synthetic(outcome: Outcome) -> Estimate | NoEstimate:
             name=SYNTHETIC,
             reason="it takes two sites that never adopt and have no gap, and two periods before each adoption",
         )
-    weighed = [tuple(contrasts(rates, block) for block in blocks) for rates in outcome.values[:_MOST_REGRESSIONS]]
-    sizes = outcome.design.site_sizes
-    groups = groups_of(len(outcome.design.treated))
-    of_groups = np.arange(-1, int(groups.max()) + 1)[:, None] == groups[None, :]
-    with_all_and_without = np.stack([combined(found, sizes, of_groups) for found in weighed])
-    by_draw, without = with_all_and_without[:, 0], with_all_and_without[:, 1:]
+    weighed = [tuple(contrasts(values, block) for block in blocks) for values in outcome.values[:_MOST_REGRESSIONS]]
+    by_draw = np.array([combined(found) for found in weighed])
+    sites = len(outcome.design.treated)
+    again = weighed[: 1 if sites > MOST_GROUPS else _MOST_FITTED_AGAIN]
+
+    def left(rows: Mask) -> Vector | None:
+        found = [combined(without(one, rows) for one in panel) for panel in again]
+        return None if any(one is None for one in found) else np.array(found, dtype=np.float64)
+
     cells = sum(len(block.rows) * len(block.after) for block in blocks)
     return estimate_of(
         SYNTHETIC,
-        f"synthetic-did-{_NUMBERS[outcome.scale]}@1",
+        f"synthetic-did-{_NUMBERS[outcome.scale]}@2",
         scale=outcome.scale,
         by_draw=by_draw,
-        influence=jackknifed(without),
+        influence=jackknifed(left_out(left, groups_of(sites, costly=True), draws=len(again))),
         treated_sites=sum(len(block.rows) for block in blocks),
         assumes=(
             "Sites that never adopt, weighted so that they ran alongside the adopters before, would have run alongside "
