@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from network_copy import TODAY, rounds
+from openpyxl import load_workbook
 
 from rounds.records.synthetic import SyntheticNetwork, write_demo_network
 
@@ -36,6 +37,17 @@ def test_the_published_intervals_hold_the_planted_truth(tmp_path: Path) -> None:
     assert f"the same {truth['treated_site_months']} site-periods" in impact["benefit"]["counterfactual"]
     assert impact["provenance"]["sites_in"] == [site["site"] for site in truth["sites"]]
     assert impact["provenance"]["withheld_cells"] > 0
+    assert round(avoided["value"]) == 1097  # however unlike the hospitals' patients are
+
+    made = rounds("value", "case", folder)
+    assert made.returncode == 0, made.stderr
+    (case,) = (folder / "cases").iterdir()
+    sheet = load_workbook(case / "business-case.xlsx")["who-gains"]
+    gained = {row[0]: row[-2:] for row in sheet.iter_rows(min_row=4, values_only=True)}
+    for level, planted in truth["expected_avoided_by_deprivation"].items():
+        low, high = gained[level]
+        assert 0 < low <= planted <= high
+    assert "84 of 202 site-periods of use" in (case / "index.html").read_text(encoding="utf-8")
 
 
 def _impact(folder: Path, *, outcome: str) -> dict[str, Any]:

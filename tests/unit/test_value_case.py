@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from rounds.analyst.frames import TableError
 from rounds.analyst.worth import stated_case
 from rounds.centre.value import declared_values, period_years, write_value_case
+from rounds.centre.value_groups import groups_of
 from rounds.cli.app import app
 from rounds.errors import DefinitionError
 from rounds.learning.value.programme import StatedGroups
@@ -23,7 +24,7 @@ from rounds.measures.periods import Grain
 from rounds.reports.case.write import write_case
 from rounds.reports.content.document import Document, Tabled, Words
 from rounds.reports.content.value_case import value_case
-from rounds.reports.content.value_evidence import Evidence, evidence_of, groups_of
+from rounds.reports.content.value_evidence import Evidence, evidence_of
 from rounds.reports.insight import Direction, Insight, Kind, Mark, Table
 from rounds.reports.json_file import insights_json, read_insights
 from rounds.storage.value_files import read_declared
@@ -40,6 +41,8 @@ GROUPS = StatedGroups(
     lower=(40, 30, 22, 8, 1),
     upper=(40, 30, 22, 12, 7),
     values=(40, 30, 22, None, None),
+    where="somewhere",
+    left_out="Two sites are not in them.",
     source="a table",
 )
 
@@ -91,7 +94,8 @@ def test_a_benefit_is_valued_with_its_interval_and_its_round(tmp_path: Path) -> 
     assert all(
         "Round 2025-q1" in one.source or "tated by" in one.source or one.source == "a table" for one in document.tables
     )
-    assert "1 most deprived has" in said
+    assert "gains as it has events somewhere: 1 most deprived has" in said
+    assert "Two sites are not in them." in said
     assert "hospital-15" in said
     gains = table(document, "who-gains").rows
     assert gains[4][1] is Mark.WITHHELD
@@ -135,7 +139,14 @@ distribution:
 
 def test_net_health_by_group_is_told_with_what_was_stated(tmp_path: Path) -> None:
     groups = StatedGroups(
-        by="fifth", names=("a", "b"), lower=(90, 10), upper=(90, 10), values=(90, 10), source="a table"
+        by="fifth",
+        names=("a", "b"),
+        lower=(90, 10),
+        upper=(90, 10),
+        values=(90, 10),
+        where="somewhere",
+        left_out="",
+        source="a table",
     )
     document = case(tmp_path, evidence(groups=groups), RANGED + DISTRIBUTION)
     net = table(document, "net-health").rows
@@ -189,15 +200,28 @@ def test_the_same_seed_makes_the_same_case(tmp_path: Path) -> None:
     assert case(tmp_path, evidence()) == case(tmp_path, evidence())
 
 
-def test_groups_come_from_a_rounds_own_table() -> None:
-    columns = ("Deprivation", "Events", "Events, lowest possible", "Events, highest possible")
-    rows = (("1", 40, 40, 40), ("2", Mark.WITHHELD, 1, 7), ("unknown", Mark.NOT_AVAILABLE, Mark.NOT_AVAILABLE, 7))
-    insight = replace(IMPACT, kind=Kind.EQUITY, table=Table(columns=columns, rows=rows))
-    found = groups_of((insight,), insight.measure.split(" ")[0])
-    assert isinstance(found, StatedGroups)
-    assert (found.names, found.lower, found.upper) == (("1", "2"), (40.0, 1.0), (40.0, 7.0))
-    assert found.values == (40.0, None)
-    assert "does not count another by deprivation" in str(groups_of((insight,), "another"))
+def test_groups_are_never_told_from_other_replies_than_the_rounds_own(tmp_path: Path) -> None:
+    """Nor from a round that does not ask each site for them: it is said why."""
+    network(tmp_path)
+    asked = tmp_path / "rounds/2025-q1.yaml"
+    [declared] = declared_values(read_workspace(tmp_path), ())
+
+    def said(measure: str) -> str:
+        workspace = read_workspace(tmp_path)
+        found = groups_of(workspace, workspace.rounds[0], replace(declared, groups_measure=measure), IMPACT.provenance)
+        assert isinstance(found, str)
+        return found
+
+    by_fifth = "cardiac-arrests-by-deprivation"
+    assert said(by_fifth).startswith(f"the round does not count {by_fifth} by deprivation")
+    assert said(declared.measure).startswith(f"the round does not count {declared.measure} by deprivation")
+    text = asked.read_text()
+    asked.write_text(text.replace("version: 1}", f"version: 1}}, {{id: {by_fifth}, version: 1}}"))
+    assert "the replies that the centre keeps are not those that the round was published from" in said(by_fifth)
+    asked.write_text(text.replace("version: 1}", "version: 1}, {id: acute-bronchitis, version: 1, lane: pooled}"))
+    sites = ", ".join(f"{{id: {one}, folder: sites/{one}}}" for one in ("one", "two", "three"))
+    (tmp_path / "network.yaml").write_text(f"id: net\nname: The network\nsites: [{sites}]\n")
+    assert "in the pooled lane, which tells nothing of those that use it" in said("acute-bronchitis")
 
 
 def test_site_periods_travel_in_the_file_of_insights() -> None:

@@ -41,13 +41,13 @@ def statement_of(
     better_more = measure.better is Better.HIGHER
     parts = _attributed(panel, effect, gained=better_more)
     since = first_reached(events, found.innovation.id, found.programme.stage)
-    places = _places(panel)
+    place_of = places(panel)
     column_of = {period.start: column for column, period in enumerate(found.outcome.periods)}
     entries = []
     for cell in found.outcome.series.sort("member", "period").iter_rows(named=True):
         member, start = cell["member"], cell["period"]
         column = column_of[start]
-        place = places.get((member, column))
+        place = place_of.get((member, column))
         itself = panel.in_effect.get(member)
         with_it = place is not None and bool(panel.treated[place.row, column])
         if with_it or (itself is not None and itself[column]):
@@ -83,7 +83,7 @@ def statement_of(
     )
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a member's count of a period is in a panel."""
 
     row: int
@@ -91,20 +91,20 @@ class _Place(NamedTuple):
     """which of the counts that its cell is the sum of"""
 
 
-def _places(panel: Panel) -> dict[tuple[str, int], _Place]:
+def places(panel: Panel) -> dict[tuple[str, int], Place]:
     """Return where each member's count of each period is; where it is missing it may be nowhere."""
-    found: dict[tuple[str, int], _Place] = {}
+    found: dict[tuple[str, int], Place] = {}
     for row, name in enumerate(panel.sites):
         for column in range(panel.lower.shape[1]):
             several = panel.parts.get((name, column), ())
             for at, part in enumerate(several):
-                found[part.of, column] = _Place(row, at)
+                found[part.of, column] = Place(row, at)
             if not several and (panel.treated[row, column] or not np.isnan(panel.lower[row, column])):
-                found[panel.member_of(name), column] = _Place(row, None)
+                found[panel.member_of(name), column] = Place(row, None)
     return found
 
 
-def _avoided(parts: Attribution, place: _Place, column: int) -> Avoided | None:
+def _avoided(parts: Attribution, place: Place, column: int) -> Avoided | None:
     if place.part is None:
         return parts.cells.get((place.row, column))
     several = parts.parts.get((place.row, column))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -21,7 +21,27 @@ from rounds.learning.spread.succession import followed
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
 from rounds.network.successions import NO_SUCCESSIONS, Successions
-from rounds.storage.workspace import Programme
+from rounds.storage.workspace import Programme, RoundDeclaration, Workspace
+
+
+class Known(TypedDict):
+    """What a round knows of a programme beside its counts."""
+
+    events: tuple[AdoptionEvent, ...]
+    """who reached which stage when, without what was taken over by successions"""
+    membership: Membership
+    successions: Successions
+    changes: Sequence[DefinitionChange]
+
+
+def known_in(workspace: Workspace, declared: RoundDeclaration, programme: Programme) -> Known:
+    """Return what was known of a programme on the day that a round is about."""
+    return {
+        "events": tuple(event for event in workspace.adoptions if event.day <= declared.as_of),
+        "membership": workspace.membership,
+        "successions": workspace.successions.known_by(declared.as_of),
+        "changes": workspace.changes_of(programme.outcome, declared.as_of),
+    }
 
 
 def impact_panel(

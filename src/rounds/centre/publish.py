@@ -16,6 +16,7 @@ from rounds.centre.benefits import Benefits, Ledger, Told, benefits_of, known_be
 from rounds.centre.case_mix import case_mix_insights
 from rounds.centre.completeness import completeness_lines, flagged
 from rounds.centre.earlier_definitions import earlier_definition
+from rounds.centre.impact_panel import known_in
 from rounds.centre.learn import variation_insights
 from rounds.centre.need import need_insights
 from rounds.centre.pipeline import pipeline_insights, recorded_digest
@@ -325,10 +326,7 @@ def _of_programmes(
                 programme,
                 innovation,
                 outcome=outcome,
-                events=tuple(event for event in workspace.adoptions if event.day <= declared.as_of),
-                membership=workspace.membership,
-                successions=workspace.successions.known_by(declared.as_of),
-                changes=workspace.changes_of(programme.outcome, declared.as_of),
+                **known_in(workspace, declared, programme),
             )
             if outcome
             else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rounds.centre.value_groups import groups_of
 from rounds.errors import DefinitionError
 from rounds.learning.value.programme import Declared
 from rounds.measures.definitions import Measure
@@ -11,8 +12,7 @@ from rounds.measures.periods import Grain
 from rounds.reports.case.write import write_case
 from rounds.reports.content.document import Document
 from rounds.reports.content.value_case import value_case
-from rounds.reports.content.value_evidence import evidence_of, groups_of
-from rounds.reports.content.wording import NETWORK
+from rounds.reports.content.value_evidence import evidence_of
 from rounds.reports.insight import Insight, Kind
 from rounds.reports.json_file import read_insights
 from rounds.reports.outputs import JSON
@@ -72,9 +72,7 @@ def write_value_case(workspace: Workspace, declaration: RoundDeclaration, declar
     insights = _published(workspace, declaration)
     impact = _impact(insights, declared, declaration)
     measure = _measure_of(workspace, impact)
-    groups = declared.groups or groups_of(
-        tuple(one for one in insights if one.kind is Kind.EQUITY and one.scope == NETWORK), declared.groups_measure
-    )
+    groups = declared.groups or groups_of(workspace, declaration, declared, impact.provenance)
     evidence = evidence_of(impact, period_years=period_years(measure, declaration), groups=groups)
     try:
         document = value_case(declared, evidence, network=workspace.name, seed=seed)

@@ -64,6 +64,8 @@ class GroupsFile(Definition):
             lower=tuple(ends[0] for ends in self.events.values()),
             upper=tuple(ends[-1] for ends in self.events.values()),
             values=tuple(ends[0] if ends[0] == ends[-1] else None for ends in self.events.values()),
+            where="as they are stated",
+            left_out="",
             source=self.source,
         )
 

@@ -102,6 +102,10 @@ class StatedGroups:
     upper: tuple[float, ...]
     values: tuple[float | None, ...]
     """as they are shown, which may be rounded; None where they are withheld"""
+    where: str
+    """whose events they are, in words that follow "events\""""
+    left_out: str
+    """what of that is not in them, in sentences; empty if nothing is"""
     source: str
 
 

@@ -18,8 +18,8 @@ LEVELS: Final = ("1 most deprived", "2", "3", "4", "5 least deprived")
 RISKS: Final = (1.35, 1.15, 1.0, 0.85, 0.7)
 """How likely an arrest is in each fifth, against the middle one: what is planted of unequal need."""
 _NO_ADDRESS: Final = 0.01
-_EVENNESS: Final = 100.0
-"""How alike the hospitals are in whom they serve; a business case takes those that use a programme to be like all."""
+_EVENNESS: Final = 4.0
+"""The higher, the more alike the hospitals: at this one some serve hardly anybody of one fifth."""
 LOOK_UP: Final = "groupings/imd-quintile.csv"
 
 

@@ -34,11 +34,12 @@ def equity_section(declared: Declared, evidence: Evidence, effects: Vector, cost
     most = max(parts, key=lambda one: one.share_lower)
     blocks: list[Block] = [
         paragraph(
-            f"If it lowers everybody's risk by the same factor, each group by {evidence.groups.by} gains as it has "
-            f"events: {most.group} has {number(100 * most.share_lower)}% to {number(100 * most.share_upper)}% of them "
-            "(95% interval), at all sites and over all of the round; sites that use it are taken to serve the same "
-            "people. Whether it works equally well in every group has not been shown."
+            f"If it changes everybody's risk by the same factor, each group by {evidence.groups.by} gains as it has "
+            f"events {evidence.groups.where}: {most.group} has {number(100 * most.share_lower)}% to "
+            f"{number(100 * most.share_upper)}% of them (95% interval). Whether it works equally well in every group "
+            "has not been shown."
         ),
+        *([paragraph(evidence.groups.left_out)] if evidence.groups.left_out else []),
         *_withheld(evidence.groups),
         _drawn(parts, evidence.groups, evidence.outcome),
         Tabled(

@@ -127,34 +127,3 @@ def source_words(provenance: Provenance) -> str:
         f"{provenance.withheld_cells:,} of {provenance.total_cells:,} numbers withheld, data as of "
         f"{provenance.data_as_of.isoformat()}"
     )
-
-
-_EVENTS = ("Events", "Events, lowest possible", "Events, highest possible")
-
-
-def groups_of(insights: tuple[Insight, ...], measure: str, *, by: str = "deprivation") -> StatedGroups | str:
-    """Return the events of a measure by group as a round's table holds them, or why there are none.
-
-    Args:
-        insights: of the whole network.
-        measure: its id.
-        by: the word that heads the table's first column.
-    """
-    for insight in insights:
-        columns = insight.table.columns
-        if insight.measure.split(" ")[0] == measure and columns[0].lower() == by and set(_EVENTS) <= set(columns):
-            shown, low, high = (columns.index(name) for name in _EVENTS)
-            found = [
-                (
-                    str(row[0]),
-                    float(least),
-                    float(most),
-                    float(value) if isinstance(value := row[shown], int | float) else None,
-                )
-                for row in insight.table.rows
-                if isinstance(least := row[low], int | float) and isinstance(most := row[high], int | float)
-            ]
-            names, lower, upper, values = zip(*found, strict=True) if found else ((), (), (), ())
-            source = source_words(insight.provenance)
-            return StatedGroups(by=by, names=names, lower=lower, upper=upper, values=values, source=source)
-    return f"the round does not count {measure} by {by}; ask for that, and the next case can say who gains"
