@@ -137,7 +137,7 @@ def test_every_cell_is_what_the_policy_makes_of_the_true_number(answered: Path) 
         tables = _tables(answered, site.id)
         assert [table["measure"] for table in tables] == [asked.id for asked in declared.measures]
         for table in tables:
-            measure = workspace.library.measure(table["measure"], table["version"])
+            measure = site.library.measure(table["measure"], table["version"])
             periods = periods_between(grain=measure.grain, first=declared.first, last=declared.last)
             truth = reference.count(measure, records, member=block.member, periods=periods).cells
             keys = ("member", "period", *map(str, measure.strata))

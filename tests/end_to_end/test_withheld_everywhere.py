@@ -16,6 +16,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from rounds.centre.learn import FEWEST_PERIODS_FOR_A_CHART
 from rounds.learning.spread.adoption import Stage
 from rounds.measures.kinds import CountKind
 from rounds.reports.content.wording import number, slug
@@ -50,7 +51,10 @@ def hidden(finished: Path) -> list[Hidden]:
             columns = table["columns"]
             for row, member in enumerate(columns["member"]):
                 label = measure.label(date.fromisoformat(columns["period"][row]))
-                for insight in (slug("over time", measure.id, member), slug("pooled", measure.id, "network")):
+                said = [slug("pooled", measure.id, "network")]
+                if len(set(columns["period"])) >= FEWEST_PERIODS_FOR_A_CHART:
+                    said.append(slug("over time", measure.id, member))
+                for insight in said:
                     key = (insight, label, "Events")
                     ends = found.setdefault(key, [0, 0])
                     ends[0] += columns["numerator_lower"][row]
