@@ -1,6 +1,6 @@
 """Funnels from the pack, and from SQL where the pack cannot tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -82,11 +82,8 @@ class Funnels:
         about = (definition.primary, definition.additional, definition.qualified_limit)
         key = (about, _meanings(about, concepts))
         index = _kept(self._indexes, key, lambda: _qualified(source, definition, concepts))
-        met = np.zeros(len(index.person), dtype=np.uint64)
-        for number, rule in enumerate(definition.rules):
-            flags = self._rule(source, rule.group, index, concepts)
-            kernels.mark(met, flags, number)
-        return _tallied(source, definition, index, met)
+        flags = [self._rule(source, rule.group, index, concepts) for rule in definition.rules]
+        return _tallied(source, definition, index, flags)
 
     def _rule(self, source: Source, group: Group, index: Index, concepts: Concepts) -> Array:
         key = (index, group, _meanings(group, concepts))  # of an index that is no longer kept nothing is found
@@ -127,13 +124,16 @@ def _qualified(source: Source, definition: CohortDefinition, concepts: Concepts)
     return limited(index, flags, definition.qualified_limit)
 
 
-def _tallied(source: Source, definition: CohortDefinition, index: Index, met: Array) -> Funnel:
+def _tallied(source: Source, definition: CohortDefinition, index: Index, flags: Sequence[Array]) -> Funnel:
     rules = len(definition.rules)
 
     def work(chunk: int) -> tuple[int, Array]:
         some = slice(index.begin[source.edges[chunk]], index.begin[source.edges[chunk + 1]])
-        totals = np.zeros((3, rules), dtype=np.int64)
-        return kernels.tally(index.person[some], met[some], totals[0], totals[1], totals[2], rules), totals
+        person, totals = index.person[some], np.zeros((3, rules), dtype=np.int64)
+        met = np.zeros(len(person), dtype=np.uint64)
+        for number, flagged in enumerate(flags):
+            kernels.mark(met, flagged[some], number)
+        return kernels.tally(person, met, totals[0], totals[1], totals[2], rules), totals
 
     chunks = source.each_chunk(work)
     people = sum(number for number, _ in chunks)

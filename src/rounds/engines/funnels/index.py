@@ -212,9 +212,9 @@ def _bounds(index: Index, windows: list[Window], *, within: bool, clipped: bool)
         within: whether what is without an edge ends with the observation period.
         clipped: whether everything does.
     """
-    low, high = np.full(len(index.day), -_FAR, dtype=np.int32), np.full(len(index.day), _FAR, dtype=np.int32)
-    if clipped:
-        low, high = index.observed_first, index.observed_last
+    low, high = index.observed_first, index.observed_last
+    if not clipped:
+        low, high = np.full_like(low, -_FAR), np.full_like(high, _FAR)
     for window in windows:
         for edge, is_start in ((window.start, True), (window.end, False)):
             day = _edge(index, edge, within=within)
