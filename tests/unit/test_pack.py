@@ -302,7 +302,9 @@ def test_only_means_in_the_library_are_left_to_sql(tmp_path: Path) -> None:
     living = "| person_id gender_concept_id year_of_birth location_id\n1001 female 1950 1\n1002 male 1960 1"
     tables |= {"measurement": MEASURED, "drug_era": "| person_id drug_concept_id drug_era_start_date drug_era_end_date"}
     concepts = {found for question in questions.values() for codes in question.code_lists for found in codes.concepts}
-    records = open_site(write_site(tmp_path, **SITE | tables | {"person": living}, concept=sorted(concepts), concept_ancestor=""))
+    records = open_site(
+        write_site(tmp_path, **SITE | tables | {"person": living}, concept=sorted(concepts), concept_ancestor="")
+    )
     first, last = date(2020, 1, 1), date(2021, 12, 31)
     batch = [Asked(measure=one, periods=one.periods(first=first, last=last)) for one in questions]
     assert len(batch) > 10
