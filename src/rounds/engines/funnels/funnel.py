@@ -1,9 +1,10 @@
 """Funnels from the pack, and from SQL where the pack cannot tell."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import duckdb
@@ -12,11 +13,10 @@ import numpy as np
 from rounds.engines.cohorts.duck import find_cohort
 from rounds.engines.cohorts.result import InclusionCount
 from rounds.engines.funnels import kernels
-from rounds.engines.funnels.index import Index, holds, limited, primary_events
+from rounds.engines.funnels.index import Events, Judge, holds, index_events
 from rounds.engines.funnels.rows import Concepts
 from rounds.engines.funnels.source import Source
 from rounds.engines.pack.layout import Array, NotCovered, Pack
-from rounds.measures.cohorts.criteria import Group
 from rounds.measures.cohorts.definition import CohortDefinition
 from rounds.records.omop import Records
 from rounds.records.omop_columns import create_omop_views
@@ -48,8 +48,10 @@ class Funnels:
     reason: str | None
     """Why there is no source."""
     connection: duckdb.DuckDBPyConnection = field(repr=False)
-    _indexes: dict[object, Index] = field(default_factory=dict)
-    _rules: dict[object, Array] = field(default_factory=dict)
+    _indexes: dict[object, tuple[Events, ...]] = field(default_factory=dict)
+    """By what was asked, in chunks of people."""
+    _rules: dict[object, tuple[Array, ...]] = field(default_factory=dict)
+    """By index and what was asked of it: of which events it holds. Of an index no longer kept nothing is found."""
 
     def funnel(self, definition: CohortDefinition) -> Funnel:
         """Return how many people each inclusion rule of a cohort leaves.
@@ -81,13 +83,21 @@ class Funnels:
         concepts = {each.id: source.meant(each) for each in definition.concept_sets if each.id in used}
         about = (definition.primary, definition.additional, definition.qualified_limit)
         key = (about, _meanings(about, concepts))
-        index = _kept(self._indexes, key, lambda: _qualified(source, definition, concepts))
-        flags = [self._rule(source, rule.group, index, concepts) for rule in definition.rules]
-        return _tallied(source, definition, index, flags)
-
-    def _rule(self, source: Source, group: Group, index: Index, concepts: Concepts) -> Array:
-        key = (index, group, _meanings(group, concepts))  # of an index that is no longer kept nothing is found
-        return _kept(self._rules, key, lambda: holds(source, group, index, concepts))
+        index = self._indexes.get(key)
+        find = index_events(source, definition, concepts) if index is None else index.__getitem__
+        asked = [(rule.group, _meanings(rule.group, concepts)) for rule in definition.rules]
+        known = [None if index is None else self._rules.get((index, *each)) for each in asked]
+        judges = [
+            holds(source, group, concepts) if flags is None else partial(_as_found, flags)
+            for (group, _), flags in zip(asked, known, strict=True)
+        ]
+        chunks = source.each_chunk(lambda chunk: _judged(find(chunk), judges))
+        if index is None:
+            index = tuple(each.events for each in chunks)
+            _keep(self._indexes, key, index)
+        for number, each in enumerate(asked):
+            _keep(self._rules, (index, *each), tuple(chunk.flags[number] for chunk in chunks))
+        return _summed(definition, chunks)
 
 
 @contextmanager
@@ -116,30 +126,41 @@ def open_funnels(records: Records, pack: Pack | str, *, threads: int = THREADS) 
         yield Funnels(source=source, reason=reason, connection=connection)
 
 
-def _qualified(source: Source, definition: CohortDefinition, concepts: Concepts) -> Index:
-    index = primary_events(source, definition.primary, concepts)
-    if definition.additional is None:
-        return index
-    flags = holds(source, definition.additional, index, concepts)
-    return limited(index, flags, definition.qualified_limit)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What was found in a chunk of people."""
+
+    events: Events
+    flags: list[Array]
+    """By rule, of which events it holds."""
+    people: int
+    meeting: Array
+    """By rule, people with an event that meets it."""
+    far: Array
+    """Shape (2, rules + 1): people, and events, by how many rules they meet from the first on without a gap."""
 
 
-def _tallied(source: Source, definition: CohortDefinition, index: Index, flags: Sequence[Array]) -> Funnel:
-    rules = len(definition.rules)
+def _judged(events: Events, judges: list[Judge]) -> _Judged:
+    flags = [judge(events) for judge in judges]
+    met = np.zeros(len(events.person), dtype=np.uint64)
+    meeting, far = np.zeros(len(judges), dtype=np.int64), np.zeros((2, len(judges) + 1), dtype=np.int64)
+    for number, flagged in enumerate(flags):
+        kernels.mark(met, flagged, number)
+    people = kernels.tally(events.person, met, meeting, far[0], far[1])
+    return _Judged(events=events, flags=flags, people=people, meeting=meeting, far=far)
 
-    def work(chunk: int) -> tuple[int, Array]:
-        some = slice(index.begin[source.edges[chunk]], index.begin[source.edges[chunk + 1]])
-        person, totals = index.person[some], np.zeros((3, rules), dtype=np.int64)
-        met = np.zeros(len(person), dtype=np.uint64)
-        for number, flagged in enumerate(flags):
-            kernels.mark(met, flagged[some], number)
-        return kernels.tally(person, met, totals[0], totals[1], totals[2], rules), totals
 
-    chunks = source.each_chunk(work)
-    people = sum(number for number, _ in chunks)
-    counts = zip(definition.rules, *np.sum([totals for _, totals in chunks], axis=0).tolist(), strict=True)
+def _as_found(flags: tuple[Array, ...], events: Events) -> Array:
+    return flags[events.chunk]
+
+
+def _summed(definition: CohortDefinition, chunks: list[_Judged]) -> Funnel:
+    meeting = np.sum([each.meeting for each in chunks], axis=0)
+    far = np.sum([each.far for each in chunks], axis=0)
+    left = np.cumsum(far[:, :0:-1], axis=1)[:, ::-1]  # who comes farther was left by every rule before
+    counts = zip(definition.rules, meeting.tolist(), *left.tolist(), strict=True)
     return Funnel(
-        qualifying_people=people,
+        qualifying_people=sum(each.people for each in chunks),
         rules=tuple(
             InclusionCount(rule=rule.name, people_meeting=some, people_remaining=left, events_remaining=left_events)
             for rule, some, left, left_events in counts
@@ -148,14 +169,11 @@ def _tallied(source: Source, definition: CohortDefinition, index: Index, flags: 
     )
 
 
-def _kept(among: dict[object, T], key: object, make: Callable[[], T]) -> T:
-    """Return what was made before of something alike, or make it."""
-    if key not in among:
-        found = make()
-        if len(among) >= _MOST_KEPT:
-            del among[next(iter(among))]
-        among[key] = found
-    return among[key]
+def _keep(among: dict[object, T], key: object, found: T) -> None:
+    """Keep what was found, and forget the oldest of too many."""
+    if key not in among and len(among) >= _MOST_KEPT:
+        del among[next(iter(among))]
+    among[key] = found
 
 
 def _meanings(part: object, concepts: Concepts) -> tuple[tuple[int, frozenset[int]], ...]:

@@ -1,8 +1,8 @@
 # ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
 """Kernels of funnels: rows of people, in parts that are each sorted by person, and index events of the same people.
 
-`begin[p]..begin[p + 1]` are person p's index events. `starts` and `stops` say where each part's rows of a chunk of
-people lie.
+`begin[p]..begin[p + 1]` are the index events of the chunk's person p. `starts` and `stops` say where each part's rows
+of a chunk of people lie.
 """
 
 from typing import Any, Final, NamedTuple
@@ -163,14 +163,13 @@ def _period(
 
 
 @compiled
-def begins(person: Array, begin: Array) -> None:  # pragma: no cover
-    """Write down where everybody's events begin."""
-    following = 0
+def begins(person: Array, base: int, begin: Array) -> None:  # pragma: no cover
+    """Write down where the events of everybody from `base` on begin."""
+    begin[:] = 0
     for at in range(len(person)):
-        while following <= person[at]:
-            begin[following] = at
-            following += 1
-    begin[following:] = len(person)
+        begin[person[at] - base + 1] += 1
+    for after in range(1, len(begin)):
+        begin[after] += begin[after - 1]
 
 
 @compiled
@@ -180,6 +179,7 @@ def count_by_row(
     last: Array,
     starts: Array,
     stops: Array,
+    base: int,
     begin: Array,
     low: Array,
     high: Array,
@@ -197,7 +197,8 @@ def count_by_row(
     value, least, most = asked.value, asked.low, asked.high
     for part in range(len(starts)):
         for row in range(starts[part], stops[part]):
-            for event in range(begin[person[row]], begin[person[row] + 1]):
+            who = person[row] - base
+            for event in range(begin[who], begin[who + 1]):
                 if (
                     low[event] <= day[row] <= high[event]
                     and out[event] < enough
@@ -216,8 +217,6 @@ def count_by_event(
     starts: Array,
     stops: Array,
     of: Array,
-    first_event: int,
-    last_event: int,
     low: Array,
     high: Array,
     end_low: Array,
@@ -227,7 +226,7 @@ def count_by_event(
     enough: int,
     out: Array,
 ) -> None:  # pragma: no cover
-    """As `count_by_row`, a pass over the events `first_event..last_event`, each of person `of[event]`.
+    """As `count_by_row`, a pass over the events, each of person `of[event]`.
 
     Sooner where rows are many and events few. Each person's rows and events must be sorted by day, so that windows only
     move on.
@@ -235,7 +234,7 @@ def count_by_event(
     value, least, most = asked.value, asked.low, asked.high
     for part in range(len(starts)):
         at, stop, end, before = starts[part], stops[part], starts[part], -1
-        for event in range(first_event, last_event):
+        for event in range(len(of)):
             who = of[event]
             if who != before:
                 before = who
@@ -296,32 +295,37 @@ def mark(met: Array, flags: Array, rule: int) -> None:  # pragma: no cover
 
 
 @compiled
-def tally(
-    person: Array, met: Array, meeting: Array, remaining: Array, events: Array, judged: int
-) -> int:  # pragma: no cover
+def tally(person: Array, met: Array, meeting: Array, far: Array, events_far: Array) -> int:  # pragma: no cover
     """Count people and events by rules, and return how many people there are.
 
     Args:
         person: of each event, sorted.
         met: the rules that each event meets, as bits.
         meeting: by rule, people with an event that meets it.
-        remaining: by rule, people with an event that meets it and all before.
-        events: by rule, events that meet it and all before.
-        judged: how many rules there are.
+        far: people by how many rules, from the first on without a gap, any of their events meets.
+        events_far: events, so too.
     """
-    people, at, one = 0, 0, np.uint64(1)
+    people, at = 0, 0
     while at < len(person):
-        who = person[at]
-        people += 1
-        anything, farthest = np.uint64(0), np.uint64(0)
+        who, anything, farthest = person[at], np.uint64(0), np.int64(0)
         while at < len(person) and person[at] == who:
             anything |= met[at]
-            without_gap = met[at] & ~(met[at] + one)  # the bits below the first that is not there
-            farthest |= without_gap
-            for rule in range(judged):
-                events[rule] += np.int64((without_gap >> np.uint64(rule)) & one)
+            met_in_order = _ones_below(met[at])
+            events_far[met_in_order] += 1
+            farthest = max(farthest, met_in_order)
             at += 1
-        for rule in range(judged):
-            meeting[rule] += np.int64((anything >> np.uint64(rule)) & one)
-            remaining[rule] += np.int64((farthest >> np.uint64(rule)) & one)
+        people += 1
+        far[farthest] += 1
+        for rule in range(len(meeting)):
+            meeting[rule] += np.int64((anything >> np.uint64(rule)) & np.uint64(1))
     return people
+
+
+@compiled
+def _ones_below(bits: np.uint64) -> np.int64:  # pragma: no cover
+    """Return how many bits are set below the lowest that is not, without a branch for a processor to guess wrong."""
+    ones = bits & ~(bits + np.uint64(1))
+    ones -= (ones >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    ones = (ones & np.uint64(0x3333333333333333)) + ((ones >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    ones = (ones + (ones >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((ones * np.uint64(0x0101010101010101)) >> np.uint64(56))

@@ -119,7 +119,7 @@ def _table(source: Source, criterion: Criterion) -> PackTable:
 
 def _first_rows(source: Source, found: Found) -> Found:
     def work(chunk: int) -> tuple[Array, Array]:
-        base, stop = int(source.edges[chunk]), int(source.edges[chunk + 1])
+        base, stop = source.people(chunk)
         best = np.full(stop - base, LAST_DAY, dtype=np.uint16)
         first_days(found.person, found.day, found.starts[chunk], found.stops[chunk], base, best)
         people = np.flatnonzero(best < LAST_DAY)
@@ -298,14 +298,23 @@ def person_asked(source: Source, asked: Asked, each: Filter) -> Asked | None:
             return None
 
 
-def person_flags(source: Source, filters: tuple[Filter, ...], person: Array, day: Array) -> Array:
-    """Return of which persons on which days some filters hold."""
+def asked_of_people(source: Source, filters: tuple[Filter, ...]) -> Asked:
+    """Return what some filters ask of a person on a day.
+
+    Raises:
+        NotCovered: if the pack cannot tell.
+    """
     asked = nothing_asked(source)
     for each in filters:
         found = person_asked(source, asked, each)
         if found is None:
             raise NotCovered(f"{_what(each)} of a person is looked up in SQL")
         asked = found
+    return asked
+
+
+def person_flags(source: Source, asked: Asked, person: Array, day: Array) -> Array:
+    """Return which persons on which days are as asked."""
     flags = (day >= asked.first_day) & (day <= asked.last_day)
     if len(asked.born):
         age = years()[day] - source.pack.born[person]

@@ -54,6 +54,10 @@ class Source:
         if _overlap(self.pack):
             raise NotCovered("observation periods of a person overlap")
 
+    def people(self, chunk: int) -> tuple[int, int]:
+        """Return the first person of a chunk, and the one after its last."""
+        return int(self.edges[chunk]), int(self.edges[chunk + 1])
+
     def each_chunk(self, work: Callable[[int], R]) -> list[R]:
         """Do something for every chunk of people, by several threads."""
         return list(self.pool.map(work, range(CHUNKS)))
