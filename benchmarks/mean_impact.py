@@ -38,6 +38,7 @@ from rounds.measures.counts import Count, count_schema
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain, periods_between
 from rounds.network.members import Member, Membership
+from rounds.network.successions import NO_SUCCESSIONS, Succession, Successions
 from rounds.storage.library import read_library, shipped_library_folder
 from rounds.storage.workspace import Programme
 
@@ -64,6 +65,8 @@ class Case:
     """standard deviation of the effect between sites, in nights"""
     policy: Policy | None = None
     """by which means leave; None for exact ones"""
+    merger: bool = False
+    """whether the first two sites become one halfway"""
     promised: bool = True
     """whether intervals are to hold the truth in no more than 97 %: not where they are about more than these sites"""
 
@@ -75,6 +78,8 @@ CASES = (
     Case(name="sites wander by 0.3 nights, exact", wander=0.3),
     Case(name="sites wander by 0.3 nights, HES rule", wander=0.3, policy=Policy.HES),
     Case(name="sites respond unequally (SD 0.3), exact", unequal=0.3, promised=False),
+    Case(name="two sites become one, exact", merger=True),
+    Case(name="two sites become one, HES rule", merger=True, policy=Policy.HES),
 )
 
 
@@ -96,6 +101,8 @@ def draw(case: Case, seed: int, *, effect: float = EFFECT) -> Drawn:
     stays = rng.poisson(usual[:, None] * np.ones(MONTHS)).astype(np.float64)
     starts = np.full(SITES, MONTHS)
     starts[rng.permutation(SITES)[:ADOPTERS]] = np.linspace(9, MONTHS - 6, ADOPTERS).astype(int)
+    if case.merger:
+        starts[1] = starts[0]
     months = np.arange(MONTHS)
     path = np.zeros((SITES, MONTHS))
     state = rng.normal(0.0, 1.0, SITES)
@@ -128,9 +135,28 @@ def _nights(rng: np.random.Generator, mean: Numbers, stays: Numbers) -> Numbers:
 
 
 CODES = tuple(f"RX{site:02}" for site in range(SITES))
+NEW, MERGED = "RX99", PERIODS[MONTHS // 2].start
+MERGER = Successions(all=tuple(Succession(old_code=old, new_code=NEW, day=MERGED) for old in CODES[:2]))
 MEMBERS = Membership(
     members=tuple(Member(ods_code=one, name=one, kind="hospital", region="", joined=FIRST) for one in CODES)
 )
+MERGED_MEMBERS = Membership(
+    members=(
+        *(replace(one, left=MERGED if one.ods_code in CODES[:2] else None) for one in MEMBERS.members),
+        Member(ods_code=NEW, name=NEW, kind="hospital", region="", joined=MERGED),
+    )
+)
+
+
+def sums_of(case: Case, drawn: Drawn) -> dict[tuple[str, date], tuple[int, int]]:
+    """Return nights and stays by who sent them and when."""
+    found: dict[tuple[str, date], tuple[int, int]] = {}
+    for code, nights_row, stays_row in zip(CODES, drawn.nights, drawn.stays, strict=True):
+        for period, nights, stays in zip(PERIODS, nights_row, stays_row, strict=True):
+            is_new = case.merger and code in CODES[:2] and period.start >= MERGED
+            before = found.get((NEW, period.start), (0, 0)) if is_new else (0, 0)
+            found[NEW if is_new else code, period.start] = before[0] + int(nights), before[1] + int(stays)
+    return found
 
 
 def outcome_of(case: Case, drawn: Drawn) -> PooledMeasure:
@@ -139,9 +165,8 @@ def outcome_of(case: Case, drawn: Drawn) -> PooledMeasure:
     assert amount is not None
     most = (amount.steps * amount.most_each, amount.most_each)
     rows = [
-        (code, period.start, int(nights), int(stays), int(min(0.9 * stays, nights)), round(0.95 * stays), *most)
-        for code, nights_row, stays_row in zip(CODES, drawn.nights, drawn.stays, strict=True)
-        for period, nights, stays in zip(PERIODS, nights_row, stays_row, strict=True)
+        (code, start, nights, stays, int(min(0.9 * stays, nights)), round(0.95 * stays), *most)
+        for (code, start), (nights, stays) in sums_of(case, drawn).items()
     ]
     cells = pl.DataFrame(rows, schema=count_schema((), CountKind.MEAN), orient="row").sort("member", "period")
     count = Count(measure=MEASURE.ref, strata=(), cells=cells, kind=CountKind.MEAN)
@@ -156,18 +181,28 @@ def outcome_of(case: Case, drawn: Drawn) -> PooledMeasure:
     return PooledMeasure(measure=MEASURE, periods=PERIODS, cells=received, series=series)
 
 
-def events_of(drawn: Drawn) -> tuple[AdoptionEvent, ...]:
-    """Return who embedded it when."""
-    return tuple(
-        AdoptionEvent(ods_code=code, innovation=PROGRAMME.innovation, stage=Stage.EMBEDDED, day=PERIODS[start].start)
+def events_of(case: Case, drawn: Drawn) -> tuple[AdoptionEvent, ...]:
+    """Return who embedded it when, by the code of that day."""
+    embedded = {
+        (NEW if case.merger and code in CODES[:2] and PERIODS[start].start >= MERGED else code): PERIODS[start].start
         for code, start in zip(CODES, drawn.starts.tolist(), strict=True)
         if start < MONTHS
+    }
+    return tuple(
+        AdoptionEvent(ods_code=code, innovation=PROGRAMME.innovation, stage=Stage.EMBEDDED, day=day)
+        for code, day in embedded.items()
     )
 
 
 def panel_of(case: Case, drawn: Drawn) -> Panel:
     """Return the panel that the centre makes of what left the sites."""
-    return impact_panel(PROGRAMME, outcome=outcome_of(case, drawn), events=events_of(drawn), membership=MEMBERS)
+    return impact_panel(
+        PROGRAMME,
+        outcome=outcome_of(case, drawn),
+        events=events_of(case, drawn),
+        membership=MERGED_MEMBERS if case.merger else MEMBERS,
+        successions=MERGER if case.merger else NO_SUCCESSIONS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

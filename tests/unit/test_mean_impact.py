@@ -75,6 +75,28 @@ def test_sites_whose_rounding_hides_their_means_are_left_out_and_named() -> None
     assert isinstance(alone, NoEffect)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_sites_that_became_one_have_the_mean_of_both_all_along(seed: int) -> None:
+    case = mean_impact.Case(name="", merger=True)
+    drawn = mean_impact.draw(case, seed)
+    panel = mean_impact.panel_of(case, drawn)
+    assert len(panel.sites) == mean_impact.SITES - 1
+    assert not set(panel.sites) & set(mean_impact.CODES[:2])
+    assert any("is their sum, one row all along" in note for note in panel.notes)
+    row = panel.sites.index(mean_impact.NEW)
+    np.testing.assert_array_equal(panel.lower[row], drawn.nights[:2].sum(axis=0))
+    np.testing.assert_array_equal(panel.exposure[row], drawn.stays[:2].sum(axis=0))
+    apart = mean_impact.panel_of(mean_impact.CASES[0], drawn)
+    columns = ("lower", "upper", "exposure", "treated", "excluded")
+    rows = {name: np.vstack([getattr(panel, name)[row], getattr(apart, name)[2:]]) for name in columns}
+    one_all_along = replace(apart, **rows, sites=(mean_impact.NEW, *apart.sites[2:]))
+    found, whole = told(panel), told(one_all_along)
+    assert found.difference.estimate == pytest.approx(whole.difference.estimate, abs=1e-10)
+    assert found.difference.lower == pytest.approx(whole.difference.lower, abs=1e-10)
+    rounded = told(mean_impact.panel_of(replace(case, policy=mean_impact.Policy.HES), drawn))
+    assert rounded.difference.lower < drawn.truth < rounded.difference.upper
+
+
 def test_means_below_0_have_a_difference_and_no_share() -> None:
     lower = told(replace(PANEL, lower=PANEL.lower - 9 * PANEL.exposure, upper=PANEL.upper - 9 * PANEL.exposure))
     assert lower.difference.estimate == pytest.approx(told(PANEL).difference.estimate)
@@ -152,7 +174,11 @@ def test_a_round_says_what_it_did_to_a_mean_and_claims_no_patients() -> None:
     assert Mark.NOT_AVAILABLE not in insight.table.rows[0]
     assert [exhibit.table.columns[1] for exhibit in insight.exhibits] == ["Difference, nights"] * 2
     statement = statement_of(
-        evaluated, network="n", round_id="r", data_as_of=mean_impact.LAST, events=mean_impact.events_of(DRAWN)
+        evaluated,
+        network="n",
+        round_id="r",
+        data_as_of=mean_impact.LAST,
+        events=mean_impact.events_of(mean_impact.CASES[0], DRAWN),
     )
     assert statement.why_none == NOT_OF_A_MEAN
     assert statement.entries
