@@ -95,11 +95,6 @@ def proportion_limits(*, centre: float | Vector, tau2: float, denominators: Vect
     return limits_on(ANGLE, centre=centre, tau2=tau2, denominators=denominators)
 
 
-def rate_limits(*, centre: float | Vector, tau2: float, denominators: Vector) -> FunnelLimits:
-    """Return limits for a rate at any denominators; arguments as in `proportion_limits`, the centre 0 or more."""
-    return limits_on(ROOT, centre=centre, tau2=tau2, denominators=denominators)
-
-
 def places(values: Vector, limits: FunnelLimits) -> Places:
     """Return where values lie, from -2 (below 99.8 %) to 2; 0 is inside. One on a limit, or not a number, is inside."""
     above = (values > limits.upper95).astype(np.int8) + (values > limits.upper998)
