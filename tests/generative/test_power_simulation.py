@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rounds.learning.impact.baseline import Baseline, learn_baseline
+from rounds.learning.impact.coarse import Coarse
 from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
-from rounds.learning.impact.power import Baseline, Coarse, Power, learn_baseline, needed, rollout_power
+from rounds.learning.impact.power import Power, needed, rollout_power
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

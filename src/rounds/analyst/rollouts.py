@@ -13,9 +13,12 @@ from rounds.analyst.counted import Counted, counted
 from rounds.analyst.dates import dates_in
 from rounds.analyst.frames import TableError, table_of
 from rounds.analyst.mean_columns import means_over_time
+from rounds.learning.impact.baseline import learn_baseline
+from rounds.learning.impact.coarse import Coarse
 from rounds.learning.impact.effect import NoEffect
 from rounds.learning.impact.mean_power import MeanPower, learn_mean_baseline, mean_needed, mean_rollout_power
-from rounds.learning.impact.power import WANTED, Coarse, Needed, Power, learn_baseline, needed, rollout_power
+from rounds.learning.impact.power import Power, needed, rollout_power
+from rounds.learning.impact.rollout_plan import WANTED, Needed
 from rounds.reports.content.wording import number, plural
 
 MOST_AHEAD = 120

@@ -16,20 +16,12 @@ from scipy.optimize import brentq
 from scipy.special import gammaln, ndtr, stdtrit
 
 from rounds.learning.bounded.two_way import NotConverged
+from rounds.learning.impact.baseline import FEWEST_PERIODS, FEWEST_SITES, site_variance
 from rounds.learning.impact.effect import NoEffect, Panel, Vector
 from rounds.learning.impact.identification import Mask, check_panel
 from rounds.learning.impact.panel.linear import imputation_weights, two_way_residuals
 from rounds.learning.impact.panel.outcome import Design
-from rounds.learning.impact.power import (
-    FEWEST_PERIODS,
-    FEWEST_SITES,
-    WANTED,
-    Needed,
-    check_plan,
-    enough_of,
-    laid_out,
-    site_variance,
-)
+from rounds.learning.impact.rollout_plan import WANTED, Needed, check_plan, enough_of, laid_out
 
 _NODES, _WIDE = 200, 9.0
 """Of the integral over the error, and standard deviations of the error to which it goes."""

@@ -1,70 +1,28 @@
 """Power before you start: what a planned rollout could find, from the network's own past counts.
 
 The variance is that of the estimator which will be used (`did`), worked out from the counts to be expected: imputation
-from site-periods without the innovation, what is left of the information after disclosure control, over-dispersion, and
-how unequally sites have moved in the past.
+from site-periods without the innovation, what is left of the information after disclosure control (`coarse`),
+over-dispersion, and how unequally sites have moved in the past (`baseline`).
 
-Source: for the variance, as `did`; for what bounds leave of the information, the variance of the expected score given
-them, Louis (1982), J R Stat Soc B 44:226-233; DerSimonian and Laird (1986), Control Clin Trials 7:177-188, for the
-variance between sites.
+Source: for the variance, as `did`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import gammaln, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
-from rounds.learning.bounded.counts import IntervalCounts
-from rounds.learning.bounded.two_way import Cells, NotConverged, factor_of, fit_dispersed_two_way
-from rounds.learning.impact.effect import Matrix, NoEffect, Panel, Vector
-from rounds.learning.impact.identification import Mask, check_panel
+from rounds.learning.bounded.two_way import factor_of
+from rounds.learning.impact.baseline import Baseline
+from rounds.learning.impact.coarse import Coarse, Kept
+from rounds.learning.impact.effect import Matrix, NoEffect
+from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.rollout_plan import WANTED, Needed, check_plan, enough_of, laid_out
 
 _Z95 = 1.959963984540054
-WANTED = 0.8
-"""The power that is customary to ask for."""
 _SMALLEST_RATIO = 0.02
-FEWEST_SITES, FEWEST_PERIODS = 3, 6
-"""With fewer nothing can be said of what is usual."""
-_GRID = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coarse:
-    """How counts will leave the sites: 0 as it is, small ones withheld, others rounded."""
-
-    withheld: tuple[int, int] | None = None
-    """smallest and largest count that is withheld"""
-    base: int = 1
-    """others are rounded to a multiple of this; 1 is not at all"""
-
-    def __post_init__(self) -> None:
-        if self.base < 1 or (self.withheld is not None and not 0 < self.withheld[0] <= self.withheld[1]):
-            raise ValueError("counts are rounded to 1 or more, and withheld from one number above 0 to another")
-
-    def interval(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return a number that is equal for counts that look alike."""
-        found = counts if self.base == 1 else (counts + self.base // 2) // self.base + counts.max() + 1
-        if self.withheld is not None:
-            found = np.where((counts >= self.withheld[0]) & (counts <= self.withheld[1]), -1, found)
-        return np.where(counts == 0, -2, found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """What the past says of a network without the innovation."""
-
-    sites: tuple[str, ...]
-    expected: Matrix
-    """events expected in each past period, shape (sites, periods)"""
-    alpha: float
-    """negative-binomial over-dispersion of single counts"""
-    site_variance: float
-    """variance between sites of the log of how they moved from the first to the second half of the past, beyond what
-    counting explains"""
-    a_year: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,85 +43,6 @@ class Power:
     comparison_sites: int
     """sites without the innovation in some period in which others have it"""
     notes: tuple[str, ...]
-
-
-def learn_baseline(panel: Panel) -> Baseline | NoEffect:
-    """Return what past counts say of a network's rates, their scatter and how unequally sites move.
-
-    Args:
-        panel: past counts, exact or between bounds; periods with the innovation are left out.
-
-    Raises:
-        ValueError: if the panel contradicts itself.
-    """
-    check_panel(panel)
-    used = ~np.isnan(panel.lower) & ~panel.treated & ~panel.excluded
-    rows = np.where(used, np.nan_to_num(panel.upper), 0.0).sum(axis=1) > 0
-    columns = np.where(used, np.nan_to_num(panel.upper), 0.0).sum(axis=0) > 0
-    if rows.sum() < FEWEST_SITES or columns.sum() < FEWEST_PERIODS:
-        return NoEffect(
-            reason=f"There are {rows.sum()} sites and {columns.sum()} periods with events; at least {FEWEST_SITES} "
-            f"and {FEWEST_PERIODS} are needed to say what is usual."
-        )
-    used &= rows[:, None] & columns[None, :]
-    site, period = np.nonzero(used)
-    cells = Cells(
-        site=site,
-        period=period,
-        counts=IntervalCounts(panel.lower[used], panel.upper[used]),
-        log_exposure=np.log(panel.exposure[used]),
-        shape=(used.shape[0], used.shape[1]),
-    )
-    middle = np.where(used, (panel.lower + panel.upper) / 2.0, 0.0).sum(axis=1)
-    exposure = np.where(used, panel.exposure, 0.0).sum(axis=1)
-    start = np.log(np.divide(middle, exposure, out=np.ones_like(middle), where=middle > 0))
-    try:
-        fitted = fit_dispersed_two_way(
-            cells, free_periods=np.flatnonzero(columns)[1:], start=(start, np.zeros(used.shape[1]))
-        )
-    except NotConverged:
-        return NoEffect(reason="The past rates cannot be fitted: too few events; give more periods or longer ones.")
-    typical = np.nanmean(np.where(used, panel.exposure, np.nan)[rows], axis=1)
-    expected = typical[:, None] * np.exp(fitted.site_effects[rows, None] + fitted.period_effects[None, columns])
-    mean = np.exp(fitted.log_mean(cells))
-    seen = cells.counts.evaluate(np.log(mean), fitted.alpha, cells.counts.log_weights(fitted.alpha))
-    return Baseline(
-        sites=tuple(name for name, kept in zip(panel.sites, rows, strict=True) if kept),
-        expected=expected,
-        alpha=fitted.alpha,
-        site_variance=_between(cells, seen.residual, seen.residual_slope, seen.residual_variance),
-        a_year=panel.a_year,
-    )
-
-
-def _between(cells: Cells, residual: Vector, slope: Vector, variance: Vector) -> float:
-    """Return the variance between sites of how they moved, beyond what counting explains."""
-    late = cells.period >= np.median(np.unique(cells.period))
-    moved, noise = [], []
-    for site in np.unique(cells.site):
-        parts = [(cells.site == site) & half for half in (late, ~late)]
-        falls = [max(float(slope[part].sum()), 1e-12) for part in parts]
-        if not all(part.sum() >= 2 for part in parts):
-            continue
-        moved.append(float(residual[parts[0]].sum()) / falls[0] - float(residual[parts[1]].sum()) / falls[1])
-        noise.append(sum(float(variance[part].sum()) / fall**2 for part, fall in zip(parts, falls, strict=True)))
-    return site_variance(np.array(moved), np.array(noise))
-
-
-def site_variance(change: Vector, noise: Vector) -> float:
-    """Return the variance between sites of how they moved, beyond what chance explains.
-
-    Args:
-        change: of each site, shape (sites,).
-        noise: its variance by chance alone, same shape.
-    """
-    if len(change) < FEWEST_SITES:
-        return 0.0
-    weight = 1.0 / np.maximum(noise, 1e-12)
-    centre = float((weight * change).sum() / weight.sum())
-    excess = float((weight * (change - centre) ** 2).sum()) - (len(change) - 1)
-    scale = float(weight.sum() - (weight**2).sum() / weight.sum())
-    return max(0.0, excess / scale)
 
 
 def rollout_power(
@@ -222,26 +101,6 @@ def rollout_power(
     )
 
 
-def check_plan(sites: tuple[str, ...], starts: dict[str, int], ahead: int) -> None:
-    """Raise ValueError if a plan is of sites without a past, begins in the past, or nothing is counted after it."""
-    if ahead < 1:
-        raise ValueError("at least one future period must be counted")
-    if strangers := sorted(set(starts) - set(sites)):
-        raise ValueError(f"the plan names {', '.join(strangers)}, of which there are no past numbers")
-    if any(start < 0 for start in starts.values()):
-        raise ValueError("a site cannot take it up before the first future period; leave out the time that has passed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
-    """What would be enough to find an effect with 80 % power; None where nothing that was tried is."""
-
-    periods: int | None
-    """future periods to count, with the sites of the plan"""
-    sites: int | None
-    """sites of the plan, in their order, in the periods of the plan; the others stay without"""
-
-
 def needed(
     baseline: Baseline,
     *,
@@ -273,51 +132,14 @@ def needed(
     return enough_of(baseline.sites, starts, ahead=ahead, most_periods=most_periods, enough=enough)
 
 
-def enough_of(
-    sites: tuple[str, ...],
-    starts: dict[str, int],
-    *,
-    ahead: int,
-    most_periods: int,
-    enough: Callable[[dict[str, int], int], bool],
-) -> Needed:
-    """Return the fewest periods with all sites of a plan, and the fewest of its sites in its periods, that are enough.
-
-    Args:
-        sites: of the network, in order.
-        starts: as planned.
-        ahead: as planned.
-        most_periods: no longer than this is looked for.
-        enough: whether so many of the starts and so many periods are.
-    """
-    in_order = sorted(starts, key=lambda site: (starts[site], sites.index(site)))
-    return Needed(
-        periods=_first(lambda periods: enough(starts, periods), most_periods),
-        sites=_first(lambda many: enough({site: starts[site] for site in in_order[:many]}, ahead), len(in_order)),
-    )
-
-
-def _first(enough: Callable[[int], bool], most: int) -> int | None:
-    """Return the least number that is enough, 1 to `most`: power need not rise with it, so all are tried in turn."""
-    return next((number for number in range(1, most + 1) if enough(number)), None)
-
-
 def _laid_out(baseline: Baseline, starts: dict[str, int], ahead: int) -> tuple[Matrix, Mask, Mask]:
     """Return events expected without the innovation, who has it, and where that can be compared; past and future."""
     expected = np.hstack([baseline.expected, _future(baseline, ahead)])
     return expected, *laid_out(baseline.sites, starts, past=baseline.expected.shape[1], ahead=ahead)
 
 
-def laid_out(sites: tuple[str, ...], starts: dict[str, int], *, past: int, ahead: int) -> tuple[Mask, Mask]:
-    """Return who has the innovation when, and where that can be compared, shape (sites, past + ahead)."""
-    treated = np.zeros((len(sites), past + ahead), dtype=np.bool_)
-    for site, start in starts.items():
-        treated[sites.index(site), past + start :] = True
-    return treated, treated & np.asarray((~treated).any(axis=0))[None, :]
-
-
-def _rule(baseline: Baseline, coarse: Coarse | None, rate_ratio: float) -> "_Kept":
-    return _Kept.of(coarse or Coarse(), baseline.alpha, highest=float(baseline.expected.max()) * max(1.0, rate_ratio))
+def _rule(baseline: Baseline, coarse: Coarse | None, rate_ratio: float) -> Kept:
+    return Kept.of(coarse or Coarse(), baseline.alpha, highest=float(baseline.expected.max()) * max(1.0, rate_ratio))
 
 
 def _future(baseline: Baseline, ahead: int) -> Matrix:
@@ -347,7 +169,7 @@ def _smallest(error_at: Callable[[float], float]) -> float | None:
 
 
 def _standard_error(
-    baseline: Baseline, expected: Matrix, treated: Mask, usable: Mask, rate_ratio: float, rule: "_Kept"
+    baseline: Baseline, expected: Matrix, treated: Mask, usable: Mask, rate_ratio: float, rule: Kept
 ) -> float:
     """Return the standard error of the log rate ratio: step 4 of the estimator, at what is expected."""
     widen = 1.0 + baseline.alpha * expected
@@ -364,39 +186,3 @@ def _standard_error(
         comparing /= comparing.sum()
         variance += baseline.site_variance * float((weights**2).sum() + (comparing**2).sum())
     return float(np.sqrt(variance))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """How much of a count's information is left after disclosure control, by its mean."""
-
-    log_mean: Vector
-    left: Vector
-
-    @classmethod
-    def of(cls, coarse: Coarse, alpha: float, *, highest: float) -> "_Kept":
-        if coarse == Coarse():
-            return cls(log_mean=np.zeros(1), left=np.ones(1))
-        log_mean = np.linspace(np.log(0.02), np.log(max(highest, 1.0)) + 0.1, _GRID)
-        return cls(log_mean=log_mean, left=np.array([_left(coarse, alpha, float(np.exp(one))) for one in log_mean]))
-
-    def share(self, mean: Matrix) -> Matrix:
-        found: Matrix = np.interp(np.log(np.maximum(mean, 1e-12)), self.log_mean, self.left)
-        return found
-
-
-def _left(coarse: Coarse, alpha: float, mean: float) -> float:
-    """Return the variance of what a count is expected to be given how it leaves, over its variance."""
-    variance = mean + alpha * mean**2
-    counts = np.arange(int(mean + 12.0 * np.sqrt(variance) + 25.0))
-    if alpha > 0:
-        size = 1.0 / alpha
-        log_p = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1.0) - size * np.log1p(alpha * mean)
-        log_p += counts * (np.log(alpha * mean) - np.log1p(alpha * mean))
-    else:
-        log_p = counts * np.log(mean) - mean - gammaln(counts + 1.0)
-    chance = np.exp(log_p)
-    alike = np.unique(coarse.interval(counts), return_inverse=True)[1]
-    of_each = np.bincount(alike, chance)
-    middle = np.bincount(alike, chance * counts) / np.maximum(of_each, 1e-300)
-    return float(min(1.0, (of_each * (middle - mean) ** 2).sum() / variance))
