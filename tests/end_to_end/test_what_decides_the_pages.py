@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from log_stamps import no_standing
 
+from rounds.centre.inputs import inputs_digest
 from rounds.centre.plan import make_plan
-from rounds.centre.publish import inputs_digest
 from rounds.exchange.messages import Reply
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.successions import Succession, Successions

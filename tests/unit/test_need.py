@@ -17,7 +17,7 @@ from rounds.centre.need import need_insights
 from rounds.centre.plan import make_plan
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.centre.pooling import totals
-from rounds.centre.publish import make_report
+from rounds.centre.report import make_report
 from rounds.disclosure.policy import Policy, Terms
 from rounds.disclosure.release import release
 from rounds.errors import DefinitionError

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 from log_stamps import no_standing
 
+from rounds.centre.inputs import inputs_digest
 from rounds.centre.plan import make_plan
-from rounds.centre.publish import inputs_digest, make_report
+from rounds.centre.report import make_report
 from rounds.disclosure.policy import Policy, SitePolicy, Terms
 from rounds.disclosure.release import release
 from rounds.errors import DefinitionError

@@ -207,8 +207,9 @@ def _conclude(
     attempt = current_attempt(desk, plan)
     shares = None if attempt is None else receive_attempt(desk, plan, attempt, today=today)
     # Imported here: most commands never publish, and learning and rendering are slow to load.
+    from rounds.centre.inputs import inputs_digest, is_published
     from rounds.centre.pooled_lane import pooled_sums
-    from rounds.centre.publish import Given, inputs_digest, is_published, publish
+    from rounds.centre.publish import Given, publish
 
     present = tuple(reply for reply in replies.values() if reply is not None)
     if not present and not shares:
