@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rounds.analyst.before_after import ItsResult, its
-    from rounds.analyst.did_it_work import ImpactResult, impact
+    from rounds.analyst.did_it_work import impact
     from rounds.analyst.early_warning import DeteriorationResult, deterioration
     from rounds.analyst.funnels import FunnelResult, funnel
+    from rounds.analyst.impact_result import ImpactResult
     from rounds.analyst.maps import MapResult, place_map
     from rounds.analyst.needs import NeedResult, need_less_use
     from rounds.analyst.over_time import SpcResult, spc
@@ -58,7 +59,7 @@ _HOMES = {
     "DeteriorationResult": "early_warning",
     "FunnelResult": "funnels",
     "ItsResult": "before_after",
-    "ImpactResult": "did_it_work",
+    "ImpactResult": "impact_result",
     "MapResult": "maps",
     "NeedResult": "needs",
     "PowerResult": "rollouts",

@@ -8,7 +8,7 @@ from rounds.analyst.files import book_of, pictures_of, rows_of
 from rounds.storage.atomic import write_file
 
 if TYPE_CHECKING:  # for its type alone: it calls this module
-    from rounds.analyst.did_it_work import ImpactResult
+    from rounds.analyst.impact_result import ImpactResult
 
 _NAMES = {"Estimators": "estimators", "Before and after": "before-and-after"}
 
