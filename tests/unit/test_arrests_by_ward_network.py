@@ -12,8 +12,9 @@ from rounds.disclosure.release import release
 from rounds.engines import duck
 from rounds.learning.deterioration.arrests import WardCounts, arrest_shares, for_impact
 from rounds.learning.deterioration.shares import Known
-from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect
+from rounds.learning.impact.treatment import build_panel
 from rounds.measures.periods import Grain, periods_between
 from rounds.records.omop import open_records
 from rounds.records.synthetic.arrests import Arrests, draw_arrests

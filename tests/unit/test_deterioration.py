@@ -20,8 +20,9 @@ from rounds.learning.deterioration.score_table import ScoreTable, add_tables, co
 from rounds.learning.deterioration.sets import Take, chosen, outcome_within
 from rounds.learning.deterioration.shares import Amount, Known, NoAnswer, share
 from rounds.learning.deterioration.thresholds import thresholds
-from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect
+from rounds.learning.impact.treatment import build_panel
 from rounds.measures.schedules import Band, Schedule
 from rounds.measures.score_sets import NO_TOTAL
 from rounds.storage.library import read_library, shipped_library_folder

@@ -6,9 +6,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect, Panel
 from rounds.learning.impact.placebo import placebo
+from rounds.learning.impact.treatment import build_panel
 
 MONTHS = [(date(2024, m, 1), date(2024, m, d)) for m, d in ((1, 31), (2, 29), (3, 31), (4, 30), (5, 31), (6, 30))]
 

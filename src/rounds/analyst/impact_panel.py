@@ -12,8 +12,8 @@ from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
 from rounds.analyst.mean_columns import mean_columns
 from rounds.learning.bounded.counts import MOST_EVENTS, MOST_VALUES
-from rounds.learning.impact.did import build_panel
 from rounds.learning.impact.effect import MeanOf, Panel
+from rounds.learning.impact.treatment import build_panel
 from rounds.reports.content.impact_words import Words
 
 SCALE = 1_000.0

@@ -18,8 +18,9 @@ from rounds.analyst.shown import charts_as_html
 from rounds.analyst.sums import Summed, summed
 from rounds.learning.deterioration.arrests import WardCounts, arrest_shares, for_impact
 from rounds.learning.deterioration.shares import Known, Share
-from rounds.learning.impact.did import build_panel, estimate_effect
+from rounds.learning.impact.did import estimate_effect
 from rounds.learning.impact.effect import Effect, NoEffect
+from rounds.learning.impact.treatment import build_panel
 from rounds.measures.definitions import Better
 from rounds.reports.charts.interval import IntervalRow, interval_chart
 from rounds.reports.charts.theme import Spec

@@ -11,10 +11,10 @@ import numpy as np
 from rounds.centre.estimates import exposures, noise_of
 from rounds.centre.pooled_measure import PooledMeasure
 from rounds.disclosure.bounded import State
-from rounds.learning.impact.did import build_panel
 from rounds.learning.impact.effect import MeanOf, Panel
 from rounds.learning.impact.histories import with_levels
 from rounds.learning.impact.mergers import Before, Histories, joined
+from rounds.learning.impact.treatment import build_panel
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.learning.spread.coverage import first_reached, stopped_on
 from rounds.learning.spread.succession import followed
