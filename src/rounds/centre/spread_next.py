@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rounds.centre.pooled_measure import PooledMeasure, within
 from rounds.learning.impact.effect import Effect, MeanEffect, NoEffect
+from rounds.learning.intervals import Z95
 from rounds.learning.spread.coverage import Stopped
 from rounds.learning.spread.diffusion.forecast import Forecast
 from rounds.learning.spread.expected import contributions, soon
@@ -146,6 +147,6 @@ def _effect(
         axis=0
     )
     rate = float(tops.mean() / max(bottoms.mean(), 1e-9))
-    error = (np.log(ratio[2]) - np.log(ratio[1])) / (2 * 1.959963984540054)
+    error = (np.log(ratio[2]) - np.log(ratio[1])) / (2 * Z95)
     drawn = np.exp(np.log(ratio[0]) + error * same_chance().standard_normal(draws))
     return np.asarray(rate * (1 - drawn if outcome.measure.better is Better.LOWER else drawn - 1))

@@ -20,6 +20,7 @@ from rounds.learning.bounded.gradual import fit_gradual
 from rounds.learning.bounded.two_way import Cells, DenseFactor, NotConverged, TwoWay, fit_dispersed_two_way
 from rounds.learning.impact.effect import Effect, Interval, Matrix, NoEffect, Panel, Vector
 from rounds.learning.impact.identification import Mask, Selection, check_panel, select, wide_share
+from rounds.learning.intervals import Z95
 
 METHOD = "interval-count-imputation-did@3"
 ASSUMES = (
@@ -35,7 +36,6 @@ GRADUAL = (
     "Something that happened everywhere in one period alone is allowed for in part only."
 )
 
-_Z95 = 1.959963984540054
 _WIDEST_LOG_RATIO = 16.0
 _FEWEST_SITES_TO_COMPARE = 4
 _MOSTLY_WIDE = 0.5
@@ -168,7 +168,7 @@ def _avoided(treated: Cells, baseline: TwoWay, ratio: LogRatio) -> Interval:
         (1.0 / high - factor) * treated.by_site(expected) + total * factor * ratio.site_gradient,
         (1.0 / high - factor) * treated.by_period(expected) + total * factor * ratio.period_gradient,
     )
-    estimate, half = total * (1.0 / high - factor), _Z95 * float(np.sqrt(variance))
+    estimate, half = total * (1.0 / high - factor), Z95 * float(np.sqrt(variance))
     return Interval(estimate=estimate, lower=estimate - half, upper=estimate + half)
 
 
@@ -201,7 +201,7 @@ def _widening(fitted: CountFit) -> float:
     excess = float(np.sum(fitted.influence**2)) * sites / (sites - 1) / fitted.ratio.variance
     if excess <= max(1.0, chdtri(sites - 1, 0.05) / (sites - 1)):
         return 1.0
-    return float(np.sqrt(excess) * stdtrit(sites - 1, 0.975) / _Z95)
+    return float(np.sqrt(excess) * stdtrit(sites - 1, 0.975) / Z95)
 
 
 def _counterfactual(panel: Panel, selection: Selection, baseline: TwoWay) -> Matrix:
@@ -217,7 +217,7 @@ def effect_of(panel: Panel, fitted: CountFit) -> Effect:
     selection, baseline, ratio = fitted.selection, fitted.baseline, fitted.ratio
     avoided, widening = _avoided(fitted.treated, baseline, ratio), _widening(fitted)
     counterfactual = _counterfactual(panel, selection, baseline) / _convexity(fitted.treated, baseline)
-    half = _Z95 * float(np.sqrt(ratio.variance)) * widening
+    half = Z95 * float(np.sqrt(ratio.variance)) * widening
     notes = (*panel.notes, *selection.notes)
     if isinstance(baseline.factor, DenseFactor):
         notes = (GRADUAL, *notes)

@@ -20,8 +20,8 @@ from rounds.learning.impact.coarse import Coarse, Kept
 from rounds.learning.impact.effect import Matrix, NoEffect
 from rounds.learning.impact.identification import Mask
 from rounds.learning.impact.rollout_plan import WANTED, Needed, check_plan, enough_of, laid_out
+from rounds.learning.intervals import Z95
 
-_Z95 = 1.959963984540054
 _SMALLEST_RATIO = 0.02
 
 
@@ -153,11 +153,11 @@ def _future(baseline: Baseline, ahead: int) -> Matrix:
 def _found(rate_ratio: float, standard_error: float) -> float:
     """Return the chance that an interval of 95 % lies on the right side of 1, or on the other."""
     distance = abs(float(np.log(rate_ratio))) / standard_error
-    return float(ndtr(distance - _Z95) + ndtr(-distance - _Z95))
+    return float(ndtr(distance - Z95) + ndtr(-distance - Z95))
 
 
 def _smallest(error_at: Callable[[float], float]) -> float | None:
-    wanted = _Z95 + float(ndtri(WANTED))
+    wanted = Z95 + float(ndtri(WANTED))
 
     def short(log_ratio: float) -> float:
         return -log_ratio - wanted * error_at(float(np.exp(log_ratio)))

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rounds.learning.intervals import Z95
 from rounds.learning.spread.hazard import EXPOSURE, HazardFit, Matrix, Spells, Vector, cumulative, design, exposure
 
 SLOW_FROM: Final = 0.75
@@ -84,7 +85,7 @@ def contributions(spells: Spells, fit: HazardFit, row: int) -> tuple[Contributio
     for place, name in enumerate(fit.names[3:], start=3):
         values = peers if name == EXPOSURE and spells.peers is not None else spells.covariates[:, place - 3]
         apart = float(values[row] - values.mean())
-        middle, half = apart * fit.coefficients[place], 1.959963984540054 * abs(apart) * fit.standard_errors[place]
+        middle, half = apart * fit.coefficients[place], Z95 * abs(apart) * fit.standard_errors[place]
         low, ratio, high = np.exp(np.clip([middle - half, middle, middle + half], -50, 50))
         found.append(
             Contribution(

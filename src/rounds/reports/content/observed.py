@@ -7,12 +7,10 @@ from math import ceil, hypot, sqrt
 import polars as pl
 
 from rounds.disclosure.bounded import State
-from rounds.learning.intervals import wilson_ends
+from rounds.learning.intervals import Z95, wilson_ends
 from rounds.measures.definitions import Measure
 from rounds.measures.kinds import CountKind
 from rounds.reports.insight import Cell, Mark
-
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

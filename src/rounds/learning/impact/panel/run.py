@@ -20,9 +20,9 @@ from rounds.learning.impact.panel.sensitivity import Sensitivity, sensitivity
 from rounds.learning.impact.panel.space import SpacePlacebo, placebo_in_space
 from rounds.learning.impact.placebo import placebo, pretended
 from rounds.learning.impact.scale import Scale
+from rounds.learning.intervals import Z95
 
 LEADING = "Counts, imputed"
-_Z95 = 1.959963984540054
 _MOST_INFLUENTIAL = 3
 _MANY_CELLS = 10_000
 
@@ -231,7 +231,7 @@ def _leading(fitted: CountFit, effect: Effect) -> Estimate:
         scale=Scale.RATIO,
         value=log_ratio,
         half=half,
-        standard_error=half / _Z95,
+        standard_error=half / Z95,
         degrees=np.inf,
         assumes=ASSUMES,
         left_out="",

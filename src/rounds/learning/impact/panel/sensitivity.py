@@ -11,6 +11,7 @@ from scipy.special import ndtri, stdtrit
 
 from rounds.learning.impact.effect import Matrix, Vector
 from rounds.learning.impact.panel.event_study import EventStudy
+from rounds.learning.intervals import Z95
 
 METHOD = "honest-sensitivity@1"
 MAGNITUDES = (0.5, 1.0, 1.5, 2.0)
@@ -167,7 +168,7 @@ def _moments(values: Vector, covariance: Matrix, weights: Vector) -> tuple[float
 
 def _folded(shift: float) -> float:
     """Return the 95th percentile of |N(shift, 1)|, by Newton's method from where it lies for a large shift."""
-    at = max(shift + 1.6448536269514722, 1.959963984540054 if shift < 0.05 else 0.0)
+    at = max(shift + 1.6448536269514722, Z95 if shift < 0.05 else 0.0)
     for _ in range(_NEWTON_STEPS):
         inside = 0.5 * (erf((at - shift) / _ROOT2) + erf((at + shift) / _ROOT2))
         density = (exp(-0.5 * (at - shift) ** 2) + exp(-0.5 * (at + shift) ** 2)) / sqrt(2 * pi)

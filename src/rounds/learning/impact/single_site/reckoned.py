@@ -7,10 +7,10 @@ import numpy as np
 
 from rounds.learning.impact.effect import Interval, NoEffect, Vector
 from rounds.learning.impact.single_site.interrupted import Interrupted
+from rounds.learning.intervals import Z95
 
 SYNTHETIC, STRUCTURAL = "Synthetic control", "Structural time series"
 
-_Z95 = 1.959963984540054
 _Z_TOGETHER = 2.241402727604947
 """Two differences, 5 % together (Bonferroni)."""
 
@@ -138,7 +138,7 @@ def differences_of(leading: Interrupted | NoEffect, others: Sequence[Reckoned | 
 
 
 def _error(ratio: Interval) -> float:
-    return float(np.log(ratio.upper / ratio.lower)) / (2.0 * _Z95)
+    return float(np.log(ratio.upper / ratio.lower)) / (2.0 * Z95)
 
 
 def avoided_of(seen: float, ratio: Interval) -> Interval:
