@@ -2,16 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, auto
 
 import numpy as np
 
-from rounds.learning.bounded.counts import Part, Vector
+from rounds.learning.bounded.counts import Vector
 from rounds.learning.impact.effect import Panel
 from rounds.learning.impact.histories import Days
 from rounds.learning.impact.identification import Mask
+from rounds.learning.impact.site_rows import Row, sum_of
 from rounds.network.successions import Successions
 
 
@@ -54,32 +55,6 @@ class Joined:
 
     panel: Panel
     breaks: Mapping[str, tuple[date, ...]]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Row:
-    lower: Vector
-    upper: Vector
-    exposure: Vector
-    treated: Mask
-    excluded: Mask
-    noisy: Vector
-    sigma: Vector
-    parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
-
-    @property
-    def there(self) -> Mask:
-        return np.asarray(~np.isnan(self.lower), dtype=np.bool_)
-
-    @property
-    def touched(self) -> Mask:
-        return np.asarray(self.treated | self.excluded, dtype=np.bool_)
-
-    def without(self, columns: Mask) -> None:
-        """Take counts away."""
-        for values in (self.lower, self.upper, self.exposure, self.noisy, self.sigma):
-            values[columns] = np.nan
-        self.parts = {at: parts for at, parts in self.parts.items() if not columns[at]}
 
 
 def joined(
@@ -152,7 +127,7 @@ class _Work:
         noisy, sigma = (empty if values is None else values for values in (panel.noisy, panel.sigma))
         self.panel, self.periods, self.known = panel, periods, known
         self.rows = {
-            name: _Row(
+            name: Row(
                 lower=panel.lower[at].copy(),
                 upper=panel.upper[at].copy(),
                 exposure=panel.exposure[at].copy(),
@@ -244,7 +219,7 @@ class _Work:
         for name, row in rows.items():
             in_effect = self.in_effect.get(name, np.zeros(len(before), dtype=np.bool_))
             self.in_effect[name] = in_effect | (row.treated & before)
-        whole = _sum(senders, before)
+        whole = sum_of(senders, before)
         treated = np.where(before, status.together, status.treated)
         excluded = np.where(before, status.touched & ~status.together, status.excluded)
         for mine, theirs in (
@@ -303,7 +278,7 @@ class _Work:
                 rows[name].treated, rows[name].excluded = rows[name].treated & before, rows[name].excluded & before
         kept = [name for name in panel.sites if name in rows]
 
-        def stacked(of: Callable[[_Row], Vector]) -> Vector:
+        def stacked(of: Callable[[Row], Vector]) -> Vector:
             return np.vstack([of(rows[name]) for name in kept])
 
         made = replace(
@@ -334,35 +309,6 @@ class _Status:
     excluded: Mask
     touched: Mask
     """some had it, or were getting it"""
-
-
-def _sum(rows: Mapping[str, _Row], before: Mask) -> _Row:
-    """Return the sum of some rows where all of them have counts without noise; missing elsewhere."""
-    size = len(before)
-    lower, upper, exposure = (np.full(size, np.nan) for _ in range(3))
-    parts: dict[int, tuple[Part, ...]] = {}
-    whole = np.logical_and.reduce([row.there & np.isnan(row.noisy) for row in rows.values()])
-    for column in np.flatnonzero(before & whole).tolist():
-        flat = tuple(part for name, row in rows.items() for part in _parts_of(name, row, column))
-        lower[column], upper[column] = sum(part.lower for part in flat), sum(part.upper for part in flat)
-        exposure[column] = sum(part.size for part in flat)
-        parts[column] = flat
-    nothing = np.zeros(size, dtype=np.bool_)
-    return _Row(
-        lower=lower,
-        upper=upper,
-        exposure=exposure,
-        treated=nothing,
-        excluded=nothing,
-        noisy=np.full(size, np.nan),
-        sigma=np.full(size, np.nan),
-        parts=parts,
-    )
-
-
-def _parts_of(name: str, row: _Row, column: int) -> tuple[Part, ...]:
-    lower, upper, size = (float(values[column]) for values in (row.lower, row.upper, row.exposure))
-    return row.parts.get(column, (Part(lower=lower, upper=upper, size=size, of=name),))
 
 
 def _listed(names: Sequence[str]) -> str:
