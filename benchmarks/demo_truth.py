@@ -32,7 +32,7 @@ from rounds.measures.periods import Grain, periods_between
 from rounds.network.members import Member, Membership
 from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
 from rounds.storage.library import read_library, shipped_library_folder
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 MEASURE = read_library(shipped_library_folder()).measure("cardiac-arrests", 1)
 LOWEST, HIGHEST = 0.93, 0.97

@@ -40,7 +40,7 @@ from rounds.measures.periods import Grain, periods_between
 from rounds.network.members import Member, Membership
 from rounds.network.successions import NO_SUCCESSIONS, Succession, Successions
 from rounds.storage.library import read_library, shipped_library_folder
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 MEASURE = replace(read_library(shipped_library_folder()).measure("length-of-stay", 1), grain=Grain.MONTH)
 PROGRAMME = Programme(innovation="deterioration-programme", outcome=MEASURE.id, stage=Stage.EMBEDDED)

@@ -13,7 +13,8 @@ from rounds.centre.plan import make_plan
 from rounds.exchange.messages import Reply
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.successions import Succession, Successions
-from rounds.storage.workspace import RoundDeclaration, Workspace, read_workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace, read_workspace
 
 REPLY = Reply(
     round_id="2024-12",

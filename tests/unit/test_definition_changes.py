@@ -14,7 +14,8 @@ from rounds.centre.earlier_definitions import earlier_definition
 from rounds.errors import DefinitionError, RoundsError
 from rounds.network.definition_changes import DefinitionChange
 from rounds.storage.definition_change_files import read_definition_changes
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 CODE = given.CODES[0]
 MEASURE = given.ARRESTS

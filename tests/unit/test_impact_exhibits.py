@@ -26,7 +26,7 @@ from rounds.reports.excel import write_workbook
 from rounds.reports.insight import Certainty, Insight
 from rounds.reports.json_file import insights_json, read_insights
 from rounds.reports.pages.write import write_pages
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from impact_coverage import draw

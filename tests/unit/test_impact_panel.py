@@ -20,7 +20,7 @@ from rounds.measures.periods import Grain, periods_between
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
 from rounds.network.successions import Succession, Successions
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 YEAR = periods_between(grain=Grain.MONTH, first=date(2024, 1, 1), last=date(2024, 12, 31))
 USER, OTHER, SILENT = given.CODES[:3]

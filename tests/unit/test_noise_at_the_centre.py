@@ -25,7 +25,7 @@ from rounds.measures.counts import Count, count_schema
 from rounds.measures.periods import Grain, periods_between
 from rounds.reports.content.observed import Known, Observed, total
 from rounds.reports.insight import Insight, Kind
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 PERIODS = periods_between(grain=Grain.MONTH, first=date(2023, 1, 1), last=date(2024, 12, 31))
 LITTLE, MUCH = Budget(rho_per_year=2.0, periods_per_year=12), Budget(rho_per_year=0.2, periods_per_year=12)

@@ -41,7 +41,7 @@ from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
 from rounds.reports.insight import Certainty, Mark
 from rounds.storage.audit_log import LEDGER
-from rounds.storage.workspace import RoundDeclaration
+from rounds.storage.round_files import RoundDeclaration
 
 SITES = ("a", "b", "c", "d")
 KEYS = {site: key() for site in SITES}

@@ -21,7 +21,7 @@ from rounds.measures.definitions import Measure
 from rounds.measures.periods import periods_between
 from rounds.network.members import Membership
 from rounds.reports.insight import Insight
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 MONTHS = periods_between(grain=given.ARRESTS.grain, first=date(2022, 1, 1), last=date(2024, 12, 31))
 AS_OF = date(2025, 1, 31)

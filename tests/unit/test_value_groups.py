@@ -31,7 +31,7 @@ from rounds.records.synthetic import Arrests, SyntheticNetwork, draw_arrests
 from rounds.records.synthetic.areas import LEVELS, arrest_shares, draw_mix
 from rounds.records.synthetic.network import BY_DEPRIVATION, INNOVATION, OUTCOME, draw_adoptions, truth
 from rounds.storage.library import read_library, shipped_library_folder
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 LIBRARY = read_library(shipped_library_folder())
 MONTHLY, BY_FIFTH = LIBRARY.measure(OUTCOME, 1), LIBRARY.measure(BY_DEPRIVATION, 1)

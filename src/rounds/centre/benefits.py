@@ -22,7 +22,8 @@ from rounds.storage.audit_log import LEDGER
 from rounds.storage.benefit_rule_files import read_rule_book
 from rounds.storage.benefit_store import read_claims, read_statements, record_claims, record_statements
 from rounds.storage.claim_files import NETWORK_SCOPE, read_claim_file
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 RULES_FILE = "benefit_rules.csv"
 OWN = "the network's own ledger"

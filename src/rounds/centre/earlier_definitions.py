@@ -9,7 +9,8 @@ from rounds.errors import RoundsError
 from rounds.exchange.folder import ExchangeFolder
 from rounds.exchange.question import WireQuestion, read_question
 from rounds.measures.definitions import Measure, MeasureRef
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

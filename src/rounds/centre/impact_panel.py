@@ -21,7 +21,8 @@ from rounds.learning.spread.succession import followed
 from rounds.network.definition_changes import DefinitionChange
 from rounds.network.members import Membership
 from rounds.network.successions import NO_SUCCESSIONS, Successions
-from rounds.storage.workspace import Programme, RoundDeclaration, Workspace
+from rounds.storage.round_files import Programme, RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 
 class Known(TypedDict):

@@ -13,7 +13,8 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.learning.spread.pipeline.rank import Measured, NotMeasured
 from rounds.measures.definitions import Better
 from rounds.measures.kinds import CountKind
-from rounds.storage.workspace import Lane, RoundDeclaration, Workspace
+from rounds.storage.round_files import Lane, RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 _DAYS_A_YEAR = 365.25
 

@@ -13,7 +13,8 @@ from rounds.exchange.envelope import CENTRE
 from rounds.exchange.question import Question, wire_question
 from rounds.measures.definitions import Measure
 from rounds.storage.facts import write_fact
-from rounds.storage.workspace import AskedMeasure, Lane, RoundDeclaration, Workspace
+from rounds.storage.round_files import AskedMeasure, Lane, RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from rounds.network.successions import NO_SUCCESSIONS, Successions
 from rounds.reports.content.impact import Evaluation, impact
 from rounds.reports.insight import Insight, Provenance
 from rounds.storage.library import Library
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 PLACEBO_LEAD_PERIODS = 6
 PANEL_SEED = 20_240_101

@@ -23,7 +23,8 @@ from rounds.exchange.folder import ExchangeFolder
 from rounds.storage.atomic import refuse_unwritable, remove_partials
 from rounds.storage.lock import only_one
 from rounds.storage.progress import Progress
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

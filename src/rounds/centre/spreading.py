@@ -26,7 +26,7 @@ from rounds.reports.content.outlook import LOGARITHM, Outlook
 from rounds.reports.content.spread import spread
 from rounds.reports.content.wording import inline, rate_unit
 from rounds.reports.insight import Insight, Provenance
-from rounds.storage.workspace import Programme
+from rounds.storage.round_files import Programme
 
 _LOOKED_FOR = 120
 """Months ahead in which full coverage is looked for."""

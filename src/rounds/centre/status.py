@@ -7,7 +7,8 @@ from rounds.centre.plan import Plan, make_plan
 from rounds.centre.post import Desk, refusals
 from rounds.disclosure.attempt import Attempt
 from rounds.exchange.folder import ExchangeFolder
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

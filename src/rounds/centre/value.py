@@ -17,9 +17,10 @@ from rounds.reports.insight import Insight, Kind
 from rounds.reports.json_file import read_insights
 from rounds.reports.outputs import JSON
 from rounds.storage.facts import NoEvent, write_unlogged_folder
+from rounds.storage.round_files import RoundDeclaration
 from rounds.storage.suggestions import nearest
 from rounds.storage.value_files import read_declared
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.workspace import Workspace
 
 _DAYS_A_YEAR: Final = 365.25
 _YEARS: Final = {

@@ -25,7 +25,8 @@ from rounds.reports.content.observed import observed_from_cells
 from rounds.reports.content.value_evidence import source_words
 from rounds.reports.content.wording import inline, listing, plural
 from rounds.reports.insight import Provenance
-from rounds.storage.workspace import RoundDeclaration, Workspace
+from rounds.storage.round_files import RoundDeclaration
+from rounds.storage.workspace import Workspace
 
 BY: Final = Stratum.DEPRIVATION
 

@@ -117,6 +117,13 @@ def read_yaml(path: Path, model: type[M], *, context: object = None) -> M:
         raise DefinitionError("\n".join(lines)) from error
 
 
+def refuse_twice(path: Path, what: str, values: list[str]) -> None:
+    """Raise DefinitionError, naming the file, if something in it is listed more than once."""
+    for value in values:
+        if values.count(value) > 1:
+            raise DefinitionError(f"{path}: {what} `{value}` is listed twice; keep one")
+
+
 def _read_text(path: Path) -> str:
     try:
         raw = path.read_bytes()
