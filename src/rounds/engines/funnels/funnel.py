@@ -13,8 +13,8 @@ import numpy as np
 from rounds.engines.cohorts.duck import find_cohort
 from rounds.engines.cohorts.result import InclusionCount
 from rounds.engines.funnels import kernels
+from rounds.engines.funnels.filters import Concepts
 from rounds.engines.funnels.index import Events, Judge, holds, index_events
-from rounds.engines.funnels.rows import Concepts
 from rounds.engines.funnels.source import Source
 from rounds.engines.pack.layout import Array, NotCovered, Pack
 from rounds.measures.cohorts.definition import CohortDefinition

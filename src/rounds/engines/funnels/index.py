@@ -11,18 +11,9 @@ from typing import Final
 import numpy as np
 
 from rounds.engines.funnels import kernels
+from rounds.engines.funnels.filters import Concepts, asked_of_people, nothing_asked, person_flags
 from rounds.engines.funnels.kernels import NO_DAY
-from rounds.engines.funnels.rows import (
-    NO_DAYS,
-    Concepts,
-    Found,
-    asked_of_people,
-    joined_rows,
-    nothing_asked,
-    own_rows,
-    person_flags,
-    plain_rows,
-)
+from rounds.engines.funnels.rows import NO_DAYS, Found, joined_rows, own_rows, plain_rows
 from rounds.engines.funnels.source import Source
 from rounds.engines.pack.layout import Array, NotCovered
 from rounds.measures.cohorts.criteria import Correlated, Criterion, Demographic, Edge, Group, GroupKind, Times, Window
