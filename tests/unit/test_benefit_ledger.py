@@ -9,18 +9,26 @@ from typing import Any, cast
 import benefit_cases as given
 import pytest
 from benefit_cases import year_of
+from messy_trackers import members, network
+from typer.testing import CliRunner
 
 from rounds.audit.chain import Action
 from rounds.centre.benefits import Ledger, known_before
+from rounds.centre.pipeline import record_company_matches, record_pipeline
+from rounds.cli.app import app
 from rounds.errors import AuditError, DefinitionError
 from rounds.learning.benefit.claims import Quantity, Said, Source
 from rounds.learning.benefit.entries import Counted, Statement
 from rounds.learning.benefit.rules import SPLIT_EVENLY
 from rounds.learning.benefit.totals import Quarter, benefited, counted_once, latest, quarter_of, read_quarter, total
+from rounds.learning.spread.pipeline.support import MaybeSame
+from rounds.network.pipeline import Pipeline, PipelineInnovation
 from rounds.storage import benefit_store
 from rounds.storage.audit_log import read_log
 from rounds.storage.benefit_store import read_claims, read_statements, record_claims, record_statements
+from rounds.storage.held import RECORDED
 from rounds.storage.sqlite_file import transaction
+from rounds.storage.workspace import read_workspace
 
 MONTHS = given.months()
 JANUARY = MONTHS[0]
@@ -234,3 +242,28 @@ def test_a_claim_is_replaced_from_a_day_and_never_lost(tmp_path: Path) -> None:
         assert record_claims(path, [one], party="centre", today=day) == new
     values = [read_claims(path, as_of=date(2025, 1, at), party="centre") for at in (1, 3, 4, 5)]
     assert [[one.value for one in found] for found in values] == [[], [-153.0], [-20.0], [-153.0]]
+
+
+def test_what_people_record_of_a_network_is_no_statement_that_is_gone(tmp_path: Path) -> None:
+    """Imports of adoption and of the pipeline tell the same log; the ledger is read, and a lost statement still seen."""
+    own = members(1, count=2)
+    folder = network(tmp_path / "n", own)
+    path = read_workspace(folder).centre / "ledger.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record(path, given.statement(year_of("X1")))
+    tracker = tmp_path / "tracker.csv"
+    tracker.write_text(f"Trust,Status,Date\n{own[0].name},Live,2024-03-01\n")
+    asked = ["adoption", "import", str(tracker), "--network", str(folder), "--innovation", "deterioration-programme"]
+    assert CliRunner().invoke(app, [*asked, "--yes", "--today", "2025-03-31"]).exit_code == 0
+    workspace = read_workspace(folder)
+    record_pipeline(
+        workspace, Pipeline(innovations=(PipelineInnovation(id="x", title="X", owner="O"),)), today=date(2025, 3, 31)
+    )
+    record_company_matches(workspace, (MaybeSame(company="A", other="B", likeness=90.0),), today=date(2025, 3, 31))
+    told = {one.event.round_id for one in read_log(path) if one.event.action is Action.RECORDED}
+    assert told == {"2024", *(Path(name).stem for name in RECORDED)}
+    assert len(read_statements(path, party="centre")) == 1
+    with transaction(path, schema="") as connection:
+        connection.execute("DELETE FROM benefit_statements")
+    with pytest.raises(AuditError, match="no longer there"):
+        read_statements(path, party="centre")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from rounds.audit.chain import Action, Event
 from rounds.errors import AuditError
@@ -17,6 +17,7 @@ from rounds.learning.benefit.entries import Statement
 from rounds.storage.audit_log import LOG_SCHEMA
 from rounds.storage.benefit_json import decode_said, decode_statement, encode_said, encode_statement
 from rounds.storage.facts import logged_transaction
+from rounds.storage.held import RECORDED
 from rounds.storage.sqlite_file import reading
 
 BENEFIT_SCHEMA: Final = """
@@ -31,6 +32,8 @@ CREATE TABLE IF NOT EXISTS benefit_claims (
 """
 CLAIMS_ROUND: Final = "benefit-claims"
 """What the audit log calls the round of claims and evaluations."""
+_NO_STATEMENTS: Final = (CLAIMS_ROUND, *(Path(name).stem for name in RECORDED))
+"""What is recorded under these names is not what a round says of a programme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ def read_statements(path: Path, *, as_of: date | None = None, party: str) -> tup
                     statement=decode_statement(content, where=where), on=date.fromisoformat(recorded), digest=digest
                 )
             )
-        _refuse_gone(connection, path, "benefit_statements", "round_id != ?")
+        _refuse_gone(connection, path, "benefit_statements", "NOT IN", _NO_STATEMENTS)
     return tuple(found)
 
 
@@ -155,7 +158,7 @@ def read_claims(path: Path, *, as_of: date | None = None, party: str) -> tuple[S
             where = f"{path}, claim {sequence} on benefit"
             content = _checked(connection, where, packed, (Action.RECORDED.value, CLAIMS_ROUND, party, digest))
             found[name] = decode_said(content, where=where)
-        _refuse_gone(connection, path, "benefit_claims", "round_id = ?")
+        _refuse_gone(connection, path, "benefit_claims", "IN", (CLAIMS_ROUND,))
     return tuple(found.values())
 
 
@@ -176,10 +179,13 @@ def _checked(connection: sqlite3.Connection, where: str, packed: bytes, same: tu
     return content
 
 
-def _refuse_gone(connection: sqlite3.Connection, path: Path, table: str, of_round: str) -> None:
+def _refuse_gone(
+    connection: sqlite3.Connection, path: Path, table: str, which: Literal["IN", "NOT IN"], rounds: tuple[str, ...]
+) -> None:
     """Nothing is ever taken out: what the log tells of is there."""
+    of_round = f"round_id {which} ({', '.join('?' * len(rounds))})"
     query = f"SELECT digest FROM log_entries WHERE action = ? AND {of_round} EXCEPT SELECT digest FROM {table}"  # noqa: S608
-    if connection.execute(query, (Action.RECORDED.value, CLAIMS_ROUND)).fetchone() is not None:
+    if connection.execute(query, (Action.RECORDED.value, *rounds)).fetchone() is not None:
         raise AuditError(
             f"{path}: the audit log tells of something in the benefit ledger that is no longer there; restore the file "
             "from a copy"

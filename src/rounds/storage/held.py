@@ -16,6 +16,8 @@ from rounds.storage.workspace import Workspace, read_workspace
 
 ADOPTIONS: Final = "adoptions.csv"
 COMPANIES: Final = "company-matches.csv"
+RECORDED: Final = (ADOPTIONS, MATCHES, COMPANIES, FOLDER)
+"""What people record of a network. The audit log calls the round of each by its name, without an ending."""
 _WAIT_SECONDS: Final = 10.0
 
 
@@ -38,6 +40,6 @@ def held_workspace(folder: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Iter
         return
     with only_one(folder, doing="recording adoption or the pipeline", wait_seconds=wait_seconds):
         put_back(folder / FOLDER)
-        for name in (ADOPTIONS, MATCHES, COMPANIES, FOLDER):
+        for name in RECORDED:
             remove_partials(folder, of=name)
         yield read_workspace(folder)
