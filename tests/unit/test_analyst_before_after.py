@@ -178,6 +178,14 @@ def test_a_period_twice_is_refused_and_a_gap_is_said() -> None:
     assert any("1 period without a count was left out" in note for note in result.notes)
 
 
+def test_an_interval_that_leaves_everything_open_is_no_moderate_certainty() -> None:
+    hidden = falls().with_columns(falls=pl.lit("1-7"))
+    result = its(hidden, since="2023-07", of="Site 3", beside="all", today=TODAY)
+    assert "no change can be told" in result.sentences[0]
+    assert result.certainty is Certainty.LOW
+    assert "leaves both no change and a large one open" in result.because
+
+
 def test_a_change_outside_the_table_is_said() -> None:
     for since, says in (("2030-01", "never in effect"), ("2020-01", "before its first count")):
         result = its(falls(), since=since, of="Site 1", today=TODAY)

@@ -88,7 +88,8 @@ def test_other_frames_say_the_same(kind: str, tmp_path: Path) -> None:
         (cells("adopted", 40, "2023-05-01"), r"row 37 and row 41, column adopted: two different days .*--stopped"),
         (cells("arrests", 40, "1000000000"), r"row 41, column arrests: more than 10,000,000 events"),
         (cells("arrests", 40, "0 to 90000000"), r"column arrests: .*(too wide|more than 10,000,000)"),
-        (cells("adopted", 40, "soon"), r"column adopted: not all cells are dates"),
+        (cells("adopted", 40, "soon"), r"row 41, column adopted: not all cells are dates"),
+        (cells("admissions", 40, "0"), r"row 41: there are events in column arrests and 0 in column admissions"),
         (cells("month", 40, "2021-04"), r"row 40 and row 41 are of one organisation and one period"),
     ],
 )
@@ -123,6 +124,30 @@ def test_what_comes_after_stopping_is_left_out() -> None:
     row = found.panel.sites.index("site 1")
     assert not found.panel.treated[row, 29:].any()
     assert found.panel.excluded[row, 29:].all()
+    assert any("after it ended is left out at site 1" in note for note in found.notes)
+
+
+def test_a_day_it_stopped_without_one_it_began_is_refused_with_its_row() -> None:
+    never = TABLE.filter(pl.col("adopted").is_null())["trust"][0]
+    stopped = ["2023-06-01" if site == never else None for site in TABLE["trust"]]
+    first = TABLE["trust"].to_list().index(never) + 1
+    with pytest.raises(TableError, match=f"row {first}: there is a day in column stopped and none in column adopted"):
+        impact(table(stopped=stopped), placebos=0)
+
+
+@pytest.mark.parametrize("gap", ["", "NaN"])
+def test_numbers_that_are_not_there_are_counted_and_said(gap: str) -> None:
+    found = impact(table(**cells("arrests", 40, gap)), placebos=0)
+    assert (
+        sum("no number or nobody at risk there: 1 of 540 organisations' periods" in note for note in found.notes) == 1
+    )
+    assert not any("no number" in note for note in impact(TABLE, placebos=0).notes)
+
+
+def test_one_organisation_alone_is_shown_to_the_command_for_it() -> None:
+    alone = TABLE.filter(pl.col("trust") == TABLE["trust"][0])
+    with pytest.raises(TableError, match="of one organisation alone `rounds its`"):
+        impact(alone, placebos=0)
 
 
 def test_when_nobody_waits_the_reason_stands_in_place_of_a_number(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_a_claim_is_replaced_from_a_day_and_never_lost(tmp_path: Path) -> None:
 
 
 def test_what_people_record_of_a_network_is_no_statement_that_is_gone(tmp_path: Path) -> None:
-    """Imports of adoption and of the pipeline tell the same log; the ledger is read, and a lost statement still seen."""
+    """Imports of adoption and the pipeline tell the same log; the ledger is read, and a lost statement still seen."""
     own = members(1, count=2)
     folder = network(tmp_path / "n", own)
     path = read_workspace(folder).centre / "ledger.db"

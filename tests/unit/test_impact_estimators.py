@@ -209,6 +209,8 @@ def test_placebos_say_how_small_p_can_be(sound: DidItWork) -> None:
     )
     assert isinstance(few.placebo_in_space, SpacePlacebo)
     assert few.placebo_in_space.smallest == pytest.approx(1 / 3)
+    assert few.placebo_in_space.as_far == 0
+    assert few.placebo_in_space.p_value == few.placebo_in_space.smallest  # 20 deals of 3 are no 20 different ones
     # one site adopts: nothing between sites tells the others' errors
     assert all(isinstance(one, NoEstimate) for one in few.estimates[1:])
     assert few.agreement is None

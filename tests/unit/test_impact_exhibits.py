@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from rounds.centre.programmes import restarted_members
 from rounds.learning.impact.effect import Panel
 from rounds.learning.impact.panel.estimate import NoEstimate
+from rounds.learning.impact.panel.pre_trend import Drift
 from rounds.learning.impact.panel.run import DidItWork, Settings, did_it_work
 from rounds.learning.spread.adoption import AdoptionEvent, Stage
 from rounds.measures.definitions import Better
@@ -71,6 +72,22 @@ def test_agreement_is_said_and_keeps_the_certainty(sound: DidItWork) -> None:
     assert str(left_out[-1]).startswith("does not apply: its errors take two sites")
     assert any("none of them looked as strong" in note for note in compared.notes)
     assert any("times the largest step seen before" in note for note in before.notes)
+
+
+def test_a_small_chance_is_not_said_to_be_none(sound: DidItWork) -> None:
+    assert isinstance(sound.drift, Drift)
+    for p_value, says in ((1e-9, "p < 0.01"), (0.034, "p = 0.03")):
+        steep = replace(sound, drift=replace(sound.drift, p_value=p_value))
+        assert any(f"; {says})." in note for note in exhibits_of(steep, SETTING)[1].notes)
+
+
+def test_few_sites_are_said_not_to_show_how_rates_wander(sound: DidItWork) -> None:
+    for only in (replace(sound.effect, treated_sites=1), replace(sound.effect, comparison_sites=2)):
+        said = reading_of(
+            only, sound.placebo_in_time, SOUND, "there", title="Arrests", better=Better.LOWER, beside=sound
+        )
+        assert said.level is Certainty.MODERATE
+        assert "cannot be told how far their rates wander by themselves" in said.because
 
 
 @pytest.mark.parametrize(

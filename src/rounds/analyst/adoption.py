@@ -25,6 +25,7 @@ _ADOPTED: Final = (
     "intervention",
 )
 _STOPPED: Final = ("stopped", "withdrawn", "ended")
+_MOST_TRIED: Final = 1_000
 _NEVER: Final = ("", "never", "not yet", "none", "no", "na", "n/a", "-", "[x]", "[z]")
 
 
@@ -55,7 +56,13 @@ class Adoption:
         if self.stopped is None or self.stopped_name is None:
             return started, {}
         stopped = self._one_each(organisations, self.stopped, self.stopped_name)
-        return started, {site: day for site, day in stopped.items() if site in started}
+        for row, site in enumerate(organisations):
+            if site in stopped and site not in started:
+                raise TableError(
+                    f"{self.rest.name}, {self.rest.place(row)}: there is a day in column {self.stopped_name} and none "
+                    f"in column {self.adopted_name}; say when it adopted, or leave both empty if it never did"
+                )
+        return started, stopped
 
     def _one_each(self, organisations: pl.Series, days: pl.Series, name: str) -> dict[str, date]:
         first: dict[str, tuple[date | None, int]] = {}
@@ -127,7 +134,18 @@ def _days(table: Table, name: str, reading: Reading) -> pl.Series:
         dates = dates_in(column, named_so=True, written=reading.dates, of_periods=False)
     if dates is None:
         raise TableError(
-            f"{table.name}, column {name}: not all cells are dates written in one way; correct them, leave cells of "
-            'organisations that never adopted empty, or say how dates are written, as in --dates "%d/%m/%Y"'
+            f"{table.name}{_odd_one(table, column)}, column {name}: not all cells are dates written in one way; "
+            "correct them, leave cells of organisations that never adopted empty, or say how dates are written, as in "
+            '--dates "%d/%m/%Y"'
         )
     return dates.days
+
+
+def _odd_one(table: Table, column: pl.Series) -> str:
+    """Return where the first cell stands without which the others read as dates; nothing where no one cell is odd."""
+    cells = column.drop_nulls().unique(maintain_order=True)
+    for cell in cells.head(_MOST_TRIED) if column.dtype == pl.String and len(cells) > 1 else ():
+        others = column.filter(column != cell)
+        if dates_in(others, named_so=True, written=None, of_periods=False) is not None:
+            return f", {table.place(int((column == cell).arg_true()[0]))}"
+    return ""

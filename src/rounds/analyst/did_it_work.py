@@ -113,6 +113,7 @@ def _result(
         notes += alike_note(understood)
     if isinstance(effect, MeanEffect):
         notes += mean_notes(effect, made.words)
+    notes += made.gaps
     if adoption.never:
         notes.append("An empty cell of the adoption date was read as never adopted.")
     return ImpactResult(

@@ -10,6 +10,7 @@ from rounds.analyst.adoption import Adoption
 from rounds.analyst.columns import Understood
 from rounds.analyst.dates import Spacing, spacing_of
 from rounds.analyst.frames import TableError
+from rounds.analyst.impact_gaps import gap_notes, refuse_events_of_nobody
 from rounds.analyst.mean_columns import mean_columns
 from rounds.learning.bounded.counts import MOST_EVENTS, MOST_VALUES
 from rounds.learning.impact.effect import MeanOf, Panel
@@ -31,6 +32,8 @@ class TablePanel:
     shown: str
     """what is shown of it: "per 1,000 admissions", or what a mean is in"""
     words: Words
+    gaps: tuple[str, ...]
+    """what is left out, in sentences"""
 
 
 def panel_of_table(understood: Understood, adoption: Adoption, words: Words, rounded_to: float) -> TablePanel:
@@ -57,9 +60,10 @@ def panel_of_table(understood: Understood, adoption: Adoption, words: Words, rou
         )
     if len(columns.series) != 1:
         named = " and ".join(columns.series) or "none"
+        alone = "" if columns.series else "; of one organisation alone `rounds its` tells what changed"
         raise TableError(
             f"{table.name}: one column must tell organisations apart ({named} found); name it with --organisation, and "
-            "keep one row a period with --where"
+            f"keep one row a period with --where{alone}"
         )
     names = table.frame[columns.series[0]].cast(pl.String).fill_null("(blank)")
     sites, days = names.unique(maintain_order=True).to_list(), dates.days.unique().sort().to_list()
@@ -67,6 +71,7 @@ def panel_of_table(understood: Understood, adoption: Adoption, words: Words, rou
     shape = (len(sites), len(days))
     if counts:
         lower, upper, exposure = (_matrix(understood, end, at, shape) for end in ("lower", "upper", "denominator"))
+        refuse_events_of_nobody(understood, at, upper, exposure)
     else:
         told = mean_columns(understood, rounded_to=rounded_to)
         lower, upper, exposure = (_placed(rows, at, shape) for rows in (told.lower, told.upper, told.size))
@@ -96,6 +101,7 @@ def panel_of_table(understood: Understood, adoption: Adoption, words: Words, rou
         title=columns.numerator or columns.value or "",
         shown=f"per {SCALE:,.0f} {columns.denominator}" if words.shown_in is None else words.shown_in,
         words=words,
+        gaps=gap_notes(missing if counts else np.zeros(0, dtype=np.bool_), tuple(stopped)),
     )
 
 

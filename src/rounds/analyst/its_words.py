@@ -87,6 +87,8 @@ def sure_of(leading: Interrupted | InterruptedMean | NoEffect, beside: Beside | 
         doubts.append("nobody is compared with, so anything else that changed at that time reads as an effect")
     if min(leading.before, leading.after) < ENOUGH:
         doubts.append(f"there are fewer than {ENOUGH} periods before or after")
+    if isinstance(leading, Interrupted) and not _told(leading.rate_ratio) and _is_wide(leading.rate_ratio):
+        doubts.append("the interval leaves both no change and a large one open")
     if isinstance(leading, InterruptedMean):
         doubts.append("of a mean no other way is set beside it")
     elif beside is not None:
@@ -140,6 +142,11 @@ def _ratio(one: Reckoned) -> str:
     kind = "confidence" if one.name == SYNTHETIC else "credible"
     ends = sorted((one.rate_ratio.lower, one.rate_ratio.upper), key=lambda end: abs(end - 1.0))
     return f"{_change(one.rate_ratio.estimate)} events (95% {kind} interval {_change(ends[0])} to {_change(ends[1])})"
+
+
+def _is_wide(ratio: Interval) -> bool:
+    """Return whether a fall by a fifth, or a rise by a quarter, is open."""
+    return ratio.lower < 0.8 or ratio.upper > 1.25
 
 
 def _told(ratio: Interval) -> bool:

@@ -127,14 +127,20 @@ def select(panel: Panel) -> Selection | NoEffect:
     if panel.lower.shape[1] < 2:
         return NoEffect(reason="There is one period only; an effect needs periods before and with the innovation.")
     if not panel.treated.any():
-        return NoEffect(reason="At no site was the innovation in effect throughout a period of this round.")
+        return NoEffect(
+            reason="At no site was the innovation in effect throughout a period that is counted here; look again once "
+            "it has been, and check the dates of adoption if it has."
+        )
     if not treated.any():
         return NoEffect(
             reason="Wherever the innovation was in effect throughout a period, the denominator is withheld or 0, or "
             "nothing was sent; have the measure counted over longer periods."
         )
     if not untreated.any():
-        return NoEffect(reason="There are no counts from periods without the innovation to compare with.")
+        return NoEffect(
+            reason="There are no counts from periods without the innovation to compare with; add periods before it was "
+            "adopted, or sites that have not adopted."
+        )
     notes: tuple[str, ...] = _note_on_rounding(panel, hidden) + _note_on_withheld(panel, ~hidden)
     if panel.mean_of is None:
         if problem := _problem_of_counts(panel, untreated | treated):

@@ -85,18 +85,22 @@ def _before_words(found: DidItWork, study: EventStudy) -> str:
     return "Before adoption no difference was found, as far as the data can tell."
 
 
+def _chance(p_value: float) -> str:
+    return "p < 0.01" if p_value < 0.01 else f"p = {p_value:.2f}"
+
+
 def _before_notes(found: DidItWork, setting: Setting) -> tuple[str, ...]:
     notes = ["Thick bars hold for each step alone 95 times in 100; thin ones for all steps together."]
     if found.together is not None:
         notes.append(
-            f"The {plural(found.together.steps, 'step')} before adoption, tested together: p = "
-            f"{found.together.p_value:.2f}."
+            f"The {plural(found.together.steps, 'step')} before adoption, tested together: "
+            f"{_chance(found.together.p_value)}."
         )
     drift, words = found.drift, setting.words
     if isinstance(drift, Drift):
         notes.append(
             f"Before adoption, adopters moved {words.pace(drift.per_period)} a {setting.period} against sites that "
-            f"never adopt (95% CI {words.pace(drift.lower)} to {words.pace(drift.upper)}; p = {drift.p_value:.2f})."
+            f"never adopt (95% CI {words.pace(drift.lower)} to {words.pace(drift.upper)}; {_chance(drift.p_value)})."
         )
         notes.append(
             f"That test would notice a drift of {words.pace(drift.detectable).removeprefix('+')} a {setting.period} 4 "

@@ -232,5 +232,4 @@ def _compared_notes(found: DidItWork, name_of: NameOf, words: Words) -> tuple[st
 
 
 def _as_often(space: SpacePlacebo) -> str:
-    times = round(space.p_value * (space.runs + 1)) - 1
-    return f"{times or 'none'} of them looked as strong as the real one"
+    return f"{space.as_far or 'none'} of them looked as strong as the real one"

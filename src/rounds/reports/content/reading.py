@@ -166,7 +166,13 @@ def _certainty(
     reasons.append(
         f"{plural(effect.treated_sites, 'site')} with it, {effect.comparison_sites} with time without it to compare"
     )
-    doubts += effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES
+    if effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES:
+        doubts += 1
+        if isinstance(effect, Effect):
+            reasons.append(
+                "with so few sites it cannot be told how far their rates wander by themselves, and the interval allows "
+                "for chance in counting only"
+            )
     level = Certainty.LOW if grave else Certainty.MODERATE if doubts else Certainty.HIGH
     sentence = "; ".join(reasons)
     return level, f"{sentence}. It rests on this: {effect.assumes.rstrip('.')}."

@@ -22,9 +22,11 @@ class SpacePlacebo:
     values: tuple[float, ...]
     """of each run, on the scale of the outcome"""
     p_value: float
-    """share of runs, the real one with them, that are as far from no change as it"""
+    """share of runs, the real one with them, that are as far from no change as it; never below `smallest`"""
     smallest: float
     """the smallest p-value there can be with so many runs and sites"""
+    as_far: int
+    """runs that look as strong as the real one"""
     sites: int
     """that adoption was dealt out among"""
 
@@ -75,11 +77,13 @@ def placebo_in_space(
     if len(found) < runs:
         return "too little time without the innovation is left to deal adoption out in"
     as_far = sum(one >= abs(real) - 1e-12 for one in strength)
+    smallest = max(1 / (1 + runs), 1 / _arrangements(dates))
     return SpacePlacebo(
         runs=runs,
         values=tuple(found),
-        p_value=(1 + as_far) / (1 + runs),
-        smallest=max(1 / (1 + runs), 1 / _arrangements(dates)),
+        p_value=max((1 + as_far) / (1 + runs), smallest),
+        smallest=smallest,
+        as_far=as_far,
         sites=len(rows),
     )
 
