@@ -210,6 +210,16 @@ def test_killed_between_leaves_the_ledger_whole(tmp_path: Path, monkeypatch: pyt
     assert len(read_statements(path, party="centre")) == 2
 
 
+@pytest.mark.parametrize("name", ["benefit-claims", "adoptions", "pipeline"])
+def test_a_round_is_not_called_what_the_log_calls_something_else(tmp_path: Path, name: str) -> None:
+    one = given.statement([given.entry("X1", *JANUARY)])
+    with pytest.raises(DefinitionError, match=f"cannot be called {name}"):
+        record_statements(
+            tmp_path / "ledger.db", [one], round_id=name, inputs="a", party="centre", today=date(2025, 2, 1)
+        )
+    assert not (tmp_path / "ledger.db").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -22,7 +22,7 @@ from rounds.reports.charts.forest import ticks
 from rounds.reports.content.impact import Evaluation, impact
 from rounds.reports.content.impact_words import Setting
 from rounds.reports.content.panel import doubts_of, exhibits_of, support_of
-from rounds.reports.content.reading import reading_of
+from rounds.reports.content.reading import Reading, reading_of
 from rounds.reports.excel import write_workbook
 from rounds.reports.insight import Certainty, Insight
 from rounds.reports.json_file import insights_json, read_insights
@@ -49,6 +49,14 @@ def sound() -> DidItWork:
 
 
 def level(found: DidItWork, panel: Panel) -> Certainty:
+    return read(found, panel).level
+
+
+def because(found: DidItWork, panel: Panel) -> str:
+    return read(found, panel).because
+
+
+def read(found: DidItWork, panel: Panel) -> Reading:
     return reading_of(
         found.effect,
         found.placebo_in_time,
@@ -57,7 +65,7 @@ def level(found: DidItWork, panel: Panel) -> Certainty:
         title="Arrests",
         better=Better.LOWER,
         beside=found,
-    ).level
+    )
 
 
 def test_agreement_is_said_and_keeps_the_certainty(sound: DidItWork) -> None:
@@ -72,6 +80,19 @@ def test_agreement_is_said_and_keeps_the_certainty(sound: DidItWork) -> None:
     assert str(left_out[-1]).startswith("does not apply: its errors take two sites")
     assert any("none of them looked as strong" in note for note in compared.notes)
     assert any("times the largest step seen before" in note for note in before.notes)
+
+
+def test_what_could_not_be_looked_at_costs_certainty(sound: DidItWork) -> None:
+    untold = replace(sound, drift="it takes two sites that never adopt")
+    assert level(untold, SOUND) is Certainty.MODERATE
+    assert "cannot be tested (it takes two sites" in because(untold, SOUND)
+    once = replace(sound, effect=replace(sound.effect, treated_periods=sound.effect.treated_sites))
+    assert level(once, SOUND) is Certainty.MODERATE
+    assert "whether it lasts cannot be said" in because(once, SOUND)
+    few = replace(sound, effect=replace(sound.effect, treated_sites=2))
+    assert level(few, SOUND) is Certainty.MODERATE
+    assert level(replace(few, drift=untold.drift), SOUND) is Certainty.MODERATE
+    assert level(replace(few, drift=untold.drift, agreement=None), SOUND) is Certainty.LOW
 
 
 def test_a_small_chance_is_not_said_to_be_none(sound: DidItWork) -> None:

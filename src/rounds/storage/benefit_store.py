@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rounds.audit.chain import Action, Event
-from rounds.errors import AuditError
+from rounds.errors import AuditError, DefinitionError
 from rounds.learning.benefit.claims import Said
 from rounds.learning.benefit.entries import Statement
 from rounds.storage.audit_log import LOG_SCHEMA
@@ -60,7 +60,15 @@ def record_statements(
         inputs: the digest of everything that decides what the round says.
         party: who records it.
         today: the day of recording.
+
+    Raises:
+        DefinitionError: if the audit log calls something else by the round's name.
     """
+    if round_id in _NO_STATEMENTS:
+        raise DefinitionError(
+            f"a round cannot be called {round_id}: the audit log calls what is recorded of the network so; rename its "
+            "file and its id"
+        )
     encoded = [(" ".join(statement.programme), encode_statement(statement)) for statement in statements]
     with _reading(path) as connection:
         known = {

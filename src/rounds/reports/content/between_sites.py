@@ -144,8 +144,8 @@ def _statement(
             named = listing([membership.name_of(item.code) for item in group], limit=3)
             parts.append(f"{len(group)} {word} ({named})" if len(group) <= 3 else f"{len(group)} {word}")
     return (
-        f"{measure.title}: {len(high) + len(low)} of {plural(len(found), 'organisation')} differ from "
-        f"the network's {centre} by more than "
+        f"{measure.title}: {len(high) + len(low)} of {plural(len(found), 'organisation')} "
+        f"{'differs' if len(high) + len(low) == 1 else 'differ'} from the network's {centre} by more than "
         f"chance and ordinary differences explain, {' and '.join(parts)}{tail}."
     ), (*high, *low)
 

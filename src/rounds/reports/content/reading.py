@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.impact.effect import Effect, Interval, MeanEffect, NoEffect, Panel
+from rounds.learning.impact.panel.pre_trend import Drift
 from rounds.learning.impact.panel.run import DidItWork
 from rounds.measures.definitions import Better
 from rounds.reports.content.impact_words import RATIOS, Words, is_change, main_effect
@@ -147,6 +148,10 @@ def _certainty(
             grave += 1
         case _:
             reasons.append(f"the placebo found none, as it should ({_effect_words(placebo, words)})")
+    drift = None if beside is None else beside.drift
+    if isinstance(drift, str):
+        reasons.append(f"whether sites that adopt were moving apart from the others cannot be tested ({drift})")
+        doubts += 1
     if beside is not None:
         against, support = doubts_of(beside, words), support_of(beside)
         reasons += [support] if support else []
@@ -166,8 +171,13 @@ def _certainty(
     reasons.append(
         f"{plural(effect.treated_sites, 'site')} with it, {effect.comparison_sites} with time without it to compare"
     )
+    if effect.treated_periods <= effect.treated_sites:
+        reasons.append("no site has had it for more than one period, so whether it lasts cannot be said")
+        doubts += 1
     if effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES:
         doubts += 1
+        # Intervals of so few sites hold 3 truths in 4 if sites wander, and here nothing would have noticed.
+        grave += beside is not None and beside.agreement is None and not isinstance(drift, Drift)
         if isinstance(effect, Effect):
             reasons.append(
                 "with so few sites it cannot be told how far their rates wander by themselves, and the interval allows "
