@@ -210,7 +210,7 @@ AXE = """
 SAID_ONCE = """
     const seen = new Set(arguments[0]);
     const bare = html => html.replace(/ (id|href|aria-[a-z]+)="[^"]*"/g, '').replace(/<(.?)h[1-6]/g, '<$1h');
-    const key = text => text.length + ':' + [...text].reduce((sum, one) => Math.imul(31, sum) + one.codePointAt() | 0, 0);
+    const key = text => [...text].reduce((sum, one) => Math.imul(31, sum) + one.codePointAt() | 0, text.length);
     document.querySelectorAll('.narrow, tbody tr:nth-child(n+4)').forEach(item => item.remove());
     document.querySelectorAll('article').forEach(item => {
         const card = key(bare(item.outerHTML));
