@@ -116,6 +116,20 @@ def test_no_page_scrolls_sideways(browser: webdriver.Chrome, root: str, paths: l
         assert found <= width, f"{path} is {found} px wide at {width}"
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_very_long_word_breaks(browser: webdriver.Chrome, root: str, width: int) -> None:
+    """People name organisations and innovations, and nothing stops a name of 300 letters."""
+    widen(browser, width)
+    for path in ("index.html", "policy-maker.html", "measures/cardiac-arrests.html", "organisations/rx01.html"):
+        browser.get(root + path)
+        opened = "document.querySelectorAll('details').forEach(item => { item.open = true; })"
+        browser.execute_script(opened)
+        named = "[...document.querySelectorAll('h1, h2, h3, p:not(.tags), main li, main dd, main a, caption span')]"
+        written = f"return {named}.map(item => item.append('X'.repeat(300))).length"
+        assert browser.execute_script(written) > 20
+        assert browser.execute_script("return document.scrollingElement.scrollWidth") <= width, path
+
+
 @pytest.mark.parametrize(("width", "shown"), [(320, "narrow"), (1280, "wide")])
 def test_one_size_of_each_chart_is_shown(browser: webdriver.Chrome, root: str, width: int, shown: str) -> None:
     widen(browser, width)
