@@ -1,6 +1,7 @@
 """Means on pages: their unit, their ends, their intervals, and organisations side by side without a funnel."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from itertools import product
 
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from log_stamps import no_standing
-from reports_fixture import CODES, MEMBERSHIP, PROVENANCE
+from reports_fixture import CODES, MEMBERSHIP, PROVENANCE, report
 from small_site import make_measure
 
 from rounds.centre.answers import check_answer
@@ -29,10 +30,13 @@ from rounds.measures.events import EventTable
 from rounds.measures.kinds import CountKind
 from rounds.measures.periods import Grain
 from rounds.measures.questions import People, RecordsQuestion, Rows
+from rounds.measures.words import shown_words
+from rounds.reports.charts.render import SvgCache
 from rounds.reports.content.cells import rate_cells, rate_columns
 from rounds.reports.content.observed import Known, Observed, dispersion_of, observed_from_cells, total
 from rounds.reports.content.wording import interval_name, rate_text, rate_unit
-from rounds.reports.insight import Kind
+from rounds.reports.insight import Estimate, Kind
+from rounds.reports.pages.write import _environment, _estimate
 
 STAYS = Rows(events=Events(table=EventTable.VISIT_OCCURRENCE, codes=None, without_end=Extent.ON_AND_ON))
 
@@ -153,11 +157,30 @@ def test_organisations_stand_side_by_side_without_a_funnel() -> None:
     assert between.statement.endswith(f"; clearly different: {MEMBERSHIP.name_of(CODES[14])}.")
     assert any(note.startswith("There is no funnel plot of means") for note in between.notes)
     assert any(interval_name(_stays()) in note for note in between.notes)
+    said = " ".join((between.certainty.because, *between.notes))
+    assert "how much admissions differ from one another" in said
+    assert "patient" not in said.replace("five patients", "")
     over = [one for one in found if one.kind is Kind.OVER_TIME]
     assert len(over) == 1 + len(sums)
     assert all("steps" in one.statement and "%" not in one.statement for one in over)
     assert any("Sums are rounded to five patients' most" in note for note in over[-1].notes)
+    assert all(len(set(one.table.columns)) == len(one.table.columns) for one in over)
+    assert all("Mean (steps)" in one.table.columns and "Mean" not in one.table.columns for one in over)
     json.dumps([one.chart for one in found])
+
+
+def test_a_mean_is_said_to_be_one_wherever_measures_are_listed() -> None:
+    assert shown_words(_stays()) == "in steps, on average of admissions"
+    environment = _environment(report(members=2), SvgCache())
+    page = environment.get_template("methods.html").render(part={"measures": (_stays(),), "methods": ()}, root="")
+    assert "in steps, on average of admissions" in page
+    assert "Rate per" not in page
+
+
+def test_a_number_outside_its_range_is_not_rounded_into_it() -> None:
+    flagged = Estimate(value=3.65, lower=3.39, upper=3.648, interval="usual range", unit="nights")
+    assert _estimate(flagged) == "3.650 nights; usual range 3.390 to 3.648"
+    assert _estimate(replace(flagged, upper=3.652)) == "3.65 nights; usual range 3.39 to 3.65"
 
 
 def test_two_organisations_are_not_held_against_each_other() -> None:

@@ -49,7 +49,7 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
     return (
         ("id and version", f"{measure.id} {measure.version}"),
         *question_in_words(measure.question),
-        ("shown", f"{_shown(measure)}, {each}"),
+        ("shown", f"{shown_words(measure)}, {each}"),
         ("strata", ", ".join(_stratum(measure, stratum) for stratum in measure.strata) or "none"),
         *((("standardised to", str(measure.standard)),) if measure.standard else ()),
         ("better", str(measure.better)),
@@ -65,7 +65,8 @@ def measure_in_words(measure: Measure) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _shown(measure: Measure) -> str:
+def shown_words(measure: Measure) -> str:
+    """Return how a measure's numbers are shown: "per 1,000 admissions", "in nights, on average of admissions"."""
     if measure.shown_in is None:
         return f"per {measure.per:,} {measure.unit}"
     return f"in {measure.shown_in}, on average of {measure.unit}"

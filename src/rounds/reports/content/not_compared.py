@@ -43,7 +43,7 @@ NOISE_NOTE = (
     "alone. The intervals allow for both."
 )
 MEANS_NOTE = (
-    "There is no funnel plot of means: its limits would rest on how much one patient differs from the next, and that "
+    "There is no funnel plot of means: its limits would rest on how much {units} differ from one another, and that "
     "does not leave a site. The intervals are as wide as values between the lowest and the highest can make them, so "
     "they are wider than they need be. An organisation is called different only if its whole interval lies outside "
     "what all together can be."
@@ -142,10 +142,10 @@ def means_compared(
         said=_Said(
             statement=f"{measure.title}: {level} for all together; {found}.",
             because=(
-                "how much one patient differs from the next does not leave a site, so intervals are as wide as they "
-                "can be; case mix is not adjusted for."
+                f"how much {measure.denominator_unit} differ from one another does not leave a site, so intervals are "
+                "as wide as they can be; case mix is not adjusted for."
             ),
-            note=MEANS_NOTE,
+            note=MEANS_NOTE.format(units=measure.denominator_unit),
         ),
     )
 

@@ -283,8 +283,9 @@ def _signals(chart: Chart, index: int) -> str | Mark:
 
 def _table(chart: Chart, periods: tuple[str, ...], observed: tuple[Observed | None, ...], measure: Measure) -> Table:
     lines, told = lines_shown(chart, lowest=measure.shown_from, highest=measure.shown_to), chart.told
+    centre = "Mean" if measure.shown_in is None else "Mean of periods"  # where each period has a mean of its own
     return Table(
-        columns=("Period", *rate_columns(measure), "Mean", "Lower limit", "Upper limit", "Signal", "Flagged"),
+        columns=("Period", *rate_columns(measure), centre, "Lower limit", "Upper limit", "Signal", "Flagged"),
         rows=tuple(
             (
                 label,

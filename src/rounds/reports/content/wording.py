@@ -13,6 +13,7 @@ from rounds.reports.insight import Provenance
 
 NETWORK = "network"
 """The scope of a statement about everybody."""
+_MOST_DECIMALS = 6
 
 
 def number(value: float) -> str:
@@ -29,6 +30,26 @@ def number(value: float) -> str:
     if size >= 0.1:
         return f"{value:.2f}"
     return f"{value:.2g}"
+
+
+def numbers_apart(value: float | None, ends: tuple[float, float]) -> tuple[str | None, str, str]:
+    """Return a number and two ends as readers see them; one that lies just outside is not rounded onto an end.
+
+    >>> numbers_apart(3.52, (3.39, 3.648)), numbers_apart(3.65, (3.39, 3.648))
+    (('3.52', '3.39', '3.65'), ('3.650', '3.390', '3.648'))
+    """
+    lower, upper = (number(end) for end in ends)
+    if value is None:
+        return None, lower, upper
+    said = number(value)
+    near = [end for end in ends if number(end) == said]
+    if ends[0] <= value <= ends[1] or not near:
+        return said, lower, upper
+    decimals = len(said.partition(".")[2])
+    while decimals < _MOST_DECIMALS and any(f"{end:.{decimals}f}" == f"{value:.{decimals}f}" for end in near):
+        decimals += 1
+    said, lower, upper = (f"{one:,.{decimals}f}" for one in (value, *ends))
+    return said, lower, upper
 
 
 def rate_text(value: float, measure: Measure) -> str:

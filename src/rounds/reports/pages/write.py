@@ -7,10 +7,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rounds.measures.definitions import Better
+from rounds.measures.words import shown_words
 from rounds.reports.charts.icons import icon_svg
 from rounds.reports.charts.render import SvgCache
 from rounds.reports.charts.theme import MOBILE, WEB
-from rounds.reports.content.wording import better_words, number, rate_text
+from rounds.reports.content.wording import better_words, number, numbers_apart, rate_text
 from rounds.reports.insight import Cell, Estimate, Exhibit, Insight, Mark
 from rounds.reports.pages.plan import home_path, measure_key, measure_path, organisation_path, pages_of
 from rounds.reports.pages.views import VIEWS, audience_path
@@ -111,6 +112,7 @@ def _environment(report: Report, drawn: SvgCache) -> Environment:
         "number": number,
         "day": lambda day: f"{day.day} {day:%B %Y}",
         "better": better_words,
+        "shown": shown_words,
     }
     return environment
 
@@ -131,9 +133,10 @@ def _estimate(estimate: Estimate) -> str:
     """Return a number with its interval: never a bare number, and never a blank for a withheld one."""
     unit = estimate.unit if estimate.unit.startswith("%") else f" {estimate.unit}"
     percent = "%" if estimate.unit.startswith("%") else ""
-    ends = f"{number(estimate.lower)}{percent} to {number(estimate.upper)}"
-    if estimate.value is None:
+    value, lower, upper = numbers_apart(estimate.value, (estimate.lower, estimate.upper))
+    ends = f"{lower}{percent} to {upper}"
+    if value is None:
         return f"{ends}{unit} ({estimate.interval}); the value itself is withheld or not known"
     if estimate.lower == estimate.upper == estimate.value:
-        return f"{number(estimate.value)}{unit} ({estimate.interval})"
-    return f"{number(estimate.value)}{unit}; {estimate.interval} {ends}{percent}"
+        return f"{value}{unit} ({estimate.interval})"
+    return f"{value}{unit}; {estimate.interval} {ends}{percent}"
