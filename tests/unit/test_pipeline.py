@@ -12,6 +12,7 @@ from messy_trackers import members, network
 from typer.testing import CliRunner
 
 from rounds.centre.pipeline import (
+    gone,
     pipeline_insights,
     pipeline_on,
     record_company_matches,
@@ -432,11 +433,38 @@ def test_the_commands_round_trip(tmp_path: Path) -> None:
     back = CliRunner().invoke(app, ["pipeline", "import", to, "--network", str(folder), *today, "--yes"])
     assert back.exit_code == 0, back.output
     assert {path.name: path.read_bytes() for path in (folder / "pipeline").iterdir()} == before
+    book = openpyxl.load_workbook(to)
+    for name in TABLES:
+        header = next(row[0].row for row in book[name].iter_rows() if row[0].value in columns_of(name))
+        book[name].delete_rows(header + 1, book[name].max_row)
+    book.save(tmp_path / "empty.xlsx")
+    emptied = CliRunner().invoke(
+        app, ["pipeline", "import", str(tmp_path / "empty.xlsx"), "--network", str(folder), *today, "--yes"]
+    )
+    assert isinstance(emptied.exception, DefinitionError)
+    assert "take the place of 1 innovation" in str(emptied.exception)
+    assert {path.name: path.read_bytes() for path in (folder / "pipeline").iterdir()} == before
     told = json.loads(CliRunner().invoke(app, ["--json", "pipeline", "rank", str(folder), *today]).stdout)
     assert {one["innovation"] for one in told["ranking"]} == {"lactate-at-the-bedside", *SHIPPED}
     refused = CliRunner().invoke(app, ["pipeline", "export", str(folder), to, *today])
     assert isinstance(refused.exception, DefinitionError)
     assert "is there already" in str(refused.exception)
+
+
+def test_what_a_workbook_would_take_away_is_said() -> None:
+    known = DEMO_PIPELINE
+    first = known.innovations[0].id
+    fewer = replace(
+        known,
+        innovations=known.innovations[1:],
+        stages=tuple(one for one in known.stages if one.innovation != first),
+    )
+    lost = len(known.stages) - len(fewer.stages)
+    said = gone(known, fewer)
+    assert said[0] == f"{first} will go: recorded, and not in this file"
+    assert not lost or said[1].startswith(f"{lost} row")
+    assert gone(known, known) == ()
+    assert gone(fewer, known) == ()
 
 
 def test_stages_are_dated() -> None:

@@ -17,6 +17,7 @@ from rounds.learning.spread.pipeline.support import MaybeSame, SupportSummary, c
 from rounds.network.innovations import EvidenceStage
 from rounds.network.pipeline import Pipeline, PipelineInnovation
 from rounds.reports.content import pipeline as content
+from rounds.reports.content.wording import listing, plural
 from rounds.reports.insight import Insight, Provenance
 from rounds.reports.pipeline_workbook import pipeline_workbook
 from rounds.storage.audit_log import LEDGER
@@ -79,7 +80,14 @@ def read_pipeline_file(workspace: Workspace, path: Path, *, today: date) -> Pipe
         DefinitionError: naming file, sheet, row and column.
     """
     if path.suffix.lower() != ".json":
-        return read_pipeline_workbook(path, library=_library(workspace), today=today)
+        found = read_pipeline_workbook(path, library=_library(workspace), today=today)
+        if not any(getattr(found, table) for table in TABLES) and workspace.pipeline.innovations:
+            raise DefinitionError(
+                f"{path}: there are no rows in it, and it would take the place of "
+                f"{plural(len(workspace.pipeline.innovations), 'innovation')} that are recorded; fill in the workbook "
+                "that `rounds pipeline export` writes"
+            )
+        return found
     record = read_innovation_record(path)
     known = workspace.pipeline
     new = record.innovations[0]
@@ -126,6 +134,18 @@ def went_back(pipeline: Pipeline) -> tuple[str, ...]:
                 f"{later.innovation} goes back from {earlier.stage} ({earlier.date}) to {later.stage} ({later.date}); "
                 "if it did not, correct a date in stages"
             )
+    return tuple(found)
+
+
+def gone(before: Pipeline, after: Pipeline) -> tuple[str, ...]:
+    """Return, in sentences, what is recorded and not in what takes its place: innovations by name, rows by number."""
+    left = {one.id for one in after.innovations}
+    missing = [one.id for one in before.innovations if one.id not in left]
+    found = [f"{listing(missing, limit=5)} will go: recorded, and not in this file"] if missing else []
+    for table in TABLES:
+        rows = set(getattr(before, table)) - set(getattr(after, table))
+        if rows and table != "innovations":
+            found.append(f"{plural(len(rows), 'row')} of {table} that stood so will go or change")
     return tuple(found)
 
 

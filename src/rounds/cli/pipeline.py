@@ -36,22 +36,25 @@ def import_(
 
     rounds pipeline import innovation-record.json --network my-network
     """
-    from rounds.centre.pipeline import read_pipeline_file, record_pipeline, went_back
+    from rounds.centre.pipeline import gone, read_pipeline_file, record_pipeline, went_back
     from rounds.storage.held import held_workspace
     from rounds.storage.pipeline_files import TABLES
 
     now = day_of(today)
     with held_workspace(network) as workspace:
         found = read_pipeline_file(workspace, file, today=now)
+        going = gone(workspace.pipeline, found)
         recorded = record_pipeline(workspace, found, today=now) if yes else None
     counts = {table: len(getattr(found, table)) for table in TABLES}
     told = ", ".join(f"{count} {table}" for table, count in counts.items() if count) or "nothing"
     last = f"Recorded in {recorded}." if recorded else "A dry run: nothing was changed. Add --yes to record it."
     back = went_back(found)
-    shown = [f"To know: {one}." for one in back[:12]]
+    shown = [f"To know: {one}." for one in going]
+    shown += [f"To know: {one}." for one in back[:12]]
     shown += [f"To know: {len(back) - 12} more go back (all with --json)."] if len(back) > 12 else []
     terminal_of(context).result(
-        {**counts, "went_back": back, "recorded": recorded}, text="\n".join([f"{file.name}: {told}.", *shown, last])
+        {**counts, "goes": going, "went_back": back, "recorded": recorded},
+        text="\n".join([f"{file.name}: {told}.", *shown, last]),
     )
 
 
