@@ -10,6 +10,7 @@ from rounds.learning.impact.single_site.interrupted import Interrupted
 from rounds.learning.impact.single_site.means import InterruptedMean
 from rounds.learning.impact.single_site.reckoned import SYNTHETIC, Beside, Reckoned, Untold
 from rounds.learning.impact.single_site.regression import Family
+from rounds.reports.content.impact_words import leaves_much_open
 from rounds.reports.content.wording import number
 from rounds.reports.insight import Certainty
 
@@ -87,7 +88,7 @@ def sure_of(leading: Interrupted | InterruptedMean | NoEffect, beside: Beside | 
         doubts.append("nobody is compared with, so anything else that changed at that time reads as an effect")
     if min(leading.before, leading.after) < ENOUGH:
         doubts.append(f"there are fewer than {ENOUGH} periods before or after")
-    if isinstance(leading, Interrupted) and not _told(leading.rate_ratio) and _is_wide(leading.rate_ratio):
+    if isinstance(leading, Interrupted) and not _told(leading.rate_ratio) and leaves_much_open(leading.rate_ratio):
         doubts.append("the interval leaves both no change and a large one open")
     if isinstance(leading, InterruptedMean):
         doubts.append("of a mean no other way is set beside it")
@@ -142,11 +143,6 @@ def _ratio(one: Reckoned) -> str:
     kind = "confidence" if one.name == SYNTHETIC else "credible"
     ends = sorted((one.rate_ratio.lower, one.rate_ratio.upper), key=lambda end: abs(end - 1.0))
     return f"{_change(one.rate_ratio.estimate)} events (95% {kind} interval {_change(ends[0])} to {_change(ends[1])})"
-
-
-def _is_wide(ratio: Interval) -> bool:
-    """Return whether a fall by a fifth, or a rise by a quarter, is open."""
-    return ratio.lower < 0.8 or ratio.upper > 1.25
 
 
 def _told(ratio: Interval) -> bool:

@@ -64,6 +64,11 @@ class Words:
 RATIOS = Words()
 
 
+def leaves_much_open(ratio: Interval) -> bool:
+    """Return whether an interval of rate ratios leaves a fall by a fifth, or a rise by a quarter, open."""
+    return ratio.lower < 0.8 or ratio.upper > 1.25
+
+
 def main_effect(effect: Effect | MeanEffect) -> Interval:
     """Return the effect that is spoken of: the rate ratio, or the difference of means."""
     return effect.rate_ratio if isinstance(effect, Effect) else effect.difference

@@ -8,7 +8,7 @@ from rounds.learning.impact.effect import Effect, Interval, MeanEffect, NoEffect
 from rounds.learning.impact.panel.pre_trend import Drift
 from rounds.learning.impact.panel.run import DidItWork
 from rounds.measures.definitions import Better
-from rounds.reports.content.impact_words import RATIOS, Words, is_change, main_effect
+from rounds.reports.content.impact_words import RATIOS, Words, is_change, leaves_much_open, main_effect
 from rounds.reports.content.panel import doubts_of, support_of
 from rounds.reports.content.wording import inline, number, plural
 from rounds.reports.insight import Certainty, Direction
@@ -114,7 +114,7 @@ def no_reading(effect: NoEffect, in_effect: str, *, title: str) -> Reading:
 def _is_wide(effect: Effect | MeanEffect) -> bool:
     """Return whether the interval leaves a fall by a fifth, or a rise by a quarter, open."""
     if isinstance(effect, Effect):
-        return effect.rate_ratio.lower < 0.8 or effect.rate_ratio.upper > 1.25
+        return leaves_much_open(effect.rate_ratio)
     return effect.share is None or effect.share.lower < -0.2 or effect.share.upper > 0.25
 
 
