@@ -435,7 +435,8 @@ def test_a_clear_effect_with_a_clean_placebo_is_stated_plainly() -> None:
     assert (insight.direction, insight.certainty.level) == (Direction.BETTER, Certainty.HIGH)
     assert insight.benefit is not None
     assert (insight.benefit.patients.lower, insight.benefit.patients.upper) == (250, 370)
-    assert "parallel" in insight.certainty.because
+    assert "rates there would have risen and fallen as they did elsewhere" in insight.certainty.because
+    assert any(note.startswith("Assumed: ") and "in parallel" in note for note in insight.notes)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def _result(
         period=str(made.spacing.grain) if made.spacing.grain else "period",
         words=made.words,
     )
-    notes = [] if isinstance(found, NoEffect) else list(found.effect.notes)
+    notes = [] if isinstance(found, NoEffect) else [*found.effect.notes, f"Assumed: {found.effect.assumes}"]
     if made.words.shown_in is not None:
         notes += alike_note(understood)
     if isinstance(effect, MeanEffect):

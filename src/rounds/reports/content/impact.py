@@ -347,7 +347,7 @@ def _notes(
             f"{100 * effect.withheld_share:.0f}% of the counts used are withheld, rounded or have noise; the chart "
             f"draws their lowest to highest possible value."
         )
-    notes += effect.notes
+    notes += [*effect.notes, f"Assumed: {effect.assumes}"]
     if placebo is not None and not isinstance(placebo, NoEffect):
         notes.append("The placebo asks the same question where the answer should be no change.")
     if isinstance(effect, Effect):

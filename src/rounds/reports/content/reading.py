@@ -185,7 +185,11 @@ def _certainty(
             )
     level = Certainty.LOW if grave else Certainty.MODERATE if doubts else Certainty.HIGH
     sentence = "; ".join(reasons)
-    return level, f"{sentence}. It rests on this: {effect.assumes.rstrip('.')}."
+    rates = "rates" if isinstance(effect, Effect) else "means"
+    return level, (
+        f"{sentence}. It rests on this: without it, {rates} there would have risen and fallen as they did elsewhere, "
+        "and nothing else changed there at the same time."
+    )
 
 
 def withheld_share(panel: Panel) -> float:
