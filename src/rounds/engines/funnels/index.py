@@ -5,7 +5,7 @@ people after the other, in any thread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -44,13 +44,12 @@ class Events:
         """Return the events that are flagged."""
         person, begin = self.person[flags], np.empty_like(self.begin)
         kernels.begins(person, self.base, begin)
-        return Events(
-            chunk=self.chunk,
+        return replace(
+            self,
             person=person,
             day=self.day[flags],
             observed_first=self.observed_first[flags],
             observed_last=self.observed_last[flags],
-            base=self.base,
             begin=begin,
         )
 
@@ -147,9 +146,14 @@ def criterion_rows(
         raise NotCovered("the ends of rows that are correlated with others are not kept")
     find = _every_event(source, plain_rows(source, criterion, concepts), prior=0, post=0)
     judge = holds(source, group, concepts)
-    each = source.each_chunk(lambda chunk: _limited(find(chunk), judge, Limit.ALL))
-    person, day = (np.concatenate(parts) for parts in zip(*((one.person, one.day) for one in each), strict=True))
-    return own_rows(source, person, day.astype(np.uint16))
+
+    def rows(chunk: int) -> tuple[Array, Array]:
+        events = find(chunk)
+        flags = judge(events)
+        return events.person[flags], events.day[flags].astype(np.uint16)
+
+    person, day = (np.concatenate(parts) for parts in zip(*source.each_chunk(rows), strict=True))
+    return own_rows(source, person, day)
 
 
 def _limited(events: Events, judge: Judge, limit: Limit) -> Events:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.kernels import FAR, among, seek
+from rounds.engines.pack.row_kernels import sum_up
 
 Array = npt.NDArray[Any]
 
@@ -168,8 +169,7 @@ def begins(person: Array, base: int, begin: Array) -> None:  # pragma: no cover
     begin[:] = 0
     for at in range(len(person)):
         begin[person[at] - base + 1] += 1
-    for after in range(1, len(begin)):
-        begin[after] += begin[after - 1]
+    sum_up(begin)
 
 
 @compiled
