@@ -49,6 +49,9 @@ def doubts_of(found: DidItWork, words: Words = RATIOS) -> tuple[Doubt, ...]:
                 grave=share > _SHARE_OF_EFFECT,
             )
         )
+    if isinstance(drift, str):
+        untold = f"whether sites that adopt were moving apart from the others cannot be tested ({drift})"
+        doubts.append(Doubt(words=untold, grave=False))
     if found.together is not None and found.together.p_value < UNLIKELY:
         doubts.append(Doubt(words="the steps before adoption are not level", grave=False))
     space = found.placebo_in_space

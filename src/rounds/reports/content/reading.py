@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rounds.learning.impact.effect import Effect, Interval, MeanEffect, NoEffect, Panel
-from rounds.learning.impact.panel.pre_trend import Drift
 from rounds.learning.impact.panel.run import DidItWork
 from rounds.measures.definitions import Better
 from rounds.reports.content.impact_words import RATIOS, Words, is_change, leaves_much_open, main_effect
@@ -148,10 +147,6 @@ def _certainty(
             grave += 1
         case _:
             reasons.append(f"the placebo found none, as it should ({_effect_words(placebo, words)})")
-    drift = None if beside is None else beside.drift
-    if isinstance(drift, str):
-        reasons.append(f"whether sites that adopt were moving apart from the others cannot be tested ({drift})")
-        doubts += 1
     if beside is not None:
         against, support = doubts_of(beside, words), support_of(beside)
         reasons += [support] if support else []
@@ -177,7 +172,7 @@ def _certainty(
     if effect.treated_sites < FEW_SITES or effect.comparison_sites < FEW_SITES:
         doubts += 1
         # Intervals of so few sites hold 3 truths in 4 if sites wander, and here nothing would have noticed.
-        grave += beside is not None and beside.agreement is None and not isinstance(drift, Drift)
+        grave += beside is not None and beside.agreement is None and isinstance(beside.drift, str)
         if isinstance(effect, Effect):
             reasons.append(
                 "with so few sites it cannot be told how far their rates wander by themselves, and the interval allows "
