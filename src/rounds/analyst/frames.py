@@ -31,6 +31,12 @@ class Table:
         """Return how to find a row: "line 17"."""
         return f"{self.row_word} {self.lines[at]}"
 
+    def refuse(self, rows: pl.Series, column: str, problem: str) -> None:
+        """Raise TableError, naming row and column, at the first row that is flagged; a flag that is missing is none."""
+        found = rows.fill_null(value=False).arg_true()
+        if len(found):
+            raise TableError(f"{self.name}, {self.place(int(found[0]))}, column {column}: {problem}")
+
 
 def table_of(data: Any, *, where: Mapping[str, Any] | None = None) -> Table:
     """Return a table from a path to a CSV file, or from a frame of pandas, polars or Arrow.

@@ -126,26 +126,25 @@ def _matrix(
     understood: Understood, what: str, at: tuple[list[int], list[int]], shape: tuple[int, int]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     table, columns = understood.table, understood.columns
-    name = columns.denominator if what == "denominator" else columns.numerator
-    numbers = understood.numbers[str(name)]
+    name = str(columns.denominator if what == "denominator" else columns.numerator)
+    numbers = understood.numbers[name]
     values = {"lower": numbers.lower, "upper": numbers.upper, "denominator": numbers.values}[what]
     cells = values.cast(pl.Float64)
 
-    def refuse(rows: pl.Series, problem: str) -> None:
-        found = rows.fill_null(value=False).arg_true()
-        if len(found):
-            raise TableError(f"{table.name}, {table.place(int(found[0]))}, column {name}: {problem}")
-
-    refuse(cells < 0, "the number is below 0; correct it")
-    refuse(cells.is_infinite(), "the number is infinite; correct it")
+    table.refuse(cells < 0, name, "the number is below 0; correct it")
+    table.refuse(cells.is_infinite(), name, "the number is infinite; correct it")
     if what != "denominator":
-        refuse(
+        table.refuse(
             numbers.withheld & cells.is_null(),
+            name,
             "the number is withheld and nothing says what it can be; say it with --withheld-range, as in 1-7",
         )
-        refuse(cells != cells.floor(), "the number is no whole number, and events are counted; name another column")
-        refuse(
+        table.refuse(
+            cells != cells.floor(), name, "the number is no whole number, and events are counted; name another column"
+        )
+        table.refuse(
             cells > MOST_EVENTS,
+            name,
             f"more than {MOST_EVENTS:,} events in one period cannot be modelled; use shorter periods",
         )
         spread = float((numbers.upper - numbers.lower).fill_null(0.0).sum())

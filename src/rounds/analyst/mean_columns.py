@@ -64,23 +64,18 @@ def mean_columns(understood: Understood, *, rounded_to: float) -> MeanColumns:
         raise TableError(f"means are rounded to a multiple of a number above 0, not of {rounded_to:g}")
     told = numbers[columns.value]
 
-    def refuse(column: str, rows: pl.Series, problem: str) -> None:
-        found = rows.fill_null(value=False).arg_true()
-        if len(found):
-            raise TableError(f"{table.name}, {table.place(int(found[0]))}, column {column}: {problem}")
-
     values = told.values.cast(pl.Float64)
     known = values.is_not_null() & values.is_not_nan()
-    refuse(columns.value, values.abs() > _FARTHEST, "the mean is too far from 0 to be added up; correct it")
+    table.refuse(values.abs() > _FARTHEST, columns.value, "the mean is too far from 0 to be added up; correct it")
     sizes = pl.repeat(1.0, len(values), dtype=pl.Float64, eager=True)
     if columns.denominator is not None:
         name = columns.denominator
         of = numbers[name]
         sizes = of.values.cast(pl.Float64)
-        refuse(name, sizes < 0, "the number is below 0; correct it")
-        refuse(name, sizes > _FARTHEST, "the number is too large to be added up; correct it")
+        table.refuse(sizes < 0, name, "the number is below 0; correct it")
+        table.refuse(sizes > _FARTHEST, name, "the number is too large to be added up; correct it")
         missing = sizes.is_null() | sizes.is_nan() | (sizes == 0)
-        refuse(name, missing & known & ~of.withheld, "there is a mean, and it is of nobody; correct it")
+        table.refuse(missing & known & ~of.withheld, name, "there is a mean, and it is of nobody; correct it")
     shown = np.where((known & ~told.withheld).to_numpy(), values.fill_null(np.nan).to_numpy(), np.nan)
     size = sizes.fill_null(np.nan).to_numpy().astype(np.float64)
     size = np.where(size > 0, size, np.nan)

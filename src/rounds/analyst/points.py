@@ -250,11 +250,7 @@ def _no_mistakes(understood: Understood, numerator: str, denominator: str, *, pa
     table, numbers = understood.table, understood.numbers
     top, bottom = numbers[numerator], numbers[denominator]
     for name in (numerator, denominator):
-        below = (numbers[name].values < 0).fill_null(value=False).arg_true()
-        if len(below):
-            raise TableError(
-                f"{table.name}, {table.place(int(below[0]))}, column {name}: the count is below 0; correct it"
-            )
+        table.refuse(numbers[name].values < 0, name, "the count is below 0; correct it")
     known = top.values.is_not_null() | top.withheld
     for bad, problem in (
         ((bottom.values == 0).fill_null(value=False) & (top.values > 0).fill_null(value=False), "is 0"),
