@@ -27,6 +27,7 @@ from rounds.storage.atomic import write_file, write_folder
 PARTS: Final = 5
 GIBLEED_SITES: Final = tuple(f"gibleed-{part}" for part in range(1, PARTS + 1))
 SYNTHEA_SITE: Final = "synthea"
+BROKEN_IN_SYNTHEA: Final = "device_exposure"
 SITES: Final = (*GIBLEED_SITES, SYNTHEA_SITE)
 
 EVER_ROUND: Final = "celecoxib-ever"
@@ -73,7 +74,7 @@ def prepare(gibleed: Path, synthea: Path, out: Path) -> None:
         for name in TABLES:
             if (gibleed / f"{name}.parquet").exists():
                 _split(gibleed / f"{name}.parquet", [folders[site] for site in GIBLEED_SITES])
-            if (synthea / f"{name}.parquet").exists():
+            if name != BROKEN_IN_SYNTHEA and (synthea / f"{name}.parquet").exists():
                 shutil.copyfile(synthea / f"{name}.parquet", folders[SYNTHEA_SITE] / f"{name}.parquet")
 
     write_folder(out, fill)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from rounds.engines import duck
+from rounds.engines.codes import prepare
 from rounds.errors import DefinitionError
 from rounds.measures.periods import periods_between
 from rounds.records.omop import open_records
@@ -63,6 +64,16 @@ def test_the_vocabulary_is_whole_in_every_part(workspace: Workspace) -> None:
     for name in ("concept", "concept_ancestor"):
         for folder in parts(workspace):
             assert (folder / f"{name}.parquet").read_bytes() == (GIBLEED / f"{name}.parquet").read_bytes()
+
+
+def test_every_site_can_answer_the_round_it_is_asked(workspace: Workspace) -> None:
+    declared = workspace.rounds_to_run("years-1999-2018")[0]
+    measures = {asked.id: (workspace.library.measure(asked.id, 1), asked.sites) for asked in declared.measures}
+    for site in workspace.sites:
+        folder = workspace.site_folder(site) / "records"
+        records = open_records(folder, site=site.id, as_of=declared.as_of, outside_observation="exclude")
+        with records.connect() as connection:
+            prepare(connection, [measure for measure, sites in measures.values() if site.id in sites], records)
 
 
 @pytest.mark.parametrize(("measure_id", "published"), [("celecoxib-ever", 1800), ("celecoxib-over-40-ever", 569)])
