@@ -25,7 +25,9 @@ class Work(NamedTuple):
     number: Array
     """How many masks each place holds, or `EVERYBODY`. Layers that are written together hold those of the same few."""
     who: Array
-    """Of whom they are, shape (places, the most that count as few)."""
+    """Of whom they are, shape (places, people at a time)."""
+    most: int
+    """That count as few."""
     aside: Array
     """Masks of everybody, shape (layers, people at a time): zeros whenever nothing works with them."""
     listed: Array
@@ -45,7 +47,7 @@ def is_few(work: Work, place: int) -> bool:  # pragma: no cover
 @compiled
 def put(work: Work, to: int, layers: int, number: int, people: int) -> None:  # pragma: no cover
     """Put the masks that were found of those who are listed into places: as those of few, if that is what they are."""
-    few = number <= work.who.shape[1]
+    few = number <= work.most
     for layer in range(layers):
         out, found = work.masks[to + layer], work.found[layer]
         if few:
@@ -205,7 +207,7 @@ def _unite_few(work: Work, to: int, one: int, other: int, people: int) -> None: 
     out, who, aside = work.masks[to], work.who[to], work.aside[0]
     left, of_left, first = work.masks[one], work.who[one], work.number[one]
     right, of_right, second = work.masks[other], work.who[other], work.number[other]
-    if first + second > len(who):
+    if first + second > work.most:
         out[:people] = 0
         for few in range(first):
             out[of_left[few]] = left[few]
@@ -228,95 +230,3 @@ def _unite_few(work: Work, to: int, one: int, other: int, people: int) -> None: 
         out[few] = aside[who[few]]
         aside[who[few]] = 0
     work.number[to] = number
-
-
-@compiled
-def add_layers(work: Work, to: int, layers: int, one: int, others: int, people: int) -> None:  # pragma: no cover
-    """Add layers to layers: what was met so often here and so often there was met as often as both together.
-
-    Args:
-        work: holds them.
-        to: the first place of those that are added to.
-        layers: how many there are.
-        one: the first place of those that are added.
-        others: how many of them; no more than `layers`.
-        people: how many there are.
-    """
-    few = True
-    for layer in range(layers):
-        few = few and work.number[to + layer] != EVERYBODY
-    for layer in range(others):
-        few = few and work.number[one + layer] != EVERYBODY
-    if few:
-        _add_few(work, to, layers, one, others, people)
-        return
-    for layer in range(layers):
-        spread(work, to + layer, people)
-    for layer in range(others):
-        spread(work, one + layer, people)
-    for layer in range(layers - 1, -1, -1):
-        out = work.masks[to + layer]
-        if layer < others:
-            join(out, work.masks[one + layer], people)
-        for less in range(max(layer - others, 0), layer):
-            join_common(out, work.masks[to + less], work.masks[one + layer - 1 - less], people)
-
-
-@compiled
-def _add_few(work: Work, to: int, layers: int, one: int, others: int, people: int) -> None:  # pragma: no cover
-    aside, listed, number = work.aside, work.listed, work.number[to]
-    for few in range(number):
-        listed[few] = work.who[to, few]
-        for layer in range(layers):
-            aside[layer, listed[few]] = work.masks[to + layer, few]
-    for few in range(work.number[one]):
-        who = work.who[one, few]
-        listed[number] = who
-        number += (aside[0, who] == 0) & (work.masks[one, few] != 0)  # of a layer above the first some have no bit
-        for layer in range(layers - 1, -1, -1):
-            if layer < others:
-                aside[layer, who] |= work.masks[one + layer, few]
-            for less in range(max(layer - others, 0), layer):
-                aside[layer, who] |= aside[less, who] & work.masks[one + layer - 1 - less, few]
-    take_back(work, layers, number)
-    put(work, to, layers, number, people)
-
-
-@compiled
-def count_layers(
-    work: Work, given: Array, to: int, layers: int, one: int, offset: int, people: int
-) -> None:  # pragma: no cover
-    """Add the masks of one place, which may be given, to layers."""
-    if one >= 0:
-        add_layers(work, to, layers, one, 1, people)
-        return
-    masks = given[-one - 1, offset:]
-    for layer in range(layers):
-        spread(work, to + layer, people)
-    for layer in range(layers - 1, 0, -1):
-        join_common(work.masks[to + layer], work.masks[to + layer - 1], masks, people)
-    join(work.masks[to], masks, people)
-
-
-@compiled
-def take_back(work: Work, layers: int, number: int) -> None:  # pragma: no cover
-    """Take the masks of those who are listed from where they were put aside."""
-    for layer in range(layers):
-        aside, found = work.aside[layer], work.found[layer]
-        for place in range(number):
-            found[place] = aside[work.listed[place]]
-            aside[work.listed[place]] = 0
-
-
-@compiled
-def join(out: Array, one: Array, people: int) -> None:  # pragma: no cover
-    """Add the bits of one mask."""
-    for who in range(people):
-        out[who] |= one[who]
-
-
-@compiled
-def join_common(out: Array, one: Array, other: Array, people: int) -> None:  # pragma: no cover
-    """Add the bits that two masks share."""
-    for who in range(people):
-        out[who] |= one[who] & other[who]

@@ -273,12 +273,13 @@ class Program:
         """Return the layers of several scans together."""
         if layers == 1:
             return self._joined(OR, [(value, 0) for value in values])[0]
-        out = _Value(layers=layers)
         self.most_layers = max(self.most_layers, layers)
-        self._do(_Operation(kind=CLEAR, out=out, numbers=(layers, 0)))
-        for value in values:
-            self._do(_Operation(kind=UNITE, out=out, reads=((value, 0),), numbers=(layers,), fresh=False))
-        return out
+        found = values[0]
+        for value in values[1:]:
+            out = _Value(layers=layers)
+            self._do(_Operation(kind=UNITE, out=out, reads=((found, 0), (value, 0)), numbers=(layers,)))
+            found = out
+        return found
 
     def totals_of(self, number: int, totals: Array, leveled: Array) -> Array:
         """Return the totals of a tally, shape (cells, periods), from those of all."""

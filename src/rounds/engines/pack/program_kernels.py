@@ -15,9 +15,7 @@ from rounds.engines.pack.compiled import compiled
 from rounds.engines.pack.few_kernels import (
     EVERYBODY,
     Work,
-    add_layers,
     common_of_few,
-    count_layers,
     is_few,
     leave_out,
     share,
@@ -26,6 +24,7 @@ from rounds.engines.pack.few_kernels import (
     unite,
 )
 from rounds.engines.pack.kernels import FAR, seek
+from rounds.engines.pack.layer_kernels import count_layers, unite_layers
 from rounds.engines.pack.scan_kernels import first_day_masks, scan
 from rounds.engines.pack.tallies import Counter, tally
 
@@ -139,8 +138,8 @@ def run(
                     )
             elif kind == LISTED:  # one: which list
                 of_list[one] = take(work, to, listed_who[one], listed_masks[one], of_list[one], offset, some)
-            elif kind == UNITE:  # one: the other layers; two: how many
-                add_layers(work, to, two, one, two, some)
+            elif kind == UNITE:  # one, two: whose layers; then how many
+                unite_layers(work, to, operations[number, 4], one, two, some)
             elif kind == AND:
                 share(work, given, to, one, two, offset, some)
             elif kind == OR:

@@ -119,11 +119,12 @@ def runner_of(program: Program) -> Runner:
 
 def _room_of(program: Program, at_a_time: int) -> Work:
     """Return room for masks. Few are as many of the shorter masks, of which more go through the processor at once."""
-    few, layers = max(PEOPLE_AT_A_TIME // FEW_OF, 1), program.most_layers
+    layers = program.most_layers
     return Work(
         masks=np.empty((program.places, at_a_time), dtype=program.word),
         number=np.zeros(program.places, dtype=np.int64),
-        who=np.empty((program.places, few), dtype=np.uint16),
+        who=np.empty((program.places, at_a_time), dtype=np.uint16),
+        most=max(PEOPLE_AT_A_TIME // FEW_OF, 1),
         aside=np.zeros((layers, at_a_time), dtype=program.word),
         listed=np.empty(at_a_time + 1, dtype=np.int32),
         found=np.empty((layers, at_a_time + 1), dtype=program.word),

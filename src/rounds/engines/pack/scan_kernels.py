@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.few_kernels import EVERYBODY, Work, put, take_back
+from rounds.engines.pack.few_kernels import EVERYBODY, Work, put, spread
 from rounds.engines.pack.kernels import FAR, seek
+from rounds.engines.pack.layer_kernels import take_back
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +55,7 @@ def scan(
         few_days(work, to, person, first, of_first, cursor[0], cursor[0] + rows, base, end - base)
         cursor[0] += rows
         return
-    if rows <= 2 * work.who.shape[1]:
+    if rows <= 2 * work.most:
         few_times(work, to, layers, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
         return
     out = work.masks[to : to + layers]
@@ -185,16 +186,19 @@ def few_days(
     Whoever has no bit is not listed: the next of whom rows are takes the place. There is no branch that a processor
     could guess wrong.
     """
-    listed, out = work.listed, work.found[0]
-    number, before, found = 0, base - 1, np.uint64(0)
+    listed, out = work.who[to], work.masks[to]
+    nothing = of_day[0] & ~of_day[0]
+    number, before, found = 0, base - 1, nothing
     for row in range(start, stop):
         who = person[row]
         new = who != before
         number += new & (found != 0)
-        found = (np.uint64(0) if new else found) | of_day[day[row]]
+        found = (nothing if new else found) | of_day[day[row]]
         listed[number], out[number] = who - base, found
         before = who
-    put(work, to, 1, number + (found != 0), people)
+    work.number[to] = number + (found != 0)
+    if work.number[to] > work.most:
+        spread(work, to, people)
 
 
 @compiled
@@ -271,7 +275,7 @@ def first_day_masks(
         first_range: the range of the first person.
         within: the first and the last day that will do, shape (ranges of people, 2).
     """
-    number, begin, place = 0, 0, first_range
+    number, begin, place, nothing = 0, 0, first_range, of_day[0] & ~of_day[0]
     while begin < people:
         end = min(edges[place + 1] - base, people)
         low, high = within[place, 0], within[place, 1]
@@ -281,7 +285,8 @@ def first_day_masks(
             before = -1
             for row in range(cursor[0], stop):
                 who, this = person[row], day[row]
-                mask = of_day[this] if low <= this <= high else np.uint64(0)
+                mask = of_day[this]
+                mask = mask if (this >= low) & (this <= high) else nothing
                 listed[number], out[number] = who - base, mask
                 number += (who != before) & (mask != 0)
                 before = who
@@ -311,23 +316,32 @@ def _first_of_several(
 ) -> int:  # pragma: no cover
     """List people of one range behind those who are listed, and return how many there are then."""
     day_of, listed, out, none = work.day_of, work.listed, work.found[0], len(of_day)
-    number = since
+    number, nothing = since, of_day[0] & ~of_day[0]
     for part in range(len(ranges)):
         stop = seek(person, cursor[part], ranges[part, 1], end, FAR)
-        for row in range(cursor[part], stop):
-            if len(inside) == 0 or inside[row] != 0:
+        if len(inside) == 0:
+            for row in range(cursor[part], stop):
                 who = person[row] - base
                 before = day_of[who]
                 day_of[who] = min(before, np.int32(day[row]))
                 listed[number] = who
                 number += before == none
+        else:
+            for row in range(cursor[part], stop):
+                if inside[row] != 0:
+                    who = person[row] - base
+                    before = day_of[who]
+                    day_of[who] = min(before, np.int32(day[row]))
+                    listed[number] = who
+                    number += before == none
         cursor[part] = stop
     left = since
     for place in range(since, number):
         who = listed[place]
         this = day_of[who]
         day_of[who] = none
-        mask = of_day[this] if low <= this <= high else np.uint64(0)
+        mask = of_day[this]
+        mask = mask if (this >= low) & (this <= high) else nothing
         listed[left], out[left] = who, mask
         left += mask != 0
     return left
