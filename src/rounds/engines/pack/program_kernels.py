@@ -41,6 +41,7 @@ def run(
     tables: Array,
     ranges: Array,
     cursor: Array,
+    lately: Array,
     of_days: Array,
     of_ranges: Array,
     within: Array,
@@ -67,6 +68,7 @@ def run(
         tables: shape (tables, 5): addresses of person, first, last, inside (0 for none), and the number of rows.
         ranges: shape (ranges, 2): where the rows of concepts start and stop.
         cursor: for each range the row that comes next; never behind the block.
+        lately: for each range how many rows there were of the people before.
         of_days: a mask for each day, of the same type, shape (windows, days).
         of_ranges: a mask for each range of people of one sex and year of birth.
         within: for each range of people a first and a last day, shape (ages, ranges of people, 2).
@@ -133,6 +135,7 @@ def run(
                         inside,
                         ranges[low:high],
                         cursor[low:high],
+                        lately[low:high],
                         start,
                         start + some,
                     )

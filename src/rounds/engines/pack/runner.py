@@ -32,6 +32,7 @@ class Runner:
     tables: Array
     ranges: Array
     cursor: Array
+    lately: Array
     of_days: Array
     of_ranges: Array
     within: Array
@@ -69,6 +70,7 @@ class Runner:
             self.tables,
             self.ranges,
             self.cursor,
+            self.lately,
             self.of_days,
             self.of_ranges,
             self.within,
@@ -105,6 +107,7 @@ def runner_of(program: Program) -> Runner:
         tables=np.array(rows, dtype=np.int64).reshape(-1, 5),
         ranges=ranges,
         cursor=np.zeros(len(ranges), dtype=np.int64),
+        lately=np.zeros(len(ranges), dtype=np.int64),
         of_days=_stacked(program.word, program.of_days, (DAYS,)),
         of_ranges=_stacked(program.word, program.of_ranges, (len(program.pack.ranges) - 1,)),
         within=_stacked(np.dtype(np.int32), program.within, (len(program.pack.ranges) - 1, 2)),

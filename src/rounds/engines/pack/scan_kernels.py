@@ -27,10 +27,14 @@ def scan(
     inside: Array,
     ranges: Array,
     cursor: Array,
+    lately: Array,
     base: int,
     end: int,
 ) -> None:  # pragma: no cover
     """Put the masks of rows of people into places: a layer for each row that was met, the first lowest.
+
+    How many rows there are is not known before they are looked at, so that how to do it is told by how many there were of
+    the people before. Each way is right for any number of them.
 
     Args:
         work: gets them.
@@ -44,28 +48,30 @@ def scan(
         inside: whether a row will do; empty if every one does.
         ranges: where the rows of concepts start and stop, each in the order of people.
         cursor: for each of them the row that comes next, moved on.
+        lately: for each of them how many rows there were of the people before, and then of these.
         base: the first person.
         end: the person after the last.
     """
     rows = 0
     for place in range(len(ranges)):
-        rows += seek(person, cursor[place], ranges[place, 1], end, FAR) - cursor[place]
+        rows += lately[place]
+        lately[place] = -cursor[place]
     by_day = len(inside) == 0 and len(of_last) == 0
     if by_day and layers == 1 and len(ranges) == 1 and rows <= (end - base) // 2:
-        few_days(work, to, person, first, of_first, cursor[0], cursor[0] + rows, base, end - base)
-        cursor[0] += rows
-        return
-    if rows <= 2 * work.most:
+        cursor[0] = few_days(work, to, person, first, of_first, cursor[0], ranges[0, 1], base, end)
+    elif rows <= 2 * work.most:
         few_times(work, to, layers, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
-        return
-    out = work.masks[to : to + layers]
-    if not by_day:
-        scan_any(out, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
-    elif layers == 1:
-        scan_days(out[0], person, first, of_first, ranges, cursor, base, end)
     else:
-        scan_times(out, person, first, of_first, ranges, cursor, base, end)
-    work.number[to : to + layers] = EVERYBODY
+        out = work.masks[to : to + layers]
+        if not by_day:
+            scan_any(out, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
+        elif layers == 1:
+            scan_days(out[0], person, first, of_first, ranges, cursor, base, end)
+        else:
+            scan_times(out, person, first, of_first, ranges, cursor, base, end)
+        work.number[to : to + layers] = EVERYBODY
+    for place in range(len(ranges)):
+        lately[place] += cursor[place]
 
 
 @compiled
@@ -179,26 +185,31 @@ def first_times(out: Array, person: Array, day: Array, of_day: Array, base: int)
 
 @compiled
 def few_days(
-    work: Work, to: int, person: Array, day: Array, of_day: Array, start: int, stop: int, base: int, people: int
-) -> None:  # pragma: no cover
-    """Put the masks of rows of one concept into a place, where rows are fewer than people.
+    work: Work, to: int, person: Array, day: Array, of_day: Array, start: int, stop: int, base: int, end: int
+) -> int:  # pragma: no cover
+    """Put the masks of rows of one concept into a place, where rows are fewer than people; return the row after them.
 
     Whoever has no bit is not listed: the next of whom rows are takes the place. There is no branch that a processor
     could guess wrong.
     """
     listed, out = work.who[to], work.masks[to]
     nothing = of_day[0] & ~of_day[0]
-    number, before, found = 0, base - 1, nothing
-    for row in range(start, stop):
-        who = person[row]
+    persons, days = person[start:stop], day[start:stop]
+    passed, number, before, found = len(persons), 0, base - 1, nothing
+    for row in range(len(persons)):
+        who = persons[row]
+        if who >= end:
+            passed = row
+            break
         new = who != before
         number += new & (found != 0)
-        found = (nothing if new else found) | of_day[day[row]]
+        found = (nothing if new else found) | of_day[days[row]]
         listed[number], out[number] = who - base, found
         before = who
     work.number[to] = number + (found != 0)
     if work.number[to] > work.most:
-        spread(work, to, people)
+        spread(work, to, end - base)
+    return start + passed
 
 
 @compiled
@@ -280,17 +291,21 @@ def first_day_masks(
         end = min(edges[place + 1] - base, people)
         low, high = within[place, 0], within[place, 1]
         if len(ranges) == 1 and len(inside) == 0:  # of each person the first row will do
-            stop = seek(person, cursor[0], ranges[0, 1], base + end, FAR)
             listed, out = work.listed, work.found[0]
-            before = -1
-            for row in range(cursor[0], stop):
-                who, this = person[row], day[row]
+            before, last = -1, base + end
+            persons, days = person[cursor[0] : ranges[0, 1]], day[cursor[0] : ranges[0, 1]]
+            passed = len(persons)
+            for row in range(len(persons)):
+                who, this = persons[row], days[row]
+                if who >= last:
+                    passed = row
+                    break
                 mask = of_day[this]
                 mask = mask if (this >= low) & (this <= high) else nothing
                 listed[number], out[number] = who - base, mask
                 number += (who != before) & (mask != 0)
                 before = who
-            cursor[0] = stop
+            cursor[0] += passed
         else:
             number = _first_of_several(
                 work, person, day, of_day, inside, ranges, cursor, base, base + end, low, high, number
@@ -318,23 +333,25 @@ def _first_of_several(
     day_of, listed, out, none = work.day_of, work.listed, work.found[0], len(of_day)
     number, nothing = since, of_day[0] & ~of_day[0]
     for part in range(len(ranges)):
-        stop = seek(person, cursor[part], ranges[part, 1], end, FAR)
+        row, stop = cursor[part], ranges[part, 1]
         if len(inside) == 0:
-            for row in range(cursor[part], stop):
+            while row < stop and person[row] < end:
                 who = person[row] - base
                 before = day_of[who]
                 day_of[who] = min(before, np.int32(day[row]))
                 listed[number] = who
                 number += before == none
+                row += 1
         else:
-            for row in range(cursor[part], stop):
+            while row < stop and person[row] < end:
                 if inside[row] != 0:
                     who = person[row] - base
                     before = day_of[who]
                     day_of[who] = min(before, np.int32(day[row]))
                     listed[number] = who
                     number += before == none
-        cursor[part] = stop
+                row += 1
+        cursor[part] = row
     left = since
     for place in range(since, number):
         who = listed[place]
