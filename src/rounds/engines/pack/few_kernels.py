@@ -112,6 +112,8 @@ def find_common(work: Work, given: Array, one: int, other: int, contrary: bool, 
     """
     masks, who = work.masks[one], work.who[one]
     found, listed, number = work.found[0], work.listed, 0
+    if work.number[one] == 0:
+        return 0
     turn = ~np.uint64(0) if contrary else np.uint64(0)
     if is_few(work, other):
         aside, others, whom = work.aside[0], work.masks[other], work.who[other]

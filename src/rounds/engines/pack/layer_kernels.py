@@ -1,12 +1,11 @@
-# ruff: noqa: PLR0913, PLR0917  a kernel takes arrays one by one, and calls are not free in it
-"""Masks in layers: the first has the periods that somebody's rows met once, the next those that they met twice, and so on.
+# ruff: noqa: SIM110  a kernel makes no generator
+"""Masks in layers: the first has the periods that rows of somebody met once, the next those met twice, and so on.
 
 What was met so often here and so often there was met as often as both together.
 """
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled

@@ -23,6 +23,7 @@ from rounds.engines.pack.few_kernels import (
     take,
     unite,
 )
+from rounds.engines.pack.few_tallies import wait_common
 from rounds.engines.pack.kernels import FAR, seek
 from rounds.engines.pack.layer_kernels import count_layers, unite_layers
 from rounds.engines.pack.scan_kernels import first_day_masks, scan
@@ -102,6 +103,7 @@ def run(
         start = base + offset
         while edges[first_range + 1] <= start:
             first_range += 1
+        inner = edges[first_range + 1] > start + some and offset + some < people
         for number in range(len(operations)):
             kind, to, one, two = operations[number, :4]
             by_few = kind == TALLY and (is_few(work, one) or is_few(work, two))
@@ -162,6 +164,8 @@ def run(
                 work.number[to : to + one] = 0
             elif kind == COUNT:  # one: whose; two: how many layers
                 count_layers(work, given, to, two, one, offset, some)
+            elif kind == TALLY and by_few and inner:  # as below
+                wait_common(work, given, one, two, offset, counters, to)
             elif kind == TALLY:  # to: which tally; one: asked about; two: met; then chunk and number of periods
                 counter = Counter(counters.planes[to], counters.waiting[to], counters.wait[to], counters.room)
                 about_tally = some, start, edges, first_range, groups[operations[number, 4]], operations[number, 5]

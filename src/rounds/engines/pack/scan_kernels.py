@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rounds.engines.pack.compiled import compiled
-from rounds.engines.pack.few_kernels import EVERYBODY, Work, put, spread
+from rounds.engines.pack.few_kernels import EVERYBODY, Work, put
+from rounds.engines.pack.few_scan_kernels import few_days, few_first_times, few_times
 from rounds.engines.pack.kernels import FAR, seek
-from rounds.engines.pack.layer_kernels import take_back
 
 Array = npt.NDArray[Any]
 
@@ -33,8 +33,8 @@ def scan(
 ) -> None:  # pragma: no cover
     """Put the masks of rows of people into places: a layer for each row that was met, the first lowest.
 
-    How many rows there are is not known before they are looked at, so that how to do it is told by how many there were of
-    the people before. Each way is right for any number of them.
+    How many rows there are is not known before they are looked at. How many there were of the people before tells how
+    to do it; each way is right for any number of them.
 
     Args:
         work: gets them.
@@ -57,8 +57,11 @@ def scan(
         rows += lately[place]
         lately[place] = -cursor[place]
     by_day = len(inside) == 0 and len(of_last) == 0
-    if by_day and layers == 1 and len(ranges) == 1 and rows <= (end - base) // 2:
-        cursor[0] = few_days(work, to, person, first, of_first, cursor[0], ranges[0, 1], base, end)
+    if by_day and layers <= 3 and len(ranges) == 1 and rows <= (end - base) // 4:
+        if layers == 1:
+            cursor[0] = few_days(work, to, person, first, of_first, cursor[0], ranges[0, 1], base, end)
+        else:
+            cursor[0] = few_first_times(work, to, layers, person, first, of_first, cursor[0], ranges[0, 1], base, end)
     elif rows <= 2 * work.most:
         few_times(work, to, layers, person, first, of_first, last, of_last, inside, ranges, cursor, base, end)
     else:
@@ -181,76 +184,6 @@ def first_times(out: Array, person: Array, day: Array, of_day: Array, base: int)
         out[1, who - base] = twice
         out[highest, who - base] = thrice if highest == 2 else twice
         before = who
-
-
-@compiled
-def few_days(
-    work: Work, to: int, person: Array, day: Array, of_day: Array, start: int, stop: int, base: int, end: int
-) -> int:  # pragma: no cover
-    """Put the masks of rows of one concept into a place, where rows are fewer than people; return the row after them.
-
-    Whoever has no bit is not listed: the next of whom rows are takes the place. There is no branch that a processor
-    could guess wrong.
-    """
-    listed, out = work.who[to], work.masks[to]
-    nothing = of_day[0] & ~of_day[0]
-    persons, days = person[start:stop], day[start:stop]
-    passed, number, before, found = len(persons), 0, base - 1, nothing
-    for row in range(len(persons)):
-        who = persons[row]
-        if who >= end:
-            passed = row
-            break
-        new = who != before
-        number += new & (found != 0)
-        found = (nothing if new else found) | of_day[days[row]]
-        listed[number], out[number] = who - base, found
-        before = who
-    work.number[to] = number + (found != 0)
-    if work.number[to] > work.most:
-        spread(work, to, end - base)
-    return start + passed
-
-
-@compiled
-def few_times(
-    work: Work,
-    to: int,
-    layers: int,
-    person: Array,
-    first: Array,
-    of_first: Array,
-    last: Array,
-    of_last: Array,
-    inside: Array,
-    ranges: Array,
-    cursor: Array,
-    base: int,
-    end: int,
-) -> None:  # pragma: no cover
-    """As `scan`, where rows are fewer than people."""
-    aside, listed, number = work.aside, work.listed, 0
-    for place in range(len(ranges)):
-        row, stop = cursor[place], ranges[place, 1]
-        while row < stop and person[row] < end:
-            if len(of_last) == 0:
-                mask = np.uint64(of_first[first[row]])
-            elif len(of_first) == 0:
-                mask = np.uint64(of_last[last[row]])
-            else:
-                mask = np.uint64(of_first[first[row]] & of_last[last[row]])
-            if len(inside) > 0 and inside[row] == 0:
-                mask = np.uint64(0)
-            who = person[row] - base
-            listed[number] = who
-            number += (aside[0, who] == 0) & (mask != 0)
-            for layer in range(layers - 1, 0, -1):
-                aside[layer, who] |= aside[layer - 1, who] & mask
-            aside[0, who] |= mask
-            row += 1
-        cursor[place] = row
-    take_back(work, layers, number)
-    put(work, to, layers, number, end - base)
 
 
 @compiled

@@ -18,6 +18,8 @@ LANES: Final = 16
 """Counters that are kept side by side, so that the processor adds to several of them in one instruction."""
 _LEVELS: Final = 8
 """How high a lane counts before it is emptied: below 2 to this power."""
+_LOW: Final = 4
+"""How high it counts when eight have been added to a lane with nothing in it."""
 _AT_ONCE: Final = 8 * LANES
 PLANES: Final = 40
 _FOLDED: Final = _LEVELS + LANES.bit_length() - 1
@@ -133,8 +135,7 @@ def count_waiting(counter: Counter) -> None:  # pragma: no cover
         lanes[: _LEVELS * LANES] = 0
         words[some:] = 0
         in_lanes(words, words, 1, lanes)
-        fold(lanes)
-        put_number_in(planes, lanes)
+        put_number_in(planes, lanes, fold(lanes, _LOW))
     counter.wait[0] = 0
 
 
@@ -169,8 +170,7 @@ def gather(one: Array, other: Array, at: int, stop: int, counter: Counter) -> No
                 at = stop
             in_lanes(rest, rest, 1, lanes)
             word = end
-        fold(lanes)
-        put_number_in(planes, lanes)
+        put_number_in(planes, lanes, fold(lanes, _LEVELS))
 
 
 @compiled
@@ -252,9 +252,12 @@ def in_lanes(one: Array, other: Array, times: int, lanes: Array) -> None:  # pra
 
 
 @compiled
-def fold(lanes: Array) -> None:  # pragma: no cover
-    """Add the numbers of all lanes up in the first: half of them to the other half, until one is left."""
-    number, half = _LEVELS, LANES // 2
+def fold(lanes: Array, levels: int) -> int:  # pragma: no cover
+    """Add the numbers of all lanes up in the first: half of them to the other half, until one is left.
+
+    What is above so many levels must be nothing. Returns how many the first lane has then.
+    """
+    number, half = levels, LANES // 2
     while half >= 1:
         top = number * LANES
         lanes[top : top + half] = 0
@@ -267,12 +270,13 @@ def fold(lanes: Array) -> None:  # pragma: no cover
             for lane in range(half):
                 low[lane], carry[lane] = added(low[lane], high[lane], carry[lane])
         number, half = number + 1, half // 2
+    return number
 
 
 @compiled
-def put_number_in(planes: Array, lanes: Array) -> None:  # pragma: no cover
+def put_number_in(planes: Array, lanes: Array, levels: int) -> None:  # pragma: no cover
     """Add the number of the first lane, which is all of them, to the planes."""
     carry = np.uint64(0)
-    for level in range(_FOLDED):
+    for level in range(levels):
         planes[level], carry = added(planes[level], lanes[level * LANES], carry)
-    put_in(planes[_FOLDED:], carry)
+    put_in(planes[levels:], carry)
