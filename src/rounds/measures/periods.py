@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from rounds.measures.windows import add_months
 
@@ -37,6 +38,7 @@ class Period:
             raise ValueError(f"a period cannot end ({self.end}) before it starts ({self.start})")
 
 
+@lru_cache(maxsize=64)
 def periods_between(*, grain: Grain, first: date, last: date, span: int = 1) -> tuple[Period, ...]:
     """Return the whole periods that lie inside `first`..`last`, in order.
 

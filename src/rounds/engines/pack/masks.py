@@ -56,9 +56,10 @@ class PeriodMasks:
         Raises:
             NotCovered: if the pack cannot tell.
         """
-        if criterion not in self._steps:
-            self._steps[criterion] = Shared(step=self._made(criterion))
-        return self._steps[criterion]
+        known = self._steps.get(criterion)  # once: to hash a criterion is to hash all that it is made of
+        if known is None:
+            known = self._steps[criterion] = Shared(step=self._made(criterion))
+        return known
 
     def all_of(self, *several: Criterion | None) -> Shared:
         """Return the step of several criteria together."""
@@ -97,16 +98,18 @@ class PeriodMasks:
                 raise ValueError("a person in a period has no value")
 
     def spans(self, window: Window) -> list[Span]:
-        if window not in self._spans:
+        known = self._spans.get(window)
+        if known is None:
             found = [window.on(period.start, period.end) for period in self.periods]
-            self._spans[window] = [(day_number(first), day_number(last)) for first, last in found]
-        return self._spans[window]
+            known = self._spans[window] = [(day_number(first), day_number(last)) for first, last in found]
+        return known
 
     def _masks(self, kind: str, window: Window) -> Masks:
-        make = {"inside": inside, "ending": ending_by, "begun": begun_by}[kind]
-        if (kind, window) not in self._days:
-            self._days[kind, window] = make(self.spans(window))
-        return self._days[kind, window]
+        known = self._days.get((kind, window))
+        if known is None:
+            make = {"inside": inside, "ending": ending_by, "begun": begun_by}[kind]
+            known = self._days[kind, window] = make(self.spans(window))
+        return known
 
     def _lies(self, asked: Lies) -> Step:
         met = [

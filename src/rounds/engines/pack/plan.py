@@ -151,7 +151,10 @@ class Plan:
 
         with ThreadPoolExecutor(threads) as pool:
             found = [worker.result() for worker in [pool.submit(work) for _ in range(threads)]]
-        tallied, leveled = (np.sum([one[part] for one in found], axis=0) for part in (0, 1))
+        tallied, leveled, *_ = found[0]
+        for other in found[1:]:
+            tallied += other[0]
+            leveled += other[1]
         self._totals = {number: program.totals_of(number, tallied, leveled) for number in range(len(self._tallies))}
         self._task_totals = [np.sum(parts, axis=0) for parts in zip(*(totals for *_, totals in found), strict=True)]
 
@@ -159,10 +162,10 @@ class Plan:
         """Return the count of a covered measure."""
         cells, measure = Cells.of(one.measure), one.measure
         if place in self._of_tasks:
-            totals = np.concatenate([self._task_totals[number] for number in self._of_tasks[place]], axis=2)
+            totals = list(np.concatenate([self._task_totals[number] for number in self._of_tasks[place]], axis=2))
         else:
-            of_both = ([self._totals[both[part]] for both in self._of_people[place]] for part in (1, 0))
-            totals = np.stack([np.concatenate(several, axis=1) for several in of_both])
+            of_both = [[self._totals[both[part]] for both in self._of_people[place]] for part in (1, 0)]
+            totals = [several[0] if len(several) == 1 else np.concatenate(several, axis=1) for several in of_both]
         numbers = [cells.in_order(each, measure) for each in totals]
         if measure.kind is CountKind.RATE:
             return _rate(measure, numbers, member=member, periods=one.periods)

@@ -146,9 +146,10 @@ class Program:
         return out, 0
 
     def _value(self, shared: Shared) -> tuple[_Value, int]:
-        if shared not in self._values:
-            self._values[shared] = self._worked_out(shared)
-        return self._values[shared]
+        known = self._values.get(shared)
+        if known is None:
+            known = self._values[shared] = self._worked_out(shared)
+        return known
 
     def _worked_out(self, shared: Shared) -> tuple[_Value, int]:
         match shared.step:
@@ -230,6 +231,10 @@ class Program:
         return np.array(rows, dtype=np.int64).reshape(-1, 8)
 
     def _room(self, free: list[int], layers: int) -> int:
+        if layers == 1 and free:
+            place = min(free)
+            free.remove(place)
+            return place
         there = set(free)
         for place in sorted(free):
             if all(place + layer in there for layer in range(layers)):

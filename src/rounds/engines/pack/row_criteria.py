@@ -52,10 +52,11 @@ class RowCriteria:
         if events.without_end is not Extent.FIRST_DAY:
             raise NotCovered("rows that go on without an end are found in SQL")
         key = (events.table, events.codes)
-        if key not in self._coded:
+        known = self._coded.get(key)
+        if known is None:
             concepts = None if events.codes is None else self.concepts[events.codes]
-            self._coded[key] = coded(key, self.table(events.table), concepts, self.edges)
-        return self._coded[key]
+            known = self._coded[key] = coded(key, self.table(events.table), concepts, self.edges)
+        return known
 
     def check(self, events: Events | Scored, *criteria: Criterion | None) -> None:
         """Raise NotCovered if the rows' days are asked for and the pack does not hold them exactly."""
