@@ -12,10 +12,10 @@ from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON
 _START, _END = str(OBSERVATION_PERIOD.start), str(OBSERVATION_PERIOD.end)
 
 
-def hold_back(records: Records, month: date, *, before: Path, later: Path) -> int:
+def hold_back(records: Records, month: date, *, before: Path, later: Path, everybody: bool = False) -> int:
     """Write records as they were before a month, and apart from them the files that the month adds or replaces.
 
-    A month adds a file of rows to every table of events. It replaces all of `person`, for some are new, and all of
+    A month adds a file of rows to every table of events, and one of those who are new to `person`. It replaces all of
     `observation_period`, for everybody is observed longer.
 
     Args:
@@ -23,6 +23,7 @@ def hold_back(records: Records, month: date, *, before: Path, later: Path) -> in
         month: its first day; nothing may be later than the month.
         before: where to write the records as they were, tables of events as folders.
         later: where to write what the month brings, under the same names.
+        everybody: whether the month brings all of `person` again instead.
 
     Returns:
         How many rows of events the month has.
@@ -37,13 +38,17 @@ def hold_back(records: Records, month: date, *, before: Path, later: Path) -> in
                 within = Path(name) / path.name
                 found.append(frame.filter(pl.col(started[name]) >= month))
                 frame = frame.filter(pl.col(started[name]) < month)
+            elif name == PERSON.name and not everybody:
+                within = Path(name) / path.name
+                found.append(frame.filter(_among(newcomers)))
+                frame = frame.filter(~_among(newcomers))
             elif name in (PERSON.name, OBSERVATION_PERIOD.name):
                 _write(frame, later / within)
                 frame = _as_it_was(frame, month, newcomers)
             _write(frame, before / within)
         if found:
             of_month = pl.concat(found)
-            rows += len(of_month)
+            rows += len(of_month) if name in started else 0
             _write(of_month, later / name / f"{month:%Y-%m}.parquet")
     return rows
 
@@ -63,11 +68,15 @@ def _newcomers(records: Records, month: date) -> pl.Series:
 
 
 def _as_it_was(frame: pl.DataFrame, month: date, newcomers: pl.Series) -> pl.DataFrame:
-    known = frame.filter(~pl.col("person_id").is_in(newcomers.implode()))
+    known = frame.filter(~_among(newcomers))
     if _START not in frame.columns:
         return known
     until = month - timedelta(days=1)
     return known.filter(pl.col(_START) < month).with_columns(pl.min_horizontal(_END, pl.lit(until)).alias(_END))
+
+
+def _among(people: pl.Series) -> pl.Expr:
+    return pl.col("person_id").is_in(people.implode())
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -282,11 +282,11 @@ def _said_by(code: str) -> str:
     return done.stdout
 
 
-def time_a_month(records: Records, month: date, *, repeats: int) -> None:
+def time_a_month(records: Records, month: date, *, repeats: int, everybody: bool) -> None:
     """Time a pack that takes in a month of rows, people and observation, against one that is built anew."""
     with tempfile.TemporaryDirectory(dir=records.folder.parent) as name:
         folder = Path(name)
-        rows = hold_back(records, month, before=folder / "records", later=folder / "later")
+        rows = hold_back(records, month, before=folder / "records", later=folder / "later", everybody=everybody)
         was = unchecked(folder / "records")
         for number in range(repeats):  # a pack grows once
             build_pack(was, folder / f"before-{number}")
@@ -318,12 +318,13 @@ def main() -> None:
     parser.add_argument("--build", action="store_true", help="build the pack anew and say how long it took")
     parser.add_argument("--sql", type=int, default=0, help="time so many measures one at a time in SQL, and scale")
     parser.add_argument("--month", type=date.fromisoformat, help="time taking in the last month, which begins then")
+    parser.add_argument("--everybody", action="store_true", help="the month brings all people again, not the new ones")
     parser.add_argument("--batched", action="store_true", help="time the whole batch in SQL")
     parser.add_argument("--codes-from", type=Path, help="records to choose codes from, where these do not fit SQL")
     chosen = parser.parse_args()
     records = unchecked(chosen.records)
     if chosen.month:
-        time_a_month(records, chosen.month, repeats=chosen.repeats)
+        time_a_month(records, chosen.month, repeats=chosen.repeats, everybody=chosen.everybody)
         return
     if chosen.build or open_pack(records) is None:
         here = str(Path(__file__).parent)

@@ -15,7 +15,8 @@ from rounds.records.omop import Records
 from rounds.records.tables import CARE_SITE, CONCEPT, CONCEPT_ANCESTOR, LOCATION, OBSERVATION_PERIOD, PERSON
 
 _MADE_OF: Final = {
-    "people": (PERSON.name, CARE_SITE.name, LOCATION.name),
+    "people": (PERSON.name,),
+    "places": (CARE_SITE.name, LOCATION.name),
     "observation": (OBSERVATION_PERIOD.name,),
     "vocabulary": (CONCEPT.name, CONCEPT_ANCESTOR.name),
 }

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from rounds.engines.pack.before import Before
 from rounds.engines.pack.bench import Bench
 from rounds.engines.pack.event_tables import EventSource, build_anew
-from rounds.engines.pack.growing import Before, grow_pack
+from rounds.engines.pack.growing import grow_pack
 from rounds.engines.pack.grown_files import CannotGrow, GrownFiles
 from rounds.engines.pack.layout import (
     FORMAT,

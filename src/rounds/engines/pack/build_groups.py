@@ -81,20 +81,24 @@ def plan_groups(
         records: the site's.
         care_sites: ids whose places rows hold already; they keep them, and others come behind.
     """
-    held = [column for column in _COLUMNS if not records.lacks(PERSON.name, column)]
     places = {
         column: _places(folder, connection, column, table, care_sites if table == CARE_SITE.name else None)
         for column, table in PLACES.items()
         if records.has(table)
     }
-    columns = tuple(
-        GroupBuild(column=column, places=places.get(column))
-        for column in held
-        if column in places or column not in PLACES
-    )
+    columns = tuple(GroupBuild(column=column, places=places.get(column)) for column in columns_held(records))
     ids = sorted({*places, *(one.column for one in columns)})
     manifest = {"ids": ids, "of_people": [one.column for one in columns]}
     return Groups(columns=columns, care_sites=places.get("care_site_id"), manifest=manifest)
+
+
+def columns_held(records: Records) -> list[str]:
+    """Return each column of `person` that a grouping may look at and that holds something."""
+    return [
+        column
+        for column in _COLUMNS
+        if not records.lacks(PERSON.name, column) and (column not in PLACES or records.has(PLACES[column]))
+    ]
 
 
 def _places(

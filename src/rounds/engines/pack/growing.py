@@ -4,17 +4,17 @@ Everything that is as it was is the same file (see `grown_files`). Where the rec
 too much has come since the pack was built, it is to be built anew.
 """
 
-import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
 from rounds.engines.pack import sorting
+from rounds.engines.pack.before import Before
 from rounds.engines.pack.bench import Bench
 from rounds.engines.pack.build_table import write_index
 from rounds.engines.pack.event_tables import EventSource, build_anew
@@ -22,17 +22,13 @@ from rounds.engines.pack.files import new_array
 from rounds.engines.pack.grown_files import CannotGrow, GrownFiles
 from rounds.engines.pack.layout import (
     COLUMN_TYPES,
-    FORMAT,
     INDEX,
-    MANIFEST,
     Array,
-    counts_whom,
     empty_array,
-    is_whole,
     mapped,
-    name_of_key,
 )
 from rounds.engines.pack.marks import ByMark
+from rounds.engines.pack.more_people import MOST_STRETCHES, more_people, stretches
 from rounds.engines.pack.numbering import Known
 from rounds.engines.pack.observed_kernels import are_as_they_were, lost_cover
 from rounds.engines.pack.parts import Part, added_parts
@@ -46,43 +42,7 @@ MOST_SEGMENTS: Final = 12
 """Of a table: every run of rows is looked at by itself, so that many cost more than building anew once a year."""
 MOST_ADDED: Final = 0.25
 """Of the rows, since the pack was built. With more, building it anew takes no longer, or counting from it would."""
-MOST_STRETCHES: Final = 8_192
-"""Of people of one sex and year of birth: what a criterion says of age is worked out for each."""
 _ROWS_AT_ONCE: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """A pack of the records as they were."""
-
-    folder: Path
-    said: Mapping[str, Any]
-    """Its manifest."""
-
-    @classmethod
-    def of(cls, folder: Path, key: bytes, *, without_whom: str = "") -> Self | None:
-        """Return a pack to start from; None if it is not whole, or somebody has written behind what it has.
-
-        Nor if others were excluded from it: the rows of somebody who is counted again are not in it.
-        """
-        try:
-            said = json.loads((folder / MANIFEST).read_bytes())
-            if said["format"] != FORMAT or said["key"] != name_of_key(key) or not is_whole(folder, said["files"]):
-                return None
-            if said.get("without", "") != without_whom:
-                return None
-            if any((folder / name).stat().st_size != size for name, (size, _) in said["files"].items()):
-                return None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return cls(folder=folder, said=said)
-
-    def array(self, name: str, length: int | None = None) -> Array:
-        return mapped(self.folder, name, length)
-
-    def names(self, beginning: str) -> list[str]:
-        """Return the arrays whose names begin so."""
-        return [name.removesuffix(".npy") for name in self.said["files"] if name.startswith(beginning)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +68,8 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
         RecordsError: if the records cannot be read.
         OSError: if the folder cannot be written.
     """
-    as_before = {part for part, digest in bench.made_of.items() if before.said["made_of"][part] == digest}
-    people = _people(bench, before, files, same="people" in as_before)
+    as_before = {part for part, digest in bench.made_of.items() if before.said["made_of"].get(part) == digest}
+    people = _people(bench, before, files, as_before)
     same = "observation" in as_before and len(people) == before.said["people"]
     observation = _observation(bench, before, files, people, same=same)
     if "vocabulary" in as_before:
@@ -132,24 +92,19 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
     return people.manifest | {"observed_vague": observation.vague, "tables": tables}
 
 
-def _people(bench: Bench, before: Before, files: GrownFiles, *, same: bool) -> People:
-    said, marks = before.said, before.array("people.mark")
-    by_mark = ByMark(key=bench.key, known=Known.of(marks, aside=bench.folder))
-    care_sites = before.array("ids.care_site_id") if "care_site_id" in said["ids"] else None
-    if same and counts_whom(said, bench.records):
-        if not by_mark.tells_apart(marks):
-            raise CannotGrow("two people have one mark")
-        files.link(*before.names("people."), *before.names("ids."))
-        return People(
-            number=said["people"],
-            known=by_mark,
-            care_sites=None if care_sites is None else Known.of(care_sites),
-            manifest={name: said[name] for name in ("people", "born", "ids", "of_people")},
-        )
-    numbered = Numbered(number=said["people"], known=by_mark, care_sites=care_sites)
+def _people(bench: Bench, before: Before, files: GrownFiles, as_before: Collection[str]) -> People:
+    found = more_people(bench, before, files) if "places" in as_before else None
+    if found is not None:
+        return found
+    numbered = Numbered(
+        number=before.said["people"],
+        known=ByMark(key=bench.key, known=Known.of(before.of_people("mark"), aside=bench.folder)),
+        care_sites=before.care_sites,
+        parts=before.parts_of_people,
+    )
     people = build_people(bench.folder, bench.connection, bench.records, bench.key, bench.pool, before=numbered)
     sex, born = (mapped(bench.folder, f"people.{name}") for name in ("sex", "born"))
-    if np.count_nonzero((sex[1:] != sex[:-1]) | (born[1:] != born[:-1])) >= MOST_STRETCHES:
+    if stretches(sex, born) >= MOST_STRETCHES:
         raise CannotGrow("people of one sex and year of birth have numbers too far apart")
     return people
 

@@ -3,7 +3,8 @@
     pack.json                     format, digest of what it was built from, people, tables, sizes and checksums of files
     written.json                  when and where the disk says that those were written
     people.{birth,sex,born}.npy   by person; a person's place in the order by sex, year of birth and id is their number,
-                                  and who comes later has a number behind all who were there, in the same order
+                                  and who comes later has a number behind all who were there, in the same order; a
+                                  later pack may have more behind them, as of a table
     people.earliest               the first day on which they may have been born; empty if all days of birth are known
     people.<column>, ids.<column> which of some ids a person has in a column, such as of a place: what groupings look at
     people.mark                   whose number somebody has, under a key beside the pack
@@ -38,7 +39,7 @@ from rounds.measures.events import EventTable
 from rounds.records.omop import Records
 from rounds.records.table_files import parts_of, seen, stamp
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 MANIFEST: Final = "pack.json"
 WRITTEN: Final = "written.json"
 FOLDER: Final = "pack"
@@ -265,15 +266,16 @@ def checksum(path: Path, size: int | None = None) -> int:
 
 
 def _opened(folder: Path, manifest: Mapping[str, Any]) -> Pack:
-    people = {name: mapped(folder, f"people.{name}") for name in ("birth", "sex", "born")}
+    number = manifest["people"]
+    of_people = {name: mapped(folder, f"people.{name}", number) for name in manifest["of_people"]}
+    people = {name: mapped(folder, f"people.{name}", number) for name in ("birth", "sex", "born", "mark")}
     return Pack(
         folder=folder,
-        people=manifest["people"],
+        people=number,
         ranges=_ranges(people["sex"], people["born"]),
-        mark=mapped(folder, "people.mark"),
-        earliest=mapped(folder, "people.earliest"),
+        earliest=mapped(folder, "people.earliest", number if manifest["unsure"] else 0),
         ids={name: mapped(folder, f"ids.{name}") for name in manifest["ids"]},
-        of_people={name: mapped(folder, f"people.{name}") for name in manifest["of_people"]},
+        of_people=of_people,
         observed_start=mapped(folder, "observed.start"),
         observed_first=mapped(folder, "observed.first"),
         observed_last=mapped(folder, "observed.last"),

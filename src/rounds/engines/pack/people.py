@@ -1,8 +1,8 @@
 """Builds what a pack says of people: their numbers, when they were born, and when they are observed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,9 +16,10 @@ from rounds.engines.pack.columns import Columns
 from rounds.engines.pack.days import LAST_DAY, ORIGIN, clipped
 from rounds.engines.pack.files import new_array, room_aside
 from rounds.engines.pack.grown_files import CannotGrow
-from rounds.engines.pack.layout import Array
+from rounds.engines.pack.layout import Array, empty_array
 from rounds.engines.pack.marks import ByMark, marks_of
 from rounds.engines.pack.numbering import Known
+from rounds.engines.pack.parts import Part, parts_now
 from rounds.engines.pack.reading import NOTHING, Batch, batches, observed_wanted, people_wanted
 from rounds.engines.pack.together import all_of
 from rounds.measures.strata import LEVELS, Stratum
@@ -28,7 +29,8 @@ from rounds.records.tables import OBSERVATION_PERIOD, PERSON
 
 R = TypeVar("R")
 
-_YEARS: Final = 10_000
+YEARS: Final = 10_000
+"""A sex times so many and a year of birth are a group."""
 _PORTION: Final = 250_000
 _OBSERVED: Final = ("first", "last")
 _OF_GROUP: Final = {"sex": "uint8", "born": "int16"}
@@ -58,6 +60,8 @@ class Numbered:
     known: ByMark
     care_sites: Array | None
     """The ids whose places rows hold; None if there are none."""
+    parts: Sequence[Part] = ()
+    """The files that they were read from."""
 
     def keeping(self, ids: Array, order: Array) -> Array:
         """Return an order of people in which those who are known stand at their numbers, and the others behind.
@@ -86,6 +90,47 @@ class Observation:
     first: Array
     last: Array
     vague: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What rows of `person` tell of everybody."""
+
+    id: Array
+    group: Array
+    """Sex and year of birth as one number; -1 for who is not counted."""
+    birth: Array
+    earliest: Array
+    sure: bool
+    """Whether the day of birth of everybody who is counted is known."""
+    left_out: int
+    """The earliest year of birth of who is born too late to be counted."""
+
+    @property
+    def counted(self) -> Array:
+        return self.group >= 0
+
+    @property
+    def summed_up(self) -> "Told":
+        """Return what is left to know when the columns have been taken."""
+        none = empty_array("int64")
+        return replace(self, id=none, group=none, birth=none, earliest=none)
+
+
+def told_of(found: Columns, records: Records) -> Told:
+    """Return what some rows of `person` tell of everybody: who is excluded, or cannot be born so, is not counted."""
+    born, day = found["born"], found["day"]
+    allowed = True if records.excluded is None else ~records.excluded.holds(found["person_id"])
+    counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year) & allowed
+    since = np.where(counted, born, EARLIEST_YEAR_OF_BIRTH)  # years that cannot be may have no months
+    return Told(
+        id=found["person_id"],
+        group=np.where(counted, found["sex"].astype(np.int32) * YEARS + born, -1),
+        birth=_birthdays(since, found["month"], day),
+        earliest=_birthdays(since, found["earliest"], day),
+        sure=bool(found["sure"][counted].all()),
+        left_out=int(born.min(initial=YEARS, where=born > records.as_of.year)),
+    )
 
 
 def source_of(records: Records, table: str) -> Source:
@@ -125,22 +170,16 @@ def build_people(
     columns = {"id": "int64", "group": "int32", "birth": "uint16", "earliest": "uint16"}
     read = {name: room_aside(folder, _rows(several), kind) for name, kind in columns.items()}
 
-    def take(some: slice, found: Columns) -> tuple[bool, int]:
-        born, day = found["born"], found["day"]
-        allowed = True if records.excluded is None else ~records.excluded.holds(found["person_id"])
-        counted = (born >= EARLIEST_YEAR_OF_BIRTH) & (born <= records.as_of.year) & allowed
-        since = np.where(counted, born, EARLIEST_YEAR_OF_BIRTH)  # years that cannot be may have no months
-        read["id"][some] = found["person_id"]
-        read["group"][some] = np.where(counted, found["sex"].astype(np.int32) * _YEARS + born, -1)
-        read["birth"][some] = _birthdays(since, found["month"], day)
-        read["earliest"][some] = _birthdays(since, found["earliest"], day)
+    def take(some: slice, found: Columns) -> Told:
+        told = told_of(found, records)
+        for name, column in read.items():
+            column[some] = getattr(told, name)
         for one in groups.columns:
-            one.take(some, np.where(counted, found[one.column], NOTHING))
-        too_young = born.min(initial=_YEARS, where=born > records.as_of.year)
-        return bool(found["sure"][counted].all()), int(too_young)
+            one.take(some, np.where(told.counted, found[one.column], NOTHING))
+        return told.summed_up
 
-    taken = _each(several, take, connection, pool)
-    sure, left_out = all(one for one, _ in taken), min((year for _, year in taken), default=_YEARS)
+    told = _each(several, take, connection, pool)
+    sure, left_out = all(one.sure for one in told), min((one.left_out for one in told), default=YEARS)
     order = _order(folder, read["id"], read["group"])
     if before is not None:
         order = before.keeping(read["id"], order)
@@ -153,7 +192,10 @@ def build_people(
     sorting.pick(read["id"], order, ids)
     sorting.pick(read["group"], order, group)
     marks_of(ids, key, out=new_array(folder, "people.mark", kind="int64", length=len(order)))
+    parts = parts_now(source, before.parts if before else ())
     manifest = {"people": len(order), "born": [_spread(folder, group), left_out], **groups.manifest}
+    manifest["unsure"] = not sure
+    manifest["parts_of_people"] = [part.as_json() for part in parts]
     known = Known.of(ids, aside=folder)
     return People(number=len(ids), known=known, care_sites=groups.care_sites, manifest=manifest)
 
@@ -163,13 +205,13 @@ def _spread(folder: Path, group: Array) -> int:
     sex, born = (new_array(folder, f"people.{name}", kind=kind, length=len(group)) for name, kind in _OF_GROUP.items())
     for at in range(0, len(group), _PORTION):
         some = slice(at, at + _PORTION)
-        sex[some], born[some] = np.divmod(group[some], _YEARS)
+        sex[some], born[some] = np.divmod(group[some], YEARS)
     return int(born.max(initial=0))
 
 
 def _order(folder: Path, ids: Array, group: Array) -> Array:
     """Return the order of people by group and id; a group of -1 is left out."""
-    bounds = np.zeros(len(LEVELS[Stratum.SEX]) * _YEARS + 1, dtype=np.int64)
+    bounds = np.zeros(len(LEVELS[Stratum.SEX]) * YEARS + 1, dtype=np.int64)
     order = room_aside(folder, len(group), "int32")
     sorting.by_slot(group, 0, bounds, order)
     for one in np.flatnonzero(np.diff(bounds)):  # a group at a time takes little memory
@@ -190,7 +232,7 @@ def _birthdays(born: Array, month: Array, day: Array) -> Array:
 @cache
 def _months() -> Array:
     """Return the first day of each month from January of the year 0 on."""
-    months = np.arange(-1970 * 12, (_YEARS - 1970) * 12 + 1).astype("datetime64[M]")
+    months = np.arange(-1970 * 12, (YEARS - 1970) * 12 + 1).astype("datetime64[M]")
     return (months.astype("datetime64[D]") - np.datetime64(ORIGIN)).astype(np.int64)
 
 
