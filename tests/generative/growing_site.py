@@ -40,14 +40,21 @@ def months_of(folder: Path, site: Site, rng: np.random.Generator, *, disturbed: 
         events = {name: frame.with_columns(whose) for name, frame in events.items()}
     month = {name: rng.choice(MONTHS, len(frame), p=(0.5, 0.3, 0.2)) for name, frame in events.items()}
     comes = {who: 0 if who in (STRANGER, _SOMEBODY) else rng.choice(MONTHS, p=(0.7, 0.2, 0.1)) for who in _ids(frames)}
+    people_apart = rng.random() < 0.5
+    if people_apart:
+        (records / "person").mkdir()
     for now in range(MONTHS):
+        if people_apart:
+            person = frames["person"]
+            arrived = [who for who, month in comes.items() if month == now]
+            person.filter(pl.col("person_id").is_in(arrived)).write_parquet(records / "person" / f"{now}.parquet")
         for name, frame in events.items():
             (records / name).mkdir(exist_ok=True)
             of_month = frame.filter(pl.Series(month[name] == now))
             if now == 0 or len(of_month) or rng.random() < 0.3:
                 of_month.write_parquet(records / name / f"{rng.integers(0, 9)}-{now}.parquet")
         for name, frame in frames.items():
-            if name not in events:
+            if name not in events and not (name == "person" and people_apart):
                 last = now == MONTHS - 1
                 _as_known(name, frame if last else _earlier(name, frame, rng), comes, now).write_parquet(
                     records / f"{name}.parquet"
@@ -92,7 +99,7 @@ def _earlier(name: str, frame: pl.DataFrame, rng: np.random.Generator) -> pl.Dat
 def _disturb(records: Path, rng: np.random.Generator) -> None:
     match rng.integers(0, 4):
         case 0:
-            path = records / "person.parquet"
+            path = records / "person" / "0.parquet" if (records / "person").is_dir() else records / "person.parquet"
             people = pl.read_parquet(path)
             people.filter(pl.col("person_id") != int(rng.integers(1, 5))).write_parquet(path)
         case 1:
@@ -105,7 +112,8 @@ def _disturb(records: Path, rng: np.random.Generator) -> None:
 
 def grow(records: Records, folder: Path, *, before: Path | None) -> Pack:
     """Return a pack made from the one before however much has come. No disk is waited for: the power stays on."""
-    with patch("rounds.engines.pack.growing.MOST_ADDED", 100.0), patch("os.fsync"):
+    growing, more = "rounds.engines.pack.growing.MOST_ADDED", "rounds.engines.pack.more_people.MOST_MORE"
+    with patch(growing, 100.0), patch(more, 100.0), patch("os.fsync"):
         return build_pack(records, folder, before=before)
 
 

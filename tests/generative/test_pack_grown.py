@@ -1,5 +1,6 @@
 """A pack that grows month by month counts as one built anew, and as the reference engine, whatever the months bring."""
 
+import json
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from rounds.engines import reference
 from rounds.engines.asked import Asked
 from rounds.engines.pack import count_saying_how, growing
-from rounds.engines.pack.layout import Pack
+from rounds.engines.pack.layout import MANIFEST, Pack
 from rounds.measures.definitions import Measure
 from rounds.records.omop import Records
 
@@ -38,6 +39,7 @@ def grows(site: Site, asked: list[Measure], seed: int, disturbed: bool, segments
         folder, before = Path(name), None
         for now, records in enumerate(months_of(folder, site, rng, disturbed=disturbed)):
             grown = grow(records, folder / "packs" / f"grown-{now}", before=before)
+            MET["people in a file of their own"] += before is not None and _longer(before, grown)
             before = grown.folder
             anew = grow(records, folder / "packs" / f"anew-{now}", before=None)
             note(grown, anew, last=now == MONTHS - 1)
@@ -59,6 +61,14 @@ def counted(asked: list[Measure], records: Records, pack: Pack) -> list[object]:
     return [one.cells.rows() for one in found.counts]
 
 
+def _longer(before: Path, grown: Pack) -> bool:
+    """Say whether people came behind in the same file."""
+    file = grown.folder / "people.mark.npy"
+    return (
+        file.samefile(before / file.name) and len(grown.mark) > json.loads((before / MANIFEST).read_bytes())["people"]
+    )
+
+
 def note(grown: Pack, anew: Pack, *, last: bool) -> None:
     several = [len(set(table.codes.tolist())) < len(table.codes) for table in grown.tables.values()]
     MET["a concept in several segments"] += any(several)
@@ -74,4 +84,4 @@ def test_a_pack_that_grows_counts_as_one_built_anew_and_everything_was_met() -> 
     MET.clear()
     grows()  # one test, for two could run in two processes, of which one has met nothing
     assert all(number > 1 for number in MET.values()), MET
-    assert len(MET) == 6
+    assert len(MET) == 7

@@ -15,7 +15,7 @@ from small_site import write_site as write_filled
 
 from rounds.engines import duck
 from rounds.engines.asked import Asked
-from rounds.engines.pack import build_table, count_saying_how, growing, open_pack
+from rounds.engines.pack import build_table, count_saying_how, growing, more_people, open_pack
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.grown_files import GrownFiles
 from rounds.engines.pack.layout import Pack, damaged, is_whole
@@ -26,6 +26,7 @@ from rounds.measures.choices import Distinct
 from rounds.measures.events import EventTable
 from rounds.records.omop import Records
 
+COLUMNS = "| person_id gender_concept_id year_of_birth month_of_birth day_of_birth race_concept_id care_site_id"
 PEOPLE = "1001 female 1950\n1002 male 1960\n1003 male 1960"
 OBSERVED = "1001 2020-01-01 2020-07-31\n1002 2020-01-01 2020-07-31\n1003 2020-01-01 2020-07-31"
 DRUG_ERA = EventTable.DRUG_ERA
@@ -150,6 +151,73 @@ def test_who_is_new_comes_behind_the_others_and_nobody_moves(folder: Path) -> No
     assert pack.mark.tolist()[:3] == first
     assert (pack.sex.tolist(), pack.born.tolist()) == ([1, 1, 1, 0], [1951, 1960, 1960, 1940])
     assert _segments(pack) == 2
+
+
+def _more_people(folder: Path, rows: str) -> None:
+    """Write people into a file of their own, and all observation anew."""
+    write_site(folder.parent / "more", person=rows)
+    (folder / "person").mkdir(exist_ok=True)
+    if (folder / "person.parquet").exists():
+        (folder / "person.parquet").rename(folder / "person" / "a.parquet")
+    (folder.parent / "more" / "person.parquet").rename(folder / "person" / "b.parquet")
+
+
+@pytest.fixture
+def with_columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with what groupings look at, in a folder of its own."""
+    monkeypatch.setattr(more_people, "MOST_MORE", 9.0)
+    rows = f"{COLUMNS}\n1001 female 1950 2 3 11 7\n1002 male 1960 2 3 12 -\n1003 male 1960 2 3 11 8"
+    write_site(folder, person=rows, observation_period=OBSERVED, care_site="7\n8")
+    (folder / "person").mkdir()
+    (folder / "person.parquet").rename(folder / "person" / "a.parquet")
+    return folder
+
+
+def test_people_in_a_file_of_their_own_come_behind_and_the_others_are_not_read(
+    with_columns: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, before = with_columns, _before(with_columns)
+    first = np.load(before / "people.mark.npy").tolist()
+    _more_people(folder, f"{COLUMNS}\n999 female 1940 5 6 12 8\n1000 male 1850 1 1 12 8\n998 male 1970 7 8 - 9")
+    _month(folder, 9, "999 drug 2020-07-01\n998 drug 2020-07-01")
+    write_site(folder.parent / "later", observation_period=f"999 2020-01-01 2021-12-31\n{OBSERVED}")
+    (folder.parent / "later" / "observation_period.parquet").replace(folder / "observation_period.parquet")
+    monkeypatch.setattr(growing, "build_people", lambda *_, **__: 1 / 0)
+    pack = _grown(folder, before)
+    assert pack.mark.tolist()[:3] == first
+    assert (pack.sex.tolist(), pack.born.tolist()) == ([0, 1, 1, 0, 1], [1950, 1960, 1960, 1940, 1970])
+    assert pack.ids["race_concept_id"][pack.of_people["race_concept_id"]].tolist()[:4] == [11, 12, 11, 12]
+    assert pack.of_people["race_concept_id"][4] == -1
+    assert pack.of_people["care_site_id"].tolist() == [0, -1, 1, 1, -1]  # 9 is no site
+    assert "people.mark.npy" in _shared(pack.folder, before)
+    anew = build_pack(unchecked(folder), folder.parent / "packs" / "anew")
+    by_mark = [dict(zip(one.mark.tolist(), one.birth.tolist(), strict=True)) for one in (pack, anew)]
+    assert by_mark[0] == by_mark[1]
+    assert damaged(before) == damaged(pack.folder) == []
+    assert len(open_pack(unchecked(folder), pack.folder).mark) == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param("999 female 1940 5 6 13 8", id="a concept that nobody had"),
+        pytest.param("999 female 1940 - - 12 8", id="no day of birth, which everybody had"),
+    ],
+)
+def test_people_whom_the_pack_before_has_no_room_for_are_read_with_all_others(with_columns: Path, new: str) -> None:
+    folder, before = with_columns, _before(with_columns)
+    _more_people(folder, f"{COLUMNS}\n{new}")
+    pack = _grown(folder, before)
+    assert len(pack.mark) == 4
+    assert "people.mark.npy" not in _shared(pack.folder, before)
+    assert "drug_era.person.npy" in _shared(pack.folder, before)
+
+
+def test_somebody_who_comes_a_second_time_is_no_second_person(with_columns: Path) -> None:
+    folder, before = with_columns, _before(with_columns)
+    _more_people(folder, f"{COLUMNS}\n1001 female 1940 5 6 12 8")
+    pack = build_pack(unchecked(folder), before.parent / "now", before=before)
+    assert _shared(pack.folder, before) == set()  # built anew, as always
 
 
 def _somebody_goes(folder: Path) -> None:
