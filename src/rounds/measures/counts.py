@@ -37,6 +37,8 @@ class Keys:
     """Sorted by all of them, one row per key."""
 
     def __post_init__(self) -> None:
+        if any(column.null_count() for column in self.columns):
+            raise ValueError("a count has no empty cells")
         if self.columns.is_duplicated().any():
             raise ValueError("two rows for the same member, period and stratum")
 
@@ -63,7 +65,7 @@ class Count:
         expected = count_schema(self.strata, self.kind)
         if dict(self.cells.schema) != expected:
             raise ValueError(f"{self.measure}: columns {dict(self.cells.schema)}, expected {expected}")
-        if any(column.null_count() for column in self.cells):
+        if any(self.cells[name].null_count() for name in QUANTITIES[self.kind]):
             raise ValueError(f"{self.measure}: a count has no empty cells")
         quantities: dict[str, _Numbers] = {name: self.cells[name].to_numpy() for name in QUANTITIES[self.kind]}
         if checked is None:

@@ -183,7 +183,7 @@ class PeriodMasks:
 
     def _one_pass(self, asked: Has, table: PackTable, of_first: Masks, of_last: Masks) -> Step | None:
         """Return the quick way, which looks at each row once; None if rows must be brought into order."""
-        coded, no_sieve = self.rows.coded(asked.events), self._sieve(table, None)
+        coded = self.rows.coded(asked.events)
         where, provided = asked.events.where, asked.provided
         if asked.choose is not Choose.ANY:
             chosen_of, must_be = self._sieve(table, where), self._sieve(table, provided)
@@ -200,7 +200,7 @@ class PeriodMasks:
             )
         if asked.events.first:
             first, then = self._sieve(table, where), self._sieve(table, provided)
-            if first is None or no_sieve is None or asked.at_least > 1:
+            if first is None or asked.at_least > 1:
                 return None
             by_day = self._first_day(asked, first, of_first, of_last)
             if by_day is not None:
@@ -209,14 +209,14 @@ class PeriodMasks:
             return HavingFirst(
                 coded=coded,
                 sieve=first,
-                provided=then or no_sieve,
+                provided=then or _every_row(table),
                 besides=besides,
                 of_first=of_first,
                 of_last=of_last,
             )
         both = tuple(one for one in (where, provided) if one is not None)
         sieve = self._sieve(table, AllOf(of=both) if both else None)
-        if sieve is None or no_sieve is None:
+        if sieve is None:
             return None
         return HavingAny(
             coded=coded,
@@ -250,18 +250,7 @@ class PeriodMasks:
         if any(isinstance(part, AnyOf | Not) for part in asked) or len(set(kinds)) < len(kinds):
             return None
         column = table.columns
-        sieve = Sieve(
-            inside=_NO_FLAGS,
-            value=_NO_VALUES,
-            unit=column["unit"],
-            units=_NO_CONCEPTS,
-            low=np.float32(-np.inf),
-            low_included=True,
-            high=np.float32(np.inf),
-            high_included=True,
-            answer=_NO_ANSWERS,
-            answers=_NO_CONCEPTS,
-        )
+        sieve = _every_row(table)
         for part in asked:
             match part:
                 case Observed(window=window) if window == AT_START:
@@ -284,6 +273,21 @@ class PeriodMasks:
                 case _:
                     return None
         return sieve
+
+
+def _every_row(table: PackTable) -> Sieve:
+    return Sieve(
+        inside=_NO_FLAGS,
+        value=_NO_VALUES,
+        unit=table.columns["unit"],
+        units=_NO_CONCEPTS,
+        low=np.float32(-np.inf),
+        low_included=True,
+        high=np.float32(np.inf),
+        high_included=True,
+        answer=_NO_ANSWERS,
+        answers=_NO_CONCEPTS,
+    )
 
 
 def _rows(criteria: RowCriteria, asked: Has, of_first: Masks, of_last: Masks, block: Block) -> RowSet:
