@@ -1,5 +1,6 @@
 """Plain extracts become OMOP through a column map."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,67 @@ def test_the_column_map_in_the_documentation_is_one(extracts: Path) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
     (extracts / "map.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     assert dict(run(extracts).rows)["person"] == 3
+
+
+def _written(extracts: Path, **files: str) -> Path:
+    if "admissions" in files:
+        (extracts / "admissions-2024.csv").unlink(missing_ok=True)
+    for name, content in files.items():
+        (extracts / f"{name}.csv").write_text(content, encoding="utf-8")
+    return extracts / "map.yaml"
+
+
+def test_a_person_and_a_stay_may_stand_in_the_files_of_several_months(extracts: Path, tmp_path: Path) -> None:
+    head = ADMISSIONS.splitlines()[0]
+    january = f"{head}\nA1,03/02/1950,F,S1,30/04/2024 10:15,,21,W1,,\nA2,12/12/1980,M,S3,30/04/2024 01:00,,11,W1,,\n"
+    may = (
+        f"{head}\nA1,03/02/1950,F,S1,30/04/2024 10:15,04/05/2024 09:00,21,W1,04/05/2024,79\n"
+        "A2,12/12/1980,M,S3,30/04/2024 01:00,,11,W2,,\n"
+    )
+    # Which file is read first must not matter for a death or an end that only one of them knows.
+    for number, (first, second) in enumerate([(january, may), (may, january)]):
+        records = tmp_path / f"records-{number}"
+        report = import_extracts(_written(extracts, admissions=first, admissions2=second), job(records))
+        assert imported(records, "person").height == 2
+        assert imported(records, "death")["death_date"].to_list() == [date(2024, 5, 4)]
+        ends = {str(row[0]) for row in imported(records, "visit_occurrence").select("visit_end_date").rows()}
+        assert ends == {"2024-05-04", "2024-12-31"}
+        assert imported(records, "visit_detail").height == 3, "two wards of one stay, one of the other"
+        assert "repeated or older copy" in report.summary()
+
+
+def test_of_rows_that_differ_the_last_counts(extracts: Path, tmp_path: Path) -> None:
+    head = ADMISSIONS.splitlines()[0]
+    rows = [f"A1,0{day}/02/1950,F,S1,30/04/2024 10:15,0{day}/05/2024 09:00,21,W1,," for day in range(1, 10)]
+    for order in (rows, rows[::-1]):
+        import_extracts(_written(extracts, admissions="\n".join([head, *order, ""])), job(tmp_path / "records"))
+        day = int(order[-1][4])
+        assert imported(tmp_path / "records", "person")["day_of_birth"].to_list() == [day]
+        assert imported(tmp_path / "records", "visit_occurrence")["visit_end_date"].to_list() == [date(2024, 5, day)]
+
+
+def test_a_year_of_two_digits_is_no_year(extracts: Path, tmp_path: Path) -> None:
+    _written(extracts, admissions=ADMISSIONS.replace("01/05/2024 10:15", "01/05/24 10:15"))
+    with pytest.raises(RecordsError, match=r"`Admitted`: not a date written as .*: row 1;"):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+    (extracts / "map.yaml").write_text(MAP.replace('"%d/%m/%Y"]', '"%d/%m/%y"]', 1), encoding="utf-8")
+    with pytest.raises(DefinitionError, match="`%y` cannot tell who was born in 1924"):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+
+
+def test_a_decimal_comma_that_makes_a_cell_more_is_refused(extracts: Path, tmp_path: Path) -> None:
+    _written(extracts, arrests="No,When\nA2,02/05/2024 22:00,5\nA2,02/05/2024 22:00,\n")
+    with pytest.raises(RecordsError, match="`cell beyond the header 3`: not empty: row 1"):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+
+
+def test_a_column_that_stands_twice_is_refused(extracts: Path, tmp_path: Path) -> None:
+    _written(extracts, arrests="No,When,when\nA2,02/05/2024 22:00,03/05/2024 22:00\n")
+    with pytest.raises(RecordsError, match="column `When` stands twice in the header"):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+
+
+def test_events_that_say_the_same_are_told(extracts: Path, tmp_path: Path) -> None:
+    _written(extracts, arrests=ARRESTS + ARRESTS.splitlines()[1] + "\n")
+    report = import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+    assert "1 value or event says the same as another" in report.summary()

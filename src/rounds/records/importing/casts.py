@@ -8,6 +8,7 @@ from rounds.records.tables import ColumnType
 _DAY: Final = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _MIDNIGHT: Final = r"([ T]0?0:00(:00(\.0+)?)?(Z|[+-]00(:?00)?)?)?"
 _CLOCK: Final = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+_KNOWN_YEARS: Final = "DATE '0001-01-01' AND DATE '9999-12-31'"
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "DOUBLE")
 _NESTED: Final = ("STRUCT", "MAP", "UNION", "BLOB")
 
@@ -66,21 +67,22 @@ def _from_text(text: str, target: ColumnType) -> str:
             return text
         case ColumnType.INTEGER:
             whole = rf"regexp_full_match({text}, '-?[0-9]{{1,18}}(\.0*)?')"
-            # DuckDB rounds 1.5 to 2, so only what has no point is left to it; that is nearly all there is, and quick.
-            plain = f"NOT contains({text}, '.') AND NOT contains(lower({text}), 'e')"
+            # DuckDB rounds 1.5 to 2 and reads 1_000, 0x1F and 0b11, so only digits are left to it.
+            plain = f"regexp_full_match({text}, '[-+]?[0-9]+')"
             return (
                 f"CASE WHEN {plain} THEN TRY_CAST({text} AS BIGINT) "
                 f"WHEN {whole} THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
             )
         case ColumnType.NUMBER:
             number = f"TRY_CAST({text} AS DOUBLE)"
-            return f"CASE WHEN isfinite({number}) THEN {number} END"
+            return f"CASE WHEN isfinite({number}) AND NOT contains({text}, '_') THEN {number} END"
         case ColumnType.DATE:
             day = rf"regexp_extract({text}, '^{_DAY}')"
             written = f"regexp_full_match({text}, '{_DAY}{_MIDNIGHT}')"
             compact = f"regexp_full_match({text}, '[0-9]{{8}}')"
             return (
-                f"CASE WHEN length({text}) = 10 AND TRY_CAST({text} AS DATE) IS NOT NULL THEN TRY_CAST({text} AS DATE) "
+                f"CASE WHEN length({text}) = 10 AND TRY_CAST({text} AS DATE) BETWEEN {_KNOWN_YEARS} "
+                f"THEN TRY_CAST({text} AS DATE) "
                 f"WHEN {written} THEN TRY_CAST({day} AS DATE) "
                 f"WHEN {compact} THEN CAST(try_strptime({text}, '%Y%m%d') AS DATE) END"
             )

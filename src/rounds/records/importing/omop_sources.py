@@ -4,7 +4,7 @@
 import csv
 import gzip
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from rounds.records.importing.sql import file, pattern, text
 
 DELIMITERS: Final = ("\t", ",", ";", "|")
 SURPLUS: Final = "cell beyond the header"
+_AGAIN: Final = " again "
 _LOOK_AT: Final = 200
 """So many lines are looked at to tell the separator and whether rows are wider than the header."""
 
@@ -86,7 +87,7 @@ def folder_source(session: Session, folder: Path) -> OmopSource:
         try:
             scan = _parquet_scan(path) if kind == ".parquet" else text_scan(path)
             tables.append(_described(session, name=name, label=path.name, scan=scan))
-        except (duckdb.Error, UnicodeDecodeError, OSError):
+        except (duckdb.Error, UnicodeDecodeError, OSError, EOFError):
             what = "Parquet" if kind == ".parquet" else "text with a header row, in UTF-8"
             problems.append(f"{path.name}: the file is not complete {what} (truncated?); export it again")
     if problems:
@@ -184,6 +185,11 @@ def text_scan(path: Path) -> str:
     )
 
 
+def stands_twice(column: str, names: Iterable[str]) -> bool:
+    """Say whether a column's name stands in the header again: nobody can tell then which of the two is meant."""
+    return any(name.lower().startswith(f"{column.lower()}{_AGAIN}") for name in names)
+
+
 def _header(path: Path) -> tuple[list[str], str]:
     with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as stream:
         lines = [line.decode("utf-8-sig") for line in itertools.islice(stream, _LOOK_AT)]
@@ -198,7 +204,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     header: list[str] = []
     for number, cell in enumerate(rows[0]):
         name = cell.strip() or f"unnamed column {number + 1}"
-        header.append(name if name.lower() not in [one.lower() for one in header] else f"{name} again {number + 1}")
+        header.append(name if name.lower() not in [one.lower() for one in header] else f"{name}{_AGAIN}{number + 1}")
     widest = max((len(row) for row in rows[1:-1]), default=0)
     return header + [f"{SURPLUS} {number}" for number in range(len(header) + 1, widest + 1)], mark
 

@@ -73,10 +73,14 @@ def _find_superseded(session: Session, table: StagedTable) -> None:
     head = "WHERE part = 0" if table.kind == "event" else ""
     name = _superseded(table)
     session.query(
-        f"CREATE TABLE {name} AS SELECT id, arg_max(version, (coalesce(updated, ''), version)) AS kept "
+        f"CREATE TABLE {name} AS SELECT id, arg_max(version, ({_INSTANT}, coalesce(updated, ''), version)) AS kept "
         f"FROM {table.sql} WHERE hash(id) IN (SELECT h FROM (SELECT hash(id) AS h FROM {table.sql} {head}) "
         "GROUP BY h HAVING count(*) > 1) AND id IS NOT NULL GROUP BY id"
     )
+
+
+_INSTANT: Final = "coalesce(TRY_CAST(updated AS TIMESTAMPTZ), TIMESTAMPTZ '-infinity')"
+"""As they are written, ten o'clock of one zone may come before nine of another, and a half second before none."""
 
 
 def _superseded(table: StagedTable) -> str:

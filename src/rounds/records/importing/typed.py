@@ -12,7 +12,7 @@ import duckdb
 from rounds.errors import RecordsError
 from rounds.records.cdm import CDM, CdmTable
 from rounds.records.importing.casts import WANTED, cast, present
-from rounds.records.importing.omop_sources import SURPLUS, SourceTable
+from rounds.records.importing.omop_sources import SURPLUS, SourceTable, stands_twice
 from rounds.records.importing.session import Session
 from rounds.storage.suggestions import nearest
 
@@ -48,6 +48,8 @@ def plan_table(session: Session, table: SourceTable) -> tuple[list[ColumnCast], 
                 problems.append(f"{where}: column `{column.name}` is missing{near}; add it to the export")
             continue
         used.add(known)
+        if stands_twice(known, found):
+            problems.append(f"{where}: column `{known}` stands twice in the header; rename or remove one")
         name, kind = found[known]
         sql = cast(name, kind, column.kind)
         if sql is None:

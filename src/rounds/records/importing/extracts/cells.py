@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rounds.errors import RecordsError
-from rounds.records.importing.casts import cast
+from rounds.records.importing.casts import cast, present
 from rounds.records.importing.extracts.column_map import ExtractFile
-from rounds.records.importing.omop_sources import SourceTable, header, text_scan
+from rounds.records.importing.omop_sources import SURPLUS, SourceTable, header, stands_twice, text_scan
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import text, words
 from rounds.records.importing.typed import ColumnCast, close
@@ -25,6 +25,8 @@ class Cells:
     columns: Mapping[str, str]
     """by lower-case name: the name as it stands"""
     file: ExtractFile
+    order: int
+    """the place of the file among all"""
     problems: list[str] = field(default_factory=list)
     checks: list[ColumnCast] = field(default_factory=list)
 
@@ -44,6 +46,8 @@ class Cells:
         if name is None:
             self.problems.append(f"there is no column `{column}`{close(column, self.columns.values())}")
             return "NULL"
+        if stands_twice(name, self.columns.values()):
+            self.problems.append(f"column `{name}` stands twice in the header; rename or remove one")
         quoted = '"' + name.replace('"', '""') + '"'
         marks = words(self.file.blank_marks)
         cell = f"nullif(trim({quoted}), '')"
@@ -53,7 +57,7 @@ class Cells:
         """Return SQL for a cell as a timestamp."""
         cell = self.word(column)
         if self.file.date_formats:
-            tried = ", ".join(f"try_strptime({cell}, {text(form)})" for form in self.file.date_formats)
+            tried = ", ".join(_written(cell, form) for form in self.file.date_formats)
             wanted = "a date written as " + " or ".join(f'"{form}"' for form in self.file.date_formats)
             return self._checked(column, cell, f"coalesce({tried})", wanted)
         name = self.columns.get(column.lower(), column)
@@ -67,7 +71,8 @@ class Cells:
         cell = self.word(column)
         comparator = f"nullif(regexp_extract({cell}, '^[<>]=?'), '')"
         plain = f"trim(regexp_replace({cell}, '^[<>]=?', ''))"
-        value = f"CASE WHEN regexp_full_match({plain}, '{_NUMBER}') THEN TRY_CAST({plain} AS DOUBLE) END"
+        finite = f"regexp_full_match({plain}, '{_NUMBER}') AND isfinite(TRY_CAST({plain} AS DOUBLE))"
+        value = f"CASE WHEN {finite} THEN TRY_CAST({plain} AS DOUBLE) END"
         concepts = " ".join(f"WHEN {text(word.lower())} THEN 'concept|{concept}'" for word, concept in listed.items())
         meaning = f"CASE lower({cell}) {concepts} END" if concepts else "NULL"
         if not keep:
@@ -86,8 +91,20 @@ class Cells:
         return sql
 
 
-def read_cells(session: Session, path: Path, file: ExtractFile) -> Cells:
+def _written(cell: str, form: str) -> str:
+    # DuckDB takes two digits for a whole year, the 24th.
+    moment = f"try_strptime({cell}, {text(form)})"
+    return f"CASE WHEN year({moment}) BETWEEN 1000 AND 9999 THEN {moment} END"
+
+
+def read_cells(session: Session, path: Path, file: ExtractFile, *, order: int) -> Cells:
     """Return the columns of a file.
+
+    Args:
+        session: the import.
+        path: the file.
+        file: what the column map says of it.
+        order: its place among all files.
 
     Raises:
         RecordsError: if it has no header row in UTF-8.
@@ -98,4 +115,9 @@ def read_cells(session: Session, path: Path, file: ExtractFile) -> Cells:
         raise RecordsError(
             f'site {session.site}: {path.name}: the file is empty or not in UTF-8; save it as "CSV UTF-8"'
         ) from None
-    return Cells(path=path, columns={name.lower(): name for name in names}, file=file)
+    surplus = [name for name in names if name.startswith(SURPLUS)]
+    # A decimal comma in a file whose cells are parted by commas makes one cell more.
+    checks = [
+        ColumnCast(name="", column=one, sql="NULL", present=present(one, "VARCHAR"), wanted="empty") for one in surplus
+    ]
+    return Cells(path=path, columns={name.lower(): name for name in names}, file=file, order=order, checks=checks)

@@ -152,6 +152,11 @@ class ExtractFile(Definition):
     def _says_something(self) -> "ExtractFile":
         if self.people is None and self.visits is None and not self.events:
             raise ValueError(f"{self.file}: say what the file holds: `people`, `visits` or `events`")
+        if self.people is not None and any("%y" in form.replace("%%", "") for form in self.date_formats):
+            raise ValueError(
+                f"{self.file}: `%y` cannot tell who was born in 1924 from who was born in 2024; export the year of "
+                "birth with four digits and write `%Y`"
+            )
         return self
 
 

@@ -7,6 +7,7 @@ from rounds.records.importing.build import CodeSources, Target, build_tables, me
 from rounds.records.importing.extracts.cells import read_cells
 from rounds.records.importing.extracts.column_map import ColumnMapFile
 from rounds.records.importing.extracts.stage import stage_file
+from rounds.records.importing.extracts.together import said_twice, together
 from rounds.records.importing.finish import write_report
 from rounds.records.importing.generation import replace_records
 from rounds.records.importing.omop_sources import folder_bytes
@@ -45,12 +46,14 @@ def import_extracts(
     def build(folder: Path, scratch: Path) -> ImportReport:
         with working(scratch, job) as session:
             medications(session, None)
+            staged = _stage(session, wanted, folder_of_data)
             report = build_tables(
                 session,
-                _stage(session, wanted, folder_of_data),
+                staged,
                 target=Target(records=job.records, folder=folder, today=job.today),
                 codes=codes,
                 source=f"extracts by {wanted.id} v{wanted.version}",
+                notes=said_twice(session, staged),
             )
         write_report(report, folder)
         return report
@@ -70,11 +73,11 @@ def _stage(session: Session, wanted: ColumnMapFile, data: Path) -> list[StagedTa
     if problems:
         raise RecordsError("\n".join(problems))
     staged = []
-    for path, file in files:
+    for order, (path, file) in enumerate(files):
         try:
-            staged += stage_file(session, read_cells(session, path, file))
+            staged += stage_file(session, read_cells(session, path, file, order=order))
         except RecordsError as error:
             problems.append(str(error))
     if problems:
         raise RecordsError("\n".join(problems))
-    return staged
+    return together(session, staged)

@@ -14,6 +14,8 @@ from rounds.records.importing.extracts.column_map import (
     Visits,
     Wide,
 )
+from rounds.records.importing.extracts.together import ranked
+from rounds.records.importing.resolve import number_of
 from rounds.records.importing.rules import FROM_EHR, GENDERS
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import text
@@ -88,12 +90,13 @@ def _people(cells: Cells, people: People) -> str:
         "death_date": f"CAST({died} AS DATE)",
         "death_time": died,
     }
-    return _distinct(_listed(columns))
+    return _distinct(cells, columns, fuller="death_date")
 
 
-def _distinct(listed: str) -> str:
-    # The same person stands in a row for each stay: only what differs is a second version of them.
-    return f"SELECT *, hash(r) AS version FROM (SELECT DISTINCT {listed} FROM {{rows}}) r"
+def _distinct(cells: Cells, columns: dict[str, str], *, fuller: str) -> str:
+    """The same person stands in a row for each stay: only what differs is a second version of them."""
+    rows = f"SELECT {_listed(columns)}, max(rounds_row) AS last FROM {{rows}} GROUP BY ALL"
+    return f"SELECT * EXCLUDE (last), {ranked(fuller, cells.order, 'last')} AS updated FROM ({rows})"
 
 
 def _visits(cells: Cells, visits: Visits) -> list[tuple[str, str]]:
@@ -123,16 +126,22 @@ def _visits(cells: Cells, visits: Visits) -> list[tuple[str, str]]:
         "admitted_codes": _coded(cells, visits.admitted_from),
         "discharged_codes": _coded(cells, visits.discharged_to),
     }
-    staged = [("visit", _distinct(_listed(columns)))]
+    staged = [("visit", _distinct(cells, columns, fuller="end_date"))]
     for kind, column in (("Organization", visits.hospital), ("Location", visits.ward)):
         if column:
             place = {"id": f"'{kind}/' || {cells.word(column)}", "kind": f"'{kind}'", "name": cells.word(column)}
             rows = f"SELECT DISTINCT {_listed(place)} FROM {{rows}} WHERE {cells.word(column)} IS NOT NULL"
             staged.append(("place", rows))
     if visits.ward:
-        stay = {"visit": cells.word(visits.id), "place": cells.word(visits.ward), "start_time": start, "end_time": end}
-        rows = f"SELECT DISTINCT {_listed(stay)} FROM {{rows}} WHERE {cells.word(visits.ward)} IS NOT NULL"
-        staged.append(("stay", f"SELECT *, row_number() OVER (PARTITION BY visit) AS part FROM ({rows})"))
+        place = cells.word(visits.ward)
+        stay = {
+            "visit": cells.word(visits.id),
+            "part": number_of(f"coalesce({place}, '')", f"coalesce(CAST({start} AS VARCHAR), '')"),
+            "place": place,
+            "start_time": start,
+            "end_time": f"max({end})",
+        }
+        staged.append(("stay", f"SELECT {_listed(stay)} FROM {{rows}} WHERE {place} IS NOT NULL GROUP BY ALL"))
     return staged
 
 
