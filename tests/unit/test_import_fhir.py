@@ -258,6 +258,24 @@ def test_the_newest_copy_of_a_resource_counts_once(tmp_path: Path) -> None:
     assert rows(tmp_path, "measurement", "value_as_number") == [(2.0,)]
 
 
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("2024-05-05T10:00:00+02:00", "2024-05-05T09:00:00Z"),
+        ("2024-05-05T10:00:00Z", "2024-05-05T10:00:00.5Z"),
+    ],
+)
+@pytest.mark.parametrize("last", [0, 1])
+def test_the_newest_copy_is_told_by_the_moment(tmp_path: Path, older: str, newer: str, last: int) -> None:
+    copies = [
+        encounter(meta={"lastUpdated": moment}, period={"start": "2024-05-01", "end": end})
+        for moment, end in [(older, "2024-05-02"), (newer, "2024-05-03")]
+    ]
+    run(tmp_path, patient(), *(copies if last else reversed(copies)))
+    ((end,),) = rows(tmp_path, "visit_occurrence", "visit_end_date")
+    assert str(end) == "2024-05-03"
+
+
 def test_the_components_of_an_older_copy_go_with_it(tmp_path: Path) -> None:
     def panel(day: str, *values: float) -> Resource:
         parts = [{"code": coded(LOINC, "8480-6"), "valueQuantity": {"value": value}} for value in values]
@@ -418,6 +436,20 @@ def test_a_file_may_hold_more_than_its_first_line_says(tmp_path: Path) -> None:
     assert outcomes(together, "Observation") == {"imported": 2}
 
 
+def test_files_as_windows_writes_them_and_lists_of_resources(tmp_path: Path) -> None:
+    folder = write(tmp_path / "fhir", patient())
+    first, second = json.dumps(observation("o1")), json.dumps(observation("o2"))
+    (folder / "Observation.1.ndjson").write_bytes(b"\xef\xbb\xbf" + f"{first}\r\n{second}\r\n".encode())
+    (folder / "Observation.2.ndjson").write_bytes(b"")
+    (folder / "Observation.3.ndjson.gz").write_bytes(b"")
+    (folder / "Observation.4.json").write_text(json.dumps([observation("o3"), observation("o4")]), encoding="utf-8")
+    (folder / "log.json").write_text("{}", encoding="utf-8")
+    report = import_fhir(folder, job(tmp_path / "records"))
+    assert outcomes(report, "Observation") == {"imported": 4}
+    empty = "files with no resource in them: Observation.2.ndjson, Observation.3.ndjson.gz, log.json"
+    assert f"{empty}; look whether the export broke off" in report.notes
+
+
 def test_an_export_without_patients_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordsError, match="there are no patients in it; export them as well"):
         run(tmp_path, observation())
@@ -477,6 +509,27 @@ def test_what_was_not_done_says_so_and_why(tmp_path: Path) -> None:
     assert outcomes(report, "Procedure") == {"imported as not done": 1}
     # Nothing of it is where what was done is.
     assert imported(tmp_path / "records", "procedure_occurrence").height == 0
+
+
+def test_what_has_no_value_for_nobody_looked_was_not_done(tmp_path: Path) -> None:
+    def absent(why: str) -> Resource:
+        system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+        return {"dataAbsentReason": coded(system, why)}
+
+    weight = {"code": coded(LOINC, "29463-7"), "valueQuantity": {"value": 70, "code": "kg"}}
+    parts = [weight, {"code": coded(LOINC, "8302-2"), **absent("not-performed")}]
+    report = run(
+        tmp_path,
+        patient(),
+        observation("o1", **absent("not-performed")),
+        observation("o2", **absent("masked")),
+        observation("o3", code=coded(LOINC, "35094-2"), component=parts),
+    )
+    counted = {"imported as not done": 1, "imported": 1, "imported through its components": 1}
+    assert outcomes(report, "Observation") == counted
+    said = rows(tmp_path, "observation", "observation_concept_id", "value_source_value", "qualifier_source_value")
+    assert said == [(2_000_400_021, "8310-5", "not-performed"), (0, None, None)]
+    assert rows(tmp_path, "measurement", "measurement_source_value") == [("29463-7",)]
 
 
 def test_orders_of_devices_are_orders(tmp_path: Path) -> None:

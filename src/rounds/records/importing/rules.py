@@ -29,6 +29,9 @@ NOT_DONE_STATES: Final[dict[str, str]] = {
 }
 """By resource: the state that says that the thing was deliberately not done; of requests `doNotPerform` says it."""
 
+NOT_OBSERVED: Final = frozenset({"not-performed", "not-asked", "asked-declined", "not-applicable"})
+"""Why an Observation that counts as made has no value: these say that it was not made."""
+
 NOT_DONE: Final = 2_000_400_021
 """Our own concept for what was deliberately not done. It stands where the thing's code would stand, so that nothing
 that was not done is ever counted as done; the code is the answer, the reason the qualifier."""

@@ -133,15 +133,15 @@ def _visits(cells: Cells, visits: Visits) -> list[tuple[str, str]]:
             rows = f"SELECT DISTINCT {_listed(place)} FROM {{rows}} WHERE {cells.word(column)} IS NOT NULL"
             staged.append(("place", rows))
     if visits.ward:
-        place = cells.word(visits.ward)
+        at = cells.word(visits.ward)
         stay = {
             "visit": cells.word(visits.id),
-            "part": number_of(f"coalesce({place}, '')", f"coalesce(CAST({start} AS VARCHAR), '')"),
-            "place": place,
+            "part": number_of(f"coalesce({at}, '')", f"coalesce(CAST({start} AS VARCHAR), '')"),
+            "place": at,
             "start_time": start,
             "end_time": f"max({end})",
         }
-        staged.append(("stay", f"SELECT {_listed(stay)} FROM {{rows}} WHERE {place} IS NOT NULL GROUP BY ALL"))
+        staged.append(("stay", f"SELECT {_listed(stay)} FROM {{rows}} WHERE {at} IS NOT NULL GROUP BY ALL"))
     return staged
 
 

@@ -4,6 +4,7 @@
 import gzip
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class FhirFiles:
     numbers: dict[str, int]
     """how many resources there are, of every type that OMOP has no table for, and of Medication"""
     left_alone: tuple[str, ...]
+    empty: tuple[str, ...]
+    """names of files with no resource in them"""
     trusting: bool
     """whether only the first line said what the files of a mapped resource hold"""
     largest_bytes: int
@@ -68,12 +71,16 @@ def find_resources(session: Session, source: Path, *, trusting: bool) -> FhirFil
         duckdb.Error: instead of that if it was trusting, and of a line that is longer than usual.
     """
     paths = _paths(source)
-    plain = [path for path in paths if _is(path, _NDJSON) and path.stat().st_size]
+    lines = [path for path in paths if _is(path, _NDJSON)]
+    # DuckDB does not know the mark of Windows at the beginning of a text.
+    taken_apart = {path for path in lines if not path.stat().st_size or _marked(path)}
+    plain = [path for path in lines if path not in taken_apart]
     largest = USUAL_BYTES if trusting else LARGEST_BYTES
     trusted = {path: kind for path in plain if (kind := _first_type(path)) in _MAPPED} if trusting else {}
     counted = _count(session, [path for path in plain if path not in trusted], largest=largest, trusting=trusting)
     by_resource: dict[str, list[str]] = {}
-    mixed, left = [], [path.name for path in paths if not _is(path, _NDJSON + _BUNDLES)]
+    mixed = sorted(taken_apart)
+    left = [path.name for path in paths if not _is(path, _NDJSON + _BUNDLES)]
     for path in plain:
         types = {trusted[path]} if path in trusted else {kind for (name, kind) in counted if name == str(path)}
         if types == {""}:
@@ -82,7 +89,7 @@ def find_resources(session: Session, source: Path, *, trusting: bool) -> FhirFil
             by_resource.setdefault(next(iter(types)), []).append(str(path))
         else:
             mixed.append(path)
-    apart = _take_apart(session, [*mixed, *(path for path in paths if _is(path, _BUNDLES))])
+    apart, empty = _take_apart(session, [*mixed, *(path for path in paths if _is(path, _BUNDLES))])
     numbers: dict[str, int] = {}
     for (name, kind), number in counted.items():
         if name not in {str(path) for path in mixed} and kind:
@@ -99,6 +106,7 @@ def find_resources(session: Session, source: Path, *, trusting: bool) -> FhirFil
         by_resource={kind: tuple(files) for kind, files in by_resource.items()},
         numbers={kind: number for kind, number in numbers.items() if kind not in _MAPPED},
         left_alone=tuple(left),
+        empty=tuple(empty),
         trusting=trusting,
         largest_bytes=largest,
     )
@@ -155,6 +163,14 @@ def _is(path: Path, endings: tuple[str, ...]) -> bool:
     return path.name.lower().endswith(endings)
 
 
+def _marked(path: Path) -> bool:
+    try:
+        with _open(path) as stream:
+            return stream.read(len(BOM_UTF8)) == BOM_UTF8
+    except (EOFError, OSError):
+        return False  # whoever reads it says what is wrong with it
+
+
 def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads like any other
 
@@ -173,15 +189,17 @@ def _count(session: Session, files: list[Path], *, largest: int, trusting: bool)
     return {(str(name), str(kind)): int(str(number)) for name, kind, number in rows}
 
 
-def _take_apart(session: Session, paths: list[Path]) -> dict[str, tuple[Path, int]]:
-    """Write the resources of Bundles and mixed files, by type, into NDJSON files of their own."""
+def _take_apart(session: Session, paths: list[Path]) -> tuple[dict[str, tuple[Path, int]], list[str]]:
+    """Write the resources of Bundles and mixed files, by type, into NDJSON files of their own; name the empty ones."""
     found: dict[str, tuple[Path, int]] = {}
+    empty: list[str] = []
     if not paths:
-        return found
+        return found, empty
     session.progress.step("Taking Bundles apart", len(paths))
     with ExitStack() as stack:
         streams: dict[str, IO[bytes]] = {}
         for path in paths:
+            before = sum(number for _, number in found.values())
             for kind, resource in _resources(session, path):
                 if kind not in streams:
                     target = session.scratch / f"apart-{kind}.ndjson"
@@ -189,8 +207,10 @@ def _take_apart(session: Session, paths: list[Path]) -> dict[str, tuple[Path, in
                     streams[kind] = stack.enter_context(target.open("wb"))
                 streams[kind].write(json.dumps(resource, separators=(",", ":")).encode() + b"\n")
                 found[kind] = (found[kind][0], found[kind][1] + 1)
+            if before == sum(number for _, number in found.values()):
+                empty.append(path.name)
             session.progress.advance()
-    return found
+    return found, empty
 
 
 def _resources(session: Session, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -218,7 +238,9 @@ def _resources(session: Session, path: Path) -> Iterator[tuple[str, dict[str, An
 
 
 def _inside(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a resource, or every resource of a Bundle. An entry without an id is named by its address."""
+    """Yield a resource, or every resource of a Bundle or a list. An entry without an id is named by its address."""
+    for one in value if isinstance(value, list) else ():
+        yield from _inside(one)
     kind = value.get("resourceType") if isinstance(value, dict) else None
     if not isinstance(kind, str) or not _RESOURCE.fullmatch(kind):
         return

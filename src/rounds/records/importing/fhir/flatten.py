@@ -7,11 +7,13 @@ from typing import Final
 from rounds.records.importing import rules
 from rounds.records.importing.fhir.selection import (
     HEAD,
+    VALUES,
     Elements,
     Selection,
     dated,
     event,
     not_done,
+    not_observed,
     reason_of,
     undated,
     was_not_done,
@@ -189,7 +191,7 @@ def _observation(source: str) -> list[Selection]:
     start = f"coalesce(effectiveDateTime, effectivePeriod.start, effectiveInstant, {issued})"
     end = 'effectivePeriod."end"'
     measured = f"coalesce(category[1].coding[1].code IN ({words(rules.MEASURED)}), false)"
-    empty = " AND ".join(f"{value} IS NULL" for value in _VALUES)
+    empty = " AND ".join(f"{value} IS NULL" for value in VALUES)
     panel = f"WHEN len(component) > 0 AND {empty} THEN '{THROUGH_COMPONENTS}'"
     shared = (
         f"target(subject.reference) AS patient, target(encounter.reference) AS visit, {dated(start, end)}, "
@@ -197,9 +199,7 @@ def _observation(source: str) -> list[Selection]:
     )
     own = ", ".join(f"{sql} AS {name}" for name, sql in _value("").items())
     # What is wanted of components is taken out of them here: written as they are, or as JSON, they take far longer.
-    fields = ", ".join(
-        f"'{name}': {sql}" for name, sql in {**_value("p."), "measured": "p.valueQuantity IS NOT NULL"}.items()
-    )
+    fields = ", ".join(f"'{name}': {sql}" for name, sql in {**_value("p."), **_OF_PARTS}.items())
     whole = (
         f"SELECT {HEAD.format('status')}, 0 AS part, {reason_of('Observation', undated(start), panel, start=start)}, "
         f"CASE WHEN {measured} OR (category[1] IS NULL AND valueQuantity IS NOT NULL) THEN 'measurement' "
@@ -209,7 +209,8 @@ def _observation(source: str) -> list[Selection]:
     )
     inherited = "id, version, updated, patient, visit, start_date, start_time, end_date, end_time, type_concept_id"
     parts = (
-        f"SELECT {inherited}, part, nullif(reason, '{THROUGH_COMPONENTS}') AS reason, "
+        f"SELECT {inherited}, part, coalesce(nullif(reason, '{THROUGH_COMPONENTS}'), "
+        "CASE WHEN p.absent THEN 'not observed' END) AS reason, "
         "CASE WHEN p.measured THEN 'measurement' ELSE usual_table END AS usual_table, "
         f"{', '.join(f'p.{name}' for name in _value(''))} FROM (SELECT {inherited}, reason, usual_table, "
         "unnest(component) AS p, generate_subscripts(component, 1) AS part FROM {whole} WHERE len(component) > 0)"
@@ -221,15 +222,8 @@ def _observation(source: str) -> list[Selection]:
     ]
 
 
+_OF_PARTS: Final = {"measured": "p.valueQuantity IS NOT NULL", "absent": not_observed("p.dataAbsentReason")}
 THROUGH_COMPONENTS: Final = "imported through its components"
-_VALUES: Final = (
-    "valueQuantity",
-    "valueCodeableConcept",
-    "valueString",
-    "valueBoolean",
-    "valueInteger",
-    "valueDateTime",
-)
 
 
 def _value(of: str) -> dict[str, str]:

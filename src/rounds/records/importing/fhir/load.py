@@ -50,7 +50,7 @@ def import_fhir(source: Path, job: Job, *, codes: CodeSources | None = None) -> 
                 codes=codes,
                 source=f"FHIR R4 from {source.name}",
                 outcomes=_not_mapped(files),
-                notes=[f"files left alone: {', '.join(files.left_alone)}"] if files.left_alone else [],
+                notes=_notes(files),
             )
         write_report(report, folder)
         return report
@@ -114,6 +114,15 @@ def _stage(session: Session, resource: str, source: str) -> list[StagedTable]:
         )
         staged.append(table)
     return staged
+
+
+def _notes(files: FhirFiles) -> list[str]:
+    notes = []
+    if files.left_alone:
+        notes.append(f"files left alone: {', '.join(files.left_alone)}")
+    if files.empty:
+        notes.append(f"files with no resource in them: {', '.join(files.empty)}; look whether the export broke off")
+    return notes
 
 
 def _not_mapped(files: FhirFiles) -> list[Outcome]:

@@ -82,10 +82,18 @@ def not_done(resource: str) -> str:
     """Return SQL that says whether a resource speaks of something that was deliberately not done."""
     if resource == "Observation":
         # A cancelled order is no decision against it: there must be a reason.
-        return f"(status = 'cancelled' AND ({_NOT_DONE[resource]}) IS NOT NULL)"
+        absent = f"status IN ({words(rules.TAKEN[resource])}) AND {not_observed('dataAbsentReason')}"
+        valueless = " AND ".join(f"{value} IS NULL" for value in VALUES)
+        alone = f"{absent} AND {valueless} AND coalesce(len(component), 0) = 0"
+        return f"(status = 'cancelled' AND ({_REASON}) IS NOT NULL OR coalesce({alone}, false))"
     if resource in rules.NOT_DONE_STATES:
         return f"status = '{rules.NOT_DONE_STATES[resource]}'"
     return f"(doNotPerform AND status IN ({words(rules.TAKEN[resource])}))"
+
+
+def not_observed(reason: str) -> str:
+    """Return SQL that says whether a reason for an absent value is that nobody looked."""
+    return f"coalesce(first_code({reason}) IN ({words(rules.NOT_OBSERVED)}), false)"
 
 
 def why_not(resource: str) -> str:
@@ -104,9 +112,20 @@ def was_not_done() -> Selection:
     return Selection(kind="event", select=select)
 
 
+VALUES: Final = (
+    "valueQuantity",
+    "valueCodeableConcept",
+    "valueString",
+    "valueBoolean",
+    "valueInteger",
+    "valueDateTime",
+)
+"""Where an Observation, or a component of one, says what was found."""
+_REASON: Final = (
+    f"codes(list_filter(extension, lambda e: ends_with(e.url, '{rules.NOT_DONE_REASON}'))[1].valueCodeableConcept)"
+)
 _NOT_DONE: Final = {
-    "Observation": f"codes(list_filter(extension, lambda e: ends_with(e.url, '{rules.NOT_DONE_REASON}'))[1]"
-    ".valueCodeableConcept)",
+    "Observation": f"coalesce({_REASON}, codes(dataAbsentReason))",
     "Procedure": "codes(statusReason)",
     "MedicationAdministration": "codes(statusReason[1])",
     "Immunization": "codes(statusReason)",

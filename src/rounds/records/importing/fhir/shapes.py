@@ -24,7 +24,11 @@ _VALUES: Final = {
     "valueInteger": "DOUBLE",
     "valueDateTime": "VARCHAR",
 }
-_COMPONENT: Final = f"STRUCT(code {CONCEPT}, " + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items()) + ")"
+_COMPONENT: Final = (
+    f"STRUCT(code {CONCEPT}, dataAbsentReason {CODE_ONLY}, "
+    + ", ".join(f'"{name}" {kind}' for name, kind in _VALUES.items())
+    + ")"
+)
 
 SHAPES: Final[dict[str, dict[str, str]]] = {
     "Patient": {
@@ -128,6 +132,7 @@ SHAPES: Final[dict[str, dict[str, str]]] = {
         "issued": "VARCHAR",
         "category": f"{CODE_ONLY}[]",
         **_VALUES,
+        "dataAbsentReason": CONCEPT,
         "extension": f"STRUCT(url VARCHAR, valueCodeableConcept {CONCEPT})[]",
         "referenceRange": 'STRUCT(low STRUCT("value" DOUBLE), high STRUCT("value" DOUBLE))[]',
         "component": f"{_COMPONENT}[]",
