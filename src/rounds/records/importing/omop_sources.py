@@ -195,12 +195,15 @@ def _header(path: Path) -> tuple[list[str], str]:
         lines = [line.decode("utf-8-sig") for line in itertools.islice(stream, _LOOK_AT)]
     if not lines:
         raise OSError("empty")
-    counts = {mark: len(next(csv.reader(lines, delimiter=mark))) for mark in DELIMITERS}
-    mark = max(DELIMITERS, key=lambda mark: counts[mark])
-    if _is_athena(path, mark):
-        rows = list(csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE))
-    else:
-        rows = list(csv.reader(lines, delimiter=mark))
+    try:
+        counts = {mark: len(next(csv.reader(lines, delimiter=mark))) for mark in DELIMITERS}
+        mark = max(DELIMITERS, key=lambda mark: counts[mark])
+        if _is_athena(path, mark):
+            rows = list(csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE))
+        else:
+            rows = list(csv.reader(lines, delimiter=mark))
+    except csv.Error:
+        raise OSError("no lines: an old Macintosh ended them in a way that nothing else does") from None
     header: list[str] = []
     for number, cell in enumerate(rows[0]):
         name = cell.strip() or f"unnamed column {number + 1}"

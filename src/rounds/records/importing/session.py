@@ -126,15 +126,17 @@ def working(scratch: Path, job: Job) -> Iterator[Session]:
         raise RecordsError(f"site {site}: `{limits.memory}` is no amount of memory; write 2GB or 500MB")
     try:
         with duckdb.connect(scratch / "working.duckdb", config=_config(limits, spill)) as connection:
+            # Else a moment of a known zone is written as the clock of this machine shows it.
+            connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
             yield Session(site=site, connection=connection, scratch=scratch, progress=job.progress)
     except duckdb.OutOfMemoryException as error:
-        raise (disk_full(scratch) if _is_full(error, scratch) else _too_little_memory(site, limits)) from None
+        raise (disk_full(scratch) if is_full(error, scratch) else _too_little_memory(site, limits)) from None
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
         raise  # SQL of ours that is wrong: the outermost net says so, without its words
     except duckdb.Error as error:
-        if _is_full(error, scratch):
+        if is_full(error, scratch):
             raise disk_full(scratch) from None
         raise RecordsError(
             f"site {site}: the import stopped ({type(error).__name__}); look whether the source is being written "
@@ -153,7 +155,8 @@ def _config(limits: Limits, spill: Path) -> dict[str, str | bool | int | float |
     }
 
 
-def _is_full(error: duckdb.Error, scratch: Path) -> bool:
+def is_full(error: duckdb.Error, scratch: Path) -> bool:
+    """Say whether DuckDB means that the disk is full."""
     words = str(error)
     return any(word.lower() in words.lower() for word in _FULL) and (
         isinstance(error, duckdb.IOException) or shutil.disk_usage(scratch).free < 64 * 1024 * 1024

@@ -13,10 +13,11 @@ from rounds.errors import RecordsError
 from rounds.records.cdm import CDM, CdmTable
 from rounds.records.importing.casts import WANTED, cast, present
 from rounds.records.importing.omop_sources import SURPLUS, SourceTable, stands_twice
-from rounds.records.importing.session import Session
+from rounds.records.importing.session import Session, is_full
 from rounds.storage.suggestions import nearest
 
 _WRONG = "rounds: wrong type"
+_ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ def plan_table(session: Session, table: SourceTable) -> tuple[list[ColumnCast], 
     found: dict[str, tuple[str, str]] = {}
     for name, kind in table.columns:
         found.setdefault(name.lower(), (name, kind))
-    casts, problems, missing, used = [], [], [], set()
+    casts, problems, missing, used, said = [], [], [], set(), []
     where = f"site {session.site}: {table.label}"
     for column in cdm.columns:
         known = next((name for name in (column.name, *column.older_names) if name in found), None)
@@ -56,6 +57,8 @@ def plan_table(session: Session, table: SourceTable) -> tuple[list[ColumnCast], 
             plain = kind.partition("(")[0]
             problems.append(f"{where}, column `{name}`: the type {plain} is not {WANTED[column.kind]}; correct it")
             continue
+        if kind.upper() == _ZONED:
+            said.append(f"{table.label}: column `{name}` has a time zone: its times are taken in UTC")
         casts.append(
             ColumnCast(name=column.name, column=name, sql=sql, present=present(name, kind), wanted=WANTED[column.kind])
         )
@@ -66,7 +69,7 @@ def plan_table(session: Session, table: SourceTable) -> tuple[list[ColumnCast], 
             casts.append(ColumnCast(name="", column=surplus, sql="NULL", present=empty, wanted="empty"))
     optional = [name for name in missing if not cdm.column(name).required]
     unknown = [name for name in found if name not in used]
-    said = [f"{table.label}: without the optional columns {', '.join(optional)}"] if optional else []
+    said += [f"{table.label}: without the optional columns {', '.join(optional)}"] if optional else []
     said += [f"{table.label}: columns left alone: {', '.join(unknown)}"] if unknown else []
     return casts, problems, said
 
@@ -115,6 +118,10 @@ def refusing_wrong_cells(session: Session, table: SourceTable, casts: list[Colum
             raise damaged(session, table, error) from None
     except duckdb.ConversionException as error:
         raise damaged(session, table, error) from None
+    except duckdb.IOException as error:
+        if is_full(error, session.scratch):
+            raise
+        raise damaged(session, table, error) from None
     else:
         return
     raise RecordsError("\n".join(_wrong_cells(session, table, casts)))
@@ -124,10 +131,13 @@ def damaged(session: Session, table: SourceTable, error: duckdb.Error) -> Record
     """Return the refusal for a source that cannot be read to its end, with the line where DuckDB knows it."""
     line = re.search(r"[Ll]ine:? (\d+)", str(error))
     where = f", line {line[1]}" if line else ""
-    return RecordsError(
-        f"site {session.site}: {table.label}{where}: the row does not fit the header, or the file is damaged or not "
-        "in UTF-8; export it again"
-    )
+    if isinstance(error, duckdb.IOException):
+        what = "the file cannot be read to its end (was it cut?)"
+    elif "state machine" in str(error):
+        what = "its lines end in different ways, as when files are put together, or a quotation mark stands alone"
+    else:
+        what = "the row does not fit the header, or the file is damaged or not in UTF-8"
+    return RecordsError(f"site {session.site}: {table.label}{where}: {what}; export it again")
 
 
 def _wrong_cells(session: Session, table: SourceTable, casts: list[ColumnCast]) -> list[str]:
