@@ -4,6 +4,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import openpyxl
 import polars as pl
 import pytest
@@ -18,6 +19,8 @@ from rounds.records.profile.findings import Finding, Verdict
 from rounds.records.profile.judge import judge
 from rounds.records.profile.look import look_at
 from rounds.records.tables import VISIT_OCCURRENCE
+from rounds.site.folder import read_site
+from rounds.site.quality import check_quality
 from rounds.storage.quality_files import read_expected
 
 TODAY = date(2025, 1, 15)
@@ -370,6 +373,31 @@ def test_own_limits_that_are_wrong_are_refused(tmp_path: Path, change: tuple[str
     with pytest.raises(DefinitionError, match=r"own\.yaml") as caught:
         read_expected(_own(tmp_path, OWN.replace(*change)))
     assert said in str(caught.value)
+
+
+def test_the_queries_of_the_page_run(tmp_path: Path) -> None:
+    rows = f"2 {SYSTOLIC} 2021-03-05 120 {MMHG}\n2 {SYSTOLIC} 2021-03-05 999 {MMHG}"
+    head = "| person_id measurement_concept_id measurement_date value_as_number unit_concept_id\n"
+    folder = _site(tmp_path / "records", measurement=head + rows, death="2 2022-01-01\n2 2022-01-02")
+    (tmp_path / "site.yaml").write_text("site: site-a\npolicy: hes\nrecords: {member: RX1, folder: records}\n", "utf-8")
+    check_quality(read_site(tmp_path), today=TODAY, progress=Silent())
+    page = json.loads((tmp_path / "quality" / "quality.json").read_text(encoding="utf-8"))
+    asked = {"overlapping-periods", "year-of-birth", "not-standard", "other-domain", "several-deaths"}
+    asked |= {"value-out-of-range", "unknown-concept"}
+    queries = {
+        (line["check"], line["table"]): line["query"]
+        for line in page["lines"]
+        if line["query"] and line["check"] in asked
+    }
+    with duckdb.connect() as connection:
+        for path in folder.glob("*.parquet"):
+            connection.execute(f"CREATE VIEW {path.stem} AS FROM read_parquet('{path}')")
+        found = {check: connection.execute(query).fetchall() for check, query in queries.items()}
+    assert len(found["several-deaths", "death"]) == 2
+    assert found["value-out-of-range", "measurement"] == [(SYSTOLIC, MMHG, 2, 120.0, 999.0)]
+    assert found["unknown-concept", "measurement"] == [(SYSTOLIC, None, None, 2)]
+    assert {check for check, _ in found} == asked
+    assert "<td>0 %</td>" in (tmp_path / "quality" / "index.html").read_text(encoding="utf-8"), "none is no limit"
 
 
 def test_the_command_writes_page_workbook_and_json_and_says_what_failed(tmp_path: Path) -> None:

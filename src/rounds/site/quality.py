@@ -179,7 +179,7 @@ def _query(finding: Finding) -> str:
         column=column,
         start=TABLES[table].start,
         concept=TABLES[table].concept,
-        source=column.replace("_concept_id", "_source_value"),
+        source=column if table.endswith("_era") else column.replace("_concept_id", "_source_value"),
         held=held,
     )
 
@@ -188,6 +188,10 @@ _EMPTY: Final = "SELECT * FROM {table} WHERE {column} IS NULL"
 _UNLINKED: Final = (
     "SELECT t.* FROM {table} t LEFT JOIN {held} h ON h.{column} = t.{column}\n"
     "WHERE t.{column} IS NOT NULL AND h.{column} IS NULL"
+)
+_BY_CONCEPT: Final = (
+    "SELECT t.{column}, c.standard_concept, c.domain_id, count(*) FROM {table} t\n"
+    "LEFT JOIN concept c ON c.concept_id = t.{column} GROUP BY 1, 2, 3 ORDER BY count(*) DESC"
 )
 _QUERIES: Final = {
     Check.MISSING: _EMPTY,
@@ -207,6 +211,17 @@ _QUERIES: Final = {
     Check.OUTSIDE_OBSERVATION: "SELECT t.* FROM {table} t WHERE NOT EXISTS (\n"
     "  SELECT 1 FROM observation_period o WHERE o.person_id = t.person_id AND t.{start} BETWEEN\n"
     "  o.observation_period_start_date AND o.observation_period_end_date)",
+    Check.UNKNOWN_CONCEPT: _BY_CONCEPT,
+    Check.NOT_STANDARD: _BY_CONCEPT,
+    Check.OTHER_DOMAIN: _BY_CONCEPT,
+    Check.OVERLAPPING_PERIODS: "SELECT * FROM observation_period WHERE person_id IN (\n"
+    "  SELECT person_id FROM observation_period GROUP BY person_id HAVING count(*) > 1)\n"
+    "ORDER BY person_id, observation_period_start_date",
+    Check.YEAR_OF_BIRTH: "SELECT year_of_birth, count(*) FROM person GROUP BY year_of_birth ORDER BY year_of_birth",
+    Check.SEVERAL_DEATHS: "SELECT * FROM death WHERE person_id IN (\n"
+    "  SELECT person_id FROM death GROUP BY person_id HAVING count(*) > 1) ORDER BY person_id",
+    Check.VALUE_OUT_OF_RANGE: "SELECT {concept}, unit_concept_id, count(*), min({column}), max({column})\n"
+    "FROM {table} GROUP BY {concept}, unit_concept_id ORDER BY count(*) DESC",
     Check.OTHER_UNIT: "SELECT {concept}, {column}, count(*) FROM {table} GROUP BY {concept}, {column}",
     Check.VOLUME_JUMP: "SELECT extract(year FROM {start}), extract(month FROM {start}), count(*) FROM {table}\n"
     "GROUP BY 1, 2 ORDER BY 1, 2",

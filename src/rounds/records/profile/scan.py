@@ -57,7 +57,7 @@ class TableProfile:
     outside: int
     key: str | None = None
     repeats: int = 0
-    """rows whose id another row has"""
+    """rows beyond the first with the same id"""
 
     def flagged(self, flag: Flag) -> int:
         """Return how many rows have a fault."""
