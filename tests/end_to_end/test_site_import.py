@@ -36,6 +36,7 @@ def test_import_twice_and_refuse(site: Path) -> None:
     done = _rounds("--json", "site", "import", site, "--omop", site / "export")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == {"person": 12, "observation_period": 12}
+    assert any("without the optional columns" in note for note in json.loads(done.stdout)["notes"])
     assert (site / "records" / "generation-0001" / "import-report.md").exists()
     (site / "export" / "person.csv").write_text(PERSON.replace("8532", "woman", 1), encoding="utf-8")
     refused = _rounds("site", "import", site, "--omop", site / "export")

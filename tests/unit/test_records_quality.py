@@ -375,6 +375,21 @@ def test_own_limits_that_are_wrong_are_refused(tmp_path: Path, change: tuple[str
     assert said in str(caught.value)
 
 
+def test_observation_of_nobody_is_found(tmp_path: Path) -> None:
+    failed = _failed(_site(tmp_path, observation_period=""))
+    assert failed["people-without", "observation_period", ""] == (2, 2)
+
+
+def test_rows_of_csv_that_begin_with_a_hash_are_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{'# ' if n == 30 else ''}{n},2,11,2021-03-05" for n in range(40))
+    folder = _site(tmp_path)
+    (folder / "drug_era.parquet").unlink()
+    head = "drug_source_value,person_id,drug_concept_id,drug_era_start_date"
+    (folder / "drug_era.csv").write_text(f"{head}\n{rows}\n", encoding="utf-8")
+    (found,) = [one for one in _findings(folder) if (one.check, one.table) == (Check.WRONG_TYPE, "drug_era")]
+    assert (found.broken, found.of) == (0, 40)
+
+
 def test_the_queries_of_the_page_run(tmp_path: Path) -> None:
     rows = f"2 {SYSTOLIC} 2021-03-05 120 {MMHG}\n2 {SYSTOLIC} 2021-03-05 999 {MMHG}"
     head = "| person_id measurement_concept_id measurement_date value_as_number unit_concept_id\n"

@@ -84,6 +84,7 @@ def import_records(  # noqa: PLR0913, PLR0917 - one option for each thing a pers
             "unmapped_codes": len(report.unmapped),
             "unmapped_rows": report.unmapped_rows,
             "findings": [str(finding) for finding in report.findings],
+            "notes": list(report.notes),
         },
         text=report.summary(),
     )

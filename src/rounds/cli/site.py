@@ -204,6 +204,7 @@ def quality(context: typer.Context, folder: SiteFolder, today: Today = None) -> 
         written = check_quality(site, today=day_of(today), progress=bars)
     failed = [
         f"{line.place or line.table}: {line.title}: {line.broken:,} of {line.of:,} {line.unit}"
+        + (f" ({line.subject})" if line.subject else "")
         for line in written.failed
     ]
     lines = [f"{site.id}: {written.page.statement}.", *failed, f"The page is {written.folder / 'index.html'}."]

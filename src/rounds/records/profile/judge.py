@@ -10,6 +10,7 @@ from rounds.measures.quality import Check, Expected, Limit
 from rounds.measures.strata import SEX_BY_CONCEPT
 from rounds.records.profile.findings import Finding, Seen, Verdict
 from rounds.records.profile.scan import Flag, TableProfile
+from rounds.records.quality import has_person
 from rounds.records.tables import EVENT_TABLES, OBSERVATION_PERIOD, PERSON
 
 DOMAINS: Final = {
@@ -54,7 +55,7 @@ def judge(seen: Seen, expected: Expected, *, today: date) -> tuple[Finding, ...]
         findings += _concepts(profile, expected, seen.concepts)
         findings += _values(profile, expected, seen.values.get(profile.table.name, {}))
         findings += _volume(profile, expected, today=today)
-        if profile.table.name != PERSON.name and profile.people:
+        if profile.table.name != PERSON.name and has_person(profile.table):
             missing = max(0, seen.lives.people - profile.people)
             findings.append(
                 _judged(expected, Check.PEOPLE_WITHOUT, profile.table.name, broken=missing, of=seen.lives.people)
