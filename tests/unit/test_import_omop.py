@@ -313,3 +313,36 @@ def test_moments_of_a_known_zone_do_not_hang_on_the_machine(
     assert moment.isoformat() == "2021-07-01T23:30:00"
     said = "measurement.parquet: column `measurement_datetime` has a time zone: its times are taken in UTC"
     assert said in report.notes
+
+
+def _parts(folder: Path, *values: list[float] | list[int]) -> None:
+    folder.mkdir()
+    for number, several in enumerate(values):
+        rows = {
+            "person_id": [50] * len(several),
+            "measurement_concept_id": [3024171] * len(several),
+            "measurement_date": [date(2021, 7, 1)] * len(several),
+            "value_as_number": several,
+        }
+        pl.DataFrame(rows).write_parquet(folder / f"part-{number:05d}.parquet")
+
+
+@pytest.mark.parametrize("name", ["measurement", "MEASUREMENT.parquet"])
+def test_a_table_may_be_a_folder_of_parquet_files(export: Path, tmp_path: Path, name: str) -> None:
+    (export / "notes").mkdir()
+    _parts(export / name, [1.5, 2.5], [3.5])
+    report = import_omop(export, job(tmp_path / "records"))
+    assert imported(tmp_path / "records", "measurement")["value_as_number"].to_list() == [1.5, 2.5, 3.5]
+    assert "left alone, for Rounds does not use them: notes" in report.notes
+
+
+def test_parts_of_a_table_that_differ_are_refused(export: Path, tmp_path: Path) -> None:
+    _parts(export / "measurement", [36, 37], [36.6])
+    said = "measurement: part-00001.parquet has other columns than the first file, or others' types"
+    assert said in _refusal(export, tmp_path)
+
+
+def test_a_folder_that_is_called_as_a_table_and_holds_none_is_refused(export: Path, tmp_path: Path) -> None:
+    (export / "measurement").mkdir()
+    (export / "measurement" / "part-0.csv").write_text("person_id\n", encoding="utf-8")
+    assert "measurement: there are no Parquet files in this folder" in _refusal(export, tmp_path)

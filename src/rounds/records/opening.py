@@ -29,7 +29,7 @@ def open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path,
     """Return a table's source, or everything wrong with its columns."""
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {file_scan(path)}").fetchall()
-        unlike = _unlike_first(connection, path)
+        unlike = unlike_first(connection, path)
     except (duckdb.Error, UnicodeDecodeError):
         what = "CSV with a header row, in UTF-8" if path.suffix.lower() == ".csv" else "Parquet"
         return [f"site {site}: {path.name}: the file is not complete {what} (truncated?); export it again"]
@@ -65,7 +65,7 @@ def open_source(connection: duckdb.DuckDBPyConnection, table: Table, path: Path,
     return source_of(table, path, casts=tuple(casts), missing=tuple(missing))
 
 
-def _unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+def unlike_first(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
     """Return the name of a table's first file whose columns are not those of its first."""
     if not path.is_dir() or _written_alike(connection, path):
         return None

@@ -16,6 +16,8 @@ from rounds.errors import RecordsError
 from rounds.records.cdm import CDM, VOCABULARY_TABLES
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import file, pattern, text
+from rounds.records.opening import unlike_first
+from rounds.records.table_files import file_list, parts_of
 
 DELIMITERS: Final = ("\t", ",", ";", "|")
 SURPLUS: Final = "cell beyond the header"
@@ -23,7 +25,8 @@ _AGAIN: Final = " again "
 _LOOK_AT: Final = 200
 """So many lines are looked at to tell the separator and whether rows are wider than the header."""
 
-_SIZE_FACTORS: Final = {".parquet": 1.5, ".csv": 0.7, ".tsv": 0.7, ".txt": 0.7, ".csv.gz": 4.0, ".tsv.gz": 4.0}
+_PARQUET: Final = ".parquet"
+_SIZE_FACTORS: Final = {_PARQUET: 1.5, ".csv": 0.7, ".tsv": 0.7, ".txt": 0.7, ".csv.gz": 4.0, ".tsv.gz": 4.0}
 _DUCKDB_FACTOR: Final = 1.5
 
 
@@ -66,7 +69,7 @@ def file_kind(path: Path) -> str | None:
 
 
 def folder_source(session: Session, folder: Path) -> OmopSource:
-    """Return the tables in a folder of CSV, TSV or Parquet files.
+    """Return the tables in a folder of CSV, TSV or Parquet files, or of folders with the parts of a table in Parquet.
 
     Raises:
         RecordsError: naming every file that cannot be read, and tables that come twice.
@@ -74,10 +77,14 @@ def folder_source(session: Session, folder: Path) -> OmopSource:
     found: dict[str, tuple[Path, str]] = {}
     left, problems = [], []
     for path in sorted(folder.iterdir()):
-        kind = file_kind(path)
-        name = table_name(path.name[: -len(kind)]) if kind else None
+        kind = _PARQUET if path.is_dir() else file_kind(path)
+        name = table_name(path.name.removesuffix(kind) if path.is_dir() else path.name[: -len(kind)]) if kind else None
         if kind is None or name is None:
-            left += [path.name] if path.is_file() else []
+            left.append(path.name)
+        elif path.is_dir() and not parts_of(path):
+            problems.append(
+                f"{path.name}: there are no Parquet files in this folder; remove it or export the table again"
+            )
         elif name in found:
             problems.append(f"{found[name][0].name} and {path.name} are the same table; remove one")
         else:
@@ -85,10 +92,17 @@ def folder_source(session: Session, folder: Path) -> OmopSource:
     tables = []
     for name, (path, kind) in found.items():
         try:
-            scan = _parquet_scan(path) if kind == ".parquet" else text_scan(path)
+            scan = _parquet_scan(path) if kind == _PARQUET else text_scan(path)
             tables.append(_described(session, name=name, label=path.name, scan=scan))
+            # DuckDB makes every part's numbers those of the first part: 36.6 becomes 37 after one without decimals.
+            unlike = unlike_first(session.connection, path)
+            problems += (
+                [f"{path.name}: {unlike} has other columns than the first file, or others' types; export it again"]
+                if unlike
+                else []
+            )
         except (duckdb.Error, UnicodeDecodeError, OSError, EOFError):
-            what = "Parquet" if kind == ".parquet" else "text with a header row, in UTF-8"
+            what = "Parquet" if kind == _PARQUET else "text with a header row, in UTF-8"
             problems.append(f"{path.name}: the file is not complete {what} (truncated?); export it again")
     if problems:
         raise RecordsError("\n".join(f"site {session.site}: {folder}: {problem}" for problem in problems))
@@ -102,7 +116,8 @@ def folder_source(session: Session, folder: Path) -> OmopSource:
 
 def folder_bytes(folder: Path) -> int:
     """Return how much an import of a folder of tables may write."""
-    sizes = [(path.stat().st_size, file_kind(path)) for path in folder.iterdir() if path.is_file()]
+    files = (file for path in folder.iterdir() for file in (parts_of(path) if path.is_dir() else (path,)))
+    sizes = [(path.stat().st_size, file_kind(path)) for path in files if path.is_file()]
     return int(sum(size * _SIZE_FACTORS[kind] for size, kind in sizes if kind))
 
 
@@ -223,7 +238,7 @@ def header(path: Path) -> list[str]:
 
 
 def _parquet_scan(path: Path) -> str:
-    return f"read_parquet({pattern(path)}, hive_partitioning = false)"
+    return f"read_parquet([{file_list(path)}], hive_partitioning = false)"
 
 
 def _described(session: Session, *, name: str, label: str, scan: str) -> SourceTable:
