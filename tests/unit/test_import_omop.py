@@ -346,3 +346,21 @@ def test_a_folder_that_is_called_as_a_table_and_holds_none_is_refused(export: Pa
     (export / "measurement").mkdir()
     (export / "measurement" / "part-0.csv").write_text("person_id\n", encoding="utf-8")
     assert "measurement: there are no Parquet files in this folder" in _refusal(export, tmp_path)
+
+
+def test_values_known_only_as_below_something_are_told(export: Path, tmp_path: Path) -> None:
+    head = "person_id,measurement_concept_id,measurement_date,value_as_number,operator_concept_id"
+    rows = ["50,3020460,2021-02-03,5,4171756", "50,3020460,2021-02-04,5,4172703", "50,3020460,2021-02-05,5,"]
+    (export / "measurement.csv").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    report = import_omop(export, job(tmp_path / "records"))
+    said = 'concept 3020460: 1 row with a value known only as below or above a number, such as "<5"'
+    assert [str(one)[: len(said)] for one in report.findings] == [said]
+
+
+def test_a_column_that_holds_no_units_does_not_fill_the_report(export: Path, tmp_path: Path) -> None:
+    head = "person_id,measurement_concept_id,measurement_date,value_as_number,unit_source_value"
+    rows = [f"50,3020460,2021-02-03,5,text {number}" for number in range(50)]
+    (export / "measurement.csv").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    found = import_omop(export, job(tmp_path / "records")).findings
+    assert len(found) == 11
+    assert str(found[-1]).startswith("measurement, concept 3020460: 39 rows in 39 other units")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rounds.errors import RecordsError
 from rounds.records.cdm import CDM
+from rounds.records.importing.bounded import bounded_values
 from rounds.records.importing.codes import map_codes, read_code_map, unmapped_codes
 from rounds.records.importing.observed import RULE, derive_observation_periods
 from rounds.records.importing.omop_tables import write_events, write_people, write_places, write_visits
@@ -80,7 +81,8 @@ def build_tables(
     of_events, missing = write_events(session, events, folder)
     rows |= of_events
     rows["observation_period"], never = derive_observation_periods(session, folder)
-    findings += [*links, *unit_findings(session), *never, *_later(session, resolved, target.today)]
+    findings += [*links, *unit_findings(session), *bounded_values(session, folder), *never]
+    findings += _later(session, resolved, target.today)
     return ImportReport(
         site=session.site,
         source=source,

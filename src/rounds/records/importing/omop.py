@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rounds.errors import RecordsError
 from rounds.records.cdm import CDM
+from rounds.records.importing.bounded import bounded_values
 from rounds.records.importing.finish import write_report
 from rounds.records.importing.generation import replace_records
 from rounds.records.importing.observed import RULE, derive_observation_periods
@@ -96,6 +97,7 @@ def _write_tables(session: Session, source: OmopSource, folder: Path, *, today: 
     if _MEASUREMENT in rows:
         findings += convert_units(session, folder)
         findings += mixed_units(session, folder / f"{_MEASUREMENT}.parquet")
+        findings += bounded_values(session, folder)
     if _OBSERVED not in names:
         rows[_OBSERVED], never = derive_observation_periods(session, folder)
         findings += never

@@ -1,6 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
 """One unit for each measurement. A value whose unit is unknown is kept as text, never compared with the others."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,6 +17,8 @@ from rounds.storage.library import shipped_library_folder
 from rounds.storage.yaml_files import Definition, read_yaml
 
 Words = Annotated[str, Field(min_length=1)]
+_SHOWN: Final = 10
+"""So many units of a concept are named in a report."""
 DECIDED: Final = "unit_decision"
 
 
@@ -156,7 +159,22 @@ def unit_findings(session: Session) -> tuple[Finding, ...]:
         else:
             continue
         found.append(Finding(where=f"concept {concept}", what=what, rows=int(str(count))))
-    return tuple(found)
+    return _few(found)
+
+
+def _few(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the most frequent of each concept: in a column of another kind every row may be a unit of its own."""
+    shown: dict[str, list[Finding]] = {}
+    for one in found:
+        shown.setdefault(one.where, []).append(one)
+    few = []
+    for where, several in shown.items():
+        more = several[_SHOWN:]
+        few += several[:_SHOWN]
+        if more:
+            what = f"in {len(more):,} other units; look whether their column holds units"
+            few.append(Finding(where=where, what=what, rows=sum(one.rows for one in more)))
+    return tuple(few)
 
 
 def mixed_units(session: Session, measurement: Path) -> tuple[Finding, ...]:
@@ -180,7 +198,7 @@ def mixed_units(session: Session, measurement: Path) -> tuple[Finding, ...]:
         f"SELECT concept, unit, rows, most FROM (SELECT *, {most} AS most FROM ({counted})) WHERE unit <> most "
         "ORDER BY rows DESC, concept, unit"
     )
-    return tuple(
+    return _few(
         Finding(
             where=f"measurement, concept {concept}",
             what=f"{unit}, where most are {most}: imported as they are, and not to be compared",
