@@ -314,3 +314,35 @@ def test_events_that_say_the_same_are_told(extracts: Path, tmp_path: Path) -> No
     _written(extracts, arrests=ARRESTS + ARRESTS.splitlines()[1] + "\n")
     report = import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
     assert "1 value or event says the same as another" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "refusal"),
+    [
+        ('file: "admissions*.csv"', "file: /srv/admissions.csv", "is no name of a file in the folder of the data"),
+        ("file: arrests.csv", "file: .", "is no name of a file in the folder of the data"),
+        ('"%d/%m/%Y %H:%M", "%d/%m/%Y"', '"%d/%m/%Y %Q"', "`%Q` means nothing"),
+        ('"%d/%m/%Y %H:%M", "%d/%m/%Y"', "dd/mm/yyyy", "it names no part of a date"),
+        ("words: {F: female, M: male}", "words: {F: female, f: male}", "`F` is listed twice"),
+        ("code: {code: 321042}", "code: {code: arrest}", "`arrest` is no concept of OMOP"),
+    ],
+)
+def test_a_column_map_that_cannot_be_meant_is_refused(
+    extracts: Path, tmp_path: Path, said: str, instead: str, refusal: str
+) -> None:
+    assert said in MAP
+    (extracts / "map.yaml").write_text(MAP.replace(said, instead), encoding="utf-8")
+    with pytest.raises(DefinitionError, match=refusal):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+
+
+def test_a_time_with_a_zone_is_taken_as_it_is_written(extracts: Path, tmp_path: Path) -> None:
+    head, _, arrests = MAP.rpartition('["%d/%m/%Y %H:%M"]')
+    (extracts / "map.yaml").write_text(f'{head}["%d/%m/%Y %H:%M %z"]{arrests}', encoding="utf-8")
+    _written(extracts, arrests="No,When\nA2,02/05/2024 23:30 +01:00\nA2,02/05/2024 00:30Z\n")
+    import_extracts(extracts / "map.yaml", job(tmp_path / "records"))
+    found = imported(tmp_path / "records", "condition_occurrence")["condition_start_datetime"].sort()
+    assert [str(moment) for moment in found] == ["2024-05-02 00:30:00", "2024-05-02 23:30:00"]
+    _written(extracts, arrests=ARRESTS)
+    with pytest.raises(RecordsError, match="`When`: not a date written as"):
+        import_extracts(extracts / "map.yaml", job(tmp_path / "records"))

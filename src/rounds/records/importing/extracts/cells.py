@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rounds.errors import RecordsError
 from rounds.records.importing.casts import cast, present
-from rounds.records.importing.extracts.column_map import ExtractFile
+from rounds.records.importing.extracts.column_map import ExtractFile, without_zone
 from rounds.records.importing.omop_sources import SURPLUS, SourceTable, header, stands_twice, text_scan
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import text, words
@@ -15,6 +15,7 @@ from rounds.records.importing.typed import ColumnCast, close
 from rounds.records.tables import ColumnType
 
 _NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
+_ZONED = r" *(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,12 @@ class Cells:
 
 
 def _written(cell: str, form: str) -> str:
+    plain = without_zone(form)
+    if plain is not None:
+        # As everywhere, the time is taken as it is written; DuckDB would turn it into another zone's.
+        cell = f"CASE WHEN regexp_matches({cell}, {text(_ZONED)}) THEN regexp_replace({cell}, {text(_ZONED)}, '') END"
     # DuckDB takes two digits for a whole year, the 24th.
-    moment = f"try_strptime({cell}, {text(form)})"
+    moment = f"try_strptime({cell}, {text(plain or form)})"
     return f"CASE WHEN year({moment}) BETWEEN 1000 AND 9999 THEN {moment} END"
 
 

@@ -1,13 +1,15 @@
 """What a column map looks like: which file holds what, in which column, written how."""
 
+import re
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
 
+T = TypeVar("T")
 Words = Annotated[str, Field(min_length=1)]
 Sex = Literal["female", "male", "other", "unknown"]
 VisitClass = Literal["inpatient", "outpatient", "emergency", "emergency-inpatient", "day-case", "home", "telephone"]
@@ -32,18 +34,37 @@ FACT_TABLES: Final[dict[str, str]] = {
 }
 
 
+_ZONE: Final = "%z"
+_DIRECTIVE: Final = re.compile(r"%(-[A-Za-z]|.|$)", re.DOTALL)
+_DIRECTIVES: Final = frozenset("aAwudbhBmyYHIpMSfgnjUWcxXGV%") | {f"-{letter}" for letter in "dmyHIMSj"}
+_LARGEST_CONCEPT: Final = 2**63 - 1
+
+
+def without_zone(form: str) -> str | None:
+    """Return a format of dates less the zone at its end; None if it has none."""
+    return form.removesuffix(_ZONE).rstrip() if form.endswith(_ZONE) else None
+
+
+def _told_apart(words: dict[str, T]) -> dict[str, T]:
+    lowered = [word.lower() for word in words]
+    twice = next((word for word in words if lowered.count(word.lower()) > 1), None)
+    if twice is not None:
+        raise ValueError(f"`{twice}` is listed twice, for capitals do not matter; keep one")
+    return words
+
+
 class SexColumn(Definition):
     """Where the sex stands and what its words mean."""
 
     column: Words
-    words: dict[str, Sex] = Field(min_length=1)
+    words: Annotated[dict[str, Sex], AfterValidator(_told_apart)] = Field(min_length=1)
 
 
 class ClassColumn(Definition):
     """Where the kind of visit stands and what its words mean."""
 
     column: Words
-    words: dict[str, VisitClass] = Field(min_length=1)
+    words: Annotated[dict[str, VisitClass], AfterValidator(_told_apart)] = Field(min_length=1)
 
 
 class CodedColumn(Definition):
@@ -63,6 +84,14 @@ class Code(Definition):
     @classmethod
     def _text(cls, value: object) -> object:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _is_concept(self) -> "Code":
+        if self.system == "concept" and not (
+            self.code.isascii() and self.code.isdigit() and int(self.code) <= _LARGEST_CONCEPT
+        ):
+            raise ValueError(f"`{self.code}` is no concept of OMOP; write its number, or name the code's `system`")
+        return self
 
 
 class People(Definition):
@@ -98,7 +127,7 @@ class Value(Definition):
     unit: str = ""
     unit_column: Words | None = None
     table: Fact = "measurement"
-    words: dict[str, int] = Field(default_factory=dict)
+    words: Annotated[dict[str, int], AfterValidator(_told_apart)] = Field(default_factory=dict)
     """concepts of values that are words, such as A, V, P, U of ACVPU"""
     other_words: Literal["refuse", "keep as text"] = "refuse"
 
@@ -125,7 +154,7 @@ class Long(_Event):
     unit: str = ""
     unit_column: Words | None = None
     table: Fact = "measurement"
-    words: dict[str, int] = Field(default_factory=dict)
+    words: Annotated[dict[str, int], AfterValidator(_told_apart)] = Field(default_factory=dict)
     other_words: Literal["refuse", "keep as text"] = "refuse"
 
 
@@ -142,11 +171,32 @@ class ExtractFile(Definition):
 
     file: Words
     date_formats: tuple[Words, ...] = ()
-    """as in strptime, tried in turn; none: YYYY-MM-DD, with or without a time of day"""
+    """as in strptime, tried in turn, times as they are written, without their zone; none: YYYY-MM-DD, with or without a
+    time of day"""
     blank_marks: tuple[str, ...] = ()
     people: People | None = None
     visits: Visits | None = None
     events: tuple[Annotated[Wide | Long | Log, Field(discriminator="shape")], ...] = ()
+
+    @field_validator("file")
+    @classmethod
+    def _below(cls, value: str) -> str:
+        if value.startswith("/") or not value.strip("./") or ".." in value.split("/"):
+            raise ValueError(
+                f"`{value}` is no name of a file in the folder of the data; write one such as `admissions*.csv`"
+            )
+        return value
+
+    @field_validator("date_formats")
+    @classmethod
+    def _written(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for form in value:
+            found = _DIRECTIVE.findall(without_zone(form) or form)
+            wrong = next((one for one in found if one not in _DIRECTIVES), None)
+            if wrong is not None or not found:
+                what = f"`%{wrong}` means nothing" if wrong else "it names no part of a date"
+                raise ValueError(f"`{form}`: {what}; write `%d/%m/%Y %H:%M`, with `%z` for a zone only at the end")
+        return value
 
     @model_validator(mode="after")
     def _says_something(self) -> "ExtractFile":
