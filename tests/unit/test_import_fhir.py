@@ -511,6 +511,14 @@ def test_what_was_not_done_says_so_and_why(tmp_path: Path) -> None:
     assert imported(tmp_path / "records", "procedure_occurrence").height == 0
 
 
+def test_who_is_observed_long_after_their_death_is_told(tmp_path: Path) -> None:
+    dead = [patient(name, deceasedDateTime="2024-05-01") for name in ("p1", "p2")]
+    later = condition("c2", subject={"reference": "Patient/p2"}, onsetDateTime="2024-06-30")
+    report = run(tmp_path, *dead, condition(onsetDateTime="2024-07-01"), later)
+    said = "person: 1 row of people with something dated more than 60 days after their death: observed until then"
+    assert said in [str(one) for one in report.findings]
+
+
 def test_what_has_no_value_for_nobody_looked_was_not_done(tmp_path: Path) -> None:
     def absent(why: str) -> Resource:
         system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"

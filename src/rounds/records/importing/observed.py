@@ -7,6 +7,7 @@ from typing import Final
 from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern
+from rounds.records.profile.lives import LATE_DAYS
 
 RULE: Final = (
     "each person is taken as observed once, from the first to the last day on which a visit, condition, drug, "
@@ -32,7 +33,7 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
     """Write observation_period.parquet by `RULE` from the other tables of a folder.
 
     Returns:
-        The number of periods, and how many people have none.
+        The number of periods, how many people have none, and how many are observed long after their death.
     """
     parts = []
     for table, columns in _DATED.items():
@@ -56,6 +57,21 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
         title="Deriving observation periods",
     )
     without = session.number(f"SELECT count(*) FROM {people}") - rows
-    if without <= 0:
-        return rows, ()
-    return rows, (Finding(where="person", what="of people without a dated event, so never observed", rows=without),)
+    found = {
+        "of people without a dated event, so never observed": without,
+        f"of people with something dated more than {LATE_DAYS} days after their death: observed until then": _late(
+            session, folder
+        ),
+    }
+    return rows, tuple(Finding(where="person", what=what, rows=number) for what, number in found.items() if number > 0)
+
+
+def _late(session: Session, folder: Path) -> int:
+    if not (folder / "death.parquet").exists():
+        return 0
+    periods, deaths = (pattern(folder / f"{table}.parquet") for table in ("observation_period", "death"))
+    return session.number(
+        f"SELECT count(DISTINCT p.person_id) FROM read_parquet({periods}) p JOIN "
+        f"(SELECT person_id, min(death_date) AS died FROM read_parquet({deaths}) GROUP BY ALL) d USING (person_id) "
+        f"WHERE p.observation_period_end_date > d.died + {LATE_DAYS}"
+    )
