@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rounds.errors import DefinitionError
-from rounds.measures.choices import Choose, Distinct, Extent, Stands, Touches
+from rounds.measures.choices import Choose, Distinct, Extent, Stands, Statistic, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.events import (
@@ -22,6 +22,7 @@ from rounds.measures.events import (
     asked_of,
 )
 from rounds.measures.groupings import check_grouped
+from rounds.measures.millionths import FARTHEST, limit_in_millionths
 from rounds.measures.scores import Score
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import NO_DAY, THROUGHOUT, Anchor, Window
@@ -141,6 +142,49 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The values of the rows that a plain `had` finds, taken together, lie in a range. Without a value they do not.
+
+    A mean and a sum are of the values in millionths (`rounds.measures.millionths`), exact, and so are their limits. The
+    lowest and the highest are compared as any value is.
+    """
+
+    of: Statistic
+    rows: Has
+    low: float | None = None
+    high: float | None = None
+    low_included: bool = True
+    high_included: bool = True
+
+    def __post_init__(self) -> None:
+        check_each_row(self.rows)
+        check_measured(self.rows.events)
+        if self.low is None and self.high is None:
+            raise DefinitionError(f"say what the {self.of} must be; add `from`, `above`, `to` or `below`")
+        self.limits  # noqa: B018  limits that no value lies between are refused where they are written
+        if self.of in (Statistic.LOWEST, Statistic.HIGHEST):
+            return
+        for name, limit in (("low", self.low), ("high", self.high)):
+            if limit is not None and limit_in_millionths(limit) is None:
+                raise DefinitionError(
+                    f"the limit of a {self.of} has at most six decimals and is from {-FARTHEST:,.0f} to "
+                    f"{FARTHEST:,.0f}, not {limit!r}",
+                    field=name,
+                )
+
+    @property
+    def limits(self) -> Value:
+        """The range, as it is asked of one value."""
+        return Value(
+            units=(),
+            low=self.low,
+            high=self.high,
+            low_included=self.low_included,
+            high_included=self.high_included,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf:
     """Every one of some criteria is met."""
 
@@ -222,7 +266,21 @@ class Not:
 
 
 Criterion = (
-    Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Reaches | Not
+    Age
+    | Sex
+    | InGroup
+    | Observed
+    | Value
+    | Answer
+    | Marked
+    | Result
+    | Lies
+    | Has
+    | Summary
+    | AllOf
+    | AnyOf
+    | Reaches
+    | Not
 )
 
 
@@ -264,7 +322,7 @@ def parts(criterion: Criterion | None) -> Iterator[Criterion]:
         case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for part in several:
                 yield from parts(part)
-        case Not(of=one):
+        case Not(of=one) | Summary(rows=one):
             yield from parts(one)
 
 
@@ -275,6 +333,45 @@ def everything_in(criterion: Criterion | None) -> Iterator[Criterion]:
         if isinstance(part, Has):
             yield from everything_in(part.events.where)
             yield from everything_in(part.provided)
+
+
+def check_plain(rows: Has, *, by: str) -> None:
+    """Raise unless nothing is said of which rows, or how many, are meant: whatever is made of them says it itself.
+
+    Args:
+        rows: what is looked for.
+        by: what says it, such as "a mean".
+    """
+    if rows != Has(
+        events=rows.events,
+        window=rows.window,
+        touches=rows.touches,
+        distinct=rows.distinct,
+        provided=rows.provided,
+        same_visit=rows.same_visit,
+    ):
+        raise DefinitionError(
+            f"{by} says itself which of the rows it takes; remove `which`, `at_least`, `at_most` and `stands`",
+            field="choose" if rows.choose is not Choose.ANY else "at_least" if rows.at_least > 1 else "stands",
+        )
+
+
+def check_each_row(rows: Has) -> None:
+    """Raise unless a summary can be made of the values of all rows that are looked for."""
+    check_plain(rows, by="a summary")
+    if rows.distinct is not Distinct.ROWS:
+        raise DefinitionError("every row has its value; remove `distinct`", field="distinct")
+
+
+def check_measured(events: Events | Scored) -> None:
+    """Raise unless rows have a number, in one kind of unit: of millimoles and per cent there is no mean."""
+    if isinstance(events, Scored):
+        return
+    if events.table not in WITH_VALUE:
+        raise DefinitionError(f"only rows of {' or '.join(sorted(WITH_VALUE))}, and scores, have a value")
+    met = events.where.of if isinstance(events.where, AllOf) else (events.where,)
+    if not any(isinstance(one, Value) for one in met):
+        raise DefinitionError("say in which units the value is, with `units`", field="units")
 
 
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:

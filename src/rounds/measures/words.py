@@ -1,8 +1,8 @@
 """Questions in plain words, for the people who review them and for a site's owner who is asked."""
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Statistic, Touches
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.events import SINGLE_DAYS, Detail, EventTable
 from rounds.measures.periods import Grain
@@ -180,6 +180,8 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
             return f"{_LYING[criterion.touches]} {window_in_words(criterion.window, of=of)}"
         case Has():
             return _has(criterion, of)
+        case Summary():
+            return _summary(criterion, of)
         case AllOf():
             return _joined([criterion_in_words(part, of=of) for part in criterion.of], "and")
         case AnyOf(at_least=1):
@@ -334,15 +336,32 @@ def _in_group(asked: InGroup, of: EventTable | None) -> str:
     return f"{words} {levels} ({asked.grouping.title})"
 
 
+_SUMMARY = {
+    Statistic.MEAN: "a mean value",
+    Statistic.SUM: "a sum of values",
+    Statistic.LOWEST: "the lowest value",
+    Statistic.HIGHEST: "the highest value",
+}
+
+
+def _summary(summary: Summary, of: EventTable | None) -> str:
+    return f"with {_SUMMARY[summary.of]} {_range(summary.limits)}, of all {_found(summary.rows, of)}"
+
+
 def _value(value: Value) -> str:
-    low = "" if value.low is None else f"{'at least' if value.low_included else 'above'} {value.low:g}"
-    high = "" if value.high is None else f"{'at most' if value.high_included else 'below'} {value.high:g}"
-    limits = " and ".join(part for part in (low, high) if part) or "recorded"
-    if low and high and value.low_included and value.high_included:
-        limits = f"of {value.low:g}" if value.low == value.high else f"from {value.low:g} to {value.high:g}"
-    limits = f"of {limits}" if limits.startswith("at ") else limits
     units = f" in the unit {' or '.join(map(str, value.units))}" if value.units else ""
-    return f"with a value {limits}{units}"
+    return f"with a value {_range(value)}{units}"
+
+
+def _range(value: Value) -> str:
+    # As many figures as were written: of 1234567 six would not be enough.
+    low, high = ("" if limit is None else f"{limit:.15g}" for limit in (value.low, value.high))
+    above = f"{'at least' if value.low_included else 'above'} {low}" if low else ""
+    below = f"{'at most' if value.high_included else 'below'} {high}" if high else ""
+    limits = " and ".join(part for part in (above, below) if part) or "recorded"
+    if low and high and value.low_included and value.high_included:
+        limits = f"of {low}" if low == high else f"from {low} to {high}"
+    return f"of {limits}" if limits.startswith("at ") else limits
 
 
 def _joined(parts: list[str], word: str) -> str:

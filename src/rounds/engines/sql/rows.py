@@ -4,10 +4,11 @@
 from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
+from rounds.engines.sql.summaries import summary_sql, with_millionths
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.scores import Component, Score
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
@@ -177,6 +178,8 @@ class _Asked:
                 return self._flag(_observed(self.plan, self.units, criterion))
             case Has():
                 return self._flag(_has(self.plan, self.units, criterion))
+            case Summary():
+                return self._flag(_summary(self.plan, self.units, criterion))
             case AllOf():
                 return "(" + " AND ".join(self.sql(part) for part in criterion.of) + ")"
             case AnyOf(at_least=1):
@@ -291,6 +294,19 @@ def _has(plan: Plan, units: str, asked: Has) -> str:
         "has",
         f"SELECT u.row FROM {units} u JOIN {provided} e ON {found_with} "
         f"GROUP BY u.row HAVING {number} >= {asked.at_least}",
+    )
+
+
+def _summary(plan: Plan, units: str, asked: Summary) -> str:
+    rows = asked.rows
+    provided = with_millionths(
+        plan, meeting(plan, events(plan, rows.events), rows.provided, of=rows.events.table), asked
+    )
+    lo, hi = window_sql(rows.window, "u.first", "u.last")
+    return plan.step(
+        "summary",
+        f"SELECT u.row FROM {units} u JOIN {provided} e ON {together(rows, lo, hi)} "
+        f"GROUP BY u.row HAVING {summary_sql(asked)}",
     )
 
 

@@ -13,6 +13,7 @@ from rounds.measures.linked.conditions import (
     Box,
     Coded,
     Covered,
+    Limit,
     Limits,
     Looked,
     Lying,
@@ -21,6 +22,7 @@ from rounds.measures.linked.conditions import (
     Points,
     SomeOf,
     Span,
+    Summarised,
     Trait,
 )
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor
@@ -94,6 +96,11 @@ def _implies(stronger: object, weaker: object) -> bool:
             return weaker.touches in _WEAKER[stronger.touches] and inside(stronger.window, weaker.window)
         case Looked(), Looked():
             return _looked(stronger, weaker)
+        case Summarised(), Summarised():
+            same = (stronger.of, stronger.values) == (weaker.of, weaker.values)
+            return same and _narrower(stronger.least, weaker.least, up=1)
+        case Summarised(), Looked():  # of no value there is no mean
+            return _looked(stronger.values, weaker)
         case SomeOf(), SomeOf():
             return stronger.of == weaker.of and stronger.at_least >= weaker.at_least
         case Points(), Points():
@@ -105,19 +112,15 @@ def _implies(stronger: object, weaker: object) -> bool:
 def _measured(stronger: Measured, weaker: Measured) -> bool:
     if weaker.units and not (stronger.units and stronger.units <= weaker.units):
         return False
-    if weaker.low is not None:
-        (limit, included) = weaker.low
-        if stronger.low is None or stronger.low[0] < limit:
-            return False
-        if stronger.low[0] == limit and stronger.low[1] and not included:
-            return False
-    if weaker.high is not None:
-        (limit, included) = weaker.high
-        if stronger.high is None or stronger.high[0] > limit:
-            return False
-        if stronger.high[0] == limit and stronger.high[1] and not included:
-            return False
-    return True
+    return _narrower(stronger.low, weaker.low, up=1) and _narrower(stronger.high, weaker.high, up=-1)
+
+
+def _narrower(inner: Limit | None, outer: Limit | None, *, up: int) -> bool:
+    """Say whether what meets a limit surely meets another: a lower limit if `up` is 1, an upper one if it is -1."""
+    if outer is None or inner is None:
+        return outer is None
+    further = up * (inner[0] - outer[0])
+    return further > 0 or (further == 0 and (outer[1] or not inner[1]))
 
 
 def _covered(stronger: Covered, weaker: Covered) -> bool:

@@ -10,6 +10,7 @@ from rounds.measures.linked.conditions import (
     Looked,
     Points,
     SomeOf,
+    Summarised,
     Trait,
 )
 from rounds.measures.linked.reading import Shape
@@ -80,6 +81,8 @@ def _traits(one: Trait, other: Trait) -> bool:
 
 
 def _opaque(one: object, other: object) -> bool:
+    # The mean of some values says much of whether one of them is high.
+    one, other = (found.values if isinstance(found, Summarised) else found for found in (one, other))
     if type(one) is not type(other):
         return False
     match one, other:

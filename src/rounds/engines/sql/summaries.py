@@ -1,0 +1,64 @@
+# ruff: noqa: S608  SQL is built from our own names, whole numbers and numbers of definitions only
+"""Values taken together: the condition that a group of rows, called `e`, has their mean or sum in a range."""
+
+from rounds.engines.sql.plan import Plan, conditions
+from rounds.measures.choices import Statistic
+from rounds.measures.criteria import Summary
+from rounds.measures.millionths import FARTHEST, MILLION, PARTS, limit_in_millionths
+
+_EXACT = "DECIMAL(38, 0)"
+"""What every database adds up whole numbers in without an end being reached."""
+
+
+def with_millionths(plan: Plan, rows: str, asked: Summary) -> str:
+    """Return the table of rows that have a value, with it in millionths where it is to be added to others."""
+    if asked.of in (Statistic.LOWEST, Statistic.HIGHEST):
+        return rows
+    lowest, highest = _number(-FARTHEST), _number(FARTHEST)
+    held = f"SELECT r.*, least(greatest(CAST(r.value AS DOUBLE), {lowest}), {highest}) AS held FROM {rows} r"
+    return plan.step("millionths", f"SELECT h.*, {_millionths('h.held')} AS millionths FROM ({held}) h")
+
+
+def summary_sql(asked: Summary) -> str:
+    """Return the condition on a group of rows, as `with_millionths` gives them."""
+    low_sign, high_sign = (">=" if asked.low_included else ">"), ("<=" if asked.high_included else "<")
+    return conditions(_beyond(asked, low_sign, asked.low), _beyond(asked, high_sign, asked.high))
+
+
+def _beyond(asked: Summary, sign: str, limit: float | None) -> str | None:
+    if limit is None:
+        return None
+    match asked.of:
+        case Statistic.LOWEST:
+            return f"min(e.value) {sign} CAST({limit!r} AS REAL)"
+        case Statistic.HIGHEST:
+            return f"max(e.value) {sign} CAST({limit!r} AS REAL)"
+        case Statistic.SUM:
+            return f"sum(CAST(e.millionths AS {_EXACT})) {sign} {_whole(limit)}"
+        case Statistic.MEAN:
+            # A mean is above a limit if all that is above it outweighs what is below: nothing need be divided.
+            return f"sum(CAST(e.millionths - ({_whole(limit)}) AS {_EXACT})) {sign} 0"
+
+
+def _whole(limit: float) -> int:
+    found = limit_in_millionths(limit)
+    if found is None:
+        raise ValueError("a limit that is refused where it is written")
+    return found
+
+
+def _millionths(held: str) -> str:
+    """Return SQL for a number in millionths, by the formula of `in_millionths`."""
+    cases = " ".join(
+        f"WHEN abs({held}) < {_number(below)} THEN {_in_parts(held, parts)} * {MILLION // parts}"
+        for below, parts in PARTS
+    )
+    return f"CASE {cases} ELSE {_in_parts(held, 1)} * {MILLION} END"
+
+
+def _in_parts(held: str, parts: int) -> str:
+    return f"CAST(floor({held} * {_number(parts)} + {_number(0.5)}) AS BIGINT)"
+
+
+def _number(number: float) -> str:
+    return f"CAST('{float(number)!r}' AS DOUBLE)"
