@@ -13,9 +13,9 @@ from typing import Any
 
 from ehrql_cases import Cells, Expected
 
-from rounds.measures.choices import Choose, Distinct, Stands
+from rounds.measures.choices import Choose, Distinct, Stands, Statistic
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not
+from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Anchor, Edge, Window
@@ -86,14 +86,24 @@ def exists(cells: Cells, expected: Expected) -> Mapped:
     )
 
 
-def lowest(cells: Cells, expected: Expected, *columns: str) -> Mapped:
-    """The lowest of some columns is m if a value is at most m and none is below it."""
+def summarised(cells: Cells, expected: Expected, *columns: str, of: Statistic, all_there: bool = False) -> Mapped:
+    """A mean, a sum, the lowest or the highest of some columns is m if it is from m to m.
+
+    Args:
+        cells: the case's table.
+        expected: what it gives.
+        columns: of which the values are.
+        of: what is made of them.
+        all_there: whether it is of nothing unless each column has a value.
+    """
+    found = had(*columns, where=valued())
+    there = tuple(had(name, provided=valued()) for name in columns if all_there)
     asked: list[tuple[Criterion, dict[int, bool]]] = []
-    for lowest_value in {value for value in expected.values() if value is not None}:
-        reached = had(*columns, provided=valued(high=lowest_value))
-        passed = had(*columns, provided=valued(high=lowest_value, high_included=False))
-        is_lowest = AllOf(of=(reached, Not(of=passed)))
-        asked.append((is_lowest, {who: value == lowest_value for who, value in expected.items()}))
+    for number in set(expected.values()) - {None}:
+        same = Summary(of=of, rows=found, low=float(number), high=float(number))
+        asked.append((AllOf(of=(*there, same)), {who: it == number for who, it in expected.items()}))
+    if None in expected.values() and not all_there:
+        asked.append((Not(of=found), {who: it is None for who, it in expected.items()}))
     return Mapped(rows=values(cells, *columns), asked=asked)
 
 

@@ -301,7 +301,8 @@ numerator: {had: {event: measurement, codes: hba1c, provided: {value: {from: 58,
 grain: year
 """,
         [
-            "line 2 column 64: `numerator.had.provided.value`: no value lies between 58 and 58; correct the limits",
+            "line 2 column 82: `numerator.had.provided.value.below`: no value lies between 58 and 58; correct the "
+            "limits",
         ],
     ),
     "two lower": (
@@ -507,8 +508,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
-            "`any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `in_cohort`, `scores`, "
+            "`all`, `any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -530,8 +531,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
-            "`any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `in_cohort`, `scores`, "
+            "`all`, `any`, `at_least`, `not`",
         ],
     ),
     "empty list": (

@@ -162,15 +162,9 @@ class Summary:
         if self.low is None and self.high is None:
             raise DefinitionError(f"say what the {self.of} must be; add `from`, `above`, `to` or `below`")
         self.limits  # noqa: B018  limits that no value lies between are refused where they are written
-        if self.of in (Statistic.LOWEST, Statistic.HIGHEST):
-            return
-        for name, limit in (("low", self.low), ("high", self.high)):
-            if limit is not None and limit_in_millionths(limit) is None:
-                raise DefinitionError(
-                    f"the limit of a {self.of} has at most six decimals and is from {-FARTHEST:,.0f} to "
-                    f"{FARTHEST:,.0f}, not {limit!r}",
-                    field=name,
-                )
+        if self.of in (Statistic.MEAN, Statistic.SUM):
+            _check_limit(self.low, field="low")
+            _check_limit(self.high, field="high")
 
     @property
     def limits(self) -> Value:
@@ -372,6 +366,17 @@ def check_measured(events: Events | Scored) -> None:
     met = events.where.of if isinstance(events.where, AllOf) else (events.where,)
     if not any(isinstance(one, Value) for one in met):
         raise DefinitionError("say in which units the value is, with `units`", field="units")
+
+
+def _check_limit(limit: float | None, *, field: str) -> None:
+    """Raise unless a limit is one of the numbers that values add up to."""
+    if limit is None or limit_in_millionths(limit) is not None:
+        return
+    if not abs(limit) <= FARTHEST:
+        raise DefinitionError(f"a limit is from {-FARTHEST:,.0f} to {FARTHEST:,.0f}", field=field)
+    raise DefinitionError(
+        f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
+    )
 
 
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:

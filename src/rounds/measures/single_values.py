@@ -17,13 +17,16 @@ def by_single_values(summary: Summary) -> Criterion | None:
     if summary.of not in (Statistic.LOWEST, Statistic.HIGHEST):
         return None
     limits = summary.limits
-    up_to = replace(_ANY, high=limits.high, high_included=limits.high_included)
-    from_on = replace(_ANY, low=limits.low, low_included=limits.low_included)
-    below = replace(_ANY, high=limits.low, high_included=not limits.low_included)
-    above = replace(_ANY, low=limits.high, low_included=not limits.high_included)
-    some, none = (up_to, below) if summary.of is Statistic.LOWEST else (from_on, above)
+    up_to = replace(_ANY, high=limits.high, high_included=limits.high_included or limits.high is None)
+    from_on = replace(_ANY, low=limits.low, low_included=limits.low_included or limits.low is None)
+    if summary.of is Statistic.LOWEST:
+        some, none = up_to, replace(_ANY, high=limits.low, high_included=not from_on.low_included)
+    else:
+        some, none = from_on, replace(_ANY, low=limits.high, low_included=not up_to.high_included)
     reached = _provided(summary.rows, some)
-    return reached if none == _ANY else AllOf(of=(reached, Not(of=_provided(summary.rows, none))))
+    if none.low is None and none.high is None:
+        return reached
+    return AllOf(of=(reached, Not(of=_provided(summary.rows, none))))
 
 
 def _provided(rows: Has, value: Value) -> Has:

@@ -194,9 +194,9 @@ class SummaryFile(LimitsFile):
     units: UnitsFile | None = None
 
     def to_criterion(self, defined: Defined) -> Summary:
-        rows = plain_rows(self.had, defined, by="a summary")
-        refuse_here(lambda: check_each_row(rows), self.had.names, "had")
-        limits = self.limits()
+        had, by, limits = self.had, "a summary", self.limits()
+        refuse_here(lambda: check_each_row(plain_rows(had, defined, by=by)), had.names, "had")
+        rows = plain_rows(had, defined, by=by)
         return Summary(
             of=self.of,
             rows=replace(rows, events=measured(rows.events, self.units, at="had")),

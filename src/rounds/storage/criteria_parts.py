@@ -122,8 +122,12 @@ class Part(Definition):
         defined = info.context
         if defined is not None:
             self._check_rows(defined)
-            refuse_here(lambda: self.to_criterion(defined), self.names)
+            refuse_here(lambda: self.to_criterion(defined), self._fields())
         return self
+
+    def _fields(self) -> Mapping[str, str]:
+        """Return what this part calls the fields of our types, where it is not the same."""
+        return self.names
 
     def _check_rows(self, defined: Defined) -> None:
         """Refuse what cannot be asked of the rows of a table; a part without rows has nothing to refuse."""
@@ -184,12 +188,14 @@ class MarkedFile(Part):
 class LimitsFile(Part):
     """`from` and `to`, which are included, `above` and `below`, which are not: the limits of a number."""
 
-    names: ClassVar = {"low": "from", "high": "to"}
-
     from_: float | None = Field(default=None, alias="from")
     above: float | None = None
     to: float | None = None
     below: float | None = None
+
+    def _fields(self) -> Mapping[str, str]:
+        low, high = ("from" if self.above is None else "above"), ("to" if self.below is None else "below")
+        return {"low": low, "high": high}
 
     def limits(self) -> Value:
         """Return the limits as they are asked of one value, whatever its unit, or raise `DefinitionError`."""

@@ -102,11 +102,18 @@ def _implies(stronger: object, weaker: object) -> bool:
         case Summarised(), Looked():  # of no value there is no mean
             return _looked(stronger.values, weaker)
         case SomeOf(), SomeOf():
-            return stronger.of == weaker.of and stronger.at_least >= weaker.at_least
+            return (stronger.of == weaker.of and stronger.at_least >= weaker.at_least) or _any_of(stronger, weaker)
         case Points(), Points():
             return stronger.of == weaker.of and stronger.at_least >= weaker.at_least
         case _:
             return False
+
+
+def _any_of(stronger: SomeOf, weaker: SomeOf) -> bool:
+    """Say whether enough of some sets are met whichever of others is."""
+    several = [dict(limits) for limits, _ in stronger.of]
+    met = (times for limits, times in weaker.of if all(_all_entailed(given, limits) for given in several))
+    return sum(met) >= weaker.at_least
 
 
 def _measured(stronger: Measured, weaker: Measured) -> bool:
