@@ -100,7 +100,7 @@ def summarised(cells: Cells, expected: Expected, *columns: str, of: Statistic, a
     there = tuple(had(name, provided=valued()) for name in columns if all_there)
     asked: list[tuple[Criterion, dict[int, bool]]] = []
     for number in set(expected.values()) - {None}:
-        same = Summary(of=of, rows=found, low=float(number), high=float(number))
+        same = Summary(of=of, rows=found, limits=valued(float(number), float(number)))
         asked.append((AllOf(of=(*there, same)), {who: it == number for who, it in expected.items()}))
     if None in expected.values() and not all_there:
         asked.append((Not(of=found), {who: it is None for who, it in expected.items()}))

@@ -389,10 +389,7 @@ def summaries(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Summary:
     return Summary(
         of=statistic,
         rows=draw(plain_rows(of=of, depth=min(depth, draw(st.sampled_from((0, 1)))), measured=True)),
-        low=low,
-        high=high,
-        low_included=draw(st.booleans()),
-        high_included=draw(st.booleans()),
+        limits=Value(units=(), low=low, high=high, low_included=draw(st.booleans()), high_included=draw(st.booleans())),
     )
 
 

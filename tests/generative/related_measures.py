@@ -209,7 +209,8 @@ def _changed(draw: st.DrawFn, criterion: Criterion) -> Criterion:  # noqa: PLR09
             how = draw(st.sampled_from(("rows", "limits", "any")))
             if how == "rows":
                 return replace(criterion, rows=replace(rows, window=draw(windows())))
-            return rows if how == "any" else replace(criterion, low=1.0, high=None, low_included=draw(st.booleans()))
+            limits = Value(units=(), low=1.0, low_included=draw(st.booleans()))
+            return rows if how == "any" else replace(criterion, limits=limits)
         case AllOf(of=several):
             parts = [draw(_changed(one)) if draw(st.booleans()) else one for one in several]
             return AllOf(of=tuple(parts[: draw(st.integers(1, len(parts)))]))

@@ -45,7 +45,7 @@ def had(*concepts: int, table: EventTable = EventTable.CONDITION_OCCURRENCE, **s
 
 
 def summary(of: Statistic, **limits: Any) -> Summary:
-    return Summary(of=of, rows=WITH_VALUE, **limits)
+    return Summary(of=of, rows=WITH_VALUE, limits=Value(units=(), **limits))
 
 
 WITH_VALUE = Has(events=rows(1, table=EventTable.MEASUREMENT, where=Value(units=(8753,))))

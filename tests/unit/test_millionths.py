@@ -34,7 +34,7 @@ def single(number: float | Decimal) -> float:
 
 
 def summary(of: Statistic, **limits: float | bool) -> Summary:
-    return Summary(of=of, rows=ROWS, **limits)  # type: ignore[arg-type]  # by name
+    return Summary(of=of, rows=ROWS, limits=Value(units=(), **limits))  # type: ignore[arg-type]  # by name
 
 
 @given(written=WRITTEN)
@@ -103,9 +103,9 @@ def test_sql_reckons_as_the_reference_does(groups: list[list[float]]) -> None:
 def test_a_lowest_and_a_highest_can_be_asked_of_single_values(
     values: list[float], of: Statistic, limits: tuple[float | None, float | None], included: tuple[bool, bool]
 ) -> None:
-    asked = Summary(
-        of=of, rows=ROWS, low=limits[0], high=limits[1], low_included=included[0], high_included=included[1]
-    )
+    low, high = limits
+    between_them = Value(units=(), low=low, high=high, low_included=included[0], high_included=included[1])
+    asked = Summary(of=of, rows=ROWS, limits=between_them)
     said = by_single_values(asked)
     assert said is not None
     assert _met(said, values) == lies_between(asked, values)

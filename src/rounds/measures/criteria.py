@@ -151,31 +151,13 @@ class Summary:
 
     of: Statistic
     rows: Has
-    low: float | None = None
-    high: float | None = None
-    low_included: bool = True
-    high_included: bool = True
+    limits: Value
+    """Of any unit: the rows say theirs."""
 
     def __post_init__(self) -> None:
         check_each_row(self.rows)
         check_measured(self.rows.events)
-        if self.low is None and self.high is None:
-            raise DefinitionError(f"say what the {self.of} must be; add `from`, `above`, `to` or `below`")
-        self.limits  # noqa: B018  limits that no value lies between are refused where they are written
-        if self.of in (Statistic.MEAN, Statistic.SUM):
-            _check_limit(self.low, field="low")
-            _check_limit(self.high, field="high")
-
-    @property
-    def limits(self) -> Value:
-        """The range, as it is asked of one value."""
-        return Value(
-            units=(),
-            low=self.low,
-            high=self.high,
-            low_included=self.low_included,
-            high_included=self.high_included,
-        )
+        _check_limits(self.limits, of=self.of, added_up=self.of in (Statistic.MEAN, Statistic.SUM))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,15 +350,21 @@ def check_measured(events: Events | Scored) -> None:
         raise DefinitionError("say in which units the value is, with `units`", field="units")
 
 
-def _check_limit(limit: float | None, *, field: str) -> None:
-    """Raise unless a limit is one of the numbers that values add up to."""
-    if limit is None or limit_in_millionths(limit) is not None:
-        return
-    if not abs(limit) <= FARTHEST:
-        raise DefinitionError(f"a limit is from {-FARTHEST:,.0f} to {FARTHEST:,.0f}", field=field)
-    raise DefinitionError(
-        f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
-    )
+def _check_limits(limits: Value, *, of: str, added_up: bool) -> None:
+    """Raise unless there is a limit of any unit; if values add up, one of the numbers that they add up to."""
+    if limits.units:
+        raise DefinitionError("the rows say in which units their values are; remove `units` of the limits")
+    if limits.low is None and limits.high is None:
+        raise DefinitionError(f"say what the {of} must be; add `from`, `above`, `to` or `below`")
+    for field in ("low", "high"):
+        limit: float | None = getattr(limits, field)
+        if limit is None or not added_up or limit_in_millionths(limit) is not None:
+            continue
+        if not abs(limit) <= FARTHEST:
+            raise DefinitionError(f"a limit is from {-FARTHEST:,.0f} to {FARTHEST:,.0f}", field=field)
+        raise DefinitionError(
+            f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
+        )
 
 
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:

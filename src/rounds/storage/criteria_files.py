@@ -198,12 +198,7 @@ class SummaryFile(LimitsFile):
         refuse_here(lambda: check_each_row(plain_rows(had, defined, by=by)), had.names, "had")
         rows = plain_rows(had, defined, by=by)
         return Summary(
-            of=self.of,
-            rows=replace(rows, events=measured(rows.events, self.units, at="had")),
-            low=limits.low,
-            high=limits.high,
-            low_included=limits.low_included,
-            high_included=limits.high_included,
+            of=self.of, rows=replace(rows, events=measured(rows.events, self.units, at="had")), limits=limits
         )
 
 

@@ -13,16 +13,17 @@ def lies_between(asked: Summary, values: Sequence[float]) -> bool:
     """Say whether what is asked of some values lies in its range; of no values it does not."""
     if not values:
         return False
+    low, high = asked.limits.low, asked.limits.high
     match asked.of:
         case Statistic.LOWEST:
-            return between(asked.limits, min(values), low=single(asked.low), high=single(asked.high))
+            return between(asked.limits, min(values), low=single(low), high=single(high))
         case Statistic.HIGHEST:
-            return between(asked.limits, max(values), low=single(asked.low), high=single(asked.high))
+            return between(asked.limits, max(values), low=single(low), high=single(high))
         case Statistic.SUM:
             found = Fraction(sum(map(in_millionths, values)), MILLION)
         case Statistic.MEAN:
             found = Fraction(sum(map(in_millionths, values)), MILLION * len(values))
-    return between(asked.limits, found, low=_written(asked.low), high=_written(asked.high))
+    return between(asked.limits, found, low=_written(low), high=_written(high))
 
 
 def _written(limit: float | None) -> Fraction | None:

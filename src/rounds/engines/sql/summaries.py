@@ -1,10 +1,13 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and numbers of definitions only
 """Values taken together: the condition that a group of rows, called `e`, has their mean or sum in a range."""
 
+from collections.abc import Callable
+
 from rounds.engines.sql.plan import Plan, conditions
 from rounds.measures.choices import Statistic
 from rounds.measures.criteria import Summary
 from rounds.measures.millionths import FARTHEST, MILLION, PARTS, limit_in_millionths
+from rounds.measures.traits import Value
 
 _EXACT = "DECIMAL(38, 0)"
 """What every database adds up whole numbers in without an end being reached."""
@@ -21,14 +24,17 @@ def with_millionths(plan: Plan, rows: str, asked: Summary) -> str:
 
 def summary_sql(asked: Summary) -> str:
     """Return the condition on a group of rows, as `with_millionths` gives them."""
-    low_sign, high_sign = (">=" if asked.low_included else ">"), ("<=" if asked.high_included else "<")
-    return conditions(_beyond(asked, low_sign, asked.low), _beyond(asked, high_sign, asked.high))
+    return _beyond_limits(asked.limits, lambda sign, limit: _beyond(asked.of, sign, limit))
 
 
-def _beyond(asked: Summary, sign: str, limit: float | None) -> str | None:
-    if limit is None:
-        return None
-    match asked.of:
+def _beyond_limits(limits: Value, beyond: Callable[[str, float], str]) -> str:
+    low = None if limits.low is None else beyond(">=" if limits.low_included else ">", limits.low)
+    high = None if limits.high is None else beyond("<=" if limits.high_included else "<", limits.high)
+    return conditions(low, high)
+
+
+def _beyond(of: Statistic, sign: str, limit: float) -> str:
+    match of:
         case Statistic.LOWEST:
             return f"min(e.value) {sign} CAST({limit!r} AS REAL)"
         case Statistic.HIGHEST:

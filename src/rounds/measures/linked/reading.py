@@ -23,6 +23,7 @@ from rounds.measures.linked.conditions import (
     Coded,
     Covered,
     First,
+    Limit,
     Limits,
     Looked,
     Lying,
@@ -245,12 +246,8 @@ class Reader:
             return
         values = self._looked(summary.rows, asked)
         yield opaque(values), SO
-        if summary.low is not None:
-            least = (summary.low, summary.low_included)
-            yield opaque(Summarised(of=summary.of, values=values, least=least)), SO
-        if summary.high is not None:
-            least = (summary.high, not summary.high_included)
-            yield opaque(Summarised(of=summary.of, values=values, least=least)), NOT_SO
+        for least, allowed in _sides(summary.limits):
+            yield opaque(Summarised(of=summary.of, values=values, least=least)), allowed
 
     def _strata(self, measure: Measure, asked: Asked) -> Levels:
         groupings = {grouping.by: grouping for grouping in measure.groupings}
@@ -302,6 +299,14 @@ def _measured(value: Value) -> Measured:
     low = None if value.low is None else (_single(value.low), value.low_included)
     high = None if value.high is None else (_single(value.high), value.high_included)
     return Measured(units=frozenset(value.units), low=low, high=high)
+
+
+def _sides(limits: Value) -> Iterator[tuple[Limit, int]]:
+    """Yield on which side of each of its limits a number lies: at least there, or not above."""
+    if limits.low is not None:
+        yield (limits.low, limits.low_included), SO
+    if limits.high is not None:
+        yield (limits.high, not limits.high_included), NOT_SO
 
 
 def _single(number: float) -> float:
