@@ -15,7 +15,7 @@ from ehrql_cases import Cells, Expected
 
 from rounds.measures.choices import Choose, Distinct, Stands, Statistic
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not, Summary
+from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Change, Criterion, Events, Has, Not, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Anchor, Edge, Window
@@ -105,6 +105,26 @@ def summarised(cells: Cells, expected: Expected, *columns: str, of: Statistic, a
     if None in expected.values() and not all_there:
         asked.append((Not(of=found), {who: it is None for who, it in expected.items()}))
     return Mapped(rows=values(cells, *columns), asked=asked)
+
+
+def compared(cells: Cells, expected: Expected, column: str, other: str, limits: Value) -> Mapped:
+    """One recorded number less another lies in a range."""
+    return Mapped(rows=values(cells, column, other), asked=[(_less(column, other, limits), true_of(expected))])
+
+
+def subtracted(cells: Cells, expected: Expected, column: str, other: str) -> Mapped:
+    """One recorded number less another is m if it is from m to m, in decimals."""
+    differences = {who: None if found is None else round(found, 6) for who, found in expected.items()}
+    asked: list[tuple[Criterion, dict[int, bool]]] = [
+        (_less(column, other, valued(number, number)), {who: it == number for who, it in differences.items()})
+        for number in set(differences.values()) - {None}
+    ]
+    return Mapped(rows=values(cells, column, other), asked=asked)
+
+
+def _less(column: str, other: str, limits: Value) -> Change:
+    picked = (had(name, where=valued(), choose=Choose.LAST) for name in (column, other))
+    return Change(of=next(picked), since=next(picked), limits=limits)
 
 
 def latest(cells: Cells, expected: Expected, *columns: str, least: date | None = None) -> Mapped:

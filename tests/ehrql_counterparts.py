@@ -13,6 +13,7 @@ from ehrql_asked import (
     branched,
     coded,
     codes_counted,
+    compared,
     containing,
     counted,
     dated,
@@ -30,6 +31,7 @@ from ehrql_asked import (
     moved,
     picked,
     recorded,
+    subtracted,
     summarised,
     valued,
 )
@@ -44,6 +46,10 @@ def made_of(*columns: str, of: Statistic, all_there: bool = False) -> Counterpar
     return lambda cells, found: summarised(cells, found, *columns, of=of, all_there=all_there)
 
 
+def less(column: str, other: str, *, low: float | None = None, high: float | None = None) -> Counterpart:
+    return lambda cells, found: compared(cells, found, column, other, valued(low, high))
+
+
 COUNTERPARTS: dict[str, Counterpart] = {
     "count_for_patient.count_for_patient_on_event_frame": counted,
     "exists_for_patient.exists_for_patient_on_event_frame": exists,
@@ -52,6 +58,13 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "mean_for_patient.mean_for_patient_integer": made_of("i1", of=Statistic.MEAN),
     "sum_for_patient.sum_for_patient": made_of("i1", of=Statistic.SUM),
     "float.arithmetic_ops.add": made_of("f1", "f2", of=Statistic.SUM, all_there=True),
+    "int.arithmetic_ops.subtract": lambda cells, found: subtracted(cells, found, "i1", "i2"),
+    "float.arithmetic_ops.subtract_with_negative_result": lambda cells, found: subtracted(cells, found, "f1", "f2"),
+    "int.comparison_ops.less_than_or_equal_to": less("i1", "i2", high=0),
+    "int.comparison_ops.greater_than_or_equal_to": less("i1", "i2", low=0),
+    "float.comparison_ops.less_than_or_equal_to": less("f1", "f2", high=0),
+    "float.comparison_ops.greater_than_or_equal_to": less("f1", "f2", low=0),
+    "equality.equals": less("i1", "i2", low=0, high=0),
     "logical_ops.and": both,
     "dummy.function_with_docstring": both,
     "containment.is_not_in": lambda cells, found: coded(cells, found, "c1", among=("123000", "789000"), within=False),
@@ -149,8 +162,8 @@ COUNTERPARTS: dict[str, Counterpart] = {
 }
 """By the name of the case."""
 
-ARITHMETIC = "of recorded numbers there is a sum and a mean; they are not reckoned with otherwise"
-TWO_NUMBERS = "the limits of a number are constants; two recorded numbers are not compared"
+ARITHMETIC = "recorded numbers are added up and subtracted; they are not reckoned with otherwise"
+ANY_OTHER = "one recorded number is compared with another, not with whichever of many is the same"
 DATE_PARTS = "dates are compared through windows; no part of a date and no difference is computed"
 OWN_SHIFT = "a window moves by the same for everybody, not by a recorded number"
 TEXTS = "texts have no order"
@@ -161,7 +174,7 @@ OTHER_TABLE = "the data set holds another table than the case's own"
 NO_COUNTERPART = {
     r"(event_series_and|patient_series_and)_.*": ARITHMETIC,
     r"(int|float)\.(arithmetic|division|exponentiation)_ops\..*": ARITHMETIC,
-    r"(int|float)\.comparison_ops\..*|equality\.equals|containment_with_series\.is_in_series": TWO_NUMBERS,
+    r"containment_with_series\.is_in_series": ANY_OTHER,
     r"date_series_ops\.(get_month|to_first_of_year|difference.*|reversed.*)": DATE_PARTS,
     r"date_series_ops\.add_(days|months.*)": OWN_SHIFT,
     r"maximum_of_and_minimum_of_.*string_(event|patient)_series.*": TEXTS,

@@ -19,6 +19,7 @@ from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.criteria import (
     AllOf,
     AnyOf,
+    Change,
     Criterion,
     Events,
     Given,
@@ -298,7 +299,7 @@ def criteria(  # noqa: PLR0912  one branch for each kind
     draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False
 ) -> Criterion:
     """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
-    kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has, Summary]
+    kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has, Summary, Change]
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
     kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
@@ -332,6 +333,8 @@ def criteria(  # noqa: PLR0912  one branch for each kind
         return draw(having(of=of, depth=depth))
     if kind is Summary:
         return draw(summaries(of=of, depth=depth))
+    if kind is Change:
+        return draw(changes(of=of))
     if kind is Not:
         return Not(of=draw(inner))
     if kind is Reaches:
@@ -391,6 +394,26 @@ def summaries(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Summary:
         rows=draw(plain_rows(of=of, depth=min(depth, draw(st.sampled_from((0, 1)))), measured=True)),
         limits=Value(units=(), low=low, high=high, low_included=draw(st.booleans()), high_included=draw(st.booleans())),
     )
+
+
+@st.composite
+def changes(draw: st.DrawFn, *, of: EventTable | None) -> Change:
+    low, high = draw(st.sampled_from(((None, 0.0), (0.0, None), (-5.5, 5.5), (0.0, 41.6), (-47.1, 0.0))))
+    value = draw(plain_rows(of=of, depth=draw(st.sampled_from((0, 0, 1))), measured=True))
+    other = draw(plain_rows(of=of, depth=0, measured=True)) if draw(st.integers(0, 2)) == 0 else value
+    if isinstance(value.events, Scored) or isinstance(other.events, Scored):
+        other = value
+    limits = Value(units=(), low=low, high=high, low_included=draw(st.booleans()), high_included=draw(st.booleans()))
+    return Change(of=draw(one_row(value)), since=draw(one_row(other)), limits=limits)
+
+
+@st.composite
+def one_row(draw: st.DrawFn, rows: Has) -> Has:
+    """Draw one of some rows."""
+    choose = draw(st.sampled_from(Choose)) if rows.events.first else draw(st.sampled_from((Choose.FIRST, Choose.LAST)))
+    stands = Stands.AT_THE_MOMENT if choose is Choose.ANY else draw(st.sampled_from(Stands))
+    window = rows.window if draw(st.booleans()) else draw(windows())
+    return replace(rows, choose=choose, stands=stands, window=window)
 
 
 @st.composite

@@ -22,7 +22,7 @@ from small_site import make_measure
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Not, Reaches, Scored, Summary
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -211,6 +211,9 @@ def _changed(draw: st.DrawFn, criterion: Criterion) -> Criterion:  # noqa: PLR09
                 return replace(criterion, rows=replace(rows, window=draw(windows())))
             limits = Value(units=(), low=1.0, low_included=draw(st.booleans()))
             return rows if how == "any" else replace(criterion, limits=limits)
+        case Change(of=rows):
+            limits = replace(criterion.limits, low=-1.0, high=None, low_included=draw(st.booleans()))
+            return rows if draw(st.booleans()) else replace(criterion, limits=limits)
         case AllOf(of=several):
             parts = [draw(_changed(one)) if draw(st.booleans()) else one for one in several]
             return AllOf(of=tuple(parts[: draw(st.integers(1, len(parts)))]))

@@ -508,8 +508,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `in_cohort`, `scores`, "
-            "`all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `change`, `in_cohort`, "
+            "`scores`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -531,8 +531,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `in_cohort`, `scores`, "
-            "`all`, `any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `change`, `in_cohort`, "
+            "`scores`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "empty list": (

@@ -64,6 +64,11 @@ WORDS = {
         "with the highest value above 3, of all measurements “Hba1c” (with a value recorded) in the period while "
         "observed, each aged 40 or more then"
     ),
+    f"{{change: {{of: {{{HBA1C}, which: last}}, since: {{{HBA1C}, which: first ever}}, units: any, to: -10}}}}": (
+        "with a change of at most -10 in value, from their first ever measurement “Hba1c” (with a value recorded) "
+        "while observed, in the period, to the last of measurements “Hba1c” (with a value recorded) in the period "
+        "while observed"
+    ),
     "{at_least: {number: 2, of: [{sex: male}, {age: {to: 17}}, {age: {from: 80}}]}}": (
         "at least 2 of these: male; aged 17 or less; aged 80 or more"
     ),

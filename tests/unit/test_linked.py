@@ -11,7 +11,20 @@ from small_site import make_measure
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Take
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Statistic, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Given, Graded, Has, Lies, Not, Reaches, Summary
+from rounds.measures.criteria import (
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Given,
+    Graded,
+    Has,
+    Lies,
+    Not,
+    Reaches,
+    Summary,
+)
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -46,6 +59,11 @@ def had(*concepts: int, table: EventTable = EventTable.CONDITION_OCCURRENCE, **s
 
 def summary(of: Statistic, **limits: Any) -> Summary:
     return Summary(of=of, rows=WITH_VALUE, limits=Value(units=(), **limits))
+
+
+def change(**limits: Any) -> Change:
+    last, first = (replace(WITH_VALUE, choose=choose) for choose in (Choose.LAST, Choose.FIRST))
+    return Change(of=last, since=first, limits=Value(units=(), **limits))
 
 
 WITH_VALUE = Has(events=rows(1, table=EventTable.MEASUREMENT, where=Value(units=(8753,))))
@@ -365,6 +383,10 @@ def test_one_criterion_follows_from_another(stronger: Criterion, weaker: Criteri
         (summary(LOWEST, low=5.0), summary(LOWEST, low=4.0)),
         (summary(LOWEST, low=5.0, high=8.0), WITH_VALUE),
         (summary(HIGHEST, high=5.0), summary(HIGHEST, high=6.0)),
+        (change(low=5.0, high=8.0), change(low=5.0)),
+        (change(high=-5.0), change(high=0.0, high_included=False)),
+        (change(high=0.0), WITH_VALUE),
+        (change(high=0.0), replace(WITH_VALUE, choose=Choose.LAST)),
     ],
 )
 def test_one_summary_of_values_follows_from_another(stronger: Criterion, weaker: Criterion) -> None:
@@ -376,11 +398,13 @@ def test_one_summary_of_values_follows_from_another(stronger: Criterion, weaker:
     [
         (summary(MEAN, low=8.0), summary(SUM, low=5.0)),
         (summary(MEAN, low=8.0), summary(MEAN, high=9.0)),
+        (change(low=8.0), change(high=9.0)),
+        (change(low=8.0), replace(change(low=5.0), since=replace(WITH_VALUE, choose=Choose.LAST))),
         (summary(SUM, low=5.0, high=8.0), summary(SUM, low=5.0, low_included=False)),
         (summary(MEAN, low=8.0), replace(summary(MEAN, low=5.0), rows=replace(WITH_VALUE, window=AT_START))),
     ],
 )
-def test_of_summaries_nothing_is_said_that_does_not_follow(one: Summary, other: Summary) -> None:
+def test_of_summaries_nothing_is_said_that_does_not_follow(one: Criterion, other: Criterion) -> None:
     assert "<" not in numerators(one, other)
 
 

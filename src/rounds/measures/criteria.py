@@ -22,7 +22,6 @@ from rounds.measures.events import (
     asked_of,
 )
 from rounds.measures.groupings import check_grouped
-from rounds.measures.millionths import FARTHEST, limit_in_millionths
 from rounds.measures.scores import Score
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import NO_DAY, THROUGHOUT, Anchor, Window
@@ -157,7 +156,30 @@ class Summary:
     def __post_init__(self) -> None:
         check_each_row(self.rows)
         check_measured(self.rows.events)
-        _check_limits(self.limits, of=self.of, added_up=self.of in (Statistic.MEAN, Statistic.SUM))
+        self.limits.check_asked_of_several(self.of, added_up=self.of in (Statistic.MEAN, Statistic.SUM))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The value of one row less that of another lies in a range: of two rows, for no value has changed since itself.
+
+    Values are taken in millionths, and the limits exactly, as in a sum.
+    """
+
+    of: Has
+    """One row: the first, the last or somebody's first ever."""
+    since: Has
+    limits: Value
+    """Of any unit: the rows say theirs."""
+
+    def __post_init__(self) -> None:
+        for one in (self.of, self.since):
+            check_one_row(one)
+            check_measured(one.events)
+        scores = [one.events.score if isinstance(one.events, Scored) else None for one in (self.of, self.since)]
+        if scores[0] != scores[1]:
+            raise DefinitionError("a score is compared with the same score, and with nothing else", field="since")
+        self.limits.check_asked_of_several("change", added_up=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +275,7 @@ Criterion = (
     | Lies
     | Has
     | Summary
+    | Change
     | AllOf
     | AnyOf
     | Reaches
@@ -298,6 +321,9 @@ def parts(criterion: Criterion | None) -> Iterator[Criterion]:
         case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for part in several:
                 yield from parts(part)
+        case Change(of=one, since=other):
+            yield from parts(one)
+            yield from parts(other)
         case Not(of=one) | Summary(rows=one):
             yield from parts(one)
 
@@ -339,6 +365,14 @@ def check_each_row(rows: Has) -> None:
         raise DefinitionError("every row has its value; remove `distinct`", field="distinct")
 
 
+def check_one_row(rows: Has) -> None:
+    """Raise unless one row is looked for, or none."""
+    if rows.choose is Choose.ANY and not rows.events.first:
+        raise DefinitionError("say which row it is: `first`, `last` or `first ever`", field="choose")
+    if rows.at_least != 1 or rows.distinct is not Distinct.ROWS:
+        raise DefinitionError("one row is looked for; remove `at_least`, `at_most` and `distinct`", field="at_least")
+
+
 def check_measured(events: Events | Scored) -> None:
     """Raise unless rows have a number, in one kind of unit: of millimoles and per cent there is no mean."""
     if isinstance(events, Scored):
@@ -348,23 +382,6 @@ def check_measured(events: Events | Scored) -> None:
     met = events.where.of if isinstance(events.where, AllOf) else (events.where,)
     if not any(isinstance(one, Value) for one in met):
         raise DefinitionError("say in which units the value is, with `units`", field="units")
-
-
-def _check_limits(limits: Value, *, of: str, added_up: bool) -> None:
-    """Raise unless there is a limit of any unit; if values add up, one of the numbers that they add up to."""
-    if limits.units:
-        raise DefinitionError("the rows say in which units their values are; remove `units` of the limits")
-    if limits.low is None and limits.high is None:
-        raise DefinitionError(f"say what the {of} must be; add `from`, `above`, `to` or `below`")
-    for field in ("low", "high"):
-        limit: float | None = getattr(limits, field)
-        if limit is None or not added_up or limit_in_millionths(limit) is not None:
-            continue
-        if not abs(limit) <= FARTHEST:
-            raise DefinitionError(f"a limit is from {-FARTHEST:,.0f} to {FARTHEST:,.0f}", field=field)
-        raise DefinitionError(
-            f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
-        )
 
 
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:

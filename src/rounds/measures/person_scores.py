@@ -12,6 +12,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.criteria import (
     AllOf,
     AnyOf,
+    Change,
     Criterion,
     Given,
     Graded,
@@ -130,6 +131,9 @@ class _Days:
                 return replace(criterion, window=self._window(window))
             case Summary(rows=rows):
                 return replace(criterion, rows=replace(rows, window=self._window(rows.window)))
+            case Change(of=one, since=other):
+                moved = (replace(rows, window=self._window(rows.window)) for rows in (one, other))
+                return replace(criterion, of=next(moved), since=next(moved))
             case AllOf(of=several) | AnyOf(of=several):
                 return replace(criterion, of=tuple(map(self.to, several)))
             case Not(of=one):

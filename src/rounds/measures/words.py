@@ -2,7 +2,7 @@
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Statistic, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.events import SINGLE_DAYS, Detail, EventTable
 from rounds.measures.periods import Grain
@@ -115,8 +115,15 @@ def _amount_in_words(amount: Amount, of: EventTable | None) -> tuple[tuple[str, 
     )
 
 
-def _found(has: Has, of: EventTable | None) -> str:
-    rows = _rows(has.events, _when(has, of), many=True)
+def _one_of(has: Has, of: EventTable | None) -> str:
+    """Return the one row that is looked for, for example "the last of measurements “Hba1c” in the period"."""
+    lowest = " (of several on that day the lowest)" if has.stands is Stands.LOWEST_OF_THE_DAY else ""
+    chosen = f"the {has.choose} of " if has.choose is not Choose.ANY else "their " if of is None else "the "
+    return f"{chosen}{_found(has, of, many=has.choose is not Choose.ANY)}{lowest}"
+
+
+def _found(has: Has, of: EventTable | None, *, many: bool = True) -> str:
+    rows = _rows(has.events, _when(has, of), many=many)
     provided = f", each {criterion_in_words(has.provided, of=has.events.table)}" if has.provided else ""
     return f"{rows}{', of the same visit' if has.same_visit else ''}{provided}"
 
@@ -182,6 +189,9 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
             return _has(criterion, of)
         case Summary():
             return _summary(criterion, of)
+        case Change():
+            value, earlier = _one_of(criterion.of, of), _one_of(criterion.since, of)
+            return f"with a change {_range(criterion.limits)} in value, from {earlier}, to {value}"
         case AllOf():
             return _joined([criterion_in_words(part, of=of) for part in criterion.of], "and")
         case AnyOf(at_least=1):

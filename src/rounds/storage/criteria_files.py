@@ -12,6 +12,7 @@ from rounds.measures.criteria import (
     MOST_TIMES,
     AllOf,
     AnyOf,
+    Change,
     Criterion,
     Events,
     Has,
@@ -20,6 +21,7 @@ from rounds.measures.criteria import (
     Summary,
     check_askable,
     check_each_row,
+    check_one_row,
 )
 from rounds.measures.events import WITHOUT_CODES, EventTable
 from rounds.measures.groupings import GROUPED
@@ -202,6 +204,30 @@ class SummaryFile(LimitsFile):
         )
 
 
+class ChangeFile(LimitsFile):
+    """`change: {of: {event: ..., which: last}, since: {event: ..., which: first}, units: {...}, below: 0}`."""
+
+    of: HadFile
+    since: HadFile
+    units: UnitsFile | None = None
+
+    def to_criterion(self, defined: Defined) -> Change:
+        limits = self.limits()
+        return Change(of=self._row("of", defined), since=self._row("since", defined), limits=limits)
+
+    def _row(self, named: str, defined: Defined) -> Has:
+        had: HadFile = getattr(self, named)
+
+        def one() -> Has:
+            rows = plain_rows(had, defined, by="a change")
+            check_one_row(rows)
+            return rows
+
+        refuse_here(one, had.names, named)
+        rows = one()
+        return replace(rows, events=measured(rows.events, self.units, at=named))
+
+
 def plain_rows(had: HadFile, defined: Defined, *, by: str) -> Has:
     """Return the rows that a `had` finds of which something is made, or raise `DefinitionError`.
 
@@ -247,6 +273,7 @@ class CriterionFile(Part):
     lies: LiesFile | None = None
     had: HadFile | None = None
     summary: SummaryFile | None = None
+    change: ChangeFile | None = None
     in_cohort: InCohortFile | None = None
     scores: ScoresFile | None = None
     all: "Several | None" = None
@@ -272,8 +299,8 @@ class CriterionFile(Part):
                 field=named[1],
             )
         of_rows = (self.value, self.marked, self.lies)
-        of_people = (self.age, self.observed, self.had, self.summary, self.in_cohort, self.scores, self.at_least)
-        for part in (*of_rows, *of_people):
+        looked_for = (self.had, self.summary, self.change, self.in_cohort)
+        for part in (self.age, self.observed, *of_rows, *looked_for, self.scores, self.at_least):
             if part is not None:
                 return part.to_criterion(defined)
         if self.sex is not None:
@@ -348,6 +375,6 @@ def _each(criteria: tuple[CriterionFile, ...], defined: Defined) -> tuple[Criter
     return tuple(criterion.to_criterion(defined) for criterion in criteria)
 
 
-for _model in (EventsFile, CountedEventsFile, HadFile, SummaryFile, AtLeastFile, CriterionFile):
+for _model in (EventsFile, CountedEventsFile, HadFile, SummaryFile, ChangeFile, AtLeastFile, CriterionFile):
     # They name each other; until then Pydantic does not say what their fields are, nor can a refusal.
     _model.model_rebuild()

@@ -29,7 +29,7 @@ from rounds.engines.pack.steps import (
     Step,
 )
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Stands, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches, Scored, Summary, parts
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Has, Lies, Not, Reaches, Scored, Summary, parts
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
@@ -82,7 +82,7 @@ class PeriodMasks:
                 return self._observed(criterion)
             case Has():
                 return self._has(criterion)
-            case Summary():
+            case Summary() | Change():
                 return self._made(single_values(criterion))
             case AllOf(of=several):
                 return Combined(of=tuple(map(self.step, several)), at_least=len(several))

@@ -16,7 +16,7 @@ from rounds.engines.pack.orders import ordered
 from rounds.engines.pack.row_kernels import CHOOSE, ENDS, INSIDE, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.engines.pack.scores import sets_with_score
 from rounds.measures.choices import AgeBy, Covers, Distinct, Extent, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.person_scores import added_up
 from rounds.measures.single_values import by_single_values
@@ -88,7 +88,7 @@ class RowCriteria:
             case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
                 for part in several:
                     self._check(part)
-            case Summary():
+            case Summary() | Change():
                 self._check(single_values(criterion))
             case Not(of=one):
                 self._check(one)
@@ -147,7 +147,7 @@ class RowCriteria:
                 raise NotCovered("it was refused before")
             case Has():
                 return self._has(units, criterion)
-            case Summary():
+            case Summary() | Change():
                 return self.flags(units, single_values(criterion))
             case AllOf():
                 return np.asarray(np.all([self.flags(units, part) for part in criterion.of], axis=0))
@@ -214,13 +214,13 @@ class RowCriteria:
         return out
 
 
-def single_values(summary: Summary) -> Criterion:
-    """Return what asks of each value alone and is met just where a summary is.
+def single_values(criterion: Summary | Change) -> Criterion:
+    """Return what asks of each value alone and is met just where a criterion of several values is.
 
     Raises:
         NotCovered: if there is no such criterion.
     """
-    found = by_single_values(summary)
+    found = by_single_values(criterion) if isinstance(criterion, Summary) else None
     if found is None:
         raise NotCovered(VALUES_IN_SQL)
     return found

@@ -1,11 +1,11 @@
-"""Values taken together: their mean, their sum, the lowest and the highest of them."""
+"""Values taken together: their mean, their sum, the lowest and the highest of them, and how two differ."""
 
 from collections.abc import Sequence
 from fractions import Fraction
 
-from rounds.engines.reference.rows import between, single
+from rounds.engines.reference.rows import Row, between, single
 from rounds.measures.choices import Statistic
-from rounds.measures.criteria import Summary
+from rounds.measures.criteria import Change, Summary
 from rounds.measures.millionths import MILLION, in_millionths
 
 
@@ -24,6 +24,22 @@ def lies_between(asked: Summary, values: Sequence[float]) -> bool:
         case Statistic.MEAN:
             found = Fraction(sum(map(in_millionths, values)), MILLION * len(values))
     return between(asked.limits, found, low=_written(low), high=_written(high))
+
+
+def has_changed(asked: Change, of: Sequence[Row], since: Sequence[Row]) -> bool:
+    """Say whether the value of one row less that of another lies in a range; of one row alone it does not.
+
+    Args:
+        asked: what is asked.
+        of: the row, or none.
+        since: the other one, or none.
+    """
+    values = [row.value for row in (*of, *since) if row.value is not None]
+    if len(values) < 2 or of[0] == since[0]:
+        return False
+    value, other = map(in_millionths, values)
+    change = Fraction(value - other, MILLION)
+    return between(asked.limits, change, low=_written(asked.limits.low), high=_written(asked.limits.high))
 
 
 def _written(limit: float | None) -> Fraction | None:

@@ -12,10 +12,21 @@ from itertools import pairwise
 
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
-from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
-from rounds.engines.sql.summaries import summary_sql, with_millionths
+from rounds.engines.sql.rows import (
+    VALUE_OF_IT,
+    events,
+    meeting,
+    number_of,
+    observed,
+    one_row,
+    people,
+    places_of,
+    rows_with_values,
+    touching,
+)
+from rounds.engines.sql.summaries import change_sql, summary_sql, with_values
 from rounds.measures.choices import AgeBy, Choose, Covers, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches, Summary
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Has, Lies, Not, Reaches, Summary
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
@@ -63,6 +74,8 @@ class Masks:
                 return self._has(criterion)
             case Summary():
                 return self._summary(criterion)
+            case Change():
+                return self._change(criterion)
             case AllOf():
                 return self._combined([self.table(part) for part in criterion.of], " & ".join)
             case AnyOf(at_least=1):
@@ -188,21 +201,30 @@ class Masks:
                 f"GROUP BY e.person_id, w.bit HAVING {number} >= {asked.at_least}"
             )
         else:
-            order = order_of(asked.choose, asked.stands)
-            place = f"row_number() OVER (PARTITION BY e.person_id, w.bit ORDER BY {order}) AS place"
-            picked = f"SELECT e.person_id, e.row, w.bit, {place} FROM {found} e JOIN {windows} ON {condition}"
-            each = f"SELECT c.person_id, c.bit FROM ({picked}) c JOIN {provided} m ON m.row = c.row WHERE c.place = 1"
+            each = one_row(asked, f"FROM {found} e JOIN {windows} ON {condition}", provided, keys=_IN_A_PERIOD)
         return self._of_bits(each)
 
     def _summary(self, asked: Summary) -> str:
         rows = asked.rows
         provided = meeting(self.plan, events(self.plan, rows.events), rows.provided, of=rows.events.table)
-        found = with_millionths(self.plan, provided, asked)
+        found = with_values(self.plan, provided, asked)
         windows, condition = self._windows(rows)
         return self._of_bits(
             f"SELECT e.person_id, w.bit FROM {found} e JOIN {windows} ON {condition} "
             f"GROUP BY e.person_id, w.bit HAVING {summary_sql(asked)}"
         )
+
+    def _change(self, asked: Change) -> str:
+        of, since = self._value(asked.of), self._value(asked.since)
+        both = f"{of} a JOIN {since} b ON b.person_id = a.person_id AND b.bit = a.bit"
+        return self._of_bits(f"SELECT a.person_id, a.bit FROM {both} WHERE {change_sql(asked)}")
+
+    def _value(self, asked: Has) -> str:
+        """Return the table (person_id, bit, chosen, millionths) of the one row that is looked for."""
+        found, provided = rows_with_values(self.plan, asked)
+        windows, condition = self._windows(asked)
+        matched = f"FROM {found} e JOIN {windows} ON {condition}"
+        return self.plan.step("value", one_row(asked, matched, provided, keys=_IN_A_PERIOD, more=VALUE_OF_IT))
 
     def _windows(self, asked: Has) -> tuple[str, str]:
         """Return the windows of all periods as a table `w`, and when a row, called `e`, is in one."""
@@ -253,6 +275,9 @@ class Masks:
             f"JOIN {of_last} b ON b.day = {_known_day('e.last')} GROUP BY e.person_id",
         )
 
+
+_IN_A_PERIOD = ("e.person_id", "w.bit")
+"""What tells people in periods apart."""
 
 _DAY = {Touches.STARTS: "first", Touches.ENDS: "last"}
 

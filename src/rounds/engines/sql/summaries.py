@@ -1,11 +1,11 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and numbers of definitions only
-"""Values taken together: the condition that a group of rows, called `e`, has their mean or sum in a range."""
+"""Values taken together: the conditions that their mean or their sum, or how two differ, lies in a range."""
 
 from collections.abc import Callable
 
 from rounds.engines.sql.plan import Plan, conditions
 from rounds.measures.choices import Statistic
-from rounds.measures.criteria import Summary
+from rounds.measures.criteria import Change, Summary
 from rounds.measures.millionths import FARTHEST, MILLION, PARTS, limit_in_millionths
 from rounds.measures.traits import Value
 
@@ -13,17 +13,28 @@ _EXACT = "DECIMAL(38, 0)"
 """What every database adds up whole numbers in without an end being reached."""
 
 
-def with_millionths(plan: Plan, rows: str, asked: Summary) -> str:
-    """Return the table of rows that have a value, with it in millionths where it is to be added to others."""
-    if asked.of in (Statistic.LOWEST, Statistic.HIGHEST):
-        return rows
+def with_millionths(plan: Plan, rows: str) -> str:
+    """Return the table of rows that have a value, with it in millionths."""
     lowest, highest = _number(-FARTHEST), _number(FARTHEST)
     held = f"SELECT r.*, least(greatest(CAST(r.value AS DOUBLE), {lowest}), {highest}) AS held FROM {rows} r"
     return plan.step("millionths", f"SELECT h.*, {_millionths('h.held')} AS millionths FROM ({held}) h")
 
 
+def with_values(plan: Plan, rows: str, asked: Summary) -> str:
+    """Return the table of rows that have a value, with what a summary is made of."""
+    return rows if asked.of in (Statistic.LOWEST, Statistic.HIGHEST) else with_millionths(plan, rows)
+
+
+def change_sql(asked: Change) -> str:
+    """Return the condition on a row, called `a`, and another, called `b`, both with `chosen` and `millionths`."""
+    # Rows of two tables may have one number; a score is only compared with itself.
+    two = "a.chosen <> b.chosen" if asked.of.events.table is asked.since.events.table else None
+    change = "a.millionths - b.millionths"
+    return conditions(two, _beyond_limits(asked.limits, lambda sign, limit: f"{change} {sign} {_whole(limit)}"))
+
+
 def summary_sql(asked: Summary) -> str:
-    """Return the condition on a group of rows, as `with_millionths` gives them."""
+    """Return the condition on a group of rows, as `with_values` gives them."""
     return _beyond_limits(asked.limits, lambda sign, limit: _beyond(asked.of, sign, limit))
 
 

@@ -153,6 +153,16 @@ class Summarised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The person has two values, of which the one is at least so much more than the other, or above that."""
+
+    of: Looked
+    since: Looked
+    least: Limit | None
+    """None if it is enough that there are two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SomeOf:
     """At least so many of several sets of limits are met."""
 
@@ -197,6 +207,7 @@ Opaque = (
     | First
     | Looked
     | Summarised
+    | Changed
     | SomeOf
     | Points
     | WithAmount

@@ -11,6 +11,7 @@ from rounds.measures.linked.conditions import (
     SO,
     Answered,
     Box,
+    Changed,
     Coded,
     Covered,
     Limit,
@@ -79,7 +80,7 @@ def _one_refuted(given: Mapping[Trait, int], limits: Limits) -> bool:
     return any(entails(given, trait, ~allowed) for trait, allowed in limits)
 
 
-def _implies(stronger: object, weaker: object) -> bool:
+def _implies(stronger: object, weaker: object) -> bool:  # noqa: PLR0912  one branch for each kind
     """Say whether one opaque thing follows from another, asked of the same unit."""
     if stronger == weaker:
         return True
@@ -101,6 +102,11 @@ def _implies(stronger: object, weaker: object) -> bool:
             return same and _narrower(stronger.least, weaker.least, up=1)
         case Summarised(), Looked():  # of no value there is no mean
             return _looked(stronger.values, weaker)
+        case Changed(), Changed():
+            same = (stronger.of, stronger.since) == (weaker.of, weaker.since)
+            return same and _narrower(stronger.least, weaker.least, up=1)
+        case Changed(), Looked():
+            return _looked(stronger.of, weaker) or _looked(stronger.since, weaker)
         case SomeOf(), SomeOf():
             return (stronger.of == weaker.of and stronger.at_least >= weaker.at_least) or _any_of(stronger, weaker)
         case Points(), Points():

@@ -10,7 +10,7 @@ from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValu
 from rounds.measures.choices import Choose, Covers
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.in_period import asked_apart
 from rounds.measures.linked.conditions import (
@@ -20,6 +20,7 @@ from rounds.measures.linked.conditions import (
     AmongFirst,
     Answered,
     Box,
+    Changed,
     Coded,
     Covered,
     First,
@@ -183,6 +184,8 @@ class Reader:
                 yield from _contrary(self._together(one, asked))
             case Summary():
                 yield from self._summary(criterion, asked)
+            case Change():
+                yield from self._change(criterion, asked)
             case _:
                 yield self._limit(criterion, asked)
 
@@ -218,7 +221,7 @@ class Reader:
                     for one in criterion.of
                 )
                 return opaque(Points(of=frozenset(graded.items()), at_least=criterion.at_least)), SO
-            case AllOf() | AnyOf() | Not() | Summary():
+            case AllOf() | AnyOf() | Not() | Summary() | Change():
                 raise TypeError("what is made of other criteria is more than one limit")
             case _:
                 assert_never(criterion)  # a new criterion must say here what it limits
@@ -248,6 +251,13 @@ class Reader:
         yield opaque(values), SO
         for least, allowed in _sides(summary.limits):
             yield opaque(Summarised(of=summary.of, values=values, least=least)), allowed
+
+    def _change(self, change: Change, asked: Asked) -> Iterator[tuple[Trait, int]]:
+        """Yield that there are two values, and on which side of each limit their difference lies."""
+        of, since = self._looked(change.of, asked), self._looked(change.since, asked)
+        yield opaque(Changed(of=of, since=since, least=None)), SO
+        for least, allowed in _sides(change.limits):
+            yield opaque(Changed(of=of, since=since, least=least)), allowed
 
     def _strata(self, measure: Measure, asked: Asked) -> Levels:
         groupings = {grouping.by: grouping for grouping in measure.groupings}
