@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rounds.engines.reference.rows import between
 from rounds.engines.reference.summaries import lies_between
 from rounds.engines.sql.plan import Plan
-from rounds.engines.sql.summaries import summary_sql, with_millionths
+from rounds.engines.sql.summaries import summary_sql, with_values
 from rounds.errors import DefinitionError
 from rounds.measures.choices import Statistic
 from rounds.measures.criteria import AllOf, Criterion, Events, Has, Not, Summary
@@ -87,7 +87,7 @@ def test_sql_reckons_as_the_reference_does(groups: list[list[float]]) -> None:
             for name, included in (("low", True), ("high", False))
         ):
             plan = Plan(concepts={})
-            name = with_millionths(plan, "found", asked)
+            name = with_values(plan, "found", asked)
             table = f"({plan.steps[name]})" if name in plan.steps else name
             sql = f"SELECT e.row FROM {table} e GROUP BY e.row HAVING {summary_sql(asked)}"  # noqa: S608  our own names
             met = {row for (row,) in connection.execute(sql).fetchall()}
