@@ -294,6 +294,16 @@ grain: year
             "line 2 column 82: `numerator.had.provided.value.to`: no value lies between 58 and 48; correct the limits",
         ],
     ),
+    "value beyond all": (
+        """\
+count: people
+numerator: {had: {event: measurement, codes: hba1c, provided: {value: {below: 1.0e+300}}}}
+grain: year
+""",
+        [
+            "line 2 column 72: `numerator.had.provided.value.below`: no value is beyond 3.4e+38; correct the limit",
+        ],
+    ),
     "value crossed below": (
         """\
 count: people

@@ -12,6 +12,9 @@ from rounds.measures.millionths import FARTHEST, limit_in_millionths
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, PeriodAnchor, Window
 
+_FARTHEST_VALUE = 3.4e38
+"""Single precision, in which values are held, reaches no further."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
@@ -99,6 +102,9 @@ class Value:
     high_included: bool = True
 
     def __post_init__(self) -> None:
+        for field, limit in (("low", self.low), ("high", self.high)):
+            if limit is not None and not abs(limit) <= _FARTHEST_VALUE:
+                raise DefinitionError(f"no value is beyond {_FARTHEST_VALUE:g}; correct the limit", field=field)
         if self.low is not None and self.high is not None:
             empty = self.high == self.low and not (self.low_included and self.high_included)
             if self.high < self.low or empty:
