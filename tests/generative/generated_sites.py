@@ -299,7 +299,9 @@ def criteria(  # noqa: PLR0912  one branch for each kind
     draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False
 ) -> Criterion:
     """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
-    kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has, Summary, Change]
+    kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
+    # Few, for the pack leaves most of them to SQL, and a measure with one anywhere says nothing of the pack.
+    kinds += [Summary, Change] if draw(st.integers(0, 4)) == 0 else []
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
     kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
