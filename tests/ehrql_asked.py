@@ -13,9 +13,9 @@ from typing import Any
 
 from ehrql_cases import Cells, Expected
 
-from rounds.measures.choices import Choose, Distinct, Stands
+from rounds.measures.choices import Choose, Distinct, Stands, Statistic
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not
+from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Change, Criterion, Events, Has, Not, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.traits import Value
 from rounds.measures.windows import EVER, Anchor, Edge, Window
@@ -86,15 +86,45 @@ def exists(cells: Cells, expected: Expected) -> Mapped:
     )
 
 
-def lowest(cells: Cells, expected: Expected, *columns: str) -> Mapped:
-    """The lowest of some columns is m if a value is at most m and none is below it."""
+def summarised(cells: Cells, expected: Expected, *columns: str, of: Statistic, all_there: bool = False) -> Mapped:
+    """A mean, a sum, the lowest or the highest of some columns is m if it is from m to m.
+
+    Args:
+        cells: the case's table.
+        expected: what it gives.
+        columns: of which the values are.
+        of: what is made of them.
+        all_there: whether it is of nothing unless each column has a value.
+    """
+    found = had(*columns, where=valued())
+    there = tuple(had(name, provided=valued()) for name in columns if all_there)
     asked: list[tuple[Criterion, dict[int, bool]]] = []
-    for lowest_value in {value for value in expected.values() if value is not None}:
-        reached = had(*columns, provided=valued(high=lowest_value))
-        passed = had(*columns, provided=valued(high=lowest_value, high_included=False))
-        is_lowest = AllOf(of=(reached, Not(of=passed)))
-        asked.append((is_lowest, {who: value == lowest_value for who, value in expected.items()}))
+    for number in set(expected.values()) - {None}:
+        same = Summary(of=of, rows=found, limits=valued(float(number), float(number)))
+        asked.append((AllOf(of=(*there, same)), {who: it == number for who, it in expected.items()}))
+    if None in expected.values() and not all_there:
+        asked.append((Not(of=found), {who: it is None for who, it in expected.items()}))
     return Mapped(rows=values(cells, *columns), asked=asked)
+
+
+def compared(cells: Cells, expected: Expected, column: str, other: str, limits: Value) -> Mapped:
+    """One recorded number less another lies in a range."""
+    return Mapped(rows=values(cells, column, other), asked=[(_less(column, other, limits), true_of(expected))])
+
+
+def subtracted(cells: Cells, expected: Expected, column: str, other: str) -> Mapped:
+    """One recorded number less another is m if it is from m to m, in decimals."""
+    differences = {who: None if found is None else round(found, 6) for who, found in expected.items()}
+    asked: list[tuple[Criterion, dict[int, bool]]] = [
+        (_less(column, other, valued(number, number)), {who: it == number for who, it in differences.items()})
+        for number in set(differences.values()) - {None}
+    ]
+    return Mapped(rows=values(cells, column, other), asked=asked)
+
+
+def _less(column: str, other: str, limits: Value) -> Change:
+    picked = (had(name, where=valued(), choose=Choose.LAST) for name in (column, other))
+    return Change(of=next(picked), since=next(picked), limits=limits)
 
 
 def latest(cells: Cells, expected: Expected, *columns: str, least: date | None = None) -> Mapped:

@@ -13,6 +13,7 @@ from ehrql_asked import (
     branched,
     coded,
     codes_counted,
+    compared,
     containing,
     counted,
     dated,
@@ -26,20 +27,44 @@ from ehrql_asked import (
     is_not_on,
     is_number,
     latest,
-    lowest,
     lowest_of_the_first_day,
     moved,
     picked,
     recorded,
+    subtracted,
+    summarised,
     valued,
 )
 from ehrql_cases import Cells, Expected
 
-COUNTERPARTS: dict[str, Callable[[Cells, Expected], Mapped]] = {
+from rounds.measures.choices import Statistic
+
+Counterpart = Callable[[Cells, Expected], Mapped]
+
+
+def made_of(*columns: str, of: Statistic, all_there: bool = False) -> Counterpart:
+    return lambda cells, found: summarised(cells, found, *columns, of=of, all_there=all_there)
+
+
+def less(column: str, other: str, *, low: float | None = None, high: float | None = None) -> Counterpart:
+    return lambda cells, found: compared(cells, found, column, other, valued(low, high))
+
+
+COUNTERPARTS: dict[str, Counterpart] = {
     "count_for_patient.count_for_patient_on_event_frame": counted,
     "exists_for_patient.exists_for_patient_on_event_frame": exists,
     "count_distinct_for_patient.count_distinct_for_patient_integer": partial(counted, by_day="i1"),
-    "minimum_and_maximum_for_patient.minimum_for_patient": lambda cells, found: lowest(cells, found, "i1"),
+    "minimum_and_maximum_for_patient.minimum_for_patient": made_of("i1", of=Statistic.LOWEST),
+    "mean_for_patient.mean_for_patient_integer": made_of("i1", of=Statistic.MEAN),
+    "sum_for_patient.sum_for_patient": made_of("i1", of=Statistic.SUM),
+    "float.arithmetic_ops.add": made_of("f1", "f2", of=Statistic.SUM, all_there=True),
+    "int.arithmetic_ops.subtract": lambda cells, found: subtracted(cells, found, "i1", "i2"),
+    "float.arithmetic_ops.subtract_with_negative_result": lambda cells, found: subtracted(cells, found, "f1", "f2"),
+    "int.comparison_ops.less_than_or_equal_to": less("i1", "i2", high=0),
+    "int.comparison_ops.greater_than_or_equal_to": less("i1", "i2", low=0),
+    "float.comparison_ops.less_than_or_equal_to": less("f1", "f2", high=0),
+    "float.comparison_ops.greater_than_or_equal_to": less("f1", "f2", low=0),
+    "equality.equals": less("i1", "i2", low=0, high=0),
     "logical_ops.and": both,
     "dummy.function_with_docstring": both,
     "containment.is_not_in": lambda cells, found: coded(cells, found, "c1", among=("123000", "789000"), within=False),
@@ -61,20 +86,20 @@ COUNTERPARTS: dict[str, Callable[[Cells, Expected], Mapped]] = {
     ),
     "date_series_ops.add_date_to_duration": partial(moved, days=100),
     "equality.is_null": empty,
-    "maximum_of_and_minimum_of_event_series.minimum_of_two_integer_event_series": lambda cells, found: lowest(
-        cells, found, "i1", "i2"
+    "maximum_of_and_minimum_of_event_series.minimum_of_two_integer_event_series": made_of(
+        "i1", "i2", of=Statistic.LOWEST
     ),
-    "maximum_of_and_minimum_of_event_series.minimum_of_two_float_event_series": lambda cells, found: lowest(
-        cells, found, "f1", "f2"
+    "maximum_of_and_minimum_of_event_series.minimum_of_two_float_event_series": made_of(
+        "f1", "f2", of=Statistic.LOWEST
     ),
     "maximum_of_and_minimum_of_event_series.maximum_of_two_date_event_series": lambda cells, found: latest(
         cells, found, "d1", "d2"
     ),
-    "maximum_of_and_minimum_of_patient_series.minimum_of_two_integer_patient_series": lambda cells, found: lowest(
-        cells, found, "i1", "i2"
+    "maximum_of_and_minimum_of_patient_series.minimum_of_two_integer_patient_series": made_of(
+        "i1", "i2", of=Statistic.LOWEST
     ),
-    "maximum_of_and_minimum_of_patient_series.minimum_of_two_float_patient_series": lambda cells, found: lowest(
-        cells, found, "f1", "f2"
+    "maximum_of_and_minimum_of_patient_series.minimum_of_two_float_patient_series": made_of(
+        "f1", "f2", of=Statistic.LOWEST
     ),
     "maximum_of_and_minimum_of_patient_series.maximum_of_two_date_patient_series": lambda cells, found: latest(
         cells, found, "d1", "d2"
@@ -137,8 +162,8 @@ COUNTERPARTS: dict[str, Callable[[Cells, Expected], Mapped]] = {
 }
 """By the name of the case."""
 
-ARITHMETIC = "we ask about recorded numbers and compute none"
-TWO_NUMBERS = "the limits of a number are constants; two recorded numbers are not compared"
+ARITHMETIC = "recorded numbers are added up and subtracted; they are not reckoned with otherwise"
+ANY_OTHER = "one recorded number is compared with another, not with whichever of many is the same"
 DATE_PARTS = "dates are compared through windows; no part of a date and no difference is computed"
 OWN_SHIFT = "a window moves by the same for everybody, not by a recorded number"
 TEXTS = "texts have no order"
@@ -147,10 +172,9 @@ REFUSED = "what would be met by nobody is refused when it is written; a test say
 OTHER_TABLE = "the data set holds another table than the case's own"
 
 NO_COUNTERPART = {
-    r"(mean|sum)_for_patient\..*": ARITHMETIC,
     r"(event_series_and|patient_series_and)_.*": ARITHMETIC,
     r"(int|float)\.(arithmetic|division|exponentiation)_ops\..*": ARITHMETIC,
-    r"(int|float)\.comparison_ops\..*|equality\.equals|containment_with_series\.is_in_series": TWO_NUMBERS,
+    r"containment_with_series\.is_in_series": ANY_OTHER,
     r"date_series_ops\.(get_month|to_first_of_year|difference.*|reversed.*)": DATE_PARTS,
     r"date_series_ops\.add_(days|months.*)": OWN_SHIFT,
     r"maximum_of_and_minimum_of_.*string_(event|patient)_series.*": TEXTS,

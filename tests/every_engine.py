@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rounds.engines import duck, pack, reference
 from rounds.engines.asked import Asked
-from rounds.engines.pack.layout import MEANS_IN_SQL
+from rounds.engines.pack.layout import MEANS_IN_SQL, VALUES_IN_SQL
 from rounds.measures.counts import Count
 from rounds.measures.definitions import Measure
 from rounds.measures.periods import Period
@@ -16,6 +16,7 @@ Engine = Callable[..., Count]
 LEFT_TO_SQL = frozenset(
     {
         MEANS_IN_SQL,
+        VALUES_IN_SQL,
         "what a row says of itself beside its code and value is looked up in SQL",
         "rows that go on without an end are found in SQL",
     }

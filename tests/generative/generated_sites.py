@@ -12,11 +12,25 @@ from small_site import make_measure, write_site
 
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Statistic, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.circe import read_circe
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Given, Graded, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import (
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Given,
+    Graded,
+    Has,
+    Lies,
+    Not,
+    Reaches,
+    Scored,
+    Summary,
+)
 from rounds.measures.definitions import Measure
 from rounds.measures.events import WITH_DETAIL, WITH_END, WITH_STAY, WITH_VALUE, WITH_VISIT, WITHOUT_CODES, EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -281,9 +295,13 @@ def scored(draw: st.DrawFn, *, depth: int) -> Scored:
 
 
 @st.composite
-def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False) -> Criterion:
+def criteria(  # noqa: PLR0912  one branch for each kind
+    draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: bool = False
+) -> Criterion:
     """Draw a criterion that can be asked of rows of a table, of sets that are like them, or of people in periods."""
     kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
+    # Few, for the pack leaves most of them to SQL, and a measure with one anywhere says nothing of the pack.
+    kinds += [Summary, Change] if draw(st.integers(0, 4)) == 0 else []
     kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
     kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
@@ -315,6 +333,10 @@ def criteria(draw: st.DrawFn, *, of: EventTable | None, depth: int, like_rows: b
         return Answer(codes=draw(st.sampled_from((PARENT, DRUG))))
     if kind is Has:
         return draw(having(of=of, depth=depth))
+    if kind is Summary:
+        return draw(summaries(of=of, depth=depth))
+    if kind is Change:
+        return draw(changes(of=of))
     if kind is Not:
         return Not(of=draw(inner))
     if kind is Reaches:
@@ -363,6 +385,56 @@ def having(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Has:
         provided=provided,
         same_visit=same_visit,
     )
+
+
+@st.composite
+def summaries(draw: st.DrawFn, *, of: EventTable | None, depth: int) -> Summary:
+    low, high = draw(st.sampled_from(((None, 6.5), (6.5, None), (1.0, 27.3), (20.5, None), (6.5, 27.3), (3.75, 13.0))))
+    statistic = draw(st.sampled_from(Statistic))
+    return Summary(
+        of=statistic,
+        rows=draw(plain_rows(of=of, depth=min(depth, draw(st.sampled_from((0, 1)))), measured=True)),
+        limits=Value(units=(), low=low, high=high, low_included=draw(st.booleans()), high_included=draw(st.booleans())),
+    )
+
+
+@st.composite
+def changes(draw: st.DrawFn, *, of: EventTable | None) -> Change:
+    low, high = draw(st.sampled_from(((None, 0.0), (0.0, None), (-5.5, 5.5), (0.0, 41.6), (-47.1, 0.0))))
+    value = draw(plain_rows(of=of, depth=draw(st.sampled_from((0, 0, 1))), measured=True))
+    other = draw(plain_rows(of=of, depth=0, measured=True)) if draw(st.integers(0, 2)) == 0 else value
+    if isinstance(value.events, Scored) or isinstance(other.events, Scored):
+        other = value
+    limits = Value(units=(), low=low, high=high, low_included=draw(st.booleans()), high_included=draw(st.booleans()))
+    return Change(of=draw(one_row(value)), since=draw(one_row(other)), limits=limits)
+
+
+@st.composite
+def one_row(draw: st.DrawFn, rows: Has) -> Has:
+    """Draw one of some rows."""
+    choose = draw(st.sampled_from(Choose)) if rows.events.first else draw(st.sampled_from((Choose.FIRST, Choose.LAST)))
+    stands = Stands.AT_THE_MOMENT if choose is Choose.ANY else draw(st.sampled_from(Stands))
+    window = rows.window if draw(st.booleans()) else draw(windows())
+    return replace(rows, choose=choose, stands=stands, window=window)
+
+
+@st.composite
+def plain_rows(draw: st.DrawFn, *, of: EventTable | None, depth: int, measured: bool) -> Has:
+    """Draw rows to look for of which not one is chosen; rows that have a number if `measured`."""
+    asked = replace(
+        draw(having(of=of, depth=depth)),
+        window=draw(st.sampled_from((Window(first=None, last=None), THROUGHOUT)) | windows()),
+        choose=Choose.ANY,
+        at_least=1,
+        stands=Stands.AT_THE_MOMENT,
+    )
+    if not measured:
+        return asked
+    found = asked.events
+    if isinstance(found, Events) and found.table not in WITH_VALUE:
+        found = draw(events_of(depth=0, table=draw(st.sampled_from(sorted(WITH_VALUE)))))
+        asked = replace(asked, events=found, provided=None)
+    return replace(asked, events=draw(with_number(found)), distinct=Distinct.ROWS)
 
 
 @st.composite
@@ -455,24 +527,11 @@ def mean_questions(draw: st.DrawFn, unit: People | Rows, who: Criterion | None) 
     of: Quantity = Nights() if kind is Nights else OwnValue()
     if kind in (FoundValue, HowMany):
         table = events.table if events is not None else None
-        asked = replace(
-            draw(having(of=table, depth=draw(st.sampled_from((0, 0, 1))))),
-            window=draw(st.sampled_from((Window(first=None, last=None), THROUGHOUT)) | windows()),
-            choose=Choose.ANY,
-            at_least=1,
-            stands=Stands.AT_THE_MOMENT,
-        )
-        of = HowMany(rows=asked)
-        if kind is FoundValue:
-            same_visit = asked.same_visit
-            found = asked.events
-            if isinstance(found, Events) and found.table not in WITH_VALUE:
-                found = draw(events_of(depth=0, table=draw(st.sampled_from(sorted(WITH_VALUE)))))
-                asked = Has(events=found, window=asked.window, touches=asked.touches, same_visit=same_visit)
-            asked = replace(asked, events=draw(measured(found)), distinct=Distinct.ROWS)
-            of = FoundValue(rows=asked, take=draw(st.sampled_from(Take)))
+        depth = draw(st.sampled_from((0, 0, 1)))
+        asked = draw(plain_rows(of=table, depth=depth, measured=kind is FoundValue))
+        of = FoundValue(rows=asked, take=draw(st.sampled_from(Take))) if kind is FoundValue else HowMany(rows=asked)
     if kind is OwnValue and events is not None and isinstance(unit, Rows):
-        unit = replace(unit, events=draw(measured(events)))
+        unit = replace(unit, events=draw(with_number(events)))
     if kind is Nights and isinstance(unit, Rows) and isinstance(events, Events):
         extent = Extent.FIRST_DAY if events.table is EventTable.COHORT else Extent.ON_AND_ON
         unit = replace(unit, events=replace(events, without_end=extent))
@@ -489,7 +548,7 @@ def mean_questions(draw: st.DrawFn, unit: People | Rows, who: Criterion | None) 
 
 
 @st.composite
-def measured(draw: st.DrawFn, events: Events | Scored) -> Events | Scored:
+def with_number(draw: st.DrawFn, events: Events | Scored) -> Events | Scored:
     """Draw the same rows with a number in one of some units."""
     if isinstance(events, Scored):
         return events

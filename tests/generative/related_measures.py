@@ -22,7 +22,7 @@ from small_site import make_measure
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Not, Reaches, Scored
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -189,7 +189,7 @@ def _changed_rows(draw: st.DrawFn, events: Events | Scored) -> Events | Scored:
 
 
 @st.composite
-def _changed(draw: st.DrawFn, criterion: Criterion) -> Criterion:
+def _changed(draw: st.DrawFn, criterion: Criterion) -> Criterion:  # noqa: PLR0912  one branch for each kind
     """Draw a criterion of the same kind that says a little more or less."""
     match criterion:
         case Age(low=low, high=high):
@@ -205,6 +205,15 @@ def _changed(draw: st.DrawFn, criterion: Criterion) -> Criterion:
             return replace(criterion, low=None, units=draw(st.sampled_from(((), criterion.units))))
         case Has():
             return draw(_changed_had(criterion))
+        case Summary(rows=rows):
+            how = draw(st.sampled_from(("rows", "limits", "any")))
+            if how == "rows":
+                return replace(criterion, rows=replace(rows, window=draw(windows())))
+            limits = Value(units=(), low=1.0, low_included=draw(st.booleans()))
+            return rows if how == "any" else replace(criterion, limits=limits)
+        case Change(of=rows):
+            limits = replace(criterion.limits, low=-1.0, high=None, low_included=draw(st.booleans()))
+            return rows if draw(st.booleans()) else replace(criterion, limits=limits)
         case AllOf(of=several):
             parts = [draw(_changed(one)) if draw(st.booleans()) else one for one in several]
             return AllOf(of=tuple(parts[: draw(st.integers(1, len(parts)))]))

@@ -294,6 +294,16 @@ grain: year
             "line 2 column 82: `numerator.had.provided.value.to`: no value lies between 58 and 48; correct the limits",
         ],
     ),
+    "value beyond all": (
+        """\
+count: people
+numerator: {had: {event: measurement, codes: hba1c, provided: {value: {below: 1.0e+300}}}}
+grain: year
+""",
+        [
+            "line 2 column 72: `numerator.had.provided.value.below`: no value is beyond 3.4e+38; correct the limit",
+        ],
+    ),
     "value crossed below": (
         """\
 count: people
@@ -301,7 +311,8 @@ numerator: {had: {event: measurement, codes: hba1c, provided: {value: {from: 58,
 grain: year
 """,
         [
-            "line 2 column 64: `numerator.had.provided.value`: no value lies between 58 and 58; correct the limits",
+            "line 2 column 82: `numerator.had.provided.value.below`: no value lies between 58 and 58; correct the "
+            "limits",
         ],
     ),
     "two lower": (
@@ -507,8 +518,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
-            "`any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `change`, `in_cohort`, "
+            "`scores`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "null": (
@@ -530,8 +541,8 @@ grain: year
         [
             "line 2 column 1: `numerator`: this criterion says nothing; write one of `age`, `sex`, `ethnicity`, "
             "`deprivation`, `area`, `care_site`, `ward`, "
-            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `in_cohort`, `scores`, `all`, "
-            "`any`, `at_least`, `not`",
+            "`observed`, `value`, `answer`, `marked`, `result`, `lies`, `had`, `summary`, `change`, `in_cohort`, "
+            "`scores`, `all`, `any`, `at_least`, `not`",
         ],
     ),
     "empty list": (

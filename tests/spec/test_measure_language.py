@@ -131,6 +131,20 @@ events: {event: condition_occurrence, codes: fall}
 numerator: {had: {event: procedure_occurrence, codes: head-scan, same_visit: true}}
 grain: year
 """
+MEAN_OF_THE_SAME_VISIT = """
+count: events
+events: {event: condition_occurrence, codes: fall}
+mean:
+  of: number
+  had: {event: procedure_occurrence, codes: head-scan, same_visit: true}
+  shown_in: scans
+  low: 0
+  high: 3
+  step: 1
+  most_each: 1
+per: 1
+grain: year
+"""
 TWO_TABLES = """
 count: people
 numerator:
@@ -140,9 +154,12 @@ grain: year
 """
 
 
+@pytest.mark.parametrize("text", [SAME_VISIT, MEAN_OF_THE_SAME_VISIT], ids=["met", "mean"])
 @pytest.mark.parametrize("table", ["condition_occurrence", "procedure_occurrence"])
-def test_without_visits_on_either_side_the_same_visit_is_refused(count: Engine, tmp_path: Path, table: str) -> None:
-    measure = read_measure(SAME_VISIT, tmp_path)
+def test_without_visits_on_either_side_the_same_visit_is_refused(
+    count: Engine, tmp_path: Path, table: str, text: str
+) -> None:
+    measure = read_measure(text, tmp_path)
     site = _site_without(tmp_path, table, "visit_occurrence_id")
     with pytest.raises(RecordsError, match=rf"needs the column `visit_occurrence_id` of {table}\.parquet"):
         count(measure, open_site(site), member="RX1", periods=years(2020, 2020))

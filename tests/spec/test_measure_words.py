@@ -48,6 +48,27 @@ WORDS = {
     "{scores: {score: risk, at_least: 3, on: end}}": f"scoring 3 or more in {RISK}",
     "{scores: {score: risk, at_most: 0, on: end}}": f"scoring 0 or less in {RISK}",
     "{not: {scores: {score: risk, at_least: 3, on: end}}}": f"scoring 2 or less in {RISK}",
+    f"{{summary: {{of: mean, had: {{{HBA1C}, from: end - 12 months + 1 day}}, units: {{9579: mmol}}, below: 58}}}}": (
+        "with a mean value below 58, of all measurements “Hba1c” (with a value recorded in the unit 9579) in the 12 "
+        "months up to the last day of the period while observed"
+    ),
+    f"{{summary: {{of: sum, had: {{{HBA1C}}}, units: any, from: 1234567.25}}}}": (
+        "with a sum of values of at least 1234567.25, of all measurements “Hba1c” (with a value recorded) in the "
+        "period while observed"
+    ),
+    "{not: {summary: {of: lowest, had: {score: warning, from: end - 7 days}, from: 1, to: 4}}}": (
+        "not (with the lowest value from 1 to 4, of all sets of observations with a “Warning” score from 7 days before "
+        "the last day of the period to that day while observed)"
+    ),
+    f"{{summary: {{of: highest, had: {{{HBA1C}, provided: {{age: {{from: 40}}}}}}, units: any, above: 3}}}}": (
+        "with the highest value above 3, of all measurements “Hba1c” (with a value recorded) in the period while "
+        "observed, each aged 40 or more then"
+    ),
+    f"{{change: {{of: {{{HBA1C}, which: last}}, since: {{{HBA1C}, which: first ever}}, units: any, to: -10}}}}": (
+        "with a change of at most -10 in value, from their first ever measurement “Hba1c” (with a value recorded) "
+        "while observed, in the period, to the last of measurements “Hba1c” (with a value recorded) in the period "
+        "while observed"
+    ),
     "{at_least: {number: 2, of: [{sex: male}, {age: {to: 17}}, {age: {from: 80}}]}}": (
         "at least 2 of these: male; aged 17 or less; aged 80 or more"
     ),

@@ -9,9 +9,22 @@ import pytest
 from small_site import make_measure
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Take
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Touches
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Statistic, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Given, Graded, Has, Lies, Not, Reaches
+from rounds.measures.criteria import (
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Given,
+    Graded,
+    Has,
+    Lies,
+    Not,
+    Reaches,
+    Summary,
+)
 from rounds.measures.definitions import Measure
 from rounds.measures.events import Detail, EventTable
 from rounds.measures.groupings import Attribute, Grouping
@@ -42,6 +55,19 @@ def rows(*concepts: int, table: EventTable = EventTable.CONDITION_OCCURRENCE, **
 
 def had(*concepts: int, table: EventTable = EventTable.CONDITION_OCCURRENCE, **said: Any) -> Has:
     return Has(events=rows(*concepts, table=table), **said)
+
+
+def summary(of: Statistic, **limits: Any) -> Summary:
+    return Summary(of=of, rows=WITH_VALUE, limits=Value(units=(), **limits))
+
+
+def change(**limits: Any) -> Change:
+    last, first = (replace(WITH_VALUE, choose=choose) for choose in (Choose.LAST, Choose.FIRST))
+    return Change(of=last, since=first, limits=Value(units=(), **limits))
+
+
+WITH_VALUE = Has(events=rows(1, table=EventTable.MEASUREMENT, where=Value(units=(8753,))))
+MEAN, SUM, LOWEST, HIGHEST = Statistic.MEAN, Statistic.SUM, Statistic.LOWEST, Statistic.HIGHEST
 
 
 def days(first: int | None, last: int | None, *, of: Anchor = Anchor.START) -> Window:
@@ -341,6 +367,66 @@ HALF_YEAR, YEAR = days(-180, 0), days(-365, 0)
 )
 def test_one_criterion_follows_from_another(stronger: Criterion, weaker: Criterion) -> None:
     assert numerators(stronger, weaker) == ("a = b" if stronger == weaker else "a < b")
+
+
+@pytest.mark.parametrize(
+    ("stronger", "weaker"),
+    [
+        (summary(MEAN, low=8.0), summary(MEAN, low=5.0)),
+        (summary(MEAN, low=5.0, low_included=False), summary(MEAN, low=5.0)),
+        (summary(SUM, high=5.0, high_included=False), summary(SUM, high=5.0)),
+        (summary(SUM, low=5.0, high=8.0), summary(SUM, high=9.0)),
+        (summary(SUM, low=5.0, low_included=False, high=8.0), summary(SUM, low=5.0)),
+        (summary(MEAN, high=5.0), WITH_VALUE),
+        (Not(of=summary(MEAN, low=5.0)), Not(of=summary(MEAN, low=5.0, high=8.0))),
+        (Not(of=WITH_VALUE), Not(of=summary(SUM, high=5.0))),
+        (summary(LOWEST, low=5.0), summary(LOWEST, low=4.0)),
+        (summary(LOWEST, low=5.0, high=8.0), WITH_VALUE),
+        (summary(HIGHEST, high=5.0), summary(HIGHEST, high=6.0)),
+        (change(low=5.0, high=8.0), change(low=5.0)),
+        (change(high=-5.0), change(high=0.0, high_included=False)),
+        (change(high=0.0), WITH_VALUE),
+        (change(high=0.0), replace(WITH_VALUE, choose=Choose.LAST)),
+    ],
+)
+def test_one_summary_of_values_follows_from_another(stronger: Criterion, weaker: Criterion) -> None:
+    assert numerators(stronger, weaker) == "a < b"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (summary(MEAN, low=8.0), summary(SUM, low=5.0)),
+        (summary(MEAN, low=8.0), summary(MEAN, high=9.0)),
+        (change(low=8.0), change(high=9.0)),
+        (change(low=8.0), replace(change(low=5.0), since=replace(WITH_VALUE, choose=Choose.LAST))),
+        (summary(SUM, low=5.0, high=8.0), summary(SUM, low=5.0, low_included=False)),
+        (summary(MEAN, low=8.0), replace(summary(MEAN, low=5.0), rows=replace(WITH_VALUE, window=AT_START))),
+    ],
+)
+def test_of_summaries_nothing_is_said_that_does_not_follow(one: Criterion, other: Criterion) -> None:
+    assert "<" not in numerators(one, other)
+
+
+@pytest.mark.parametrize(
+    ("summarised", "of_single_values"),
+    [
+        (summary(HIGHEST, low=5.0), replace(WITH_VALUE, provided=Value(units=(), low=5.0))),
+        (
+            summary(LOWEST, low=5.0),
+            AllOf(
+                of=(WITH_VALUE, Not(of=replace(WITH_VALUE, provided=Value(units=(), high=5.0, high_included=False))))
+            ),
+        ),
+    ],
+)
+def test_a_highest_and_a_lowest_are_what_single_values_are(summarised: Criterion, of_single_values: Criterion) -> None:
+    assert numerators(summarised, of_single_values) == "a = b"
+
+
+def test_means_on_both_sides_of_a_limit_are_all_that_have_one() -> None:
+    high, low = summary(MEAN, low=5.0), summary(MEAN, high=5.0, high_included=False)
+    assert "a.n + b.n = c.n" in said(tables(people(high), people(low), people(WITH_VALUE)))
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from rounds.engines.asked import Asked
 from rounds.engines.pack import build as building
 from rounds.engines.pack import build_table
 from rounds.engines.pack.build import build_pack
+from rounds.engines.pack.layout import VALUES_IN_SQL
 from rounds.engines.pack.tallies import PLANES, ROOM, WAITING_BYTES, Counter, tally
 from rounds.errors import RecordsError
-from rounds.measures.choices import Choose, Touches
-from rounds.measures.criteria import Events, Has
+from rounds.measures.choices import Choose, Statistic, Touches
+from rounds.measures.criteria import Change, Criterion, Events, Has, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import RecordsQuestion
@@ -160,6 +161,26 @@ def test_a_row_that_ends_after_2079_is_left_to_sql_only_where_it_matters(tmp_pat
     for one, count in zip(batch, found.counts, strict=True):
         slow = reference.count(one.measure, records, member="RX1", periods=one.periods)
         assert count.cells.rows() == slow.cells.rows()
+
+
+def test_a_lowest_and_a_highest_are_asked_of_single_values_and_the_rest_is_left_to_sql(tmp_path: Path) -> None:
+    columns = "| person_id measurement_concept_id measurement_date value_as_number"
+    measured = f"{columns}\n1001 501 2020-02-01 5\n1001 501 2020-03-01 9\n1002 501 2020-02-01 7"
+    records = open_site(write_site(tmp_path, measurement=measured, **SITE))
+    rows = Has(events=Events(table=EventTable.MEASUREMENT, codes=None, where=Value(units=())))
+    asked: list[Criterion] = [
+        Summary(of=of, rows=rows, limits=Value(units=(), low=6.0, high=8.0, high_included=False)) for of in Statistic
+    ]
+    since = replace(rows, choose=Choose.FIRST)
+    asked.append(Change(of=replace(rows, choose=Choose.LAST), since=since, limits=Value(units=(), low=0.0)))
+    measures = [replace(people_measure(one), id=f"m{place}") for place, one in enumerate(asked)]
+    batch = [Asked(measure=one, periods=years(2020, 2020)) for one in measures]
+    found = pack.count_saying_how(batch, records, member="RX1")
+    by_of = dict(zip((*Statistic, "change"), (count.cells["numerator"].sum() for count in found.counts), strict=True))
+    assert by_of == {"mean": 2, "sum": 1, "lowest": 1, "highest": 1, "change": 1}
+    left = {one.measure.id: one.reason for one in found.fell_back}
+    by_sql = [place for place, of in enumerate(by_of) if of not in (Statistic.LOWEST, Statistic.HIGHEST)]
+    assert left == {f"m{place}": VALUES_IN_SQL for place in by_sql}
 
 
 def test_more_than_64_periods_are_counted_in_chunks(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ from fractions import Fraction
 from typing import Final
 
 from rounds.errors import DefinitionError
-from rounds.measures.choices import Choose, Distinct, Extent
-from rounds.measures.criteria import MOST_TIMES, AllOf, Events, Has, Scored
-from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
-from rounds.measures.traits import Value
+from rounds.measures.choices import Distinct, Extent
+from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored, check_measured, check_plain
+from rounds.measures.events import WITH_END, EventTable
 
 MOST_STEPS: Final = 1000
 """From the lowest to the highest. What leaves a site is rounded to so much more that finer steps would say nothing."""
@@ -50,10 +49,10 @@ class FoundValue:
     take: Take
 
     def __post_init__(self) -> None:
-        _check_plain(self.rows)
+        check_plain(self.rows, by="a mean")
         if self.rows.distinct is not Distinct.ROWS:
             raise DefinitionError("a value is of one row; remove `distinct`", field="distinct")
-        _check_measured(self.rows.events)
+        check_measured(self.rows.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class HowMany:
     rows: Has
 
     def __post_init__(self) -> None:
-        _check_plain(self.rows)
+        check_plain(self.rows, by="a mean")
 
 
 Quantity = Nights | OwnValue | FoundValue | HowMany
@@ -165,37 +164,7 @@ def check_amount(amount: Amount, *, events: Events | Scored | None) -> None:
         if events is not None and events.table is not EventTable.COHORT and events.without_end is Extent.FIRST_DAY:
             raise DefinitionError("a stay whose end is not recorded has not ended: it goes `on and on`", field="mean")
     if isinstance(amount.of, OwnValue) and events is not None:
-        _check_measured(events)
-
-
-def _check_plain(rows: Has) -> None:
-    if rows != Has(
-        events=rows.events,
-        window=rows.window,
-        touches=rows.touches,
-        distinct=rows.distinct,
-        provided=rows.provided,
-        same_visit=rows.same_visit,
-    ):
-        raise DefinitionError(
-            "a mean says itself which of the rows it takes; remove `which`, `at_least`, `at_most` and `stands`",
-            field=_unplain(rows),
-        )
-
-
-def _unplain(rows: Has) -> str:
-    return "choose" if rows.choose is not Choose.ANY else "at_least" if rows.at_least > 1 else "stands"
-
-
-def _check_measured(events: Events | Scored) -> None:
-    """Raise unless rows have a number, in one kind of unit: of millimoles and per cent there is no mean."""
-    if isinstance(events, Scored):
-        return
-    if events.table not in WITH_VALUE:
-        raise DefinitionError(f"only rows of {' or '.join(sorted(WITH_VALUE))}, and scores, have a value")
-    met = events.where.of if isinstance(events.where, AllOf) else (events.where,)
-    if not any(isinstance(one, Value) for one in met):
-        raise DefinitionError("say in which units the value is, with `units`", field="units")
+        check_measured(events)
 
 
 def _exact(number: float) -> Fraction:

@@ -80,3 +80,12 @@ class Distinct(StrEnum):
     ROWS = "rows"
     DAYS = "days"
     CODES = "codes"
+
+
+class Statistic(StrEnum):
+    """What is made of several values."""
+
+    MEAN = "mean"
+    SUM = "sum"
+    LOWEST = "lowest"
+    HIGHEST = "highest"

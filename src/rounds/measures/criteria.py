@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rounds.errors import DefinitionError
-from rounds.measures.choices import Choose, Distinct, Extent, Stands, Touches
+from rounds.measures.choices import Choose, Distinct, Extent, Stands, Statistic, Touches
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.events import (
@@ -141,6 +141,48 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The values of the rows that a plain `had` finds, taken together, lie in a range. Without a value they do not.
+
+    A mean and a sum are of the values in millionths (`rounds.measures.millionths`), exact, and so are their limits. The
+    lowest and the highest are compared as any value is.
+    """
+
+    of: Statistic
+    rows: Has
+    limits: Value
+    """Of any unit: the rows say theirs."""
+
+    def __post_init__(self) -> None:
+        check_each_row(self.rows)
+        check_measured(self.rows.events)
+        self.limits.check_asked_of_several(self.of, added_up=self.of in (Statistic.MEAN, Statistic.SUM))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The value of one row less that of another lies in a range: of two rows, for no value has changed since itself.
+
+    Values are taken in millionths, and the limits exactly, as in a sum.
+    """
+
+    of: Has
+    """One row: the first, the last or somebody's first ever."""
+    since: Has
+    limits: Value
+    """Of any unit: the rows say theirs."""
+
+    def __post_init__(self) -> None:
+        for one in (self.of, self.since):
+            check_one_row(one)
+            check_measured(one.events)
+        scores = [one.events.score if isinstance(one.events, Scored) else None for one in (self.of, self.since)]
+        if scores[0] != scores[1]:
+            raise DefinitionError("a score is compared with the same score, and with nothing else", field="since")
+        self.limits.check_asked_of_several("change", added_up=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf:
     """Every one of some criteria is met."""
 
@@ -222,7 +264,22 @@ class Not:
 
 
 Criterion = (
-    Age | Sex | InGroup | Observed | Value | Answer | Marked | Result | Lies | Has | AllOf | AnyOf | Reaches | Not
+    Age
+    | Sex
+    | InGroup
+    | Observed
+    | Value
+    | Answer
+    | Marked
+    | Result
+    | Lies
+    | Has
+    | Summary
+    | Change
+    | AllOf
+    | AnyOf
+    | Reaches
+    | Not
 )
 
 
@@ -264,7 +321,10 @@ def parts(criterion: Criterion | None) -> Iterator[Criterion]:
         case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for part in several:
                 yield from parts(part)
-        case Not(of=one):
+        case Change(of=one, since=other):
+            yield from parts(one)
+            yield from parts(other)
+        case Not(of=one) | Summary(rows=one):
             yield from parts(one)
 
 
@@ -275,6 +335,53 @@ def everything_in(criterion: Criterion | None) -> Iterator[Criterion]:
         if isinstance(part, Has):
             yield from everything_in(part.events.where)
             yield from everything_in(part.provided)
+
+
+def check_plain(rows: Has, *, by: str) -> None:
+    """Raise unless nothing is said of which rows, or how many, are meant: whatever is made of them says it itself.
+
+    Args:
+        rows: what is looked for.
+        by: what says it, such as "a mean".
+    """
+    if rows != Has(
+        events=rows.events,
+        window=rows.window,
+        touches=rows.touches,
+        distinct=rows.distinct,
+        provided=rows.provided,
+        same_visit=rows.same_visit,
+    ):
+        raise DefinitionError(
+            f"{by} says itself which of the rows it takes; remove `which`, `at_least`, `at_most` and `stands`",
+            field="choose" if rows.choose is not Choose.ANY else "at_least" if rows.at_least > 1 else "stands",
+        )
+
+
+def check_each_row(rows: Has) -> None:
+    """Raise unless a summary can be made of the values of all rows that are looked for."""
+    check_plain(rows, by="a summary")
+    if rows.distinct is not Distinct.ROWS:
+        raise DefinitionError("every row has its value; remove `distinct`", field="distinct")
+
+
+def check_one_row(rows: Has) -> None:
+    """Raise unless one row is looked for, or none."""
+    if rows.choose is Choose.ANY and not rows.events.first:
+        raise DefinitionError("say which row it is: `first`, `last` or `first ever`", field="choose")
+    if rows.at_least != 1 or rows.distinct is not Distinct.ROWS:
+        raise DefinitionError("one row is looked for; remove `at_least`, `at_most` and `distinct`", field="at_least")
+
+
+def check_measured(events: Events | Scored) -> None:
+    """Raise unless rows have a number, in one kind of unit: of millimoles and per cent there is no mean."""
+    if isinstance(events, Scored):
+        return
+    if events.table not in WITH_VALUE:
+        raise DefinitionError(f"only rows of {' or '.join(sorted(WITH_VALUE))}, and scores, have a value")
+    met = events.where.of if isinstance(events.where, AllOf) else (events.where,)
+    if not any(isinstance(one, Value) for one in met):
+        raise DefinitionError("say in which units the value is, with `units`", field="units")
 
 
 def _check_not_empty(criteria: tuple[Criterion, ...]) -> None:

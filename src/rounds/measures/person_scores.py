@@ -12,6 +12,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.criteria import (
     AllOf,
     AnyOf,
+    Change,
     Criterion,
     Given,
     Graded,
@@ -19,6 +20,7 @@ from rounds.measures.criteria import (
     Lies,
     Not,
     Reaches,
+    Summary,
     check_askable,
     parts,
 )
@@ -126,13 +128,21 @@ class _Days:
             case Age():
                 return replace(criterion, at=self.on)
             case Observed(window=window) | Has(window=window):
-                return replace(criterion, window=Window(first=self._edge(window.first), last=self._edge(window.last)))
+                return replace(criterion, window=self._window(window))
+            case Summary(rows=rows):
+                return replace(criterion, rows=replace(rows, window=self._window(rows.window)))
+            case Change(of=one, since=other):
+                moved = (replace(rows, window=self._window(rows.window)) for rows in (one, other))
+                return replace(criterion, of=next(moved), since=next(moved))
             case AllOf(of=several) | AnyOf(of=several):
                 return replace(criterion, of=tuple(map(self.to, several)))
             case Not(of=one):
                 return Not(of=self.to(one))
             case _:
                 return criterion
+
+    def _window(self, window: Window) -> Window:
+        return Window(first=self._edge(window.first), last=self._edge(window.last))
 
     def _edge(self, edge: Edge | None) -> Edge | None:
         if edge is None:

@@ -194,7 +194,8 @@ class RecordsQuestion:
     @property
     def asked(self) -> tuple[tuple[EventTable | None, Criterion | None], ...]:
         """Every criterion that is asked of a unit, with the table of whose rows it is asked; None for people."""
-        found: list[tuple[EventTable | None, Criterion | None]] = [(self.table, self.who), (self.table, self.numerator)]
+        whole = (self.who, self.numerator, self.looks_for)
+        found: list[tuple[EventTable | None, Criterion | None]] = [(self.table, one) for one in whole]
         found += [(events.table, events.where) for events in self.events]
         found += [(part.events.table, part.provided) for part in self.criteria if isinstance(part, Has)]
         return tuple(found)

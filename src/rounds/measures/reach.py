@@ -10,7 +10,7 @@ from datetime import date
 from typing import assert_never
 
 from rounds.measures.choices import Extent, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.in_period import asked_apart
@@ -116,7 +116,10 @@ def _criterion(criterion: Criterion | None, units: _Units, longest: LongestDays)
         case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
             for one in several:
                 yield from _criterion(one, units, longest)
-        case Not(of=one):
+        case Change(of=one, since=other):
+            yield from _criterion(one, units, longest)
+            yield from _criterion(other, units, longest)
+        case Not(of=one) | Summary(rows=one):
             yield from _criterion(one, units, longest)
         case _:
             assert_never(criterion)  # a new criterion must say here what it depends on

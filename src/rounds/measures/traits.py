@@ -8,8 +8,12 @@ from rounds.measures.choices import AgeBy, Covers
 from rounds.measures.codelists import CodeList
 from rounds.measures.events import Detail
 from rounds.measures.groupings import Grouping
+from rounds.measures.millionths import FARTHEST, limit_in_millionths
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, PeriodAnchor, Window
+
+_FARTHEST_VALUE = 3.4e38
+"""Single precision, in which values are held, reaches no further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +102,35 @@ class Value:
     high_included: bool = True
 
     def __post_init__(self) -> None:
+        for field, limit in (("low", self.low), ("high", self.high)):
+            if limit is not None and not abs(limit) <= _FARTHEST_VALUE:
+                raise DefinitionError(f"no value is beyond {_FARTHEST_VALUE:g}; correct the limit", field=field)
         if self.low is not None and self.high is not None:
             empty = self.high == self.low and not (self.low_included and self.high_included)
             if self.high < self.low or empty:
                 raise DefinitionError(
                     f"no value lies between {self.low:g} and {self.high:g}; correct the limits", field="high"
                 )
+
+    def check_asked_of_several(self, what: str, *, added_up: bool) -> None:
+        """Raise `DefinitionError` unless what is made of several values can be asked to lie in this range.
+
+        Args:
+            what: what is made of them, such as "mean".
+            added_up: whether it is made by adding up; then limits are among the numbers that values add up to.
+        """
+        if self.units:
+            raise DefinitionError("the rows say in which units their values are; remove `units` of the limits")
+        if self.low is None and self.high is None:
+            raise DefinitionError(f"say what the {what} must be; add `from`, `above`, `to` or `below`")
+        for field, limit in (("low", self.low), ("high", self.high)):
+            if limit is None or not added_up or limit_in_millionths(limit) is not None:
+                continue
+            if not abs(limit) <= FARTHEST:
+                raise DefinitionError(f"a limit is from {-FARTHEST:,.0f} to {FARTHEST:,.0f}", field=field)
+            raise DefinitionError(
+                f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

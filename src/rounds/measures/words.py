@@ -1,8 +1,8 @@
 """Questions in plain words, for the people who review them and for a site's owner who is asked."""
 
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Statistic, Touches
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.events import SINGLE_DAYS, Detail, EventTable
 from rounds.measures.periods import Grain
@@ -115,8 +115,15 @@ def _amount_in_words(amount: Amount, of: EventTable | None) -> tuple[tuple[str, 
     )
 
 
-def _found(has: Has, of: EventTable | None) -> str:
-    rows = _rows(has.events, _when(has, of), many=True)
+def _one_of(has: Has, of: EventTable | None) -> str:
+    """Return the one row that is looked for, for example "the last of measurements “Hba1c” in the period"."""
+    lowest = " (of several on that day the lowest)" if has.stands is Stands.LOWEST_OF_THE_DAY else ""
+    chosen = f"the {has.choose} of " if has.choose is not Choose.ANY else "their " if of is None else "the "
+    return f"{chosen}{_found(has, of, many=has.choose is not Choose.ANY)}{lowest}"
+
+
+def _found(has: Has, of: EventTable | None, *, many: bool = True) -> str:
+    rows = _rows(has.events, _when(has, of), many=many)
     provided = f", each {criterion_in_words(has.provided, of=has.events.table)}" if has.provided else ""
     return f"{rows}{', of the same visit' if has.same_visit else ''}{provided}"
 
@@ -180,6 +187,11 @@ def criterion_in_words(  # noqa: PLR0912  one branch for each kind
             return f"{_LYING[criterion.touches]} {window_in_words(criterion.window, of=of)}"
         case Has():
             return _has(criterion, of)
+        case Summary():
+            return _summary(criterion, of)
+        case Change():
+            value, earlier = _one_of(criterion.of, of), _one_of(criterion.since, of)
+            return f"with a change {_range(criterion.limits)} in value, from {earlier}, to {value}"
         case AllOf():
             return _joined([criterion_in_words(part, of=of) for part in criterion.of], "and")
         case AnyOf(at_least=1):
@@ -334,15 +346,32 @@ def _in_group(asked: InGroup, of: EventTable | None) -> str:
     return f"{words} {levels} ({asked.grouping.title})"
 
 
+_SUMMARY = {
+    Statistic.MEAN: "a mean value",
+    Statistic.SUM: "a sum of values",
+    Statistic.LOWEST: "the lowest value",
+    Statistic.HIGHEST: "the highest value",
+}
+
+
+def _summary(summary: Summary, of: EventTable | None) -> str:
+    return f"with {_SUMMARY[summary.of]} {_range(summary.limits)}, of all {_found(summary.rows, of)}"
+
+
 def _value(value: Value) -> str:
-    low = "" if value.low is None else f"{'at least' if value.low_included else 'above'} {value.low:g}"
-    high = "" if value.high is None else f"{'at most' if value.high_included else 'below'} {value.high:g}"
-    limits = " and ".join(part for part in (low, high) if part) or "recorded"
-    if low and high and value.low_included and value.high_included:
-        limits = f"of {value.low:g}" if value.low == value.high else f"from {value.low:g} to {value.high:g}"
-    limits = f"of {limits}" if limits.startswith("at ") else limits
     units = f" in the unit {' or '.join(map(str, value.units))}" if value.units else ""
-    return f"with a value {limits}{units}"
+    return f"with a value {_range(value)}{units}"
+
+
+def _range(value: Value) -> str:
+    # As many figures as were written: of 1234567 six would not be enough.
+    low, high = ("" if limit is None else f"{limit:.15g}" for limit in (value.low, value.high))
+    above = f"{'at least' if value.low_included else 'above'} {low}" if low else ""
+    below = f"{'at most' if value.high_included else 'below'} {high}" if high else ""
+    limits = " and ".join(part for part in (above, below) if part) or "recorded"
+    if low and high and value.low_included and value.high_included:
+        limits = f"of {low}" if low == high else f"from {low} to {high}"
+    return f"of {limits}" if limits.startswith("at ") else limits
 
 
 def _joined(parts: list[str], word: str) -> str:

@@ -1,37 +1,51 @@
 """How people write criteria and events in YAML, and how each becomes one of our own types."""
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
-from rounds.measures.choices import Choose, Distinct, Extent, Stands, Touches
-from rounds.measures.criteria import MOST_TIMES, AllOf, AnyOf, Criterion, Events, Has, Not, Scored, check_askable
+from rounds.measures.choices import Choose, Distinct, Extent, Stands, Statistic, Touches
+from rounds.measures.criteria import (
+    MOST_TIMES,
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Has,
+    Not,
+    Scored,
+    Summary,
+    check_askable,
+    check_each_row,
+    check_one_row,
+)
 from rounds.measures.events import WITHOUT_CODES, EventTable
 from rounds.measures.groupings import GROUPED
-from rounds.measures.person_scores import PersonScore
 from rounds.measures.strata import Stratum
 from rounds.measures.traits import Answer, InGroup, Observed, Result, Sex
-from rounds.measures.windows import AT_START, Anchor, Edge, PeriodAnchor
+from rounds.measures.windows import AT_START, Anchor
+from rounds.storage.criteria_named import GroupFile, InCohortFile, ScoresFile
 from rounds.storage.criteria_parts import (
     ANY_CODE,
-    ANY_TIME,
     AgeFile,
     CodesName,
     CohortName,
     EdgeText,
     LiesFile,
+    LimitsFile,
     MarkedFile,
     ObservedFile,
     Part,
-    PersonScoreName,
     ScoreName,
+    UnitsFile,
     ValueFile,
     codes_named,
+    measured,
     refuse_here,
-    to_edge,
     to_window,
 )
 from rounds.storage.defined import Defined
@@ -174,72 +188,59 @@ class HadFile(EventsFile):
         return AllOf(of=(has(self.at_least), few))
 
 
-class GroupFile(Part):
-    """`{grouping: kinds-of-ward, among: [critical care]}`."""
+class SummaryFile(LimitsFile):
+    """`summary: {of: mean, had: {event: measurement, ...}, units: {8876: mmHg}, below: 140}`."""
 
-    grouping: Annotated[str, Field(min_length=1)]
-    among: Annotated[tuple[str, ...], Field(min_length=1)]
+    of: Statistic
+    had: HadFile
+    units: UnitsFile | None = None
 
-    def to_criterion(self, defined: Defined) -> None:
-        """Say nothing yet: the name of the criterion says what the grouping must be of."""
-
-    def to_group(self, by: Stratum, defined: Defined) -> InGroup:
-        return InGroup(grouping=defined.grouping(self.grouping, by), among=self.among)
-
-
-class InCohortFile(Part):
-    """`in_cohort: {cohort: diabetes, from: start, to: start}`: in it on some day of the window."""
-
-    names: ClassVar = {"last": "to"}
-
-    cohort: CohortName
-    from_: EdgeText = Field(default="start", alias="from")
-    to: EdgeText = "end"
-
-    def to_criterion(self, defined: Defined) -> Has:
-        return Has(
-            events=Events(table=EventTable.COHORT, codes=defined.cohort(self.cohort)),
-            window=to_window(self.from_, self.to),
-            touches=Touches.OVERLAPS,
+    def to_criterion(self, defined: Defined) -> Summary:
+        had, by, limits = self.had, "a summary", self.limits()
+        refuse_here(lambda: check_each_row(plain_rows(had, defined, by=by)), had.names, "had")
+        rows = plain_rows(had, defined, by=by)
+        return Summary(
+            of=self.of, rows=replace(rows, events=measured(rows.events, self.units, at="had")), limits=limits
         )
 
 
-class ScoresFile(Part):
-    """`scores: {score: cha2ds2-vasc, at_least: 2, on: start, from: any time}`: points of the person on a day."""
+class ChangeFile(LimitsFile):
+    """`change: {of: {event: ..., which: last}, since: {event: ..., which: first}, units: {...}, below: 0}`."""
 
-    names: ClassVar = {"last": "from"}
+    of: HadFile
+    since: HadFile
+    units: UnitsFile | None = None
 
-    score: PersonScoreName
-    at_least: int | None = None
-    at_most: int | None = None
-    on: Anchor | PeriodAnchor | date = Anchor.START
-    from_: EdgeText = Field(default=ANY_TIME, alias="from")
+    def to_criterion(self, defined: Defined) -> Change:
+        limits = self.limits()
+        return Change(of=self._row("of", defined), since=self._row("since", defined), limits=limits)
 
-    def to_criterion(self, defined: Defined) -> Criterion:
-        score, first = defined.person_score(self.score), to_edge(self.from_)
-        if self.at_least is None and self.at_most is None:
-            raise DefinitionError("say how many points; add `at_least`, `at_most` or both")
-        asked: list[Criterion] = []
-        if self.at_least is not None:
-            asked.append(score.reached(self.at_least, first=first, on=self.on))
-        if self.at_most is not None:
-            asked.append(Not(of=self._more(score, first)))
-        if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
-            raise DefinitionError(
-                f"`at_most` {self.at_most} is below `at_least` {self.at_least}; exchange them", field="at_most"
-            )
-        return asked[0] if len(asked) == 1 else AllOf(of=tuple(asked))
+    def _row(self, named: str, defined: Defined) -> Has:
+        had: HadFile = getattr(self, named)
 
-    def _more(self, score: PersonScore, first: Edge | None) -> Criterion:
-        try:
-            return score.reached((self.at_most or 0) + 1, first=first, on=self.on)
-        except DefinitionError as error:
-            if error.field != "at_least":
-                raise
-            most = sum(graded.most for graded in score.of) - 1
-            raise DefinitionError(
-                f"this is from 0 to {most}, for “{score.title}” is at most {most + 1}", field="at_most"
-            ) from error
+        def one() -> Has:
+            rows = plain_rows(had, defined, by="a change")
+            check_one_row(rows)
+            return rows
+
+        refuse_here(one, had.names, named)
+        rows = one()
+        return replace(rows, events=measured(rows.events, self.units, at=named))
+
+
+def plain_rows(had: HadFile, defined: Defined, *, by: str) -> Has:
+    """Return the rows that a `had` finds of which something is made, or raise `DefinitionError`.
+
+    Args:
+        had: what finds them.
+        defined: what it may name.
+        by: what is made of them, such as "a mean".
+    """
+    rows = had.to_criterion(defined)
+    if not isinstance(rows, Has) or had.at_least is not None:
+        field = "at_most" if had.at_most is not None else "at_least"
+        raise DefinitionError(f"{by} says itself how many rows there are; remove this", field=field)
+    return rows
 
 
 class AtLeastFile(Part):
@@ -271,6 +272,8 @@ class CriterionFile(Part):
     result: Literal["recorded"] | None = None
     lies: LiesFile | None = None
     had: HadFile | None = None
+    summary: SummaryFile | None = None
+    change: ChangeFile | None = None
     in_cohort: InCohortFile | None = None
     scores: ScoresFile | None = None
     all: "Several | None" = None
@@ -296,7 +299,8 @@ class CriterionFile(Part):
                 field=named[1],
             )
         of_rows = (self.value, self.marked, self.lies)
-        for part in (self.age, self.observed, *of_rows, self.had, self.in_cohort, self.scores, self.at_least):
+        looked_for = (self.had, self.summary, self.change, self.in_cohort)
+        for part in (self.age, self.observed, *of_rows, *looked_for, self.scores, self.at_least):
             if part is not None:
                 return part.to_criterion(defined)
         if self.sex is not None:
@@ -371,6 +375,6 @@ def _each(criteria: tuple[CriterionFile, ...], defined: Defined) -> tuple[Criter
     return tuple(criterion.to_criterion(defined) for criterion in criteria)
 
 
-for _model in (EventsFile, CountedEventsFile, HadFile, AtLeastFile, CriterionFile):
+for _model in (EventsFile, CountedEventsFile, HadFile, SummaryFile, ChangeFile, AtLeastFile, CriterionFile):
     # They name each other; until then Pydantic does not say what their fields are, nor can a refusal.
     _model.model_rebuild()

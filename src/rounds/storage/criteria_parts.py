@@ -3,16 +3,17 @@
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import AgeBy, Covers, Touches
 from rounds.measures.codelists import CodeList
-from rounds.measures.criteria import Criterion, Lies
-from rounds.measures.events import Detail
+from rounds.measures.criteria import AllOf, Criterion, Events, Lies, Scored
+from rounds.measures.events import WITH_VALUE, Detail
 from rounds.measures.traits import Age, Marked, Observed, Value
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
 from rounds.storage.defined import Defined
@@ -121,8 +122,12 @@ class Part(Definition):
         defined = info.context
         if defined is not None:
             self._check_rows(defined)
-            refuse_here(lambda: self.to_criterion(defined), self.names)
+            refuse_here(lambda: self.to_criterion(defined), self._fields())
         return self
+
+    def _fields(self) -> Mapping[str, str]:
+        """Return what this part calls the fields of our types, where it is not the same."""
+        return self.names
 
     def _check_rows(self, defined: Defined) -> None:
         """Refuse what cannot be asked of the rows of a table; a part without rows has nothing to refuse."""
@@ -180,29 +185,80 @@ class MarkedFile(Part):
         return Marked(detail=self.by, codes=defined.codes(self.codes))
 
 
-class ValueFile(Part):
-    """`value: {from: 48, below: 58, units: {8753: mmol/mol}}`; without units any unit or none is taken."""
-
-    names: ClassVar = {"high": "to"}
+class LimitsFile(Part):
+    """`from` and `to`, which are included, `above` and `below`, which are not: the limits of a number."""
 
     from_: float | None = Field(default=None, alias="from")
     above: float | None = None
     to: float | None = None
     below: float | None = None
-    units: dict[int, str] = Field(default_factory=dict)
 
-    def to_criterion(self, defined: Defined) -> Value:  # noqa: ARG002
+    def _fields(self) -> Mapping[str, str]:
+        low, high = ("from" if self.above is None else "above"), ("to" if self.below is None else "below")
+        return {"low": low, "high": high}
+
+    def limits(self) -> Value:
+        """Return the limits as they are asked of one value, whatever its unit, or raise `DefinitionError`."""
         if self.from_ is not None and self.above is not None:
             raise DefinitionError("`from` and `above` are both lower limits; keep one", field="above")
         if self.to is not None and self.below is not None:
             raise DefinitionError("`to` and `below` are both upper limits; keep one", field="below")
         return Value(
-            units=tuple(sorted(self.units)),
+            units=(),
             low=self.from_ if self.above is None else self.above,
             high=self.to if self.below is None else self.below,
             low_included=self.above is None,
             high_included=self.below is None,
         )
+
+
+class ValueFile(LimitsFile):
+    """`value: {from: 48, below: 58, units: {8753: mmol/mol}}`; without units any unit or none is taken."""
+
+    units: dict[int, str] = Field(default_factory=dict)
+
+    def to_criterion(self, defined: Defined) -> Value:  # noqa: ARG002
+        return replace(self.limits(), units=tuple(sorted(self.units)))
+
+
+def _word_or_units(found: object) -> str:
+    return "word" if isinstance(found, str) else "units"
+
+
+UnitsFile = Annotated[
+    Annotated[Literal["any"], Tag("word")] | Annotated[dict[int, str], Field(min_length=1), Tag("units")],
+    Discriminator(_word_or_units),
+]
+"""The concepts of units, or `any`: then there is one, or none."""
+
+
+def measured(events: Events | Scored, units: str | dict[int, str] | None, *, at: str) -> Events | Scored:
+    """Return rows that have a number in one of some units.
+
+    Args:
+        events: the rows.
+        units: their concepts with their names, or `any`; None if nothing is said.
+        at: the field that names the rows.
+
+    Raises:
+        DefinitionError: if the rows have no value, or the units are not said where there are any.
+    """
+    if isinstance(events, Scored):
+        if units is not None:
+            raise DefinitionError("a score has no unit; remove `units`", field="units")
+        return events
+    if units is None:
+        raise DefinitionError(
+            "say in which units the value is, with `units`: their concepts, each with its name, or `any`",
+            field="units",
+        )
+    if events.table not in WITH_VALUE:
+        raise DefinitionError(
+            f"a row of {events.table} has no value; rows of {' or '.join(sorted(WITH_VALUE))} have, and scores",
+            field=at,
+        )
+    value = Value(units=() if isinstance(units, str) else tuple(sorted(units)))
+    return replace(events, where=value if events.where is None else AllOf(of=(events.where, value)))
 
 
 def codes_named(named: str, defined: Defined) -> CodeList | None:

@@ -2,19 +2,18 @@
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from rounds.errors import DefinitionError
 from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValue, Quantity, Take
 from rounds.measures.choices import Extent
-from rounds.measures.criteria import MOST_TIMES, Events, Has, Scored
-from rounds.measures.events import WITH_END, WITH_VALUE, EventTable
+from rounds.measures.criteria import MOST_TIMES, Events
+from rounds.measures.events import WITH_END, EventTable
 from rounds.measures.questions import People, Rows
-from rounds.measures.traits import Value
-from rounds.storage.criteria_files import HadFile, all_of
-from rounds.storage.criteria_parts import Part, refuse_here
+from rounds.storage.criteria_files import HadFile, plain_rows
+from rounds.storage.criteria_parts import Part, UnitsFile, measured, refuse_here
 from rounds.storage.defined import Defined
 
 
@@ -36,17 +35,6 @@ _TAKES = {
     MeanOf.LOWEST: Take.LOWEST,
     MeanOf.HIGHEST: Take.HIGHEST,
 }
-
-
-def _word_or_units(found: object) -> str:
-    return "word" if isinstance(found, str) else "units"
-
-
-UnitsFile = Annotated[
-    Annotated[Literal["any"], Tag("word")] | Annotated[dict[int, str], Field(min_length=1), Tag("units")],
-    Discriminator(_word_or_units),
-]
-"""The concepts of units, or `any`: then there is one, or none."""
 
 
 class MeanFile(Part):
@@ -95,7 +83,7 @@ class MeanFile(Part):
             return replace(unit, events=replace(events, without_end=Extent.ON_AND_ON))
         if self.of is MeanOf.VALUE:
             try:
-                return replace(unit, events=self._measured(events))
+                return replace(unit, events=measured(events, self.units, at=""))
             except DefinitionError as error:
                 raise DefinitionError(str(error), field="mean") from error
         return unit
@@ -112,35 +100,8 @@ class MeanFile(Part):
         if self.had is None:
             return OwnValue()
         had = self.had
-        refuse_here(lambda: HowMany(rows=_plain(had, defined)), had.names, "had")
-        rows = _plain(had, defined)
+        refuse_here(lambda: HowMany(rows=plain_rows(had, defined, by="a mean")), had.names, "had")
+        rows = plain_rows(had, defined, by="a mean")
         if self.of is MeanOf.NUMBER:
             return HowMany(rows=rows)
-        return FoundValue(rows=replace(rows, events=self._measured(rows.events)), take=_TAKES[self.of])
-
-    def _measured(self, events: Events | Scored) -> Events | Scored:
-        """Return rows that have a number in the units."""
-        if isinstance(events, Scored):
-            if self.units is not None:
-                raise DefinitionError("a score has no unit; remove `units`", field="units")
-            return events
-        if self.units is None:
-            raise DefinitionError(
-                "say in which units the value is, with `units`: their concepts, each with its name, or `any`",
-                field="units",
-            )
-        if events.table not in WITH_VALUE:
-            raise DefinitionError(
-                f"a row of {events.table} has no value; rows of {' or '.join(sorted(WITH_VALUE))} have, and scores",
-                field="had" if self.had else "",
-            )
-        value = Value(units=() if isinstance(self.units, str) else tuple(sorted(self.units)))
-        return replace(events, where=all_of([*([events.where] if events.where else []), value]))
-
-
-def _plain(had: HadFile, defined: Defined) -> Has:
-    rows = had.to_criterion(defined)
-    if not isinstance(rows, Has) or had.at_least is not None:
-        field = "at_most" if had.at_most is not None else "at_least"
-        raise DefinitionError("a mean says itself how many rows there are; remove this", field=field)
-    return rows
+        return FoundValue(rows=replace(rows, events=measured(rows.events, self.units, at="had")), take=_TAKES[self.of])

@@ -73,6 +73,7 @@ INDEX: Final = ("concepts", "codes", "starts", "stops")
 """What a table has beside its columns."""
 
 MEANS_IN_SQL: Final = "means are added up in SQL"
+VALUES_IN_SQL: Final = "the values of several rows are added up, or compared, in SQL"
 
 
 class NotCovered(Exception):

@@ -12,7 +12,7 @@ from rounds.engines.pack.blocks import Block, RowSet
 from rounds.engines.pack.days import EVERY_BIT, LAST_DAY, Masks, Span, begun_by, day_number, ending_by, inside, is_open
 from rounds.engines.pack.kernels import Sieve
 from rounds.engines.pack.layout import Array, NotCovered, PackTable, empty_array
-from rounds.engines.pack.row_criteria import RowCriteria, named_levels
+from rounds.engines.pack.row_criteria import RowCriteria, named_levels, single_values
 from rounds.engines.pack.steps import (
     ByBirth,
     Combined,
@@ -29,7 +29,7 @@ from rounds.engines.pack.steps import (
     Step,
 )
 from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Stands, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches, Scored, parts
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Has, Lies, Not, Reaches, Scored, Summary, parts
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
 from rounds.measures.strata import LEVELS, Stratum
@@ -82,6 +82,8 @@ class PeriodMasks:
                 return self._observed(criterion)
             case Has():
                 return self._has(criterion)
+            case Summary() | Change():
+                return self._made(single_values(criterion))
             case AllOf(of=several):
                 return Combined(of=tuple(map(self.step, several)), at_least=len(several))
             case AnyOf(of=several, at_least=number):

@@ -10,15 +10,16 @@ import numpy as np
 from rounds.engines.codes import Concepts
 from rounds.engines.pack.blocks import Block, Coded, RowSet, coded, rows_of
 from rounds.engines.pack.days import EVERY_BIT, Masks, days_of_year, window_days, years
-from rounds.engines.pack.layout import Array, NotCovered, Pack, PackTable
+from rounds.engines.pack.layout import VALUES_IN_SQL, Array, NotCovered, Pack, PackTable
 from rounds.engines.pack.levels import Levels
 from rounds.engines.pack.orders import ordered
 from rounds.engines.pack.row_kernels import CHOOSE, ENDS, INSIDE, OVERLAPS, STARTS, rows_having, rows_observed
 from rounds.engines.pack.scores import sets_with_score
 from rounds.measures.choices import AgeBy, Covers, Distinct, Extent, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.events import EventTable
 from rounds.measures.person_scores import added_up
+from rounds.measures.single_values import by_single_values
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import AT_START, Anchor
@@ -87,6 +88,8 @@ class RowCriteria:
             case AllOf(of=several) | AnyOf(of=several) | Reaches(criteria=several):
                 for part in several:
                     self._check(part)
+            case Summary() | Change():
+                self._check(single_values(criterion))
             case Not(of=one):
                 self._check(one)
             case Observed() if self.pack.observed_vague:
@@ -144,6 +147,8 @@ class RowCriteria:
                 raise NotCovered("it was refused before")
             case Has():
                 return self._has(units, criterion)
+            case Summary() | Change():
+                return self.flags(units, single_values(criterion))
             case AllOf():
                 return np.asarray(np.all([self.flags(units, part) for part in criterion.of], axis=0))
             case AnyOf():
@@ -207,6 +212,18 @@ class RowCriteria:
             asked.same_visit,
         )
         return out
+
+
+def single_values(criterion: Summary | Change) -> Criterion:
+    """Return what asks of each value alone and is met just where a criterion of several values is.
+
+    Raises:
+        NotCovered: if there is no such criterion.
+    """
+    found = by_single_values(criterion) if isinstance(criterion, Summary) else None
+    if found is None:
+        raise NotCovered(VALUES_IN_SQL)
+    return found
 
 
 def _lying(units: RowSet, asked: Lies) -> Flags:

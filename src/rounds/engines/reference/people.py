@@ -8,8 +8,22 @@ from rounds.engines.codes import Concepts
 from rounds.engines.reference.groups import Groups
 from rounds.engines.reference.rows import Row, at_moment, chosen, in_range, number_of
 from rounds.engines.reference.scores import scored_sets
+from rounds.engines.reference.summaries import has_changed, lies_between
 from rounds.measures.choices import AgeBy, Covers, Extent
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import (
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Graded,
+    Has,
+    Lies,
+    Not,
+    Reaches,
+    Scored,
+    Summary,
+)
 from rounds.measures.events import EventTable
 from rounds.measures.groupings import Grouping
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
@@ -80,6 +94,11 @@ class Person:
                 return criterion.touches.holds((unit.first, unit.last), criterion.window.on(unit.first, unit.last))
             case Has():
                 return number_of(self.found(criterion, unit), criterion.distinct) >= criterion.at_least
+            case Summary():
+                values = [row.value for row in self.found(criterion.rows, unit) if row.value is not None]
+                return lies_between(criterion, values)
+            case Change():
+                return has_changed(criterion, self.found(criterion.of, unit), self.found(criterion.since, unit))
             case AllOf():
                 return all(self.meets(part, unit) for part in criterion.of)
             case AnyOf():

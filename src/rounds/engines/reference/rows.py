@@ -3,12 +3,15 @@
 import struct
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from rounds.engines.rows import MOMENT_ORDER
 from rounds.measures.choices import Choose, Distinct, Stands
 from rounds.measures.events import EventTable
 from rounds.measures.traits import Value
+
+Number = float | Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,13 @@ def in_range(asked: Value, row: Row) -> bool:
     """Say whether a row's number lies in a range and is in one of its units."""
     if row.value is None or (asked.units and row.unit not in asked.units):
         return False
-    low, high = single(asked.low), single(asked.high)
-    above = low is None or row.value > low or (asked.low_included and row.value == low)
-    below = high is None or row.value < high or (asked.high_included and row.value == high)
+    return between(asked, row.value, low=single(asked.low), high=single(asked.high))
+
+
+def between(asked: Value, number: Number, *, low: Number | None, high: Number | None) -> bool:
+    """Say whether a number lies between limits, which are those of a range in whatever form the number has."""
+    above = low is None or number > low or (asked.low_included and number == low)
+    below = high is None or number < high or (asked.high_included and number == high)
     return above and below
 
 

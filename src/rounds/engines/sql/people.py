@@ -12,9 +12,21 @@ from itertools import pairwise
 
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import FARTHEST_DAYS, Plan, date_sql, day_before
-from rounds.engines.sql.rows import events, meeting, number_of, observed, order_of, people, places_of, touching
+from rounds.engines.sql.rows import (
+    VALUE_OF_IT,
+    events,
+    meeting,
+    number_of,
+    observed,
+    one_row,
+    people,
+    places_of,
+    rows_with_values,
+    touching,
+)
+from rounds.engines.sql.summaries import change_sql, summary_sql, with_values
 from rounds.measures.choices import AgeBy, Choose, Covers, Touches
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Has, Lies, Not, Reaches
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Has, Lies, Not, Reaches, Summary
 from rounds.measures.periods import Period
 from rounds.measures.person_scores import added_up
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
@@ -43,7 +55,7 @@ class Masks:
     def full(self) -> int:
         return (1 << len(self.periods)) - 1
 
-    def table(self, criterion: Criterion) -> str:
+    def table(self, criterion: Criterion) -> str:  # noqa: PLR0912  one branch for each kind
         """Return the table (person_id, mask) of the periods in which a criterion holds; nobody twice."""
         match criterion:
             case Age():
@@ -60,6 +72,10 @@ class Masks:
                 return self._observed(criterion)
             case Has():
                 return self._has(criterion)
+            case Summary():
+                return self._summary(criterion)
+            case Change():
+                return self._change(criterion)
             case AllOf():
                 return self._combined([self.table(part) for part in criterion.of], " & ".join)
             case AnyOf(at_least=1):
@@ -103,8 +119,7 @@ class Masks:
             f"SELECT g.person_id, b.bit FROM ({given}) g JOIN (VALUES {bits}) AS b(bit) ON (g.mask & b.bit) <> 0 "
             f"GROUP BY g.person_id, b.bit HAVING sum(g.points) >= {asked.at_least}"
         )
-        sql = f"SELECT person_id, CAST(sum(bit) AS BIGINT) AS mask FROM ({enough}) e GROUP BY person_id"
-        return self.plan.step("mask", sql)
+        return self._of_bits(enough)
 
     def _spans(self, window: Window) -> list[tuple[date, date]]:
         """Return each period's window; one that holds no day, or that no record can reach, ends before it begins."""
@@ -178,9 +193,7 @@ class Masks:
                     return self._inside(provided, spans)
                 case Touches.STARTS | Touches.ENDS:
                     return self._over(provided, spans, overlap=False, day=_DAY[asked.touches])
-        values = ", ".join(f"({1 << place}, {date_sql(lo)}, {date_sql(hi)})" for place, (lo, hi) in enumerate(spans))
-        windows = f"(VALUES {values}) AS w(bit, lo, hi)"
-        condition = touching(asked.touches, "w.lo", "w.hi")
+        windows, condition = self._windows(asked)
         if asked.choose is Choose.ANY:
             number = number_of(asked.distinct)
             each = (
@@ -188,10 +201,39 @@ class Masks:
                 f"GROUP BY e.person_id, w.bit HAVING {number} >= {asked.at_least}"
             )
         else:
-            order = order_of(asked.choose, asked.stands)
-            place = f"row_number() OVER (PARTITION BY e.person_id, w.bit ORDER BY {order}) AS place"
-            picked = f"SELECT e.person_id, e.row, w.bit, {place} FROM {found} e JOIN {windows} ON {condition}"
-            each = f"SELECT c.person_id, c.bit FROM ({picked}) c JOIN {provided} m ON m.row = c.row WHERE c.place = 1"
+            each = one_row(asked, f"FROM {found} e JOIN {windows} ON {condition}", provided, keys=_IN_A_PERIOD)
+        return self._of_bits(each)
+
+    def _summary(self, asked: Summary) -> str:
+        rows = asked.rows
+        provided = meeting(self.plan, events(self.plan, rows.events), rows.provided, of=rows.events.table)
+        found = with_values(self.plan, provided, asked)
+        windows, condition = self._windows(rows)
+        return self._of_bits(
+            f"SELECT e.person_id, w.bit FROM {found} e JOIN {windows} ON {condition} "
+            f"GROUP BY e.person_id, w.bit HAVING {summary_sql(asked)}"
+        )
+
+    def _change(self, asked: Change) -> str:
+        of, since = self._value(asked.of), self._value(asked.since)
+        both = f"{of} a JOIN {since} b ON b.person_id = a.person_id AND b.bit = a.bit"
+        return self._of_bits(f"SELECT a.person_id, a.bit FROM {both} WHERE {change_sql(asked)}")
+
+    def _value(self, asked: Has) -> str:
+        """Return the table (person_id, bit, chosen, millionths) of the one row that is looked for."""
+        found, provided = rows_with_values(self.plan, asked)
+        windows, condition = self._windows(asked)
+        matched = f"FROM {found} e JOIN {windows} ON {condition}"
+        return self.plan.step("value", one_row(asked, matched, provided, keys=_IN_A_PERIOD, more=VALUE_OF_IT))
+
+    def _windows(self, asked: Has) -> tuple[str, str]:
+        """Return the windows of all periods as a table `w`, and when a row, called `e`, is in one."""
+        spans = enumerate(self._spans(asked.window))
+        values = ", ".join(f"({1 << place}, {date_sql(lo)}, {date_sql(hi)})" for place, (lo, hi) in spans)
+        return f"(VALUES {values}) AS w(bit, lo, hi)", touching(asked.touches, "w.lo", "w.hi")
+
+    def _of_bits(self, each: str) -> str:
+        """Return the masks of people of whom a query gives each period apart, as a bit."""
         sql = f"SELECT person_id, CAST(sum(bit) AS BIGINT) AS mask FROM ({each}) b GROUP BY person_id"
         return self.plan.step("mask", sql)
 
@@ -233,6 +275,9 @@ class Masks:
             f"JOIN {of_last} b ON b.day = {_known_day('e.last')} GROUP BY e.person_id",
         )
 
+
+_IN_A_PERIOD = ("e.person_id", "w.bit")
+"""What tells people in periods apart."""
 
 _DAY = {Touches.STARTS: "first", Touches.ENDS: "last"}
 

@@ -1,15 +1,27 @@
 # ruff: noqa: S608  SQL is built from our own names, whole numbers and dates only
 """Criteria asked of rows: each becomes the table of those rows of which it holds."""
 
-from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql, rows_sql
+from rounds.engines.rows import MOMENT_ORDER, OBSERVED, PEOPLE, marked_sql, result_sql
+from rounds.engines.sql.coded import coded, in_sql, scored
 from rounds.engines.sql.groups import group_joins
 from rounds.engines.sql.plan import Plan, conditions, date_sql, window_sql
-from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Extent, Stands, Touches
-from rounds.measures.codelists import CodeList
-from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Graded, Has, Lies, Not, Reaches, Scored
+from rounds.engines.sql.summaries import change_sql, summary_sql, with_millionths, with_values
+from rounds.measures.choices import AgeBy, Choose, Covers, Distinct, Stands, Touches
+from rounds.measures.criteria import (
+    AllOf,
+    AnyOf,
+    Change,
+    Criterion,
+    Events,
+    Graded,
+    Has,
+    Lies,
+    Not,
+    Reaches,
+    Scored,
+    Summary,
+)
 from rounds.measures.events import EventTable
-from rounds.measures.scores import Component, Score
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 from rounds.measures.windows import Anchor, PeriodAnchor
 
@@ -43,10 +55,10 @@ def observed(plan: Plan) -> str:
 def events(plan: Plan, asked: Events | Scored) -> str:
     """Return the table of the rows that are meant."""
     if isinstance(asked, Scored):
-        coded = scored(plan, asked.score)
+        rows = scored(plan, asked.score)
     else:
-        coded = _coded(plan, asked.table, asked.codes, asked.without_end)
-    found = meeting(plan, coded, asked.where, of=asked.table)
+        rows = coded(plan, asked.table, asked.codes, asked.without_end)
+    found = meeting(plan, rows, asked.where, of=asked.table)
     if not asked.first:
         return found
     ranked = f"row_number() OVER (PARTITION BY e.person_id ORDER BY {order_of(Choose.FIRST)}) AS place"
@@ -56,73 +68,6 @@ def events(plan: Plan, asked: Events | Scored) -> str:
 def order_of(choose: Choose, stands: Stands = Stands.AT_THE_MOMENT) -> str:
     """Return the order of rows, called `e`, in which the one that is chosen comes first."""
     return _ORDER[choose, stands]
-
-
-def _coded(
-    plan: Plan, table: EventTable, codes: CodeList | Cohort | None, without_end: Extent = Extent.FIRST_DAY
-) -> str:
-    where = "" if codes is None else f" WHERE {_in('concept', plan.concepts[codes])}"
-    return plan.step("rows", f"SELECT * FROM ({rows_sql(table, without_end)}) r{where}")
-
-
-def scored(plan: Plan, score: Score) -> str:
-    """Return the table of the sets that have a score, in the same columns as rows."""
-    given = [_points(plan, component) for component in score.components]
-    moment = "person_id, first, minute"
-    sets = " UNION ".join(f"SELECT {moment} FROM {table}" for table in given)
-    points = {one.id: _or_missing(place, one.if_missing) for place, one in enumerate(score.components)}
-    joins, needed, adding = [], [], []
-    highest: dict[str, list[str]] = {"visit": [], "stay": []}
-    for place, (table, component) in enumerate(zip(given, score.components, strict=True)):
-        on = " AND ".join(f"c{place}.{name} = s.{name}" for name in moment.split(", "))
-        joins.append(f"{'JOIN' if component.required else 'LEFT JOIN'} {table} c{place} ON {on}")
-        asked = " AND ".join(f"{points[named]} = {number}" for named, number in component.only_if)
-        adding.append(_if(asked, points[component.id], "0"))
-        for name, each in highest.items():
-            each.append(_if(asked, f"coalesce(c{place}.{name}, -1)", "-1"))
-        if asked and component.if_missing is None:
-            needed.append(f"(c{place}.points IS NOT NULL OR NOT ({asked}))")
-    named = {name: f"greatest({', '.join(each)})" if len(each) > 1 else each[0] for name, each in highest.items()}
-    return plan.step(
-        "scored",
-        f"SELECT row_number() OVER (ORDER BY s.person_id, s.first, s.minute) AS row, s.person_id, "
-        "CAST(-1 AS BIGINT) AS concept, s.first, s.first AS last, s.minute, "
-        f"CAST({' + '.join(adding)} AS REAL) AS value, CAST(-1 AS BIGINT) AS unit, CAST(-1 AS BIGINT) AS answer, "
-        f"{named['visit']} AS visit, {named['stay']} AS stay FROM ({sets}) s {' '.join(joins)}"
-        + (f" WHERE {conditions(*needed)}" if needed else ""),
-    )
-
-
-def _or_missing(place: int, if_missing: int | None) -> str:
-    return f"c{place}.points" if if_missing is None else f"coalesce(c{place}.points, {if_missing})"
-
-
-def _if(asked: str, sql: str, otherwise: str) -> str:
-    return f"CASE WHEN {asked} THEN {sql} ELSE {otherwise} END" if asked else sql
-
-
-def _points(plan: Plan, component: Component) -> str:
-    """Return the table of what a component gives at each moment at which it gives anything."""
-    coded = _coded(plan, EventTable(component.table), component.codes)
-    if component.answers:
-        # Of lists that share an answer the one with the most points is named first.
-        by_points = sorted(component.answers, key=lambda found: -found[1])
-        cases = [f"WHEN {_in('answer', plan.concepts[codes])} THEN {points}" for codes, points in by_points]
-        known = "true"
-    else:
-        cases = [
-            "WHEN true" if step.up_to is None else f"WHEN value <= CAST({step.up_to!r} AS REAL)"
-            for step in component.steps
-        ]
-        cases = [f"{case} THEN {step.points}" for case, step in zip(cases, component.steps, strict=True)]
-        known = conditions("value IS NOT NULL", _in("unit", component.units) if component.units else None)
-    points = f"CASE {' '.join(cases)} END"
-    rows = f"SELECT person_id, first, minute, visit, stay, {points} AS points FROM {coded} WHERE {known}"
-    return plan.step(
-        "points",
-        f"SELECT person_id, first, minute, max(points) AS points, max(visit) AS visit, max(stay) AS stay "
-        f"FROM ({rows}) r WHERE points IS NOT NULL GROUP BY person_id, first, minute",
-    )
 
 
 def meeting(plan: Plan, units: str, criterion: Criterion | None, *, of: EventTable) -> str:
@@ -162,7 +107,7 @@ class _Asked:
             case Value():
                 return _value(criterion)
             case Answer():
-                return _in("u.answer", self.plan.concepts[criterion.codes])
+                return in_sql("u.answer", self.plan.concepts[criterion.codes])
             case InGroup():
                 return self._in_group(criterion)
             case Marked():
@@ -177,6 +122,10 @@ class _Asked:
                 return self._flag(_observed(self.plan, self.units, criterion))
             case Has():
                 return self._flag(_has(self.plan, self.units, criterion))
+            case Summary():
+                return self._flag(_summary(self.plan, self.units, criterion))
+            case Change():
+                return self._flag(_change(self.plan, self.units, criterion))
             case AllOf():
                 return "(" + " AND ".join(self.sql(part) for part in criterion.of) + ")"
             case AnyOf(at_least=1):
@@ -238,7 +187,7 @@ def _value(asked: Value) -> str:
         "("
         + conditions(
             "u.value IS NOT NULL",
-            _in("u.unit", asked.units) if asked.units else None,
+            in_sql("u.unit", asked.units) if asked.units else None,
             f"u.value {'>=' if asked.low_included else '>'} {low}" if low else None,
             f"u.value {'<=' if asked.high_included else '<'} {high}" if high else None,
         )
@@ -279,10 +228,8 @@ def _has(plan: Plan, units: str, asked: Has) -> str:
     lo, hi = window_sql(asked.window, "u.first", "u.last")
     found_with = together(asked, lo, hi)
     if asked.choose is not Choose.ANY:
-        place = f"row_number() OVER (PARTITION BY u.row ORDER BY {order_of(asked.choose, asked.stands)}) AS place"
-        picked = f"SELECT u.row, e.row AS chosen, {place} FROM {units} u JOIN {found} e ON {found_with}"
         return plan.step(
-            "has", f"SELECT c.row FROM ({picked}) c JOIN {provided} m ON m.row = c.chosen WHERE c.place = 1"
+            "has", one_row(asked, f"FROM {units} u JOIN {found} e ON {found_with}", provided, keys=("u.row",))
         )
     if asked.at_least == 1:
         return plan.step("has", f"SELECT DISTINCT u.row FROM {units} u JOIN {provided} e ON {found_with}")
@@ -292,6 +239,59 @@ def _has(plan: Plan, units: str, asked: Has) -> str:
         f"SELECT u.row FROM {units} u JOIN {provided} e ON {found_with} "
         f"GROUP BY u.row HAVING {number} >= {asked.at_least}",
     )
+
+
+def one_row(asked: Has, matched: str, provided: str, *, keys: tuple[str, ...], more: str = "") -> str:
+    """Return a query of the units of which the one row that is chosen meets what it must.
+
+    Args:
+        asked: what is looked for: one row.
+        matched: joins units and rows, called `e`, that are in their window.
+        provided: the table of the rows that meet what a chosen one must.
+        keys: the columns that tell units apart.
+        more: other columns that are wanted, of the chosen row, called `m`.
+    """
+    if asked.choose is Choose.ANY:  # somebody's first ever is one already
+        return f"SELECT {', '.join(keys)}{more} {matched} JOIN {provided} m ON m.row = e.row"
+    order = order_of(asked.choose, asked.stands)
+    place = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {order}) AS place"
+    names = ", ".join(f"c.{key.partition('.')[2]}" for key in keys)
+    return (
+        f"SELECT {names}{more} FROM (SELECT {', '.join(keys)}, e.row AS chosen, {place} {matched}) c "
+        f"JOIN {provided} m ON m.row = c.chosen WHERE c.place = 1"
+    )
+
+
+VALUE_OF_IT = ", m.row AS chosen, m.millionths"
+"""What is wanted of a row whose value is compared with another."""
+
+
+def rows_with_values(plan: Plan, asked: Has) -> tuple[str, str]:
+    """Return the tables of the rows among which one is chosen, and of those that meet what it must, in millionths."""
+    found = events(plan, asked.events)
+    return found, with_millionths(plan, meeting(plan, found, asked.provided, of=asked.events.table))
+
+
+def _summary(plan: Plan, units: str, asked: Summary) -> str:
+    rows = asked.rows
+    found = meeting(plan, events(plan, rows.events), rows.provided, of=rows.events.table)
+    lo, hi = window_sql(rows.window, "u.first", "u.last")
+    return plan.step(
+        "summary",
+        f"SELECT u.row FROM {units} u JOIN {with_values(plan, found, asked)} e ON {together(rows, lo, hi)} "
+        f"GROUP BY u.row HAVING {summary_sql(asked)}",
+    )
+
+
+def _change(plan: Plan, units: str, asked: Change) -> str:
+    def value_of(had: Has) -> str:
+        found, provided = rows_with_values(plan, had)
+        lo, hi = window_sql(had.window, "u.first", "u.last")
+        matched = f"FROM {units} u JOIN {found} e ON {together(had, lo, hi)}"
+        return plan.step("value", one_row(had, matched, provided, keys=("u.row",), more=VALUE_OF_IT))
+
+    both = f"{value_of(asked.of)} a JOIN {value_of(asked.since)} b ON b.row = a.row"
+    return plan.step("change", f"SELECT a.row FROM {both} WHERE {change_sql(asked)}")
 
 
 def together(asked: Has, lo: str | None, hi: str | None) -> str:
@@ -309,7 +309,3 @@ def number_of(distinct: Distinct) -> str:
             return "count(DISTINCT e.first)"
         case Distinct.CODES:
             return "count(DISTINCT e.concept)"
-
-
-def _in(column: str, concepts: tuple[int, ...]) -> str:
-    return f"{column} IN ({', '.join(map(str, concepts))})"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from rounds.measures.choices import Choose, Covers, Distinct, Stands, Touches
+from rounds.measures.choices import Choose, Covers, Distinct, Stands, Statistic, Touches
 from rounds.measures.events import Detail
 from rounds.measures.windows import Edge
 
@@ -85,14 +85,17 @@ class Answered:
     detail: Detail | None = None
 
 
+Limit = tuple[float, bool]
+"""A limit, and whether it is included."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A row's number lies in a range; limits as single precision holds them."""
 
     units: frozenset[int]
-    low: tuple[float, bool] | None
-    """The limit, and whether it is included."""
-    high: tuple[float, bool] | None
+    low: Limit | None
+    high: Limit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,25 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summarised:
+    """The person has values in a window, and their mean or their sum is at least so much, or above it."""
+
+    of: Statistic
+    values: Looked
+    least: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The person has two values, of which the one is at least so much more than the other, or above that."""
+
+    of: Looked
+    since: Looked
+    least: Limit | None
+    """None if it is enough that there are two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SomeOf:
     """At least so many of several sets of limits are met."""
 
@@ -184,6 +206,8 @@ Opaque = (
     | Lying
     | First
     | Looked
+    | Summarised
+    | Changed
     | SomeOf
     | Points
     | WithAmount

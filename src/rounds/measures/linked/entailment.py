@@ -11,8 +11,10 @@ from rounds.measures.linked.conditions import (
     SO,
     Answered,
     Box,
+    Changed,
     Coded,
     Covered,
+    Limit,
     Limits,
     Looked,
     Lying,
@@ -21,6 +23,7 @@ from rounds.measures.linked.conditions import (
     Points,
     SomeOf,
     Span,
+    Summarised,
     Trait,
 )
 from rounds.measures.windows import Anchor, Edge, PeriodAnchor
@@ -77,7 +80,7 @@ def _one_refuted(given: Mapping[Trait, int], limits: Limits) -> bool:
     return any(entails(given, trait, ~allowed) for trait, allowed in limits)
 
 
-def _implies(stronger: object, weaker: object) -> bool:
+def _implies(stronger: object, weaker: object) -> bool:  # noqa: PLR0912  one branch for each kind
     """Say whether one opaque thing follows from another, asked of the same unit."""
     if stronger == weaker:
         return True
@@ -94,30 +97,43 @@ def _implies(stronger: object, weaker: object) -> bool:
             return weaker.touches in _WEAKER[stronger.touches] and inside(stronger.window, weaker.window)
         case Looked(), Looked():
             return _looked(stronger, weaker)
+        case Summarised(), Summarised():
+            same = (stronger.of, stronger.values) == (weaker.of, weaker.values)
+            return same and _narrower(stronger.least, weaker.least, up=1)
+        case Summarised(), Looked():  # of no value there is no mean
+            return _looked(stronger.values, weaker)
+        case Changed(), Changed():
+            same = (stronger.of, stronger.since) == (weaker.of, weaker.since)
+            return same and _narrower(stronger.least, weaker.least, up=1)
+        case Changed(), Looked():
+            return _looked(stronger.of, weaker) or _looked(stronger.since, weaker)
         case SomeOf(), SomeOf():
-            return stronger.of == weaker.of and stronger.at_least >= weaker.at_least
+            return (stronger.of == weaker.of and stronger.at_least >= weaker.at_least) or _any_of(stronger, weaker)
         case Points(), Points():
             return stronger.of == weaker.of and stronger.at_least >= weaker.at_least
         case _:
             return False
 
 
+def _any_of(stronger: SomeOf, weaker: SomeOf) -> bool:
+    """Say whether enough of some sets are met whichever of others is."""
+    several = [dict(limits) for limits, _ in stronger.of]
+    met = (times for limits, times in weaker.of if all(_all_entailed(given, limits) for given in several))
+    return sum(met) >= weaker.at_least
+
+
 def _measured(stronger: Measured, weaker: Measured) -> bool:
     if weaker.units and not (stronger.units and stronger.units <= weaker.units):
         return False
-    if weaker.low is not None:
-        (limit, included) = weaker.low
-        if stronger.low is None or stronger.low[0] < limit:
-            return False
-        if stronger.low[0] == limit and stronger.low[1] and not included:
-            return False
-    if weaker.high is not None:
-        (limit, included) = weaker.high
-        if stronger.high is None or stronger.high[0] > limit:
-            return False
-        if stronger.high[0] == limit and stronger.high[1] and not included:
-            return False
-    return True
+    return _narrower(stronger.low, weaker.low, up=1) and _narrower(stronger.high, weaker.high, up=-1)
+
+
+def _narrower(inner: Limit | None, outer: Limit | None, *, up: int) -> bool:
+    """Say whether what meets a limit surely meets another: a lower limit if `up` is 1, an upper one if it is -1."""
+    if outer is None or inner is None:
+        return outer is None
+    further = up * (inner[0] - outer[0])
+    return further > 0 or (further == 0 and (outer[1] or not inner[1]))
 
 
 def _covered(stronger: Covered, weaker: Covered) -> bool:

@@ -5,11 +5,13 @@ from typing import Final
 from rounds.measures.linked.conditions import (
     Answered,
     Box,
+    Changed,
     Coded,
     First,
     Looked,
     Points,
     SomeOf,
+    Summarised,
     Trait,
 )
 from rounds.measures.linked.reading import Shape
@@ -80,6 +82,7 @@ def _traits(one: Trait, other: Trait) -> bool:
 
 
 def _opaque(one: object, other: object) -> bool:
+    one, other = _looked(one), _looked(other)
     if type(one) is not type(other):
         return False
     match one, other:
@@ -97,6 +100,15 @@ def _opaque(one: object, other: object) -> bool:
             return bool(one.of & other.of)
         case _:
             return True
+
+
+def _looked(found: object) -> object:
+    """Return the rows whose values are taken together: a mean says much of whether one of them is high."""
+    match found:
+        case Summarised(values=rows) | Changed(of=rows):
+            return rows
+        case _:
+            return found
 
 
 def _boxes(one: Box, other: Box) -> bool:

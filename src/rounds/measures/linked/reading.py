@@ -10,7 +10,7 @@ from rounds.measures.amounts import Amount, FoundValue, HowMany, Nights, OwnValu
 from rounds.measures.choices import Choose, Covers
 from rounds.measures.codelists import CodeList
 from rounds.measures.cohorts.cohort import Cohort
-from rounds.measures.criteria import AllOf, AnyOf, Criterion, Events, Has, Lies, Not, Reaches, Scored
+from rounds.measures.criteria import AllOf, AnyOf, Change, Criterion, Events, Has, Lies, Not, Reaches, Scored, Summary
 from rounds.measures.definitions import Measure
 from rounds.measures.in_period import asked_apart
 from rounds.measures.linked.conditions import (
@@ -20,15 +20,18 @@ from rounds.measures.linked.conditions import (
     AmongFirst,
     Answered,
     Box,
+    Changed,
     Coded,
     Covered,
     First,
+    Limit,
     Limits,
     Looked,
     Lying,
     Measured,
     Points,
     SomeOf,
+    Summarised,
     Trait,
     WithAmount,
     WithResult,
@@ -41,6 +44,7 @@ from rounds.measures.linked.laying import Asked, age_limit, span
 from rounds.measures.linked.places import BANDS, SEXES, Places, of_levels
 from rounds.measures.periods import Period
 from rounds.measures.questions import People, PersonTime, PublishedQuestion, RecordsQuestion, Rows
+from rounds.measures.single_values import by_single_values
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.traits import Age, Answer, InGroup, Marked, Observed, Result, Sex, Value
 
@@ -178,6 +182,10 @@ class Reader:
                 yield from self._limits(one, asked)
             case Not(of=one):
                 yield from _contrary(self._together(one, asked))
+            case Summary():
+                yield from self._summary(criterion, asked)
+            case Change():
+                yield from self._change(criterion, asked)
             case _:
                 yield self._limit(criterion, asked)
 
@@ -213,7 +221,7 @@ class Reader:
                     for one in criterion.of
                 )
                 return opaque(Points(of=frozenset(graded.items()), at_least=criterion.at_least)), SO
-            case AllOf() | AnyOf() | Not():
+            case AllOf() | AnyOf() | Not() | Summary() | Change():
                 raise TypeError("what is made of other criteria is more than one limit")
             case _:
                 assert_never(criterion)  # a new criterion must say here what it limits
@@ -232,6 +240,24 @@ class Reader:
             stands=had.stands,
             same_visit=had.same_visit,
         )
+
+    def _summary(self, summary: Summary, asked: Asked) -> Iterator[tuple[Trait, int]]:
+        """Yield that there are values, and on which side of each limit their summary lies."""
+        said = by_single_values(summary)
+        if said is not None:
+            yield from self._limits(said, asked)
+            return
+        values = self._looked(summary.rows, asked)
+        yield opaque(values), SO
+        for least, allowed in _sides(summary.limits):
+            yield opaque(Summarised(of=summary.of, values=values, least=least)), allowed
+
+    def _change(self, change: Change, asked: Asked) -> Iterator[tuple[Trait, int]]:
+        """Yield that there are two values, and on which side of each limit their difference lies."""
+        of, since = self._looked(change.of, asked), self._looked(change.since, asked)
+        yield opaque(Changed(of=of, since=since, least=None)), SO
+        for least, allowed in _sides(change.limits):
+            yield opaque(Changed(of=of, since=since, least=least)), allowed
 
     def _strata(self, measure: Measure, asked: Asked) -> Levels:
         groupings = {grouping.by: grouping for grouping in measure.groupings}
@@ -283,6 +309,14 @@ def _measured(value: Value) -> Measured:
     low = None if value.low is None else (_single(value.low), value.low_included)
     high = None if value.high is None else (_single(value.high), value.high_included)
     return Measured(units=frozenset(value.units), low=low, high=high)
+
+
+def _sides(limits: Value) -> Iterator[tuple[Limit, int]]:
+    """Yield on which side of each of its limits a number lies: at least there, or not above."""
+    if limits.low is not None:
+        yield (limits.low, limits.low_included), SO
+    if limits.high is not None:
+        yield (limits.high, not limits.high_included), NOT_SO
 
 
 def _single(number: float) -> float:
