@@ -1,6 +1,8 @@
 """What a site remembers of its counts, and when it counts again."""
 
 import json
+import re
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,9 +10,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_site import DRUG as DRUG_LIST
-from small_site import INPATIENT, drug_event, open_site, people_measure, visits_measure, write_site
+from small_site import INPATIENT, drug_event, open_site, parse_rows, people_measure, visits_measure, write_site
 
 from rounds.engines import duck, reference
 from rounds.engines.asked import Asked
@@ -27,7 +30,9 @@ from rounds.measures.periods import Grain
 from rounds.measures.strata import Stratum
 from rounds.measures.traits import Marked, Observed
 from rounds.measures.windows import Anchor, Edge, Window
-from rounds.records.omop import Records
+from rounds.records.exclusion import Exclusion
+from rounds.records.fingerprints import EventParts, event_parts, together
+from rounds.records.omop import Records, person_files
 from rounds.site import count_keys
 from rounds.site.recounting import Recounted, count_changed
 from rounds.storage.count_store import _seal
@@ -228,6 +233,64 @@ def test_files_that_did_not_change_are_not_read_again(site: Site, monkeypatch: p
         monkeypatch.setattr(count_keys, name, refuse)
     _, counted = site.count(DRUG, records=records)
     assert counted == []
+
+
+def _drugs(folder: Path, name: str, rows: str) -> None:
+    parse_rows("drug_era", rows).write_parquet(folder / "drug_era" / f"{name}.parquet")
+
+
+@pytest.fixture
+def in_files(site: Site) -> Path:
+    """A site whose drugs come month by month, as files of their own."""
+    del site.tables["drug_era"]
+    folder = write_site(site.folder / "records", **site.tables)
+    (folder / "drug_era").mkdir()
+    _drugs(folder, "february", "1 11 2024-02-10\n2 11 2024-02-11")
+    _drugs(folder, "march", "2 11 2024-03-10")
+    return folder
+
+
+def test_of_a_table_in_files_only_new_ones_are_read(
+    site: Site, in_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.count(DRUG, records=open_site(in_files))
+    taken, read = count_keys.event_parts, []
+
+    def watched(connection: object, table: EventTable, *, whose: bool, rows: str | None) -> EventParts:
+        read.append((table, re.findall(r"(\w+)\.parquet", rows or "everything.parquet")))
+        return taken(connection, table, whose=whose, rows=rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(count_keys, "event_parts", watched)
+    _drugs(in_files, "april", "1 11 2024-04-10\n1 11 2024-02-12")
+    _, counted = site.count(DRUG, records=open_site(in_files))
+    assert (read.pop(), read) == ((EventTable.DRUG_ERA, ["april"]), [])
+    assert month(4) in counted
+    assert month(3) not in counted
+    _drugs(in_files, "march", "1 11 2024-03-10")  # it was read together with february
+    site.count(DRUG, records=open_site(in_files))
+    assert (read.pop(), read) == ((EventTable.DRUG_ERA, ["february", "march"]), [])
+    (in_files / "drug_era" / "april.parquet").unlink()
+    site.count(DRUG, records=open_site(in_files))
+    moved = shutil.move(in_files, in_files.with_name("another-generation"))
+    _, counted = site.count(DRUG, records=open_site(moved))
+    assert (read, counted) == ([], [])
+
+
+@pytest.mark.parametrize("whose", [False, True])
+def test_fingerprints_of_files_add_up_to_those_of_their_table(in_files: Path, whose: bool) -> None:
+    records = open_site(in_files)
+    nobody = Exclusion(person_ids=np.array([2], dtype=np.int64), files=person_files(records))
+    for opened in (records, records.without(nobody)):
+        with opened.connect() as connection:
+            whole = event_parts(connection, EventTable.DRUG_ERA, whose=whose)
+            files = [
+                event_parts(
+                    connection, EventTable.DRUG_ERA, whose=whose, rows=opened.rows_of_files("drug_era", [place])
+                )
+                for place in (0, 1)
+            ]
+        assert together(files) == whole
+        assert len(whole.parts) == len(files[0].parts) + len(files[1].parts) > 0
 
 
 def test_nothing_is_written_unless_it_may_be(site: Site) -> None:

@@ -57,12 +57,15 @@ def month_number(day: date) -> MonthNumber:
     return day.year * 12 + day.month - 1
 
 
-def event_parts(connection: duckdb.DuckDBPyConnection, table: EventTable, *, whose: bool) -> EventParts:
-    """Return the fingerprints of a table of events, in one pass over it.
+def event_parts(
+    connection: duckdb.DuckDBPyConnection, table: EventTable, *, whose: bool, rows: str | None = None
+) -> EventParts:
+    """Return the fingerprints of a table of events, or of some rows of it, in one pass over them.
 
     Args:
         connection: `Records.connect`'s.
         table: which the site has.
+        rows: SQL of the rows, such as `Records.rows_of_files`; all of them if not said.
         whose: whether to add who the people of the rows are.
     """
     of = EVENT_TABLES[table]
@@ -70,12 +73,10 @@ def event_parts(connection: duckdb.DuckDBPyConnection, table: EventTable, *, who
     row = _mixed(f"e.{column.name}" for column in of.columns)
     people = f"LEFT JOIN ({_people_sql()}) p ON p.person_id = e.person_id" if whose else ""
     of_whom = "sum(hash(row, who))" if whose else "NULL"
-    rows = (
-        f"SELECT {of.start} AS first, {last} AS last, {row} AS row{', p.who' if whose else ''} FROM {table} e {people}"
-    )
+    hashed = f"SELECT {of.start} AS first, {last} AS last, {row} AS row{', p.who' if whose else ''}"
     found = connection.execute(
         f"SELECT {_MONTH.format(day='first')} AS month, count(*), sum(row), max(last), {of_whom}, max(last - first) "
-        f"FROM ({rows}) r GROUP BY month ORDER BY month"
+        f"FROM ({hashed} FROM ({rows or f'FROM {table}'}) e {people}) r GROUP BY month ORDER BY month"
     ).fetchall()
     return EventParts(
         parts=tuple(
@@ -89,6 +90,28 @@ def event_parts(connection: duckdb.DuckDBPyConnection, table: EventTable, *, who
             for month, number, digest, latest, of_people, _ in found
         ),
         longest_days=max((row[-1] for row in found), default=0),
+    )
+
+
+def together(several: Iterable[EventParts]) -> EventParts:
+    """Return the fingerprints of a table from those of its parts: they are sums, so it is all one which has a row."""
+    months: dict[MonthNumber, list[Part]] = defaultdict(list)
+    longest = 0
+    for one in several:
+        longest = max(longest, one.longest_days)
+        for part in one.parts:
+            months[part.month].append(part)
+    return EventParts(parts=tuple(_added_up(months[month]) for month in sorted(months)), longest_days=longest)
+
+
+def _added_up(parts: list[Part]) -> Part:
+    of_whom = [part.whose for part in parts if part.whose is not None]
+    return Part(
+        month=parts[0].month,
+        rows=sum(part.rows for part in parts),
+        digest=sum(part.digest for part in parts) % _WRAP,
+        last=max(part.last for part in parts),
+        whose=sum(of_whom) % _WRAP if of_whom else None,
     )
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names only; values are bound
 """Opens a site's folder of OMOP tables (CDM 5.3 or 5.4), as Parquet or CSV, after checking it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -86,6 +86,17 @@ class Records:
         )
         return replace(self, sources=tuple(narrow))
 
+    def rows_of_files(self, table: str, places: Iterable[int]) -> str:
+        """Return SQL for the rows of some files of a table, to be used in `connect`. `within` does not narrow it.
+
+        Args:
+            table: which the site has.
+            places: of the files, in the order of `parts_of`.
+        """
+        source = next(source for source in self.sources if source.table.name == table)
+        rows = " UNION ALL ".join(source.by_file[place] for place in places)
+        return rows if self.excluded is None or not has_person(source.table) else _without_excluded(rows)
+
     @contextmanager
     def connect(self, *, threads: int = 2, memory_limit: str = DEFAULT_MEMORY) -> Iterator["duckdb.DuckDBPyConnection"]:
         """Open a private DuckDB with one typed view for each table; what it spills to disk is removed at the end.
@@ -127,7 +138,7 @@ class Records:
             )
         self.excluded.lay_down(connection)
         return tuple(
-            replace(source, select=_without_excluded(source)) if has_person(source.table) else source
+            replace(source, select=_without_excluded(source.select)) if has_person(source.table) else source
             for source in self.sources
         )
 
@@ -141,10 +152,8 @@ def person_files(records: Records) -> str:
     )
 
 
-def _without_excluded(source: Source) -> str:
-    return (
-        f"SELECT * FROM ({source.select}) r WHERE NOT EXISTS (SELECT 1 FROM {TABLE} x WHERE x.person_id = r.person_id)"
-    )
+def _without_excluded(rows: str) -> str:
+    return f"SELECT * FROM ({rows}) r WHERE NOT EXISTS (SELECT 1 FROM {TABLE} x WHERE x.person_id = r.person_id)"
 
 
 def _touching(source: Source, first: date, last: date) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,9 +31,10 @@ from rounds.records.fingerprints import (
     month_number,
     observed_months,
     table_digest,
+    together,
 )
 from rounds.records.omop import Records
-from rounds.records.table_files import parts_of
+from rounds.records.table_files import parts_of, seen
 from rounds.records.tables import OBSERVATION_PERIOD, PERSON, TABLES
 from rounds.storage.facts import NoEvent, write_unlogged
 
@@ -234,18 +236,32 @@ class _Taken:
         self.now: dict[str, list[Any]] = {}
 
     def parts(self, connection: duckdb.DuckDBPyConnection, table: EventTable, *, whose: bool) -> EventParts:
-        def take() -> Any:
-            found = event_parts(connection, table, whose=whose)
-            parts = [[one.month, one.rows, one.digest, one.last.isoformat(), one.whose] for one in found.parts]
-            return {"longest": found.longest_days, "parts": parts}
+        """Return the fingerprints of a table. Only files that were not read before are read."""
+        what = f"{table} of whom" if whose else table.value
+        besides = self._known_as((PERSON.name,) if whose else ())
+        files = [_digest([besides, seen(part)]) for part in parts_of(self.sources[table.value].path)]
+        left = Counter(files)
+        groups: list[Any] = []
+        for read, told in self._read_together(what):
+            if Counter(read) <= left:
+                left -= Counter(read)
+                groups.append([read, told])
+        new = []
+        for place, file in enumerate(files):
+            if left[file]:
+                left[file] -= 1
+                new.append(place)
+        if new:
+            rows = self.records.rows_of_files(table.value, new) if groups else None
+            found = event_parts(connection, table, whose=whose, rows=rows)
+            groups.append([[files[place] for place in new], _as_json(found)])
+        self.now[what] = groups
+        return together(_parts_of_json(told) for _, told in groups)
 
-        names = (table.value, PERSON.name) if whose else (table.value,)
-        told = self._remembered(f"{table} of whom" if whose else table.value, names, take)
-        parts = [
-            Part(month=month, rows=rows, digest=digest, last=date.fromisoformat(last), whose=of_whom)
-            for month, rows, digest, last, of_whom in told["parts"]
-        ]
-        return EventParts(parts=tuple(parts), longest_days=told["longest"])
+    def _read_together(self, what: str) -> list[Any]:
+        """Return which files of a table were read in one pass, and the fingerprints of their rows."""
+        found = self.before.get(what, [])
+        return found if all(isinstance(one, list) for one in found) else []
 
     def observed(self, connection: duckdb.DuckDBPyConnection) -> dict[int, int]:
         name = OBSERVATION_PERIOD.name
@@ -260,15 +276,32 @@ class _Taken:
             write_unlogged(self.path, json.dumps(self.before | self.now).encode(), because=NoEvent.CACHE)
 
     def _remembered(self, what: str, names: tuple[str, ...], take: Callable[[], Any]) -> Any:
-        # Who is in `person` depends on the year that the round looks back from.
-        sources = (self.sources[name] for name in names if name in self.sources)
-        seen = files_seen(file for source in sources for file in parts_of(source.path))
-        files = _digest([seen, self.records.as_of.year, _program(), self.records.without_whom])
+        files = self._known_as(names)
         found = self.before.get(what)
         if found is None or found[0] != files:
             found = [files, take()]
         self.now[what] = found
         return found[1]
+
+    def _known_as(self, tables: Iterable[str]) -> str:
+        """Return what the files of some tables are known by, wherever they lie, with all else that decides."""
+        parts = (part for name in tables if name in self.sources for part in parts_of(self.sources[name].path))
+        # Who is in `person` depends on the year that the round looks back from.
+        decides = [self.records.as_of.year, _program(), self.records.without_whom]
+        return _digest([decides, [seen(part) for part in parts]])
+
+
+def _as_json(found: EventParts) -> dict[str, Any]:
+    parts = [[one.month, one.rows, one.digest, one.last.isoformat(), one.whose] for one in found.parts]
+    return {"longest": found.longest_days, "parts": parts}
+
+
+def _parts_of_json(told: Mapping[str, Any]) -> EventParts:
+    parts = [
+        Part(month=month, rows=rows, digest=digest, last=date.fromisoformat(last), whose=of_whom)
+        for month, rows, digest, last, of_whom in told["parts"]
+    ]
+    return EventParts(parts=tuple(parts), longest_days=told["longest"])
 
 
 def _read(path: Path) -> dict[str, list[Any]]:
