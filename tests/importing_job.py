@@ -21,8 +21,13 @@ class Silent:
     def advance(self) -> None: ...
 
 
-def job(records: Path, *, check: Callable[[Path], None] = lambda _: None) -> Job:
-    return Job(site="site-a", records=records, today=TODAY, progress=Silent(), check=check)
+def job(
+    records: Path,
+    *,
+    check: Callable[[Path], None] = lambda _: None,
+    carry: Callable[[Path, Path], None] = lambda _served, _new: None,
+) -> Job:
+    return Job(site="site-a", records=records, today=TODAY, progress=Silent(), check=check, carry=carry)
 
 
 def imported(records: Path, table: str) -> pl.DataFrame:

@@ -54,6 +54,27 @@ def test_tables_and_views_stream_into_typed_files(server: str, tmp_path: Path) -
     assert not list(tmp_path.rglob("*.pipe"))
 
 
+def test_what_is_new_is_added(server: str, tmp_path: Path) -> None:
+    import_postgres(server, job(tmp_path), schema="cdm")
+    _execute(
+        server,
+        "CREATE SCHEMA month; CREATE VIEW month.person AS SELECT * FROM cdm.person WHERE false;"
+        "CREATE VIEW month.observation_period AS SELECT * FROM cdm.observation_period WHERE false;"
+        "CREATE VIEW month.measurement AS SELECT * FROM cdm.measurement WHERE measurement_id > 19990 UNION ALL "
+        "SELECT measurement_id + 20000, person_id, measurement_concept_id, measurement_date, measurement_datetime, "
+        "value_as_number, our_own FROM cdm.measurement WHERE measurement_id <= 100",
+    )
+    try:
+        report = import_postgres(server, job(tmp_path), schema="month", add=True)
+    finally:
+        _execute(server, "DROP SCHEMA month CASCADE")
+    assert dict(report.rows) == {"person": 20, "observation_period": 20, "measurement": 20_100}
+    assert {(one.outcome, one.number) for one in report.outcomes} == {
+        ("imported: new", 100),
+        ("there already, just so", 10),
+    }
+
+
 def test_a_wrong_cell_is_refused_and_the_old_stay(server: str, tmp_path: Path) -> None:
     import_postgres(server, job(tmp_path))
     _execute(server, "CREATE TABLE cdm.death AS SELECT 50 AS person_id, 'on Tuesday' AS death_date")

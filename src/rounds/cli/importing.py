@@ -40,10 +40,17 @@ def import_records(  # noqa: PLR0913, PLR0917 - one option for each thing a pers
     schema: Annotated[
         str | None, typer.Option("--schema", help="The schema of the CDM, where a database has several.")
     ] = None,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Add to what is served, such as a month's new rows, instead of taking its place."),
+    ] = False,
     memory: Annotated[str, typer.Option("--memory", help="How much memory the import may use.")] = "2GB",
     today: Today = None,
 ) -> None:
     """Import records: OMOP tables, FHIR or plain extracts. What was there is served until the new is checked.
+
+    With `--add` OMOP tables of what is new, such as last month's, come to what is there; a row whose id is there
+    already takes that row's place. What was deleted in the source only a whole import can tell.
 
     If anything is wrong the import is refused as a whole and yesterday's records stay. The report lies beside the
     tables and never leaves the site.
@@ -51,6 +58,8 @@ def import_records(  # noqa: PLR0913, PLR0917 - one option for each thing a pers
     [bold]Examples[/bold]
 
     rounds site import sites/hospital-01 --omop export/
+
+    rounds site import sites/hospital-01 --omop new-month/ --add
 
     rounds site import sites/hospital-01 --fhir bulk/ --vocabulary athena/ --code-map local-codes.csv
 
@@ -70,6 +79,7 @@ def import_records(  # noqa: PLR0913, PLR0917 - one option for each thing a pers
         codes=CodeSources(vocabulary=vocabulary, code_map=code_map),
         schema=schema,
         memory=memory,
+        add=add,
     )
     terminal = terminal_of(context)
     site = read_site(folder)

@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rounds.records.importing.made import missing_files
 from rounds.records.quality import Source
 from rounds.records.table_files import file_scan, parts_of
 from rounds.records.tables import REQUIRED, TABLES, Table
@@ -26,6 +27,11 @@ def find_files(folder: Path, *, site: str) -> tuple[dict[str, Path], list[str]]:
         if name in files:
             problems.append(f"site {site}: {files[name].name} and {path.name} are the same table; remove one")
         files[name] = path
+    problems += [
+        f"site {site}: {name} is missing from {folder}, and the import that made these had it; restore it from a "
+        "copy (with what links lead to), or import the records again"
+        for name in missing_files(folder)
+    ]
     for name in REQUIRED:
         if name not in files:
             problems.append(

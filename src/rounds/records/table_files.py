@@ -7,9 +7,8 @@ from typing import Final
 
 from rounds.records.importing.sql import pattern
 
-_PART_BITS: Final = 40
+PART_BITS: Final = 40
 """A row is numbered by its file's place in the folder and, in so many bits, its place in the file."""
-
 
 _TAIL_BYTES: Final = 65_536
 
@@ -22,6 +21,14 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(parts, key=lambda part: part.name))
 
 
+def table_in(folder: Path, name: str) -> Path | None:
+    """Return the Parquet file of a table, or the folder of its files; None if it does not lie in a folder."""
+    one, several = folder / f"{name}.parquet", folder / name
+    if one.exists():
+        return one
+    return several if several.is_dir() and parts_of(several) else None
+
+
 def file_scan(path: Path) -> str:
     """Return SQL that reads a table with every column and `rounds_row`, the data row from 1 that `place_of` explains.
 
@@ -31,7 +38,7 @@ def file_scan(path: Path) -> str:
     literals = file_list(path)
     if path.is_dir() or path.suffix.lower() == ".parquet":
         scan = f"read_parquet([{literals}], file_row_number = true, hive_partitioning = false)"
-        row = f"(CAST(file_index AS BIGINT) << {_PART_BITS}) + file_row_number + 1"
+        row = f"(CAST(file_index AS BIGINT) << {PART_BITS}) + file_row_number + 1"
         return f"(SELECT * EXCLUDE (file_row_number), {row} AS rounds_row FROM {scan})"
     # Left to itself DuckDB passes over rows that begin with a hash, and over the first ones of a ragged file.
     asked = "header = true, all_varchar = true, delim = ',', comment = '', skip = 0, hive_partitioning = false"
@@ -41,7 +48,7 @@ def file_scan(path: Path) -> str:
 
 def place_of(path: Path, rounds_row: int) -> str:
     """Return where a row stands, such as "row 7", or "row 7 of block-0003.parquet" if the table is a folder."""
-    part, row = rounds_row >> _PART_BITS, rounds_row & ((1 << _PART_BITS) - 1)
+    part, row = rounds_row >> PART_BITS, rounds_row & ((1 << PART_BITS) - 1)
     return f"row {row} of {parts_of(path)[part].name}" if path.is_dir() else f"row {row}"
 
 

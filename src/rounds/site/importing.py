@@ -35,11 +35,18 @@ class ImportRequest:
     codes: CodeSources = field(default_factory=CodeSources)
     schema: str | None = None
     memory: str = DEFAULT_MEMORY
+    add: bool = False
+    """to what is served, instead of taking its place"""
 
     def __post_init__(self) -> None:
         given = [source for source in (self.omop, self.postgres, self.fhir, self.extracts) if source is not None]
         if len(given) != 1:
             raise DefinitionError("an import has one source: give one of --omop, --postgres, --fhir and --extracts")
+        if self.add and (self.fhir is not None or self.extracts is not None):
+            raise DefinitionError(
+                "--add takes OMOP tables only (--omop, --postgres). What FHIR and extracts change or take back may "
+                "stand in any earlier row, so they are imported whole: export everything and leave --add out"
+            )
 
 
 def import_records(site: Site, request: ImportRequest, *, today: date, progress: Progress) -> ImportReport:
@@ -69,6 +76,12 @@ def import_records(site: Site, request: ImportRequest, *, today: date, progress:
     def check(folder: Path) -> None:
         open_records(folder, site=site.id, as_of=today, outside_observation=source.outside_observation)
 
+    # The pack's room is entered only if there is something to add to it: it loads Numba.
+    def carry(served: Path, new: Path) -> None:
+        from rounds.engines.pack.carried import carry_pack
+
+        carry_pack(served, new)
+
     job = Job(
         site=site.id,
         records=site.folder / source.folder,
@@ -76,6 +89,7 @@ def import_records(site: Site, request: ImportRequest, *, today: date, progress:
         progress=progress,
         check=check,
         limits=Limits(memory=request.memory),
+        carry=carry,
     )
     before = served_generation(site)
     report = _import(request, job)
@@ -87,9 +101,9 @@ def import_records(site: Site, request: ImportRequest, *, today: date, progress:
 
 def _import(request: ImportRequest, job: Job) -> ImportReport:
     if request.omop is not None:
-        return import_omop(request.omop, job, schema=request.schema)
+        return import_omop(request.omop, job, schema=request.schema, add=request.add)
     if request.postgres is not None:
-        return import_postgres(request.postgres, job, schema=request.schema)
+        return import_postgres(request.postgres, job, schema=request.schema, add=request.add)
     if request.fhir is not None:
         return import_fhir(request.fhir, job, codes=request.codes)
     assert request.extracts is not None  # noqa: S101 - one of the four is given

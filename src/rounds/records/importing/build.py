@@ -10,6 +10,7 @@ from rounds.errors import RecordsError
 from rounds.records.cdm import CDM
 from rounds.records.importing.bounded import bounded_values
 from rounds.records.importing.codes import map_codes, read_code_map, unmapped_codes
+from rounds.records.importing.made import Kind, Made
 from rounds.records.importing.observed import RULE, derive_observation_periods
 from rounds.records.importing.omop_tables import write_events, write_people, write_places, write_visits
 from rounds.records.importing.report import Finding, ImportReport, Outcome
@@ -47,6 +48,7 @@ def build_tables(
     target: Target,
     codes: CodeSources,
     source: str,
+    kind: Kind,
     outcomes: Iterable[Outcome] = (),
     notes: Iterable[str] = (),
 ) -> ImportReport:
@@ -58,6 +60,7 @@ def build_tables(
         target: where the tables go.
         codes: what codes are mapped with.
         source: what is imported, for the report.
+        kind: what it is.
         outcomes: of what was not staged at all.
         notes: to put first in the report.
 
@@ -88,6 +91,7 @@ def build_tables(
         source=source,
         day=target.today,
         rows=tuple((name, rows[name]) for name in CDM if name in rows),
+        made=Made(kind=kind, periods_derived=True),
         outcomes=_together([*found, *outcomes]),
         unmapped=unmapped_codes(session, [(table.origin, table.sql) for table in [*visits, *events]]),
         findings=_added_up(findings),

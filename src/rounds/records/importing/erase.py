@@ -14,6 +14,7 @@ from rounds.records.importing.generation import (
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.sql import pattern
 from rounds.records.private_duckdb import private_duckdb
+from rounds.records.table_files import table_in
 
 _MADE_LATER: Final = ("pack", "scratch")
 _ROOM: Final = 1.2
@@ -25,6 +26,8 @@ def generations_with(folder: Path, person_id: int) -> list[Path]:
     found = []
     with private_duckdb(threads=2, memory_limit="1GB") as connection:
         for generation in generations(folder):
+            if table_in(generation, "person") is None:  # no more than files that a later one links to
+                continue
             people = f"read_parquet({pattern(generation / 'person.parquet')})"
             ((rows,),) = connection.execute(f"SELECT count(*) FROM {people} WHERE person_id = {person_id}").fetchall()
             found += [generation] if rows else []

@@ -1,8 +1,9 @@
-"""What an import leaves beside its tables: the report for people, and the list of codes somebody should map."""
+"""What an import leaves beside its tables: the report for people, the codes somebody should map, how it was made."""
 
 from pathlib import Path
 from typing import Final
 
+from rounds.records.importing.made import write_made
 from rounds.records.importing.report import ImportReport
 from rounds.storage.spreadsheet_text import csv_of
 
@@ -13,6 +14,7 @@ UNMAPPED: Final = "unmapped-codes.csv"
 def write_report(report: ImportReport, folder: Path) -> None:
     """Write a report beside the tables it is about."""
     (folder / REPORT).write_text(report.markdown(), encoding="utf-8")
+    write_made(report.made, folder)
     if report.unmapped:
         columns = ("source_system", "source_code", "concept_id", "from", "rows")
         rows = [(code.system, code.code, None, code.origin, code.rows) for code in report.unmapped]

@@ -3,6 +3,7 @@
     records/CURRENT               the name of the generation that is served
     records/generation-0007/      its tables, and the report of the import that made it
     records/generation-0006/      the one before, for whoever was still reading it
+    records/generation-0004/      no more than those of its files that later ones link to (see `shared_files`)
 
 Killed at any point, an import leaves CURRENT as it was; the next import removes what lies about.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rounds.errors import RecordsError
+from rounds.records.importing.shared_files import remove_unshared, shared_by
 from rounds.storage.atomic import remove_partials, write_file
 from rounds.storage.lock import only_one
 
@@ -97,10 +99,7 @@ def replace_records(
 def remove_other_generations(folder: Path) -> None:
     """Delete every generation but the one that is served, also for whoever was still reading it."""
     with only_one(folder, doing="importing records"):
-        served = current_folder(folder)
-        for path in generations(folder):
-            if path != served:
-                shutil.rmtree(path)
+        _remove_all_but(folder, [current_folder(folder)])
 
 
 def refuse_small_disk(folder: Path, *, needed_bytes: int) -> None:
@@ -125,7 +124,7 @@ def disk_full(folder: Path) -> RecordsError:
 
 
 def generations(folder: Path) -> list[Path]:
-    """Return every generation of a site's records that is there."""
+    """Return every generation of a site's records that is there, or of which files are left that others link to."""
     return [path for path in folder.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
 
 
@@ -133,14 +132,19 @@ def _remove_generations(folder: Path, *, keep: tuple[Path, ...]) -> None:
     # The one before the current stays: somebody who opened it an hour ago may still be counting.
     ordered = sorted(generations(folder), key=lambda path: path.name)
     before = [path for path in ordered if path not in keep and path.name < keep[0].name][-1:] if len(keep) == 1 else []
-    for path in ordered:
-        if path not in keep and path not in before:
-            shutil.rmtree(path)
+    _remove_all_but(folder, [*keep, *before])
+
+
+def _remove_all_but(folder: Path, kept: list[Path]) -> None:
+    shared = shared_by(kept)
+    for path in generations(folder):
+        if path not in kept:
+            remove_unshared(path, shared)
 
 
 def _flush(folder: Path) -> None:
     """Make sure that what is written stands on the disk before anything points to it."""
-    for path in (*folder.iterdir(), folder):
+    for path in (*(path for path in folder.rglob("*") if not path.is_symlink()), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -8,6 +8,7 @@ from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern
 from rounds.records.profile.lives import LATE_DAYS
+from rounds.records.table_files import file_scan, table_in
 
 RULE: Final = (
     "each person is taken as observed once, from the first to the last day on which a visit, condition, drug, "
@@ -37,12 +38,12 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
     """
     parts = []
     for table, columns in _DATED.items():
-        path = folder / f"{table}.parquet"
-        if path.exists():
+        path = table_in(folder, table)
+        if path is not None:
             first, last = columns[0], columns[-1]
             parts.append(
                 f"SELECT person_id, min({first}) AS first, max(greatest({first}, {last})) AS last "
-                f"FROM read_parquet({pattern(path)}) WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
+                f"FROM {file_scan(path)} WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
             )
     dated = " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS person_id, NULL::DATE AS first, NULL::DATE AS last"
     people = f"read_parquet({pattern(folder / 'person.parquet')})"

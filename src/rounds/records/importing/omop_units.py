@@ -13,7 +13,7 @@ _CONVERTED: Final = "unit_converted"
 _NUMBERS: Final = ("value_as_number", "range_low", "range_high")
 
 
-def convert_units(session: Session, folder: Path) -> tuple[Finding, ...]:
+def convert_units(session: Session, folder: Path, *, vocabulary: Path) -> tuple[Finding, ...]:
     """Convert the measurements of an import, where that is known how, and say what was converted.
 
     A unit is known by its concept's code in the source's vocabulary, else by `unit_source_value`. What is in another
@@ -21,7 +21,8 @@ def convert_units(session: Session, folder: Path) -> tuple[Finding, ...]:
 
     Args:
         session: the import.
-        folder: has measurement.parquet, and concept.parquet if the source has a vocabulary.
+        folder: has measurement.parquet.
+        vocabulary: has concept.parquet, if there is a vocabulary.
     """
     path = folder / "measurement.parquet"
     scan = f"read_parquet({pattern(path)})"
@@ -36,7 +37,7 @@ def convert_units(session: Session, folder: Path) -> tuple[Finding, ...]:
         f"FROM (SELECT t.measurement_concept_id AS concept, coalesce({concept}, 0) AS unit_concept, "
         f"coalesce({source}, '') AS unit_source, count(*) AS rows FROM {scan} t SEMI JOIN unit_rule d "
         "ON d.concept_id = t.measurement_concept_id WHERE t.value_as_number IS NOT NULL GROUP BY ALL) u "
-        f"LEFT JOIN ({_codes(session, folder)}) c ON c.concept_id = u.unit_concept AND u.unit_concept <> 0 "
+        f"LEFT JOIN ({_codes(session, vocabulary)}) c ON c.concept_id = u.unit_concept AND u.unit_concept <> 0 "
         "JOIN unit_rule r ON r.concept_id = u.concept AND r.unit = lower(trim(coalesce(c.code, u.unit_source))) "
         # The standard's own concept, or another that the vocabulary does not spell out, is believed over any text.
         "WHERE u.unit_concept <> r.standard_concept_id AND (u.unit_concept = 0 OR c.code IS NOT NULL)"
@@ -58,7 +59,7 @@ def convert_units(session: Session, folder: Path) -> tuple[Finding, ...]:
 
 
 def _codes(session: Session, folder: Path) -> str:
-    """Return SQL of the codes of unit concepts, none if the source has no vocabulary."""
+    """Return SQL of the codes of unit concepts, none if there is no vocabulary."""
     path = folder / "concept.parquet"
     if path.exists():
         scan = f"read_parquet({pattern(path)})"

@@ -33,7 +33,7 @@ _FACTOR: Final = 0.6
 """Parquet is a third of a heap without its indexes; the rest is room to spill."""
 
 
-def import_postgres(conninfo: str, job: Job, *, schema: str | None = None) -> ImportReport:
+def import_postgres(conninfo: str, job: Job, *, schema: str | None = None, add: bool = False) -> ImportReport:
     """Import OMOP tables from PostgreSQL as of one moment, and serve them from then on. See `omop.import_omop`.
 
     Args:
@@ -41,6 +41,7 @@ def import_postgres(conninfo: str, job: Job, *, schema: str | None = None) -> Im
             belongs into ~/.pgpass, not here.
         job: whose records it makes.
         schema: where the tables lie; needed only if several schemas hold a person table.
+        add: whether the tables are added to those that are served.
 
     Raises:
         RecordsError: if the server cannot be reached or stops half-way, or the tables are not what they should be.
@@ -48,7 +49,7 @@ def import_postgres(conninfo: str, job: Job, *, schema: str | None = None) -> Im
     with _snapshot(
         conninfo, site=job.site, schema=schema, after="The records that were there are still served"
     ) as there:
-        return import_tables(there.source, job, needed_bytes=there.needed_bytes())
+        return import_tables(there.source, job, needed_bytes=there.needed_bytes(), add=add)
 
 
 def copy_postgres(

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from rounds.records.importing.made import Made
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -46,6 +48,8 @@ class ImportReport:
     day: date
     rows: tuple[tuple[str, int], ...]
     """(table, rows) of the new generation"""
+    made: Made
+    """how; it lies beside the tables, for the import that adds to them"""
     outcomes: tuple[Outcome, ...] = ()
     unmapped: tuple[UnmappedCode, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -24,6 +24,10 @@ _POLL_SECONDS: Final = 0.2
 _FULL: Final = ("No space left", "out of disk", "Could not write", "max_temp_directory_size", "disk quota")
 
 
+def _carry_nothing(_served: Path, _new: Path) -> None:
+    """Take nothing over."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an import may use."""
@@ -47,6 +51,8 @@ class Job:
     check: Callable[[Path], None]
     """raises if the tables in a folder must not be served"""
     limits: Limits = field(default_factory=Limits)
+    carry: Callable[[Path, Path], None] = _carry_nothing
+    """takes what is kept beside the tables of a generation over into one that adds to it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

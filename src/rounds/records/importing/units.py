@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
 from rounds.records.importing.sql import pattern
+from rounds.records.table_files import file_scan
 from rounds.storage.identifiers import Identifier
 from rounds.storage.library import shipped_library_folder
 from rounds.storage.yaml_files import Definition, read_yaml
@@ -182,9 +183,9 @@ def mixed_units(session: Session, measurement: Path) -> tuple[Finding, ...]:
 
     Args:
         session: the import.
-        measurement: its measurement.parquet.
+        measurement: the file of its table measurement, or the folder of its files.
     """
-    scan = f"read_parquet({pattern(measurement)})"
+    scan = file_scan(measurement)
     found = {str(row[0]) for row in session.query(f"DESCRIBE SELECT * FROM {scan}")}
     if "value_as_number" not in found or not found & set(_UNIT_COLUMNS):
         return ()

@@ -1,7 +1,6 @@
 # ruff: noqa: S608  SQL is built from our own table names and quoted paths only
 """The site's vocabulary: imported from a folder, or carried over from the records that are served."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rounds.records.cdm import CDM, VOCABULARY_TABLES
 from rounds.records.importing.generation import current_folder
 from rounds.records.importing.omop_sources import folder_bytes, folder_source
 from rounds.records.importing.session import Session
+from rounds.records.importing.shared_files import share
 from rounds.records.importing.sql import pattern
 from rounds.records.importing.typed import plan_table, write_table
 
@@ -41,7 +41,7 @@ def provide_vocabulary(session: Session, folder: Path, *, records: Path, vocabul
         served = current_folder(records)
         for table in VOCABULARY_TABLES:
             if (served / f"{table}.parquet").exists():
-                carry = shutil.copyfile if served == records else _link
+                carry = shutil.copyfile if served == records else share
                 carry(served / f"{table}.parquet", folder / f"{table}.parquet")
                 rows[table] = session.number(
                     f"SELECT count(*) FROM read_parquet({pattern(folder / f'{table}.parquet')})"
@@ -80,11 +80,3 @@ def _open(session: Session, table: str, folder: Path) -> None:
     if table == "concept" and not {"concept_code", "vocabulary_id"} <= found:
         return  # names only: it cannot map a code
     session.query(f"CREATE VIEW {table} AS SELECT {', '.join(['*', *absent])} FROM {scan}")
-
-
-def _link(source: Path, target: Path) -> None:
-    """Share a file that never changes between two generations, or copy it where the disk cannot."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -53,6 +53,7 @@ def import_extracts(
                 target=Target(records=job.records, folder=folder, today=job.today),
                 codes=codes,
                 source=f"extracts by {wanted.id} v{wanted.version}",
+                kind="extracts",
                 notes=said_twice(session, staged),
             )
         write_report(report, folder)

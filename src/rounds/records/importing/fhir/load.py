@@ -49,6 +49,7 @@ def import_fhir(source: Path, job: Job, *, codes: CodeSources | None = None) -> 
                 target=Target(records=job.records, folder=folder, today=job.today),
                 codes=codes,
                 source=f"FHIR R4 from {source.name}",
+                kind="fhir",
                 outcomes=_not_mapped(files),
                 notes=_notes(files),
             )
