@@ -188,8 +188,10 @@ def test_what_is_shared_is_not_changed_and_stays_until_nobody_links_to_it(
             "death",
             "drug_exposure",
             "measurement",
+            "person",  # those who were there in February were as they had been
         )
     ]
+    assert _names((second / "person").iterdir()) == ["part-0001.parquet", "part-0002.parquet"]
     assert pl.read_parquet(second / "measurement" / "part-0001.parquet").height == len(rows["measurement"])
     assert len(_rows(records)["measurement"]) == 600
     for _ in range(2):  # of everything: afterwards nobody links to what the first wrote

@@ -14,7 +14,7 @@ from rounds.records.importing.generation import (
 from rounds.records.importing.session import Job, Session, working
 from rounds.records.importing.sql import pattern
 from rounds.records.private_duckdb import private_duckdb
-from rounds.records.table_files import table_in
+from rounds.records.table_files import file_scan, table_in
 
 _MADE_LATER: Final = ("pack", "scratch")
 _ROOM: Final = 1.2
@@ -26,10 +26,11 @@ def generations_with(folder: Path, person_id: int) -> list[Path]:
     found = []
     with private_duckdb(threads=2, memory_limit="1GB") as connection:
         for generation in generations(folder):
-            if table_in(generation, "person") is None:  # no more than files that a later one links to
+            people = table_in(generation, "person")
+            if people is None:  # no more than files that a later one links to
                 continue
-            people = f"read_parquet({pattern(generation / 'person.parquet')})"
-            ((rows,),) = connection.execute(f"SELECT count(*) FROM {people} WHERE person_id = {person_id}").fetchall()
+            counting = f"SELECT count(*) FROM {file_scan(people)} WHERE person_id = {person_id}"
+            ((rows,),) = connection.execute(counting).fetchall()
             found += [generation] if rows else []
     return found
 
@@ -69,7 +70,7 @@ def _kept(path: Path, served: Path) -> bool:
 def _written(session: Session, path: Path, into: Path, served: Path, person_id: int) -> int:
     """Write one file again and return how many of its rows were about somebody."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    table = path.stem.lower()
+    table = path.relative_to(served).parts[0].removesuffix(".parquet").lower()  # a file, or a folder of files
     whose = _about(session, path, table, served, person_id) if path.suffix.lower() == ".parquet" else None
     if whose is None:
         shutil.copyfile(path, into)
@@ -87,16 +88,16 @@ def _about(session: Session, path: Path, table: str, served: Path, person_id: in
         return f"coalesce(person_id = {person_id}, false)"
     if table != "location":
         return None
-    people = f"SELECT location_id FROM read_parquet({pattern(served / 'person.parquet')}) WHERE location_id IS NOT NULL"
-    theirs, others = f"{people} AND person_id = {person_id}", f"{people} AND person_id <> {person_id}"
-    if not _has_location(session, served / "person.parquet"):
+    people, places = table_in(served, "person"), table_in(served, "care_site")
+    if people is None or not _has_location(session, people):
         return None
-    places = served / "care_site.parquet"
-    if places.exists() and _has_location(session, places):
-        others += f" UNION ALL SELECT location_id FROM read_parquet({pattern(places)}) WHERE location_id IS NOT NULL"
+    at = f"SELECT location_id FROM {file_scan(people)} WHERE location_id IS NOT NULL"
+    theirs, others = f"{at} AND person_id = {person_id}", f"{at} AND person_id <> {person_id}"
+    if places is not None and _has_location(session, places):
+        others += f" UNION ALL SELECT location_id FROM {file_scan(places)} WHERE location_id IS NOT NULL"
     return f"location_id IN ({theirs}) AND location_id NOT IN ({others})"
 
 
 def _has_location(session: Session, path: Path) -> bool:
-    found = session.query(f"DESCRIBE SELECT * FROM read_parquet({pattern(path)})")
+    found = session.query(f"DESCRIBE SELECT * FROM {file_scan(path)}")
     return any(str(name).lower() == "location_id" for name, *_ in found)

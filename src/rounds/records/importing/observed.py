@@ -6,7 +6,6 @@ from typing import Final
 
 from rounds.records.importing.report import Finding
 from rounds.records.importing.session import Session
-from rounds.records.importing.sql import pattern
 from rounds.records.profile.lives import LATE_DAYS
 from rounds.records.table_files import file_scan, table_in
 
@@ -46,7 +45,7 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
                 f"FROM {file_scan(path)} WHERE person_id IS NOT NULL AND {first} IS NOT NULL GROUP BY ALL"
             )
     dated = " UNION ALL ".join(parts) or "SELECT NULL::BIGINT AS person_id, NULL::DATE AS first, NULL::DATE AS last"
-    people = f"read_parquet({pattern(folder / 'person.parquet')})"
+    people = _scan(folder, "person")
     born = "CASE WHEN p.year_of_birth BETWEEN 1 AND 9999 THEN make_date(CAST(p.year_of_birth AS INTEGER), 1, 1) END"
     rows = session.write(
         "SELECT row_number() OVER (ORDER BY person_id) AS observation_period_id, person_id, "
@@ -68,11 +67,18 @@ def derive_observation_periods(session: Session, folder: Path) -> tuple[int, tup
 
 
 def _late(session: Session, folder: Path) -> int:
-    if not (folder / "death.parquet").exists():
+    if table_in(folder, "death") is None:
         return 0
-    periods, deaths = (pattern(folder / f"{table}.parquet") for table in ("observation_period", "death"))
+    periods, deaths = (_scan(folder, table) for table in ("observation_period", "death"))
     return session.number(
-        f"SELECT count(DISTINCT p.person_id) FROM read_parquet({periods}) p JOIN "
-        f"(SELECT person_id, min(death_date) AS died FROM read_parquet({deaths}) GROUP BY ALL) d USING (person_id) "
+        f"SELECT count(DISTINCT p.person_id) FROM {periods} p JOIN "
+        f"(SELECT person_id, min(death_date) AS died FROM {deaths} GROUP BY ALL) d USING (person_id) "
         f"WHERE p.observation_period_end_date > d.died + {LATE_DAYS}"
     )
+
+
+def _scan(folder: Path, table: str) -> str:
+    path = table_in(folder, table)
+    if path is None:
+        raise ValueError(f"there is no {table}")
+    return file_scan(path)

@@ -79,28 +79,24 @@ class Events:
         if not self.rows.new and not self.rows.replaced:
             keep(self.addition, self.rows.table)
             return
-        table, session = self.rows.table, self.addition.session
-        key, folder = f"{table}_id", self.addition.folder / table
-        folder.mkdir()
-        served = self.addition.served_path(table)
-        parts = parts_of(served)
+        table, session, key = self.rows.table, self.addition.session, f"{self.rows.table}_id"
+        parts, into = room_beside(self.addition, table)
         touched = {int(str(row[0])) for row in session.query(f"SELECT DISTINCT part FROM {self.known} WHERE NOT same")}
-        refuse_small_disk(folder, needed_bytes=sum(parts[place].stat().st_size for place in touched))
+        refuse_small_disk(self.addition.folder, needed_bytes=sum(parts[place].stat().st_size for place in touched))
         for place, part in enumerate(parts):
-            into = folder / (part.name if served.is_dir() else part_name(self.addition.served))
             if place not in touched:
-                share(part, into)
+                share(part, into[place])
                 continue
             session.write(
                 f"SELECT * FROM read_parquet({pattern(part)}, hive_partitioning = false) "
                 f"WHERE {key} NOT IN (SELECT id FROM {self.known} WHERE NOT same)",
-                into,
+                into[place],
                 title=f"Replacing rows of {table}",
             )
         session.write(
             f"SELECT {', '.join(self.addition.columns(table))} FROM {self.addition.comes(table)} "
             f"WHERE {key} NOT IN (SELECT id FROM {self.known} WHERE same)",
-            folder / part_name(self.addition.folder),
+            into[-1],
             title=f"Adding to {table}",
         )
 
@@ -112,6 +108,15 @@ def keep(addition: Addition, table: str) -> None:
         (addition.folder / table).mkdir()
     for part in parts_of(path):
         share(part, addition.folder / part.relative_to(addition.served))
+
+
+def room_beside(addition: Addition, table: str) -> tuple[list[Path], list[Path]]:
+    """Return the files of a served table, and what each is called in the new generation; last that of new rows."""
+    served, folder = addition.served_path(table), addition.folder / table
+    folder.mkdir()
+    parts = list(parts_of(served))
+    names = [part.name if served.is_dir() else part_name(addition.served) for part in parts]
+    return parts, [folder / name for name in (*names, part_name(addition.folder))]
 
 
 def part_name(generation: Path) -> str:

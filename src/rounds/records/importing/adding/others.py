@@ -7,7 +7,8 @@ from typing import Final
 from rounds.measures.events import EventTable
 from rounds.records.cdm import VOCABULARY_TABLES
 from rounds.records.importing.adding.addition import Addition
-from rounds.records.importing.adding.events import Rows, keep
+from rounds.records.importing.adding.events import Rows, keep, room_beside
+from rounds.records.importing.shared_files import share
 from rounds.records.tables import CARE_SITE, LOCATION, OBSERVATION_PERIOD, PERSON
 
 BY_KEY: Final = {
@@ -17,7 +18,7 @@ BY_KEY: Final = {
     LOCATION.name: "location_id",
     CARE_SITE.name: "care_site_id",
 }
-"""Tables that are written anew: all rows of a key give way to those that come of it."""
+"""Tables that are written anew unless every key is new: all rows of a key give way to those that come of it."""
 
 ONE_ROW: Final = (PERSON.name, LOCATION.name, CARE_SITE.name)
 """Those of which a key has one row."""
@@ -69,19 +70,24 @@ class Keyed:
         return cls(addition=addition, rows=told)
 
     def write(self) -> None:
-        """Write the table into the new generation; it is shared if nothing in it changes."""
+        """Write the table into the new generation; what is in it is shared if nothing of that changes."""
         table, key = self.rows.table, BY_KEY[self.rows.table]
         if not self.rows.new and not self.rows.replaced:
             keep(self.addition, table)
             return
         columns = ", ".join(self.addition.columns(table))
         gives_way = f"{key} IN (SELECT {key} FROM other_{table})"
-        self.addition.session.write(
-            f"SELECT {columns} FROM {self.addition.there(table)} WHERE ({gives_way}) IS NOT TRUE UNION ALL "
-            f"SELECT {columns} FROM {self.addition.comes(table)} WHERE {gives_way}",
-            self.addition.folder / f"{table}.parquet",
-            title=f"Adding to {table}",
-        )
+        come = f"SELECT {columns} FROM {self.addition.comes(table)} WHERE {gives_way}"
+        stay = f"SELECT {columns} FROM {self.addition.there(table)} WHERE ({gives_way}) IS NOT TRUE"
+        title = f"Adding to {table}"
+        if self.rows.replaced:
+            into = self.addition.folder / f"{table}.parquet"
+            self.addition.session.write(f"{stay} UNION ALL {come}", into, title=title)
+            return
+        parts, beside = room_beside(self.addition, table)
+        for part, shared in zip(parts, beside, strict=False):
+            share(part, shared)
+        self.addition.session.write(come, beside[-1], title=title)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
