@@ -103,6 +103,25 @@ def test_nothing_is_left_of_them_and_all_of_the_others(site: Site, who: Identifi
     assert len(asked.numbers) == PEOPLE - 1
 
 
+def test_tables_of_several_files_are_no_different(site: Site) -> None:
+    served = generation(site)
+    for name in ("location", "person", "death"):
+        frame = pl.read_parquet(served / f"{name}.parquet")
+        (served / f"{name}.parquet").unlink()
+        (served / name).mkdir()
+        for number, some in enumerate((frame[:1], frame[1:])):
+            some.write_parquet(served / name / f"part-{number}.parquet")
+    made = (served / "import.json").read_text()
+    for name in ("location", "person", "death"):
+        made = made.replace(f'"{name}.parquet"', f'"{name}/part-0.parquet", "{name}/part-1.parquet"')
+    (served / "import.json").write_text(made)
+    done = erase(site, BY_ID, today=TODAY, progress=Silent())
+    assert done.rows == 5
+    kept = everything(site)
+    assert np.int64(NUMBERS[WHO]).tobytes() not in kept
+    assert b"SECRET" not in kept
+
+
 def test_the_log_proves_it_and_does_not_say_who(site: Site) -> None:
     assert proof_of_erasure(site, BY_NUMBER) == ()
     erase(site, BY_ID, today=TODAY, progress=Silent())
