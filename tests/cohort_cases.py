@@ -359,7 +359,9 @@ def _group(rng: Random, *, depth: int) -> Json:
         "Groups": [_group(rng, depth=depth + 1) for _ in range(rng.choice((0, 0, 0, 1)) if depth < 3 else 0)],
     }
     if kind.startswith("AT_"):
-        group["Count"] = rng.choice((0, 1, 1, 2))
+        # More than there are is refused, for it never holds.
+        members = sum(len(group[key]) for key in ("CriteriaList", "DemographicCriteriaList", "Groups"))
+        group["Count"] = min(rng.choice((0, 1, 1, 2)), members if kind == "AT_LEAST" and members else 2)
     return group
 
 

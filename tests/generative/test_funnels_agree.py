@@ -136,7 +136,7 @@ def _group(rng: Random, *, depth: int, met: Counter[str]) -> Json:
         "CriteriaList": [_correlated(rng, depth=depth, met=met) for _ in range(rng.randint(1, 2))],
     }
     if kind.startswith("AT_"):
-        group["Count"] = rng.randint(0, 2)
+        group["Count"] = min(rng.randint(0, 2), len(group["CriteriaList"]))
     if rng.random() < 0.3:
         group["DemographicCriteriaList"] = [{"Age": _range(rng, 17, 18, 40, 41, 80)}]
         met["demographic"] += 1

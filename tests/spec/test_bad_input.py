@@ -15,7 +15,7 @@ import pytest
 from importing_job import job
 from small_site import AS_OF, drug_event, make_measure, open_site, people_measure, write_site, years
 
-from rounds.engines import duck, reference
+from rounds.engines import duck, pack, reference
 from rounds.errors import RecordsError
 from rounds.measures.codelists import CodeList
 from rounds.measures.criteria import Events, Has, Scored, parts
@@ -73,6 +73,26 @@ def test_a_code_list_that_a_sites_vocabulary_empties_is_refused(tmp_path: Path) 
         duck.check([measure], records)
     with pytest.raises(RecordsError, match="every concept it means is among those it excludes"):
         duck.count(measure, records, member="RX1", periods=years(2021, 2021))
+
+
+def test_an_exclusion_that_a_sites_vocabulary_does_not_know_is_refused(tmp_path: Path) -> None:
+    """It would exclude nothing, so that too many would be counted and nobody would know."""
+    codes = CodeList(
+        id="drug", version=1, title="Drug", concepts=((11, "Drug"),), descendants=False, excluded=((12, "Other drg"),)
+    )
+    measure = make_measure(
+        RecordsQuestion(unit=People(), who=None, numerator=Has(events=Events(table=EventTable.DRUG_ERA, codes=codes)))
+    )
+    for known, folder in (((11, "Drug"), (13, "Other drug")), "without"), (((11, "Drug"), (12, "Other drug")), "with"):
+        records = open_site(write_site(tmp_path / folder, **GOOD, concept=known))
+        for count in (duck.count, pack.count, reference.count):
+            if folder == "with":
+                assert count(measure, records, member="RX1", periods=years(2021, 2021)).cells["numerator"].item() == 2
+                continue
+            with pytest.raises(
+                RecordsError, match=r"concept 12 \(Other drg\) is not in .* is Other drug \(13\); bring"
+            ):
+                count(measure, records, member="RX1", periods=years(2021, 2021))
 
 
 def test_every_shipped_measure_and_score_names_the_units_it_compares() -> None:

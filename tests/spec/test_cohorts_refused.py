@@ -187,6 +187,28 @@ REFUSED = {
         _rule(_group(_correlated(), Type="AT_LEAST")),
         f"{RULE}.Count: AT_LEAST needs a count of 0 or more",
     ),
+    "a group that asks for more than it has": (
+        _rule(_group(_correlated(), _correlated(), Type="AT_LEAST", Count=3)),
+        f"{RULE}.Count: the group has 2 conditions, so that it would never hold; write 2 or less",
+    ),
+    "a range of negative length": (
+        _primary("Measurement", Age={"Value": 74, "Op": "bt", "Extent": 18}),
+        f"{BODY}.Measurement.Age.Extent: the range ends before it starts; exchange Value and Extent, or correct them",
+    ),
+    "a range of dates of negative length": (
+        _primary("Measurement", OccurrenceStartDate={"Value": "2023-02-01", "Op": "!bt", "Extent": "2023-01-01"}),
+        f"{BODY}.Measurement.OccurrenceStartDate.Extent: the range ends before it starts; "
+        "exchange Value and Extent, or correct them",
+    ),
+    "a period of negative length": (
+        _primary("ObservationPeriod", UserDefinedPeriod={"StartDate": "2023-02-01", "EndDate": "2023-01-31"}),
+        f"{BODY}.ObservationPeriod.UserDefinedPeriod.EndDate: the period ends before it starts; "
+        "exchange its dates or correct them",
+    ),
+    "a censor window of negative length": (
+        _cohort(CensorWindow={"StartDate": "2023-02-01", "EndDate": "2023-01-31"}),
+        "CensorWindow.EndDate: the window ends before it starts; exchange its dates or correct them",
+    ),
     "too many rules": (
         _cohort(InclusionRules=[{"name": "r", "expression": _group()} for _ in range(63)]),
         "InclusionRules: there are 63 rules, and at most 62 are possible",

@@ -148,6 +148,21 @@ def test_words_are_part_of_a_definition_too(folder: Path) -> None:
     assert "is defined differently" in _problems(SHIPPED, folder)[0]
 
 
+@pytest.mark.parametrize("kind", ["codelists", "cohorts", "innovations", "schedules", "scores", "standards"])
+def test_who_wrote_it_may_not_review_it(tmp_path: Path, kind: str) -> None:
+    own = tmp_path / "library"
+    shutil.copytree(SHIPPED, own)
+    path = next((own / kind).glob("*.yaml"))
+    text = path.read_text(encoding="utf-8").replace(
+        "reviewer: Rounds clinical review", "reviewer: Rounds library authors"
+    )
+    path.write_text(text, encoding="utf-8")
+    line = text[: text.index("reviewer:")].count("\n") + 1
+    (problem,) = _problems(own)
+    assert problem.startswith(f"{kind}/{path.name} line {line} column 1: `reviewer`: ")
+    assert problem.endswith("the reviewer must be somebody other than the author")
+
+
 def test_an_unknown_measure_names_the_nearest(shipped: Library) -> None:
     with pytest.raises(DefinitionError, match="`cardiac-arests` is not in the library; did you mean `cardiac-arrests`"):
         shipped.measure("cardiac-arests", 1)

@@ -263,6 +263,38 @@ grain: year
             "line 2 column 52: `numerator.had.from`: `2020-02-30` is no day of the calendar; correct it",
         ],
     ),
+    "edge year": (
+        """\
+count: people
+numerator:
+  - {had: {event: drug_era, codes: aspirin, from: 0202-01-01}}
+  - {age: {from: 18, on: 3020-01-01}}
+  - {scores: {score: risk, at_least: 2, on: 2202-01-01}}
+grain: year
+""",
+        [
+            "line 3 column 45: `numerator.had.from`: a day lies between 1900-01-01 and 2199-12-31, not on 0202-01-01; "
+            "correct its year",
+            "line 4 column 22: `numerator.age.on`: a day lies between 1900-01-01 and 2199-12-31, not on 3020-01-01; "
+            "correct its year",
+            "line 5 column 41: `numerator.scores.on`: a day lies between 1900-01-01 and 2199-12-31, not on "
+            "2202-01-01; correct its year",
+        ],
+    ),
+    "value beyond any": (
+        """\
+count: people
+numerator:
+  - {had: {event: measurement, codes: hba1c, provided: {value: {from: 1e39}}}}
+  - {had: {event: measurement, codes: hba1c, provided: {value: {to: 48, units: {-1: percent}}}}}
+grain: year
+""",
+        [
+            "line 3 column 65: `numerator.had.provided.value.from`: no value is beyond 3.4e+38; correct the "
+            "limit",
+            "line 4 column 73: `numerator.had.provided.value.units`: -1 is no concept; correct the number",
+        ],
+    ),
     "edge moved date": (
         """\
 count: people
@@ -1206,6 +1238,17 @@ next_review: 2030-01-01
             "reviewer: B",
             "reviewer: A",
             "line 7 column 1: `reviewer`: the reviewer must be somebody other than the author",
+        ),
+        ("id: example", "id: any", "line 1 column 1: `id`: `any` means any code at all; give the list another name"),
+        (
+            "concepts: {1: one, 2: two}",
+            "concepts: {1: one, -2: two}",
+            "line 5 column 1: `concepts`: -2 is no concept; correct the number",
+        ),
+        (
+            "author: A",
+            "excluded: {9223372036854775808: far}\nauthor: A",
+            "line 6 column 1: `excluded`: 9223372036854775808 is no concept; correct the number",
         ),
         ("concepts: {1: one, 2: two}", "concepts: {}", "line 5 column 1: `concepts` is empty; write at least one item"),
         (

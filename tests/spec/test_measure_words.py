@@ -8,6 +8,10 @@ from language_cases import read_measure
 from typer.testing import CliRunner
 
 from rounds.cli.app import app
+from rounds.measures.criteria import Events, Has
+from rounds.measures.events import EventTable
+from rounds.measures.questions import PersonTime, RecordsQuestion
+from rounds.measures.traits import Age
 from rounds.measures.words import question_in_words
 
 HBA1C = "event: measurement, codes: hba1c"
@@ -32,6 +36,9 @@ WORDS = {
     ),
     f"{{had: {{{HBA1C}, at_least: 2, distinct: days, from: any time, inside_observation: false}}}}": (
         "had at least 2 different days with measurements “Hba1c” up to the last day of the period"
+    ),
+    f"{{had: {{{HBA1C}, at_most: 1, distinct: days, inside_observation: false}}}}": (
+        "had at most 1 day with measurements “Hba1c” in the period"
     ),
     f"{{had: {{{HBA1C}, at_most: 2}}}}": "had at most 2 measurements “Hba1c” in the period while observed",
     f"{{not: {{had: {{{HBA1C}, from: 2020-03-01, to: 2020-03-31}}}}}}": (
@@ -91,6 +98,15 @@ def test_a_readmission_in_words(tmp_path: Path) -> None:
             "with a visit “Inpatient” that started from 1 day after the last day of the visit to 30 days after "
             "that day while observed",
         ),
+    )
+
+
+def test_nights_of_some_stays_in_words() -> None:
+    stays = Events(table=EventTable.VISIT_DETAIL, codes=None, where=Age(low=65), first=True)
+    asked = Has(events=Events(table=EventTable.DEATH, codes=None))
+    assert question_in_words(RecordsQuestion(unit=PersonTime(visits=stays), numerator=asked))[0] == (
+        "counted",
+        "nights in the period that people are in first ever stays in a unit (aged 65 or more then) that started",
     )
 
 

@@ -3,6 +3,7 @@
 No message carries a patient's value: in these tests patients are 71234567 and 72345678, born in 1951.
 """
 
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -145,6 +146,20 @@ def test_a_missing_column(tmp_path: Path, table: str, column: str) -> None:
             id="fraction",
         ),
         pytest.param(
+            "measurement",
+            "value_as_number",
+            [6.5, sys.float_info.max],
+            "measurement.parquet, column `value_as_number`: not a number (at most 3.4e38): row 2; correct the export",
+            id="the largest number instead of none",
+        ),
+        pytest.param(
+            "measurement",
+            "value_as_number",
+            ["6.5", "1e39"],
+            "measurement.parquet, column `value_as_number`: not a number (at most 3.4e38): row 2; correct the export",
+            id="a number beyond what is counted with",
+        ),
+        pytest.param(
             "drug_era",
             "drug_concept_id",
             [11.0, float("nan")],
@@ -169,7 +184,7 @@ def test_a_missing_column(tmp_path: Path, table: str, column: str) -> None:
     ],
 )
 def test_a_wrong_type(tmp_path: Path, table: str, column: str, values: list[Any], expected: str) -> None:
-    write_site(tmp_path, **GOOD)
+    write_site(tmp_path, **GOOD, measurement=f"{ONE} drug 2021-03-04\n{TWO} drug 2021-03-04")
     _rewrite(tmp_path, table, lambda frame: frame.with_columns(pl.Series(column, values)))
     assert _problems(tmp_path) == [expected]
 

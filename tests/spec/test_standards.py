@@ -58,9 +58,15 @@ def test_the_shipped_standard_is_the_whole_european_one() -> None:
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
-        (FILE.replace('"80+": 1', '"80-": 1'), "each need just the age bands 0-17, 18-39, 40-59, 60-79, 80+"),
+        (
+            FILE.replace('"80+": 1', '"80-": 1', 1),
+            "line 4 column 1: `female`: it needs just the age bands 0-17, 18-39, 40-59, 60-79, 80+",
+        ),
         (FILE.replace('"80+": 1', '"80+": 0', 1), "80+"),
-        (FILE.replace("reviewer: B", "reviewer: A"), "the reviewer must be somebody other than the author"),
+        (
+            FILE.replace("reviewer: B", "reviewer: A"),
+            "line 7 column 1: `reviewer`: the reviewer must be somebody other than the author",
+        ),
     ],
 )
 def test_what_a_standard_may_not_say(tmp_path: Path, text: str, refusal: str) -> None:

@@ -227,9 +227,13 @@ def test_what_is_no_plain_yaml_is_refused_by_line(tmp_path: Path, text: str) -> 
     assert problem.startswith("plan.yaml line ")
 
 
-def test_not_a_number_is_refused(tmp_path: Path) -> None:
-    (problem,) = _problems(tmp_path, GOOD.replace("target: 5", "target: .nan"))
-    assert "only text, numbers, dates" in problem
+@pytest.mark.parametrize("text", [".nan", "-.INF", "1e400"])
+def test_what_is_no_number_that_counts_is_refused(tmp_path: Path, text: str) -> None:
+    written = GOOD.replace("target: 5", f"target: {text}")
+    line = written[: written.index("target:")].count("\n") + 1
+    assert _problems(tmp_path, written) == [
+        f"plan.yaml line {line} column 9: `{text}` is no number that counts; write one, or leave the field out"
+    ]
 
 
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_schedule_names_scores_of_the_library(tmp_path: Path) -> None:
     text = (shipped_library_folder() / "schedules" / "news2.yaml").read_text(encoding="utf-8")
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "news2.yaml").write_text(text.replace("[news2,", "[news3,"), encoding="utf-8")
-    with pytest.raises(DefinitionError, match="news3"):
+    with pytest.raises(DefinitionError, match=r"line \d+ column \d+: `scores`: there is no score `news3`"):
         read_library(tmp_path)
 
 

@@ -115,7 +115,8 @@ def _code_problems(
         ]
     problems = []
     if records.has(CONCEPT.name):
-        for concept_id, name in codes.concepts:
+        # An exclusion that nobody can look up would exclude nothing, and too many would be counted.
+        for concept_id, name in (*codes.concepts, *codes.excluded):
             known = connection.execute("SELECT count(*) FROM concept WHERE concept_id = ?", [concept_id]).fetchall()
             if known == [(0,)]:
                 problems.append(

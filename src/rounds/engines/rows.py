@@ -65,10 +65,10 @@ def rows_sql(
 ) -> str:
     """Return SQL for the rows of a table, in the order of `ROW_COLUMNS`, and then more of its columns, by name.
 
-    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is the first day where
-    no later one is recorded. `minute` is the minute of the first day, 0 where no time is recorded. `value` is a number
-    in single precision, so that a value reads the same however a site stores it; `concept`, `unit`, `answer`,
-    `visit` and `stay` (in a unit) are -1 where there is none.
+    `row` tells rows of the table apart; ids of events do not, for real sites repeat them. `last` is what `without_end`
+    says where none is recorded, or one before the first day, which cannot be. `minute` is the minute of the first day,
+    0 where no time is recorded. `value` is a number in single precision, so that a value reads the same however a site
+    stores it; `concept`, `unit`, `answer`, `visit` and `stay` (in a unit) are -1 where there is none.
     """
     if table is EventTable.COHORT:
         return _ENTRIES_SQL
@@ -79,7 +79,7 @@ def rows_sql(
         "person_id": "person_id",
         "concept": of.concept or "-1",
         "first": of.start,
-        "last": f"greatest({of.start}, coalesce({of.end}, {unknown}))" if of.end else of.start,
+        "last": f"CASE WHEN {of.end} >= {of.start} THEN {of.end} ELSE {unknown} END" if of.end else of.start,
         "minute": _minute_sql(of.time, str(of.start)) if of.time else "0",
         "value": f"CAST({of.value} AS REAL)" if of.value else "CAST(NULL AS REAL)",
         "unit": f"coalesce({of.unit}, -1)" if of.unit else "-1",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rounds.errors import DefinitionError
-from rounds.measures.codelists import CodeList
+from rounds.measures.codelists import CodeList, check_concepts
 from rounds.measures.events import EventTable
+from rounds.measures.traits import check_limit
 
 
 class ScoredTable(StrEnum):
@@ -58,6 +59,9 @@ class Component:
                 f"component {self.id}: every step but the last has a limit, and the last has none", field="steps"
             )
         numbers = [limit for limit in limits if limit is not None]
+        for number in numbers:
+            check_limit(number, field="steps")
+        check_concepts(self.units, field="units")
         if numbers != sorted(set(numbers)):
             raise DefinitionError(f"component {self.id}: the limits of the steps must rise", field="steps")
         if self.units and not self.steps:

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import AgeBy, Covers
-from rounds.measures.codelists import CodeList
+from rounds.measures.codelists import CodeList, check_concepts
 from rounds.measures.events import Detail
 from rounds.measures.groupings import Grouping
 from rounds.measures.millionths import FARTHEST, limit_in_millionths
 from rounds.measures.strata import LEVELS, Stratum
 from rounds.measures.windows import AT_START, Anchor, PeriodAnchor, Window
 
-_FARTHEST_VALUE = 3.4e38
-"""Single precision, in which values are held, reaches no further."""
+LARGEST_VALUE: Final = 3.4028234663852886e38
+"""The largest number that single precision holds, in which values are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +103,9 @@ class Value:
     high_included: bool = True
 
     def __post_init__(self) -> None:
-        for field, limit in (("low", self.low), ("high", self.high)):
-            if limit is not None and not abs(limit) <= _FARTHEST_VALUE:
-                raise DefinitionError(f"no value is beyond {_FARTHEST_VALUE:g}; correct the limit", field=field)
+        check_concepts(self.units, field="units")
+        for name, limit in (("low", self.low), ("high", self.high)):
+            check_limit(limit, field=name)
         if self.low is not None and self.high is not None:
             empty = self.high == self.low and not (self.low_included and self.high_included)
             if self.high < self.low or empty:
@@ -131,6 +132,16 @@ class Value:
             raise DefinitionError(
                 f"values add up in millionths, and {limit!r} is none; write at most six decimals", field=field
             )
+
+
+def check_limit(limit: float | None, *, field: str) -> None:
+    """Raise unless values can be compared with a limit; nothing to compare with is no limit.
+
+    Raises:
+        DefinitionError: if it is not a number, or larger than any value.
+    """
+    if limit is not None and not abs(limit) <= LARGEST_VALUE:
+        raise DefinitionError(f"no value is beyond {LARGEST_VALUE:.1e}; correct the limit", field=field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,12 @@ import calendar
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from rounds.errors import DefinitionError
+
+CALENDAR: Final = (date(1900, 1, 1), date(2199, 12, 31))
+"""The first and the last day that a measure may name: nobody who is counted was there on any other."""
 
 _LONGEST_MONTH_DAYS = 31
 _SHORTEST_MONTH_DAYS = 28
@@ -106,6 +110,18 @@ def add_months(day: date, months: int) -> date:
     year = min(max(index // 12, date.min.year), date.max.year)
     month = index % 12 + 1
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def check_named(day: date) -> None:
+    """Raise unless a measure may name a day of the calendar.
+
+    Raises:
+        DefinitionError: if its year cannot be meant.
+    """
+    if not CALENDAR[0] <= day <= CALENDAR[1]:
+        raise DefinitionError(
+            f"a day lies between {CALENDAR[0]} and {CALENDAR[1]}, not on {day}; correct its year", field="on"
+        )
 
 
 def _never(first: Edge, last: Edge) -> bool:

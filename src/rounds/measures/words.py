@@ -132,7 +132,9 @@ def _time_in_words(question: RecordsQuestion, unit: PersonTime) -> tuple[tuple[s
     if unit.visits is None:
         counted = "days in the period on which people are observed and alive"
     else:
-        counted = f"nights in the period that people are in {_noun(unit.visits, many=True)}"
+        every = unit.visits.where is None and not unit.visits.first
+        visits = _noun(unit.visits, many=True) if every else _rows(unit.visits, "that started", many=True)
+        counted = f"nights in the period that people are in {visits}"
     happening = question.happening
     events = _rows(happening.events, "in that time", many=True)
     provided = criterion_in_words(happening.provided, of=happening.events.table) if happening.provided else ""
@@ -257,7 +259,7 @@ def _has(has: Has, of: EventTable | None, *, contrary: bool = False) -> str:
         return f"{'not ' if contrary else ''}in the cohort “{_title(has.events)}” {_during(has.window, of)}"
     table = has.events.table
     most = has.at_least - 1 if contrary else has.at_least
-    many = most > 1 or has.choose is not Choose.ANY
+    many = most > 1 or has.choose is not Choose.ANY or (contrary and most == 1 and has.distinct is not Distinct.ROWS)
     rows = _rows(has.events, _when(has, of), many=many)
     visit = ", of the same visit" if has.same_visit else ""
     lowest = " (of several on that day the lowest)" if has.stands is Stands.LOWEST_OF_THE_DAY else ""
@@ -298,17 +300,21 @@ def _during(window: Window, of: EventTable | None) -> str:
 
 
 def _amount(has: Has, most: int, contrary: bool) -> str:
-    different = {Distinct.ROWS: "", Distinct.DAYS: " different days with", Distinct.CODES: " different codes of"}
-    on_days = different[has.distinct] if most > 1 else ""
     if contrary:
-        return "no" if most == 0 else f"at most {most}{on_days}"
+        return "no" if most == 0 else f"at most {most}{_of_distinct(has, most)}"
     if most > 1:
-        return f"at least {most}{on_days}"
+        return f"at least {most}{_of_distinct(has, most)}"
     if has.choose is not Choose.ANY:
         return ""
     if has.events.first:
         return "their"
     return "an" if NOUNS[has.events.table][0][0] in "aeio" else "a"
+
+
+def _of_distinct(has: Has, number: int) -> str:
+    """Return what is counted, if not rows: of one day or one code there may be many rows."""
+    words = {Distinct.DAYS: ("day with", "different days with"), Distinct.CODES: ("code of", "different codes of")}
+    return f" {words[has.distinct][number > 1]}" if has.distinct in words else ""
 
 
 def _is_plain(table: EventTable) -> bool:

@@ -31,4 +31,6 @@ class Innovation:
 
     def __post_init__(self) -> None:
         if self.author == self.reviewer:
-            raise DefinitionError(f"innovation {self.id}: the reviewer must be somebody other than the author")
+            raise DefinitionError(
+                f"innovation {self.id}: the reviewer must be somebody other than the author", field="reviewer"
+            )

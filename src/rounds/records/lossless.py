@@ -1,5 +1,8 @@
 """How a file's own types become ours without losing anything."""
 
+import sys
+
+from rounds.measures.traits import LARGEST_VALUE
 from rounds.records.tables import ColumnType
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
@@ -9,10 +12,16 @@ _EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
 """The largest whole number that the type holds without rounding."""
 
 
-def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | None:
+def lossless_cast(column: str, source_type: str, target: ColumnType, *, single: bool = True) -> str | None:
     """Return SQL for a column in our type, empty where that would lose something; nothing if the type cannot become it.
 
     Dates may be ISO text or midnights; whole numbers may be text or floating point. Text is taken as it is.
+
+    Args:
+        column: its name.
+        source_type: as DuckDB calls it.
+        target: our type.
+        single: whether numbers are to be read in single precision, which holds none beyond `LARGEST_VALUE`.
     """
     name = f'"{column}"'
     kind = source_type.upper()
@@ -22,7 +31,7 @@ def lossless_cast(column: str, source_type: str, target: ColumnType) -> str | No
         case ColumnType.INTEGER:
             return _to_integer(name, kind)
         case ColumnType.NUMBER:
-            return _to_number(name, kind)
+            return _to_number(name, kind, LARGEST_VALUE if single else sys.float_info.max)
         case ColumnType.DATE:
             return _to_date(name, kind)
         case ColumnType.TIME:
@@ -52,14 +61,16 @@ def _to_integer(name: str, kind: str) -> str | None:
     return None
 
 
-def _to_number(name: str, kind: str) -> str | None:
+def _to_number(name: str, kind: str, largest: float) -> str | None:
+    limit = f"CAST('{largest!r}' AS DOUBLE)"
     if kind in _EXACT:
-        return f"CASE WHEN isfinite({name}) THEN CAST({name} AS DOUBLE) END"
+        return f"CASE WHEN isfinite({name}) AND abs({name}) <= {limit} THEN CAST({name} AS DOUBLE) END"
     if kind in _INTEGERS or kind in _WIDE_INTEGERS or kind.startswith("DECIMAL"):
         return f"CAST({name} AS DOUBLE)"
     if kind == "VARCHAR":
         decimal = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
-        return f"CASE WHEN regexp_full_match({name}, '{decimal}') THEN TRY_CAST({name} AS DOUBLE) END"
+        number = f"TRY_CAST({name} AS DOUBLE)"
+        return f"CASE WHEN regexp_full_match({name}, '{decimal}') AND abs({number}) <= {limit} THEN {number} END"
     return None
 
 

@@ -85,4 +85,6 @@ def _files(records: Records) -> dict[str, Path]:
 
 def _cast(column: str, source_type: str, kind: ColumnType) -> str | None:
     # A column that is empty throughout is often of some other type.
-    return f'CAST("{column}" AS VARCHAR)' if kind is ColumnType.TEXT else lossless_cast(column, source_type, kind)
+    if kind is ColumnType.TEXT:
+        return f'CAST("{column}" AS VARCHAR)'
+    return lossless_cast(column, source_type, kind, single=False)

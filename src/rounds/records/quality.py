@@ -144,7 +144,7 @@ def rules_of(table: Table, missing: tuple[str, ...], names: set[str], *, as_of: 
 
 _WANTED: Final = {
     ColumnType.INTEGER: "whole number",
-    ColumnType.NUMBER: "number",
+    ColumnType.NUMBER: "number (at most 3.4e38)",
     ColumnType.DATE: "date (YYYY-MM-DD, no time of day)",
     ColumnType.TIME: "date and time (YYYY-MM-DD HH:MM:SS)",
     ColumnType.TEXT: "text",

@@ -34,9 +34,14 @@ class CohortFile(Definition):
     @model_validator(mode="after")
     def _lies_beside(self, info: ValidationInfo) -> Self:
         folder = info.context
+        refuse_here(self._check_reviewed)
         if isinstance(folder, Path):
             refuse_here(lambda: self._path(folder))
         return self
+
+    def _check_reviewed(self) -> None:
+        if self.author == self.reviewer:
+            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
 
     def _path(self, folder: Path) -> Path:
         others = sorted(path.name for path in folder.glob("*.json"))
@@ -51,8 +56,6 @@ class CohortFile(Definition):
         Raises:
             DefinitionError: naming the JSON path of what is wrong in the definition.
         """
-        if self.author == self.reviewer:
-            raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
         definition = read_circe(_text(self._path(folder)), name=self.id)
         return Cohort(id=self.id, version=self.version, title=self.title, definition=definition)
 

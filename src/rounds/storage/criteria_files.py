@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import Choose, Distinct, Extent, Stands, Statistic, Touches
+from rounds.measures.codelists import ANY_CODE
 from rounds.measures.criteria import (
     MOST_TIMES,
     AllOf,
@@ -30,7 +31,6 @@ from rounds.measures.traits import Answer, InGroup, Observed, Result, Sex
 from rounds.measures.windows import AT_START, Anchor
 from rounds.storage.criteria_named import GroupFile, InCohortFile, ScoresFile
 from rounds.storage.criteria_parts import (
-    ANY_CODE,
     AgeFile,
     CodesName,
     CohortName,

@@ -12,7 +12,7 @@ from rounds.measures.events import EventTable
 from rounds.measures.person_scores import PersonScore
 from rounds.measures.strata import Stratum
 from rounds.measures.traits import InGroup
-from rounds.measures.windows import Anchor, Edge, PeriodAnchor
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, check_named
 from rounds.storage.criteria_parts import ANY_TIME, CohortName, EdgeText, Part, PersonScoreName, to_edge, to_window
 from rounds.storage.defined import Defined
 
@@ -60,6 +60,8 @@ class ScoresFile(Part):
 
     def to_criterion(self, defined: Defined) -> Criterion:
         score, first = defined.person_score(self.score), to_edge(self.from_)
+        if isinstance(self.on, date):
+            check_named(self.on)
         if self.at_least is None and self.at_most is None:
             raise DefinitionError("say how many points; add `at_least`, `at_most` or both")
         asked: list[Criterion] = []

@@ -11,15 +11,14 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, 
 
 from rounds.errors import DefinitionError
 from rounds.measures.choices import AgeBy, Covers, Touches
-from rounds.measures.codelists import CodeList
+from rounds.measures.codelists import ANY_CODE, CodeList
 from rounds.measures.criteria import AllOf, Criterion, Events, Lies, Scored
 from rounds.measures.events import WITH_VALUE, Detail
 from rounds.measures.traits import Age, Marked, Observed, Value
-from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window
+from rounds.measures.windows import Anchor, Edge, PeriodAnchor, Window, check_named
 from rounds.storage.defined import Defined
 from rounds.storage.yaml_files import Definition, Misplaced, Step
 
-ANY_CODE = "any"
 ANY_TIME = "any time"
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
@@ -144,6 +143,8 @@ class AgeFile(Part):
     by: AgeBy = AgeBy.YEAR
 
     def to_criterion(self, defined: Defined) -> Age:  # noqa: ARG002
+        if isinstance(self.on, date):
+            check_named(self.on)
         return Age(low=self.from_, high=self.to, at=self.on, by=self.by)
 
 
@@ -309,6 +310,8 @@ def to_edge(text: str) -> Edge | None:
         if found[1] in tuple(anchors):
             return Edge(anchor=anchors(found[1]), months=months, days=days)
     try:
-        return Edge(anchor=date.fromisoformat(found[1]), months=months, days=days)
+        day = date.fromisoformat(found[1])
     except ValueError as error:
         raise DefinitionError(f"`{found[1]}` is no day of the calendar; correct it") from error
+    check_named(day)
+    return Edge(anchor=day, months=months, days=days)

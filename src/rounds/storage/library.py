@@ -133,7 +133,9 @@ def read_library(*folders: Path, look_ups: Path | None = None) -> Library:
     of_observations = tuple(one for one in scores if isinstance(one, Score))
     of_people = tuple(one for one in scores if isinstance(one, PersonScore))
     defined = replace(defined, scores=of_observations, person_scores=of_people)
-    schedules = _gather(folders, "schedules", ScheduleFile, lambda file, _: file.to_schedule(defined), problems)
+    schedules = _gather(
+        folders, "schedules", ScheduleFile, lambda file, _: file.to_schedule(defined), problems, context=defined
+    )
     measures = _gather(
         folders, "measures", MeasureFile, lambda file, _: file.to_measure(defined), problems, context=defined
     )

@@ -82,6 +82,11 @@ class InnovationFile(Definition):
     reviewer: Words
     next_review: date
 
+    @model_validator(mode="after")
+    def _is_reviewed(self) -> Self:
+        refuse_here(self.to_innovation)
+        return self
+
     def to_innovation(self) -> Innovation:
         return Innovation(**{name: getattr(self, name) for name in type(self).model_fields})
 

@@ -1,12 +1,13 @@
 """What the YAML of a schedule of observations looks like, and how it becomes one of our own types."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.schedules import Band, Schedule
+from rounds.storage.criteria_parts import ScoreName, refuse_here
 from rounds.storage.defined import Defined
 from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
@@ -29,13 +30,20 @@ class ScheduleFile(Definition):
     version: Annotated[int, Field(ge=1)]
     title: Words
     source: Words
-    scores: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    scores: Annotated[tuple[ScoreName, ...], Field(min_length=1)]
     bands: dict[Annotated[int, Field(ge=0)], Minutes]
     """The lowest total of a band: minutes."""
     single: SingleFile
     author: Words
     reviewer: Words
     next_review: date
+
+    @model_validator(mode="after")
+    def _can_be_kept(self, info: ValidationInfo) -> Self:
+        defined = info.context
+        if defined is not None:
+            refuse_here(lambda: self.to_schedule(defined))
+        return self
 
     def to_schedule(self, defined: Defined) -> Schedule:
         """Return the schedule.

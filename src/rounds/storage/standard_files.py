@@ -1,12 +1,13 @@
 """What the YAML of a standard population looks like, and how it becomes one of our own types."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.standards import STANDARD_GROUPS, Standard
+from rounds.storage.criteria_parts import refuse_here
 from rounds.storage.identifiers import Identifier
 from rounds.storage.yaml_files import Definition
 
@@ -26,6 +27,11 @@ class StandardFile(Definition):
     reviewer: Words
     next_review: date
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        refuse_here(self.to_standard)
+        return self
+
     def to_standard(self) -> Standard:
         """Return the population.
 
@@ -34,9 +40,9 @@ class StandardFile(Definition):
         """
         if self.author == self.reviewer:
             raise DefinitionError("the reviewer must be somebody other than the author", field="reviewer")
-        given = {(band, sex): n for sex in ("female", "male") for band, n in getattr(self, sex).items()}
-        if set(given) != set(STANDARD_GROUPS):
-            bands = ", ".join(dict.fromkeys(band for band, _ in STANDARD_GROUPS))
-            raise DefinitionError(f"`female` and `male` each need just the age bands {bands}")
-        people = tuple((group, given[group]) for group in STANDARD_GROUPS)
+        bands = tuple(dict.fromkeys(band for band, _ in STANDARD_GROUPS))
+        for sex in ("female", "male"):
+            if set(getattr(self, sex)) != set(bands):
+                raise DefinitionError(f"it needs just the age bands {', '.join(bands)}", field=sex)
+        people = tuple(((band, sex), getattr(self, sex)[band]) for band, sex in STANDARD_GROUPS)
         return Standard(id=self.id, version=self.version, title=self.title, people=people)

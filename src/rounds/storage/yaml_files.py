@@ -5,6 +5,7 @@ valid word. YAML 1.2, plain data only: no tags, no anchors, no duplicate keys, o
 """
 
 import json
+import math
 import re
 import types
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML, MappingNode, Node, SequenceNode
+from ruamel.yaml import YAML, MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
@@ -100,7 +101,9 @@ def read_yaml(path: Path, model: type[M], *, context: object = None) -> M:
         )
     try:
         plain = json.dumps(_plain(data), allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
+        raise DefinitionError("\n".join(f"{path} {problem}" for problem in _without_number(root))) from error
+    except TypeError as error:
         raise DefinitionError(f"{path}: only text, numbers, dates, lists and mappings belong here ({error})") from error
     try:
         return model.model_validate_json(plain, strict=True, extra="forbid", context=context)
@@ -171,6 +174,17 @@ def _plain_problem(problem: str | None) -> str:
     if problem and "could not determine a constructor" in problem:
         return f"tags (`!name`) are refused; write plain text, numbers, lists and mappings ({problem})"
     return f"this is not YAML: {problem}; check the indentation, colons, quotes and brackets near here"
+
+
+def _without_number(node: Node) -> Iterator[str]:
+    """Yield where a number should stand and what does is infinite or, as YAML writes it, not a number."""
+    if isinstance(node, ScalarNode):
+        if str(node.tag).endswith(":float") and not math.isfinite(float(re.sub("[.](inf|nan)", r"\1", node.value.lower()))):
+            yield f"{_where(_place(node))}: `{node.value}` is no number that counts; write one, or leave the field out"
+        return
+    for item in node.value:
+        for part in item if isinstance(item, tuple) else (item,):
+            yield from _without_number(part)
 
 
 def _plain(value: Any) -> Any:

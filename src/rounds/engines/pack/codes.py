@@ -53,7 +53,7 @@ def _known(codes: CodeList, records: Records, pack: Pack) -> bool:
 
 def _all_known(codes: CodeList, pack: Pack) -> bool:
     # Not np.unique, which imports masked arrays: a new process waits for them.
-    wanted = np.array(sorted(set(codes.concept_ids)), dtype=np.int64)
+    wanted = np.array(sorted({*codes.concept_ids, *codes.excluded_ids}), dtype=np.int64)
     return len(places_of(wanted, pack.concept)) == len(wanted)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from rounds.engines.warehouse.connection import Connection, package
 from rounds.errors import RecordsError
+from rounds.measures.traits import LARGEST_VALUE
 from rounds.records.tables import Column, ColumnType, Table
 
-_LARGEST_SINGLE: Final = 3.4028234663852886e38
 _SMALLEST_SINGLE: Final = 2.0**-150
 """Half of the smallest number that single precision holds; PostgreSQL does not round such a one to 0 but refuses."""
 _LARGEST_WHOLE: Final = {"decimal": 10**18, "float32": 2**24, "float64": 2**53}
@@ -131,7 +131,7 @@ def _number(column: Any, kind: Any, *, single: bool) -> Any | None:
         return _where(number.abs() <= sys.float_info.max, number)
     ibis = package("ibis")
     small = ibis.cases((number.abs() <= _SMALLEST_SINGLE, ibis.literal(0.0)), else_=number)
-    return _where(number.abs() <= _LARGEST_SINGLE, small)
+    return _where(number.abs() <= LARGEST_VALUE, small)
 
 
 def _day_or_time(column: Any, kind: Any, target: ColumnType) -> Any | None:

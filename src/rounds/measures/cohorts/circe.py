@@ -86,6 +86,8 @@ def _definition(node: Node, name: str) -> CohortDefinition | None:
     start, last = (None, None) if window is None else (window.day("StartDate"), window.day("EndDate"))
     if window is not None:
         window.refuse_rest()
+        if start is not None and last is not None and last < start:
+            window.refuse("EndDate", "the window ends before it starts; exchange its dates or correct them")
     node.refuse_rest()
     if primary is None:
         return None

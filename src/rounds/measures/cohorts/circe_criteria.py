@@ -26,6 +26,7 @@ _DATE_TYPES: Final = {"START_DATE": False, "END_DATE": True}
 _PERIODS: Final = (Domain.OBSERVATION_PERIOD, Domain.PAYER_PLAN_PERIOD)
 _UNADJUSTED: Final = (Domain.SPECIMEN, Domain.LOCATION_REGION)
 """Circe reads a date adjustment of these and does nothing with it."""
+_MEMBERS: Final = ("CriteriaList", "DemographicCriteriaList", "Groups")
 _DOMAINS: Final = ", ".join(Domain)
 
 
@@ -107,6 +108,8 @@ def _user_period(node: Node) -> UserPeriod | None:
         return None
     period = UserPeriod(start=child.day("StartDate"), end=child.day("EndDate"))
     child.refuse_rest()
+    if period.start is not None and period.end is not None and period.end < period.start:
+        child.refuse("EndDate", "the period ends before it starts; exchange its dates or correct them")
     return None if period.start is None and period.end is None else period
 
 
@@ -118,6 +121,7 @@ def read_group(node: Node, key: str, known: frozenset[int]) -> Group | None:
 
 def _group(node: Node, known: frozenset[int]) -> Group | None:
     members = tuple(_members(node, known))
+    written = sum(len(found) for key in _MEMBERS if isinstance(found := node.value.get(key), list))
     text, count = node.text("Type"), node.integer("Count")
     node.refuse_rest()
     kind = None if text is None else next((each for each in GroupKind if each == text.upper()), None)
@@ -126,6 +130,11 @@ def _group(node: Node, known: frozenset[int]) -> Group | None:
         kind = GroupKind.ALL if text is None else None
     if kind is None:
         node.refuse("Type", f"write one of {', '.join(GroupKind)}")
+        return None
+    if kind is GroupKind.AT_LEAST and count is not None and 0 < written < count:
+        node.refuse(
+            "Count", f"the group has {written} conditions, so that it would never hold; write {written} or less"
+        )
         return None
     try:
         return Group(kind=kind, count=count if kind.startswith("AT_") else None, members=members)

@@ -1,7 +1,8 @@
 """Reads the attributes of a criterion into filters."""
 
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from rounds.measures.cohorts.attributes import Attribute, Attributes, Kind
 from rounds.measures.cohorts.filters import (
@@ -18,6 +19,7 @@ from rounds.measures.cohorts.filters import (
 from rounds.measures.cohorts.json_node import Node
 
 _FOUR_PLACES: Final = Decimal("0.0001")
+_End = TypeVar("_End", date, float)
 _COMPARISONS: Final = ", ".join(Comparison)
 _TEXT: Final = {"eq": "{}", "startsWith": "{}%", "endsWith": "%{}", "contains": "%{}%"}
 
@@ -118,14 +120,18 @@ def _rounded(node: Node, key: str, *, whole: bool) -> float | None:
     return float(Decimal(repr(number)).quantize(_FOUR_PLACES, rounding=ROUND_HALF_UP))
 
 
-def _lacks(node: Node, comparison: Comparison | None, value: object, extent: object) -> bool:
-    """Say whether an end of the range is not there, and note it."""
+def _lacks(node: Node, comparison: Comparison | None, value: _End | None, extent: _End | None) -> bool:
+    """Say whether an end of the range is not there, or lies before the other, and note it."""
     missing = ["Value"] if value is None else []
-    if comparison is not None and comparison.has_extent and extent is None:
+    between = comparison is not None and comparison.has_extent
+    if between and extent is None:
         missing.append("Extent")
     for key in missing:
         if node.value.get(key) is None:
             node.refuse(key, "this element is missing")
+    if between and value is not None and extent is not None and extent < value:
+        node.refuse("Extent", "the range ends before it starts; exchange Value and Extent, or correct them")
+        return True
     return bool(missing)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from rounds.measures.traits import LARGEST_VALUE
 from rounds.records.lossless import lossless_cast
 from rounds.records.tables import ColumnType
 
@@ -14,7 +15,7 @@ _NESTED: Final = ("STRUCT", "MAP", "UNION", "BLOB")
 
 WANTED: Final = {
     ColumnType.INTEGER: "a whole number",
-    ColumnType.NUMBER: "a number",
+    ColumnType.NUMBER: "a number (at most 3.4e38)",
     ColumnType.DATE: "a date (YYYY-MM-DD, no time of day)",
     ColumnType.TIME: "a date and time (YYYY-MM-DD HH:MM:SS)",
     ColumnType.TEXT: "text",
@@ -47,8 +48,7 @@ def cast(column: str, source_type: str, target: ColumnType) -> str | None:
             return lossless_cast(column, source_type, ColumnType.DATE)
         case ColumnType.NUMBER:
             numeric = kind in _NUMBERS or kind.startswith("DECIMAL")
-            number = f"CAST({quoted} AS DOUBLE)"
-            return f"CASE WHEN isfinite({number}) THEN {number} END" if numeric else None
+            return _sound(f"CAST({quoted} AS DOUBLE)") if numeric else None
         case ColumnType.TIME:
             timely = kind == "DATE" or kind.startswith("TIMESTAMP")
             time = f"CAST({quoted} AS TIMESTAMP)"
@@ -59,6 +59,11 @@ def present(column: str, source_type: str) -> str:
     """Return SQL for a cell as it is in the source, empty where nothing is written."""
     quoted = '"' + column.replace('"', '""') + '"'
     return f"nullif(trim({quoted}), '')" if source_type.upper() == "VARCHAR" else quoted
+
+
+def _sound(number: str) -> str:
+    """Return SQL for a number, empty where single precision holds none such: nobody could count it."""
+    return f"CASE WHEN isfinite({number}) AND abs({number}) <= CAST('{LARGEST_VALUE!r}' AS DOUBLE) THEN {number} END"
 
 
 def _from_text(text: str, target: ColumnType) -> str:
@@ -74,8 +79,8 @@ def _from_text(text: str, target: ColumnType) -> str:
                 f"WHEN {whole} THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
             )
         case ColumnType.NUMBER:
-            number = f"TRY_CAST({text} AS DOUBLE)"
-            return f"CASE WHEN isfinite({number}) AND NOT contains({text}, '_') THEN {number} END"
+            number = _sound(f"TRY_CAST({text} AS DOUBLE)")
+            return f"CASE WHEN NOT contains({text}, '_') THEN {number} END"
         case ColumnType.DATE:
             day = rf"regexp_extract({text}, '^{_DAY}')"
             written = f"regexp_full_match({text}, '{_DAY}{_MIDNIGHT}')"
