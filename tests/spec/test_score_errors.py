@@ -58,6 +58,10 @@ WRONG = {
         "line 6 column 14: `points.fall.lies`: points of a score are for what a person has or is; ask for something "
         "else",
     ),
+    "more points than are added up": (
+        "components:\n  rate: {codes: heart-rate, steps: [{points: 40000}]}\n",
+        "line 6 column 3: `components.rate`: component rate: it gives 1,000 points at most",
+    ),
     "no points": (
         "points:\n  woman: {0: {sex: female}}\n",
         "line 6 column 11: `points.woman.0` must be 1 or more, not 0",

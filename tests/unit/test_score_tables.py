@@ -1,5 +1,6 @@
 """From records to a score table at the centre: counted by band, released by a policy, never a number from zeros."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from rounds.measures.linked import Quantities, Table, relations
 from rounds.measures.periods import Grain, periods_between
 from rounds.measures.questions import People, RecordsQuestion, Rows
 from rounds.measures.score_levels import LevelBand, level_bands, measures_by_level
-from rounds.measures.scores import Score
+from rounds.measures.scores import Score, Step
 from rounds.measures.windows import Anchor, Edge, Window
 from rounds.storage.library import read_library, shipped_library_folder
 
@@ -70,6 +71,21 @@ def _site(folder: Path, people: list[tuple[int, int | None]]) -> Path:
         measurement=head + "\n".join(rows),
         death="| person_id death_date\n" + "\n".join(deaths),
     )
+
+
+def test_the_highest_band_has_every_total() -> None:
+    air, oxygen = (replace(NEWS2.components[1], id=name) for name in ("air", "oxygen-given"))
+    flow = next(one for one in NEWS2.components if one.id == "oxygen")
+    either = (replace(air, only_if=(("oxygen", 0),)), replace(oxygen, only_if=(("oxygen", 2),)), flow)
+    assert level_bands(replace(NEWS2, components=either))[-1] == LevelBand(low=5, high=5)
+    both = (air, replace(oxygen, only_if=(("oxygen", 2),)), flow)  # on oxygen a set is asked for both
+    assert level_bands(replace(NEWS2, components=both))[-1] == LevelBand(low=8, high=8)
+
+
+def test_a_score_that_may_be_below_0_has_no_table() -> None:
+    below = replace(NEWS2.components[0], steps=(Step(up_to=8.0, points=-1), Step(up_to=None, points=3)))
+    with pytest.raises(DefinitionError, match="score news2: a component gives less than 0 points"):
+        level_bands(replace(NEWS2, components=(below, *NEWS2.components[1:])))
 
 
 def test_from_records_by_a_policy_to_a_table(tmp_path: Path) -> None:

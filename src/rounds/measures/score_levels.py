@@ -14,7 +14,7 @@ from rounds.errors import DefinitionError
 from rounds.measures.criteria import AllOf, Scored
 from rounds.measures.definitions import Measure
 from rounds.measures.questions import RecordsQuestion, Rows
-from rounds.measures.scores import Score
+from rounds.measures.scores import Component, Score
 from rounds.measures.traits import Value
 
 _BAND: Final = re.compile(r"(?P<whole>.+)-at-(?P<low>[0-9]{1,3})")
@@ -40,15 +40,32 @@ _STARTS: Final = (*range(9), 9, 11)
 
 
 def level_bands(score: Score) -> tuple[LevelBand, ...]:
-    """Return the bands that a score's table has: 0 to 8 each alone, 9 to 10, and all above."""
-    most: dict[str, int] = {}
-    for component in score.components:  # a sign that is scored in two ways gives points once
-        most[component.codes.id] = max(most.get(component.codes.id, 0), *component.gives)
-    highest = sum(most.values())
+    """Return the bands that a score's table has: 0 to 8 each alone, 9 to 10, and all above.
+
+    Raises:
+        DefinitionError: if a total may be below 0, which no band has.
+    """
+    if any(component.gives[0] < 0 for component in score.components):
+        raise DefinitionError(f"score {score.id}: a component gives less than 0 points, so that it has no score table")
+    ways: list[list[Component]] = []
+    for component in score.components:
+        # A sign that is scored in two ways, of which a set has one, gives points once.
+        same = (one for one in ways if all(_exclude(component, other) for other in one))
+        if (known := next(same, None)) is None:
+            ways.append([component])
+        else:
+            known.append(component)
+    highest = sum(max(component.gives[-1] for component in one) for one in ways)
     starts = [start for start in _STARTS if start <= highest]
     return tuple(
         LevelBand(low=low, high=after - 1) for low, after in zip(starts, [*starts[1:], highest + 1], strict=True)
     )
+
+
+def _exclude(one: Component, other: Component) -> bool:
+    """Say whether no set is asked for both of two components."""
+    asked = dict(other.only_if)
+    return any(asked.get(named, points) != points for named, points in one.only_if)
 
 
 def whole_of(measure_id: str) -> str | None:

@@ -7,11 +7,15 @@ recorded in it.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList, check_concepts
 from rounds.measures.events import EventTable
 from rounds.measures.traits import check_limit
+
+MOST_OF_ONE: Final = 1000
+"""The most points that one component gives, and the least below 0."""
 
 
 class ScoredTable(StrEnum):
@@ -64,6 +68,8 @@ class Component:
         check_concepts(self.units, field="units")
         if numbers != sorted(set(numbers)):
             raise DefinitionError(f"component {self.id}: the limits of the steps must rise", field="steps")
+        if any(abs(points) > MOST_OF_ONE for points in self.gives):
+            raise DefinitionError(f"component {self.id}: it gives {MOST_OF_ONE:,} points at most", field="points")
         if self.units and not self.steps:
             raise DefinitionError(f"component {self.id}: a coded answer has no unit; remove `units`", field="units")
 

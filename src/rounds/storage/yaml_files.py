@@ -179,7 +179,9 @@ def _plain_problem(problem: str | None) -> str:
 def _without_number(node: Node) -> Iterator[str]:
     """Yield where a number should stand and what does is infinite or, as YAML writes it, not a number."""
     if isinstance(node, ScalarNode):
-        if str(node.tag).endswith(":float") and not math.isfinite(float(re.sub("[.](inf|nan)", r"\1", node.value.lower()))):
+        if str(node.tag).endswith(":float") and not math.isfinite(
+            float(re.sub("[.](inf|nan)", r"\1", node.value.lower()))
+        ):
             yield f"{_where(_place(node))}: `{node.value}` is no number that counts; write one, or leave the field out"
         return
     for item in node.value:
