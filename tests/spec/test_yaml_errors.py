@@ -236,6 +236,16 @@ def test_what_is_no_number_that_counts_is_refused(tmp_path: Path, text: str) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [(f"id: {'[' * 5000}{']' * 5000}\n", ":"), (f"id: {'{a: ' * 90}b{'}' * 90}\n", " line 1 column ")],
+)
+def test_what_is_nested_without_end_is_refused(tmp_path: Path, text: str, where: str) -> None:
+    (problem,) = _problems(tmp_path, text)
+    assert problem.startswith(f"plan.yaml{where}")
+    assert problem.endswith("things are nested more than 80 deep here; say it in fewer steps")
+
+
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "network.yaml").write_text("id: a\n")
     with pytest.raises(DefinitionError, match=r"netwrok.yaml: there is no such file; did you mean `network.yaml`\?"):

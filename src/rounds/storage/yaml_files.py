@@ -45,6 +45,9 @@ Step = int | str
 _MAX_BYTES = 1_000_000
 """A definition is a page or two; a megabyte is something else put in its place."""
 
+_DEEPEST = 80
+_TOO_DEEP = f"things are nested more than {_DEEPEST} deep here; say it in fewer steps"
+
 _WHAT_A_TYPE_IS = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -99,6 +102,7 @@ def read_yaml(path: Path, model: type[M], *, context: object = None) -> M:
             f"{path} {_where(_place(root))}: the file must be a mapping (`name: value` on each line), "
             f"not {_kind_of(root)}; it needs {_list_of(_required(model))}"
         )
+    _check_depth(path, root)
     try:
         plain = json.dumps(_plain(data), allow_nan=False)
     except ValueError as error:
@@ -163,8 +167,26 @@ def _parse(path: Path, text: str) -> tuple[Node | None, Any]:
         mark = error.problem_mark or error.context_mark
         where = f" {_where(_Place(line=mark.line + 1, column=mark.column + 1))}" if mark else ""
         raise DefinitionError(f"{path}{where}: {_plain_problem(error.problem)}") from error
+    except RecursionError:
+        raise DefinitionError(f"{path}: {_TOO_DEEP}") from None
     except (YAMLError, ValueError) as error:
         raise DefinitionError(f"{path}: this is not YAML ({str(error).splitlines()[0]})") from error
+
+
+def _inside_of(node: Node) -> Iterator[Node]:
+    """Yield the items of a list, or the keys and values of a mapping."""
+    for item in node.value:
+        yield from item if isinstance(item, tuple) else (item,)
+
+
+def _check_depth(path: Path, root: Node) -> None:
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise DefinitionError(f"{path} {_where(_place(node))}: {_TOO_DEEP}")
+        if not isinstance(node, ScalarNode):
+            waiting += [(part, depth + 1) for part in _inside_of(node)]
 
 
 def _plain_problem(problem: str | None) -> str:
@@ -184,9 +206,8 @@ def _without_number(node: Node) -> Iterator[str]:
         ):
             yield f"{_where(_place(node))}: `{node.value}` is no number that counts; write one, or leave the field out"
         return
-    for item in node.value:
-        for part in item if isinstance(item, tuple) else (item,):
-            yield from _without_number(part)
+    for part in _inside_of(node):
+        yield from _without_number(part)
 
 
 def _plain(value: Any) -> Any:
