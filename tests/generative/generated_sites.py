@@ -71,7 +71,7 @@ GROUPINGS = {
         )
     )
 }
-LOCATIONS = [(1, "E01", "O'B"), (2, " E02", "Z1"), (3, "E03", None), (4, None, "Z1 ")]
+LOCATIONS = [(1, "E01", "O'B"), (2, " E02", "Z1"), (3, "\u00a0E02", None), (4, None, "Z1 ")]
 CARE_SITES = [(1, "St John's"), (2, " ward "), (3, "other"), (4, None)]
 STRATA = ((), (Stratum.SEX,), (Stratum.AGE_BAND,), (Stratum.AGE_BAND, Stratum.SEX), (Stratum.SEX, Stratum.AGE_BAND))
 

@@ -220,6 +220,17 @@ def test_a_site_without_the_table_or_its_own_list_is_refused(count: Engine, tmp_
         count(unsaid, open_site(tmp_path / "site"), member="RX1", periods=years(2020, 2020))
 
 
+def test_only_spaces_are_left_out_around_a_text(count: Engine, tmp_path: Path) -> None:
+    """DuckDB trims other blanks too if it is not told, and PostgreSQL does not."""
+    measure = read_measure(BY_WARD, tmp_path)
+    write_case(Case(title="A", why="B", tables=TABLES, asked=(Asked(measure="-", counts="-"),)), tmp_path / "site")
+    for name, level in (" icu  ", "critical-care"), ("\u00a0icu", "unknown"), ("icu\t", "unknown"):
+        places = pl.DataFrame({"care_site_id": [1], "care_site_name": [name]})
+        places.write_parquet(tmp_path / "site" / "care_site.parquet")
+        found = count(measure, open_site(tmp_path / "site"), member="RX1", periods=years(2020, 2020))
+        assert counted(found, measure) == ((f"2020 {level}", 1, 1),)
+
+
 def test_a_grouping_is_what_it_says_and_not_which_object_it_is(count: Engine, tmp_path: Path) -> None:
     write_site(
         tmp_path,

@@ -106,7 +106,7 @@ def result_sql(table: EventTable) -> str:
     of = EVENT_TABLES[table]
     return (
         f"SELECT CAST(rounds_row AS BIGINT) AS row FROM {table} WHERE {of.value} IS NOT NULL "
-        f"OR coalesce({of.answer}, 0) <> 0 OR coalesce(trim({of.words}), '') <> ''"
+        f"OR coalesce({of.answer}, 0) <> 0 OR coalesce(trim(BOTH ' ' FROM {of.words}), '') <> ''"
     )
 
 

@@ -59,12 +59,12 @@ class Levels:
             values = np.array(sorted(listed), dtype=np.int64)
             levels = np.array([listed[value] for value in values.tolist()], dtype=np.int64)
         else:
-            from rounds.engines.sql.groups import listed_sql
+            from rounds.engines.sql.groups import listed_sql, trimmed
 
             with records.connect() as connection:
                 found = connection.execute(
                     f"SELECT CAST(c.{column} AS BIGINT) AS id, l.level FROM {attribute.table} c "
-                    f"JOIN {listed_sql(grouping)} ON l.value = trim(c.{attribute.column}) ORDER BY id"
+                    f"JOIN {listed_sql(grouping)} ON l.value = {trimmed(f'c.{attribute.column}')} ORDER BY id"
                 ).fetchnumpy()
             values, levels = np.asarray(found["id"], dtype=np.int64), np.asarray(found["level"])
         of_ids = np.full(len(ids) + 1, len(grouping.named), dtype=np.uint8)

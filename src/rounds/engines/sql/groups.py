@@ -73,7 +73,7 @@ def _grouped(rows: str, grouping: Grouping) -> str:
     place, column = grouping.attribute.table, grouping.attribute.column
     return (
         f"SELECT r.*, l.level FROM ({rows}) r LEFT JOIN {place} c ON c.{place}_id = r.{place}_id "
-        f"LEFT JOIN {listed_sql(grouping)} ON l.value = trim(c.{column})"
+        f"LEFT JOIN {listed_sql(grouping)} ON l.value = {trimmed(f'c.{column}')}"
     )
 
 
@@ -87,6 +87,11 @@ def listed_sql(grouping: Grouping) -> str:
     # A list without a value is a site's own, and finds nothing, for nothing equals NULL.
     values = values or f"(CAST(NULL AS {'BIGINT' if grouping.attribute.is_concept else 'VARCHAR'}), 0)"
     return f"(VALUES {values}) AS l(value, level)"
+
+
+def trimmed(text: str) -> str:
+    """Return SQL for a text without the spaces around it: of the other blanks each database trims its own."""
+    return f"trim(BOTH ' ' FROM {text})"
 
 
 def _quoted(text: str) -> str:
