@@ -28,6 +28,50 @@ from language_cases import (
     rows_of,
 )
 
+IN_PYTHON = """\
+```python
+from datetime import date
+
+from rounds.engines import duck
+from rounds.measures.codelists import CodeList
+from rounds.measures.criteria import Events, Has
+from rounds.measures.definitions import Better, Measure
+from rounds.measures.events import EventTable
+from rounds.measures.periods import Grain
+from rounds.measures.questions import People, RecordsQuestion
+from rounds.measures.strata import Stratum
+from rounds.measures.traits import Observed
+from rounds.records.omop import open_records
+
+aspirin = CodeList(
+    id="aspirin",
+    version=1,
+    title="Aspirin, as an ingredient",
+    concepts=((1112807, "Aspirin"),),
+    descendants=False,
+)
+courses = Events(table=EventTable.DRUG_ERA, codes=aspirin, where=Observed())  # inside observation, as YAML means it
+users = Measure(
+    id="aspirin-users",
+    version=1,
+    title="People treated with aspirin",
+    description="Of the people observed in the year, how many started a course of aspirin in it?",
+    question=RecordsQuestion(unit=People(), numerator=Has(events=courses)),
+    grain=Grain.YEAR,
+    strata=(Stratum.AGE_BAND, Stratum.SEX),
+    per=1000,
+    unit="people",
+    better=Better.NEITHER,
+    author="Rounds library authors",
+    reviewer="Rounds clinical review",
+    next_review=date(2027, 6, 30),
+)
+records = open_records(folder, site="here", as_of=date(2024, 12, 31))
+years = users.periods(first=date(2020, 1, 1), last=date(2023, 12, 31))
+counted = duck.count(users, records, member="RX1", periods=years).cells  # a Polars table
+```
+"""
+
 INTRODUCTION = f"""\
 # The measure language
 
@@ -41,6 +85,12 @@ This changes no count: a site says, in steps of 5 %, how much is there, and wher
 
 Editors that know the YAML language server complete and check a measure while it is written if its first line is
 `# yaml-language-server: $schema=../../docs/schemas/measure.json` (the path from the file to the schema).
+
+A measure may be written in Python too. This is `library/measures/aspirin-users.yaml`, with the same digest, and what
+it counts in a folder of OMOP tables:
+
+{IN_PYTHON}
+What cannot be asked is refused when it is made, as in YAML. Exact counts stay at the site.
 
 In the tables, somebody of whom nothing else is said is a woman born in {BORN}, observed from {OBSERVED[0]} to
 {OBSERVED[1]}. An empty cell is shown as –. Columns are called by short names:

@@ -4,8 +4,11 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from small_site import write_site
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
@@ -146,6 +149,23 @@ def test_words_are_part_of_a_definition_too(folder: Path) -> None:
     text = (SHIPPED / "measures" / "cardiac-arrests.yaml").read_text()
     (folder / "measures" / "mine.yaml").write_text(text.replace("better: lower", "better: higher"))
     assert "is defined differently" in _problems(SHIPPED, folder)[0]
+
+
+def test_the_measure_in_python_is_the_one_in_yaml(tmp_path: Path, shipped: Library) -> None:
+    page = (SHIPPED.parent / "docs" / "measure-language.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```\n")[0]
+    write_site(
+        tmp_path,
+        person="1 female 1950\n2 male 1950",
+        observation_period="1 2020-01-01 2023-12-31\n2 2020-01-01 2020-12-31",
+        drug_era="1 1112807 2021-05-01\n2 19 2020-05-01",
+    )
+    made: dict[str, Any] = {"folder": tmp_path}
+    exec(code, made)  # noqa: S102  the page's own
+    assert made["users"] == shipped.measure("aspirin-users", 1)
+    assert made["counted"].filter(pl.col("numerator") > 0).rows() == [
+        ("RX1", date(2021, 1, 1), "60-79", "female", 1, 1)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["codelists", "cohorts", "innovations", "schedules", "scores", "standards"])
