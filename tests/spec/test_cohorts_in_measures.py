@@ -88,7 +88,10 @@ def test_a_cohort_is_its_definition(tmp_path: Path) -> None:
             "stroke.yaml line 4 column 1: `definition`: there is no `strok.json` beside this file; did you mean "
             "`stroke.json`? If not, export the cohort from ATLAS as JSON into this folder",
         ),
-        ({"reviewer": "A"}, "stroke.yaml: the reviewer must be somebody other than the author"),
+        (
+            {"reviewer": "A"},
+            "stroke.yaml line 6 column 1: `reviewer`: the reviewer must be somebody other than the author",
+        ),
         ({"version": "0"}, "stroke.yaml line 2 column 1: `version` must be 1 or more, not 0"),
     ],
     ids=["no file", "own reviewer", "no version"],

@@ -7,12 +7,18 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_site import open_site, write_site
+from small_site import make_measure, open_site, write_site
 
 from rounds.engines.cohorts import duck
+from rounds.engines.duck import check
 from rounds.errors import RecordsError
 from rounds.measures.cohorts.circe import read_circe
+from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.cohorts.definition import CohortDefinition
+from rounds.measures.criteria import Events
+from rounds.measures.events import EventTable
+from rounds.measures.questions import RecordsQuestion, Rows
+from rounds.measures.traits import Sex
 from rounds.records.omop_columns import create_omop_views
 
 DAY = date(2023, 3, 1)
@@ -56,6 +62,33 @@ def test_a_table_that_measures_do_not_read_is_there_for_cohorts(site: Path) -> N
     quantity = {"Quantity": {"Value": 1, "Op": "gt"}, "SourceId": {"Text": "7", "Op": "startsWith"}}
     # Without a recorded end a specimen ends the next day; the row without a date is no event.
     assert _entries(site, _cohort(**quantity)) == [(1, DAY, date(2023, 3, 2))]
+
+
+def test_a_measure_of_a_cohort_is_refused_where_what_it_asks_for_cannot_be_read(site: Path) -> None:
+    """Such cells are empty in the views: who has one would be left out, or be taken for somebody of whom nothing is
+    known, without a word."""
+    asked = _cohort(Quantity={"Value": 1, "Op": "gt"})
+    unread = [
+        "SPECIMEN.csv, column `quantity`: not a number (at most 3.4e38): row 2; correct the export",
+        "SPECIMEN.csv, column `specimen_date`: not a date (YYYY-MM-DD, no time of day): row 2; correct the export",
+    ]
+    assert _problems(site, asked) == unread
+    assert _problems(site, _cohort()) == unread[1:]
+    whole = pl.read_csv(site / "SPECIMEN.csv").with_columns(quantity=2, specimen_date=pl.lit(DAY.isoformat()))
+    whole.write_csv(site / "SPECIMEN.csv")
+    assert _problems(site, asked) == []
+
+
+def _problems(folder: Path, definition: CohortDefinition) -> list[str]:
+    cohort = Cohort(id="specimens", version=1, title="Specimens", definition=definition)
+    entries = Events(table=EventTable.COHORT, codes=cohort)
+    measure = make_measure(RecordsQuestion(unit=Rows(events=entries), numerator=Sex(among=("female",))), unit="entries")
+    try:
+        check([measure], open_site(folder))
+    except RecordsError as error:
+        named = "site site-a: measure example v1, cohort specimens v1: "
+        return [line.removeprefix(named) for line in str(error).splitlines()]
+    return []
 
 
 def test_a_column_that_a_file_lacks_is_named(site: Path) -> None:

@@ -1,7 +1,7 @@
 # ruff: noqa: S608  SQL is built from our own table and column names and quoted paths only
 """Every OMOP column that a cohort definition may ask for, and views of a site's files with those that are there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -12,8 +12,11 @@ from rounds.errors import RecordsError
 from rounds.records.cdm import CDM, ONLY_READ
 from rounds.records.lossless import lossless_cast
 from rounds.records.omop import Records
-from rounds.records.table_files import file_scan, parts_of
-from rounds.records.tables import ColumnType
+from rounds.records.quality import WANTED
+from rounds.records.sources import loses
+from rounds.records.table_files import file_scan, parts_of, place_of
+from rounds.records.tables import TABLES, ColumnType
+from rounds.records.value_checks import so_many_rows
 
 
 def _columns(name: str) -> Mapping[str, ColumnType]:
@@ -37,7 +40,7 @@ def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *
     """Make a schema with a view of each of a site's tables, with all columns above that its files have.
 
     The views that `Records.connect` makes have the columns that measures read, checked. These have not been checked: a
-    value that is not of its column's type counts as empty. A column that a file lacks is not there.
+    value that is not of its column's type is empty, see `unreadable`. A column that a file lacks is not there.
 
     Args:
         connection: from `records.connect()`.
@@ -65,6 +68,39 @@ def create_omop_views(connection: duckdb.DuckDBPyConnection, records: Records, *
         select = f"SELECT * FROM (SELECT {', '.join(casts)} FROM {scan}){people}"
         connection.execute(f"CREATE OR REPLACE VIEW {schema}.{name} AS {select}")
     return schema
+
+
+def unreadable(
+    connection: duckdb.DuckDBPyConnection, records: Records, asked: Iterable[tuple[str, str]]
+) -> Iterator[str]:
+    """Yield which columns have values that are not of their type: in the views they are empty, as if nobody knew them.
+
+    Args:
+        connection: from `records.connect()`.
+        records: the site's.
+        asked: tables and columns of them; those that measures read were checked when the records were opened.
+    """
+    files = _files(records)
+    checked = {(table.name, column.name) for table in TABLES.values() for column in table.columns}
+    for name, column in sorted(set(asked) - checked):
+        if name not in files:
+            continue
+        scan = file_scan(files[name])
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+        own = next(((row[0], row[1]) for row in described if row[0].lower() == column), None)
+        kind = OMOP_COLUMNS[name].get(column)
+        cast = None if own is None or kind is None else _cast(*own, kind)
+        if own is None or kind is None or cast is None:
+            continue  # it is not there, and whoever asks for it is told so
+        lost = loses(own[0], cast)
+        if lost == "false":
+            continue
+        ((rows, first),) = connection.execute(f"SELECT count(*), min(rounds_row) FROM {scan} WHERE {lost}").fetchall()
+        if rows:
+            where = f"{files[name].name}, column `{column}`"
+            yield (
+                f"{where}: not a {WANTED[kind]}: {so_many_rows(rows, place_of(files[name], first))}; correct the export"
+            )
 
 
 def _files(records: Records) -> dict[str, Path]:

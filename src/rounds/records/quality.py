@@ -142,7 +142,7 @@ def rules_of(table: Table, missing: tuple[str, ...], names: set[str], *, as_of: 
     return rules
 
 
-_WANTED: Final = {
+WANTED: Final = {
     ColumnType.INTEGER: "whole number",
     ColumnType.NUMBER: "number (at most 3.4e38)",
     ColumnType.DATE: "date (YYYY-MM-DD, no time of day)",
@@ -152,7 +152,7 @@ _WANTED: Final = {
 
 
 def _column_rules(column: Column) -> list[Rule]:
-    name, wanted = column.name, _WANTED[column.type]
+    name, wanted = column.name, WANTED[column.type]
     wrong = Rule(condition=f't."{name} is wrong"', column=name, problem=f"not a {wanted}", remedy="correct the export")
     if not column.required:
         return [wrong]

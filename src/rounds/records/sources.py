@@ -52,7 +52,7 @@ def source_of(table: Table, path: Path, *, casts: tuple[tuple[str, str, str], ..
     """
     empty = [f'CAST(NULL AS {table.column(name).type.value}) AS "{name}"' for name in missing]
     select = ", ".join([*(f'{cast} AS "{name}"' for name, _, cast in casts), *empty, "rounds_row"])
-    wrong = "".join(f', {_loses(column, cast)} AS "{name} is wrong"' for name, column, cast in casts)
+    wrong = "".join(f', {loses(column, cast)} AS "{name} is wrong"' for name, column, cast in casts)
     scan = file_scan(path)
     return Source(
         table=table,
@@ -65,7 +65,7 @@ def source_of(table: Table, path: Path, *, casts: tuple[tuple[str, str, str], ..
     )
 
 
-def _loses(column: str, cast: str) -> str:
+def loses(column: str, cast: str) -> str:
     """Return SQL that says of a cell whether its cast loses it; a cast that never does is not worth reading it for."""
     if cast == f'"{column}"' or cast.startswith("CAST("):
         return "false"

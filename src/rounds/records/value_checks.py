@@ -63,7 +63,7 @@ def check_values(
             else:
                 place = place_of(source.path, first)
                 where = f"{source.path.name}, column `{rule.column}`" if rule.column else source.path.name
-                problems.append(f"site {site}: {where}: {rule.problem}: {_rows(rows, place)}; {rule.remedy}")
+                problems.append(f"site {site}: {where}: {rule.problem}: {so_many_rows(rows, place)}; {rule.remedy}")
     people = _number_of_people(connection) if PERSON.name in names and not problems else 0
     return problems, QualityReport(site=site, people=people, left_out=tuple(left_out))
 
@@ -117,5 +117,6 @@ def _number_of_people(connection: duckdb.DuckDBPyConnection) -> int:
     return int(people)
 
 
-def _rows(rows: int, first: str) -> str:
+def so_many_rows(rows: int, first: str) -> str:
+    """Return how many rows there are, and where the first stands."""
     return first if rows == 1 else f"{rows:,} rows, the first is {first}"

@@ -56,7 +56,7 @@ def funnel(site: Site, *, cohort: str, today: date, progress: Callable[[str], No
     screened((), terms=site.policy.terms)  # a policy that cannot show numbers is refused before anything is counted
     records = open_site_records(site, source, as_of=today, today=today, progress=progress)
     with records.connect() as connection:
-        if problems := cohort_problems(connection, asked, schema=create_omop_views(connection, records)):
+        if problems := cohort_problems(connection, asked, records, schema=create_omop_views(connection, records)):
             raise RecordsError("\n".join(f"site {site.id}: {problem}" for problem in problems))
     few = event_rows(records) < LEAST_ROWS
     pack = "the records are few" if few else served_pack(records, build=True, tell=progress)

@@ -16,7 +16,7 @@ from rounds.errors import RecordsError
 from rounds.measures.cohorts.cohort import Cohort
 from rounds.measures.definitions import Measure
 from rounds.records.omop import Records
-from rounds.records.omop_columns import create_omop_views
+from rounds.records.omop_columns import create_omop_views, unreadable
 
 ENTRIES: Final = "rounds_entries"
 """A table with a row for each entry: `row`, `person_id`, `concept` (the number of the cohort), `first`, `last`."""
@@ -43,23 +43,28 @@ def check_cohorts(
     for measure in measures:
         for cohort in cohorts_of([measure]):
             where = f"site {records.site}: measure {measure.ref}"
-            problems += [f"{where}, {problem}" for problem in cohort_problems(connection, cohort, schema=schema)]
+            found = cohort_problems(connection, cohort, records, schema=schema)
+            problems += [f"{where}, {problem}" for problem in found]
     if problems:
         raise RecordsError("\n".join(problems))
     return cohorts
 
 
-def cohort_problems(connection: duckdb.DuckDBPyConnection, cohort: Cohort, *, schema: str) -> list[str]:
-    """Return why a cohort cannot be found.
+def cohort_problems(
+    connection: duckdb.DuckDBPyConnection, cohort: Cohort, records: Records, *, schema: str
+) -> list[str]:
+    """Return why a cohort cannot be found, or would be found from cells that cannot be read.
 
     Args:
-        connection: with OMOP tables or views.
+        connection: from `records.connect()`, with the views of `create_omop_views`.
         cohort: what is asked for.
-        schema: where the tables are.
+        records: the site's.
+        schema: where the views are.
     """
     tables = find_tables(connection, schema=schema)
     concepts = resolve_concept_sets(lambda sql: connection.execute(sql).fetchall(), cohort.definition, tables)
-    return problems_with(cohort, tables, concepts)
+    problems = problems_with(cohort, tables, concepts)
+    return problems or [f"cohort {cohort}: {one}" for one in unreadable(connection, records, tables.used)]
 
 
 def problems_with(cohort: Cohort, tables: OmopTables, concepts: Mapping[int, frozenset[int]]) -> list[str]:

@@ -24,6 +24,8 @@ class OmopTables:
     unfit: frozenset[str] = frozenset()
     """Columns, as `table.column`, that are there and of a type that cannot become ours."""
     missing: set[str] = field(default_factory=set)
+    used: set[tuple[str, str]] = field(default_factory=set)
+    """Tables and their columns that were asked for."""
 
     def table(self, name: str) -> str:
         """Return the SQL name of a table that is needed."""
@@ -35,6 +37,7 @@ class OmopTables:
         """Return the SQL of a column that is needed."""
         if name not in self.columns.get(table, frozenset()):
             self.missing.add(f"{table}.{name}" if table in self.columns else table)
+        self.used.add((table, name))
         return f"{alias}.{name}"
 
     def optional(self, alias: str, table: str, name: str, sql_type: str) -> str:
@@ -45,7 +48,10 @@ class OmopTables:
         """Say whether there is a column that is used if there is. To take one for missing that is not is no answer."""
         if f"{table}.{name}" in self.unfit:
             self.missing.add(f"{table}.{name} of a type that can be read")
-        return name in self.columns.get(table, frozenset())
+        there = name in self.columns.get(table, frozenset())
+        if there:
+            self.used.add((table, name))
+        return there
 
     def check(self, name: str) -> None:
         """Refuse if anything needed was missing.
