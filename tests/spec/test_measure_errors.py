@@ -295,6 +295,14 @@ grain: year
             "line 4 column 73: `numerator.had.provided.value.units`: -1 is no concept; correct the number",
         ],
     ),
+    "target nothing can be": (
+        "count: people\nnumerator: {sex: female}\ngrain: year\nper: 100\ntarget: 950\n",
+        ["line 5 column 1: `target`: a target here is 0 to 100, not 950; correct it or `per`"],
+    ),
+    "target of a rate below nothing": (
+        "count: time\ntime: observed\nnumerator: {had: {event: death}}\ngrain: year\nunit: person-years\ntarget: -1\n",
+        ["line 6 column 1: `target`: a target here is 0 or more, not -1; correct it or `per`"],
+    ),
     "edge moved date": (
         """\
 count: people

@@ -88,6 +88,12 @@ class Measure:
         self._check_groupings()
         self._check_time()
         self._check_mean()
+        if self.target is not None and not self.shown_from <= self.target <= self.shown_to:
+            upper = "or more" if math.isinf(self.shown_to) else f"to {self.shown_to:g}"
+            raise DefinitionError(
+                f"a target here is {self.shown_from:g} {upper}, not {self.target:g}; correct it or `per`",
+                field="target",
+            )
         if self.standard is not None and not {Stratum.AGE_BAND, Stratum.SEX} <= set(self.strata):
             raise DefinitionError("rates are standardised by age and sex; add both strata", field="standard")
         check_needs(self.needs, self.question, self.strata)
