@@ -302,7 +302,8 @@ def criteria(  # noqa: PLR0912  one branch for each kind
     kinds: list[type] = [Age, Sex, InGroup, Observed, Has, Has, Has]
     # Few, for the pack leaves most of them to SQL, and a measure with one anywhere says nothing of the pack.
     kinds += [Summary, Change] if draw(st.integers(0, 4)) == 0 else []
-    kinds += [Value, Value, Answer, Answer] if of in WITH_VALUE else []
+    kinds += [Value, Value] if of in WITH_VALUE else []
+    kinds += [Answer, Answer] if of in WITH_VALUE and not like_rows else []
     kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
     kinds += [Marked] * 2 if details else []
@@ -328,7 +329,7 @@ def criteria(  # noqa: PLR0912  one branch for each kind
     if kind is Observed:
         return Observed(window=draw(windows()), covers=draw(st.sampled_from(Covers)))
     if kind is Value:
-        return draw(values())
+        return draw(values(like_rows=like_rows))
     if kind is Answer:
         return Answer(codes=draw(st.sampled_from((PARENT, DRUG))))
     if kind is Has:
@@ -438,10 +439,10 @@ def plain_rows(draw: st.DrawFn, *, of: EventTable | None, depth: int, measured: 
 
 
 @st.composite
-def values(draw: st.DrawFn) -> Value:
+def values(draw: st.DrawFn, *, like_rows: bool) -> Value:
     low, high = draw(st.sampled_from(((None, 6.5), (6.5, None), (1.0, 48.1), (None, None), (6.5, 48.1))))
     return Value(
-        units=draw(st.sampled_from(((), (8753,), (8753, 9529)))),
+        units=() if like_rows else draw(st.sampled_from(((), (8753,), (8753, 9529)))),
         low=low,
         high=high,
         low_included=draw(st.booleans()),

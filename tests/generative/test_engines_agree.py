@@ -101,7 +101,7 @@ def _asked_groups(measure: Measure) -> set[Stratum]:
     return {part.grouping.by for part in question.criteria if isinstance(part, InGroup)}
 
 
-REFUSED = {"Scored.where: Marked", "Scored.where: Result"}
+REFUSED = {"Scored.where: Answer", "Scored.where: Marked", "Scored.where: Result"}
 """What the types allow and the definition refuses: a set of observations has a score and nothing else."""
 
 SHAPES = {

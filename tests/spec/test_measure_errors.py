@@ -303,6 +303,23 @@ grain: year
         "count: time\ntime: observed\nnumerator: {had: {event: death}}\ngrain: year\nunit: person-years\ntarget: -1\n",
         ["line 6 column 1: `target`: a target here is 0 or more, not -1; correct it or `per`"],
     ),
+    "a score has no unit": (
+        "count: events\nevents: {score: warning}\nwho: {value: {from: 1, units: {8541: per minute}}}\n"
+        "numerator: {sex: female}\ngrain: year\n",
+        ["line 3 column 24: `who.value.units`: a score has no unit; remove `units`"],
+    ),
+    "a score that is looked for has no unit": (
+        "count: people\nnumerator: {had: {score: warning, provided: {value: {from: 2, units: {8541: per minute}}}}}\n"
+        "grain: year\n",
+        ["line 2 column 63: `numerator.had.provided.value.units`: a score has no unit; remove `units`"],
+    ),
+    "a score has no answer": (
+        "count: events\nevents: {score: warning}\nnumerator: [{sex: female}, {answer: smokes}]\ngrain: year\n",
+        [
+            "line 3 column 29: `numerator.answer`: a set of observations has a score and nothing else; ask for it in "
+            "another way",
+        ],
+    ),
     "edge moved date": (
         """\
 count: people

@@ -299,8 +299,11 @@ def check_askable(criterion: Criterion | None, *, of: EventTable | None, scored:
             raise DefinitionError(
                 f"{asked_of(of)} has no value; ask for it in `provided` of {' or '.join(sorted(WITH_VALUE))}"
             )
-        if isinstance(part, Result | Marked) and scored:
+        if isinstance(part, Answer | Result | Marked) and scored:
             raise DefinitionError("a set of observations has a score and nothing else; ask for it in another way")
+        if isinstance(part, Value) and part.units and scored:
+            # In no unit it would be met by nobody.
+            raise DefinitionError("a score has no unit; remove `units`", field="units")
         if isinstance(part, Marked) and of not in WITH_DETAIL[part.detail]:
             tables = " or ".join(sorted(WITH_DETAIL[part.detail]))
             raise DefinitionError(f"{asked_of(of)} has no `{part.detail}`; ask for it in `provided` of {tables}")

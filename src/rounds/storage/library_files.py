@@ -187,9 +187,14 @@ class _RecordsFile(_MeasureBase):
     def _table(self) -> EventTable | None:
         """The table whose rows are counted; None if people are."""
 
+    @property
+    def _scored(self) -> bool:
+        """Whether sets that have a score are counted."""
+        return False
+
     def _check_asked(self, defined: Defined) -> None:
-        check_written(self.who, defined, of=self._table, at="who")
-        check_written(self.numerator, defined, of=self._table, at="numerator")
+        check_written(self.who, defined, of=self._table, at="who", scored=self._scored)
+        check_written(self.numerator, defined, of=self._table, at="numerator", scored=self._scored)
 
     def _of(self, unit: People | Rows | PersonTime, defined: Defined) -> Measure:
         if self.mean is not None:
@@ -268,6 +273,10 @@ class _EventsFile(_RecordsFile):
     @property
     def _table(self) -> EventTable:
         return self.events.table or EventTable.MEASUREMENT
+
+    @property
+    def _scored(self) -> bool:
+        return self.events.score is not None
 
     def to_measure(self, defined: Defined) -> Measure:
         return self._of(Rows(events=self.events.to_events(defined), counted_on=self.events.counted_on), defined)
