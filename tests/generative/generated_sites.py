@@ -303,7 +303,7 @@ def criteria(  # noqa: PLR0912  one branch for each kind
     # Few, for the pack leaves most of them to SQL, and a measure with one anywhere says nothing of the pack.
     kinds += [Summary, Change] if draw(st.integers(0, 4)) == 0 else []
     kinds += [Value, Value] if of in WITH_VALUE else []
-    kinds += [Answer, Answer] if of in WITH_VALUE and not like_rows else []
+    kinds += [Answer] * 7 if of in WITH_VALUE and not like_rows else []
     kinds += [Result] * 4 if of in WITH_VALUE and not like_rows else []
     details = [] if like_rows else [detail for detail, tables in WITH_DETAIL.items() if of in tables]
     kinds += [Marked] * 2 if details else []

@@ -64,7 +64,8 @@ def _to_integer(name: str, kind: str) -> str | None:
 def _to_number(name: str, kind: str, largest: float) -> str | None:
     limit = f"CAST('{largest!r}' AS DOUBLE)"
     if kind in _EXACT:
-        return f"CASE WHEN isfinite({name}) AND abs({name}) <= {limit} THEN CAST({name} AS DOUBLE) END"
+        small = f" AND abs({name}) <= {limit}" if kind == "DOUBLE" else ""  # the other is of single precision itself
+        return f"CASE WHEN isfinite({name}){small} THEN CAST({name} AS DOUBLE) END"
     if kind in _INTEGERS or kind in _WIDE_INTEGERS or kind.startswith("DECIMAL"):
         return f"CAST({name} AS DOUBLE)"
     if kind == "VARCHAR":
