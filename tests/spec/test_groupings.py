@@ -62,6 +62,10 @@ def _library(folder: Path, text: str, *, look_ups: Path | None = None) -> Librar
         (WARDS.replace("reviewer: B", "reviewer: A") + LEVELS, "the reviewer must be somebody other than the author"),
         (WARDS + "levels: {medical: null}\ntable: {file: wards.csv}\n", "wards.csv is in no library"),
         (
+            WARDS + "levels: {medical: null}\ntable: {file: ../wards.csv}\n",
+            "`table.file`: write the name of a CSV file",
+        ),
+        (
             WARDS.replace("by: ward", "by: ethnicity").replace("care_site.care_site_name", "person.race_concept_id")
             + LEVELS,
             "person.race_concept_id holds concepts; write their ids, digits only and no leading zeros",

@@ -295,6 +295,14 @@ grain: year
             "line 4 column 73: `numerator.had.provided.value.units`: -1 is no concept; correct the number",
         ],
     ),
+    "a need without its sign": (
+        "count: people\nnumerator: {sex: female}\ngrain: year\nneeds: {sex: 95}\n",
+        ["line 4 column 9: `needs.sex`: write a whole percentage, such as `95 %`"],
+    ),
+    "a need in words": (
+        "count: people\nnumerator: {sex: female}\ngrain: year\nneeds: {sex: 95 percent}\n",
+        ["line 4 column 9: `needs.sex`: write a whole percentage, such as `95 %`"],
+    ),
     "target nothing can be": (
         "count: people\nnumerator: {sex: female}\ngrain: year\nper: 100\ntarget: 950\n",
         ["line 5 column 1: `target`: a target here is 0 to 100, not 950; correct it or `per`"],

@@ -1,11 +1,12 @@
 """What the YAML of a grouping looks like, where its values come from, and how it becomes one of our own types."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from rounds.errors import DefinitionError
 from rounds.measures.groupings import Attribute, Grouping
@@ -36,10 +37,16 @@ class LookUps:
         return found[0]
 
 
+def _beside(named: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.csv", named):
+        raise ValueError("write the name of a CSV file that lies beside this one, such as `imd-2019.csv`")
+    return named
+
+
 class TableFile(Definition):
     """`table: {file: imd-2019.csv, value: lsoa, level: quintile}`: a CSV beside the grouping's file."""
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.csv$")]
+    file: Annotated[str, AfterValidator(_beside)]
     value: Words = "value"
     level: Words = "level"
 

@@ -1,10 +1,20 @@
 """What the YAML files of a library look like, and how each becomes one of our own types."""
 
+import re
 from abc import abstractmethod
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, RootModel, Tag, ValidationInfo, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from rounds.errors import DefinitionError
 from rounds.measures.codelists import CodeList
@@ -35,7 +45,16 @@ from rounds.storage.mean_files import MeanFile
 from rounds.storage.yaml_files import Definition
 
 Words = Annotated[str, Field(min_length=1)]
-Percent = Annotated[str, Field(pattern=r"^[0-9]{1,3} ?%$")]
+_PERCENT = "^[0-9]{1,3} ?%$"
+
+
+def _is_percent(found: Any) -> Any:
+    if not isinstance(found, str) or not re.search(_PERCENT, found):
+        raise ValueError("write a whole percentage, such as `95 %`")
+    return found
+
+
+Percent = Annotated[str, BeforeValidator(_is_percent), WithJsonSchema({"pattern": _PERCENT, "type": "string"})]
 Version = Annotated[int, Field(ge=1)]
 
 
