@@ -75,7 +75,8 @@ counted = duck.count(users, records, member="RX1", periods=years).cells  # a Pol
 INTRODUCTION = f"""\
 # The measure language
 
-Generated from `tests/spec/measure_language/` by `make docs`. Every case below is a test that every engine passes.
+Generated from `tests/spec/measure_language/` by `make docs`. Every case below is a test that the reference engine,
+DuckDB, the pack and PostgreSQL pass. Spark, which runs the same SQL, is held against generated cases.
 
 A measure is a YAML file in `library/measures/`. Besides what the cases show it has an `id`, a `version`, a `title`, a
 `description`, how its rate is shown (`per`, `unit`, `better` and perhaps a `target`) and who wrote and who reviewed it
