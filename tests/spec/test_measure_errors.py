@@ -290,8 +290,7 @@ numerator:
 grain: year
 """,
         [
-            "line 3 column 65: `numerator.had.provided.value.from`: no value is beyond 3.4e+38; correct the "
-            "limit",
+            "line 3 column 65: `numerator.had.provided.value.from`: no value is beyond 3.4e+38; correct the limit",
             "line 4 column 73: `numerator.had.provided.value.units`: -1 is no concept; correct the number",
         ],
     ),
