@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rounds.engines.pack.cells import Cells
+from rounds.engines.pack.concept_classes import Classes, key_of, leaves
 from rounds.engines.pack.days import EVERY_BIT, Masks, years
 from rounds.engines.pack.layout import Array, Pack, PackTable
 from rounds.engines.pack.leveled import LeveledTallies
@@ -104,14 +105,16 @@ class Program:
     of_ranges: list[Masks] = field(default_factory=list)
     within: list[Array] = field(default_factory=list)
     """For each age that is asked for, its first and its last day of every range of people."""
-    _classes: dict[Hashable, "_Classes"] = field(default_factory=dict)
+    _classes: dict[Hashable, Classes] = field(default_factory=dict)
+    _of_classes: dict[tuple[Hashable, int], _Value] = field(default_factory=dict)
+    """What was scanned of each group of concepts."""
     places: int = 0
     most_layers: int = 1
     operations: Array = field(default_factory=lambda: np.empty((0, 8), dtype=np.int64))
 
     def __post_init__(self) -> None:
         roots = [root for tally in self.tallies for root in (tally.asked, tally.met) if root is not None]
-        self._classify(_leaves([*roots, *self.kept]))
+        self._classify(leaves([*roots, *self.kept]))
         for number, tally in enumerate(self.tallies):
             asked = self._value(tally.asked)
             met = asked if tally.met is None else self._value(tally.met)
@@ -167,7 +170,7 @@ class Program:
                 self.listed.append(having)
                 return self._made(LISTED, numbers=(len(self.listed) - 1, 0))
             case HavingAny(sieve=None) as having:
-                return self._classes[_key(having)].value(self, having)
+                return self._of_class(having)
             case step:
                 self.given.append(step)
                 return _Value(place=-len(self.given)), 0
@@ -209,9 +212,23 @@ class Program:
         """Group the concepts that are asked for with the same windows by who asks for them."""
         together: dict[Hashable, list[HavingAny]] = defaultdict(list)
         for one in having:
-            together[_key(one)].append(one)
+            together[key_of(one)].append(one)
         for key, several in together.items():
-            self._classes[key] = _Classes.of_steps(several)
+            self._classes[key] = Classes.of_steps(several)
+
+    def _of_class(self, having: HavingAny) -> tuple[_Value, int]:
+        key = key_of(having)
+        classes, groups = self._classes[key], []
+        for number in classes.of[having.coded.key, having.at_least]:
+            if (key, number) not in self._of_classes:
+                concepts, layers = classes.groups[number]
+                self._of_classes[key, number] = self._scanned(having, concepts, layers)
+            groups.append(self._of_classes[key, number])
+        if len(groups) == 1:
+            return groups[0], having.at_least - 1
+        if not groups:  # nobody at the site has any of the codes
+            return self._scanned(having, np.empty(0, dtype=np.int64), 1), 0
+        return self._united(groups, having.at_least), having.at_least - 1
 
     def _placed(self) -> Array:
         """Give every value a place that nothing else needs meanwhile, and return the operations as numbers."""
@@ -244,7 +261,7 @@ class Program:
         self.places += layers
         return self.places - layers
 
-    def scanned(self, having: HavingAny, concepts: Array, layers: int) -> _Value:
+    def _scanned(self, having: HavingAny, concepts: Array, layers: int) -> _Value:
         """Return the masks of the rows of some concepts, by their place in the table."""
         table, start, stop = self._rows(having.coded.table, concepts, inside=having.inside)
         of_first = -1 if having.of_first is EVERY_BIT else _place(self.of_days, having.of_first)
@@ -274,7 +291,7 @@ class Program:
         # A table of its own for those that must lie in observation: the others have no such column.
         return 2 * _place(self.tables, table) + inside, start, len(self.ranges)
 
-    def united(self, values: Sequence[_Value], layers: int) -> _Value:
+    def _united(self, values: Sequence[_Value], layers: int) -> _Value:
         """Return the layers of several scans together."""
         if layers == 1:
             return self._joined(OR, [(value, 0) for value in values])[0]
@@ -293,71 +310,6 @@ class Program:
             return np.asarray(totals[number, :, : tally.periods])
         begin = self.begins[number]
         return leveled[begin : begin + tally.cells.number * tally.periods].reshape(-1, tally.periods)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Classes:
-    """Concepts that are asked for with the same windows, in groups that the same steps ask for."""
-
-    groups: list[tuple[Array, int]]
-    """The places of the concepts in their table, and how many layers are needed."""
-    of: dict[Hashable, list[int]]
-    """The groups of each step's concepts."""
-    _values: dict[int, _Value] = field(default_factory=dict)
-
-    @classmethod
-    def of_steps(cls, several: Sequence[HavingAny]) -> "_Classes":
-        asking: dict[int, set[Hashable]] = defaultdict(set)
-        layers: dict[Hashable, int] = {}
-        for one in several:
-            wanted = (one.coded.key, one.at_least)
-            layers[wanted] = one.at_least
-            for concept in one.coded.places.tolist():
-                asking[concept].add(wanted)
-        alike: dict[frozenset[Hashable], list[int]] = defaultdict(list)
-        for concept, who in sorted(asking.items()):
-            alike[frozenset(who)].append(concept)
-        of: dict[Hashable, list[int]] = {wanted: [] for wanted in layers}
-        groups = []
-        for number, (together, concepts) in enumerate(alike.items()):
-            groups.append((np.array(concepts), max(layers[one] for one in together)))
-            for wants in together:
-                of[wants].append(number)
-        return cls(groups=groups, of=of)
-
-    def value(self, program: Program, having: HavingAny) -> tuple[_Value, int]:
-        numbers = self.of[having.coded.key, having.at_least]
-        for number in numbers:
-            if number not in self._values:
-                concepts, layers = self.groups[number]
-                self._values[number] = program.scanned(having, concepts, layers)
-        if len(numbers) == 1:
-            return self._values[numbers[0]], having.at_least - 1
-        if not numbers:  # nobody at the site has any of the codes
-            return program.scanned(having, np.empty(0, dtype=np.int64), 1), 0
-        united = program.united([self._values[number] for number in numbers], having.at_least)
-        return united, having.at_least - 1
-
-
-def _key(having: HavingAny) -> Hashable:
-    return having.coded.table.table, id(having.of_first), id(having.of_last), having.inside
-
-
-def _leaves(roots: Iterable[Shared]) -> list[HavingAny]:
-    """Return the steps that look at rows one by one, without more to ask of them, below some steps."""
-    found: dict[Shared, HavingAny | None] = {}
-    waiting = list(roots)
-    while waiting:
-        shared = waiting.pop()
-        if shared in found:
-            continue
-        step = shared.step
-        found[shared] = step if isinstance(step, HavingAny) and step.sieve is None else None
-        if isinstance(step, Combined):
-            waiting += step.of
-        elif isinstance(step, Contrary):
-            waiting.append(step.of)
-    return [step for step in found.values() if step is not None]
 
 
 def _place(several: list[T], one: T) -> int:
