@@ -12,6 +12,7 @@ from small_site import open_site, unchecked
 
 from rounds.engines.pack.build import build_pack
 from rounds.engines.pack.layout import Pack
+from rounds.measures.groupings import Attribute
 from rounds.records.omop import Records
 from rounds.records.tables import EVENT_TABLES
 
@@ -40,14 +41,17 @@ def months_of(folder: Path, site: Site, rng: np.random.Generator, *, disturbed: 
         events = {name: frame.with_columns(whose) for name, frame in events.items()}
     month = {name: rng.choice(MONTHS, len(frame), p=(0.5, 0.3, 0.2)) for name, frame in events.items()}
     comes = {who: 0 if who in (STRANGER, _SOMEBODY) else rng.choice(MONTHS, p=(0.7, 0.2, 0.1)) for who in _ids(frames)}
-    people_apart = rng.random() < 0.5
+    people_apart = rng.random() < 0.7
     if people_apart:
         (records / "person").mkdir()
+        others = [who for who in comes if who not in (STRANGER, _SOMEBODY)]
+        comes |= dict(zip(rng.permutation(others).tolist(), (1, 2), strict=False))
+        if rng.random() < 0.9:  # whoever has a concept that nobody had is read with all others
+            frames["person"] = _alike(frames["person"], [who for who, month in comes.items() if month > 0])
     for now in range(MONTHS):
-        if people_apart:
-            person = frames["person"]
-            arrived = [who for who, month in comes.items() if month == now]
-            person.filter(pl.col("person_id").is_in(arrived)).write_parquet(records / "person" / f"{now}.parquet")
+        for since in range(now + 1) if people_apart else ():  # all of them, for one may have been disturbed
+            arrived = pl.col("person_id").is_in([who for who, month in comes.items() if month == since])
+            frames["person"].filter(arrived).write_parquet(records / "person" / f"{since}.parquet")
         for name, frame in events.items():
             (records / name).mkdir(exist_ok=True)
             of_month = frame.filter(pl.Series(month[name] == now))
@@ -55,13 +59,28 @@ def months_of(folder: Path, site: Site, rng: np.random.Generator, *, disturbed: 
                 of_month.write_parquet(records / name / f"{rng.integers(0, 9)}-{now}.parquet")
         for name, frame in frames.items():
             if name not in events and not (name == "person" and people_apart):
-                last = now == MONTHS - 1
+                of_places = people_apart and name in ("care_site", "location")
+                if of_places and now > 0:  # the same file: what people name is as it was
+                    continue
+                last = now == MONTHS - 1 or of_places
                 _as_known(name, frame if last else _earlier(name, frame, rng), comes, now).write_parquet(
                     records / f"{name}.parquet"
                 )
         if disturbed and 0 < now < MONTHS - 1:
             _disturb(records, rng)
         yield open_site(records, outside="exclude") if now == MONTHS - 1 else unchecked(records)
+
+
+def _alike(person: pl.DataFrame, who: list[int]) -> pl.DataFrame:
+    """Give some people what the records say of somebody who is always there."""
+    (always,) = person.filter(pl.col("person_id") == _SOMEBODY).iter_rows(named=True)
+    alike = [attribute.column for attribute in Attribute if attribute.is_concept]
+    some = pl.col("person_id").is_in(who)
+    return person.with_columns(
+        pl.when(some).then(pl.lit(always[name], dtype=person[name].dtype)).otherwise(name).alias(name)
+        for name in [*alike, "month_of_birth", "day_of_birth"]
+        if name in person.columns
+    )
 
 
 def _ids(frames: dict[str, pl.DataFrame]) -> list[int]:

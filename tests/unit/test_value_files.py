@@ -52,7 +52,7 @@ def test_the_demo_says_that_its_costs_are_invented(tmp_path: Path) -> None:
         ("amount: 100,", "amount: 100, low: -5, high: 110,", "kind: saving"),
         ("amount: 100,", "amount: 100, low: 90,", "a range has two ends"),
         ("amount: 100,", "amount: 100, low: 110, high: 120,", "does not lie in its range"),
-        ("amount: 100,", "amount: .nan,", "Out of range float"),
+        ("amount: 100,", "amount: .nan,", "`.nan` is no number that counts"),
         ("amount: 100,", "", "`amount` is missing"),
         ('amount: 100, price_year: "2024/25",', "amount: 100,", "`price_year` is missing"),
         ('amount: 100, price_year: "2024/25"', 'amount: 100, price_year: "2019"', "give `inflation:`"),
