@@ -12,10 +12,9 @@ from rounds.engines.pack.layout import digest_of
 from rounds.engines.pack.people import Observation, People
 from rounds.engines.pack.workshop import Workshop
 from rounds.records.omop import Records
-from rounds.records.tables import CARE_SITE, CONCEPT, CONCEPT_ANCESTOR, LOCATION, OBSERVATION_PERIOD, PERSON
+from rounds.records.tables import CARE_SITE, CONCEPT, CONCEPT_ANCESTOR, LOCATION, OBSERVATION_PERIOD
 
 _MADE_OF: Final = {
-    "people": (PERSON.name,),
     "places": (CARE_SITE.name, LOCATION.name),
     "observation": (OBSERVATION_PERIOD.name,),
     "vocabulary": (CONCEPT.name, CONCEPT_ANCESTOR.name),

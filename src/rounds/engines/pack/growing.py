@@ -31,12 +31,13 @@ from rounds.engines.pack.marks import ByMark
 from rounds.engines.pack.more_people import MOST_STRETCHES, more_people, stretches
 from rounds.engines.pack.numbering import Known
 from rounds.engines.pack.observed_kernels import are_as_they_were, lost_cover
-from rounds.engines.pack.parts import Part, added_parts
-from rounds.engines.pack.people import Numbered, Observation, People, build_observation, build_people
+from rounds.engines.pack.parts import Part, added_parts, parts_now
+from rounds.engines.pack.people import Numbered, Observation, People, build_observation, build_people, source_of
 from rounds.engines.pack.reading import Batch
 from rounds.engines.pack.vocabulary import write_vocabulary
 from rounds.engines.pack.workshop import Workshop
 from rounds.records.quality import Source
+from rounds.records.tables import PERSON
 
 MOST_SEGMENTS: Final = 12
 """Of a table: every run of rows is looked at by itself, so that many cost more than building anew once a year."""
@@ -68,7 +69,7 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
         RecordsError: if the records cannot be read.
         OSError: if the folder cannot be written.
     """
-    as_before = {part for part, digest in bench.made_of.items() if before.said["made_of"].get(part) == digest}
+    as_before = {part for part, digest in bench.made_of.items() if before.said["made_of"][part] == digest}
     people = _people(bench, before, files, as_before)
     same = "observation" in as_before and len(people) == before.said["people"]
     observation = _observation(bench, before, files, people, same=same)
@@ -93,14 +94,15 @@ def grow_pack(bench: Bench, before: Before, files: GrownFiles) -> dict[str, Any]
 
 
 def _people(bench: Bench, before: Before, files: GrownFiles, as_before: Collection[str]) -> People:
-    found = more_people(bench, before, files) if "places" in as_before else None
+    parts = parts_now(source_of(bench.records, PERSON.name), before.parts_of_people)
+    found = more_people(bench, before, files, parts) if "places" in as_before else None
     if found is not None:
         return found
     numbered = Numbered(
         number=before.said["people"],
         known=ByMark(key=bench.key, known=Known.of(before.of_people("mark"), aside=bench.folder)),
         care_sites=before.care_sites,
-        parts=before.parts_of_people,
+        parts=parts,
     )
     people = build_people(bench.folder, bench.connection, bench.records, bench.key, bench.pool, before=numbered)
     sex, born = (mapped(bench.folder, f"people.{name}") for name in ("sex", "born"))

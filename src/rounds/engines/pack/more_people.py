@@ -1,6 +1,6 @@
 """Numbers people who come in files of their own, behind those whom a pack has, who are not read again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from rounds.engines.pack.grown_files import CannotGrow, GrownFiles
 from rounds.engines.pack.layout import Array, counts_whom
 from rounds.engines.pack.marks import ByMark, marks_of
 from rounds.engines.pack.numbering import Known
-from rounds.engines.pack.parts import added_parts, parts_now
+from rounds.engines.pack.parts import Part, added_parts
 from rounds.engines.pack.people import YEARS, People, Told, source_of, told_of
 from rounds.engines.pack.reading import NOTHING, Batch, batches, people_wanted
 from rounds.engines.pack.together import all_of
@@ -26,22 +26,21 @@ MOST_STRETCHES: Final = 8_192
 _UNHEARD_OF: Final = -2
 
 
-def more_people(bench: Bench, before: Before, files: GrownFiles) -> People | None:
+def more_people(bench: Bench, before: Before, files: GrownFiles, parts: Sequence[Part]) -> People | None:
     """Return everybody, those in files that were read before as they were; None if somebody must be read again.
 
     Args:
         bench: what the pack is made with; places are those of the pack before.
         before: that pack.
         files: gets what is shared with it.
+        parts: the files of people as they are now.
 
     Raises:
         CannotGrow: if two people have one mark, or somebody else lets the pack before grow.
         RecordsError: if the records cannot be read.
     """
     said, source = before.said, source_of(bench.records, PERSON.name)
-    known = before.parts_of_people
-    parts = parts_now(source, known)
-    added = added_parts(known, parts)
+    added = added_parts(before.parts_of_people, parts)
     if added is None or not counts_whom(said, bench.records) or said["of_people"] != columns_held(bench.records):
         return None
     several = batches(source, people_wanted(tuple(said["of_people"])), bench.connection, only=added)

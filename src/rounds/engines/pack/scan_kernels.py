@@ -267,23 +267,14 @@ def _first_of_several(
     number, nothing = since, of_day[0] & ~of_day[0]
     for part in range(len(ranges)):
         row, stop = cursor[part], ranges[part, 1]
-        if len(inside) == 0:
-            while row < stop and person[row] < end:
+        while row < stop and person[row] < end:
+            if len(inside) == 0 or inside[row] != 0:
                 who = person[row] - base
                 before = day_of[who]
                 day_of[who] = min(before, np.int32(day[row]))
                 listed[number] = who
                 number += before == none
-                row += 1
-        else:
-            while row < stop and person[row] < end:
-                if inside[row] != 0:
-                    who = person[row] - base
-                    before = day_of[who]
-                    day_of[who] = min(before, np.int32(day[row]))
-                    listed[number] = who
-                    number += before == none
-                row += 1
+            row += 1
         cursor[part] = row
     left = since
     for place in range(since, number):
